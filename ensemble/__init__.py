@@ -1,0 +1,1 @@
+"""What people deploy: the combiner over frozen models, the bundle and the predictor."""

@@ -1,0 +1,1 @@
+"""Pixels to numbers: decoding, landmarks, geometric and skin features, shapes, embeddings."""

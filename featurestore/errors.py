@@ -1,0 +1,72 @@
+"""Every expected trouble, on one screen. The message is one sentence that names the remedy.
+
+`kallos` is the only catcher: it prints the message on stderr and exits with `exit_code`.
+Anything that is not a `KallosError` is a bug and shows its traceback (exit code 1).
+"""
+
+
+class KallosError(Exception):
+    """Trouble that a user can mend."""
+
+    exit_code = 1
+
+
+class UsageError(KallosError):
+    """An option, name or protocol that does not exist."""
+
+    exit_code = 2
+
+
+class InputError(KallosError):
+    """A file or folder that is missing, empty or not what it should be."""
+
+    exit_code = 3
+
+
+class DataError(KallosError):
+    """Labels that cannot be used: missing columns, scores outside the scale."""
+
+    exit_code = 4
+
+
+class PhotoError(KallosError):
+    """One photo that cannot be used. `status` is what the ledger records."""
+
+    exit_code = 5
+    status = "decode_error"
+
+
+class NoFaceError(PhotoError):
+    """A readable photo in which FaceMesh finds no face."""
+
+    status = "no_face"
+
+
+class StoreError(KallosError):
+    """A store that is missing, locked by another process, or made by another version."""
+
+    exit_code = 6
+
+
+class OrderError(KallosError):
+    """A step that needs an earlier one, such as `train` before `extract`."""
+
+    exit_code = 7
+
+
+class WeightsError(KallosError):
+    """Network weights that are missing, do not fit, or cannot be downloaded."""
+
+    exit_code = 8
+
+
+class BundleError(KallosError):
+    """A bundle that is incomplete, altered, or made by another version."""
+
+    exit_code = 9
+
+
+class QueryError(KallosError):
+    """SQL that the guard refuses or that DuckDB cannot run."""
+
+    exit_code = 10

@@ -1,0 +1,135 @@
+"""The records that rooms hand to each other, so that neighbours on one floor need not know each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin", "symmetry")
+SCALE = (1.0, 5.0)
+"""Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceBatch:
+    """n faces as models see them; whether they came from DuckDB or from one photo is not known here.
+
+    image_ids        n ids
+    feature_names    F names, the columns of `features`
+    feature_regions  F regions out of `REGIONS`, aligned with `feature_names`
+    features         (n, F) float64, z-scored with the training rows' statistics; NaN where not measurable
+    shapes           (n, 936) float32, Procrustes-aligned landmarks: 468 x then 468 y, unit size
+    embeddings       (n, E) float32 from the CNN encoder; E may be 0
+    faces            (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
+    scores           (n,) float64 on `SCALE`; NaN where unknown
+    """
+
+    image_ids: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    feature_regions: tuple[str, ...]
+    features: NDArray[np.float64]
+    shapes: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    faces: NDArray[np.uint8] | None
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FaceBatch:
+        """The given rows, as indices or as a mask, in that order."""
+        index = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return replace(
+            self,
+            image_ids=tuple(self.image_ids[i] for i in index),
+            features=self.features[index],
+            shapes=self.shapes[index],
+            embeddings=self.embeddings[index],
+            faces=None if self.faces is None else self.faces[index],
+            scores=self.scores[index],
+        )
+
+    def columns_of(self, region: str) -> NDArray[np.int64]:
+        """Indices of the columns of `features` that belong to a region."""
+        return np.array([i for i, r in enumerate(self.feature_regions) if r == region], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How predictions of n scores agree with the raters' mean."""
+
+    n: int
+    mae: float
+    rmse: float
+    pearson: float
+    spearman: float
+
+    @classmethod
+    def of(cls, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Evaluation:
+        """Compare two (n,) arrays. A constant side has no correlation: NaN, not an error."""
+        error = predicted - truth
+        return cls(
+            n=len(truth),
+            mae=float(np.abs(error).mean()),
+            rmse=float(np.sqrt((error**2).mean())),
+            pearson=_correlation(truth, predicted),
+            spearman=_correlation(_ranks(truth), _ranks(predicted)),
+        )
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    x, y = x - x.mean(), y - y.mean()
+    scale = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / scale if scale > 1e-12 else float("nan")
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 0, ties share their mean rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return ((last - counts + last - 1) / 2)[inverse]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a training history; the metrics are on the validation slice of the training rows."""
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    mae: float
+    rmse: float
+    pearson: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What kallos says of one photo.
+
+    It estimates how the pool of raters behind the training data would rate the photograph, not a person's
+    worth. Sub-scores have no labels of their own: they are attributions of Model B.
+
+    score       combined score on `SCALE`
+    members     each model's own score
+    sub_scores  region -> sub-score on `SCALE`
+    weights     region -> weight of that sub-score in Model B; they sum to one
+    features    name -> raw value of each feature, in the unit of the catalogue
+    landmarks   (468, 3) float32: x, y, z in pixels of the upright photo
+    notes       remarks such as "3 faces, the largest was taken"
+    versions    what computed it: extractors, models, bundle
+    """
+
+    photo: Path
+    score: float
+    members: Mapping[str, float]
+    sub_scores: Mapping[str, float]
+    weights: Mapping[str, float]
+    features: Mapping[str, float]
+    landmarks: NDArray[np.float32]
+    notes: tuple[str, ...]
+    versions: Mapping[str, str]
