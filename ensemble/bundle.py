@@ -1,0 +1,94 @@
+"""The deployment bundle: a folder that predicts without a store, and refuses to when a byte has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from ensemble.card import model_card
+from ensemble.parts import Parts, load_normalization, save_normalization
+from featurestore.errors import BundleError, InputError
+
+FORMAT = "kallos.bundle/1"
+MANIFEST = "manifest.json"
+
+
+def export(parts: Parts, folder: Path) -> Path:
+    """Write a bundle into `folder`, which must be new, empty or an earlier bundle.
+
+    The bundle is made beside it and moved into place, so that a half-written one is never seen.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for name, source in parts.folders.items():
+        shutil.copytree(source, staging / name)
+    save_normalization(parts.normalization, staging / "normalization.json")
+    (staging / "MODEL_CARD.md").write_text(model_card(parts))
+    content = {
+        "format": FORMAT,
+        "kallos": package_version("kallos"),
+        "parts": sorted(parts.folders),
+        "versions": dict(parts.versions),
+        "features": list(parts.normalization.features),
+        "trained_on": dict(parts.trained_on),
+        "evaluations": {model: dict(figures) for model, figures in parts.evaluations.items()},
+        "files": {name: _sha256(staging / name) for name in _files(staging)},
+    }
+    (staging / MANIFEST).write_text(json.dumps(content, indent=1))
+    if folder.exists():
+        shutil.rmtree(folder)
+    staging.rename(folder)
+    return folder
+
+
+def open_bundle(folder: Path) -> Parts:
+    """Verify a bundle and give its parts.
+
+    Raises InputError when there is no bundle, BundleError when a file is missing, added or altered.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
+    try:
+        content = json.loads((folder / MANIFEST).read_text())
+        _verify(folder, content)
+        return Parts(
+            folders={name: folder / name for name in content["parts"]},
+            normalization=load_normalization(folder / "normalization.json"),
+            versions=content["versions"],
+            trained_on=content["trained_on"],
+            evaluations=content["evaluations"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder / MANIFEST} is damaged ({error}): get the bundle again.") from error
+
+
+def _verify(folder: Path, content: dict[str, dict[str, str]]) -> None:
+    if content["format"] != FORMAT:
+        raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
+    listed, found = set(content["files"]), set(_files(folder)) - {MANIFEST}
+    if listed != found:
+        name = min(listed ^ found)
+        what = "is missing" if name in listed else "does not belong there"
+        raise BundleError(f"{folder} is not as it was exported ({name} {what}): get the bundle again.")
+    for name, sha256 in content["files"].items():
+        if _sha256(folder / name) != sha256:
+            raise BundleError(f"{folder} is not as it was exported ({name} has changed): get the bundle again.")
+
+
+def _files(folder: Path) -> list[str]:
+    """Every file below a folder, relative, with forward slashes. Links are refused."""
+    paths = sorted(folder.rglob("*"))
+    if links := [path for path in paths if path.is_symlink()]:
+        raise BundleError(f"{links[0]} is a link: a bundle holds plain files only.")
+    return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,125 @@
+"""The parts that a prediction is made with, wherever they lie: in the store's runs or in a bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from featurestore import normalization, runs
+from featurestore.errors import OrderError
+from featurestore.normalization import Normalization
+from featurestore.store import Store
+
+MEMBERS = ("a", "b", "b-features", "baseline", "ridge")
+"""Models that can take part; A and B make the combined score, the others stand beside it."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Folders of saved models and what they were trained on.
+
+    folders         a, b and ensemble, and where trained b-features, baseline and ridge; encoder
+    normalization   statistics of the training rows
+    versions        extractor -> version that the models were trained on
+    trained_on      data set, protocol, fold, manifest, licence and each member's weights
+    evaluations     model -> its figures on the test rows
+    """
+
+    folders: Mapping[str, Path]
+    normalization: Normalization
+    versions: Mapping[str, str]
+    trained_on: Mapping[str, object]
+    evaluations: Mapping[str, Mapping[str, float]]
+
+
+def parts_of_store(store: Store, protocol: str | None = None, fold: int | None = None) -> Parts:
+    """The newest finished runs of a fold; by default of the fold that was combined last.
+
+    Raises OrderError when A, B and the combiner have not been trained there.
+    """
+    if protocol is None or fold is None:
+        protocol, fold = _last_combined(store, protocol, fold)
+    latest = runs.latest(store, protocol, fold)
+    if missing := [model for model in ("a", "b", "ensemble") if model not in latest]:
+        raise OrderError(
+            f"Fold {fold} of {protocol} has no trained {' and '.join(missing)}: "
+            f"run `kallos train all --protocol {protocol} --fold {fold}` first."
+        )
+    chosen = {model: runs.load(store, run_id) for model, run_id in latest.items()}
+    b = chosen["b"]
+    versions = json.loads(store.value("SELECT versions FROM manifests WHERE manifest_id = $id", id=b.manifest_id))
+    encoder_version = versions[f"embedding:{b.encoder}"]
+    folders = {model: run.folder for model, run in chosen.items()}
+    folders["encoder"] = store.runs_folder / "encoders" / encoder_version
+    return Parts(
+        folders=folders,
+        normalization=normalization.read(store, f"{protocol}/{fold}"),
+        versions={k: v for k, v in versions.items() if not k.startswith("embedding:") or k.endswith(f":{b.encoder}")},
+        trained_on=_trained_on(store, protocol, fold, chosen),
+        evaluations=_evaluations(store, chosen),
+    )
+
+
+def _last_combined(store: Store, protocol: str | None, fold: int | None) -> tuple[str, int]:
+    rows = store.frame(
+        "SELECT protocol, fold FROM runs WHERE model = 'ensemble' AND status = 'done' "
+        "AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold) "
+        "ORDER BY started_at DESC LIMIT 1",
+        protocol=protocol,
+        fold=fold,
+    ).rows()
+    if not rows:
+        raise OrderError("There is no trained ensemble yet: run `kallos train all` first, or give --bundle DIR.")
+    return rows[0][0], rows[0][1]
+
+
+def _trained_on(store: Store, protocol: str, fold: int, chosen: Mapping[str, runs.Run]) -> dict[str, object]:
+    data_sets = store.frame(
+        "SELECT DISTINCT data_set, licence FROM splits JOIN images USING (image_id) JOIN data_sets USING (data_set) "
+        "WHERE protocol = $protocol ORDER BY data_set",
+        protocol=protocol,
+    )
+    return {
+        "data_sets": dict(data_sets.iter_rows()),
+        "protocol": protocol,
+        "fold": fold,
+        "manifest_id": chosen["b"].manifest_id,
+        "runs": {model: run.run_id for model, run in chosen.items()},
+        "weights": {model: run.weights for model, run in chosen.items()},
+        "encoder": chosen["b"].encoder,
+    }
+
+
+def _evaluations(store: Store, chosen: Mapping[str, runs.Run]) -> dict[str, dict[str, float]]:
+    figures = {}
+    for model, run in chosen.items():
+        rows = store.frame(
+            "SELECT n, mae, rmse, pearson, spearman FROM evaluations WHERE run_id = $id AND role = 'test'",
+            id=run.run_id,
+        ).to_dicts()
+        if rows:
+            figures[model] = rows[0]
+    return figures
+
+
+def save_normalization(fitted: Normalization, path: Path) -> None:
+    """Write a normalization as JSON; floats survive the round trip bit for bit."""
+    content = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in asdict(fitted).items()}
+    path.write_text(json.dumps(content, indent=1))
+
+
+def load_normalization(path: Path) -> Normalization:
+    """Read what `save_normalization` wrote."""
+    content = json.loads(path.read_text())
+    return Normalization(
+        name=content["name"],
+        features=tuple(content["features"]),
+        regions=tuple(content["regions"]),
+        mean=np.array(content["mean"], dtype=np.float64),
+        sd=np.array(content["sd"], dtype=np.float64),
+        mean_shape=np.array(content["mean_shape"], dtype=np.float32),
+    )

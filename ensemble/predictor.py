@@ -1,0 +1,94 @@
+"""One photo to one Prediction, through the very extractors and models that were trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from models.encoder import Encoder
+from models.registry import load_model
+from models.subscores import SubscoreModel
+from numpy.typing import NDArray
+
+from ensemble.combiner import Combiner
+from ensemble.parts import MEMBERS, Parts
+from extractors.decode import decode
+from extractors.facemesh import FaceMesh
+from extractors.values import Face, crops, face_of, feature_names, measurements, outputs
+from featurestore.errors import BundleError
+from featurestore.records import REGIONS, FaceBatch, Prediction
+
+
+class Predictor:
+    """Loaded models, ready for photos. Use it as a context manager."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Raises BundleError when the parts were made with other extractors than these."""
+        self._parts = parts
+        self._encoder = Encoder.load(parts.folders["encoder"])
+        _check_versions(parts, self._encoder)
+        self._measurements = measurements(self._encoder)
+        self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
+        self._combiner = Combiner.load(parts.folders["ensemble"])
+        self._mesh = FaceMesh()
+
+    def __enter__(self) -> Self:
+        self._mesh.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._mesh.__exit__(*problem)
+
+    def predict(self, photo: Path) -> Prediction:
+        """Score one photo. Raises InputError, PhotoError or NoFaceError."""
+        face = face_of(decode(photo), self._mesh)
+        batch, raw = self.batch_of(str(photo), face)
+        members = {name: model.predict(batch) for name, model in self._models.items()}
+        score = self._combiner.predict(members["a"], members["b"])
+        b = self._models["b"]
+        assert isinstance(b, SubscoreModel)
+        return Prediction(
+            photo=photo,
+            score=float(score[0]),
+            members={name: float(value[0]) for name, value in members.items()},
+            sub_scores=dict(zip(REGIONS, b.sub_scores(batch)[0].tolist(), strict=True)),
+            weights=dict(zip(REGIONS, b.weights.tolist(), strict=True)),
+            features=dict(zip(self._parts.normalization.features[:-1], raw[0].tolist(), strict=True)),
+            landmarks=face.landmarks,
+            notes=(face.remark,) if face.remark else (),
+            versions=dict(self._parts.versions),
+        )
+
+    def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
+        """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""
+        columns: dict[str, NDArray[np.float64]] = {}
+        for extractor in ("geometry", "skin"):
+            columns |= self._measurements[extractor]([face])
+        normalization = self._parts.normalization
+        raw = np.column_stack([columns[name] for name in normalization.features[:-1]])
+        shapes = self._measurements["shape"]([face])["shape"]
+        batch = FaceBatch(
+            image_ids=(image_id,),
+            feature_names=normalization.features,
+            feature_regions=normalization.regions,
+            features=normalization.transform(raw, shapes),
+            shapes=shapes,
+            embeddings=self._encoder.encode(crops([face])),
+            faces=crops([face]),
+            scores=np.array([np.nan]),
+        )
+        return batch, raw
+
+
+def _check_versions(parts: Parts, encoder: Encoder) -> None:
+    """What the models were trained on must be what this kallos computes."""
+    here = {output.extractor: output.version for output in outputs(encoder)}
+    known = set(feature_names("geometry")) | set(feature_names("skin"))
+    if unknown := [name for name in parts.normalization.features[:-1] if name not in known]:
+        raise BundleError(f"The models need the feature {unknown[0]}, which this kallos does not compute: train again.")
+    if changed := [name for name, version in parts.versions.items() if here.get(name) != version]:
+        raise BundleError(
+            f"The models were trained on another version of {', '.join(changed)} than this kallos computes: "
+            "run `kallos extract` and train again, or use the kallos that made them."
+        )

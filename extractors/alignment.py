@@ -1,0 +1,101 @@
+"""Faces made comparable: a levelled crop of the pixels, and Procrustes shapes of the landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.canonical import MESH, MIRROR
+from extractors.points import Landmarks, Reals
+
+VERSION = 1
+CROP_SIZE = 256
+MARGIN = 0.25
+
+Shapes = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A levelled face.
+
+    image      (size, size, 3) uint8 RGB
+    landmarks  (468, 2) float32, pixels of the crop; NaN for a landmark that lies off the photo
+    """
+
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+
+
+def align_face(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    size: int = CROP_SIZE,
+    margin: float = MARGIN,
+) -> Crop:
+    """Level the eyes and cut out the square around the landmarks, widened by `margin` of it on every side.
+
+    `image` is (h, w, 3) uint8 RGB, `landmarks` (468, 3) in its pixels. Off the photo its edge is repeated.
+    """
+    height, width = image.shape[:2]
+    points = landmarks[:, :2].astype(np.float64)
+    matrix = _levelling(landmarks, size, margin)
+    on_photo = ((points >= 0) & (points <= (width, height))).all(axis=1)
+    placed = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    placed[~on_photo] = np.nan
+
+    # one bilinear step may shrink by two at most; beyond that pixels would be skipped
+    shrink = int(1 / np.hypot(matrix[0, 0], matrix[0, 1]))
+    if shrink > 1:
+        image = cv2.resize(image, (-(-width // shrink), -(-height // shrink)), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
+        matrix[:, :2] *= (width / image.shape[1], height / image.shape[0])
+    # OpenCV counts from the centre of the first pixel, landmarks from its edge
+    matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
+    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return Crop(np.asarray(crop, dtype=np.uint8), placed)
+
+
+def _levelling(landmarks: NDArray[np.float32], size: int, margin: float) -> NDArray[np.float64]:
+    """(2, 3) similarity from the photo to the crop."""
+    face = Landmarks(landmarks[None])
+    eyes = (face["left_eye_centre"] - face["right_eye_centre"])[0]
+    cos, sin = eyes / np.hypot(*eyes)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    level = landmarks[:, :2] @ turn.T
+    low, high = level.min(axis=0), level.max(axis=0)
+    scale = size / ((high - low).max() * (1 + 2 * margin))
+    shift = size / 2 - scale * (low + high) / 2
+    return np.column_stack([scale * turn, shift])
+
+
+def procrustes_shape(landmarks: Reals) -> NDArray[np.float32]:
+    """Ordinary Procrustes shapes: (n, 468, 3) landmarks -> (n, 936) float32, 468 x then 468 y (down).
+
+    Centred, unit Frobenius size, turned (never mirrored) onto the frontal canonical mesh
+    (Dryden & Mardia 2016, ch. 7).
+    """
+    shapes = turned_onto(unit_shapes(landmarks), unit_shapes(MESH[None]))
+    return np.hstack([shapes.real, shapes.imag]).astype(np.float32)
+
+
+def unit_shapes(landmarks: Reals) -> Shapes:
+    """(n, 468) complex x + iy of landmarks, centred, unit size: to turn one is a multiplication."""
+    points = np.asarray(landmarks[..., 0] + 1j * landmarks[..., 1], dtype=np.complex128)
+    points = points - points.mean(axis=1, keepdims=True)
+    return np.asarray(points / np.sqrt((np.abs(points) ** 2).sum(axis=1, keepdims=True)))
+
+
+def mirrored(shapes: Shapes) -> Shapes:
+    """The shapes seen in a mirror, with each landmark under its own number again."""
+    return -shapes.conj()[:, MIRROR]
+
+
+def turned_onto(shapes: Shapes, targets: Shapes) -> Shapes:
+    """The least-squares rotation of each unit shape onto its target; `targets` broadcasts."""
+    inner = (shapes.conj() * targets).sum(axis=1, keepdims=True)
+    return np.asarray(shapes * (inner / np.abs(inner)))

@@ -1,0 +1,173 @@
+"""The catalogue of features: one feature is one decorated function whose docstring defines it.
+
+    @feature("lips", unit="face widths", low=0.2, high=0.6)
+    def mouth_width(face: Landmarks) -> Values:
+        \"\"\"Width of the mouth.
+
+        Formula: |right_mouth_corner - left_mouth_corner|
+        Points: right_mouth_corner, left_mouth_corner
+        Source: Farkas 1994 (ch-ch)
+        \"\"\"
+
+The function's name is the column, the docstring says formula, points and source, the decorator region, unit,
+plausible range and what the value does not depend on. `paired_feature` makes three columns of one function
+of `(face, side)`: `right_*`, `left_*` and `*_asymmetry`, the absolute difference of the two.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from featurestore.records import REGIONS
+
+Measure = TypeVar("Measure", bound=Callable[..., Any])
+
+INVARIANT = ("scale", "translation", "roll")
+_SECTIONS = ("Formula", "Points", "Source")
+
+
+@dataclass(frozen=True)
+class FeatureDefinition:
+    """What a column means.
+
+    name       the column
+    region     one of `featurestore.records.REGIONS`
+    unit       unit of the value
+    formula    in terms of the points' names
+    points     names of points and contours of `extractors.points`
+    source     where the measure comes from
+    low, high  plausible range, not a limit: values of unusual faces may lie outside
+    invariant  what the value does not depend on: "scale", "translation", "roll"
+    kind       "geometry" (from landmarks) or "skin" (from pixels)
+    """
+
+    name: str
+    region: str
+    unit: str
+    formula: str
+    points: tuple[str, ...]
+    source: str
+    low: float
+    high: float
+    invariant: tuple[str, ...]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A definition and the function that measures it."""
+
+    definition: FeatureDefinition
+    measure: Callable[[Any], Any]
+
+
+GEOMETRIC: dict[str, Feature] = {}
+SKIN: dict[str, Feature] = {}
+_REGISTRIES = {"geometry": GEOMETRIC, "skin": SKIN}
+
+
+def feature(
+    region: str,
+    *,
+    unit: str,
+    low: float,
+    high: float,
+    invariant: tuple[str, ...] = INVARIANT,
+    kind: str = "geometry",
+) -> Callable[[Measure], Measure]:
+    """Register a function of one argument as the column of its name."""
+
+    def register(measure: Measure) -> Measure:
+        formula, points, source = _sections(measure)
+        _add(
+            FeatureDefinition(measure.__name__, region, unit, formula, points, source, low, high, invariant, kind),
+            measure,
+        )
+        return measure
+
+    return register
+
+
+def paired_feature(
+    region: str,
+    *,
+    unit: str,
+    low: float,
+    high: float,
+    asymmetry: float,
+    invariant: tuple[str, ...] = INVARIANT,
+    kind: str = "geometry",
+) -> Callable[[Measure], Measure]:
+    """Register a function of `(face, side)` as three columns; `asymmetry` is the high end of the third.
+
+    The docstring writes {side} where right or left stands.
+    """
+
+    def register(measure: Measure) -> Measure:
+        name = measure.__name__
+        formula, points, source = _sections(measure)
+        define = functools.partial(
+            FeatureDefinition, region=region, unit=unit, source=source, invariant=invariant, kind=kind
+        )
+
+        def both(face: Any) -> Any:
+            return abs(measure(face, "right") - measure(face, "left"))
+
+        sides = {side: tuple(p.replace("{side}", side) for p in points) for side in ("right", "left")}
+        for side, named in sides.items():
+            _add(
+                define(
+                    f"{side}_{name}",
+                    formula=formula.replace("{side}", side),
+                    points=named,
+                    low=low,
+                    high=high,
+                ),
+                functools.partial(measure, side=side),
+            )
+        _add(
+            define(
+                f"{name}_asymmetry",
+                formula=f"|right_{name} - left_{name}|",
+                points=tuple(dict.fromkeys(sides["right"] + sides["left"])),
+                low=0.0,
+                high=asymmetry,
+            ),
+            both,
+        )
+        return measure
+
+    return register
+
+
+def definitions() -> tuple[FeatureDefinition, ...]:
+    """All features in the order of their columns: geometric, then skin."""
+    # the modules register their features when imported; they import this one
+    import extractors.geometry.compute
+    import extractors.skin  # noqa: F401
+
+    return tuple(f.definition for registry in (GEOMETRIC, SKIN) for f in registry.values())
+
+
+def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
+    if definition.region not in REGIONS:
+        raise ValueError(f"{definition.name}: no region {definition.region!r}")
+    registry = _REGISTRIES[definition.kind]
+    if definition.name in registry:
+        raise ValueError(f"{definition.name} is registered twice")
+    registry[definition.name] = Feature(definition, measure)
+
+
+def _sections(measure: Callable[..., Any]) -> tuple[str, tuple[str, ...], str]:
+    """Formula, points and source out of a docstring; a section runs until the next one."""
+    text = inspect.getdoc(measure) or ""
+    found = dict(re.findall(r"^(Formula|Points|Source): (.+?)(?=^\w+: |\Z)", text, re.MULTILINE | re.DOTALL))
+    if missing := [s for s in _SECTIONS if s not in found]:
+        raise ValueError(f"the docstring of {measure.__name__} lacks {', '.join(missing)}")
+    formula, points, source = (" ".join(found[s].split()) for s in _SECTIONS)
+    return formula, tuple(points.split(", ")), source

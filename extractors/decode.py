@@ -1,0 +1,103 @@
+"""The one safe decoder: photo files of any kind to upright RGB pixels."""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from featurestore.errors import InputError, PhotoError
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".mpo"})
+
+_SIXTEEN_BIT = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+# what Pillow's decoders raise on damaged data
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+
+
+def decode(path: Path) -> NDArray[np.uint8]:
+    """Read a photo as (h, w, 3) uint8 RGB, turned upright by its EXIF orientation.
+
+    Grey, palette, CMYK and 16-bit pictures become RGB, transparency lies on white, of several frames the first
+    counts. The limits are checked before any pixel is decoded. Raises InputError when there is no such file,
+    PhotoError when it is empty, too large, damaged or no picture.
+    """
+    if not path.is_file():
+        what = "is a folder, not a photo" if path.is_dir() else "does not exist"
+        raise InputError(f"{path} {what}: give the path of a photo.")
+    _check_bytes(path)
+    with warnings.catch_warnings():
+        # Pillow warns of large sizes, which are checked here, and of damaged metadata, which do not matter
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                _check_pixels(path, image.width * image.height)
+                image.load()
+                return _rgb(ImageOps.exif_transpose(image))
+        except Image.DecompressionBombError as error:
+            _check_pixels(path, int(re.findall(r"\d+", str(error))[0]))
+            raise
+        except PermissionError as error:
+            raise InputError(f"{path} may not be read: change its permissions.") from error
+        except UnidentifiedImageError as error:
+            raise PhotoError(f"{path} is not a photo: convert it to JPEG or PNG.") from error
+        except _DAMAGE as error:
+            raise PhotoError(f"{path} is damaged or cut short: save or copy it again.") from error
+
+
+def photo_paths(path: Path) -> list[Path]:
+    """The file itself, or the photos anywhere below a folder, by suffix, sorted; hidden files are left out.
+
+    Raises InputError when there is none, or when a link leads out of the folder.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"{path} does not exist: give the path of a photo or of a folder of photos.")
+    photos = sorted(
+        p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
+    if not photos:
+        raise InputError(f"{path} holds no photo: give a folder with JPEG, PNG, WebP, BMP, TIFF or GIF files.")
+    folder = path.resolve()
+    for photo in photos:
+        if not photo.resolve().is_relative_to(folder):
+            raise InputError(f"{photo} is a link that leads out of {path}: put a copy of the photo in its place.")
+    return photos
+
+
+def _check_bytes(path: Path) -> None:
+    size = path.stat().st_size
+    if size == 0:
+        raise PhotoError(f"{path} is empty: copy or download it again.")
+    if size > MAX_BYTES:
+        raise PhotoError(f"{path} has {size / 2**20:.0f} MiB, the limit is {MAX_BYTES // 2**20} MiB: save it smaller.")
+
+
+def _check_pixels(path: Path, pixels: int) -> None:
+    if pixels > MAX_PIXELS:
+        raise PhotoError(
+            f"{path} has {pixels / 1e6:.0f} million pixels, the limit is {MAX_PIXELS // 1_000_000} million: "
+            "scale it down."
+        )
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in _SIXTEEN_BIT:
+        # Pillow's own conversion would cut off at 255
+        grey = np.clip(np.asarray(image, dtype=np.float32) / 257, 0, 255).round().astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        coloured = image.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        image = Image.alpha_composite(white, coloured)
+    return np.asarray(image.convert("RGB"))

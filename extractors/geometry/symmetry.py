@@ -1,0 +1,103 @@
+"""Asymmetry of the shape: how far the face lies from its own mirror image, in the whole and by region."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from extractors.alignment import mirrored, turned_onto, unit_shapes
+from extractors.catalogue import feature
+from extractors.points import CONTOURS, REGION_CONTOURS, Landmarks, Values
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.25)
+def shape_asymmetry(face: Landmarks) -> Values:
+    """Procrustes distance between the face's shape and its mirror image.
+
+    Formula: | shape - mirrored shape turned onto it |, both centred and of unit size
+    Points: face_oval, midline
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return np.asarray(np.sqrt((_mirror_gaps(face) ** 2).sum(axis=1)))
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+def eyes_shape_asymmetry(face: Landmarks) -> Values:
+    """Distance between the eyes and their mirror image within the whole shape.
+
+    Formula: root mean square of | landmark - mirrored landmark | over the contours, after
+        shape_asymmetry's fit
+    Points: right_eye, left_eye
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return _regional_asymmetry(face, "eyes")
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+def brows_shape_asymmetry(face: Landmarks) -> Values:
+    """Distance between the brows and their mirror image within the whole shape.
+
+    Formula: root mean square of | landmark - mirrored landmark | over the contours, after
+        shape_asymmetry's fit
+    Points: right_brow, left_brow
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return _regional_asymmetry(face, "brows")
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+def nose_shape_asymmetry(face: Landmarks) -> Values:
+    """Distance between the nose and its mirror image within the whole shape.
+
+    Formula: root mean square of | landmark - mirrored landmark | over the contours, after
+        shape_asymmetry's fit
+    Points: nose
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return _regional_asymmetry(face, "nose")
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+def lips_shape_asymmetry(face: Landmarks) -> Values:
+    """Distance between the lips and their mirror image within the whole shape.
+
+    Formula: root mean square of | landmark - mirrored landmark | over the contours, after
+        shape_asymmetry's fit
+    Points: lips_outer
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return _regional_asymmetry(face, "lips")
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+def jawline_shape_asymmetry(face: Landmarks) -> Values:
+    """Distance between the jawline and its mirror image within the whole shape.
+
+    Formula: root mean square of | landmark - mirrored landmark | over the contours, after
+        shape_asymmetry's fit
+    Points: jaw_band
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return _regional_asymmetry(face, "jawline")
+
+
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+def cheeks_shape_asymmetry(face: Landmarks) -> Values:
+    """Distance between the cheeks and their mirror image within the whole shape.
+
+    Formula: root mean square of | landmark - mirrored landmark | over the contours, after
+        shape_asymmetry's fit
+    Points: right_cheek, left_cheek
+    Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
+    """
+    return _regional_asymmetry(face, "cheeks")
+
+
+def _mirror_gaps(face: Landmarks) -> Values:
+    """(n, 468) how far each landmark lies from its mirrored partner once the mirror image is fitted."""
+    shapes = unit_shapes(face.own)
+    return abs(shapes - turned_onto(mirrored(shapes), shapes))
+
+
+def _regional_asymmetry(face: Landmarks, region: str) -> Values:
+    indices = [i for contour in REGION_CONTOURS[region] for i in CONTOURS[contour]]
+    return np.asarray(np.sqrt((_mirror_gaps(face)[:, indices] ** 2).mean(axis=1)))

@@ -1,0 +1,39 @@
+"""The drawn portraits of the demo, whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+
+from featurestore.errors import InputError
+from featurestore.ingest.dataset import DataSet, conform
+from featurestore.ingest.files import read_csv
+from featurestore.ingest.table import read_table
+
+NAME = "demo"
+
+
+def read_demo(folder: Path) -> DataSet:
+    """Read `images`, `ratings.csv` (image, rater, rating) and `parameters.csv` (image, subset, numbers ...).
+
+    The numeric parameters, the true score among them, go to `drawn_parameters`. Raises InputError when a
+    file is missing.
+    """
+    parameters = folder / "parameters.csv"
+    if not parameters.is_file():
+        raise InputError(f"{folder} holds no drawn portraits: draw them first with `kallos demo`.")
+    drawn = read_csv(parameters).with_columns(image_id=pl.format(f"{NAME}/{{}}", "image"))
+    rated = read_table(folder / "ratings.csv", folder / "images", name=NAME)
+    long = drawn.select("image_id", cs.numeric().cast(pl.Float64)).unpivot(index="image_id", variable_name="parameter")
+    images = rated.images.drop("subset").join(
+        drawn.select("image_id", "subset"), on="image_id", how="left", maintain_order="left"
+    )
+    return replace(
+        rated,
+        licence="drawn by kallos: free to use",
+        images=conform("images", images),
+        drawn_parameters=conform("drawn_parameters", long.drop_nulls().join(images, on="image_id", how="semi")),
+    )

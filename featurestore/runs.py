@@ -1,0 +1,136 @@
+"""Runs: what was trained, how it went, and what it says of every image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.errors import OrderError
+from featurestore.records import REGIONS, Epoch, Evaluation
+from featurestore.store import Store
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one model on one fold. `run_id` is readable: scut-5fold-1-b-1f2e3d4c."""
+
+    run_id: str
+    model: str
+    protocol: str
+    fold: int
+    weights: str
+    encoder: str | None
+    manifest_id: str
+    config: Mapping[str, Any]
+    folder: Path
+
+
+def begin(store: Store, run: Run) -> None:
+    """Record a run as running. Begun again after an interruption, it keeps the history of its epochs."""
+    with store.transaction():
+        store.execute("DELETE FROM runs WHERE run_id = $run_id", run_id=run.run_id)
+        row = asdict(run) | {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
+        store.append(
+            "runs", pl.DataFrame([row | {"status": "running"}]).with_columns(pl.col("encoder").cast(pl.String))
+        )
+        store.execute("UPDATE runs SET started_at = now()::TIMESTAMP WHERE run_id = $run_id", run_id=run.run_id)
+
+
+def record_epoch(store: Store, run: Run, epoch: Epoch) -> None:
+    """One line of the training history; an epoch that is trained again replaces its line."""
+    line = asdict(epoch) | {"run_id": run.run_id}
+    line.pop("epochs")
+    with store.transaction():
+        store.execute(
+            "DELETE FROM training_history WHERE run_id = $run_id AND epoch = $epoch",
+            run_id=run.run_id,
+            epoch=epoch.epoch,
+        )
+        store.append("training_history", pl.DataFrame([line]))
+
+
+def record_predictions(
+    store: Store,
+    run: Run,
+    role: str,
+    image_ids: tuple[str, ...],
+    predicted: NDArray[np.float64],
+    truth: NDArray[np.float64],
+) -> Evaluation:
+    """Store the predictions of one role (train, validation or test) and how well they agree."""
+    rows = {"run_id": run.run_id, "image_id": image_ids, "role": role, "score": predicted}
+    store.append("predictions", pl.DataFrame(rows))
+    evaluation = Evaluation.of(truth, predicted)
+    if role != "train":
+        line = asdict(evaluation) | {"run_id": run.run_id, "role": role}
+        store.append("evaluations", pl.DataFrame([line]))
+    return evaluation
+
+
+def record_sub_scores(
+    store: Store,
+    run: Run,
+    image_ids: tuple[str, ...],
+    sub_scores: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> None:
+    """Store (n, 8) sub-scores and the (8,) weights of Model B, in the order of REGIONS."""
+    for region, values in zip(REGIONS, sub_scores.T, strict=True):
+        rows = {"run_id": run.run_id, "image_id": image_ids, "region": region, "sub_score": values}
+        store.append("sub_scores", pl.DataFrame(rows))
+    store.append("sub_score_weights", pl.DataFrame({"run_id": run.run_id, "region": REGIONS, "weight": weights}))
+
+
+def finish(store: Store, run: Run, seconds: float) -> None:
+    """Mark a run as done; only done runs are reported, combined and exported."""
+    store.execute(
+        "UPDATE runs SET status = 'done', seconds = $seconds WHERE run_id = $run_id",
+        seconds=seconds,
+        run_id=run.run_id,
+    )
+
+
+def is_done(store: Store, run_id: str) -> bool:
+    """Whether that run was trained to its end."""
+    query = "SELECT count(*) FROM runs WHERE run_id = $run_id AND status = 'done'"
+    return bool(store.value(query, run_id=run_id))
+
+
+def latest(store: Store, protocol: str, fold: int) -> dict[str, str]:
+    """model -> run_id of its newest finished run on that fold."""
+    rows = store.frame(
+        "SELECT model, max_by(run_id, started_at) FROM runs "
+        "WHERE protocol = $protocol AND fold = $fold AND status = 'done' GROUP BY model",
+        protocol=protocol,
+        fold=fold,
+    )
+    return dict(rows.iter_rows())
+
+
+def load(store: Store, run_id: str) -> Run:
+    """A recorded run. Raises OrderError when there is none of that id."""
+    rows = store.frame(
+        "SELECT run_id, model, protocol, fold, weights, encoder, manifest_id, config, folder "
+        "FROM runs WHERE run_id = $run_id",
+        run_id=run_id,
+    ).to_dicts()
+    if not rows:
+        raise OrderError(f"There is no run {run_id!r}: `kallos report training` lists the runs.")
+    row = rows[0]
+    return Run(**row | {"config": json.loads(row["config"]), "folder": store.runs_folder / row["folder"]})
+
+
+def predictions(store: Store, run_id: str, role: str) -> pl.DataFrame:
+    """image_id and score of one run and role, by image_id."""
+    return store.frame(
+        "SELECT image_id, score FROM predictions WHERE run_id = $run_id AND role = $role ORDER BY image_id",
+        run_id=run_id,
+        role=role,
+    )

@@ -1,0 +1,5 @@
+"""`python -m kallos`."""
+
+from kallos.cli import main
+
+main()

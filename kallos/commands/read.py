@@ -1,0 +1,93 @@
+"""`kallos report`, `kallos sql` and `kallos tables`: what the store knows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+
+
+class ReportName(StrEnum):
+    """The reports."""
+
+    DATASET = "dataset"
+    FEATURES = "features"
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+    SUBSCORES = "subscores"
+    COMPARE = "compare"
+
+
+class PictureFormat(StrEnum):
+    """Formats of figures."""
+
+    PNG = "png"
+    SVG = "svg"
+
+
+def report(
+    name: Annotated[ReportName, typer.Argument(help="Which report.")],
+    data_set: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
+    protocol: Protocol = None,
+    fold: Fold = None,
+    run: Annotated[list[str] | None, typer.Option(help="Only these runs; give it once a run.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Also write the figures into this folder.")] = None,
+    picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Tables and plots in the terminal, JSON for programs, pictures for papers."""
+    from featurestore.store import Store
+    from kallos.console import note, out
+    from reports.json import to_json
+    from reports.registry import REPORTS
+    from reports.selection import Selection
+
+    chosen = REPORTS[name.value]
+    selection = Selection(data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()))
+    with Store.open(store, read_only=True) as opened:
+        report = chosen.data(opened, selection)
+    out.print_json(to_json(name.value, report)) if json else out.print(chosen.render(report))
+    if figures:
+        for path in chosen.figures(report, figures, picture.value):
+            note(f"wrote {path}")
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
+    from reports.rows import render
+
+    from featurestore.guard import select
+    from kallos.console import out
+
+    rows = select(store, query)
+    if csv:
+        typer.echo(rows.write_csv(), nl=False)
+    elif json:
+        typer.echo(rows.write_json())
+    else:
+        out.print(render(rows))
+
+
+def tables(
+    table: Annotated[str | None, typer.Argument(help="Only this table, with its columns.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Every table and column of the store, and what one row is."""
+    from featurestore.store import Store
+    from kallos.console import out
+    from reports import tables as listing
+
+    with Store.open(store, read_only=True) as opened:
+        described = listing.data(opened, table)
+    typer.echo(described.write_json()) if json else out.print(listing.render(described))

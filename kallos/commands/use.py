@@ -1,0 +1,67 @@
+"""`kallos predict`, `kallos export` and `kallos demo`: trained models at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+
+
+def predict(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    overlay: Annotated[Path | None, typer.Option(help="Write pictures with landmarks and scores here.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Predict from this bundle; no store is needed.")] = None,
+    protocol: Protocol = None,
+    fold: Fold = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Score, sub-scores and weights of single photos. A photo that cannot be used is named, the rest go on."""
+    from reports.prediction import as_dict, render
+
+    from featurestore.errors import PhotoError
+    from kallos.console import note, out
+    from kallos.prediction import open_parts, predict_each
+    from reports.json import to_json
+
+    parts = open_parts(store, bundle, protocol, fold)
+    said, failed = [], []
+    for answer in predict_each(parts, photos, overlay):
+        if isinstance(answer, PhotoError):
+            note(f"kallos: {answer}")
+            failed.append(answer)
+            continue
+        said.append(as_dict(answer))
+        if not json:
+            out.print(render(answer))
+    if json:
+        out.print_json(to_json("predictions", said))
+    if failed:
+        raise typer.Exit(PhotoError.exit_code)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder for the bundle: new, empty, or an earlier bundle.")],
+    protocol: Protocol = None,
+    fold: Fold = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Write the deployment bundle: models, normalisation, encoder, manifest with hashes, model card."""
+    from ensemble.bundle import export as write_bundle
+    from kallos.console import note
+    from kallos.prediction import open_parts
+
+    note(f"wrote the bundle {write_bundle(open_parts(store, None, protocol, fold), folder)}")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where everything goes.")] = Path("demo"),
+    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 500,
+) -> None:
+    """The main job from end to end on drawn portraits: nothing is downloaded, no photo is needed."""
+    from kallos.demo import run_demo
+
+    run_demo(folder, count)

@@ -1,0 +1,95 @@
+"""A float RGB canvas on which smooth shapes are laid with soft or hard edges."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+Field = NDArray[np.float32]
+
+_FRACTION_BITS = 4
+_OVERSAMPLE = 2
+
+
+def smooth(points: Points, closed: bool = True, steps: int = 8) -> Points:
+    """A Catmull-Rom curve through (n, 2) points, as a polyline of about `n * steps` points."""
+    n = len(points)
+    last = n if closed else n - 1
+    index = np.arange(last)[:, None] + np.arange(-1, 3)[None, :]
+    index = index % n if closed else np.clip(index, 0, n - 1)
+    basis = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
+    t = np.arange(steps) / steps
+    powers = np.stack([np.ones_like(t), t, t**2, t**3], axis=1)
+    curve = np.einsum("sk,nkd->nsd", powers @ basis, points[index]).reshape(-1, 2)
+    return curve if closed else np.vstack([curve, points[-1]])
+
+
+def mix(a: NDArray[np.float32], b: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
+    """The colour `amount` of the way from a to b."""
+    return a + (b - a) * np.float32(amount)
+
+
+class Canvas:
+    """A square picture, (size, size, 3) float32 RGB in 0..255. Shapes are in pixels of this picture."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.pixels: Field = np.zeros((size, size, 3), np.float32)
+
+    def coverage(
+        self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0
+    ) -> tuple[slice, slice, Field]:
+        """Rows, columns and the share in 0..1 of each pixel there that the polygons (or lines) cover."""
+        shapes = shapes if isinstance(shapes, list) else [shapes]
+        corners = np.vstack(shapes)
+        margin = 2 + 3 * blur + thickness
+        x0, y0 = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(corners.max(axis=0) + margin), self.size).astype(int)
+        if x1 <= x0 or y1 <= y0:
+            return slice(0, 0), slice(0, 0), np.zeros((0, 0), np.float32)
+        # Drawn twice as large and shrunk by area: OpenCV's own antialiasing alone leaves visible steps.
+        fine = np.zeros(((y1 - y0) * _OVERSAMPLE, (x1 - x0) * _OVERSAMPLE), np.uint8)
+        width = max(1, round(thickness * _OVERSAMPLE))
+        for shape in shapes:
+            fixed = np.round((shape - (x0, y0)) * (_OVERSAMPLE * 2**_FRACTION_BITS)).astype(np.int32)
+            if thickness:
+                cv2.polylines(fine, [fixed], False, 255, width, cv2.LINE_AA, _FRACTION_BITS)
+            else:
+                cv2.fillPoly(fine, [fixed], 255, cv2.LINE_AA, _FRACTION_BITS)
+        mask = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
+        mask *= np.float32(1 / 255)
+        if blur:
+            mask = cv2.GaussianBlur(mask, (0, 0), blur)
+        return slice(y0, y1), slice(x0, x1), mask
+
+    def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0) -> Field:
+        """The same as one (size, size) mask."""
+        whole = np.zeros((self.size, self.size), np.float32)
+        rows, columns, mask = self.coverage(shapes, blur, thickness)
+        whole[rows, columns] = mask
+        return whole
+
+    def lay(
+        self,
+        shapes: Points | list[Points],
+        colour: NDArray[np.float32],
+        opacity: float = 1.0,
+        blur: float = 0.0,
+        thickness: float = 0.0,
+        within: Field | None = None,
+    ) -> None:
+        """Lay polygons (or, with a thickness, lines) of one colour (3,) or of a picture (size, size, 3).
+
+        `within` is a (size, size) mask that the shapes may not leave.
+        """
+        rows, columns, mask = self.coverage(shapes, blur, thickness)
+        if within is not None:
+            mask *= within[rows, columns]
+        mask *= np.float32(opacity)
+        paint = colour[rows, columns] if colour.ndim == 3 else colour
+        below = self.pixels[rows, columns]
+        change = paint - below
+        change *= mask[..., None]
+        below += change

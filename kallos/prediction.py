@@ -1,0 +1,52 @@
+"""What `kallos predict` does: photos to predictions, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+from reports.overlay import draw_overlay
+
+from ensemble.bundle import open_bundle
+from ensemble.parts import Parts, parts_of_store
+from ensemble.predictor import Predictor
+from extractors.decode import decode, photo_paths
+from featurestore.errors import PhotoError
+from featurestore.records import Prediction
+from featurestore.store import Store
+from kallos.console import note
+
+
+def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:
+    """The models of a bundle, or those trained last in the store."""
+    if bundle:
+        return open_bundle(bundle)
+    with Store.open(store, read_only=True) as opened:
+        return parts_of_store(opened, protocol, fold)
+
+
+def predict_each(parts: Parts, photos: list[Path], overlay: Path | None) -> Iterator[Prediction | PhotoError]:
+    """What can be said of each photo in files and folders, in order; overlays are written on the way.
+
+    A photo that cannot be used gives its PhotoError, and the others go on.
+    """
+    paths = [path for given in photos for path in photo_paths(given)]
+    with Predictor(parts) as predictor:
+        for path in paths:
+            try:
+                prediction = predictor.predict(path)
+            except PhotoError as error:
+                yield error
+                continue
+            if overlay:
+                note(f"wrote {_write_overlay(prediction, overlay)}")
+            yield prediction
+
+
+def _write_overlay(prediction: Prediction, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{prediction.photo.stem}_overlay.png"
+    picture = draw_overlay(decode(prediction.photo), prediction)
+    cv2.imwrite(str(target), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return target

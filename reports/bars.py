@@ -1,0 +1,48 @@
+"""Bars that fit into a table's cell, legible with and without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from reports.palette import ACCENT, WARM
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def bar(fraction: float, width: int = 16, style: str = ACCENT) -> Text:
+    """A bar on a track, filled from the left; the fraction is held within 0 and 1."""
+    halves = round(2 * width * min(max(fraction, 0.0), 1.0))
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
+    return Text.assemble((filled, style), ("─" * (width - len(filled)), "dim"))
+
+
+def score_bar(score: float, low: float, high: float, width: int = 16, style: str = ACCENT) -> Text:
+    """Where a score lies between the ends of its scale."""
+    return bar((score - low) / (high - low), width, style)
+
+
+def signed_bar(value: float, limit: float, width: int = 17) -> Text:
+    """A bar from the middle: to the left where negative. `width` is odd."""
+    half = width // 2
+    cells = min(round(half * abs(value) / limit), half) if value == value else 0
+    left, right = ("━" * cells, "") if value < 0 else ("", "━" * cells)
+    return Text.assemble(
+        ("─" * (half - len(left)), "dim"),
+        (left, WARM),
+        "│",
+        (right, ACCENT),
+        ("─" * (half - len(right)), "dim"),
+    )
+
+
+def spark(counts: Sequence[int], style: str = ACCENT) -> Text:
+    """A histogram in one line; an empty bin is a blank, any other shows."""
+    top = max(counts, default=0) or 1
+    return Text("".join(_BLOCKS[max(round(8 * c / top), 1) if c else 0] for c in counts), style=style)
+
+
+def column(level: float) -> str:
+    """One cell of a column that is filled to `level` eighths."""
+    return _BLOCKS[min(max(round(level), 0), 8)]

@@ -1,0 +1,25 @@
+"""Colours shared by terminal, figures and overlays: of middling lightness, so they read on dark and on light."""
+
+from __future__ import annotations
+
+ACCENT = "#3fa7d6"
+WARM = "#e8894a"
+GOOD = "#4caf7d"
+BAD = "#e5527f"
+SERIES = (ACCENT, WARM, "#9b6dd6", GOOD, BAD, "#c9a227", "#2fb5a5", "#8d99a6")
+
+REGION_COLOURS = {
+    "eyes": "#4fb3ff",
+    "brows": "#b48bf2",
+    "nose": "#f2c230",
+    "lips": "#ff5c8d",
+    "jawline": "#2fc7ae",
+    "cheeks": "#ff8a5c",
+    "skin": "#c3ccd6",
+    "symmetry": "#8fd14f",
+}
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """`#rrggbb` as three whole numbers from 0 to 255."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

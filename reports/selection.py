@@ -1,0 +1,83 @@
+"""What a report is about: a data set, a fold, or runs; what is left open is the newest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from featurestore.errors import OrderError, UsageError
+from featurestore.runs import Run, latest, load
+from featurestore.store import Store
+from featurestore.training_sets import check_fold
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`data_set` narrows the reports on data; protocol, fold and runs narrow those on models."""
+
+    data_set: str | None = None
+    protocol: str | None = None
+    fold: int | None = None
+    runs: tuple[str, ...] = ()
+
+
+def chosen_data_sets(store: Store, selection: Selection) -> list[str]:
+    """Names of the data sets. Raises OrderError when there is none, UsageError for an unknown one."""
+    known = store.frame("SELECT data_set FROM data_sets ORDER BY data_set")["data_set"].to_list()
+    if not known:
+        raise OrderError("The store has no images yet: run `kallos ingest` first.")
+    if selection.data_set is None:
+        return known
+    if selection.data_set not in known:
+        raise UsageError(f"There is no data set {selection.data_set!r}: choose from {', '.join(known)}.")
+    return [selection.data_set]
+
+
+def chosen_runs(store: Store, selection: Selection) -> list[Run]:
+    """The finished runs asked for, else the newest of each model on the fold asked for.
+
+    With no fold asked for it is that of the newest run. Raises OrderError when there is no such run.
+    """
+    if selection.runs:
+        return [_finished(store, run_id) for run_id in dict.fromkeys(selection.runs)]
+    protocol, fold = _fold(store, selection)
+    return [load(store, run_id) for _, run_id in sorted(latest(store, protocol, fold).items())]
+
+
+def names_of(runs: list[Run]) -> list[str]:
+    """What to call each run: its model where that is unmistakable, else its id."""
+    models = [run.model for run in runs]
+    return [run.model if models.count(run.model) == 1 else run.run_id for run in runs]
+
+
+def no_run(store: Store, selection: Selection) -> OrderError:
+    """The error that names the command to run first."""
+    protocol = selection.protocol
+    if protocol is None:
+        known = store.frame("SELECT min(protocol) AS protocol FROM splits")["protocol"]
+        protocol = known[0] or "P"
+    return OrderError(
+        f"There is no trained run: `kallos train all --protocol {protocol} --fold {selection.fold or 1}` first."
+    )
+
+
+def _finished(store: Store, run_id: str) -> Run:
+    run = load(store, run_id)
+    if store.value("SELECT status FROM runs WHERE run_id = $run_id", run_id=run_id) != "done":
+        raise OrderError(f"The run {run_id!r} is not finished: run the same `kallos train` again.")
+    return run
+
+
+def _fold(store: Store, selection: Selection) -> tuple[str, int]:
+    if selection.protocol is not None:
+        check_fold(store, selection.protocol, selection.fold or 1)
+    newest = store.frame(
+        "SELECT protocol, fold FROM runs WHERE status = 'done' "
+        "AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold) "
+        "ORDER BY started_at DESC LIMIT 1",
+        protocol=selection.protocol,
+        fold=selection.fold,
+    ).rows()
+    if not newest:
+        raise no_run(store, selection)
+    protocol, fold = newest[0]
+    return protocol, fold
