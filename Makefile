@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test test-real check format clean
+.PHONY: help demo test test-real check golden format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ check: $(INSTALLED)  ## style, types and the walls between the rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+golden: $(INSTALLED)  ## rebuild the golden values after a formula was changed on purpose
+	$(BIN)/python -m tests.golden.rebuild
 
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .

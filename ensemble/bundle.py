@@ -7,6 +7,7 @@ import json
 import shutil
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import Any
 
 from ensemble.card import model_card
 from ensemble.parts import Parts, load_normalization, save_normalization
@@ -68,7 +69,7 @@ def open_bundle(folder: Path) -> Parts:
         raise BundleError(f"{folder / MANIFEST} is damaged ({error}): get the bundle again.") from error
 
 
-def _verify(folder: Path, content: dict[str, dict[str, str]]) -> None:
+def _verify(folder: Path, content: dict[str, Any]) -> None:
     if content["format"] != FORMAT:
         raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
     listed, found = set(content["files"]), set(_files(folder)) - {MANIFEST}

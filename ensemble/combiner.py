@@ -40,9 +40,10 @@ class Combiner(nn.Module):
         super().__init__()
         self.centre, self.spread = centre, spread
         self.logit = nn.Parameter(torch.zeros(()))
-        self.correction = nn.Sequential(nn.Linear(2, hidden), nn.Tanh(), nn.Linear(hidden, 1))
-        nn.init.zeros_(self.correction[2].weight)
-        nn.init.zeros_(self.correction[2].bias)
+        last = nn.Linear(hidden, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.correction = nn.Sequential(nn.Linear(2, hidden), nn.Tanh(), last)
 
     @property
     def mixing(self) -> float:
@@ -92,6 +93,6 @@ def fit_combiner(
         optimizer.zero_grad()
         size = sum((p**2).sum() for p in combiner.correction.parameters())
         loss = nn.functional.mse_loss(combiner(*inputs), truth) + config.penalty * size
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return combiner

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from models.encoder import Encoder
-from models.registry import load_model
-from models.subscores import SubscoreModel
 from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner
@@ -18,6 +15,9 @@ from extractors.facemesh import FaceMesh
 from extractors.values import Face, crops, face_of, feature_names, measurements, outputs
 from featurestore.errors import BundleError
 from featurestore.records import REGIONS, FaceBatch, Prediction
+from models.encoder import Encoder
+from models.registry import load_model
+from models.subscores import SubscoreModel
 
 
 class Predictor:
@@ -37,7 +37,7 @@ class Predictor:
         self._mesh.__enter__()
         return self
 
-    def __exit__(self, *problem: object) -> None:
+    def __exit__(self, *problem: Any) -> None:
         self._mesh.__exit__(*problem)
 
     def predict(self, photo: Path) -> Prediction:

@@ -92,7 +92,7 @@ def unit_shapes(landmarks: Reals) -> Shapes:
 
 def mirrored(shapes: Shapes) -> Shapes:
     """The shapes seen in a mirror, with each landmark under its own number again."""
-    return -shapes.conj()[:, MIRROR]
+    return np.take(-shapes.conj(), MIRROR, axis=1)
 
 
 def turned_onto(shapes: Shapes, targets: Shapes) -> Shapes:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from featurestore.errors import InputError, PhotoError
+from featurestore.records import PHOTO_FORMATS, PHOTO_SUFFIXES
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".mpo"})
 
 _SIXTEEN_BIT = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 # what Pillow's decoders raise on damaged data
@@ -39,7 +38,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
         # Pillow warns of large sizes, which are checked here, and of damaged metadata, which do not matter
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path, formats=PHOTO_FORMATS) as image:
                 _check_pixels(path, image.width * image.height)
                 image.load()
                 return _rgb(ImageOps.exif_transpose(image))
@@ -64,7 +63,7 @@ def photo_paths(path: Path) -> list[Path]:
     if not path.is_dir():
         raise InputError(f"{path} does not exist: give the path of a photo or of a folder of photos.")
     photos = sorted(
-        p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+        p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
     if not photos:
         raise InputError(f"{path} holds no photo: give a folder with JPEG, PNG, WebP, BMP, TIFF or GIF files.")

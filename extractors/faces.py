@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.alignment import align_face
+from extractors.alignment import CROP_SIZE, align_face
 from extractors.decode import decode
-from extractors.values import CROP_MARGIN, CROP_SIZE
 from featurestore.store import Store
 
 
@@ -29,7 +28,7 @@ def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: Callable[[
     faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
     for i, image_id in enumerate(image_ids):
         row = row_of[image_id]
-        crop = align_face(decode(Path(paths[row])), landmarks[row], size=CROP_SIZE, margin=CROP_MARGIN)
+        crop = align_face(decode(Path(paths[row])), landmarks[row])
         faces[i] = crop.image
         on_progress(i + 1, len(image_ids))
     return faces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,39 +61,84 @@ def extract(store: Store, encoder: Encoder, on_progress: Callable[[Progress], No
     on_progress(progress)
     if not tasks:
         return progress
+    batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
     committed = time.monotonic()
-    with FaceMesh() as mesh:
-        work = _Pass(store, mesh, encoder, wanted)
-        for start in range(0, len(tasks), BATCH):
-            batch = tasks[start : start + BATCH]
-            failed = work.batch(batch)
-            progress = Progress(len(tasks), start + len(batch), progress.failed + failed)
-            if time.monotonic() - committed > COMMIT_SECONDS or progress.done == len(tasks):
+    with FaceMesh() as mesh, ThreadPoolExecutor(max_workers=1) as ahead:
+        work = _Pass(store, encoder, wanted)
+        coming = ahead.submit(_look, mesh, batches[0], work.stored_landmarks(batches[0]))
+        for batch, following in zip(batches, [*batches[1:], []], strict=True):
+            looks = coming.result()
+            # the faces of the next batch are found while this one is measured
+            coming = ahead.submit(_look, mesh, following, work.stored_landmarks(following))
+            work.measure(looks)
+            failed = sum(look.face is None for look in looks)
+            progress = Progress(len(tasks), progress.done + len(batch), progress.failed + failed)
+            if time.monotonic() - committed > COMMIT_SECONDS or not following:
                 work.commit()
                 committed = time.monotonic()
             on_progress(progress)
     return progress
 
 
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What came of looking for the face in one image: a face, or why there is none."""
+
+    task: _Task
+    face: Face | None
+    status: str
+    detail: str | None
+    seconds: float
+
+
+def _look(mesh: FaceMesh, tasks: list[_Task], landmarks: dict[str, NDArray[np.float32]]) -> list[_Look]:
+    return [_look_at(mesh, task, landmarks.get(task.image_id)) for task in tasks]
+
+
+def _look_at(mesh: FaceMesh, task: _Task, landmarks: NDArray[np.float32] | None) -> _Look:
+    began = time.perf_counter()
+    try:
+        face = face_of(decode(Path(task.path)), mesh, landmarks)
+    except PhotoError as error:
+        return _Look(task, None, error.status, str(error), time.perf_counter() - began)
+    except InputError as error:
+        return _Look(task, None, "missing", str(error), time.perf_counter() - began)
+    return _Look(task, face, "ok", face.remark, time.perf_counter() - began)
+
+
 class _Pass:
     """The extractors at work; keeps their rows until they are committed."""
 
-    def __init__(self, store: Store, mesh: FaceMesh, encoder: Encoder, wanted: list[Output]) -> None:
-        self._store, self._mesh = store, mesh
+    def __init__(self, store: Store, encoder: Encoder, wanted: list[Output]) -> None:
+        self._store = store
         self._outputs = {output.extractor: output for output in wanted}
         self._measurements = measurements(encoder)
         self._rows: dict[str, list[pl.DataFrame]] = {name: [] for name in self._outputs}
         self._ledger: dict[str, list[dict[str, Any]]] = {name: [] for name in self._outputs}
 
-    def batch(self, tasks: list[_Task]) -> int:
-        """Extract a few images; returns how many failed."""
-        stored = self._stored_landmarks([t.image_id for t in tasks if "landmarks" not in t.missing])
-        looked = [(task, face) for task in tasks if (face := self._look(task, stored.get(task.image_id)))]
+    def stored_landmarks(self, tasks: list[_Task]) -> dict[str, NDArray[np.float32]]:
+        """image_id -> (468, 3) of the images whose landmarks are known already."""
+        known = [task.image_id for task in tasks if "landmarks" not in task.missing]
+        if not known:
+            return {}
+        rows = self._store.frame(
+            "SELECT image_id, x, y, z FROM landmarks WHERE list_contains($ids, image_id)", ids=known
+        )
+        xyz = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
+        return dict(zip(rows["image_id"], xyz, strict=True))
+
+    def measure(self, looks: list[_Look]) -> None:
+        """Everything that is missing of a few images."""
+        for look in looks:
+            # landmarks are found by looking; what cannot be looked at fails in all that is missing
+            tried = ["landmarks"] if "landmarks" in look.task.missing else look.task.missing
+            if look.face is None or "landmarks" in look.task.missing:
+                for extractor in tried:
+                    self._note(extractor, look.task.image_id, look.status, look.detail, look.seconds)
         for extractor, measure in self._measurements.items():
-            chosen = [(task, face) for task, face in looked if extractor in task.missing]
+            chosen = [(x.task.image_id, x.face) for x in looks if x.face and extractor in x.task.missing]
             if chosen:
-                self._measure(extractor, measure, chosen)
-        return len(tasks) - len(looked)
+                self._measure(extractor, measure, [i for i, _ in chosen], [face for _, face in chosen])
 
     def commit(self) -> None:
         """Write what is kept, rows and ledger together."""
@@ -103,47 +149,23 @@ class _Pass:
                     write(self._store, output, rows, pl.DataFrame(lines, schema=LEDGER_COLUMNS))
                     self._rows[extractor], self._ledger[extractor] = [], []
 
-    def _look(self, task: _Task, landmarks: NDArray[np.float32] | None) -> Face | None:
-        """The face in the photo, or None and a line in the ledger."""
-        began = time.perf_counter()
-        try:
-            face = face_of(decode(Path(task.path)), self._mesh, landmarks)
-        except (PhotoError, InputError) as error:
-            status = error.status if isinstance(error, PhotoError) else "missing"
-            for extractor in ["landmarks"] if landmarks is None else task.missing:
-                self._note(extractor, task.image_id, status, str(error), time.perf_counter() - began)
-            return None
-        if landmarks is None:
-            self._note("landmarks", task.image_id, "ok", face.remark, time.perf_counter() - began)
-        return face
-
     def _measure(
         self,
         extractor: str,
         measure: Callable[[list[Face]], dict[str, NDArray[Any]]],
-        chosen: list[tuple[_Task, Face]],
+        image_ids: list[str],
+        faces: list[Face],
     ) -> None:
         began = time.perf_counter()
-        columns = measure([face for _, face in chosen])
-        ids = [task.image_id for task, _ in chosen]
-        self._rows[extractor].append(pl.DataFrame({"image_id": ids, **columns}))
+        self._rows[extractor].append(pl.DataFrame({"image_id": image_ids, **measure(faces)}))
         if extractor != "landmarks":
-            each = (time.perf_counter() - began) / len(ids)
-            for image_id in ids:
+            each = (time.perf_counter() - began) / len(faces)
+            for image_id in image_ids:
                 self._note(extractor, image_id, "ok", None, each)
 
     def _note(self, extractor: str, image_id: str, status: str, detail: str | None, seconds: float) -> None:
         line = (image_id, extractor, self._outputs[extractor].version, status, detail, seconds * 1000)
         self._ledger[extractor].append(dict(zip(LEDGER_COLUMNS, line, strict=True)))
-
-    def _stored_landmarks(self, image_ids: list[str]) -> dict[str, NDArray[np.float32]]:
-        if not image_ids:
-            return {}
-        rows = self._store.frame(
-            "SELECT image_id, x, y, z FROM landmarks WHERE list_contains($ids, image_id)", ids=image_ids
-        )
-        xyz = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
-        return dict(zip(rows["image_id"], xyz, strict=True))
 
 
 def _catalogue() -> pl.DataFrame:
@@ -153,7 +175,7 @@ def _catalogue() -> pl.DataFrame:
             "region": d.region,
             "unit": d.unit,
             "formula": d.formula,
-            "points": d.points,
+            "points": ", ".join(d.points),
             "source": d.source,
             "extractor": d.kind,
         }

@@ -67,7 +67,7 @@ _RIGHT_CONTOURS = {
     "brow": (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
     "brow_upper": (70, 63, 105, 66, 107),
     "brow_lower": (46, 53, 52, 65, 55),
-    "cheek": (117, 118, 101, 36, 205, 187, 123),
+    "cheek_area": (117, 118, 101, 36, 205, 187, 123),
     "under_eye": (228, 229, 230, 231, 232, 121, 120, 119, 118, 117),
 }
 
@@ -81,7 +81,7 @@ _HALF_CONTOURS = {
     "nose": (168, 193, 188, 174, 217, 126, 129, 98, 97, 2),
     "nose_ridge": (6, 122, 174, 198, 220, 4),
     "forehead": (151, 108, 69, 104, 107, 9),
-    "chin": (200, 201, 194, 32, 171, 175),
+    "chin_area": (200, 201, 194, 32, 171, 175),
     "midline": (10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164, 0, 17, 18, 200, 199, 175, 152),
 }
 
@@ -121,8 +121,8 @@ REGION_CONTOURS: dict[str, tuple[str, ...]] = {
     "nose": ("nose",),
     "lips": ("lips_outer",),
     "jawline": ("jaw_band",),
-    "cheeks": ("right_cheek", "left_cheek"),
-    "skin": ("forehead", "right_under_eye", "left_under_eye", "chin"),
+    "cheeks": ("right_cheek_area", "left_cheek_area"),
+    "skin": ("forehead", "right_under_eye", "left_under_eye", "chin_area"),
     "symmetry": ("face_oval",),
 }
 """region -> closed contours that stand for it: shaded by overlays, compared by regional asymmetry."""
@@ -148,6 +148,7 @@ class Landmarks:
         x, y, z = np.moveaxis(self._pixels - self._pixels[:, :1], 2, 0)
         self.own: Values = np.stack([x * cos + y * sin, y * cos - x * sin, z / self.face_width[:, None]], axis=2)
         """(n, 468, 3) in the face's own frame; y still points down."""
+        self._places: dict[str, Values] = {}
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -161,7 +162,9 @@ class Landmarks:
         return self._pixels[:, CONTOURS[name], :2]
 
     def _place(self, name: str) -> Values:
-        return _mean_of(self.own, POINTS[name])
+        if name not in self._places:
+            self._places[name] = _mean_of(self.own, POINTS[name])
+        return self._places[name]
 
     def distance(self, a: str, b: str) -> Values:
         """Between two points of the photo's plane, face widths."""
@@ -226,7 +229,8 @@ class Landmarks:
         return abs(turn) * 2 / (_lengths(before) + _lengths(after))
 
     def _outline(self, contour: str) -> Values:
-        return self.own[:, CONTOURS[contour], :2]
+        # one memory layout for any n, so that sums run in one order and n faces equal n single faces to the bit
+        return np.ascontiguousarray(self.own[:, CONTOURS[contour], :2])
 
 
 def _mean_of(points: Values, indices: tuple[int, ...]) -> Values:
@@ -234,11 +238,11 @@ def _mean_of(points: Values, indices: tuple[int, ...]) -> Values:
 
 
 def _cross(u: Values, v: Values) -> Values:
-    return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    return np.asarray(u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0])
 
 
 def _dot(u: Values, v: Values) -> Values:
-    return u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1]
+    return np.asarray(u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1])
 
 
 def _lengths(vectors: Values) -> Values:

@@ -34,18 +34,18 @@ def compute_skin(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> ND
     return np.array([f.measure(patches) for f in SKIN.values()], dtype=np.float64)
 
 
-@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=1.5)
+@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
 def cheek_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin on the cheek: pores, lines and roughness, and how sharp the photo is.
 
-    Formula: log10(1 + variance of the Laplacian of L*) inside {side}_cheek
-    Points: {side}_cheek
+    Formula: log10(1 + variance of the Laplacian of L*) inside {side}_cheek_area
+    Points: {side}_cheek_area
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
-    return face.sharpness(f"{side}_cheek")
+    return face.sharpness(f"{side}_cheek_area")
 
 
-@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=1.5)
+@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
 def under_eye_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin under the eye: pores, lines and roughness, and how sharp the photo is.
 
@@ -71,11 +71,11 @@ def forehead_sharpness(face: Patches) -> float:
 def chin_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the chin: pores, lines and roughness, and how sharp the photo is.
 
-    Formula: log10(1 + variance of the Laplacian of L*) inside chin
-    Points: chin
+    Formula: log10(1 + variance of the Laplacian of L*) inside chin_area
+    Points: chin_area
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
-    return face.sharpness("chin")
+    return face.sharpness("chin_area")
 
 
 @pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0)
@@ -89,18 +89,18 @@ def nose_sharpness(face: Patches) -> float:
     return face.sharpness("nose_ridge")
 
 
-@paired_pixels("skin", unit="L*", low=0.0, high=25.0, asymmetry=15.0)
+@paired_pixels("skin", unit="L*", low=0.0, high=30.0, asymmetry=22.0)
 def cheek_unevenness(face: Patches, side: str) -> float:
     """Unevenness of the skin on the cheek; even skin has less.
 
-    Formula: standard deviation of L* inside {side}_cheek
-    Points: {side}_cheek
+    Formula: standard deviation of L* inside {side}_cheek_area
+    Points: {side}_cheek_area
     Source: own definition
     """
-    return face.spread(0, f"{side}_cheek")
+    return face.spread(0, f"{side}_cheek_area")
 
 
-@pixels("skin", unit="L*", low=0.0, high=25.0)
+@pixels("skin", unit="L*", low=0.0, high=40.0)
 def forehead_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the forehead; even skin has less.
 
@@ -115,14 +115,14 @@ def forehead_unevenness(face: Patches) -> float:
 def chin_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the chin; even skin has less.
 
-    Formula: standard deviation of L* inside chin
-    Points: chin
+    Formula: standard deviation of L* inside chin_area
+    Points: chin_area
     Source: own definition
     """
-    return face.spread(0, "chin")
+    return face.spread(0, "chin_area")
 
 
-@pixels("skin", unit="L*", low=0.0, high=25.0)
+@pixels("skin", unit="L*", low=0.0, high=40.0)
 def nose_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the ridge of the nose; even skin has less.
 
@@ -138,7 +138,7 @@ def skin_lightness(face: Patches) -> float:
     """Lightness of the skin.
 
     Formula: mean L* over the patches
-    Points: forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976
     """
     return face.mean(0, *SKIN_PATCHES)
@@ -149,40 +149,40 @@ def skin_redness(face: Patches) -> float:
     """Redness of the skin.
 
     Formula: mean a* over the patches
-    Points: forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976; Stephen et al. 2009
     """
     return face.mean(1, *SKIN_PATCHES)
 
 
-@pixels("skin", unit="b*", low=-10.0, high=50.0)
+@pixels("skin", unit="b*", low=-15.0, high=50.0)
 def skin_yellowness(face: Patches) -> float:
     """Yellowness of the skin.
 
     Formula: mean b* over the patches
-    Points: forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976; Stephen et al. 2009
     """
     return face.mean(2, *SKIN_PATCHES)
 
 
-@pixels("skin", unit="a*", low=0.0, high=12.0)
+@pixels("skin", unit="a*", low=0.0, high=14.0)
 def skin_redness_spread(face: Patches) -> float:
     """Unevenness of the skin's redness: blemishes, flush.
 
     Formula: standard deviation of a* over the patches
-    Points: forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.spread(1, *SKIN_PATCHES)
 
 
-@pixels("skin", unit="b*", low=0.0, high=12.0)
+@pixels("skin", unit="b*", low=0.0, high=18.0)
 def skin_yellowness_spread(face: Patches) -> float:
     """Unevenness of the skin's yellowness.
 
     Formula: standard deviation of b* over the patches
-    Points: forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.spread(2, *SKIN_PATCHES)
@@ -194,21 +194,21 @@ def skin_texture_entropy(face: Patches) -> float:
 
     Formula: Shannon entropy of L* less its Gaussian blur (sigma 3 px), in steps of 100/255, over the
         patches
-    Points: forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
-    return face.detail_entropy(*SKIN_PATCHES)
+    return face.texture_entropy(*SKIN_PATCHES)
 
 
-@paired_pixels("skin", unit="L*", low=-20.0, high=30.0, asymmetry=25.0)
+@paired_pixels("skin", unit="L*", low=-25.0, high=30.0, asymmetry=30.0)
 def under_eye_darkness(face: Patches, side: str) -> float:
     """How much darker the skin under the eye is than the cheek.
 
-    Formula: mean L* inside {side}_cheek - mean L* inside {side}_under_eye
-    Points: {side}_cheek, {side}_under_eye
+    Formula: mean L* inside {side}_cheek_area - mean L* inside {side}_under_eye
+    Points: {side}_cheek_area, {side}_under_eye
     Source: own definition
     """
-    return face.mean(0, f"{side}_cheek") - face.mean(0, f"{side}_under_eye")
+    return face.mean(0, f"{side}_cheek_area") - face.mean(0, f"{side}_under_eye")
 
 
 @pixels("eyes", unit="ratio", low=-0.1, high=0.7)
@@ -217,19 +217,19 @@ def eye_contrast(face: Patches) -> float:
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside right_eye and
         left_eye
-    Points: right_eye, left_eye, forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: right_eye, left_eye, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "right_eye", "left_eye")
 
 
-@pixels("brows", unit="ratio", low=-0.15, high=0.7)
+@pixels("brows", unit="ratio", low=-0.15, high=0.8)
 def brow_contrast(face: Patches) -> float:
     """How much darker the brows are than the skin.
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside right_brow and
         left_brow
-    Points: right_brow, left_brow, forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: right_brow, left_brow, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "right_brow", "left_brow")
@@ -240,18 +240,18 @@ def lip_contrast(face: Patches) -> float:
     """How much darker the lips are than the skin.
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside lips_outer
-    Points: lips_outer, forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: lips_outer, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "lips_outer")
 
 
-@pixels("lips", unit="a*", low=-10.0, high=45.0)
+@pixels("lips", unit="a*", low=-10.0, high=50.0)
 def lip_redness(face: Patches) -> float:
     """How much redder the lips are than the skin.
 
     Formula: mean a* inside lips_outer - mean a* of the skin patches
-    Points: lips_outer, forehead, right_cheek, left_cheek, chin, nose_ridge
+    Points: lips_outer, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Stephen & McKeegan 2010
     """
     return face.mean(1, "lips_outer") - skin_redness(face)

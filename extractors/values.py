@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from typing import Any, Protocol
@@ -19,9 +19,6 @@ from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
 from featurestore.outputs import Output
 from featurestore.schema import Column
-
-CROP_SIZE = 256
-CROP_MARGIN = 0.25
 
 
 class Encoder(Protocol):
@@ -45,11 +42,13 @@ class Face:
 
     landmarks   (468, 3) float32, x, y, z in pixels of the upright photo
     crop        the face as every network sees it: eyes levelled, cropped by the face, 256 x 256
+    skin        skin features, measured in the crop
     remark      such as "3 faces, the largest was taken"; None when there is none
     """
 
     landmarks: NDArray[np.float32]
     crop: Crop
+    skin: NDArray[np.float64]
     remark: str | None
 
 
@@ -60,15 +59,16 @@ def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.floa
         found = mesh.find(image)
         landmarks = found.landmarks
         remark = f"{found.faces} faces, the largest was taken" if found.faces > 1 else None
-    return Face(landmarks, align_face(image, landmarks, size=CROP_SIZE, margin=CROP_MARGIN), remark)
+    crop = align_face(image, landmarks)
+    return Face(landmarks, crop, compute_skin(crop.image, crop.landmarks), remark)
 
 
 def measurements(encoder: Encoder) -> dict[str, Callable[[list[Face]], dict[str, NDArray[Any]]]]:
     """extractor -> function from n faces to its columns, n rows each."""
     return {
         "landmarks": lambda faces: dict(zip("xyz", _landmarks(faces).transpose(2, 0, 1), strict=True)),
-        "geometry": lambda faces: _columns("geometry", compute_geometry(_landmarks(faces))),
-        "skin": lambda faces: _columns("skin", np.stack([compute_skin(*_pixels(face)) for face in faces])),
+        "geometry": lambda faces: _columns("geometry", compute_geometry(_landmarks(faces))[1]),
+        "skin": lambda faces: _columns("skin", np.stack([face.skin for face in faces])),
         "shape": lambda faces: {"shape": procrustes_shape(_landmarks(faces))},
         f"embedding:{encoder.name}": lambda faces: {"vector": encoder.encode(crops(faces))},
     }
@@ -88,17 +88,13 @@ def _landmarks(faces: list[Face]) -> NDArray[np.float32]:
     return np.stack([face.landmarks for face in faces])
 
 
-def _pixels(face: Face) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    return face.crop.image, face.crop.landmarks
-
-
 def _columns(kind: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     return dict(zip(feature_names(kind), values.T, strict=True))
 
 
 def outputs(encoder: Encoder) -> list[Output]:
     """Everything that `kallos extract` writes, with its version; landmarks first."""
-    crop = {"crop_size": CROP_SIZE, "crop_margin": CROP_MARGIN, "alignment": alignment.VERSION}
+    crop = {"crop_size": alignment.CROP_SIZE, "crop_margin": alignment.MARGIN, "alignment": alignment.VERSION}
     landmarks = Output(
         "landmarks",
         "landmarks",
@@ -132,7 +128,7 @@ def outputs(encoder: Encoder) -> list[Output]:
     ]
 
 
-def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters: dict[str, object]) -> Output:
+def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters: Mapping[str, object]) -> Output:
     columns = tuple(
         Column(d.name, "DOUBLE", f"{d.formula} [{d.unit}] {d.source}") for d in definitions() if d.kind == kind
     )

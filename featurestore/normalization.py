@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.outputs import active_versions
+from featurestore.outputs import active_versions, show
 from featurestore.schema import Column, Table
 from featurestore.store import Store
 
@@ -175,9 +175,6 @@ def _table_of(store: Store, fitted: Normalization) -> str:
         ]
         for statement in Table(table, "", tuple(columns)).statements():
             store.execute(statement)
-    store.execute(f'CREATE OR REPLACE VIEW normalized_features AS SELECT * FROM "{table}"')
-    store.execute(
-        "COMMENT ON VIEW normalized_features IS "
-        "'one row is one image under one normalization: geometric_features and averageness as z-scores'"
-    )
+    comment = "one row is one image under one normalization: geometric_features and averageness as z-scores"
+    show(store, "normalized_features", f'SELECT * FROM "{table}"', comment, [table])
     return table

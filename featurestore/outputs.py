@@ -116,15 +116,22 @@ def _make_view(store: Store, output: Output) -> None:
     else:
         first, *others = tables["table_name"]
         body = f'SELECT * FROM "{first}"' + "".join(f' JOIN "{other}" USING (image_id)' for other in others)
-    store.execute(f'CREATE OR REPLACE VIEW "{output.view}" AS {body}')
-    store.execute(f'COMMENT ON VIEW "{output.view}" IS {quote(output.comment)}')
+    show(store, output.view, body, output.comment, tables["table_name"].to_list())
+
+
+def show(store: Store, view: str, query: str, comment: str, tables: list[str]) -> None:
+    """(Re)make a view that people query; its columns take the comments of the tables behind it."""
+    store.execute(f'CREATE OR REPLACE VIEW "{view}" AS {query}')
+    store.execute(f'COMMENT ON VIEW "{view}" IS {quote(comment)}')
     comments = store.frame(
-        "SELECT column_name, any_value(comment) FROM duckdb_columns() "
-        "WHERE list_contains($tables, table_name) AND comment IS NOT NULL GROUP BY ALL",
-        tables=tables["table_name"].to_list(),
+        """
+        SELECT column_name, any_value(b.comment) FROM duckdb_columns() v JOIN duckdb_columns() b USING (column_name)
+        WHERE v.table_name = $view AND list_contains($tables, b.table_name) AND b.comment IS NOT NULL GROUP BY ALL""",
+        view=view,
+        tables=tables,
     )
-    for column, comment in comments.iter_rows():
-        store.execute(f'COMMENT ON COLUMN "{output.view}"."{column}" IS {quote(comment)}')
+    for column, meaning in comments.iter_rows():
+        store.execute(f'COMMENT ON COLUMN "{view}"."{column}" IS {quote(meaning)}')
 
 
 def plan(store: Store, outputs: list[Output]) -> pl.DataFrame:
@@ -158,9 +165,15 @@ def write(store: Store, output: Output, rows: pl.DataFrame, ledger: pl.DataFrame
 
 
 def forget(store: Store, image_ids: pl.DataFrame) -> None:
-    """Remove everything that was extracted from these images (frame with an image_id column)."""
-    tables = ["extractions", *store.frame("SELECT table_name FROM extractor_versions")["table_name"]]
+    """Remove everything that was computed from these images (frame with an image_id column).
+
+    Their z-scores go too, so that `normalization.fit` makes them anew.
+    """
+    tables = store.frame(
+        "SELECT table_name FROM extractor_versions UNION "
+        "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'normalized__')"
+    )["table_name"]
     store.connection.register("forgotten", image_ids)
-    for table in tables:
+    for table in ["extractions", *tables]:
         store.execute(f'DELETE FROM "{table}" WHERE image_id IN (SELECT image_id FROM forgotten)')
     store.connection.unregister("forgotten")

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin", "symmetry")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".mpo")
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What Pillow may open a photo as; MPO files are read as JPEG."""
 SCALE = (1.0, 5.0)
 """Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
 

@@ -25,12 +25,12 @@ class Store:
         self.connection = connection
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Self:
-        """Open an existing store, or make one when it may be written.
+    def open(cls, path: Path, *, read_only: bool = False, must_exist: bool = False) -> Self:
+        """Open a store; one that is not there is made, unless it must exist or is only read.
 
         Raises StoreError when it is missing, locked, not a store, or of another version.
         """
-        if read_only and not path.is_file():
+        if (read_only or must_exist) and not path.is_file():
             raise StoreError(f"There is no store at {path}: make one with `kallos ingest`.")
         fresh = not path.exists()
         if fresh and not path.parent.is_dir():
@@ -65,14 +65,12 @@ class Store:
 
     def _check_version(self) -> None:
         try:
-            found = self.connection.execute("SELECT schema_version FROM store_info").fetchone()
-        except duckdb.CatalogException:
-            found = None
-        if found is None:
-            raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.")
-        if found[0] != SCHEMA_VERSION:
+            found = self.value("SELECT schema_version FROM store_info")
+        except (duckdb.CatalogException, LookupError) as error:
+            raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.") from error
+        if found != SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path} has schema version {found[0]}, this kallos reads {SCHEMA_VERSION}: "
+                f"{self.path} has schema version {found}, this kallos reads {SCHEMA_VERSION}: "
                 "use the kallos that made it or ingest into a new store."
             )
 
@@ -99,10 +97,11 @@ class Store:
 
     def value(self, query: str, **parameters: object) -> Any:
         """The first column of the first row."""
-        row = self.connection.execute(query, parameters or None).fetchone()
-        if row is None:
+        # fetchall and not fetchone: a result that is not read to its end blocks the connection
+        rows = self.connection.execute(query, parameters or None).fetchall()
+        if not rows:
             raise LookupError(f"no row: {query}")
-        return row[0]
+        return rows[0][0]
 
     def execute(self, statement: str, **parameters: object) -> None:
         """Run one statement for its effect."""
@@ -123,20 +122,19 @@ class Store:
             gone = self.connection.execute(
                 f'DELETE FROM "{table}" t WHERE ({scope}) AND NOT EXISTS (SELECT 1 FROM incoming i WHERE {same})',
                 parameters or None,
-            ).fetchone()
+            ).fetchall()
             new = self.connection.execute(
                 f'INSERT INTO "{table}" BY NAME SELECT i.* FROM incoming i '
                 f'WHERE NOT EXISTS (SELECT 1 FROM "{table}" t WHERE {same})'
-            ).fetchone()
-        return sum(int(count[0]) for count in (gone, new) if count)
+            ).fetchall()
+        return int(gone[0][0]) + int(new[0][0])
 
     @contextmanager
     def _registered(self, rows: pl.DataFrame) -> Iterator[None]:
         self.connection.register("incoming", rows)
-        try:
-            yield
-        finally:
-            self.connection.unregister("incoming")
+        yield
+        # Not in a `finally`: an aborted transaction refuses it, which would hide the error that aborted it.
+        self.connection.unregister("incoming")
 
     def has(self, name: str) -> bool:
         """Whether a table or view of that name exists."""

@@ -66,7 +66,7 @@ def _step(command: str) -> None:
 def _held_out(store: Path, portraits: Path) -> Path:
     """A portrait that no model has learnt from: the first test row of fold 1."""
     with Store.open(store, read_only=True) as opened:
-        path = opened.value(
+        path: str = opened.value(
             "SELECT path FROM splits JOIN images USING (image_id) WHERE role = 'test' AND fold = 1 "
             "ORDER BY image_id LIMIT 1"
         )

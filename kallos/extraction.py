@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-
-from models.encoder import Encoder
 
 from extractors.pipeline import Progress, extract
 from extractors.values import outputs
@@ -13,18 +10,18 @@ from featurestore.normalization import fit
 from featurestore.store import Store
 from featurestore.training_sets import pin
 from kallos.console import progress
+from models.encoder import Encoder
 
 
-def run_extract(path: Path, encoder_name: str, weights: str, download: bool) -> tuple[Progress, float]:
+def run_extract(store: Store, encoder_name: str, weights: str, download: bool) -> tuple[Progress, float]:
     """Extract what is missing; returns the counts and the seconds taken."""
-    with Store.open(path) as store:
-        encoder = Encoder.build(encoder_name, weights, download=download)
-        _keep(store, encoder)
-        began = time.monotonic()
-        with progress("extracting", "images") as advance:
-            done = extract(store, encoder, lambda p: advance(p.done, p.total))
-        normalize(store)
-        return done, time.monotonic() - began
+    encoder = Encoder.build(encoder_name, weights, download=download)
+    _keep(store, encoder)
+    began = time.monotonic()
+    with progress("extracting", "images") as advance:
+        done = extract(store, encoder, lambda p: advance(p.done, p.total))
+    normalize(store)
+    return done, time.monotonic() - began
 
 
 def normalize(store: Store) -> None:

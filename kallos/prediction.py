@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-from reports.overlay import draw_overlay
 
 from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
@@ -16,6 +15,7 @@ from featurestore.errors import PhotoError
 from featurestore.records import Prediction
 from featurestore.store import Store
 from kallos.console import note
+from reports.overlay import draw_overlay
 
 
 def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:

@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models.appearance import AppearanceConfig, train_appearance
-from models.baseline import BaselineConfig, train_baseline, train_ridge
-from models.registry import Model
-from models.subscores import SubscoreConfig, SubscoreModel, train_subscores
 from numpy.typing import NDArray
 
 from ensemble.combiner import CombinerConfig, fit_combiner
@@ -26,6 +22,10 @@ from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.console import note, progress
+from models.appearance import AppearanceConfig, train_appearance
+from models.baseline import BaselineConfig, train_baseline, train_ridge
+from models.registry import Model
+from models.subscores import SubscoreConfig, SubscoreModel, train_subscores
 
 
 class Trainer:

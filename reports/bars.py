@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -12,8 +13,8 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def bar(fraction: float, width: int = 16, style: str = ACCENT) -> Text:
-    """A bar on a track, filled from the left; the fraction is held within 0 and 1."""
-    halves = round(2 * width * min(max(fraction, 0.0), 1.0))
+    """A bar on a track, filled from the left; the fraction is held within 0 and 1, no number is 0."""
+    halves = round(2 * width * min(max(fraction, 0.0), 1.0)) if math.isfinite(fraction) else 0
     filled = "━" * (halves // 2) + "╸" * (halves % 2)
     return Text.assemble((filled, style), ("─" * (width - len(filled)), "dim"))
 
@@ -24,9 +25,9 @@ def score_bar(score: float, low: float, high: float, width: int = 16, style: str
 
 
 def signed_bar(value: float, limit: float, width: int = 17) -> Text:
-    """A bar from the middle: to the left where negative. `width` is odd."""
+    """A bar from the middle, as long as half of `width` at the limit: to the left where negative."""
     half = width // 2
-    cells = min(round(half * abs(value) / limit), half) if value == value else 0
+    cells = round(half * min(abs(value) / limit, 1)) if limit and math.isfinite(value) else 0
     left, right = ("━" * cells, "") if value < 0 else ("", "━" * cells)
     return Text.assemble(
         ("─" * (half - len(left)), "dim"),
@@ -35,6 +36,23 @@ def signed_bar(value: float, limit: float, width: int = 17) -> Text:
         (right, ACCENT),
         ("─" * (half - len(right)), "dim"),
     )
+
+
+def interval_bar(low: float, value: float, high: float, limit: float, width: int = 31) -> Text:
+    """A value with its interval on a line from -limit to limit with zero in its middle."""
+    ends = (low, value, high) if limit and math.isfinite(low + value + high) else ()
+    start, point, end = (
+        (round((min(max(v / limit, -1), 1) + 1) / 2 * (width - 1)) for v in ends) if ends else (width, -1, -1)
+    )
+    made = Text()
+    for cell in range(width):
+        if cell == point:
+            made.append("●", style=ACCENT)
+        elif start <= cell <= end:
+            made.append("━", style=ACCENT)
+        else:
+            made.append("│" if cell == width // 2 else "─", style="dim")
+    return made
 
 
 def spark(counts: Sequence[int], style: str = ACCENT) -> Text:

@@ -27,9 +27,16 @@ def section(heading: str, *parts: RenderableType, remark: str = "") -> Renderabl
 
 def table(*columns: str) -> Table:
     """A table without frame: the first column is text, the others are figures."""
-    grid = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1), show_edge=False)
+    grid = Table(
+        box=box.SIMPLE_HEAD,
+        header_style="dim",
+        border_style="dim",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
     for i, name in enumerate(columns):
-        grid.add_column(name, justify="right" if i else "left", no_wrap=i > 0)
+        grid.add_column(name, justify="right" if i else "left", no_wrap=i > 0, overflow="fold")
     return grid
 
 

@@ -14,6 +14,7 @@ from reports.bars import column
 from reports.palette import ACCENT, SERIES
 
 MAX_WIDTH = 92
+LONGEST_NAME = 24
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
 """Bits of a braille cell: 4 rows of 2 dots."""
 
@@ -42,9 +43,9 @@ class Histogram:
             cells = (column(level) * (step - len(gap)) + gap for level in levels)
             rows.append(Text("".join(cells), style=ACCENT))
         width = step * len(self.counts)
-        places = {v: (v - self.low) / (self.high - self.low) * (width - 1) for v in _whole(self.low, self.high)}
-        x_ticks = {round(place): f"{value:g}" for value, place in places.items()}
-        yield _framed(rows, {0: f"{top:,}", self.height - 1: "0"}, x_ticks, self.label)
+        places = {v: round((v - self.low) / (self.high - self.low) * width) for v in _whole(self.low, self.high)}
+        x_ticks = {min(place, width - 1): f"{value:g}" for value, place in places.items()}
+        yield _framed(rows, width, {0: f"{top:,}", self.height - 1: "0"}, x_ticks, self.label)
 
 
 @dataclass(frozen=True)
@@ -81,41 +82,54 @@ class Scatter:
         y_ticks = {round((1 - p) * (self.height - 1)): f"{v:g}" for v, p in places.items()}
         x_ticks = {round(p * (width - 1)): f"{v:g}" for v, p in places.items()}
         yield Text(self.y_label, style="dim")
-        yield _framed(rows, y_ticks, x_ticks, self.x_label)
+        yield _framed(rows, width, y_ticks, x_ticks, self.x_label)
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Curves name -> (x, y), each named where it ends."""
+    """Curves name -> (x, y), each named where it ends; of a long name its end is shown."""
 
     curves: Mapping[str, tuple[Values, Values]]
     x_label: str
     y_label: str
-    height: int = 12
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        height = max(13, len(self.curves))
         xs, ys = (np.concatenate([np.asarray(c[axis]) for c in self.curves.values()]) for axis in (0, 1))
         (x_low, x_high), (y_low, y_high) = _range(xs), _range(ys)
-        names = max(len(name) for name in self.curves)
-        width = min(options.max_width, MAX_WIDTH) - names - 9
-        rows = [Text() for _ in range(self.height)]
-        canvases = []
-        for x, y in self.curves.values():
-            canvas = _Canvas(width, self.height)
-            along = np.linspace(x[0], x[-1], 4 * width)
-            canvas.dot((along - x_low) / (x_high - x_low), (np.interp(along, x, y) - y_low) / (y_high - y_low))
-            canvases.append(canvas)
-        for y in range(self.height):
-            for x in range(width):
-                drawn = [i for i, canvas in enumerate(canvases) if canvas.bits[y, x]]
-                char = canvases[drawn[-1]].char(x, y) if drawn else " "
-                rows[y].append(char, style=_style(drawn[-1]) if drawn else "")
-        ends = [(y_high - y[-1]) / (y_high - y_low) * (self.height - 1) for _, y in self.curves.values()]
-        for (i, name), place in zip(enumerate(self.curves), _apart(ends, self.height), strict=True):
-            rows[place].append(f" {name}", style=_style(i))
-        y_ticks = {0: f"{y_high:.3g}", self.height // 2: f"{(y_high + y_low) / 2:.3g}", self.height - 1: f"{y_low:.3g}"}
+        middle = (height - 1) // 2
+        y_ticks = {0: f"{y_high:.3g}", middle: f"{(y_high + y_low) / 2:.3g}", height - 1: f"{y_low:.3g}"}
+        names = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in self.curves]
+        beside = max(map(len, names)) + max(map(len, y_ticks.values())) + 3
+        width = min(options.max_width, MAX_WIDTH) - beside
+        fractions = [
+            ((np.asarray(x) - x_low) / (x_high - x_low), (np.asarray(y) - y_low) / (y_high - y_low))
+            for x, y in self.curves.values()
+        ]
+        rows = _curve_rows(fractions, width, height)
+        ends = [(1 - y[-1]) * (height - 1) for _, y in fractions]
+        for i, place in enumerate(_apart(ends, height)):
+            rows[place].append(f" {names[i]}", style=_style(i))
         yield Text(self.y_label, style="dim")
-        yield _framed(rows, y_ticks, {0: f"{x_low:g}", width - 1: f"{x_high:g}"}, self.x_label)
+        yield _framed(rows, width, y_ticks, {0: f"{x_low:g}", width - 1: f"{x_high:g}"}, self.x_label)
+
+
+def _curve_rows(
+    curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], width: int, height: int
+) -> list[Text]:
+    """Polylines through fractions of a field; where two meet, the cell has the colour of the later one."""
+    canvases = [_Canvas(width, height) for _ in curves]
+    whole = _Canvas(width, height)
+    for canvas, (x, y) in zip(canvases, curves, strict=True):
+        along = np.linspace(x[0], x[-1], 8 * width)
+        for each in (canvas, whole):
+            each.dot(along, np.interp(along, x, y))
+    rows = [Text() for _ in range(height)]
+    for row, cells in enumerate(rows):
+        for place in range(width):
+            drawn = [i for i, canvas in enumerate(canvases) if canvas.bits[row, place]]
+            cells.append(whole.char(place, row), style=_style(drawn[-1]) if drawn else "")
+    return rows
 
 
 class _Canvas:
@@ -126,11 +140,10 @@ class _Canvas:
         self.counts = np.zeros((height, width), dtype=np.int64)
 
     def dot(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        """Dots at fractions of the field; those outside are left out."""
+        """Dots at fractions of the field; what lies outside is drawn on its edge."""
         height, width = self.bits.shape
-        inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
-        column = np.round(x[inside] * (2 * width - 1)).astype(int)
-        row = np.round((1 - y[inside]) * (4 * height - 1)).astype(int)
+        column = np.round(np.clip(x, 0, 1) * (2 * width - 1)).astype(int)
+        row = np.round((1 - np.clip(y, 0, 1)) * (4 * height - 1)).astype(int)
         np.bitwise_or.at(self.bits, (row // 4, column // 2), _DOTS[row % 4, column % 2])
         np.add.at(self.counts, (row // 4, column // 2), 1)
 
@@ -139,23 +152,21 @@ class _Canvas:
         return chr(0x2800 + int(self.bits[y, x])) if self.bits[y, x] else " "
 
 
-def _framed(rows: Sequence[Text], y_ticks: Ticks, x_ticks: Ticks, x_label: str) -> Text:
-    """Rows between a left and a lower axis. Ticks: row or column -> label."""
+def _framed(rows: Sequence[Text], width: int, y_ticks: Ticks, x_ticks: Ticks, x_label: str) -> Text:
+    """Rows over a lower axis of `width` cells. Ticks: row or column -> label."""
     gutter = max(len(label) for label in y_ticks.values())
-    width = max(max(x_ticks), *(len(row.plain.rstrip()) for row in rows)) + 1 if x_ticks else 0
     lines = []
     for i, row in enumerate(rows):
         axis = f"{y_ticks.get(i, ''):>{gutter}} {'┤' if i in y_ticks else '│'}"
         lines.append(Text.assemble((axis, "dim"), row))
-    end = max(x_ticks) + 1
-    ruler = "".join("┬" if i in x_ticks else "─" for i in range(end))
-    labels = [" "] * (width + gutter + 12)
+    labels = [" "] * width
     for place, label in x_ticks.items():
-        start = gutter + 2 + place - (len(label) - 1 if place == end - 1 else len(label) // 2)
+        start = min(max(place - len(label) // 2, 0), width - len(label))
         labels[start : start + len(label)] = label
+    ruler = "".join("┬" if i in x_ticks else "─" for i in range(width))
     lines.append(Text(" " * gutter + " └" + ruler, style="dim"))
-    lines.append(Text("".join(labels).rstrip(), style="dim"))
-    lines.append(Text(" " * (gutter + 2) + x_label.center(end).rstrip(), style="dim"))
+    for below in ("".join(labels), x_label.center(width)):
+        lines.append(Text((" " * (gutter + 2) + below).rstrip(), style="dim"))
     return Text("\n", no_wrap=True).join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featurestore.errors import OrderError, UsageError
@@ -43,10 +44,9 @@ def chosen_runs(store: Store, selection: Selection) -> list[Run]:
     return [load(store, run_id) for _, run_id in sorted(latest(store, protocol, fold).items())]
 
 
-def names_of(runs: list[Run]) -> list[str]:
+def names_of(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
     """What to call each run: its model where that is unmistakable, else its id."""
-    models = [run.model for run in runs]
-    return [run.model if models.count(run.model) == 1 else run.run_id for run in runs]
+    return [m if models.count(m) == 1 else run_id for m, run_id in zip(models, run_ids, strict=True)]
 
 
 def no_run(store: Store, selection: Selection) -> OrderError:

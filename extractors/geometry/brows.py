@@ -28,7 +28,7 @@ def brow_eye_gap(face: Landmarks, side: str) -> Values:
     return face.rise(f"{side}_upper_lid", f"{side}_brow_bottom")
 
 
-@paired_feature("brows", unit="ratio", low=0.0, high=0.4, asymmetry=0.15)
+@paired_feature("brows", unit="ratio", low=0.0, high=0.4, asymmetry=0.18)
 def brow_arch(face: Landmarks, side: str) -> Values:
     """Greatest height of the brow's upper edge over the chord of its ends, as a part of the chord.
 
@@ -50,7 +50,7 @@ def brow_tilt(face: Landmarks, side: str) -> Values:
     return face.tilt(f"{side}_brow_inner", f"{side}_brow_outer")
 
 
-@paired_feature("brows", unit="face widths", low=0.2, high=0.4, asymmetry=0.12)
+@paired_feature("brows", unit="face widths", low=0.16, high=0.44, asymmetry=0.25)
 def brow_length(face: Landmarks, side: str) -> Values:
     """Length of the brow between its ends.
 

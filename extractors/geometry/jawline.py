@@ -63,7 +63,7 @@ def mouth_to_jaw_width(face: Landmarks) -> Values:
     return face.distance("right_mouth_corner", "left_mouth_corner") / lower_jaw_width(face)
 
 
-@feature("jawline", unit="face widths", low=0.12, high=0.4)
+@feature("jawline", unit="face widths", low=0.1, high=0.4)
 def chin_height(face: Landmarks) -> Values:
     """Height of the chin under the lower lip.
 
@@ -85,7 +85,7 @@ def chin_angle(face: Landmarks) -> Values:
     return face.angle("right_chin_corner", "chin", "left_chin_corner")
 
 
-@feature("jawline", unit="face widths", low=0.0, high=0.1)
+@feature("jawline", unit="face widths", low=0.0, high=0.2)
 def chin_deviation(face: Landmarks) -> Values:
     """Sideways distance of the chin from the glabella, at right angles measured to the eyes.
 
@@ -96,7 +96,7 @@ def chin_deviation(face: Landmarks) -> Values:
     return face.across("chin", "glabella")
 
 
-@paired_feature("jawline", unit="degrees", low=120.0, high=165.0, asymmetry=15.0)
+@paired_feature("jawline", unit="degrees", low=120.0, high=165.0, asymmetry=20.0)
 def jaw_angle(face: Landmarks, side: str) -> Values:
     """Angle of the jaw, a frontal proxy of the gonial angle.
 
@@ -107,7 +107,7 @@ def jaw_angle(face: Landmarks, side: str) -> Values:
     return face.angle(f"{side}_jaw_side", f"{side}_jaw_corner", "chin")
 
 
-@paired_feature("jawline", unit="degrees", low=15.0, high=55.0, asymmetry=12.0)
+@paired_feature("jawline", unit="degrees", low=10.0, high=60.0, asymmetry=35.0)
 def jaw_slope(face: Landmarks, side: str) -> Values:
     """Slope of the jaw's lower edge: how steeply it rises from the chin.
 
@@ -118,7 +118,7 @@ def jaw_slope(face: Landmarks, side: str) -> Values:
     return face.tilt("chin", f"{side}_jaw_corner")
 
 
-@paired_feature("jawline", unit="face widths", low=0.15, high=0.6, asymmetry=0.3)
+@paired_feature("jawline", unit="face widths", low=0.1, high=0.68, asymmetry=0.5)
 def jaw_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the jaw's corner from the midline.
 

@@ -6,7 +6,7 @@ from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 
 
-@feature("lips", unit="face widths", low=0.22, high=0.55)
+@feature("lips", unit="face widths", low=0.22, high=0.6)
 def mouth_width(face: Landmarks) -> Values:
     """Width of the mouth.
 
@@ -84,7 +84,7 @@ def mouth_opening(face: Landmarks) -> Values:
     return face.distance("upper_lip_bottom", "lower_lip_top")
 
 
-@feature("lips", unit="square face widths", low=0.005, high=0.09)
+@feature("lips", unit="square face widths", low=0.005, high=0.12)
 def lips_area(face: Landmarks) -> Values:
     """Area inside the outline of the lips, an open mouth's gap included.
 
@@ -139,7 +139,7 @@ def cupids_bow_angle(face: Landmarks) -> Values:
     return face.angle("right_lip_peak", "upper_lip_top", "left_lip_peak")
 
 
-@paired_feature("lips", unit="degrees", low=-20.0, high=30.0, asymmetry=12.0)
+@paired_feature("lips", unit="degrees", low=-20.0, high=30.0, asymmetry=16.0)
 def mouth_corner_tilt(face: Landmarks, side: str) -> Values:
     """How far the corner lies above the seam of the lips at the midline, as an angle; a smile has more.
 
@@ -150,7 +150,7 @@ def mouth_corner_tilt(face: Landmarks, side: str) -> Values:
     return face.tilt("upper_lip_bottom", f"{side}_mouth_corner")
 
 
-@paired_feature("lips", unit="face widths", low=0.08, high=0.32, asymmetry=0.12)
+@paired_feature("lips", unit="face widths", low=0.08, high=0.32, asymmetry=0.16)
 def mouth_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the corner of the mouth from the midline.
 

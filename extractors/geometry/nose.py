@@ -6,7 +6,7 @@ from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 
 
-@feature("nose", unit="face widths", low=0.18, high=0.38)
+@feature("nose", unit="face widths", low=0.18, high=0.42)
 def nose_width(face: Landmarks) -> Values:
     """Width between the wings of the nose.
 
@@ -17,7 +17,7 @@ def nose_width(face: Landmarks) -> Values:
     return face.distance("right_alare", "left_alare")
 
 
-@feature("nose", unit="face widths", low=0.12, high=0.32)
+@feature("nose", unit="face widths", low=0.12, high=0.36)
 def nostril_base_width(face: Landmarks) -> Values:
     """Width of the base of the nostrils.
 

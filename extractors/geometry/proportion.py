@@ -31,7 +31,7 @@ def face_length_to_width(face: Landmarks) -> Values:
     return face.distance("face_top", "chin") / face.distance("right_zygion", "left_zygion")
 
 
-@feature("symmetry", unit="ratio", low=1.3, high=2.7)
+@feature("symmetry", unit="ratio", low=1.15, high=2.7)
 def facial_width_to_height(face: Landmarks) -> Values:
     """Facial width-to-height ratio: bizygomatic width over brow to upper lip.
 
@@ -43,7 +43,7 @@ def facial_width_to_height(face: Landmarks) -> Values:
     return face.distance("right_zygion", "left_zygion") / height
 
 
-@feature("symmetry", unit="ratio", low=0.12, high=0.36)
+@feature("symmetry", unit="ratio", low=0.1, high=0.36)
 def upper_third(face: Landmarks) -> Values:
     """The upper of the three sections of the face as a part of their sum.
 
@@ -67,7 +67,7 @@ def middle_third(face: Landmarks) -> Values:
     return _thirds(face)[:, 1]
 
 
-@feature("symmetry", unit="ratio", low=0.3, high=0.52)
+@feature("symmetry", unit="ratio", low=0.24, high=0.52)
 def lower_third(face: Landmarks) -> Values:
     """The lower of the three sections of the face as a part of their sum.
 
@@ -89,7 +89,7 @@ def thirds_deviation(face: Landmarks) -> Values:
     return np.asarray(_thirds(face).std(axis=1))
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=0.1)
+@feature("symmetry", unit="ratio", low=0.0, high=0.15)
 def fifths_deviation(face: Landmarks) -> Values:
     """How far the five widths of the face are from equal.
 
@@ -126,7 +126,7 @@ def outer_fifths(face: Landmarks) -> Values:
     return outer / face.across("right_zygion", "left_zygion")
 
 
-@feature("symmetry", unit="face widths", low=0.62, high=0.95)
+@feature("symmetry", unit="face widths", low=0.62, high=1.0)
 def forehead_width(face: Landmarks) -> Values:
     """Width of the forehead near the mesh's upper corners.
 
@@ -148,7 +148,7 @@ def temple_width(face: Landmarks) -> Values:
     return face.distance("right_temple", "left_temple")
 
 
-@feature("symmetry", unit="ratio", low=0.75, high=1.3)
+@feature("symmetry", unit="ratio", low=0.75, high=1.4)
 def forehead_to_jaw_width(face: Landmarks) -> Values:
     """Taper of the face: width of the forehead over that of the jaw at the lower lip.
 
@@ -170,7 +170,7 @@ def face_roundness(face: Landmarks) -> Values:
     return 4 * np.pi * face.area("face_oval") / face.perimeter("face_oval") ** 2
 
 
-@feature("symmetry", unit="ratio", low=0.26, high=0.45)
+@feature("symmetry", unit="ratio", low=0.3, high=0.5)
 def eye_to_mouth_height(face: Landmarks) -> Values:
     """Height between eyes and mouth over the length of the face; raters prefer about 0.36.
 
@@ -193,7 +193,7 @@ def eye_mouth_tilt(face: Landmarks) -> Values:
     return abs(face.tilt("right_mouth_corner", "left_mouth_corner"))
 
 
-@feature("symmetry", unit="face widths", low=0.0, high=0.5)
+@feature("symmetry", unit="face widths", low=0.0, high=0.7)
 def head_turn(face: Landmarks) -> Values:
     """How unevenly the nose's root parts the width of the face: a pose that other values suffer from.
 

@@ -9,7 +9,7 @@ from extractors.catalogue import feature
 from extractors.points import CONTOURS, REGION_CONTOURS, Landmarks, Values
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.25)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.45)
 def shape_asymmetry(face: Landmarks) -> Values:
     """Procrustes distance between the face's shape and its mirror image.
 
@@ -20,7 +20,7 @@ def shape_asymmetry(face: Landmarks) -> Values:
     return np.asarray(np.sqrt((_mirror_gaps(face) ** 2).sum(axis=1)))
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.008)
 def eyes_shape_asymmetry(face: Landmarks) -> Values:
     """Distance between the eyes and their mirror image within the whole shape.
 
@@ -32,7 +32,7 @@ def eyes_shape_asymmetry(face: Landmarks) -> Values:
     return _regional_asymmetry(face, "eyes")
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.016)
 def brows_shape_asymmetry(face: Landmarks) -> Values:
     """Distance between the brows and their mirror image within the whole shape.
 
@@ -44,7 +44,7 @@ def brows_shape_asymmetry(face: Landmarks) -> Values:
     return _regional_asymmetry(face, "brows")
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.018)
 def nose_shape_asymmetry(face: Landmarks) -> Values:
     """Distance between the nose and its mirror image within the whole shape.
 
@@ -56,7 +56,7 @@ def nose_shape_asymmetry(face: Landmarks) -> Values:
     return _regional_asymmetry(face, "nose")
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.014)
 def lips_shape_asymmetry(face: Landmarks) -> Values:
     """Distance between the lips and their mirror image within the whole shape.
 
@@ -68,7 +68,7 @@ def lips_shape_asymmetry(face: Landmarks) -> Values:
     return _regional_asymmetry(face, "lips")
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.045)
 def jawline_shape_asymmetry(face: Landmarks) -> Values:
     """Distance between the jawline and its mirror image within the whole shape.
 
@@ -80,13 +80,13 @@ def jawline_shape_asymmetry(face: Landmarks) -> Values:
     return _regional_asymmetry(face, "jawline")
 
 
-@feature("symmetry", unit="unit sizes", low=0.0, high=0.012)
+@feature("symmetry", unit="unit sizes", low=0.0, high=0.018)
 def cheeks_shape_asymmetry(face: Landmarks) -> Values:
     """Distance between the cheeks and their mirror image within the whole shape.
 
     Formula: root mean square of | landmark - mirrored landmark | over the contours, after
         shape_asymmetry's fit
-    Points: right_cheek, left_cheek
+    Points: right_cheek_area, left_cheek_area
     Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
     """
     return _regional_asymmetry(face, "cheeks")
@@ -100,4 +100,4 @@ def _mirror_gaps(face: Landmarks) -> Values:
 
 def _regional_asymmetry(face: Landmarks, region: str) -> Values:
     indices = [i for contour in REGION_CONTOURS[region] for i in CONTOURS[contour]]
-    return np.asarray(np.sqrt((_mirror_gaps(face)[:, indices] ** 2).mean(axis=1)))
+    return np.asarray(np.sqrt((np.take(_mirror_gaps(face), indices, axis=1) ** 2).mean(axis=1)))

@@ -24,7 +24,7 @@ def read_demo(folder: Path) -> DataSet:
     """
     parameters = folder / "parameters.csv"
     if not parameters.is_file():
-        raise InputError(f"{folder} holds no drawn portraits: draw them first with `kallos demo`.")
+        raise InputError(f"{folder} holds no drawn portraits: draw them with `kallos ingest demo`.")
     drawn = read_csv(parameters).with_columns(image_id=pl.format(f"{NAME}/{{}}", "image"))
     rated = read_table(folder / "ratings.csv", folder / "images", name=NAME)
     long = drawn.select("image_id", cs.numeric().cast(pl.Float64)).unpivot(index="image_id", variable_name="parameter")

@@ -24,10 +24,11 @@ def check_within(values: pl.DataFrame, column: str, scale: tuple[float, float], 
     low, high = scale
     outside = values.filter(~pl.col(column).is_between(low, high).fill_null(False)).sort("image", column)
     if len(outside):
-        image, value = outside.row(0, named=True)["image"], outside[column][0]
+        image, value = outside["image"][0], outside[column][0]
+        shown = "blank or no number" if value is None else f"{value:g}"
         raise DataError(
             f"{len(outside)} scores in {source} lie outside {low:g}-{high:g}, "
-            f"the first is {value:g} for {image}: {remedy}."
+            f"the first is {shown} for {image}: {remedy}."
         )
 
 

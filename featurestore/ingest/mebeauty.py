@@ -100,6 +100,7 @@ def _ratings(workbook: Path) -> pl.DataFrame:
     column = next((c for c in ("path", "image") if c in wide.columns), None)
     if column is None:
         raise DataError(f"{workbook} has neither a column path nor image: take the workbook of the release.")
+    # A column without a name is pandas' row number.
     raters = [c for c in wide.columns if c not in ("path", "image", "mean") and not c.startswith("__UNNAMED__")]
     long = (
         wide.select(_image_id(column), pl.col(raters).cast(pl.Float64, strict=False))

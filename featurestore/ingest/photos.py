@@ -7,16 +7,14 @@ import unicodedata
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from io import BytesIO
 from pathlib import Path
 
 import polars as pl
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from featurestore.errors import InputError
 from featurestore.ingest.dataset import Finding, conform
-
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from featurestore.records import PHOTO_FORMATS, PHOTO_SUFFIXES
 
 
 def find_photos(root: Path) -> tuple[dict[str, str], list[Finding]]:
@@ -81,21 +79,21 @@ def scan_images(name: str, root: Path, photos: Mapping[str, str]) -> tuple[pl.Da
 
 def _header(path: Path) -> tuple[str | None, tuple[int | None, int | None], str | None]:
     """sha256, (width, height), and what is wrong."""
+    sha256, unknown = None, (None, None)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        return None, (None, None), f"cannot be read: {error.strerror}"
-    sha256 = hashlib.sha256(content).hexdigest()
-    try:
-        with warnings.catch_warnings():
-            # Headers alone cost nothing, however many pixels they announce.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(content)) as photo:
+        with path.open("rb") as file, warnings.catch_warnings():
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            # Pillow warns of large photos and of damaged metadata: neither matters for a header.
+            warnings.simplefilter("ignore")
+            file.seek(0)
+            with Image.open(file, formats=PHOTO_FORMATS) as photo:
                 return sha256, photo.size, None
     except Image.DecompressionBombError:
-        return sha256, (None, None), "has too many pixels to be decoded safely"
-    except (OSError, ValueError):
-        return sha256, (None, None), "is empty" if not content else "is not an image"
+        return sha256, unknown, "has too many pixels to be decoded safely"
+    except UnidentifiedImageError:
+        return sha256, unknown, "is not a photo" if path.stat().st_size else "is empty"
+    except (OSError, SyntaxError, ValueError) as error:
+        return sha256, unknown, f"cannot be read: {error}"
 
 
 class PhotoNames:

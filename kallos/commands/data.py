@@ -77,11 +77,10 @@ def ingest_demo(
 
 
 def _ingest(path: Path, data_set: DataSet, json: bool) -> None:
-    from reports.ingest import render
-
     from featurestore.ingest.dataset import write
     from featurestore.store import Store
     from kallos.console import out
+    from reports.ingest import render
     from reports.json import to_json
 
     with Store.open(path) as store:
@@ -97,16 +96,17 @@ def extract(
     json: Json = False,
 ) -> None:
     """Landmarks, geometric and skin features, shapes, embeddings and normalised features of every new image."""
-    from reports.extraction import render, summary
-
+    from featurestore.store import Store
     from kallos.console import note, out
     from kallos.extraction import run_extract
+    from reports.extraction import render, summary
     from reports.json import to_json
 
-    progress, seconds = run_extract(store, encoder, weights, download)
+    with Store.open(store, must_exist=True) as opened:
+        progress, seconds = run_extract(opened, encoder, weights, download)
+        report = summary(opened)
     if progress.total:
         note(f"{progress.done} images in {seconds:.0f} s, {progress.done / max(seconds, 1e-9):.0f} a second")
     else:
         note("Nothing to do: every image has been tried by the current extractors.")
-    report = summary(store)
     out.print_json(to_json("extraction", report)) if json else out.print(render(report))

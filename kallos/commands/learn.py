@@ -38,11 +38,10 @@ def train(
     json: Json = False,
 ) -> None:
     """Train on the training rows of one fold. Interrupted and run again, it goes on where it stopped."""
-    from models.appearance import AppearanceConfig
-
     from featurestore.store import Store
     from kallos.console import out
     from kallos.training import Trainer
+    from models.appearance import AppearanceConfig
     from reports import evaluation
     from reports.json import to_json
     from reports.selection import Selection
@@ -58,7 +57,7 @@ def train(
         patience=patience,
         seed=seed,
     )
-    with Store.open(store) as opened:
+    with Store.open(store, must_exist=True) as opened:
         trainer = Trainer(opened, protocol, fold or 1, encoder, config)
         trainer.train([w.value for w in What if w is not What.ALL] if what is What.ALL else [what.value])
         report = evaluation.data(opened, Selection(protocol=trainer.protocol, fold=trainer.fold))

@@ -64,10 +64,9 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
-    from reports.rows import render
-
     from featurestore.guard import select
     from kallos.console import out
+    from reports.rows import render
 
     rows = select(store, query)
     if csv:

@@ -20,12 +20,11 @@ def predict(
     json: Json = False,
 ) -> None:
     """Score, sub-scores and weights of single photos. A photo that cannot be used is named, the rest go on."""
-    from reports.prediction import as_dict, render
-
     from featurestore.errors import PhotoError
     from kallos.console import note, out
     from kallos.prediction import open_parts, predict_each
     from reports.json import to_json
+    from reports.prediction import as_dict, render
 
     parts = open_parts(store, bundle, protocol, fold)
     said, failed = [], []

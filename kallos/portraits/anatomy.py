@@ -1,17 +1,18 @@
 """Where the parts of a face lie: named parameters to curves in head coordinates, then to pixels.
 
-Head coordinates: origin midway between the eyes, x to the right of the picture, y down, z towards the viewer;
-the half width of the face is 80, and a wide face is one with a wide unit of x. `side` is +1 for the right of the picture and -1 for the left.
+Head coordinates: origin midway between the eyes, x to the right of the picture, y down, z towards the viewer.
+The half width of the face is 80: a wide face is one with a wide unit of x. `side` is +1 for the right of the
+picture and -1 for the left.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from kallos.portraits.canvas import Points
+from kallos.portraits.canvas import Points, moved, points
 from kallos.portraits.parameters import PortraitParameters
 
-_CENTRE = (0.5, 0.475)
+_CENTRE = (0.5, 0.485)
 _PICTURE = 350.0
 
 
@@ -23,32 +24,36 @@ class Head:
         self.scale = size / _PICTURE
         self.origin = np.array(_CENTRE) * size
         yaw, pitch, roll = np.radians([parameters.yaw, -parameters.pitch, parameters.roll])
-        self._yaw, self._pitch = yaw, pitch
-        self._roll = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+        self._cos_yaw, self._sin_yaw = float(np.cos(yaw)), float(np.sin(yaw))
+        self._cos_pitch, self._sin_pitch = float(np.cos(pitch)), float(np.sin(pitch))
+        self._roll = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+        self._neck = self.origin + np.array([0, 130]) * self.scale
         self.chin_y = 122 + 44 * (parameters.chin_length - 1)
         self.subnasale_y = 48 + 44 * (parameters.nose_length - 1)
-        # The mouth keeps its distance to the nose; the chin has the remainder.
-        self.mouth_y = self.subnasale_y + 25
+        # A longer nose pushes the mouth down by half as much.
+        self.mouth_y = 73 + 0.5 * (self.subnasale_y - 48)
 
     def tilt(self, side: int) -> float:
         """Signed asymmetry at a side: the two sides get opposite halves."""
         return side * self.p.asymmetry
 
-    def project(self, points: Points, lift: float | np.ndarray = 0.0, surface: bool = True) -> Points:
+    def project(self, shape: Points, lift: float = 0.0, surface: bool = True) -> Points:
         """(n, 2) head coordinates to pixels; `lift` is how far above the ellipsoid of the head they stand.
 
         Without `surface` the points lie in the plane of the ears, as hair and outline do.
         """
-        x, y = points[:, 0] * self.p.cheek_width, points[:, 1]
-        z = np.asarray(lift, dtype=float) * np.ones_like(x)
+        x, y = shape[:, 0] * self.p.cheek_width, shape[:, 1]
+        z = np.full(len(shape), float(lift))
         if surface:
-            z = z + 66 * np.sqrt(np.clip(1 - (points[:, 0] / 84) ** 2 - ((y - 5) / 135) ** 2, 0, None))
-        turned = x * np.cos(self._yaw) + z * np.sin(self._yaw)
-        deep = z * np.cos(self._yaw) - x * np.sin(self._yaw)
-        raised = y * np.cos(self._pitch) + deep * np.sin(self._pitch)
+            z += 66 * np.sqrt(np.maximum(1 - (shape[:, 0] / 84) ** 2 - ((y - 5) / 135) ** 2, 0))
+        turned = x * self._cos_yaw + z * self._sin_yaw
+        deep = z * self._cos_yaw - x * self._sin_yaw
+        raised = y * self._cos_pitch + deep * self._sin_pitch
         # The head rolls about the neck, so that shoulders and head stay joined.
-        flat = np.stack([turned, raised - 130], axis=1) @ self._roll.T + (0, 130)
-        return self.origin + flat * self.scale
+        flat: Points = np.stack([turned, raised - 130], axis=1) @ self._roll
+        flat *= self.scale
+        flat += self._neck
+        return flat
 
     def pixels(self, length: float) -> float:
         """A length in head units, in pixels."""
@@ -71,7 +76,7 @@ class Head:
             (43 * (0.3 + 0.7 * jaw), 0.45 * 73 + 0.55 * chin + 4),
             (square, chin - 2.5),
         ]
-        return np.array(half) * (side, 1)
+        return points(*half) * (side, 1)
 
     def outline(self) -> Points:
         """Closed control points of the face."""
@@ -80,7 +85,9 @@ class Head:
 
     def eye_centre(self, side: int) -> Points:
         """(2,) centre of an eye."""
-        return np.array([side * (17.5 + self.eye_half()), -1.2 * self.tilt(side)])
+        # Measured from the inner corner, about which the eye also turns.
+        half, angle = self.eye_half(), np.radians(self.p.canthal_tilt - 3)
+        return np.array([side * (17.5 + half), -1.2 * self.tilt(side) - half * np.sin(angle)])
 
     def eye_half(self) -> float:
         """Half width of an eye; the inner corners stay where they are, so wider eyes reach further out."""
@@ -93,28 +100,25 @@ class Head:
         up, down = 0.60 * opening, 0.40 * opening
         upper = [(-half, 1), (-0.62 * half, -0.62 * up), (-0.1 * half, -up), (0.52 * half, -0.74 * up), (half, 0)]
         lower = [(-half, 1), (-0.45 * half, 0.7 * down), (0.15 * half, down), (0.64 * half, 0.72 * down), (half, 0)]
-        return self._place_eye(np.array(upper), side), self._place_eye(np.array(lower), side)
+        return self._place_eye(points(*upper), side), self._place_eye(points(*lower), side)
 
     def _place_eye(self, local: Points, side: int) -> Points:
         angle = np.radians(-self.p.canthal_tilt)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        return (local @ turn.T) * (side, 1) + self.eye_centre(side)
-
-    def place_by_eye(self, local: Points, side: int) -> Points:
-        """(n, 2) offsets from the eye's centre, x outwards, turned with the canthal tilt."""
-        return self._place_eye(local, side)
+        x, y = self.eye_centre(side)
+        return moved((local @ turn.T) * (side, 1), x, y)
 
     def brow(self, side: int) -> tuple[Points, Points]:
         """Control points of the upper and lower edge of a brow, inner to outer end."""
         y = -27.5 * self.p.brow_height - 4.0 * self.tilt(side) + (0 if self.p.is_female else 2)
         thick = 6.2 if self.p.is_female else 8.2
         arch = 5.5 if self.p.is_female else 3.0
-        spine = np.array([(15.5, 2), (28, -0.5), (43, -arch), (55, -0.3 * arch), (65, 5.5)])
-        width = np.array([0.85, 1.0, 0.9, 0.55, 0.06])[:, None] * (0, thick / 2)
+        spine = points((16.5, 0), (28, -2), (43, -arch), (55, -0.2 * arch), (65, 6.5))
+        width = np.array([0.72, 1.0, 0.9, 0.55, 0.06])[:, None] * (0, thick / 2)
         # A brow follows its eye: as wide, and tilted half as much.
-        spine[:, 0] += 0.9 * (self.eye_half() - 18.2) * (spine[:, 0] - 15.5) / 25
-        spine[:, 1] -= np.tan(np.radians(0.5 * (self.p.canthal_tilt - 3))) * (spine[:, 0] - 30)
-        place = np.array([(0, y)])
+        spine[:, 0] += 0.9 * (self.eye_half() - 18.2) * (spine[:, 0] - 16.5) / 25
+        spine[:, 1] -= np.tan(np.radians(0.55 * (self.p.canthal_tilt - 3))) * (spine[:, 0] - 26)
+        place = points((0, y))
         return (spine - width + place) * (side, 1), (spine + width + place) * (side, 1)
 
     def nose_half(self) -> float:
@@ -129,14 +133,12 @@ class Head:
         """Control points, left to right, of the upper lip's top, the line between, the lower lip's bottom."""
         half, y, thick = 27.5 * self.p.mouth_width, self.mouth_y, self.p.lip_thickness
         top, bottom = 8.0 * thick, 10.5 * thick
-        if not self.p.is_female:
-            top, bottom = 0.94 * top, 0.94 * bottom
         lean = np.array([0, -3.2 * self.p.asymmetry])
         across = np.array([-1, -0.55, -0.17, 0, 0.17, 0.55, 1])
         slope = -across[:, None] * lean
-        rise = np.array([-2.5, -0.62 * top, -top, -0.80 * top, -top, -0.62 * top, -2.5])
-        line = np.array([-2.5, 0.2, 0.4, 1.4, 0.4, 0.2, -2.5])
-        drop = np.array([-2.5, 0.62 * bottom, 0.96 * bottom, bottom, 0.96 * bottom, 0.62 * bottom, -2.5])
+        rise = np.array([-3.2, -0.62 * top, -top, -0.80 * top, -top, -0.62 * top, -3.2])
+        line = np.array([-3.2, 0.0, 0.5, 1.6, 0.5, 0.0, -3.2])
+        drop = np.array([-3.2, 0.62 * bottom, 0.96 * bottom, bottom, 0.96 * bottom, 0.62 * bottom, -3.2])
         middle = np.array([0.5 * self.nose_x(), y])
         upper, between, lower = (np.stack([half * across, v], axis=1) + slope + middle for v in (rise, line, drop))
         return upper, between, lower

@@ -9,21 +9,31 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 Field = NDArray[np.float32]
 
+STEPS = 8
 _FRACTION_BITS = 4
-_OVERSAMPLE = 2
+_BASIS = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
+_CATMULL_ROM = np.vander(np.arange(STEPS) / STEPS, 4, increasing=True) @ _BASIS
 
 
-def smooth(points: Points, closed: bool = True, steps: int = 8) -> Points:
-    """A Catmull-Rom curve through (n, 2) points, as a polyline of about `n * steps` points."""
-    n = len(points)
+def points(*pairs: tuple[float, float]) -> Points:
+    """(n, 2) points from x, y pairs."""
+    return np.array(pairs, np.float64)
+
+
+def moved(shape: Points, x: float, y: float) -> Points:
+    """The shape at another place."""
+    there: Points = shape + np.array([x, y])
+    return there
+
+
+def smooth(shape: Points, closed: bool = True) -> Points:
+    """A Catmull-Rom curve through (n, 2) points, as a polyline of about `n * STEPS` points."""
+    n = len(shape)
     last = n if closed else n - 1
     index = np.arange(last)[:, None] + np.arange(-1, 3)[None, :]
     index = index % n if closed else np.clip(index, 0, n - 1)
-    basis = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
-    t = np.arange(steps) / steps
-    powers = np.stack([np.ones_like(t), t, t**2, t**3], axis=1)
-    curve = np.einsum("sk,nkd->nsd", powers @ basis, points[index]).reshape(-1, 2)
-    return curve if closed else np.vstack([curve, points[-1]])
+    curve: Points = (_CATMULL_ROM @ shape[index]).reshape(-1, 2)
+    return curve if closed else np.vstack([curve, shape[-1]])
 
 
 def mix(a: NDArray[np.float32], b: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
@@ -32,11 +42,11 @@ def mix(a: NDArray[np.float32], b: NDArray[np.float32], amount: float) -> NDArra
 
 
 class Canvas:
-    """A square picture, (size, size, 3) float32 RGB in 0..255. Shapes are in pixels of this picture."""
+    """A square picture in 0..255, (3, size, size) float32: red, green, blue. Shapes are in its pixels."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.pixels: Field = np.zeros((size, size, 3), np.float32)
+        self.pixels: Field = np.zeros((3, size, size), np.float32)
 
     def coverage(
         self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0
@@ -49,20 +59,20 @@ class Canvas:
         x1, y1 = np.minimum(np.ceil(corners.max(axis=0) + margin), self.size).astype(int)
         if x1 <= x0 or y1 <= y0:
             return slice(0, 0), slice(0, 0), np.zeros((0, 0), np.float32)
-        # Drawn twice as large and shrunk by area: OpenCV's own antialiasing alone leaves visible steps.
-        fine = np.zeros(((y1 - y0) * _OVERSAMPLE, (x1 - x0) * _OVERSAMPLE), np.uint8)
-        width = max(1, round(thickness * _OVERSAMPLE))
+        # Sharp shapes are drawn larger and shrunk: OpenCV's own antialiasing alone leaves visible steps.
+        times = 1 if blur >= 0.7 else 2
+        fine = np.zeros(((y1 - y0) * times, (x1 - x0) * times), np.uint8)
+        width = max(1, round(thickness * times))
         for shape in shapes:
-            fixed = np.round((shape - (x0, y0)) * (_OVERSAMPLE * 2**_FRACTION_BITS)).astype(np.int32)
+            fixed = np.round((shape - (x0, y0)) * (times * 2**_FRACTION_BITS)).astype(np.int32)
             if thickness:
-                cv2.polylines(fine, [fixed], False, 255, width, cv2.LINE_AA, _FRACTION_BITS)
+                cv2.polylines(fine, [fixed], False, (255,), width, cv2.LINE_AA, _FRACTION_BITS)
             else:
-                cv2.fillPoly(fine, [fixed], 255, cv2.LINE_AA, _FRACTION_BITS)
+                cv2.fillPoly(fine, [fixed], (255,), cv2.LINE_AA, _FRACTION_BITS)
         mask = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
-        mask *= np.float32(1 / 255)
         if blur:
-            mask = cv2.GaussianBlur(mask, (0, 0), blur)
-        return slice(y0, y1), slice(x0, x1), mask
+            mask = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32, copy=False)
+        return slice(y0, y1), slice(x0, x1), mask / np.float32(255)
 
     def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0) -> Field:
         """The same as one (size, size) mask."""
@@ -80,7 +90,7 @@ class Canvas:
         thickness: float = 0.0,
         within: Field | None = None,
     ) -> None:
-        """Lay polygons (or, with a thickness, lines) of one colour (3,) or of a picture (size, size, 3).
+        """Lay polygons (or, with a thickness, lines) of one colour (3,) or of a picture (3, size, size).
 
         `within` is a (size, size) mask that the shapes may not leave.
         """
@@ -88,8 +98,13 @@ class Canvas:
         if within is not None:
             mask *= within[rows, columns]
         mask *= np.float32(opacity)
-        paint = colour[rows, columns] if colour.ndim == 3 else colour
-        below = self.pixels[rows, columns]
+        paint = colour[:, rows, columns] if colour.ndim == 3 else colour[:, None, None]
+        below = self.pixels[:, rows, columns]
         change = paint - below
-        change *= mask[..., None]
+        change *= mask
         below += change
+
+    def picture(self) -> NDArray[np.uint8]:
+        """(size, size, 3) uint8 RGB."""
+        planes = [cv2.convertScaleAbs(np.maximum(plane, 0)) for plane in self.pixels]
+        return np.asarray(cv2.merge(planes), np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kallos.portraits.anatomy import Head
-from kallos.portraits.canvas import Canvas, Field, Points, mix, smooth
+from kallos.portraits.canvas import Canvas, Field, Points, mix, moved, points, smooth
 from kallos.portraits.palette import rgb, skin_base, skin_ramp
 
 
@@ -16,48 +16,48 @@ class Skin:
 
     def __init__(self, head: Head, canvas: Canvas) -> None:
         self.head, self.canvas = head, canvas
+        self.ramp = skin_ramp(head.p.skin_tone)
         self.tone = _light_on_head(head, canvas.size)
 
     def blob(self, x: float, y: float, rx: float, ry: float, amount: float, turn: float = 0.0) -> None:
         """Lighten (or darken) a soft spot of radii rx, ry about a point of the head."""
         at = self.head.project(np.array([[x, y]]))[0]
         rx, ry = self.head.pixels(rx), self.head.pixels(ry)
+        x0, y0 = np.maximum(np.floor(at - 2.2 * max(rx, ry)), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(at + 2.2 * max(rx, ry)), self.canvas.size).astype(int)
+        dx = np.arange(x0, x1)[None, :] - at[0]
+        dy = np.arange(y0, y1)[:, None] - at[1]
         angle = np.radians(turn + self.head.p.roll)
-        reach = 2.6 * max(rx, ry)
-        size = self.canvas.size
-        x0, y0 = np.maximum(np.floor(at - reach), 0).astype(int)
-        x1, y1 = np.minimum(np.ceil(at + reach), size).astype(int)
-        dx = (np.arange(x0, x1, dtype=np.float32) - np.float32(at[0]))[None, :]
-        dy = (np.arange(y0, y1, dtype=np.float32) - np.float32(at[1]))[:, None]
-        along = (dx * np.cos(angle) + dy * np.sin(angle)) / rx
-        across = (dy * np.cos(angle) - dx * np.sin(angle)) / ry
-        squared = (along * along + across * across).astype(np.float32)
-        self.tone[y0:y1, x0:x1] += np.float32(amount) * np.exp(-squared)
+        cos, sin = np.cos(angle), np.sin(angle)
+        squared = dx * dx * ((cos / rx) ** 2 + (sin / ry) ** 2) + dy * dy * ((sin / rx) ** 2 + (cos / ry) ** 2)
+        squared += dy * (dx * (2 * cos * sin * (rx**-2 - ry**-2)))
+        self.tone[y0:y1, x0:x1] += amount * np.exp(-squared.astype(np.float32))
 
-    def shape(self, points: Points, amount: float, blur: float, thickness: float = 0.0) -> None:
+    def shape(self, shape: Points, amount: float, blur: float, thickness: float = 0.0) -> None:
         """Lighten (or darken) a polygon or line of head coordinates with soft edges."""
         rows, columns, mask = self.canvas.coverage(
-            self.head.project(points), self.head.pixels(blur), self.head.pixels(thickness)
+            self.head.project(shape), self.head.pixels(blur), self.head.pixels(thickness)
         )
         self.tone[rows, columns] += np.float32(amount) * mask
 
     def colours(self) -> Field:
-        """(size, size, 3) skin colours."""
-        ramp = skin_ramp(self.head.p.skin_tone)
-        index = np.clip(self.tone * len(ramp), 0, len(ramp) - 1).astype(np.int32)
-        return np.take(ramp, index, axis=0)
+        """(3, size, size) skin colours."""
+        index = cv2.convertScaleAbs(np.maximum(self.tone, 0), alpha=255)
+        channels = [cv2.LUT(index, np.ascontiguousarray(channel)) for channel in self.ramp.T]
+        return np.stack(channels).astype(np.float32, copy=False)
 
     def shadow(self, depth: float) -> NDArray[np.float32]:
         """(3,) the skin's colour in shadow; depth 0 is even light, 1 the deepest."""
-        ramp = skin_ramp(self.head.p.skin_tone)
-        return ramp[round((1 - depth) * (len(ramp) // 2))]
+        colour: NDArray[np.float32] = self.ramp[round((1 - depth) * (len(self.ramp) // 2))]
+        return colour
 
 
 def _light_on_head(head: Head, size: int) -> Field:
     """Lambert's law on an ellipsoid, with soft ambient light."""
     p = head.p
-    steps = (np.arange(size, dtype=np.float32) + 0.5 - size / 2) / head.scale
-    x, y = np.meshgrid(steps, steps + (0.5 - 0.475) * 350)
+    # The light changes slowly: a coarse grid and interpolation are enough.
+    steps = (np.linspace(0.5, 63.5, 64, dtype=np.float32) / 64) * size
+    x, y = np.meshgrid((steps - head.origin[0]) / head.scale, (steps - head.origin[1]) / head.scale)
     roll = np.radians(p.roll)
     across = (x * np.cos(roll) + y * np.sin(roll)) / 100
     down = (y * np.cos(roll) - x * np.sin(roll) - 12) / 150
@@ -65,7 +65,8 @@ def _light_on_head(head: Head, size: int) -> Field:
     light = np.array([0.75 * p.light_direction, -0.50, 0.80])
     light = light / np.linalg.norm(light)
     lambert = across * light[0] + down * light[1] + facing * light[2]
-    return (0.5 + 0.34 * p.light_strength * (lambert - 0.78)).astype(np.float32)
+    tone = (0.5 + 0.34 * p.light_strength * (lambert - 0.78)).astype(np.float32)
+    return np.asarray(cv2.resize(tone, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def model_face(skin: Skin) -> None:
@@ -82,8 +83,8 @@ def model_face(skin: Skin) -> None:
         skin.blob(eye[0] + side * 4, eye[1] - 20 * p.brow_height, 17, 4, 0.07 * lit)
         skin.blob(eye[0] - side * 2, eye[1] + 13, 16, 5, -0.035)
         skin.blob(side * 47, 27, 17, 12, 0.10 * lit, -side * 25)
-        skin.blob(side * 60, 58, 12, 24, -0.10 * shade, side * 22)
-        skin.blob(side * 70 * jaw, 82, 12, 22, -0.13 * shade, side * 30)
+        skin.blob(side * 60, 56, 11, 26, -0.07 * shade, side * 22)
+        skin.blob(side * 66 * jaw, 80, 13, 26, -0.07 * shade, side * 35)
         skin.blob(side * 74, -30, 9, 28, -0.09 * shade)
         skin.blob(side * 31, head.mouth_y - 8, 5, 15, -0.035, side * 22)
     skin.blob(0, head.mouth_y + 10 + 10 * p.lip_thickness, 15, 4.5, -0.15)
@@ -107,7 +108,7 @@ def model_nose(skin: Skin) -> None:
         curve = np.array([(side * half * u + shift, base + v) for u, v in wing])
         skin.shape(smooth(curve, closed=False), -0.27 - 0.06 * shade, 0.9, 2.6)
         skin.blob(side * 1.14 * half + shift, base - 3, 4.5, 8, -0.07 * shade)
-    ridge = np.array([(0, -22), (0, 2), (0.5 * shift, base - 26), (shift, base - 13)])
+    ridge = points((0, -22), (0, 2), (0.5 * shift, base - 26), (shift, base - 13))
     skin.shape(smooth(ridge, closed=False), 0.13, 2.4, 4.5)
     skin.blob(shift, base - 11, 0.42 * half, 6.5, 0.12)
     skin.blob(shift - 1.5 + 3 * p.light_direction, base - 12, 2.8, 2.4, 0.12)
@@ -132,10 +133,10 @@ def add_texture(skin: Skin, colours: Field, rng: np.random.Generator) -> None:
     pores = cv2.GaussianBlur(rng.standard_normal((size, size), dtype=np.float32), (0, 0), skin.head.pixels(0.7))
     coarse = rng.standard_normal((size // 9, size // 9), dtype=np.float32)
     blotches = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    pores *= np.float32(0.008 + 0.085 * rough)
-    blotches *= np.float32(0.002 + 0.022 * rough)
-    colours[..., 0] *= 1 + pores + 0.2 * blotches
-    colours[..., 1:] *= (1 + 1.15 * pores + blotches)[..., None]
+    pores = np.float32(0.008 + 0.070 * rough) * pores
+    blotches = np.float32(0.002 + 0.022 * rough) * blotches
+    colours[0] *= 1 + pores + 0.2 * blotches
+    colours[1:] *= 1 + 1.15 * pores + blotches
 
 
 def draw_blush(skin: Skin, within: Field) -> None:
@@ -145,9 +146,10 @@ def draw_blush(skin: Skin, within: Field) -> None:
     rosy = base * rgb(0.98, 0.68, 0.64)
     strength = 0.42 if head.p.is_female else 0.26
     for side in (-1, 1):
-        cheek = np.array([(30, 26), (46, 18), (64, 14), (66, 28), (50, 40), (34, 40)]) * (side, 1)
+        cheek = points((30, 26), (46, 18), (64, 14), (66, 28), (50, 40), (34, 40)) * (side, 1)
         canvas.lay(head.project(smooth(cheek)), rosy, strength, head.pixels(9), within=within)
-    tip = np.array([(-9, -14), (9, -14), (11, -4), (-11, -4)]) + (head.nose_x(), head.subnasale_y)
+    tip = points((-9, -14), (9, -14), (11, -4), (-11, -4))
+    tip = moved(tip, head.nose_x(), head.subnasale_y)
     canvas.lay(head.project(smooth(tip)), rosy, 0.25, head.pixels(5), within=within)
 
 
@@ -155,7 +157,7 @@ def draw_lips(skin: Skin) -> None:
     """Upper lip in shade, lower lip in light, the line between, a highlight."""
     head, canvas, p = skin.head, skin.canvas, skin.head.p
     base = skin_base(p.skin_tone)
-    strength = 0.95 if p.is_female else 0.75
+    strength = 0.85 if p.is_female else 0.74
     lip = mix(base, base * rgb(0.86, 0.48, 0.46) + rgb(14, 4, 6), strength)
     upper, between, lower = (smooth(line, closed=False) for line in head.lips())
     top = head.project(np.vstack([upper, between[::-1]]), lift=6)
@@ -168,11 +170,11 @@ def draw_lips(skin: Skin) -> None:
     y, x = head.mouth_y, 0.5 * head.nose_x() + 4 * p.light_direction
     rim = np.vstack([0.35 * between + 0.65 * lower, lower[::-1]])
     canvas.lay(head.project(rim, lift=6), lip * rgb(0.80, 0.70, 0.70), 0.5, head.pixels(1.6), within=inside)
-    shine = np.array([(-10, 0.34), (0, 0.27), (10, 0.34), (7, 0.60), (0, 0.66), (-7, 0.60)]) * (p.mouth_width, thick)
+    shine = points((-10, 0.34), (0, 0.27), (10, 0.34), (7, 0.60), (0, 0.66), (-7, 0.60)) * (p.mouth_width, thick)
     glow = mix(lip, rgb(255, 236, 226), 0.5)
-    canvas.lay(head.project(smooth(shine + (x, y)), lift=6), glow, 0.55, head.pixels(1.7), within=inside)
+    canvas.lay(head.project(smooth(moved(shine, x, y)), lift=6), glow, 0.55, head.pixels(1.7), within=inside)
     dark = base * rgb(0.42, 0.22, 0.22)
     canvas.lay(head.project(between, lift=6), dark, 0.85, head.pixels(0.5), thickness=head.pixels(1.6))
     for corner in (between[:1], between[-1:]):
-        spot = smooth(corner + np.array([(-2.2, 0), (0, -1.6), (2.2, 0), (0, 1.6)]))
+        spot = smooth(corner + points((-2.2, 0), (0, -1.6), (2.2, 0), (0, 1.6)))
         canvas.lay(head.project(spot, lift=6), dark, 0.5, head.pixels(1.2))

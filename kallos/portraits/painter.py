@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kallos.portraits.anatomy import Head
-from kallos.portraits.canvas import Canvas, Field, mix, smooth
+from kallos.portraits.canvas import Canvas, Field, mix, moved, points, smooth
 from kallos.portraits.eyes import draw_brow, draw_eye
 from kallos.portraits.face import (
     Skin,
@@ -36,7 +36,7 @@ def paint(parameters: PortraitParameters, size: int = 350) -> NDArray[np.uint8]:
     add_texture(skin, colours, rng)
 
     _draw_backdrop(canvas, head)
-    draw_hair_behind(canvas, head, rng)
+    draw_hair_behind(canvas, head)
     _draw_neck(skin, colours)
     _draw_clothes(canvas, head)
     _draw_face(skin, colours)
@@ -45,17 +45,19 @@ def paint(parameters: PortraitParameters, size: int = 350) -> NDArray[np.uint8]:
         draw_brow(canvas, head, side, rng)
     draw_hair_front(canvas, head, rng)
     _draw_ears(skin, colours)
-    return np.clip(np.round(canvas.pixels), 0, 255).astype(np.uint8)
+    return canvas.picture()
 
 
 def _draw_backdrop(canvas: Canvas, head: Head) -> None:
-    colour = BACKDROPS[head.p.scene % len(BACKDROPS)]
+    colour = BACKDROPS[head.p.scene]
     # A smooth field needs few points; the canvas interpolates between them.
     at = np.linspace(-1, 1, 48, dtype=np.float32)
     squared = (at[None, :] - 0.5 * np.float32(head.p.light_direction)) ** 2 + (at[:, None] + 0.2) ** 2
-    glow = np.exp(-squared / 0.9)[..., None]
-    coarse = colour * 0.72 * (1 - glow) + mix(colour, rgb(255, 252, 246), 0.35) * glow
-    canvas.pixels = cv2.resize(coarse, (canvas.size, canvas.size), interpolation=cv2.INTER_CUBIC)
+    glow = np.exp(-squared / 0.9)
+    edge, middle = colour * 0.72, mix(colour, rgb(255, 252, 246), 0.35)
+    coarse = edge[:, None, None] * (1 - glow) + middle[:, None, None] * glow
+    size = (canvas.size, canvas.size)
+    canvas.pixels = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC) for plane in coarse])
 
 
 def _draw_neck(skin: Skin, colours: Field) -> None:
@@ -67,8 +69,8 @@ def _draw_neck(skin: Skin, colours: Field) -> None:
     shape = head.project(smooth(both, closed=False), surface=False)
     canvas.lay(shape, colours, 1.0, head.pixels(0.5))
     within = canvas.full_coverage(shape)
-    under = np.vstack([head.outline_half(1)[4:], head.outline_half(-1)[4:][::-1]]) + (0, 14)
-    cast = head.project(smooth(under), surface=False)
+    jaw = np.vstack([head.outline_half(1)[4:], head.outline_half(-1)[4:][::-1]])
+    cast = head.project(smooth(moved(jaw, 0, 14)), surface=False)
     canvas.lay(cast, skin.shadow(0.62), 0.75, head.pixels(6), within=within)
 
 
@@ -85,7 +87,7 @@ def _draw_clothes(canvas: Canvas, head: Head) -> None:
     within = canvas.full_coverage(cloth)
     collar = head.project(smooth(both[3:-3], closed=False), surface=False)
     canvas.lay(collar, colour * 0.7, 0.7, head.pixels(0.8), head.pixels(5), within)
-    fold = np.array([(0.9 * neck, 178), (0.8 * neck, 215), (0.95 * neck, 260)])
+    fold = points((0.9 * neck, 178), (0.8 * neck, 215), (0.95 * neck, 260))
     folds = [head.project(fold * (side, 1), surface=False) for side in _SIDES]
     canvas.lay(folds, colour * 0.6, 0.5, head.pixels(6), head.pixels(12), within)
 
@@ -94,14 +96,15 @@ def _draw_ears(skin: Skin, colours: Field) -> None:
     """Ears beside the face, before the hair: it is worn behind them."""
     head, canvas = skin.head, skin.canvas
     beside = 1 - canvas.full_coverage(head.project(smooth(head.outline()), surface=False))
-    ear = np.array([(70, -14), (84, -22), (93, -17), (94, -4), (89, 14), (84, 28), (78, 35), (70, 30)])
-    fold = smooth(np.array([(83, -14), (89, -12), (89, -2), (85, 10), (82, 20)]), closed=False)
-    ears = [head.project(smooth(ear * (side, 1)), surface=False) for side in _SIDES]
-    folds = [head.project(fold * (side, 1), surface=False) for side in _SIDES]
-    canvas.lay(ears, skin.shadow(0.8), 0.5, head.pixels(1.5), within=beside)
-    canvas.lay(ears, colours, 1.0, head.pixels(0.5), within=beside)
-    canvas.lay(ears, skin.shadow(0.45), 0.5, head.pixels(0.5), within=beside)
-    canvas.lay(folds, skin.shadow(0.65), 0.6, head.pixels(1.2), head.pixels(2.5), within=beside)
+    ear = points((70, -14), (84, -22), (93, -17), (94, -4), (89, 14), (84, 28), (78, 35), (70, 30))
+    fold = smooth(points((83, -14), (89, -12), (89, -2), (85, 10), (82, 20)), closed=False)
+    for side in _SIDES:
+        shape = head.project(smooth(ear * (side, 1)), surface=False)
+        canvas.lay(shape, skin.shadow(0.8), 0.5, head.pixels(1.5), within=beside)
+        canvas.lay(shape, colours, 1.0, head.pixels(0.5), within=beside)
+        canvas.lay(shape, skin.shadow(0.45), 0.5, head.pixels(0.5), within=beside)
+        inner = head.project(fold * (side, 1), surface=False)
+        canvas.lay(inner, skin.shadow(0.65), 0.6, head.pixels(1.2), head.pixels(2.5), within=beside)
 
 
 def _draw_face(skin: Skin, colours: Field) -> None:

@@ -51,11 +51,11 @@ CLOTHES = (
 
 def skin_base(tone: float) -> Colour:
     """Skin in even light; tone 0 is the fairest, 1 the deepest."""
-    return rgb(*(np.interp(tone, _SKIN_STOPS, channel) for channel in zip(*_SKIN, strict=True)))
+    return rgb(*(float(np.interp(tone, _SKIN_STOPS, channel)) for channel in zip(*_SKIN, strict=True)))
 
 
-def skin_ramp(tone: float, steps: int = 512) -> NDArray[np.float32]:
-    """(steps, 3) colours from deepest shadow to highlight; even light is in the middle.
+def skin_ramp(tone: float) -> NDArray[np.float32]:
+    """(256, 3) colours from deepest shadow to highlight; even light is in the middle.
 
     Shadows turn warm and red rather than grey, as light that has passed through skin does.
     """
@@ -68,6 +68,6 @@ def skin_ramp(tone: float, steps: int = 512) -> NDArray[np.float32]:
         base + (rgb(255, 246, 236) - base) * 0.38,
         base + (rgb(255, 252, 246) - base) * 0.85,
     )
-    at = np.linspace(0, 1, steps)
+    at = np.linspace(0, 1, 256)
     channels = [np.interp(at, stops, [colour[c] for colour in colours]) for c in range(3)]
     return np.stack(channels, axis=1).astype(np.float32)

@@ -1,0 +1,96 @@
+"""A folder of drawn portraits with ratings: the data set of the demo.
+
+images/P0001.jpg ...   the portraits
+ratings.csv            image, rater, rating
+parameters.csv         image, every parameter, true_score
+drawn.json             what was drawn, so that an interrupted run can go on
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import PortraitParameters, draw_parameters
+from kallos.portraits.raters import rate, true_score
+
+PAINTER_VERSION = 1
+"""Raise it when the same parameters give another picture: portraits of an older version are drawn again."""
+
+JPEG_QUALITY = 95
+
+
+def write_demo(folder: Path, count: int, seed: int, on_done: Callable[[int, int], None]) -> None:
+    """Draw `count` portraits into `folder`, calling `on_done(drawn, count)` after each.
+
+    Portraits that an interrupted run has left are kept; the tables come last, so that a folder with tables is whole.
+    """
+    images = folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    keep = _same_drawing(folder / "drawn.json", seed)
+    portraits = {f"P{i + 1:04d}.jpg": draw_parameters(portrait_seed(seed, i)) for i in range(count)}
+    for done, (name, parameters) in enumerate(portraits.items(), start=1):
+        if not (keep and (images / name).exists()):
+            _write_picture(images / name, parameters)
+        on_done(done, count)
+    _write_tables(folder, portraits, seed)
+
+
+def portrait_seed(seed: int, index: int) -> int:
+    """The seed of one portrait of a data set; it does not depend on how many there are."""
+    return seed * 1_000_003 + index
+
+
+def _same_drawing(stamp: Path, seed: int) -> bool:
+    """Whether pictures in the folder come from this seed and painter; if not, the stamp is written anew."""
+    drawing = json.dumps({"seed": seed, "painter_version": PAINTER_VERSION})
+    if stamp.exists() and stamp.read_text() == drawing:
+        return True
+    _replace(stamp, drawing.encode())
+    return False
+
+
+def _write_picture(path: Path, parameters: PortraitParameters) -> None:
+    bgr = np.ascontiguousarray(paint(parameters)[:, :, ::-1])
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _replace(path, data.tobytes())
+
+
+def _write_tables(folder: Path, portraits: dict[str, PortraitParameters], seed: int) -> None:
+    scores = np.array([true_score(parameters) for parameters in portraits.values()])
+    ratings = rate(scores, seed)
+    names = [field.name for field in fields(PortraitParameters)]
+    rows = (
+        [image, *asdict(parameters).values(), score]
+        for (image, parameters), score in zip(portraits.items(), scores, strict=True)
+    )
+    _write_csv(folder / "parameters.csv", ["image", *names, "true_score"], rows)
+    long = (
+        [image, f"R{rater + 1:02d}", rating]
+        for image, given in zip(portraits, ratings, strict=True)
+        for rater, rating in enumerate(given)
+    )
+    _write_csv(folder / "ratings.csv", ["image", "rater", "rating"], long)
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[list[object]]) -> None:
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    unfinished.replace(path)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write through a second name: an interruption leaves no half file behind."""
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(data)
+    unfinished.replace(path)

@@ -1,0 +1,204 @@
+"""Any torchvision classification network, by name, as an extractor of pooled features."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+from torchvision.models import get_model, list_models
+
+from featurestore.errors import UsageError, WeightsError
+from models.weights import (
+    INCEPTION_INPUT,
+    TENSORFLOW_PADDING,
+    cached_file,
+    fit_weights,
+    imagenet_weights,
+    read_weights,
+    sha256_of_file,
+    sha256_of_state,
+)
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HEADS = ("classifier", "fc", "head", "heads")
+AUXILIARY = ("aux1", "aux2", "AuxLogits")
+OPTIONS = ("image_size", "transform_input")
+"""Arguments of a torchvision builder that depend on the weights; networks that have them keep them."""
+
+
+@dataclass(frozen=True)
+class BackboneCard:
+    """All that is needed to build a backbone again, but for its tensors.
+
+    weights         "imagenet", "none" or the name of a file
+    weights_sha256  of the file, or of the seeded random tensors
+    dim             number of features
+    mean, std       of RGB in [0, 1], subtracted and divided by
+    same_padding    stride-2 convolutions pad as TensorFlow's SAME
+    options         arguments of torchvision's builder
+    """
+
+    name: str
+    weights: str
+    weights_sha256: str
+    dim: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    same_padding: bool
+    options: Mapping[str, Any]
+
+
+class Backbone:
+    """A network that turns images into (n, dim) pooled features, and the preprocessing it was trained with."""
+
+    def __init__(self, network: nn.Module, card: BackboneCard) -> None:
+        self.network, self.card = network, card
+        self.name, self.dim = card.name, card.dim
+        self.weights, self.weights_sha256 = card.weights, card.weights_sha256
+        self.mean, self.std = card.mean, card.std
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, 3, h, w) RGB in [0, 255] of any type to float32 channels-last, as the network expects it."""
+        mean = 255 * torch.tensor(self.mean).view(1, 3, 1, 1)
+        std = 255 * torch.tensor(self.std).view(1, 3, 1, 1)
+        return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    def check_size(self, size: int) -> None:
+        """Raises UsageError when the network cannot take images of `size` x `size` pixels."""
+        try:
+            _features(self.network, size)
+        except (AssertionError, RuntimeError, ValueError) as problem:
+            raise UsageError(f"{self.name} cannot take images of {size} pixels: choose another size.") from problem
+
+    def describe(self) -> dict[str, Any]:
+        """The card as JSON."""
+        return asdict(self.card)
+
+    @classmethod
+    def blank(cls, described: Mapping[str, Any]) -> Self:
+        """The architecture that `describe` told of, ready for its tensors (`network.load_state_dict`)."""
+        card = BackboneCard(**described)
+        network, _ = _trimmed(card.name, None, card.options)
+        if card.same_padding:
+            _pad_like_tensorflow(network)
+        return cls(network, card)
+
+
+def build_backbone(name: str, weights: str, *, download: bool = False) -> Backbone:
+    """A torchvision backbone with ImageNet weights, those of a safetensors file, or seeded random ones.
+
+    `weights` is "imagenet", "none" or a path. Raises UsageError for an unknown name and WeightsError when the
+    weights are missing, do not fit, or may not be downloaded.
+    """
+    known = list_models(module=torchvision.models)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or ["efficientnet_v2_s", "mobilenet_v2"]
+        raise UsageError(f"There is no backbone {name!r}: the nearest names are {', '.join(near)}.")
+    if weights == "imagenet":
+        return _from_imagenet(name, download)
+    network, spare = _trimmed(name, None, {})
+    if weights == "none":
+        return _backbone(network, name, "none", sha256_of_state(network))
+    return _from_file(network, spare, name, Path(weights))
+
+
+def _from_imagenet(name: str, download: bool) -> Backbone:
+    weights = imagenet_weights(name, download)
+    network, _ = _trimmed(name, weights, {})
+    preprocessing = weights.transforms()
+    sha256 = sha256_of_file(cached_file(weights))
+    return _backbone(network, name, "imagenet", sha256, tuple(preprocessing.mean), tuple(preprocessing.std))
+
+
+def _from_file(network: nn.Module, spare: set[str], name: str, file: Path) -> Backbone:
+    tensors, metadata = read_weights(file)
+    fit_weights(network, tensors, spare, file)
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if "input" in metadata:
+        if not metadata["input"].startswith(INCEPTION_INPUT):
+            raise WeightsError(
+                f"{file} wants the input {metadata['input']!r}, which is not known here: "
+                f"say {INCEPTION_INPUT!r} in its metadata, or leave it out for torchvision's own."
+            )
+        mean = std = (0.5, 0.5, 0.5)
+    same_padding = metadata.get("padding", "").startswith(TENSORFLOW_PADDING)
+    if same_padding:
+        _pad_like_tensorflow(network)
+    return _backbone(network, name, file.name, sha256_of_file(file), mean, std, same_padding)
+
+
+def _backbone(
+    network: nn.Module,
+    name: str,
+    weights: str,
+    sha256: str,
+    mean: tuple[float, float, float] = IMAGENET_MEAN,
+    std: tuple[float, float, float] = IMAGENET_STD,
+    same_padding: bool = False,
+) -> Backbone:
+    options = {option: getattr(network, option) for option in OPTIONS if hasattr(network, option)}
+    dim = _features(network, options.get("image_size", 224)).shape[1]
+    return Backbone(network, BackboneCard(name, weights, sha256, dim, mean, std, same_padding, options))
+
+
+def _trimmed(name: str, weights: Any, options: Mapping[str, Any]) -> tuple[nn.Module, set[str]]:
+    """A network without its classifier, and the names of the tensors that went with it.
+
+    What is random in it comes from a fixed seed: "none" is the same network every time.
+    """
+    if name in ("googlenet", "inception_v3"):
+        options = {"init_weights": False, **options}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network: nn.Module = get_model(name, weights=weights, **options)
+    names = set(network.state_dict())
+    for head in HEADS:
+        if hasattr(network, head):
+            setattr(network, head, _without_classifier(getattr(network, head)))
+    for branch in AUXILIARY:
+        if hasattr(network, branch):
+            setattr(network, branch, None)
+            network.aux_logits = False  # type: ignore[assignment]
+    return network.to(memory_format=torch.channels_last), names - set(network.state_dict())
+
+
+def _without_classifier(head: nn.Module) -> nn.Module:
+    """Identity; of a head in several parts, its pooling and normalisation stay at their places."""
+    if not isinstance(head, nn.Sequential):
+        return nn.Identity()
+    kept = (nn.LayerNorm, nn.AdaptiveAvgPool2d, nn.Flatten)
+    return nn.Sequential(*(part if isinstance(part, kept) else nn.Identity() for part in head))
+
+
+def _pad_like_tensorflow(network: nn.Module) -> None:
+    """Stride-2 convolutions with k > 1 pad one less before than after, as SAME does on even sizes.
+
+    https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2; (0, 1, 0, 1) for k = 3.
+    """
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d) and part.stride == (2, 2) and part.padding != (0, 0):
+            down, across = int(part.padding[0]), int(part.padding[1])
+            part.padding = (0, 0)
+            part.register_forward_pre_hook(partial(_pad, sides=(across - 1, across, down - 1, down)))
+
+
+def _pad(_: nn.Module, inputs: tuple[torch.Tensor], sides: tuple[int, int, int, int]) -> torch.Tensor:
+    return F.pad(inputs[0], sides)
+
+
+def _features(network: nn.Module, size: int) -> torch.Tensor:
+    """(1, dim): the features of a black image."""
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        features: torch.Tensor = network(torch.zeros(1, 3, size, size))
+    network.train(was_training)
+    return features

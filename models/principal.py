@@ -1,0 +1,41 @@
+"""Principal components of landmark shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components (Pearson 1901).
+
+    mean   (d,) float32
+    axes   (k, d) float32, orthonormal rows by falling variance
+    scale  (k,) float32, standard deviation of the fitted rows along each axis
+    """
+
+    mean: NDArray[np.float32]
+    axes: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, rows: NDArray[np.float32], count: int) -> Self:
+        """The first components of (n, d) rows: `count` of them, or as many as the rows have."""
+        mean = rows.mean(axis=0, dtype=np.float64)
+        _, singular, axes = np.linalg.svd(rows - mean, full_matrices=False)
+        scale = singular / np.sqrt(len(rows))
+        kept = np.flatnonzero(scale[:count] > 1e-6 * max(scale[0], 1e-12))
+        # the sign of an axis is arbitrary: its largest entry is made positive, the same on every machine
+        largest = np.abs(axes[kept]).argmax(axis=1)
+        axes = axes[kept] * np.sign(axes[kept, largest])[:, None]
+        return cls(mean.astype(np.float32), axes.astype(np.float32), scale[kept].astype(np.float32))
+
+    def transform(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n, d) to (n, k), each column of unit variance over the fitted rows."""
+        centred = rows.astype(np.float64) - self.mean
+        coordinates: NDArray[np.float64] = centred @ self.axes.T.astype(np.float64) / self.scale
+        return coordinates

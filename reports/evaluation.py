@@ -1,0 +1,202 @@
+"""`kallos report evaluation`: how well each model does on the test images of a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from itertools import cycle, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.records import SCALE, Evaluation
+from featurestore.store import Store
+from reports.bars import bar
+from reports.figures import GRID, draw_scatter, figure, label, save
+from reports.json import for_pictures
+from reports.judged import JudgedRun, judged_runs
+from reports.layout import number, page, section, table
+from reports.palette import BAD, GOOD, SERIES
+from reports.plots import Histogram, Scatter
+from reports.selection import Selection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NAME = "evaluation"
+RESIDUALS = (-1.5, 1.5)
+BINS = 24
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """One run on its test images.
+
+    overall      computed anew from the stored predictions
+    subsets      the same for each subset
+    truth_sd     population standard deviation of the true scores
+    rmse_floor   truth_sd * sqrt(1 - PC^2): no predictions with that PC can have a lower RMSE
+    problems     what is wrong with the figures recorded by the training, one sentence each; empty when plausible
+    residuals    counts of predicted - true in 24 equal bins from -1.5 to 1.5, the outer ones take what lies beyond
+    """
+
+    name: str
+    run_id: str
+    model: str
+    protocol: str
+    fold: int
+    overall: Evaluation
+    subsets: Mapping[str, Evaluation]
+    truth_sd: float
+    rmse_floor: float
+    problems: tuple[str, ...]
+    residuals: tuple[int, ...]
+    truth: tuple[float, ...] = for_pictures()
+    predicted: tuple[float, ...] = for_pictures()
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """The runs, the highest PC first; `constant_mae` is what always saying the mean would give."""
+
+    runs: tuple[EvaluatedRun, ...]
+    constant_mae: float
+
+
+def data(store: Store, selection: Selection) -> EvaluationReport:
+    """Raises OrderError when there is no such finished run."""
+    judged = judged_runs(store, selection)
+    runs = sorted(
+        (_evaluated(store, run) for run in judged), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
+    )
+    truth = judged[0].truth
+    return EvaluationReport(tuple(runs), float(np.abs(truth - truth.mean()).mean()))
+
+
+def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
+    overall = Evaluation.of(of.truth, of.predicted)
+    subsets = np.array([s or "none" for s in of.subsets])
+    named = sorted(set(subsets.tolist()))
+    sd = float(of.truth.std())
+    residuals = np.clip(of.predicted - of.truth, *np.nextafter(RESIDUALS, 0))
+    return EvaluatedRun(
+        name=of.name,
+        run_id=of.run.run_id,
+        model=of.run.model,
+        protocol=of.run.protocol,
+        fold=of.run.fold,
+        overall=overall,
+        subsets={s: Evaluation.of(of.truth[subsets == s], of.predicted[subsets == s]) for s in named}
+        if len(named) > 1
+        else {},
+        truth_sd=sd,
+        rmse_floor=rmse_floor(sd, overall.pearson),
+        problems=_problems(_recorded(store, of.run.run_id), overall, sd),
+        residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
+        truth=tuple(of.truth.tolist()),
+        predicted=tuple(of.predicted.tolist()),
+    )
+
+
+def rmse_floor(sd: float, pearson: float) -> float:
+    """sd * sqrt(1 - PC^2): the RMSE that is left after the best linear correction of the predictions."""
+    return sd * float(np.sqrt(max(1 - pearson**2, 0.0))) if np.isfinite(pearson) else sd
+
+
+def _recorded(store: Store, run_id: str) -> Evaluation | None:
+    rows = store.frame(
+        "SELECT n, mae, rmse, pearson, spearman FROM evaluations WHERE run_id = $run_id AND role = 'test'",
+        run_id=run_id,
+    ).rows()
+    return Evaluation(*rows[0]) if rows else None
+
+
+def _problems(recorded: Evaluation | None, again: Evaluation, sd: float) -> tuple[str, ...]:
+    """Check the recorded figures against each other and against the stored predictions."""
+    if recorded is None:
+        return ("The training recorded no figures on test rows.",)
+    found = []
+    if recorded.rmse < rmse_floor(sd, recorded.pearson) - 1e-6:
+        found.append("The recorded RMSE is lower than the recorded PC allows.")
+    if not np.allclose(astuple(recorded), astuple(again), atol=1e-6, equal_nan=True):
+        found.append("The recorded figures are not those of the stored predictions.")
+    return tuple(found)
+
+
+def render(report: EvaluationReport) -> RenderableType:
+    """Figures of all runs, then the best one's errors."""
+    best = report.runs[0]
+    scatter_plot = Scatter(best.truth, best.predicted, *SCALE, "true score", "predicted score")
+    return page(
+        "Evaluation",
+        f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
+        _runs_table(report.runs),
+        _verdict(report),
+        *(
+            section(f"{title} by subset", _subsets_table(report.runs, metric))
+            for metric, title in (("pearson", "PC"), ("mae", "MAE"))
+            if best.subsets
+        ),
+        section("Predicted against true", scatter_plot, remark=best.name),
+        section("Errors", Histogram(best.residuals, *RESIDUALS, "predicted - true"), remark=best.name),
+    )
+
+
+def _runs_table(runs: Sequence[EvaluatedRun]) -> Table:
+    made = table("model", "n", "MAE", "RMSE", "PC", "Spearman", "")
+    for run in runs:
+        of = run.overall
+        metrics = (number(value) for value in (of.mae, of.rmse, of.pearson, of.spearman))
+        made.add_row(run.name, f"{of.n:,}", *metrics, bar(of.pearson, 20))
+    return made
+
+
+def _verdict(report: EvaluationReport) -> Text:
+    problems = [f"{run.name}: {problem}" for run in report.runs for problem in run.problems]
+    constant = f"Always saying the mean would give MAE {number(report.constant_mae)}."
+    if problems:
+        return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
+    plausible = "Plausible: every RMSE is at least sd·√(1 − PC²), as it must be."
+    return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
+
+
+def _subsets_table(runs: Sequence[EvaluatedRun], metric: str) -> Table:
+    subsets = list(runs[0].subsets)
+    made = table("model", *(f"{subset} ({runs[0].subsets[subset].n})" for subset in subsets))
+    for run in runs:
+        of = (run.subsets.get(subset) for subset in subsets)
+        made.add_row(run.name, *(number(getattr(each, metric) if each else None) for each in of))
+    return made
+
+
+def figures(report: EvaluationReport, folder: Path, suffix: str) -> list[Path]:
+    """Predicted against true of every run, and their errors."""
+    columns = min(len(report.runs), 3)
+    rows = -(-len(report.runs) // columns)
+    made, axes = figure(3.2 * columns + 0.4, 3.4 * rows + 0.5, "Predicted against true", rows, columns)
+    for each, run in zip_longest(axes, report.runs):
+        if run is None:
+            each.set_axis_off()
+            continue
+        draw_scatter(each, run.truth, run.predicted, *SCALE)
+        label(each, "true score", "predicted", f"{run.name}   PC {run.overall.pearson:.3f}")
+    return [
+        save(made, folder, "predicted_against_true", suffix),
+        save(_errors_figure(report), folder, "errors", suffix),
+    ]
+
+
+def _errors_figure(report: EvaluationReport) -> Figure:
+    made, (axes,) = figure(6.4, 3.8, "Errors on the test images")
+    edges = np.linspace(*RESIDUALS, BINS + 1)
+    for run, colour in zip(report.runs, cycle(SERIES)):
+        axes.stairs(run.residuals, edges, color=colour, linewidth=1.6, label=f"{run.name}, MAE {run.overall.mae:.3f}")
+    axes.axvline(0, color="#aab2ba", linewidth=1)
+    axes.grid(axis="y", color=GRID)
+    axes.legend(frameon=False, fontsize=8)
+    label(axes, "predicted - true", "images")
+    return made

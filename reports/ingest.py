@@ -1,0 +1,39 @@
+"""What `kallos ingest` says when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from featurestore.ingest.dataset import IngestSummary
+from reports.findings import counted, findings_table
+from reports.layout import dim, page, plural, section
+from reports.palette import GOOD
+
+
+def render(summary: IngestSummary) -> RenderableType:
+    """Counts, what changed in the store, and what is wrong with the data."""
+    facts = [
+        f"{plural(summary.images, 'image')}, {summary.scored:,} with a score",
+        f"{plural(summary.ratings, 'single rating')} by {plural(summary.raters, 'rater')}" if summary.ratings else "",
+        f"{plural(summary.landmarks, 'image')} with published landmarks" if summary.landmarks else "",
+        f"subsets: {_listed(summary.subsets)}" if summary.subsets else "",
+        "protocols: " + ", ".join(f"{name} ({plural(n, 'fold')})" for name, n in summary.folds.items())
+        if summary.folds
+        else "no protocol",
+    ]
+    changed = {table: rows for table, rows in summary.changed.items() if rows}
+    findings = counted(summary.findings)
+    return page(
+        f"Ingested {summary.data_set}",
+        f"rows added or removed: {_listed(changed)}" if changed else "nothing was new",
+        Text("\n".join(fact for fact in facts if fact)),
+        section("Findings", findings_table(findings)) if findings else Text("Nothing wrong was found.", style=GOOD),
+        dim("Next: `kallos extract`."),
+    )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())

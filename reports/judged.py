@@ -1,0 +1,52 @@
+"""Runs with what they said of the test images, the ground of the reports on models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.errors import OrderError
+from featurestore.runs import Run
+from featurestore.store import Store
+from reports.selection import Selection, chosen_runs, names_of
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRun:
+    """A finished run and its test images that have a score.
+
+    name              the model, or the id where several runs of it are shown
+    image_ids         n ids, sorted
+    subsets           n subsets, None where there is none
+    truth, predicted  (n,) scores
+    """
+
+    name: str
+    run: Run
+    image_ids: tuple[str, ...]
+    subsets: tuple[str | None, ...]
+    truth: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+
+def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
+    """The runs chosen, each with its test rows. Raises OrderError when there is none."""
+    runs = chosen_runs(store, selection)
+    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+    return [_judged(store, name, run) for name, run in zip(names, runs, strict=True)]
+
+
+def _judged(store: Store, name: str, run: Run) -> JudgedRun:
+    rows: pl.DataFrame = store.frame(
+        "SELECT image_id, subset, s.score AS truth, p.score AS predicted "
+        "FROM predictions p JOIN scores s USING (image_id) JOIN images USING (image_id) "
+        "WHERE run_id = $run_id AND role = 'test' ORDER BY image_id",
+        run_id=run.run_id,
+    )
+    if rows.is_empty():
+        raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
+    truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
+    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted)

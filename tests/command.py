@@ -1,0 +1,45 @@
+"""Runs the command line inside the test's process, as a user would type it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+from kallos.cli import main
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def kallos(*arguments: object) -> Answer:
+    """Run `kallos ARGUMENTS...`; a traceback of a bug is raised as it is."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    typed = ["kallos", *map(str, arguments)]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(sys, "argv", typed):
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Answer(code, out.getvalue(), err.getvalue())
+
+
+def done(*arguments: object) -> Answer:
+    """Run a command that must succeed."""
+    answer = kallos(*arguments)
+    assert answer.code == 0, answer.err
+    return answer

@@ -1,0 +1,66 @@
+"""Small files for the tests of ingest: photos, and workbooks written by hand so that no package is needed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from PIL import Image
+
+Row = Sequence[str | float | None]
+
+
+def write_photo(path: Path, shade: int) -> Path:
+    """A photo of 8 x 6 pixels; another shade is another content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 6), (shade % 256, shade // 256, 90)).save(path, format="PNG")
+    return path
+
+
+def write_workbook(path: Path, sheets: dict[str, list[Row]]) -> Path:
+    """An xlsx of plain cells."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    rel = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    numbered = list(enumerate(sheets.items(), start=1))
+    entries = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, (name, _) in numbered)
+    links = "".join(
+        f'<Relationship Id="r{i}" Type="{rel}/worksheet" Target="worksheets/sheet{i}.xml"/>' for i, _ in numbered
+    )
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr(
+            "[Content_Types].xml",
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/></Types>',
+        )
+        package = "http://schemas.openxmlformats.org/package/2006/relationships"
+        book.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}">'
+            f'<Relationship Id="r" Type="{rel}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        book.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}">{links}</Relationships>')
+        book.writestr(
+            "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets>{entries}</sheets></workbook>'
+        )
+        for i, (_, rows) in numbered:
+            body = "".join(_row(number, row) for number, row in enumerate(rows, start=1))
+            sheet = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
+            book.writestr(f"xl/worksheets/sheet{i}.xml", sheet)
+    return path
+
+
+def _row(number: int, row: Row) -> str:
+    cells = "".join(_cell(f"{chr(65 + column)}{number}", value) for column, value in enumerate(row))
+    return f'<row r="{number}">{cells}</row>'
+
+
+def _cell(place: str, value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f'<c r="{place}" t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+    return f'<c r="{place}"><v>{value}</v></c>'

@@ -1,0 +1,191 @@
+"""A small store with made-up rows in every table and view, written through the store's own functions.
+
+Nothing in it is a face: landmarks are the canonical mesh with noise, photos are plain colour, scores and
+predictions are random numbers that correlate.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from extractors.canonical import MESH
+from featurestore import runs
+from featurestore.outputs import LEDGER_COLUMNS, Output, activate, write
+from featurestore.records import REGIONS, Epoch
+from featurestore.runs import Run
+from featurestore.schema import Column
+from featurestore.store import Store
+from featurestore.training_sets import training_set
+
+DATA_SET = "made-up"
+PROTOCOL = "made-up-2fold"
+SUBSETS = ("AF", "AM", "CF", "CM")
+RATERS = 6
+FEATURES = {
+    "geometry": ("eye_width", "brow_arch", "nose_width", "mouth_width", "jaw_width", "cheek_height", "face_width"),
+    "skin": ("skin_sharpness", "skin_evenness"),
+}
+_REGION_OF = dict(zip(FEATURES["geometry"], (*REGIONS[:6], "symmetry"), strict=True)) | {
+    name: "skin" for name in FEATURES["skin"]
+}
+SIZE = 100
+"""Width and height of the photos, pixels."""
+
+MODEL_NOISE = {"baseline": 0.5, "a": 0.3, "b-features": 0.45, "b": 0.35, "ensemble": 0.25}
+"""model -> standard deviation of its error; the order is that of training."""
+
+
+def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained: bool = True) -> Store:
+    """A store at `path`, open for writing, with its photos beside it; the same at every call."""
+    store = Store.open(path)
+    random = np.random.default_rng(0)
+    ids = [f"{DATA_SET}/{i:04d}.png" for i in range(images)]
+    quality = random.normal(size=images)
+    _ingest(store, ids, quality, random)
+    if extracted:
+        _extract(store, ids, quality, random)
+    if trained:
+        _train(store, random)
+    return store
+
+
+def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: np.random.Generator) -> None:
+    folder = store.path.with_suffix(".photos")
+    folder.mkdir()
+    for i, image_id in enumerate(ids):
+        Image.new("RGB", (SIZE, SIZE), (90, 70 + i % 100, 110)).save(folder / image_id.split("/")[1])
+    n = len(ids)
+    rounded = np.round(3 + 0.7 * quality[:, None] + random.normal(0, 0.6, (n, RATERS)))
+    ratings = np.clip(rounded, 1, 5)
+    mean = ratings.mean(axis=1)
+    subsets = [SUBSETS[i % 4] for i in range(n)]
+    about = {"data_set": [DATA_SET], "root": [str(folder)], "scale_low": [1.0], "scale_high": [5.0]}
+    store.append("data_sets", pl.DataFrame(about | {"licence": ["made up, free to use"]}))
+    columns = {
+        "image_id": ids,
+        "data_set": DATA_SET,
+        "path": [image_id.split("/")[1] for image_id in ids],
+        "sha256": [f"{i:064x}" for i in range(n)],
+        "width": SIZE,
+        "height": SIZE,
+        "subset": subsets,
+        "sex": ["female" if s[1] == "F" else "male" for s in subsets],
+        "ethnicity": [s[0] for s in subsets],
+    }
+    store.append("images", pl.DataFrame(columns))
+    long = {
+        "image_id": np.repeat(ids, RATERS),
+        "rater_id": np.tile([f"r{i}" for i in range(RATERS)], n),
+        "rating": ratings.ravel(),
+    }
+    store.append("ratings", pl.DataFrame(long))
+    histogram = [[int((row == value).sum()) for value in range(1, 6)] for row in ratings]
+    scores = {"mean": mean, "sd": ratings.std(axis=1), "raters": RATERS, "histogram": histogram, "score": mean}
+    store.append("scores", pl.DataFrame({"image_id": ids} | scores))
+    for fold in (1, 2):
+        roles = ["test" if i % 2 == fold - 1 else "train" for i in range(n)]
+        store.append("splits", pl.DataFrame({"image_id": ids, "protocol": PROTOCOL, "fold": fold, "role": roles}))
+    found = [("missing_image", f"gone{i}.png", "has a score but no file") for i in range(5)]
+    found.append(("bad_landmarks", "0001.pts", "holds 0 points, 86 were expected"))
+    columns_of = ["kind", "subject", "detail"]
+    store.append("findings", pl.DataFrame(found, columns_of, orient="row").with_columns(data_set=pl.lit(DATA_SET)))
+    points = {"x": [[1.0, 2.0]], "y": [[3.0, 4.0]]}
+    store.append("published_landmarks", pl.DataFrame({"image_id": ids[:1]} | points))
+
+
+def _outputs() -> dict[str, Output]:
+    def features(kind: str) -> Output:
+        columns = tuple(Column(name, "DOUBLE", f"{name}, made up") for name in FEATURES[kind])
+        return Output(kind, "geometric_features", "one row an image: made-up features", columns, 1)
+
+    return {
+        "landmarks": Output(
+            "landmarks", "landmarks", "one row an image", tuple(Column(a, "FLOAT[468]", "pixels") for a in "xyz"), 1
+        ),
+        "geometry": features("geometry"),
+        "skin": features("skin"),
+        "shape": Output("shape", "shapes", "one row an image", (Column("shape", "FLOAT[936]", "unit size"),), 1),
+        "embedding:tiny": Output(
+            "embedding:tiny", "embeddings", "one row is one image", (Column("vector", "FLOAT[8]", "made up"),), 1
+        ),
+    }
+
+
+def _extract(store: Store, ids: list[str], quality: NDArray[np.float64], random: np.random.Generator) -> None:
+    """All but the last image, in which no face is found."""
+    seen, strength = ids[:-1], quality[:-1, None]
+    n = len(seen)
+    flat = MESH[:, :2] - MESH[:, :2].mean(axis=0)
+    shapes = flat.T.ravel() / np.linalg.norm(flat) + random.normal(0, 0.001, (n, 936))
+    pixels = np.concatenate([50 + 4 * flat, 4 * MESH[:, 2:]], axis=1) + random.normal(0, 0.3, (n, 468, 3))
+    values: dict[str, dict[str, NDArray[np.float64]]] = {
+        "landmarks": {axis: pixels[:, :, i] for i, axis in enumerate("xyz")},
+        "shape": {"shape": shapes},
+        "embedding:tiny": {"vector": strength + random.normal(size=(n, 8))},
+    }
+    for kind, names in FEATURES.items():
+        pulls = np.linspace(-0.8, 0.8, len(names))
+        noisy = strength * pulls + random.normal(size=(n, len(names)))
+        values[kind] = dict(zip(names, (1 + 0.1 * noisy).T, strict=True))
+    # two features that say the same, and a value that could not be measured
+    values["geometry"]["face_width"] = 2 * values["geometry"]["jaw_width"] + random.normal(0, 0.005, n)
+    values["geometry"]["eye_width"][3] = np.nan
+    catalogue = [
+        {"feature": name, "region": _REGION_OF[name], "unit": "face widths", "formula": "made up", "extractor": kind}
+        for kind, names in FEATURES.items()
+        for name in names
+    ]
+    with store.transaction():
+        store.append("feature_catalog", pl.DataFrame(catalogue))
+        for name, output in _outputs().items():
+            activate(store, output)
+            rows = {c: _column(v) for c, v in values[name].items()}
+            write(store, output, pl.DataFrame({"image_id": seen} | rows), _ledger(output, seen, "ok"))
+        store.append("extractions", _ledger(_outputs()["landmarks"], ids[-1:], "no_face"))
+
+
+def _column(values: NDArray[np.float64]) -> pl.Series:
+    if values.ndim == 1:
+        return pl.Series(values)
+    return pl.Series(values.astype(np.float32), dtype=pl.Array(pl.Float32, values.shape[1]))
+
+
+def _ledger(output: Output, ids: list[str], status: str) -> pl.DataFrame:
+    detail = "no face was found" if status == "no_face" else None
+    line = {"extractor": output.extractor, "version": output.version, "status": status, "detail": detail}
+    return pl.DataFrame([{"image_id": i, **line, "milliseconds": 2.5} for i in ids], schema=LEDGER_COLUMNS)
+
+
+def _train(store: Store, random: np.random.Generator) -> None:
+    rows = training_set(store, PROTOCOL, 1, "tiny")
+    for number, (model, noise) in enumerate(MODEL_NOISE.items()):
+        run = Run(
+            run_id=f"{PROTOCOL}-1-{model}-{number:08x}",
+            model=model,
+            protocol=PROTOCOL,
+            fold=1,
+            weights="none",
+            encoder="tiny" if model == "b" else None,
+            manifest_id=rows.manifest_id,
+            config={"seed": number},
+            folder=store.runs_folder / model,
+        )
+        runs.begin(store, run)
+        for epoch in range(1, 6):
+            error = noise + 0.5 / epoch
+            line = Epoch(epoch, 5, error**2, 0.8 * error, error, max(1 - error, 0.0), 0.1)
+            runs.record_epoch(store, run, line)
+        validation = rows.train.take(rows.validation)
+        for role, batch in (("train", rows.train), ("validation", validation), ("test", rows.test)):
+            predicted = np.clip(batch.scores + random.normal(0, noise, len(batch)), 1, 5)
+            runs.record_predictions(store, run, role, batch.image_ids, predicted, batch.scores)
+        if model.startswith("b") and model != "baseline":
+            sub_scores = np.clip(rows.test.scores[:, None] + random.normal(0, 0.8, (len(rows.test), 8)), 1, 5)
+            weights = np.arange(1, 9) / 36
+            runs.record_sub_scores(store, run, rows.test.image_ids, sub_scores, weights)
+        runs.finish(store, run, seconds=1.5 * (number + 1))

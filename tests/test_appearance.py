@@ -1,0 +1,134 @@
+"""Model A: what it learns from, its augmentation and its learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featurestore.errors import OrderError, UsageError
+from featurestore.records import Epoch
+from models.appearance import AppearanceConfig, train_appearance
+from models.optimisation import MovingAverage, one_cycle, settle_batch_norms
+from models.pixels import augment, centre, resize_faces
+from tests.face_batches import last_fifth, learnable_batch
+
+TINY = AppearanceConfig(
+    backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=32, ema=0.9, patience=4
+)
+
+
+def train(batch, config, folder, on_epoch=lambda _: None, on_step=lambda *_: None):
+    return train_appearance(batch, last_fifth(batch), config, on_epoch, on_step, folder / "checkpoint")
+
+
+def test_it_learns_from_pixels(tmp_path: Path) -> None:
+    batch, history, steps = learnable_batch(160, side=73), [], []
+    model = train(batch, TINY, tmp_path, history.append, lambda done, total: steps.append((done, total)))
+    assert [epoch.epoch for epoch in history] == [1, 2, 3, 4]
+    assert steps == [(i + 1, 16) for i in range(16)]
+    assert history[-1].train_loss < history[0].train_loss / 2
+    assert not (tmp_path / "checkpoint").exists()
+    validation = batch.take(last_fifth(batch))
+    best = min(history, key=lambda epoch: epoch.rmse)
+    rmse = np.sqrt(np.mean((model.predict(validation) - validation.scores) ** 2))
+    assert rmse == pytest.approx(best.rmse, abs=1e-6)
+
+
+def test_a_mirrored_face_has_the_same_score(tmp_path: Path) -> None:
+    # 56 out of 64 pixels: the view lies exactly in the middle
+    batch = learnable_batch(40, side=64)
+    model = train(batch, replace(TINY, epochs=1, image_size=56), tmp_path)
+    assert batch.faces is not None
+    mirrored = replace(batch, faces=batch.faces[:, :, ::-1])
+    assert np.allclose(model.predict(mirrored), model.predict(batch), atol=1e-5)
+    assert np.ptp(model.predict(batch)) > 0.1
+
+
+def test_training_stops_when_the_validation_slice_gains_no_more(tmp_path: Path) -> None:
+    batch = learnable_batch(60, side=73)
+    history: list[Epoch] = []
+    frozen = replace(TINY, lr_head=0.0, lr_body=0.0, weight_decay=0.0, ema=0.0, patience=1, epochs=9)
+    train(batch, frozen, tmp_path, history.append)
+    best = int(np.argmin([epoch.rmse for epoch in history]))
+    assert len(history) == best + 2 < 9
+
+
+def test_missing_faces_and_unknown_optimizers_are_named(tmp_path: Path) -> None:
+    with pytest.raises(OrderError, match="face crops"):
+        train(learnable_batch(20), TINY, tmp_path)
+    with pytest.raises(UsageError, match="adamw, adam"):
+        train(learnable_batch(20, side=73), replace(TINY, optimizer="sgd"), tmp_path)
+
+
+def test_views_are_cut_from_the_faces() -> None:
+    ramp = np.arange(73, dtype=np.uint8)
+    faces = np.broadcast_to(ramp[None, :, None, None], (6, 73, 73, 3))
+    assert torch.equal(centre(faces, 64)[0, 0, :, 0], torch.arange(4, 68, dtype=torch.uint8))
+    views = augment(faces, 64, np.random.default_rng(0))
+    assert views.shape == (6, 3, 64, 64)
+    assert torch.equal(views, augment(faces, 64, np.random.default_rng(0)))
+    # each face is cut and lit on its own
+    assert len({float(view[0, 0, 0]) for view in views}) == 6
+    assert views.min() >= 0
+    assert views.max() <= 255
+
+
+def test_resizing_keeps_the_mean_and_leaves_the_right_size_alone() -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), dtype=np.uint8)
+    assert resize_faces(faces, 256) is faces
+    small = resize_faces(faces, 64)
+    assert small.shape == (2, 64, 64, 3)
+    assert np.allclose(small.mean((1, 2)), faces.mean((1, 2)), atol=1.0)
+
+
+@given(steps=st.integers(1, 5000))
+def test_the_learning_rate_rises_to_its_peak_and_falls(steps: int) -> None:
+    rates = [one_cycle(step, steps) for step in range(steps + 1)]
+    peak = int(np.argmax(rates))
+    assert min(rates) > 0
+    assert max(rates) <= 1
+    assert (np.diff(rates[: peak + 1]) >= 0).all()
+    assert (np.diff(rates[peak:]) <= 0).all()
+    assert rates[-1] == pytest.approx(1 / 25e4)
+
+
+def test_the_learning_rate_is_that_of_torch() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([parameter], lr=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=1001)
+    theirs = []
+    for _ in range(1000):
+        theirs.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    ours = [one_cycle(step, 1000) for step in range(1000)]
+    assert np.abs(np.array(ours) - theirs).max() < 0.01
+
+
+def test_the_moving_average_takes_in_weights_and_buffers() -> None:
+    network = torch.nn.BatchNorm1d(1)
+    average = MovingAverage(network, 0.998)
+    with torch.no_grad():
+        network.weight.fill_(11.0)
+        network.running_mean.fill_(20.0)
+    average.update(network, 0)  # decay (1 + 0) / (10 + 0) = 0.1
+    assert average.network.weight.item() == pytest.approx(0.1 * 1 + 0.9 * 11)
+    assert average.network.running_mean.item() == pytest.approx(18.0)
+    average.update(network, 10**6)  # decay 0.998
+    assert average.network.weight.item() == pytest.approx(0.998 * 10 + 0.002 * 11)
+
+
+def test_settled_batch_norms_have_the_statistics_of_the_data() -> None:
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Dropout(0.5)).eval()
+    images = 5 + 2 * torch.randn(40, 3, 4, 4)
+    settle_batch_norms(network, images.split(10))
+    assert torch.allclose(network[0].running_mean, images.mean((0, 2, 3)), atol=1e-5)
+    assert network[0].momentum == 0.1
+    assert not any(part.training for part in network)
+    assert network(images).mean().abs() < 0.01

@@ -1,0 +1,194 @@
+"""Backbones by name, their weights from files and seeds, and the encoder made of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torchvision.models import get_model
+
+from featurestore.errors import BundleError, UsageError, WeightsError
+from models.backbones import IMAGENET_MEAN, Backbone, build_backbone
+from models.encoder import BATCH, Encoder
+
+TENSORFLOW = {"input": "x/127.5-1, RGB, 224", "padding": "stride-2 convolutions pad (0,1,0,1) as TensorFlow SAME"}
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2 * BATCH + 3, 80, 80, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.build("mobilenet_v3_small", "none", size=64)
+
+
+def torchvision_file(folder: Path, name: str = "mobilenet_v3_small", **metadata: str) -> Path:
+    """A full torchvision state, classifier included, of another seed than "none"."""
+    torch.manual_seed(5)
+    file = folder / f"{name}.safetensors"
+    save_file(get_model(name).state_dict(), file, metadata=metadata)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "dim"),
+    [
+        ("mobilenet_v3_small", 576),
+        ("resnet18", 512),
+        ("squeezenet1_1", 512),
+        ("convnext_tiny", 768),
+        ("googlenet", 1024),
+    ],
+)
+def test_each_family_gives_pooled_features(name: str, dim: int) -> None:
+    backbone = build_backbone(name, "none")
+    with torch.inference_mode():
+        features = backbone.network.eval()(backbone.normalise(torch.zeros(2, 3, 224, 224)))
+    assert backbone.dim == dim
+    assert features.shape == (2, dim)
+
+
+def test_none_is_the_same_random_network_every_time_and_leaves_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    first = build_backbone("mobilenet_v3_small", "none")
+    assert torch.equal(torch.rand(1), expected)
+    assert build_backbone("mobilenet_v3_small", "none").weights_sha256 == first.weights_sha256
+    assert (first.weights, first.mean) == ("none", IMAGENET_MEAN)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="efficientnet_v2_s"):
+        build_backbone("efficientnetv2s", "none")
+
+
+def test_an_image_size_that_the_network_cannot_take() -> None:
+    with pytest.raises(UsageError, match="64 pixels"):
+        Encoder.build("vit_b_32", "none", size=64)
+
+
+def test_imagenet_is_offline_unless_asked_and_says_the_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with pytest.raises(WeightsError, match=r"--download to fetch them \(10 MB\).*--weights FILE.*--weights none"):
+        build_backbone("mobilenet_v3_small", "imagenet")
+    with pytest.raises(WeightsError, match=r"could not be downloaded.*no route.*--weights none"):
+        build_backbone("mobilenet_v3_small", "imagenet", download=True)
+
+
+def unreachable(*_: object, **__: object) -> None:
+    raise OSError("no route")
+
+
+def test_imagenet_loads_from_the_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(5)
+    state = get_model("mobilenet_v3_small").state_dict()
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(state, tmp_path / "checkpoints" / "mobilenet_v3_small-047dcff4.pth")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    backbone = build_backbone("mobilenet_v3_small", "imagenet")
+    assert backbone.weights == "imagenet"
+    assert torch.equal(backbone.network.state_dict()["features.0.0.weight"], state["features.0.0.weight"])
+
+
+def test_a_file_with_the_classifier_gives_torchvisions_own_features(tmp_path: Path) -> None:
+    backbone = build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path)))
+    torch.manual_seed(5)
+    whole = get_model("mobilenet_v3_small").eval()
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = whole.avgpool(whole.features(images)).flatten(1)
+        assert torch.allclose(backbone.network.eval()(images), expected, atol=1e-6)
+    assert backbone.weights == "mobilenet_v3_small.safetensors"
+    assert len(backbone.weights_sha256) == 64
+
+
+def test_metadata_sets_preprocessing_and_tensorflow_padding(tmp_path: Path) -> None:
+    plain = build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path)))
+    padded = build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, **TENSORFLOW)))
+    assert padded.mean == padded.std == (0.5, 0.5, 0.5)
+    extremes = padded.normalise(torch.tensor([0.0, 255.0]).view(1, 1, 1, 2).expand(1, 3, 1, 2))
+    assert torch.allclose(extremes[0, 0, 0], torch.tensor([-1.0, 1.0]))
+    first, images = plain.network.get_submodule("features.0.0"), torch.rand(1, 3, 8, 8)
+    expected = F.conv2d(F.pad(images, (0, 1, 0, 1)), first.weight, stride=2)
+    assert torch.allclose(padded.network.get_submodule("features.0.0")(images), expected, atol=1e-6)
+    assert not torch.allclose(first(images), expected, atol=1e-3)
+
+
+def test_an_architecture_comes_back_from_its_description(tmp_path: Path) -> None:
+    backbone = build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, **TENSORFLOW)))
+    again = Backbone.blank(backbone.describe())
+    again.network.load_state_dict(backbone.network.state_dict())
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(again.network.eval()(images), backbone.network.eval()(images))
+    assert again.card == backbone.card
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"features.0.0.weight": torch.zeros(8, 3, 3, 3)}, r"features\.0\.0\.weight is \(8, 3, 3, 3\)"),
+        ({"blocks.0.weight": torch.zeros(1)}, r"blocks\.0\.weight is unknown"),
+        ({"features.0.0.weight": None}, r"features\.0\.0\.weight is missing"),
+    ],
+)
+def test_weights_that_do_not_fit_name_the_first_misfit(
+    tmp_path: Path, change: dict[str, torch.Tensor | None], complaint: str
+) -> None:
+    state = get_model("mobilenet_v3_small").state_dict() | change
+    save_file({k: v for k, v in state.items() if v is not None}, tmp_path / "odd.safetensors")
+    with pytest.raises(WeightsError, match=complaint):
+        build_backbone("mobilenet_v3_small", str(tmp_path / "odd.safetensors"))
+
+
+def test_pickles_missing_files_and_unknown_inputs_are_refused(tmp_path: Path) -> None:
+    torch.save({"features.0.0.weight": torch.zeros(1)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="pickled weights"):
+        build_backbone("mobilenet_v3_small", str(tmp_path / "w.pth"))
+    with pytest.raises(WeightsError, match="no weights file"):
+        build_backbone("mobilenet_v3_small", str(tmp_path / "absent.safetensors"))
+    with pytest.raises(WeightsError, match="BGR"):
+        build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, input="BGR, mean removed")))
+
+
+def test_a_photo_alone_has_the_bits_it_has_among_others(encoder: Encoder, faces: np.ndarray) -> None:
+    together = encoder.encode(faces)
+    assert together.dtype == np.float32
+    assert together.shape == (len(faces), encoder.dim)
+    alone = np.concatenate([encoder.encode(face[None]) for face in faces])
+    assert np.array_equal(alone, together)
+    assert np.array_equal(encoder.encode(faces[::-1])[::-1], together)
+    assert len(np.unique(together, axis=0)) == len(faces)
+
+
+def test_no_faces_give_no_embeddings(encoder: Encoder, faces: np.ndarray) -> None:
+    assert encoder.encode(faces[:0]).shape == (0, encoder.dim)
+
+
+def test_a_saved_encoder_is_the_same_encoder(encoder: Encoder, faces: np.ndarray, tmp_path: Path) -> None:
+    encoder.save(tmp_path / "encoder")
+    again = Encoder.load(tmp_path / "encoder")
+    assert np.array_equal(again.encode(faces[:3]), encoder.encode(faces[:3]))
+    assert (again.name, again.weights, again.weights_sha256) == (
+        encoder.name,
+        encoder.weights,
+        encoder.weights_sha256,
+    )
+    with pytest.raises(BundleError, match=r"no readable model\.json"):
+        Encoder.load(tmp_path)
+
+
+@pytest.mark.real
+def test_the_shared_mobilenet_weights_fit() -> None:
+    file = Path(os.environ["KALLOS_SHARED"]) / "weights" / "mobilenet_v2_imagenet.safetensors"
+    backbone = build_backbone("mobilenet_v2", str(file))
+    assert (backbone.dim, backbone.mean, backbone.card.same_padding) == (1280, (0.5, 0.5, 0.5), True)

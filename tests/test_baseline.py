@@ -1,0 +1,134 @@
+"""The baselines, their shape components, and the contract that every saved model keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from featurestore.errors import BundleError, OrderError
+from featurestore.records import Epoch, Evaluation, FaceBatch
+from models.appearance import AppearanceConfig, train_appearance
+from models.baseline import BaselineConfig, train_baseline, train_ridge
+from models.principal import Components
+from models.registry import KINDS, Model, load_model
+from models.subscores import SubscoreConfig, train_subscores
+from tests.face_batches import last_fifth, learnable_batch
+
+SMALL = BaselineConfig(components=5, rounds=200, patience=40, report_every=20, learning_rate=0.1)
+PIXELS = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=1)
+TOLERANCE = {"appearance": 1e-5, "subscores": 1e-12, "baseline": 1e-12, "ridge": 1e-9}
+
+
+def nothing(*_: object) -> None:
+    """A listener that does not listen."""
+
+
+TRAIN: dict[str, Callable[[FaceBatch, Path], Model]] = {
+    "appearance": lambda b, folder: train_appearance(b, last_fifth(b), PIXELS, nothing, nothing, folder),
+    "subscores": lambda b, _: train_subscores(b, last_fifth(b), SubscoreConfig(use_embedding=True, epochs=3), nothing),
+    "baseline": lambda b, _: train_baseline(b, last_fifth(b), SMALL, nothing),
+    "ridge": lambda b, _: train_ridge(b, last_fifth(b), SMALL, nothing),
+}
+
+
+@pytest.fixture(scope="module")
+def batch() -> FaceBatch:
+    return learnable_batch(100, side=73)
+
+
+@pytest.fixture(scope="module")
+def models(batch: FaceBatch, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
+    return {kind: train(batch, tmp_path_factory.mktemp(kind)) for kind, train in TRAIN.items()}
+
+
+def test_every_registered_kind_is_held_to_the_contract() -> None:
+    assert set(TRAIN) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", TRAIN)
+def test_a_loaded_model_predicts_what_the_saved_one_did(
+    kind: str, models: dict[str, Model], batch: FaceBatch, tmp_path: Path
+) -> None:
+    models[kind].save(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert np.array_equal(again.predict(batch), models[kind].predict(batch))
+    assert (again.kind, again.needs_faces) == (kind, kind == "appearance")
+    assert again.needs_embeddings == models[kind].needs_embeddings
+    assert {file.suffix for file in (tmp_path / "model").iterdir()} <= {".json", ".safetensors", ".txt"}
+
+
+@pytest.mark.parametrize("kind", TRAIN)
+def test_a_row_alone_is_predicted_as_among_others(kind: str, models: dict[str, Model], batch: FaceBatch) -> None:
+    together = models[kind].predict(batch)
+    assert together.dtype == np.float64
+    assert np.ptp(together) > 0
+    for row in (0, 41, 99):
+        alone = models[kind].predict(batch.take(np.array([row])))
+        assert alone == pytest.approx(together[[row]], abs=TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("kind", TRAIN)
+def test_training_twice_gives_the_same_model(
+    kind: str, models: dict[str, Model], batch: FaceBatch, tmp_path: Path
+) -> None:
+    again = TRAIN[kind](batch, tmp_path)
+    assert np.array_equal(again.predict(batch), models[kind].predict(batch))
+
+
+@pytest.mark.parametrize("kind", TRAIN)
+def test_test_scores_are_not_looked_at(kind: str, models: dict[str, Model], batch: FaceBatch) -> None:
+    blind = replace(batch, scores=np.full(len(batch), np.nan))
+    assert np.array_equal(models[kind].predict(blind), models[kind].predict(batch))
+
+
+def test_a_folder_without_a_known_model_is_refused(tmp_path: Path, models: dict[str, Model]) -> None:
+    with pytest.raises(BundleError, match=r"no readable model\.json"):
+        load_model(tmp_path)
+    (tmp_path / "model.json").write_text('{"kind": "oracle"}')
+    with pytest.raises(BundleError, match="oracle"):
+        load_model(tmp_path)
+    models["ridge"].save(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(BundleError, match=r"no readable model\.safetensors"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("train", [train_baseline, train_ridge])
+def test_baselines_learn_and_tell_their_history(train: Callable[..., Model]) -> None:
+    batch, history = learnable_batch(400), list[Epoch]()
+    mask = last_fifth(batch)
+    model = train(batch, mask, SMALL, history.append)
+    held_out = batch.take(mask)
+    reached = Evaluation.of(held_out.scores, model.predict(held_out))
+    assert reached.pearson > 0.8
+    assert min(epoch.rmse for epoch in history) >= reached.rmse - 1e-9
+    assert [epoch.epoch for epoch in history] == sorted(epoch.epoch for epoch in history)
+
+
+def test_features_of_other_names_are_refused(models: dict[str, Model], batch: FaceBatch) -> None:
+    renamed = replace(batch, feature_names=batch.feature_names[::-1])
+    for kind in ("baseline", "ridge"):
+        with pytest.raises(OrderError, match="train it again"):
+            models[kind].predict(renamed)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**16), count=st.integers(1, 12))
+def test_components_are_orthonormal_and_scaled_to_unit_variance(seed: int, count: int) -> None:
+    rows = np.random.default_rng(seed).normal(3, 2, size=(40, 8)).astype(np.float32)
+    components = Components.fit(rows, count)
+    assert np.allclose(components.axes @ components.axes.T, np.eye(min(count, 8)), atol=1e-5)
+    coordinates = components.transform(rows)
+    assert np.allclose(coordinates.mean(axis=0), 0, atol=1e-4)
+    assert np.allclose(coordinates.std(axis=0), 1, atol=1e-4)
+    assert (np.diff(components.scale) <= 0).all()
+
+
+def test_components_of_constant_shapes_are_none() -> None:
+    assert Components.fit(np.ones((10, 6), dtype=np.float32), 3).axes.shape == (0, 6)

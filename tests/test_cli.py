@@ -1,0 +1,227 @@
+"""The command line: fast help, and one clear sentence with a documented exit code for every bad input."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from featurestore import errors
+from featurestore.store import Store
+from kallos.cli import EXIT_CODES
+from tests.command import Answer, done, kallos
+
+
+def refused(answer: Answer, code: int, *said: str) -> None:
+    """One sentence on stderr with the given words, the code, nothing on stdout."""
+    assert answer.code == code, answer.err
+    lines = [line for line in answer.err.splitlines() if line.startswith("kallos: ")]
+    assert len(lines) == 1, answer.err
+    for words in said:
+        assert words in lines[0]
+    assert answer.out == ""
+    assert "Traceback" not in answer.err
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """A csv of 30 scores and its photos, which are grey squares."""
+    (tmp_path / "photos").mkdir()
+    names = [f"{i}.png" for i in range(30)]
+    for i, name in enumerate(names):
+        Image.new("L", (64, 64), 100 + i).save(tmp_path / "photos" / name)
+    pl.DataFrame({"image": names, "score": np.linspace(1, 5, 30)}).write_csv(tmp_path / "labels.csv")
+    return tmp_path / "labels.csv"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['kallos', '--help']\n"
+        "from kallos.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'mediapipe', 'duckdb', 'polars', 'numpy', 'cv2', 'lightgbm'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "predict" in answer.stdout
+
+
+def test_every_exit_code_is_documented():
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.KallosError)]
+    codes = {c.exit_code for c in classes if c is not errors.KallosError}
+    assert codes <= {int(n) for n in re.findall(r"\b(\d+) ", EXIT_CODES)}
+    assert len(codes) == 9
+
+
+def test_shell_completion_is_offered():
+    assert "complete" in done("--show-completion", "bash").out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("ingest", "scut", "nowhere"), ("ingest", "mebeauty", "nowhere"), ("predict", "nowhere.jpg", "--bundle", "b")],
+)
+def test_path_that_does_not_exist(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    refused(kallos(*command), 3, "n")
+
+
+def test_photo_that_does_not_exist(workspace):
+    refused(kallos("predict", "nowhere.jpg", "--bundle", workspace.bundle), 3, "nowhere.jpg")
+
+
+def test_folder_without_an_image(labels, workspace, tmp_path):
+    (tmp_path / "empty").mkdir()
+    at = ("--store", tmp_path / "s.duckdb")
+    refused(kallos("ingest", "csv", labels, "--images", tmp_path / "empty", *at), 3, "no image")
+    refused(kallos("predict", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no image")
+
+
+def test_csv_without_the_columns(labels, tmp_path):
+    labels.write_text("who,what\na,b\n")
+    refused(kallos("ingest", "csv", labels, "--images", labels.parent / "photos", "--store", tmp_path / "s"), 4, "who")
+
+
+def test_scores_outside_the_scale_lose_nothing(labels, tmp_path):
+    at = ("--store", tmp_path / "s.duckdb")
+    done("ingest", "csv", labels, "--images", labels.parent / "photos", *at)
+    labels.write_text(labels.read_text() + "1.png,9\n")
+    refused(kallos("ingest", "csv", labels, "--images", labels.parent / "photos", *at), 4, "--scale")
+    assert done("sql", "SELECT count(*) AS n FROM scores", "--json", *at).json() == [{"n": 30}]
+
+
+def huge_png(path: Path) -> None:
+    """20,000 x 20,000 pixels in a small file."""
+    Image.new("1", (20_000, 20_000)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("text.jpg", lambda p, face: p.write_text("dear reader"), "text.jpg"),
+        ("empty.jpg", lambda p, face: p.write_bytes(b""), "empty"),
+        ("short.jpg", lambda p, face: p.write_bytes(face.read_bytes()[:4000]), "short.jpg"),
+        ("huge.png", lambda p, face: huge_png(p), "20000"),
+        ("grey.png", lambda p, face: Image.new("L", (300, 300), 90).save(p), "face"),
+    ],
+)
+def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, said):
+    make(tmp_path / name, workspace.portrait)
+    answer = kallos("predict", tmp_path / name, "--bundle", workspace.bundle)
+    refused(answer, 5, name)
+    assert said in answer.err.replace(",", "").replace(" ", " ")
+
+
+def test_store_that_another_process_holds(tmp_path):
+    path = tmp_path / "s.duckdb"
+    Store.open(path).connection.close()
+    code = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "open\n"
+        refused(kallos("sql", "SELECT 1", "--store", path), 6, str(holder.pid))
+    finally:
+        holder.communicate("\n")
+
+
+def test_store_that_does_not_exist(tmp_path):
+    refused(kallos("report", "dataset", "--store", tmp_path / "s.duckdb"), 6, "kallos ingest")
+
+
+def test_sql_that_writes(workspace):
+    refused(kallos("sql", "DELETE FROM images", "--store", workspace.store), 10, "SELECT")
+
+
+def test_sql_for_programs(workspace):
+    query = "SELECT subset, count(*) AS n FROM images GROUP BY subset ORDER BY subset"
+    as_json = done("sql", query, "--json", "--store", workspace.store).json()
+    as_csv = done("sql", query, "--csv", "--store", workspace.store).out
+    assert as_csv.splitlines()[0] == "subset,n"
+    assert [f"{row['subset']},{row['n']}" for row in as_json] == as_csv.splitlines()[1:]
+
+
+def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
+    at = ("--store", tmp_path / "s.duckdb")
+    Store.open(tmp_path / "s.duckdb").connection.close()
+    refused(kallos("extract", "--weights", "none", *at), 7, "kallos ingest")
+    done("ingest", "csv", labels, "--images", labels.parent / "photos", *at)
+    refused(kallos("train", "baseline", *at), 7, "kallos extract")
+
+
+def test_predict_before_train(workspace, tmp_path):
+    Store.open(tmp_path / "s.duckdb").connection.close()
+    refused(kallos("predict", workspace.portrait, "--store", tmp_path / "s.duckdb"), 7, "kallos train")
+
+
+def test_unknown_backbone_encoder_protocol_and_fold(workspace):
+    at = ("--store", workspace.store)
+    refused(kallos("train", "a", "--backbone", "mobilnet_v3_small", "--weights", "none", *at), 2, "mobilenet_v3_small")
+    refused(kallos("extract", "--encoder", "mobilnet_v3_small", "--weights", "none", *at), 2, "mobilenet_v3_small")
+    refused(kallos("train", "b", "--protocol", "scut-5fold", *at), 2, "demo-5fold")
+    refused(kallos("train", "b", "--fold", 7, *at), 2, "from 1 to 5")
+
+
+def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    at = ("--store", workspace.store)
+    encoder = next((workspace.store.with_suffix(".runs") / "encoders").glob("*/*.safetensors"))
+    other = ("--backbone", "resnet18", "--weights", encoder)
+    refused(kallos("train", "a", *other, *at), 8, "resnet18")
+    refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *at), 8, "none.safetensors")
+    refused(kallos("train", "a", *at), 8, "--download", "--weights none")
+    refused(kallos("extract", *at), 8, "--download", "--weights none")
+
+
+@pytest.mark.parametrize("part", ["a", "b", "baseline", "encoder", "ensemble", "normalization.json", "MODEL_CARD.md"])
+def test_bundle_with_a_changed_byte(workspace, tmp_path, part):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(workspace.bundle, bundle)
+    chosen = bundle / part
+    target = chosen if chosen.is_file() else max(chosen.iterdir(), key=lambda p: p.stat().st_size)
+    content = bytearray(target.read_bytes())
+    content[len(content) // 2] ^= 1
+    target.write_bytes(content)
+    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, target.name, "has changed")
+
+
+def test_bundle_with_a_file_more_or_less(workspace, tmp_path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(workspace.bundle, bundle)
+    (bundle / "extra.txt").write_text("hello")
+    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "extra.txt")
+    (bundle / "extra.txt").unlink()
+    (bundle / "MODEL_CARD.md").unlink()
+    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "MODEL_CARD.md")
+
+
+def test_bundle_of_other_versions(workspace, tmp_path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(workspace.bundle, bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["versions"]["geometry"] = "0" * 12
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "geometry")
+    (bundle / "manifest.json").write_text("{")
+    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "manifest.json")
+
+
+def test_export_spares_a_folder_with_other_files(workspace, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    refused(kallos("export", tmp_path, "--store", workspace.store), 3, "other files")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_tables_describes_every_table(workspace):
+    rows = done("tables", "--json", "--store", workspace.store).json()
+    names = {row["table"] for row in rows}
+    assert {"images", "scores", "landmarks", "geometric_features", "normalized_features", "embeddings"} <= names
+    assert not [row for row in rows if not row["comment"] and not row["table_comment"]]
+    assert "score" in done("tables", "scores", "--store", workspace.store).out

@@ -1,0 +1,169 @@
+"""Photos to features to models to predictions, on drawn portraits, through the command line."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ensemble.parts import parts_of_store
+from ensemble.predictor import Predictor
+from extractors.decode import decode
+from extractors.facemesh import FaceMesh
+from extractors.faces import load_faces
+from extractors.values import face_of
+from featurestore.store import Store
+from featurestore.training_sets import training_set
+from tests.command import done, kallos
+from tests.conftest import TRAINING
+
+
+def test_every_portrait_has_landmarks_features_and_embeddings(workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        for view in ("landmarks", "geometric_features", "shapes", "embeddings"):
+            assert store.value(f"SELECT count(*) FROM {view}") >= 119
+        features = store.frame("SELECT * EXCLUDE image_id FROM geometric_features")
+        assert features.width >= 60
+        assert features.null_count().sum_horizontal().item() == 0
+        assert store.value("SELECT count(DISTINCT normalization) FROM normalized_features") == 5
+
+
+def test_every_run_left_its_trace_in_the_store(workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        runs = store.frame("SELECT * FROM runs")
+        assert sorted(runs["model"]) == ["a", "b", "b-features", "baseline", "ensemble", "ridge"]
+        assert set(runs["status"]) == {"done"}
+        tested = store.frame("SELECT run_id, count(*) AS n FROM predictions WHERE role = 'test' GROUP BY run_id")
+        expected = store.value(
+            "SELECT count(*) FROM splits JOIN geometric_features USING (image_id) WHERE fold = 1 AND role = 'test'"
+        )
+        assert tested["n"].to_list() == [expected] * 6
+        epochs = store.frame(
+            "SELECT model, count(*) AS n FROM training_history JOIN runs USING (run_id) GROUP BY model"
+        )
+        assert dict(epochs.iter_rows())["a"] == 2
+        leaks = store.value(
+            "SELECT count(*) FROM predictions JOIN runs USING (run_id) JOIN splits USING (image_id, protocol, fold) "
+            "WHERE (predictions.role = 'test') <> (splits.role = 'test')"
+        )
+        assert leaks == 0
+
+
+def test_sub_scores_are_in_range_and_add_up_to_b(workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        low, high = store.frame("SELECT min(sub_score), max(sub_score) FROM sub_scores").row(0)
+        assert 1 <= low <= high <= 5
+        weights = store.frame(
+            "SELECT run_id, sum(weight) AS total, count(*) AS n FROM sub_score_weights GROUP BY run_id"
+        )
+        assert np.allclose(weights["total"], 1)
+        assert weights["n"].to_list() == [8, 8]
+        off = store.frame(
+            "SELECT sum(sub_score * weight) - any_value(p.score) AS off FROM sub_scores "
+            "JOIN sub_score_weights USING (run_id, region) JOIN predictions p USING (run_id, image_id) "
+            "GROUP BY run_id, image_id"
+        )
+        assert len(off) > 40
+        assert np.abs(off["off"]).max() < 1e-5
+
+
+def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
+    """Training meets inference at this seam: not one bit may differ."""
+    with Store.open(workspace.store, read_only=True) as store, Predictor(parts_of_store(store)) as predictor:
+        test = training_set_of(workspace)
+        row = test.take(np.array([2]))
+        photo = workspace.portraits / "images" / Path(row.image_ids[0]).name
+        with FaceMesh() as mesh:
+            face = face_of(decode(photo), mesh)
+        batch, _ = predictor.batch_of(row.image_ids[0], face)
+        assert batch.feature_names == row.feature_names
+        assert np.array_equal(batch.shapes, row.shapes)
+        assert np.array_equal(batch.features, row.features, equal_nan=True)
+        assert np.array_equal(batch.embeddings, row.embeddings)
+        assert np.array_equal(batch.faces, load_faces(store, row.image_ids, lambda done, total: None))
+
+
+def training_set_of(workspace):
+    """The test batch of fold 1, from a copy of the store: deriving a training set writes its manifest."""
+    copy = workspace.store.with_name("copy.duckdb")
+    shutil.copy(workspace.store, copy)
+    with Store.open(copy) as store:
+        return training_set(store, "demo-5fold", 1).test
+
+
+def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(workspace.bundle, moved)
+    with Store.open(workspace.store, read_only=True) as store:
+        stored = store.frame(
+            "SELECT image_id, path, model, score FROM predictions JOIN runs USING (run_id) JOIN images USING (image_id) "
+            "WHERE role = 'test' AND image_id = (SELECT min(image_id) FROM predictions WHERE role = 'test')"
+        )
+    photo = workspace.portraits / "images" / stored["path"][0]
+    from_store = done("predict", photo, "--json", "--store", workspace.store).json()
+    from_bundle = done("predict", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
+    assert from_store == from_bundle
+    said = from_bundle["data"][0]
+    by_model = dict(stored.select("model", "score").iter_rows())
+    assert said["score"] == pytest.approx(by_model.pop("ensemble"), abs=0.02)
+    for model, score in by_model.items():
+        assert said["members"][model] == pytest.approx(score, abs=0.02 if model == "a" else 1e-5)
+
+
+def test_predict_writes_overlays_and_goes_on_after_a_bad_photo(workspace, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(workspace.portrait, photos / "face.jpg")
+    (photos / "letter.jpg").write_text("dear reader")
+    answer = kallos("predict", photos, "--bundle", workspace.bundle, "--overlay", tmp_path / "overlays")
+    assert answer.code == 5
+    assert "letter.jpg" in answer.err
+    assert "not a person's worth" in " ".join(answer.out.split())
+    assert decode(tmp_path / "overlays" / "face_overlay.png").shape[0] >= 350
+
+
+def test_everything_again_does_nothing(workspace):
+    at = ("--store", workspace.store)
+    before = counts(workspace.store)
+    done("ingest", "demo", workspace.portraits, "--count", 120, *at)
+    assert "Nothing to do" in done("extract", "--weights", "none", *at).err
+    assert done("train", "all", *TRAINING, *at).err.count("already trained") == 6
+    assert counts(workspace.store) == before
+
+
+def counts(path: Path) -> dict[str, int]:
+    with Store.open(path, read_only=True) as store:
+        tables = store.frame("SELECT table_name FROM duckdb_tables()")["table_name"]
+        return {table: store.value(f'SELECT count(*) FROM "{table}"') for table in tables}
+
+
+def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(workspace.portraits / "images", photos)
+    kept = sorted(photos.iterdir())[:24]
+    for path in set(photos.iterdir()) - set(kept):
+        path.unlink()
+    import cv2
+
+    cv2.imwrite(str(kept[0]), np.full((200, 200, 3), 128, np.uint8))
+    kept[1].write_bytes(kept[1].read_bytes()[:5000])
+    faces = [cv2.imread(str(kept[2])), cv2.resize(cv2.imread(str(kept[3])), None, fx=0.6, fy=0.6)]
+    both = np.full((350, 560, 3), 200, np.uint8)
+    both[:, :350] = faces[0]
+    both[140:, 350:] = faces[1]
+    cv2.imwrite(str(kept[2]), both)
+    labels = tmp_path / "labels.csv"
+    pl.DataFrame({"image": [p.name for p in kept], "score": [3.0] * 24}).write_csv(labels)
+    at = ("--store", tmp_path / "s.duckdb")
+    done("ingest", "csv", labels, "--images", photos, "--name", "mine", *at)
+    done("extract", "--weights", "none", *at)
+    rows = done(
+        "sql",
+        "SELECT image_id, status, detail FROM extractions WHERE extractor = 'landmarks' AND (status <> 'ok' OR detail IS NOT NULL) ORDER BY ALL",
+        "--json",
+        *at,
+    ).json()
+    assert [row["status"] for row in rows] == ["no_face", "decode_error", "ok"]
+    assert "2 faces" in rows[2]["detail"]
+    assert done("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *at).json() == [{"n": 22}]

@@ -1,0 +1,203 @@
+"""Contracts that every feature of the catalogue keeps; a new feature is tested by being registered."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extractors.canonical import MESH, MIRROR
+from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, definitions, feature, paired_feature
+from extractors.geometry.compute import compute_geometry
+from extractors.points import CONTOURS, POINTS, Landmarks
+from featurestore.records import REGIONS
+from tests.golden.rebuild import FILE, distorted, measured, reference_faces
+
+DEFINITIONS = definitions()
+geometric = pytest.mark.parametrize("name", GEOMETRIC)
+
+strengths = st.floats(-0.4, 0.4)
+angles = st.floats(-180, 180)
+
+
+def value_of(name, faces):
+    return GEOMETRIC[name].measure(Landmarks(faces))
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: d.name)
+def test_a_definition_is_complete(definition: FeatureDefinition):
+    assert definition.region in REGIONS
+    assert definition.unit
+    assert definition.formula
+    assert definition.source
+    assert definition.low < definition.high
+    assert set(definition.points) <= POINTS.keys() | CONTOURS.keys()
+    assert set(definition.invariant) <= {"scale", "translation", "roll"}
+    assert "{side}" not in definition.formula
+    assert definition.name in {"geometry": GEOMETRIC, "skin": SKIN}[definition.kind]
+
+
+def test_there_are_enough_features_and_some_in_every_region():
+    assert len(GEOMETRIC) >= 75
+    assert 20 <= len(SKIN) <= 30
+    for region in REGIONS:
+        assert sum(d.region == region for d in DEFINITIONS) >= 8
+
+
+def test_names_are_unique_and_can_be_columns():
+    names = [d.name for d in DEFINITIONS]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name == name.lower() for name in names)
+
+
+class RecordingLandmarks(Landmarks):
+    """Notes which landmarks a feature looks at."""
+
+    def __init__(self, pixels):
+        self.used = set()
+        super().__init__(pixels)
+
+    def _place(self, name):
+        self.used |= set(POINTS[name])
+        return super()._place(name)
+
+    def _outline(self, contour):
+        self.used |= set(CONTOURS[contour])
+        return super()._outline(contour)
+
+
+@geometric
+def test_the_docstring_names_the_points_that_are_used(name):
+    face = RecordingLandmarks(reference_faces())
+    GEOMETRIC[name].measure(face)
+    named = {i for p in GEOMETRIC[name].definition.points for i in (POINTS | CONTOURS)[p]}
+    # asymmetry of the shape looks at the whole shape
+    assert face.used == (set() if name.endswith("shape_asymmetry") else named)
+
+
+@geometric
+def test_it_is_finite_and_plausible_on_the_reference_faces(name):
+    values = value_of(name, reference_faces())
+    definition = GEOMETRIC[name].definition
+    assert values.shape == (3,)
+    assert values.dtype == np.float64
+    assert ((values >= definition.low - 1e-12) & (values <= definition.high)).all(), values
+
+
+@geometric
+def test_it_tells_faces_apart(name):
+    assert np.ptp(value_of(name, reference_faces())) > 1e-4
+
+
+@given(strength=strengths, roll=angles, scale=st.floats(0.1, 10), shift=st.tuples(*[st.floats(-500, 500)] * 3))
+def test_scale_translation_and_roll_do_not_count_where_declared(strength, roll, scale, shift):
+    changes = {
+        "roll": distorted(strength, roll),
+        "scale": distorted(strength) * scale,
+        "translation": distorted(strength) + shift,
+    }
+    names, before = compute_geometry(distorted(strength)[None])
+    for change, face in changes.items():
+        _, after = compute_geometry(face[None])
+        for name, old, new in zip(names, before[0], after[0], strict=True):
+            if change in GEOMETRIC[name].definition.invariant:
+                assert new == pytest.approx(old, rel=1e-6, abs=1e-6), (name, change)
+
+
+def mirrored_name(name):
+    if name.startswith("right_"):
+        return name.replace("right_", "left_", 1)
+    return name.replace("left_", "right_", 1) if name.startswith("left_") else name
+
+
+@given(strength=strengths, roll=st.floats(-40, 40))
+def test_a_mirrored_face_swaps_right_and_left_and_nothing_else(strength, roll):
+    face = distorted(strength, roll)
+    names, values = compute_geometry(face[None])
+    _, mirrored = compute_geometry((face * (-1, 1, 1))[None, MIRROR])
+    expected = dict(zip(names, values[0], strict=True))
+    for name, value in zip(names, mirrored[0], strict=True):
+        assert value == pytest.approx(expected[mirrored_name(name)], rel=1e-6, abs=1e-6), name
+
+
+MEASURES_OF_ASYMMETRY = [n for n in GEOMETRIC if n.endswith("_asymmetry")]
+MEASURES_OF_ASYMMETRY += ["nose_deviation", "chin_deviation", "head_turn", "eye_mouth_tilt"]
+
+
+@pytest.mark.parametrize("name", MEASURES_OF_ASYMMETRY)
+def test_the_canonical_face_is_symmetric(name):
+    assert value_of(name, MESH[None])[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_many_faces_give_the_values_of_each_alone_to_the_bit():
+    faces = np.stack([distorted(s, 100 * s) for s in np.linspace(-0.4, 0.4, 37)]).astype(np.float32)
+    _, together = compute_geometry(faces)
+    alone = np.concatenate([compute_geometry(face[None])[1] for face in faces])
+    assert (together == alone).all()
+
+
+def test_known_formulas_on_the_canonical_face():
+    """Written out once more with the indices of the papers and of the notes."""
+
+    def d(a, b):
+        return float(np.hypot(*(MESH[a] - MESH[b])[:2]))
+
+    expected = {
+        "right_eye_aspect_ratio": (d(160, 144) + d(158, 153)) / (2 * d(33, 133)),
+        "left_eye_aspect_ratio": (d(385, 380) + d(387, 373)) / (2 * d(362, 263)),
+        "intercanthal_distance": d(133, 362) / d(234, 454),
+        "jaw_width": d(58, 288) / d(234, 454),
+        "mouth_to_nose_width": d(61, 291) / d(129, 358),
+        "lip_ratio": d(0, 13) / d(14, 17),
+        "chin_to_philtrum": d(17, 152) / d(2, 0),
+        "lower_third": d(2, 152) / (d(10, 9) + d(9, 2) + d(2, 152)),
+        "facial_width_to_height": d(234, 454) / (MESH[0, 1] - MESH[105, 1]),
+    }
+    for name, value in expected.items():
+        assert value_of(name, MESH[None])[0] == pytest.approx(value), name
+    assert value_of("right_jaw_angle", MESH[None])[0] == pytest.approx(140, abs=5)
+
+
+def test_golden_values_are_kept_and_complete():
+    golden, now = json.loads(FILE.read_text(encoding="utf-8")), measured()
+    assert golden.keys() == now.keys()
+    for name, values in now.items():
+        assert values == pytest.approx(golden[name], rel=1e-6, abs=1e-7), name
+
+
+def whole_docstring(face):
+    """A feature.
+
+    Formula: 1
+    Points: chin
+    Source: nowhere
+    """
+
+
+@pytest.mark.parametrize("section", ["Formula", "Points", "Source"])
+def test_a_docstring_without_a_section_is_refused(section):
+    def incomplete(face, side=""):
+        pass
+
+    incomplete.__doc__ = "\n".join(line for line in whole_docstring.__doc__.splitlines() if f"{section}:" not in line)
+    for decorator in (
+        feature("lips", unit="ratio", low=0, high=1),
+        paired_feature("lips", unit="ratio", low=0, high=1, asymmetry=1),
+    ):
+        with pytest.raises(ValueError, match=f"incomplete lacks {section}"):
+            decorator(incomplete)
+
+
+def test_a_name_or_region_that_cannot_be_is_refused():
+    def mouth_width(face):
+        pass
+
+    mouth_width.__doc__ = whole_docstring.__doc__
+    with pytest.raises(ValueError, match="mouth_width is registered twice"):
+        feature("lips", unit="ratio", low=0, high=1)(mouth_width)
+    with pytest.raises(ValueError, match="no region 'ears'"):
+        feature("ears", unit="ratio", low=0, high=1)(whole_docstring)
+    assert "whole_docstring" not in GEOMETRIC

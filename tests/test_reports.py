@@ -1,0 +1,336 @@
+"""Every report: its data are plain and right, its rendering fits a terminal, its figures are written."""
+
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console, RenderableType
+
+from featurestore.errors import OrderError, UsageError
+from featurestore.records import REGIONS, Evaluation
+from featurestore.store import Store
+from reports import compare, dataset, evaluation, features, subscores, training
+from reports.json import to_json
+from reports.registry import REPORTS
+from reports.selection import Selection
+from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store
+
+EVERYTHING = Selection()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory):
+    with make_store(tmp_path_factory.mktemp("reports") / "s.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture
+def labels_only(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 12, extracted=False, trained=False) as opened:
+        yield opened
+
+
+def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
+    system = "truecolor" if colour else None
+    console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system=system)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+# every report
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_data_become_json_without_nan(store: Store, name: str):
+    report = REPORTS[name].data(store, EVERYTHING)
+    text = to_json(name, report)
+    assert json.loads(text)["schema"] == f"kallos.report.{name}/1"
+    assert "NaN" not in text
+    assert "Infinity" not in text
+
+
+@pytest.mark.parametrize("width", [80, 60, 120])
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_line_is_wider_than_the_terminal(store: Store, name: str, width: int):
+    lines = shown(REPORTS[name].render(REPORTS[name].data(store, EVERYTHING)), width=width).splitlines()
+    assert len(lines) > 10
+    assert max(len(line) for line in lines) <= width
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(store: Store, name: str):
+    page = REPORTS[name].render(REPORTS[name].data(store, EVERYTHING))
+    assert "\x1b" not in shown(page)
+    assert "\x1b" in shown(page, colour=True)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_figures_are_pictures(store: Store, name: str, suffix: str, tmp_path: Path):
+    report = REPORTS[name].data(store, EVERYTHING)
+    paths = REPORTS[name].figures(report, tmp_path / "new" / "folder", suffix)
+    assert paths
+    assert len(set(paths)) == len(paths)
+    for path in paths:
+        if suffix == "png":
+            assert cv2.imread(str(path)).std() > 1
+        else:
+            assert "<svg" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare"])
+def test_before_training_the_error_names_the_command(labels_only: Store, name: str):
+    with pytest.raises(OrderError, match=f"kallos train all --protocol {PROTOCOL} --fold 1"):
+        REPORTS[name].data(labels_only, EVERYTHING)
+
+
+@pytest.mark.parametrize("name", ["dataset", "features"])
+def test_an_empty_store_and_an_unknown_data_set_are_named(tmp_path: Path, store: Store, name: str):
+    with Store.open(tmp_path / "s.duckdb") as empty, pytest.raises(OrderError, match="kallos ingest"):
+        REPORTS[name].data(empty, EVERYTHING)
+    with pytest.raises(UsageError, match=DATA_SET):
+        REPORTS[name].data(store, Selection(data_set="other"))
+
+
+@pytest.mark.parametrize("name", ["evaluation", "subscores", "compare"])
+def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
+    with pytest.raises(UsageError, match=PROTOCOL):
+        REPORTS[name].data(store, Selection(protocol="other"))
+    with pytest.raises(UsageError, match="1 to 2"):
+        REPORTS[name].data(store, Selection(protocol=PROTOCOL, fold=3))
+    with pytest.raises(OrderError, match=f"--protocol {PROTOCOL} --fold 2"):
+        REPORTS[name].data(store, Selection(protocol=PROTOCOL, fold=2))
+    with pytest.raises(OrderError, match="no run 'other'"):
+        REPORTS[name].data(store, Selection(runs=("other",)))
+
+
+# dataset
+
+
+def test_dataset_counts_what_is_there(store: Store):
+    (of,) = dataset.data(store, EVERYTHING).data_sets
+    assert of.name == DATA_SET
+    assert of.ratings == 80 * 6
+    assert [(s, g.images, sum(g.histogram)) for s, g in of.subsets.items()] == [
+        ("all", 80, 80), ("AF", 20, 20), ("AM", 20, 20), ("CF", 20, 20), ("CM", 20, 20)
+    ]  # fmt: skip
+    assert [(f.fold, f.train, f.val, f.test) for f in of.folds] == [(1, 40, 0, 40), (2, 40, 0, 40)]
+    assert [(f.kind, f.count, len(f.first)) for f in of.findings] == [("missing_image", 5, 3), ("bad_landmarks", 1, 1)]
+
+
+def test_extraction_counts_ok_failed_and_untried(store: Store):
+    (of,) = dataset.data(store, EVERYTHING).data_sets
+    by_name = {line.extractor: line for line in of.extraction.coverage}
+    assert (by_name["landmarks"].ok, dict(by_name["landmarks"].failed), by_name["landmarks"].untried) == (
+        79,
+        {"no_face": 1},
+        0,
+    )
+    assert (by_name["skin"].ok, dict(by_name["skin"].failed), by_name["skin"].untried) == (79, {}, 1)
+
+
+def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
+    (of,) = dataset.data(store, EVERYTHING).data_sets
+    wide = store.frame("SELECT image_id, rater_id, rating FROM ratings").pivot("rater_id", index="image_id")
+    ratings = wide.drop("image_id").to_numpy()
+    expected = [
+        np.corrcoef(ratings[:, i], np.delete(ratings, i, axis=1).mean(axis=1))[0, 1] for i in range(ratings.shape[1])
+    ]
+    whole = of.agreement["all"]
+    assert whole.raters == 6
+    assert whole.leave_one_out == pytest.approx(np.mean(expected))
+    assert (whole.lowest, whole.highest) == pytest.approx((min(expected), max(expected)))
+    assert whole.within_sd == pytest.approx(ratings.std(axis=1).mean())
+
+
+def test_a_data_set_without_ratings_or_features_is_reported(labels_only: Store):
+    labels_only.execute("DELETE FROM ratings")
+    labels_only.execute("UPDATE scores SET sd = NULL")
+    report = dataset.data(labels_only, EVERYTHING)
+    assert report.data_sets[0].agreement == {}
+    text = shown(dataset.render(report))
+    assert "Agreement" not in text
+    assert "kallos extract" in text
+
+
+def test_the_contact_sheet_shows_a_dozen_from_the_lowest_to_the_highest(store: Store):
+    photos = dataset.data(store, EVERYTHING).data_sets[0].photos
+    scores = [float(photo.caption.split()[-1]) for photo in photos]
+    assert len(photos) == 12
+    assert scores == sorted(scores)
+    assert all(photo.landmarks.shape == (468, 3) for photo in photos)
+
+
+# features
+
+
+def test_correlations_are_pearsons_over_rows_known_to_both():
+    random = np.random.default_rng(1)
+    values = 100 + random.normal(size=(50, 4)) @ random.normal(size=(4, 4))
+    values[3, 1] = values[7, 2] = np.nan
+    found = features.correlations(values)
+    for i in range(4):
+        for j in range(4):
+            both = np.isfinite(values[:, i]) & np.isfinite(values[:, j])
+            assert found[i, j] == pytest.approx(np.corrcoef(values[both, i], values[both, j])[0, 1])
+
+
+def test_a_constant_feature_has_no_correlation():
+    values = np.column_stack([np.full(20, 0.1), np.arange(20.0)])
+    found = features.correlations(values)
+    assert np.isnan(found[0, 1])
+    assert found[1, 1] == pytest.approx(1)
+
+
+def test_features_come_by_region_with_their_redundant_pair(store: Store):
+    report = features.data(store, EVERYTHING)
+    order = [REGIONS.index(line.region) for line in report.features]
+    assert order == sorted(order)
+    assert [(p.first, p.second) for p in report.redundant] == [("jaw_width", "face_width")]
+    by_name = {line.name: line for line in report.features}
+    assert by_name["eye_width"].measured == report.images - 1
+    rows = store.frame("SELECT nose_width, score FROM geometric_features JOIN scores USING (image_id)")
+    assert by_name["nose_width"].correlation == pytest.approx(np.corrcoef(*rows.to_numpy().T)[0, 1])
+    assert set(by_name["nose_width"].subsets) == {"AF", "AM", "CF", "CM"}
+
+
+def test_features_before_extraction_name_the_command(labels_only: Store):
+    with pytest.raises(OrderError, match="kallos extract"):
+        features.data(labels_only, EVERYTHING)
+
+
+# training
+
+
+def test_training_lists_the_newest_first_and_finds_the_best_epoch(store: Store):
+    report = training.data(store, EVERYTHING)
+    assert [run.model for run in report.runs] == list(reversed(MODEL_NOISE))
+    assert {(run.best_epoch, run.epochs, run.status) for run in report.runs} == {(5, 5, "done")}
+    assert [curve.model for curve in report.curves] == sorted(MODEL_NOISE)
+    assert all(len(curve.pearson) == 5 for curve in report.curves)
+
+
+def test_training_can_be_narrowed_to_runs(store: Store):
+    chosen = training.data(store, EVERYTHING).runs[0].run_id
+    report = training.data(store, Selection(runs=(chosen,)))
+    assert [run.run_id for run in report.runs] == [chosen]
+    assert [curve.run_id for curve in report.curves] == [chosen]
+
+
+# evaluation
+
+
+def test_evaluation_is_what_the_runs_recorded_best_first(store: Store):
+    report = evaluation.data(store, EVERYTHING)
+    correlations = [run.overall.pearson for run in report.runs]
+    assert correlations == sorted(correlations, reverse=True)
+    assert {run.model for run in report.runs} == set(MODEL_NOISE)
+    recorded = store.frame("SELECT run_id, n, mae, rmse, pearson, spearman FROM evaluations WHERE role = 'test'")
+    for run_id, *metrics in recorded.rows():
+        (run,) = (run for run in report.runs if run.run_id == run_id)
+        assert run.overall == pytest.approx(Evaluation(*metrics))
+        assert run.problems == ()
+        assert sum(run.residuals) == run.overall.n == sum(group.n for group in run.subsets.values())
+        assert run.overall.rmse >= run.rmse_floor
+
+
+def test_figures_that_cannot_be_true_are_called_out(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 60) as store:
+        store.execute("UPDATE evaluations SET rmse = 0.01, pearson = 0.5 WHERE role = 'test' AND run_id LIKE '%-1-a-%'")
+        store.execute("DELETE FROM evaluations WHERE run_id LIKE '%baseline%'")
+        report = evaluation.data(store, EVERYTHING)
+    problems = {run.model: run.problems for run in report.runs}
+    assert any("lower than the recorded PC allows" in problem for problem in problems["a"])
+    assert any("not those of the stored predictions" in problem for problem in problems["a"])
+    assert problems["baseline"]
+    assert problems["b"] == ()
+    assert "allows" in shown(evaluation.render(report))
+
+
+def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 60) as store:
+        store.execute("UPDATE predictions SET score = 3 WHERE run_id LIKE '%-1-a-%'")
+        for name in ("evaluation", "compare"):
+            report = REPORTS[name].data(store, EVERYTHING)
+            assert report.runs[-1].name == "a"
+            assert "–" in shown(REPORTS[name].render(report))
+            assert REPORTS[name].figures(report, tmp_path / name, "svg")
+            assert json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"] is None
+
+
+def test_an_unfinished_run_is_not_judged(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 60) as store:
+        store.execute("UPDATE runs SET status = 'running' WHERE model = 'ensemble'")
+        assert "ensemble" not in {run.model for run in evaluation.data(store, EVERYTHING).runs}
+        unfinished = next(run for run in training.data(store, EVERYTHING).runs if run.status == "running")
+        with pytest.raises(OrderError, match="not finished"):
+            evaluation.data(store, Selection(runs=(unfinished.run_id,)))
+
+
+# subscores
+
+
+def test_subscores_measure_saturation_at_both_ends(store: Store):
+    report = subscores.data(store, EVERYTHING)
+    assert [run.name for run in report.runs] == ["b", "b-features"]
+    for run in report.runs:
+        assert [line.region for line in run.regions] == list(reversed(REGIONS))
+        assert sum(line.weight for line in run.regions) == pytest.approx(1)
+        for line in run.regions:
+            values = store.frame(
+                "SELECT sub_score FROM sub_scores WHERE run_id = $r AND region = $g", r=run.run_id, g=line.region
+            )["sub_score"].to_numpy()
+            assert line.saturated == int(((values < 1.05) | (values > 4.95)).sum())
+            assert sum(line.histogram) == line.n == len(values)
+    assert "attributions" in shown(subscores.render(report))
+
+
+def test_without_model_b_subscores_name_the_command(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 60) as store:
+        store.execute("DELETE FROM runs WHERE starts_with(model, 'b') AND model <> 'baseline'")
+        with pytest.raises(OrderError, match="kallos train b"):
+            subscores.data(store, EVERYTHING)
+
+
+# compare
+
+
+def test_bootstrap_is_the_metric_of_each_resample():
+    random = np.random.default_rng(2)
+    truth = random.normal(3, 0.7, 40)
+    predicted = truth + random.normal(0, 0.4, (2, 40))
+    pearson, mae = compare.bootstrap(truth, predicted)
+    counts = np.random.default_rng(compare.SEED).multinomial(40, np.full(40, 1 / 40), compare.RESAMPLES)
+    for resample in (0, 1, 999):
+        rows = np.repeat(np.arange(40), counts[resample])
+        for run in (0, 1):
+            again = Evaluation.of(truth[rows], predicted[run, rows])
+            assert pearson[run, resample] == pytest.approx(again.pearson)
+            assert mae[run, resample] == pytest.approx(again.mae)
+
+
+def test_a_run_does_not_differ_from_itself_and_a_worse_one_does(store: Store):
+    report = compare.data(store, EVERYTHING)
+    best, *others = report.runs
+    assert best.pearson is None
+    assert best.overall == pytest.approx(evaluation.data(store, EVERYTHING).runs[0].overall)
+    for run in others:
+        assert run.pearson.low <= run.pearson.value <= run.pearson.high
+        assert run.pearson.value == pytest.approx(run.overall.pearson - best.overall.pearson)
+        assert run.mae.value == pytest.approx(run.overall.mae - best.overall.mae)
+    assert others[-1].pearson.clear
+    assert compare.data(store, EVERYTHING) == report
+
+
+def test_compare_wants_two_runs_with_images_in_common(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 60) as store:
+        ids = {run.model: run.run_id for run in training.data(store, EVERYTHING).runs}
+        with pytest.raises(OrderError, match="only the run"):
+            compare.data(store, Selection(runs=(ids["a"],)))
+        swapped = "CASE role WHEN 'test' THEN 'train' WHEN 'train' THEN 'test' ELSE role END"
+        store.execute(f"UPDATE predictions SET role = {swapped} WHERE run_id = $r", r=ids["b"])
+        with pytest.raises(OrderError, match="no test"):
+            compare.data(store, Selection(runs=(ids["a"], ids["b"])))

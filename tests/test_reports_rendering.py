@@ -1,0 +1,247 @@
+"""What reports are made of: plots, bars, the panel and the overlay of a prediction, tables, JSON."""
+
+import io
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from extractors.canonical import MESH
+from featurestore.errors import UsageError
+from featurestore.ingest.dataset import IngestSummary
+from featurestore.records import REGIONS, Prediction
+from featurestore.store import Store
+from reports import ingest, prediction, rows, tables
+from reports.bars import bar, interval_bar, signed_bar, spark
+from reports.extraction import render as render_extraction
+from reports.extraction import summary
+from reports.json import for_pictures, to_json
+from reports.layout import duration, number, share
+from reports.overlay import draw_overlay
+from reports.palette import REGION_COLOURS
+from reports.plots import Histogram, Lines, Scatter
+from tests.synthetic_store import make_store
+
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def shown(renderable: RenderableType, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.fixture
+def predicted() -> Prediction:
+    landmarks = (MESH * 8 + (175, 175, 0)).astype(np.float32)
+    weights = dict(zip(REGIONS, np.arange(1, 9) / 36, strict=True))
+    return Prediction(
+        photo=Path("somewhere/photo.jpg"),
+        score=3.4172,
+        members={"a": 3.5, "b": 3.3},
+        sub_scores=dict(zip(REGIONS, np.linspace(1, 5, 8).tolist(), strict=True)),
+        weights={region: float(weight) for region, weight in weights.items()},
+        features={"eye_width": 0.2, "unmeasured": float("nan")},
+        landmarks=landmarks,
+        notes=("3 faces, the largest was taken",),
+        versions={"bundle": "1"},
+    )
+
+
+# bars and plots
+
+
+@given(NUMBERS, st.integers(1, 60))
+def test_a_bar_fills_its_cell_whatever_the_number(fraction: float, width: int):
+    assert len(bar(fraction, width).plain) == width
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, allow_nan=False, allow_infinity=False))
+def test_bars_around_zero_fill_their_cell_whatever_the_number(low: float, value: float, high: float, limit: float):
+    assert len(signed_bar(value, limit, 17).plain) == 17
+    limit = max(limit, *(abs(v) for v in (low, value, high) if np.isfinite(v)), 0)
+    assert len(interval_bar(low, value, high, limit, 31).plain) == 31
+
+
+def test_bars_say_the_value():
+    assert bar(0.5, 8).plain == "━━━━────"
+    assert signed_bar(-1, 2, 9).plain == "──━━│────"
+    assert signed_bar(2, 2, 9).plain == "────│━━━━"
+    assert interval_bar(0, 0.5, 1, 1, 9).plain == "────━━●━━"
+    assert spark([0, 1, 100]).plain == " ▁█"
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30), st.integers(40, 160))
+def test_a_histogram_fits_and_its_highest_column_reaches_the_top(counts: list[int], width: int):
+    lines = shown(Histogram(counts, 1, 5, "score"), width)
+    assert max(len(line) for line in lines) <= width
+    assert ("█" in lines[0]) == (max(counts) > 0)
+    assert lines[-1].strip() == "score"
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 6), st.floats(0, 6)), max_size=50),
+    st.integers(40, 160),
+)
+def test_a_scatter_fits(points: list[tuple[float, float]], width: int):
+    x, y = [p[0] for p in points], [p[1] for p in points]
+    assert max(len(line) for line in shown(Scatter(x, y, 1, 5, "true", "predicted"), width)) <= width
+
+
+def test_a_scatter_puts_a_point_in_its_corner():
+    lines = shown(Scatter([5.0], [1.0], 1, 5, "true", "predicted", height=4))
+    field = [line.split("┤")[-1].split("│")[-1] for line in lines[1:5]]
+    assert field[3].rstrip()[-1] == chr(0x2880)
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20), min_size=1, max_size=16), st.integers(50, 160))
+def test_every_curve_is_named_where_it_ends(curves: list[list[float]], width: int):
+    named = {f"run {i}": (list(range(len(y))), y) for i, y in enumerate(curves)}
+    lines = shown(Lines(named, "epochs", "PC"), width)
+    assert max(len(line) for line in lines) <= width
+    assert all(any(line.endswith(name) for line in lines) for name in named)
+
+
+# figures in text
+
+
+def test_numbers_say_when_there_is_none():
+    assert [number(v) for v in (None, float("nan"), 1234.5678)] == ["–", "–", "1,234.568"]
+    assert number(0.5, 2, sign=True) == "+0.50"
+
+
+def test_a_share_is_100_only_when_nothing_is_left_out():
+    assert [share(0, 9), share(9, 9), share(5499, 5500), share(1, 5500), share(0, 0)] == [
+        "0 %", "100 %", "99.9 %", "0.1 %", "–",
+    ]  # fmt: skip
+
+
+def test_durations_read_as_people_say_them():
+    assert [duration(s) for s in (None, 1.234, 60, 599.7, 7260)] == ["–", "1.2 s", "60 s", "10 min 00", "2 h 01"]
+
+
+def test_json_leaves_out_what_only_pictures_need():
+    @dataclass(frozen=True)
+    class Example:
+        path: Path
+        values: dict[str, float]
+        frame: pl.DataFrame
+        bulky: tuple[int, ...] = for_pictures()
+
+    made = Example(Path("a/b"), {"x": float("nan"), "y": float("inf")}, pl.DataFrame({"n": [1, None]}), (1, 2))
+    assert json.loads(to_json("example", made)) == {
+        "schema": "kallos.report.example/1",
+        "path": "a/b",
+        "values": {"x": None, "y": None},
+        "frame": [{"n": 1}, {"n": None}],
+    }
+    assert json.loads(to_json("list", [1.5])) == {"schema": "kallos.report.list/1", "list": [1.5]}
+
+
+# a prediction
+
+
+def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
+    lines = shown(prediction.render(predicted), 100)
+    text = " ".join(" ".join(lines).replace("│", " ").split())
+    assert max(len(line) for line in lines) <= 80
+    for expected in ("photo.jpg", "3.42", "model a", "3.50", "symmetry", "22 %", "the largest was taken", *REGIONS):
+        assert expected in text
+    assert prediction.MEANING in text
+
+
+def test_a_prediction_without_model_b_has_a_panel_and_an_overlay(predicted: Prediction):
+    plain = replace(predicted, sub_scores={}, weights={}, notes=())
+    assert "region" not in "".join(shown(prediction.render(plain)))
+    assert draw_overlay(np.zeros((350, 350, 3), np.uint8), plain).shape == (700, 1120, 3)
+
+
+def test_a_prediction_becomes_json(predicted: Prediction):
+    plain = json.loads(to_json("predictions", [prediction.as_dict(predicted, landmarks=True)]))["predictions"][0]
+    assert plain["score"] == predicted.score
+    assert plain["features"] == {"eye_width": 0.2, "unmeasured": None}
+    assert np.array(plain["landmarks"]).shape == (468, 3)
+    assert "landmarks" not in prediction.as_dict(predicted)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((350, 350), (700, 1120)), ((900, 450), (1400, 1120)), ((3000, 2000), (2100, 2240))]
+)
+def test_an_overlay_is_large_enough_to_read(predicted: Prediction, size: tuple[int, int], expected: tuple[int, int]):
+    picture = draw_overlay(np.full((*size, 3), 128, np.uint8), predicted)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (*expected, 3)
+
+
+def test_an_overlay_draws_each_region_in_its_colour_where_the_landmarks_are(predicted: Prediction):
+    photo = np.full((350, 350, 3), 40, np.uint8)
+    picture = draw_overlay(photo, predicted).astype(int)
+    face, panel = picture[:, :700], picture[:, 700:]
+    for region, colour in REGION_COLOURS.items():
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        for part in (face, panel):
+            assert (np.abs(part - wanted).max(axis=2) < 12).any(), region
+    x, y = (2 * predicted.landmarks[:, :2]).min(axis=0)
+    assert (face[: int(y) - 8] == 40).all()
+    assert (face[:, : int(x) - 8] == 40).all()
+    assert (photo == 40).all()
+
+
+# ingest, extraction, SQL and tables
+
+
+def test_an_ingest_names_counts_changes_and_offenders():
+    findings = pl.DataFrame(
+        {"data_set": "m", "kind": "missing_image", "subject": [f"{i}.jpg" for i in range(5)], "detail": "no file"}
+    )
+    made = IngestSummary("m", 10, 9, 60, 6, 0, {"m-5fold": 5}, {"AF": 10}, {"images": 10, "scores": 0}, findings)
+    text = "\n".join(shown(ingest.render(made)))
+    for expected in (
+        "10 images, 9 with a score",
+        "60 single ratings by 6 raters",
+        "m-5fold (5 folds)",
+        "images 10",
+        "2 more",
+    ):
+        assert expected in text
+    again = replace(made, changed={"images": 0}, findings=findings.clear())
+    assert "nothing was new" in "\n".join(shown(ingest.render(again)))
+
+
+def test_an_extraction_says_what_failed_and_why(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 30, trained=False) as store:
+        report = summary(store)
+    assert report.images == 30
+    assert [(r.status, r.images, r.first) for r in report.remarks] == [("no_face", 1, "made-up/0029.png")]
+    text = "\n".join(shown(render_extraction(report)))
+    assert "1 no_face" in text
+    assert "no face was found" in text
+
+
+def test_rows_are_cut_with_a_word_about_the_rest():
+    text = "\n".join(shown(rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
+    assert "250 rows, the first 100 are shown" in text
+    assert "x" * 60 not in text
+    assert "NULL" in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_square_brackets_in_values_are_no_markup():
+    assert "[/red]" in "\n".join(shown(rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
+
+
+def test_tables_list_every_table_and_the_columns_of_one(tmp_path: Path):
+    with Store.open(tmp_path / "s.duckdb") as store:
+        everything, one = tables.data(store, None), tables.data(store, "scores")
+        with pytest.raises(UsageError, match="scores"):
+            tables.data(store, "other")
+    text = "\n".join(shown(tables.render(everything)))
+    assert all(name in text for name in everything["table"].unique())
+    text = "\n".join(shown(tables.render(one)))
+    assert all(name in text for name in one["column"])

@@ -1,0 +1,139 @@
+"""Training sets: the rows are those of the fold, statistics see training rows only, and the pin is stable."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from featurestore.errors import OrderError, UsageError
+from featurestore.normalization import averageness
+from featurestore.outputs import Output, activate, active_versions, plan
+from featurestore.schema import Column
+from featurestore.store import Store
+from featurestore.training_sets import training_set
+from tests.made_up import FEATURES, fill
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store.open(tmp_path / "s.duckdb") as opened:
+        fill(opened)
+        yield opened
+
+
+def test_rows_and_columns_are_those_of_the_store(store):
+    made = training_set(store, "m-5fold", 2)
+    assert (len(made.train), len(made.test)) == (80, 20)
+    assert made.train.feature_names == (*FEATURES["geometry"], *FEATURES["skin"], "averageness")
+    assert made.train.feature_regions == ("jawline", "eyes", "skin", "symmetry")
+    assert made.encoder == "tiny"
+    for batch in (made.train, made.test):
+        stored = store.frame("SELECT * FROM scores JOIN shapes USING (image_id) JOIN embeddings USING (image_id)")
+        row = stored.row(by_predicate=pl.col("image_id") == batch.image_ids[3], named=True)
+        assert batch.scores[3] == row["score"]
+        assert np.array_equal(batch.shapes[3], np.float32(row["shape"]))
+        assert np.array_equal(batch.embeddings[3], np.float32(row["vector"]))
+
+
+def test_z_scores_are_of_the_training_rows_only(store):
+    made = training_set(store, "m-5fold", 1)
+    assert np.allclose(made.train.features.mean(axis=0), 0, atol=1e-9)
+    assert np.allclose(made.train.features.std(axis=0), 1)
+    assert not np.allclose(made.test.features.mean(axis=0), 0, atol=1e-3)
+    mean_shape = made.train.shapes.astype(np.float64).mean(axis=0).astype(np.float32)
+    assert np.array_equal(made.normalization.mean_shape, mean_shape)
+
+
+def test_changing_test_rows_changes_nothing_that_is_learnt_from(store):
+    before = training_set(store, "m-5fold", 1)
+    table = next(t for t in store.frame("SELECT table_name FROM extractor_versions")["table_name"] if "geometry" in t)
+    store.execute(
+        f"""UPDATE "{table}" SET jaw_width = 1000 WHERE image_id IN
+            (SELECT image_id FROM splits WHERE fold = 1 AND role = 'test')"""
+    )
+    store.execute(
+        "UPDATE scores SET score = 1 WHERE image_id IN (SELECT image_id FROM splits WHERE fold = 1 AND role = 'test')"
+    )
+    after = training_set(store, "m-5fold", 1)
+    assert after.manifest_id == before.manifest_id
+    assert np.array_equal(after.normalization.mean, before.normalization.mean)
+    assert np.array_equal(after.train.features, before.train.features)
+    assert np.array_equal(after.train.scores, before.train.scores)
+
+
+def test_changing_a_training_label_changes_the_manifest(store):
+    before = training_set(store, "m-5fold", 1).manifest_id
+    store.execute("UPDATE scores SET score = 1.5 WHERE image_id = 'm/001.jpg'")
+    assert training_set(store, "m-5fold", 1).manifest_id != before
+
+
+def test_normalised_table_holds_what_models_see(store):
+    made = training_set(store, "m-5fold", 3)
+    rows = store.frame(
+        "SELECT * FROM normalized_features WHERE normalization = 'm-5fold/3' AND image_id = $image_id",
+        image_id=made.test.image_ids[0],
+    )
+    assert np.array_equal(rows.select(made.test.feature_names).to_numpy()[0], made.test.features[0])
+
+
+def test_validation_slice_is_about_a_tenth_and_the_same_for_every_fold(store):
+    one, two = training_set(store, "m-5fold", 1), training_set(store, "m-5fold", 2)
+    chosen_one = {i for i, v in zip(one.train.image_ids, one.validation, strict=True) if v}
+    chosen_two = {i for i, v in zip(two.train.image_ids, two.validation, strict=True) if v}
+    assert chosen_one
+    assert chosen_one & set(two.train.image_ids) == chosen_two & set(one.train.image_ids)
+
+
+def test_averageness_is_zero_for_the_mean_face():
+    mean = np.linspace(-1, 1, 936, dtype=np.float32)
+    assert averageness(mean[None], mean)[0] == 0
+    assert averageness(mean[None] + np.float32(0.5), mean)[0] == pytest.approx(0.5 * np.sqrt(936))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fold", "encoder", "said"),
+    [("scut", 1, None, "m-5fold"), ("m-5fold", 9, None, "from 1 to 5"), ("m-5fold", 1, "huge", "--encoder huge")],
+)
+def test_what_does_not_exist_is_named(store, protocol, fold, encoder, said):
+    with pytest.raises(UsageError, match=said):
+        training_set(store, protocol, fold, encoder)
+
+
+def test_before_ingest_and_before_extract(tmp_path):
+    with Store.open(tmp_path / "s.duckdb") as store:
+        with pytest.raises(OrderError, match="kallos ingest"):
+            training_set(store, "m-5fold", 1)
+        rows = {"image_id": ["m/1"], "protocol": ["m-5fold"], "fold": [1], "role": ["train"]}
+        store.append("splits", pl.DataFrame(rows))
+        with pytest.raises(OrderError, match="kallos extract"):
+            training_set(store, "m-5fold", 1)
+
+
+def test_a_new_version_is_planned_again_and_shown_by_the_view(store):
+    columns = (Column("jaw_width", "DOUBLE", "made up"), Column("eye_width", "DOUBLE", "made up"))
+    newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
+    assert len(plan(store, [newer])) == 100
+    activate(store, newer)
+    assert active_versions(store)["geometry"] == newer.version
+    assert store.value("SELECT count(*) FROM geometric_features") == 0
+
+
+def test_images_without_a_face_are_not_planned_again(store):
+    landmarks = Output("landmarks", "landmarks", "made up", (Column("x", "FLOAT[468]", "x"),), code_version=1)
+    later = Output(
+        "late", "late", "made up", (Column("v", "DOUBLE", "v"),), code_version=1, inputs=(landmarks.version,)
+    )
+    assert len(plan(store, [landmarks, later])) == 100
+    ledger = {"extractor": "landmarks", "version": landmarks.version, "status": "no_face", "milliseconds": 1.0}
+    store.append("extractions", pl.DataFrame([{"image_id": "m/000.jpg", **ledger}]))
+    planned = plan(store, [landmarks, later])
+    assert len(planned) == 99
+    assert "m/000.jpg" not in planned["image_id"].to_list()
+
+
+@pytest.mark.parametrize("change", [{"code_version": 2}, {"parameters": {"a": 1}}, {"inputs": ("x",)}])
+def test_everything_that_decides_the_values_is_in_the_version(change):
+    recipe = {"extractor": "e", "view": "v", "comment": "", "columns": (), "code_version": 1}
+    assert Output(**recipe).version == Output(**recipe).version
+    assert Output(**recipe).version != Output(**recipe | change).version
