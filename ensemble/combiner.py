@@ -48,7 +48,7 @@ class Combiner(nn.Module):
     @property
     def mixing(self) -> float:
         """Weight of A; B has one minus it."""
-        return float(torch.sigmoid(self.logit))
+        return float(torch.sigmoid(self.logit.detach()))
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         mixing = torch.sigmoid(self.logit)
@@ -59,7 +59,7 @@ class Combiner(nn.Module):
     def predict(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Combined scores (n,), kept on the scale."""
         with torch.inference_mode():
-            combined = self(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+            combined = self(torch.tensor(a), torch.tensor(b)).numpy()
         clipped: NDArray[np.float64] = np.clip(combined, *SCALE)
         return clipped
 
@@ -87,7 +87,7 @@ def fit_combiner(
     torch.manual_seed(config.seed)
     members = np.stack([a, b])
     combiner = Combiner(config.hidden, float(members.mean()), float(members.std()) or 1.0).double()
-    inputs, truth = (torch.from_numpy(a), torch.from_numpy(b)), torch.from_numpy(scores)
+    inputs, truth = (torch.tensor(a), torch.tensor(b)), torch.tensor(scores)
     optimizer = torch.optim.Adam(combiner.parameters(), lr=config.learning_rate)
     for _ in range(config.steps):
         optimizer.zero_grad()

@@ -13,7 +13,7 @@ from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
 from extractors.values import Face, crops, face_of, feature_names, measurements, outputs
-from featurestore.errors import BundleError
+from featurestore.errors import BundleError, NoFaceError
 from featurestore.records import REGIONS, FaceBatch, Prediction
 from models.encoder import Encoder
 from models.registry import load_model
@@ -42,7 +42,11 @@ class Predictor:
 
     def predict(self, photo: Path) -> Prediction:
         """Score one photo. Raises InputError, PhotoError or NoFaceError."""
-        face = face_of(decode(photo), self._mesh)
+        image = decode(photo)
+        try:
+            face = face_of(image, self._mesh)
+        except NoFaceError as error:
+            raise NoFaceError(f"{photo}: {error}") from error
         batch, raw = self.batch_of(str(photo), face)
         members = {name: model.predict(batch) for name, model in self._models.items()}
         score = self._combiner.predict(members["a"], members["b"])

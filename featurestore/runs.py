@@ -97,6 +97,11 @@ def finish(store: Store, run: Run, seconds: float) -> None:
     )
 
 
+def discard(store: Store, run: Run) -> None:
+    """Remove a run that could not start, so that it does not stand there as running."""
+    store.execute("DELETE FROM runs WHERE run_id = $run_id AND status = 'running'", run_id=run.run_id)
+
+
 def is_done(store: Store, run_id: str) -> bool:
     """Whether that run was trained to its end."""
     query = "SELECT count(*) FROM runs WHERE run_id = $run_id AND status = 'done'"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensemble.combiner import CombinerConfig, fit_combiner
 from extractors.faces import load_faces
 from featurestore import runs
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import KallosError, OrderError, UsageError
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -73,11 +73,16 @@ class Trainer:
         if run is None:
             return
         began = time.monotonic()
-        train, test = self._with_faces(self._set.train), self._with_faces(self._set.test)
-        with progress("training a", "steps") as advance:
-            trained = train_appearance(
-                train, self._set.validation, self._appearance, self._on_epoch(run), advance, run.folder / "checkpoint"
-            )
+        checkpoint = run.folder / "checkpoint"
+        try:
+            train, test = self._with_faces(self._set.train), self._with_faces(self._set.test)
+            with progress("training a", "steps") as advance:
+                trained = train_appearance(
+                    train, self._set.validation, self._appearance, self._on_epoch(run), advance, checkpoint
+                )
+        except KallosError:
+            runs.discard(self._store, run)
+            raise
         self._finish(run, trained, train, test, began)
 
     def _ensemble(self) -> None:

@@ -14,14 +14,14 @@ from torchvision.models import get_model
 
 from featurestore.errors import BundleError, UsageError, WeightsError
 from models.backbones import IMAGENET_MEAN, Backbone, build_backbone
-from models.encoder import BATCH, Encoder
+from models.encoder import Encoder
 
 TENSORFLOW = {"input": "x/127.5-1, RGB, 224", "padding": "stride-2 convolutions pad (0,1,0,1) as TensorFlow SAME"}
 
 
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (2 * BATCH + 3, 80, 80, 3), dtype=np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (19, 80, 80, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")

@@ -81,8 +81,8 @@ def test_photo_that_does_not_exist(workspace):
 def test_folder_without_an_image(labels, workspace, tmp_path):
     (tmp_path / "empty").mkdir()
     at = ("--store", tmp_path / "s.duckdb")
-    refused(kallos("ingest", "csv", labels, "--images", tmp_path / "empty", *at), 3, "no image")
-    refused(kallos("predict", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no image")
+    refused(kallos("ingest", "csv", labels, "--images", tmp_path / "empty", *at), 3, "no photo")
+    refused(kallos("predict", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no photo")
 
 
 def test_csv_without_the_columns(labels, tmp_path):
@@ -109,15 +109,15 @@ def huge_png(path: Path) -> None:
         ("text.jpg", lambda p, face: p.write_text("dear reader"), "text.jpg"),
         ("empty.jpg", lambda p, face: p.write_bytes(b""), "empty"),
         ("short.jpg", lambda p, face: p.write_bytes(face.read_bytes()[:4000]), "short.jpg"),
-        ("huge.png", lambda p, face: huge_png(p), "20000"),
-        ("grey.png", lambda p, face: Image.new("L", (300, 300), 90).save(p), "face"),
+        ("huge.png", lambda p, face: huge_png(p), "400 million pixels"),
+        ("grey.png", lambda p, face: Image.new("L", (300, 300), 90).save(p), "No face"),
     ],
 )
 def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, said):
     make(tmp_path / name, workspace.portrait)
     answer = kallos("predict", tmp_path / name, "--bundle", workspace.bundle)
     refused(answer, 5, name)
-    assert said in answer.err.replace(",", "").replace(" ", " ")
+    assert said in answer.err
 
 
 def test_store_that_another_process_holds(tmp_path):
@@ -174,7 +174,7 @@ def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_pat
     at = ("--store", workspace.store)
     encoder = next((workspace.store.with_suffix(".runs") / "encoders").glob("*/*.safetensors"))
     other = ("--backbone", "resnet18", "--weights", encoder)
-    refused(kallos("train", "a", *other, *at), 8, "resnet18")
+    refused(kallos("train", "a", *other, *at), 8, "does not fit")
     refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *at), 8, "none.safetensors")
     refused(kallos("train", "a", *at), 8, "--download", "--weights none")
     refused(kallos("extract", *at), 8, "--download", "--weights none")
