@@ -40,8 +40,9 @@ class Predictor:
     def __exit__(self, *problem: Any) -> None:
         self._mesh.__exit__(*problem)
 
-    def predict(self, photo: Path) -> Prediction:
+    def predict(self, photo: str | Path) -> Prediction:
         """Score one photo. Raises InputError, PhotoError or NoFaceError."""
+        photo = Path(photo)
         image = decode(photo)
         try:
             face = face_of(image, self._mesh)

@@ -16,8 +16,8 @@ from kallos.commands.read import ReportName
 from kallos.console import out
 
 BACKBONE = "mobilenet_v3_small"
-EPOCHS = 12
-IMAGE_SIZE = 128
+EPOCHS = 6
+IMAGE_SIZE = 96
 
 
 def run_demo(folder: Path, count: int) -> None:

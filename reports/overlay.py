@@ -62,7 +62,9 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     sheet.text(30, 56, number(prediction.score, 2), 78, INK)
     sheet.text(195, 106, f"on {SCALE[0]:g} to {SCALE[1]:g}", 20, FAINT)
     sheet.bar(30, 158, 360, 8, _part(prediction.score), rgb(ACCENT))
-    members = "   ".join(f"{name} {number(score, 2)}" for name, score in prediction.members.items())
+    members = "   ".join(
+        f"{name} {number(score, 2)}" for name, score in prediction.members.items() if name in ("a", "b")
+    )
     sheet.text(30, 178, members, 16, FAINT)
     for row, region in enumerate(sorted(prediction.sub_scores, key=lambda r: -prediction.weights[r])):
         y, colour = 228 + 47 * row, rgb(REGION_COLOURS[region])

@@ -27,7 +27,8 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    folder = tmp_path_factory.mktemp("workspace")
+    folder = tmp_path_factory.mktemp("workspace") / "demo"
+    folder.mkdir()
     made = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
     at = ("--store", made.store)
     done("ingest", "demo", made.portraits, "--count", 120, *at)

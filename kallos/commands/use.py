@@ -58,7 +58,7 @@ def export(
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where everything goes.")] = Path("demo"),
-    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 500,
+    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 800,
 ) -> None:
     """The main job from end to end on drawn portraits: nothing is downloaded, no photo is needed."""
     from kallos.demo import run_demo
