@@ -145,15 +145,6 @@ def paired_feature(
     return register
 
 
-def definitions() -> tuple[FeatureDefinition, ...]:
-    """All features in the order of their columns: geometric, then skin."""
-    # the modules register their features when imported; they import this one
-    import extractors.geometry.compute
-    import extractors.skin  # noqa: F401
-
-    return tuple(f.definition for registry in (GEOMETRIC, SKIN) for f in registry.values())
-
-
 def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
     if definition.region not in REGIONS:
         raise ValueError(f"{definition.name}: no region {definition.region!r}")

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from extractors.catalogue import definitions
 from extractors.decode import decode
+from extractors.definitions import definitions
 from extractors.facemesh import FaceMesh
 from extractors.values import Encoder, Face, face_of, measurements, outputs
 from featurestore.errors import InputError, OrderError, PhotoError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from extractors import alignment, facemesh, skin
 from extractors.alignment import Crop, align_face, procrustes_shape
-from extractors.catalogue import definitions
+from extractors.definitions import definitions
 from extractors.facemesh import FaceMesh
 from extractors.geometry import compute as geometry
 from extractors.geometry.compute import compute_geometry

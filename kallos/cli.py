@@ -7,6 +7,7 @@ import sys
 import typer
 
 from kallos.commands import data, learn, read, use
+from kallos.commands.demo import demo
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 130 stopped with Ctrl-C."""
@@ -27,7 +28,7 @@ app.command()(read.sql)
 app.command()(read.tables)
 app.command()(use.predict)
 app.command()(use.export)
-app.command()(use.demo)
+app.command()(demo)
 
 
 def main() -> None:

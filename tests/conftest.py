@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.command import done
+# torch's threads spin: beside another busy process two of them are many times slower than one
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from tests.command import done  # noqa: E402
 
 TRAINING = ("--backbone", "mobilenet_v3_small", "--weights", "none", "--image-size", 64, "--epochs", 2)
 

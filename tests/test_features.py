@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.canonical import MESH, MIRROR
-from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, definitions, feature, paired_feature
+from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, paired_feature
+from extractors.definitions import definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.points import CONTOURS, POINTS, Landmarks
 from featurestore.records import REGIONS

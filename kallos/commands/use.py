@@ -1,4 +1,4 @@
-"""`kallos predict`, `kallos export` and `kallos demo`: trained models at work."""
+"""`kallos predict` and `kallos export`: trained models at work."""
 
 from __future__ import annotations
 
@@ -54,13 +54,3 @@ def export(
     from kallos.prediction import open_parts
 
     note(f"wrote the bundle {write_bundle(open_parts(store, None, protocol, fold), folder)}")
-
-
-def demo(
-    folder: Annotated[Path, typer.Argument(help="Where everything goes.")] = Path("demo"),
-    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 800,
-) -> None:
-    """The main job from end to end on drawn portraits: nothing is downloaded, no photo is needed."""
-    from kallos.demo import run_demo
-
-    run_demo(folder, count)

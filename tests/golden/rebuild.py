@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from extractors.alignment import align_face
 from extractors.canonical import MESH
-from extractors.catalogue import SKIN, definitions
+from extractors.catalogue import SKIN
+from extractors.definitions import definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
 

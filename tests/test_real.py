@@ -1,0 +1,47 @@
+"""On SCUT-FBP5500 itself: `KALLOS_SHARED=folder make test-real`, where the folder has data/ and weights/."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.command import done
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory) -> tuple[str, Path]:
+    """A store with SCUT-FBP5500 ingested and extracted; takes about two minutes."""
+    if "KALLOS_SHARED" not in os.environ:
+        pytest.skip("KALLOS_SHARED does not name the folder with data/ and weights/")
+    shared = Path(os.environ["KALLOS_SHARED"])
+    at = ("--store", tmp_path_factory.mktemp("scut") / "s.duckdb")
+    done("ingest", "scut", shared / "data" / "SCUT-FBP5500_v2", *at)
+    weights = shared / "weights" / "mobilenet_v2_imagenet.safetensors"
+    done("extract", "--encoder", "mobilenet_v2", "--weights", weights, *at)
+    return at
+
+
+def counted(query: str, at: tuple[str, Path]) -> int:
+    (row,) = done("sql", query, "--json", *at).json()
+    return int(row["n"])
+
+
+@pytest.mark.parametrize("view", ["images", "scores", "landmarks", "geometric_features", "shapes", "embeddings"])
+def test_every_image_has_everything(at, view):
+    assert counted(f"SELECT count(*) AS n FROM {view}", at) == 5500
+
+
+def test_ratings_folds_and_the_broken_landmarks(at):
+    assert counted("SELECT count(*) AS n FROM ratings", at) == 285_000
+    assert counted("SELECT count(DISTINCT fold) AS n FROM splits WHERE protocol = 'scut-5fold'", at) == 5
+    assert counted("SELECT count(*) AS n FROM splits WHERE protocol = 'scut-60-40' AND role = 'test'", at) == 2200
+    assert counted("SELECT count(*) AS n FROM findings WHERE contains(subject, 'CM152.pts')", at) == 1
+
+
+def test_geometry_alone_reaches_the_floor(at):
+    done("train", "baseline", "--protocol", "scut-5fold", "--fold", 1, *at)
+    query = "SELECT pearson FROM evaluations JOIN runs USING (run_id) WHERE model = 'baseline' AND role = 'test'"
+    (row,) = done("sql", query, "--json", *at).json()
+    assert row["pearson"] >= 0.70
