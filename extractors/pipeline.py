@@ -103,7 +103,7 @@ def _look_at(mesh: FaceMesh, task: _Task, landmarks: NDArray[np.float32] | None)
         return _Look(task, None, error.status, str(error), time.perf_counter() - began)
     except InputError as error:
         return _Look(task, None, "missing", str(error), time.perf_counter() - began)
-    return _Look(task, face, "ok", face.remark, time.perf_counter() - began)
+    return _Look(task, face, "ok", face.remark, time.perf_counter() - began - face.skin_seconds)
 
 
 class _Pass:
@@ -160,8 +160,8 @@ class _Pass:
         self._rows[extractor].append(pl.DataFrame({"image_id": image_ids, **measure(faces)}))
         if extractor != "landmarks":
             each = (time.perf_counter() - began) / len(faces)
-            for image_id in image_ids:
-                self._note(extractor, image_id, "ok", None, each)
+            for image_id, face in zip(image_ids, faces, strict=True):
+                self._note(extractor, image_id, "ok", None, face.skin_seconds if extractor == "skin" else each)
 
     def _note(self, extractor: str, image_id: str, status: str, detail: str | None, seconds: float) -> None:
         line = (image_id, extractor, self._outputs[extractor].version, status, detail, seconds * 1000)

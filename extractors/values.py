@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
@@ -42,13 +43,14 @@ class Face:
 
     landmarks   (468, 3) float32, x, y, z in pixels of the upright photo
     crop        the face as every network sees it: eyes levelled, cropped by the face, 256 x 256
-    skin        skin features, measured in the crop
+    skin        skin features, measured in the crop in `skin_seconds`
     remark      such as "3 faces, the largest was taken"; None when there is none
     """
 
     landmarks: NDArray[np.float32]
     crop: Crop
     skin: NDArray[np.float64]
+    skin_seconds: float
     remark: str | None
 
 
@@ -60,7 +62,9 @@ def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.floa
         landmarks = found.landmarks
         remark = f"{found.faces} faces, the largest was taken" if found.faces > 1 else None
     crop = align_face(image, landmarks)
-    return Face(landmarks, crop, compute_skin(crop.image, crop.landmarks), remark)
+    began = time.perf_counter()
+    skin_values = compute_skin(crop.image, crop.landmarks)
+    return Face(landmarks, crop, skin_values, time.perf_counter() - began, remark)
 
 
 def measurements(encoder: Encoder) -> dict[str, Callable[[list[Face]], dict[str, NDArray[Any]]]]:

@@ -11,7 +11,7 @@ import pytest
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tests.command import done  # noqa: E402
+from tests.command import done
 
 TRAINING = ("--backbone", "mobilenet_v3_small", "--weights", "none", "--image-size", 64, "--epochs", 2)
 
