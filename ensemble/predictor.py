@@ -12,7 +12,7 @@ from ensemble.combiner import Combiner
 from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.values import Face, crops, face_of, feature_names, measurements, outputs
+from extractors.values import Face, face_of, feature_names, measurements, outputs
 from featurestore.errors import BundleError, NoFaceError
 from featurestore.records import REGIONS, FaceBatch, Prediction
 from models.encoder import Encoder
@@ -28,7 +28,7 @@ class Predictor:
         self._parts = parts
         self._encoder = Encoder.load(parts.folders["encoder"])
         _check_versions(parts, self._encoder)
-        self._measurements = measurements(self._encoder)
+        self._measurements = measurements(self._encoder.name)
         self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._mesh = FaceMesh()
@@ -45,7 +45,7 @@ class Predictor:
         photo = Path(photo)
         image = decode(photo)
         try:
-            face = face_of(image, self._mesh)
+            face = face_of(image, self._mesh, self._encoder)
         except NoFaceError as error:
             raise NoFaceError(f"{photo}: {error}") from error
         batch, raw = self.batch_of(str(photo), face)
@@ -79,8 +79,8 @@ class Predictor:
             feature_regions=normalization.regions,
             features=normalization.transform(raw, shapes),
             shapes=shapes,
-            embeddings=self._encoder.encode(crops([face])),
-            faces=crops([face]),
+            embeddings=face.embedding[None],
+            faces=face.crop[None],
             scores=np.array([np.nan]),
         )
         return batch, raw

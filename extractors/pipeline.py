@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -22,6 +25,7 @@ from featurestore.outputs import LEDGER_COLUMNS, Output, activate, plan, write
 from featurestore.store import Store
 
 BATCH = 32
+WORKERS = os.cpu_count() or 1
 COMMIT_SECONDS = 5.0
 
 
@@ -63,15 +67,13 @@ def extract(store: Store, encoder: Encoder, on_progress: Callable[[Progress], No
         return progress
     batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
     committed = time.monotonic()
-    with FaceMesh() as mesh, ThreadPoolExecutor(max_workers=1) as ahead:
-        work = _Pass(store, encoder, wanted)
-        coming = ahead.submit(_look, mesh, batches[0], work.stored_landmarks(batches[0]))
+    work = _Pass(store, encoder, wanted)
+    with _Lookers(encoder, WORKERS) as lookers:
+        coming = lookers.look(batches[0], work.stored_landmarks(batches[0]))
         for batch, following in zip(batches, [*batches[1:], []], strict=True):
-            looks = coming.result()
-            # the faces of the next batch are found while this one is measured
-            coming = ahead.submit(_look, mesh, following, work.stored_landmarks(following))
-            work.measure(looks)
-            failed = sum(look.face is None for look in looks)
+            # the workers look at the next batch while this one is measured and written
+            looks, coming = coming, lookers.look(following, work.stored_landmarks(following))
+            failed = work.measure([look.result() for look in looks])
             progress = Progress(len(tasks), progress.done + len(batch), progress.failed + failed)
             if time.monotonic() - committed > COMMIT_SECONDS or not following:
                 work.commit()
@@ -91,19 +93,42 @@ class _Look:
     seconds: float
 
 
-def _look(mesh: FaceMesh, tasks: list[_Task], landmarks: dict[str, NDArray[np.float32]]) -> list[_Look]:
-    return [_look_at(mesh, task, landmarks.get(task.image_id)) for task in tasks]
+class _Lookers:
+    """Worker threads, a FaceMesh each: decoding, FaceMesh and networks all leave Python's lock while they work."""
 
+    def __init__(self, encoder: Encoder, workers: int) -> None:
+        self._encoder, self._workers = encoder, workers
+        self._threads = ThreadPoolExecutor(workers)
+        self._meshes: SimpleQueue[FaceMesh] = SimpleQueue()
+        self._open = ExitStack()
 
-def _look_at(mesh: FaceMesh, task: _Task, landmarks: NDArray[np.float32] | None) -> _Look:
-    began = time.perf_counter()
-    try:
-        face = face_of(decode(Path(task.path)), mesh, landmarks)
-    except PhotoError as error:
-        return _Look(task, None, error.status, str(error), time.perf_counter() - began)
-    except InputError as error:
-        return _Look(task, None, "missing", str(error), time.perf_counter() - began)
-    return _Look(task, face, "ok", face.remark, time.perf_counter() - began - face.skin_seconds)
+    def __enter__(self) -> Self:
+        for _ in range(self._workers):
+            self._meshes.put(self._open.enter_context(FaceMesh()))
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        self._open.close()
+
+    def look(self, tasks: list[_Task], landmarks: Mapping[str, NDArray[np.float32]]) -> list[Future[_Look]]:
+        """Start on a few images, some of whose landmarks may be known."""
+        return [self._threads.submit(self._look, task, landmarks.get(task.image_id)) for task in tasks]
+
+    def _look(self, task: _Task, landmarks: NDArray[np.float32] | None) -> _Look:
+        began = time.perf_counter()
+        encoder = self._encoder if any(name.startswith("embedding:") for name in task.missing) else None
+        mesh = self._meshes.get()
+        try:
+            face = face_of(decode(Path(task.path)), mesh, encoder, landmarks)
+        except PhotoError as error:
+            return _Look(task, None, error.status, str(error), time.perf_counter() - began)
+        except InputError as error:
+            return _Look(task, None, "missing", str(error), time.perf_counter() - began)
+        finally:
+            self._meshes.put(mesh)
+        elsewhere = face.seconds["skin"] + face.seconds["embedding"]
+        return _Look(task, face, "ok", face.remark, time.perf_counter() - began - elsewhere)
 
 
 class _Pass:
@@ -112,7 +137,7 @@ class _Pass:
     def __init__(self, store: Store, encoder: Encoder, wanted: list[Output]) -> None:
         self._store = store
         self._outputs = {output.extractor: output for output in wanted}
-        self._measurements = measurements(encoder)
+        self._measurements = measurements(encoder.name)
         self._rows: dict[str, list[pl.DataFrame]] = {name: [] for name in self._outputs}
         self._ledger: dict[str, list[dict[str, Any]]] = {name: [] for name in self._outputs}
 
@@ -127,8 +152,8 @@ class _Pass:
         xyz = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
         return dict(zip(rows["image_id"], xyz, strict=True))
 
-    def measure(self, looks: list[_Look]) -> None:
-        """Everything that is missing of a few images."""
+    def measure(self, looks: list[_Look]) -> int:
+        """Everything that is missing of a few images; returns how many have failed."""
         for look in looks:
             # landmarks are found by looking; what cannot be looked at fails in all that is missing
             tried = ["landmarks"] if "landmarks" in look.task.missing else look.task.missing
@@ -139,6 +164,7 @@ class _Pass:
             chosen = [(x.task.image_id, x.face) for x in looks if x.face and extractor in x.task.missing]
             if chosen:
                 self._measure(extractor, measure, [i for i, _ in chosen], [face for _, face in chosen])
+        return sum(look.face is None for look in looks)
 
     def commit(self) -> None:
         """Write what is kept, rows and ledger together."""
@@ -161,7 +187,7 @@ class _Pass:
         if extractor != "landmarks":
             each = (time.perf_counter() - began) / len(faces)
             for image_id, face in zip(image_ids, faces, strict=True):
-                self._note(extractor, image_id, "ok", None, face.skin_seconds if extractor == "skin" else each)
+                self._note(extractor, image_id, "ok", None, face.seconds.get(extractor.split(":")[0], each))
 
     def _note(self, extractor: str, image_id: str, status: str, detail: str | None, seconds: float) -> None:
         line = (image_id, extractor, self._outputs[extractor].version, status, detail, seconds * 1000)

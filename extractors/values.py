@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors import alignment, facemesh, skin
-from extractors.alignment import Crop, align_face, procrustes_shape
+from extractors.alignment import align_face, procrustes_shape
 from extractors.definitions import definitions
 from extractors.facemesh import FaceMesh
 from extractors.geometry import compute as geometry
@@ -39,48 +39,56 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """The face in one photo.
+    """The face in one photo, and all that needs its pixels.
 
     landmarks   (468, 3) float32, x, y, z in pixels of the upright photo
-    crop        the face as every network sees it: eyes levelled, cropped by the face, 256 x 256
-    skin        skin features, measured in the crop in `skin_seconds`
+    crop        (256, 256, 3) uint8 RGB, the face as every network sees it: eyes levelled, cropped by the face
+    skin        (S,) skin features, measured in the crop
+    embedding   (dim,) float32 of the crop; empty when no encoder was asked
     remark      such as "3 faces, the largest was taken"; None when there is none
+    seconds     time spent on "landmarks" (and the crop), "skin" and "embedding"
     """
 
     landmarks: NDArray[np.float32]
-    crop: Crop
+    crop: NDArray[np.uint8]
     skin: NDArray[np.float64]
-    skin_seconds: float
+    embedding: NDArray[np.float32]
     remark: str | None
+    seconds: Mapping[str, float]
 
 
-def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.float32] | None = None) -> Face:
-    """Find the face in an RGB image, unless its landmarks are known already. Raises NoFaceError."""
+def face_of(
+    image: NDArray[np.uint8],
+    mesh: FaceMesh,
+    encoder: Encoder | None,
+    landmarks: NDArray[np.float32] | None = None,
+) -> Face:
+    """Find the face in an RGB image, unless its landmarks are known already, and measure it. Raises NoFaceError."""
+    began = time.perf_counter()
     remark = None
     if landmarks is None:
         found = mesh.find(image)
         landmarks = found.landmarks
         remark = f"{found.faces} faces, the largest was taken" if found.faces > 1 else None
     crop = align_face(image, landmarks)
-    began = time.perf_counter()
-    skin_values = compute_skin(crop.image, crop.landmarks)
-    return Face(landmarks, crop, skin_values, time.perf_counter() - began, remark)
+    located = time.perf_counter()
+    skin_features = compute_skin(crop.image, crop.landmarks)
+    measured = time.perf_counter()
+    embedding = encoder.encode(crop.image[None])[0] if encoder else np.empty(0, dtype=np.float32)
+    encoded = time.perf_counter()
+    seconds = {"landmarks": located - began, "skin": measured - located, "embedding": encoded - measured}
+    return Face(landmarks, crop.image, skin_features, embedding, remark, seconds)
 
 
-def measurements(encoder: Encoder) -> dict[str, Callable[[list[Face]], dict[str, NDArray[Any]]]]:
+def measurements(encoder_name: str) -> dict[str, Callable[[list[Face]], dict[str, NDArray[Any]]]]:
     """extractor -> function from n faces to its columns, n rows each."""
     return {
         "landmarks": lambda faces: dict(zip("xyz", _landmarks(faces).transpose(2, 0, 1), strict=True)),
         "geometry": lambda faces: _columns("geometry", compute_geometry(_landmarks(faces))[1]),
         "skin": lambda faces: _columns("skin", np.stack([face.skin for face in faces])),
         "shape": lambda faces: {"shape": procrustes_shape(_landmarks(faces))},
-        f"embedding:{encoder.name}": lambda faces: {"vector": encoder.encode(crops(faces))},
+        f"embedding:{encoder_name}": lambda faces: {"vector": np.stack([face.embedding for face in faces])},
     }
-
-
-def crops(faces: list[Face]) -> NDArray[np.uint8]:
-    """(n, 256, 256, 3)."""
-    return np.stack([face.crop.image for face in faces])
 
 
 def feature_names(kind: str) -> list[str]:
