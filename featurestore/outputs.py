@@ -97,6 +97,16 @@ def active_versions(store: Store) -> dict[str, str]:
     return dict(rows.iter_rows())
 
 
+def encoder_weights(store: Store, encoder: str) -> str:
+    """What the encoder behind the active embeddings started from: imagenet, a file's name or none."""
+    return str(
+        store.value(
+            "SELECT recipe ->> '$.parameters.weights' FROM extractor_versions WHERE active AND extractor = $extractor",
+            extractor=f"embedding:{encoder}",
+        )
+    )
+
+
 def _make_view(store: Store, output: Output) -> None:
     """(Re)make the stable view from the active tables behind it.
 

@@ -17,6 +17,7 @@ from ensemble.combiner import CombinerConfig, fit_combiner
 from extractors.faces import load_faces
 from featurestore import runs
 from featurestore.errors import KallosError, OrderError, UsageError
+from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -62,7 +63,8 @@ class Trainer:
                 raise OrderError("The store has no embeddings for Model B: run `kallos extract` first.")
             config = SubscoreConfig(use_embedding=use_embedding, seed=self._appearance.seed)
             encoder = self._set.encoder if use_embedding else None
-            if run := self._begin(model, asdict(config), encoder=encoder):
+            weights = encoder_weights(self._store, encoder) if encoder else "none"
+            if run := self._begin(model, asdict(config), weights=weights, encoder=encoder):
                 began = time.monotonic()
                 trained = train_subscores(self._set.train, self._set.validation, config, self._on_epoch(run))
                 self._finish(run, trained, self._set.train, self._set.test, began)
