@@ -25,7 +25,7 @@ from featurestore.outputs import LEDGER_COLUMNS, Output, activate, plan, write
 from featurestore.store import Store
 
 BATCH = 32
-WORKERS = os.cpu_count() or 1
+WORKERS = min(os.cpu_count() or 1, 8)
 COMMIT_SECONDS = 5.0
 
 

@@ -119,11 +119,6 @@ class IngestSummary:
     changed: Mapping[str, int]
     findings: pl.DataFrame
 
-    def offenders(self, first: int = 3) -> pl.DataFrame:
-        """The findings by kind: kind, count, subjects (list of the first ones)."""
-        by_kind = self.findings.group_by("kind").agg(pl.len().alias("count"), subjects=pl.col("subject").head(first))
-        return by_kind.sort("kind")
-
 
 def write(store: Store, data_set: DataSet) -> IngestSummary:
     """Make the store's rows of this data set equal to it, in one transaction.
