@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.card import model_card
-from ensemble.parts import Parts, load_normalization, save_normalization
+from ensemble.parts import MEMBERS, Parts, load_normalization, save_normalization
 from featurestore.errors import BundleError, InputError
 
 FORMAT = "kallos.bundle/1"
 MANIFEST = "manifest.json"
+REQUIRED = {"a", "b", "ensemble", "encoder"}
 
 
 def export(parts: Parts, folder: Path) -> Path:
-    """Write a bundle into `folder`, which must be new, empty or an earlier bundle.
+    """Write a bundle into `folder`, which must be new, empty or an earlier bundle that nobody has touched.
 
     The bundle is made beside it and moved into place, so that a half-written one is never seen.
+    Raises InputError rather than delete anything that is not a bundle's.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+    if not _may_be_replaced(folder):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
     staging = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
@@ -58,6 +60,8 @@ def open_bundle(folder: Path) -> Parts:
     try:
         content = json.loads((folder / MANIFEST).read_text())
         _verify(folder, content)
+        if not REQUIRED <= set(content["parts"]) <= REQUIRED.union(MEMBERS):
+            raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
         return Parts(
             folders={name: folder / name for name in content["parts"]},
             normalization=load_normalization(folder / "normalization.json"),
@@ -67,6 +71,17 @@ def open_bundle(folder: Path) -> Parts:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{folder / MANIFEST} is damaged ({error}): get the bundle again.") from error
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    if not folder.exists():
+        return True
+    if not folder.is_dir():
+        return False
+    try:
+        return not any(folder.iterdir()) or bool(open_bundle(folder))
+    except (InputError, BundleError):
+        return False
 
 
 def _verify(folder: Path, content: dict[str, Any]) -> None:

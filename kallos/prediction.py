@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,21 +33,23 @@ def predict_each(parts: Parts, photos: list[Path], overlay: Path | None) -> Iter
     A photo that cannot be used gives its PhotoError, and the others go on.
     """
     paths = [path for given in photos for path in photo_paths(given)]
+    stems = Counter(path.stem for path in paths)
     with Predictor(parts) as predictor:
-        for path in paths:
+        for number, path in enumerate(paths, start=1):
             try:
                 prediction = predictor.predict(path)
             except PhotoError as error:
                 yield error
                 continue
             if overlay:
-                note(f"wrote {_write_overlay(prediction, overlay)}")
+                # photos of one name, from several folders, must not overwrite each other
+                name = path.stem if stems[path.stem] == 1 else f"{path.stem}_{number}"
+                note(f"wrote {_write_overlay(prediction, overlay / f'{name}_overlay.png')}")
             yield prediction
 
 
-def _write_overlay(prediction: Prediction, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{prediction.photo.stem}_overlay.png"
+def _write_overlay(prediction: Prediction, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
     picture = draw_overlay(decode(prediction.photo), prediction)
     cv2.imwrite(str(target), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     return target

@@ -109,7 +109,9 @@ class AppearanceModel:
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""
-        described = {"kind": self.kind, "config": asdict(self.config), "backbone": self._backbone.describe()}
+        # the weights by name: a path would tell of the machine that it was trained on
+        config = asdict(self.config) | {"weights": self.weights}
+        described = {"kind": self.kind, "config": config, "backbone": self._backbone.describe()}
         write_model(folder, described, self._network.state_dict())
 
     @classmethod

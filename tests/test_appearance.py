@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from featurestore.errors import OrderError, UsageError
 from featurestore.records import Epoch
-from models.appearance import AppearanceConfig, train_appearance
+from models.appearance import AppearanceConfig, AppearanceModel, Regressor, train_appearance
+from models.backbones import build_backbone
 from models.optimisation import MovingAverage, one_cycle, settle_batch_norms
 from models.pixels import augment, centre, resize_faces
 from tests.face_batches import last_fifth, learnable_batch
@@ -132,3 +133,11 @@ def test_settled_batch_norms_have_the_statistics_of_the_data() -> None:
     assert network[0].momentum == 0.1
     assert not any(part.training for part in network)
     assert network(images).mean().abs() < 0.01
+
+
+def test_a_saved_model_names_its_weights_without_their_path(tmp_path: Path) -> None:
+    backbone = build_backbone(TINY.backbone, "none")
+    config = replace(TINY, weights="/home/somebody/weights.safetensors")
+    AppearanceModel(config, backbone, Regressor(backbone, 0.3)).save(tmp_path)
+    assert "somebody" not in "".join(path.read_text() for path in tmp_path.glob("*.json"))
+    assert AppearanceModel.load(tmp_path).config.weights == "none"

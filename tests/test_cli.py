@@ -219,6 +219,29 @@ def test_export_spares_a_folder_with_other_files(workspace, tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_export_spares_what_is_not_an_untouched_bundle(workspace, tmp_path):
+    at = ("--store", workspace.store)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "manifest.json").write_text('{"name": "a web page"}')
+    refused(kallos("export", tmp_path / "app", *at), 3, "other files")
+    assert (tmp_path / "app" / "manifest.json").read_text() == '{"name": "a web page"}'
+    shutil.copytree(workspace.bundle, tmp_path / "bundle")
+    done("export", tmp_path / "bundle", *at)
+    (tmp_path / "bundle" / "notes.txt").write_text("mine")
+    refused(kallos("export", tmp_path / "bundle", *at), 3, "other files")
+    assert (tmp_path / "bundle" / "notes.txt").read_text() == "mine"
+    (tmp_path / "letter").write_text("dear reader")
+    refused(kallos("export", tmp_path / "letter", *at), 3, "other files")
+
+
+@pytest.mark.parametrize("parts", [["a"], ["a", "b", "ensemble", "encoder", "../.."]])
+def test_bundle_whose_manifest_names_other_parts(workspace, tmp_path, parts):
+    shutil.copytree(workspace.bundle, tmp_path / "bundle")
+    path = tmp_path / "bundle" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"parts": parts}))
+    refused(kallos("predict", workspace.portrait, "--bundle", tmp_path / "bundle"), 9, "parts")
+
+
 def test_tables_describes_every_table(workspace):
     rows = done("tables", "--json", "--store", workspace.store).json()
     names = {row["table"] for row in rows}

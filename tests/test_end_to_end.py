@@ -125,6 +125,19 @@ def test_predict_writes_overlays_and_goes_on_after_a_bad_photo(workspace, tmp_pa
     assert decode(tmp_path / "overlays" / "face_overlay.png").shape[0] >= 350
 
 
+def test_photos_of_one_name_get_an_overlay_each(workspace, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(workspace.portrait, tmp_path / folder / "face.jpg")
+    done("predict", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
+    assert len(list((tmp_path / "seen").iterdir())) == 2
+
+
+def test_a_bundle_tells_nothing_of_the_machine(workspace):
+    folder = str(workspace.store.parent)
+    assert not [p for p in workspace.bundle.rglob("*") if p.is_file() and folder.encode() in p.read_bytes()]
+
+
 def test_everything_again_does_nothing(workspace):
     at = ("--store", workspace.store)
     before = counts(workspace.store)
