@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,6 +25,9 @@ VERSION = 1
 MAX_FACES = 4
 CONFIDENCE = 0.5
 BORDER = 0.25
+_MUTING = threading.Lock()
+# protobuf 4 warns of a call that MediaPipe makes on every image; catch_warnings is not for several threads
+warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +93,7 @@ class FaceMesh:
         ]
 
     def _process(self, image: NDArray[np.uint8]) -> list[mp.NormalizedLandmarkList]:
-        with warnings.catch_warnings():
-            # protobuf 4 warns of a call that MediaPipe makes on every image
-            warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype")
-            return self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
+        return self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
 
 
 def _box_area(face: NDArray[np.float32]) -> float:
@@ -102,11 +103,13 @@ def _box_area(face: NDArray[np.float32]) -> float:
 @contextmanager
 def _muted() -> Iterator[None]:
     """Silence what MediaPipe's C++ code logs to stderr while it starts and when it meets its first face."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    # one thread at a time: a second one would keep the first one's nowhere, and restore that
+    with _MUTING:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

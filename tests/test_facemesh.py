@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+import time
 
 import cv2
 import numpy as np
 import pytest
 
+from extractors import facemesh
 from extractors.canonical import MIRROR
 from extractors.facemesh import FaceMesh
 from extractors.points import Landmarks
@@ -107,3 +111,26 @@ def test_nothing_is_written_to_stderr_and_nothing_warns():
     run = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout == "1\n"
     assert run.stderr == ""
+
+
+def test_threads_that_are_mute_together_leave_stderr_as_it_was(capfd):
+    first_is_in, first_is_out = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with facemesh._muted():
+            first_is_in.set()
+            time.sleep(0.1)
+        first_is_out.set()
+
+    def second() -> None:
+        first_is_in.wait(5)
+        with facemesh._muted():
+            first_is_out.wait(5)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"still heard")
+    assert capfd.readouterr().err == "still heard"
