@@ -44,6 +44,7 @@ class FeatureDefinition:
     low, high  plausible range, not a limit: values of unusual faces may lie outside
     invariant  what the value does not depend on: "scale", "translation", "roll"
     kind       "geometry" (from landmarks) or "skin" (from pixels)
+    version    raised by one whenever the formula gives other values
     """
 
     name: str
@@ -56,6 +57,7 @@ class FeatureDefinition:
     high: float
     invariant: tuple[str, ...]
     kind: str
+    version: int
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,16 @@ def feature(
     high: float,
     invariant: tuple[str, ...] = INVARIANT,
     kind: str = "geometry",
+    version: int = 1,
 ) -> Callable[[Measure], Measure]:
     """Register a function of one argument as the column of its name."""
 
     def register(measure: Measure) -> Measure:
         formula, points, source = _sections(measure)
         _add(
-            FeatureDefinition(measure.__name__, region, unit, formula, points, source, low, high, invariant, kind),
+            FeatureDefinition(
+                measure.__name__, region, unit, formula, points, source, low, high, invariant, kind, version
+            ),
             measure,
         )
         return measure
@@ -102,6 +107,7 @@ def paired_feature(
     asymmetry: float,
     invariant: tuple[str, ...] = INVARIANT,
     kind: str = "geometry",
+    version: int = 1,
 ) -> Callable[[Measure], Measure]:
     """Register a function of `(face, side)` as three columns; `asymmetry` is the high end of the third.
 
@@ -112,7 +118,13 @@ def paired_feature(
         name = measure.__name__
         formula, points, source = _sections(measure)
         define = functools.partial(
-            FeatureDefinition, region=region, unit=unit, source=source, invariant=invariant, kind=kind
+            FeatureDefinition,
+            region=region,
+            unit=unit,
+            source=source,
+            invariant=invariant,
+            kind=kind,
+            version=version,
         )
 
         def both(face: Any) -> Any:

@@ -203,6 +203,9 @@ def _catalogue() -> pl.DataFrame:
             "formula": d.formula,
             "points": ", ".join(d.points),
             "source": d.source,
+            "low": d.low,
+            "high": d.high,
+            "version": d.version,
             "extractor": d.kind,
         }
         for d in definitions()

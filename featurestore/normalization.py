@@ -24,6 +24,9 @@ DEFINITION = {
     "formula": "‖aligned landmarks − mean of the training rows‖",
     "points": "all 468 landmarks",
     "source": "Langlois & Roggman 1990",
+    "low": 0.0,
+    "high": 0.5,
+    "version": 1,
     "extractor": "normalization",
 }
 

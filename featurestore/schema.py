@@ -159,6 +159,9 @@ TABLES = (
         ("formula", "VARCHAR", "how it is computed"),
         ("points", "VARCHAR", "named landmarks or regions used"),
         ("source", "VARCHAR", "where the formula comes from"),
+        ("low", "DOUBLE", "lower end of the plausible range, in the unit"),
+        ("high", "DOUBLE", "upper end of the plausible range, in the unit"),
+        ("version", "INTEGER", "version of the formula, from 1"),
         ("extractor", "VARCHAR", "geometry or skin; normalization for averageness"),
     ),
     _table(
