@@ -51,13 +51,16 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         )
     chosen = {model: runs.load(store, run_id) for model, run_id in latest.items()}
     b = chosen["b"]
-    versions = json.loads(store.value("SELECT versions FROM manifests WHERE manifest_id = $id", id=b.manifest_id))
+    versions_json, statistics_id = store.frame(
+        "SELECT versions, statistics_id FROM manifests WHERE manifest_id = $id", id=b.manifest_id
+    ).row(0)
+    versions = json.loads(versions_json)
     encoder_version = versions[f"embedding:{b.encoder}"]
     folders = {model: run.folder for model, run in chosen.items()}
     folders["encoder"] = store.runs_folder / "encoders" / encoder_version
     return Parts(
         folders=folders,
-        normalization=normalization.read(store, f"{protocol}/{fold}"),
+        normalization=normalization.read(store, statistics_id),
         versions={k: v for k, v in versions.items() if not k.startswith("embedding:") or k.endswith(f":{b.encoder}")},
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),

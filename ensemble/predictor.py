@@ -12,7 +12,7 @@ from ensemble.combiner import Combiner
 from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.values import Face, face_of, feature_names, measurements, outputs
+from extractors.values import FROM_LANDMARKS, Face, face_of, feature_names, outputs
 from featurestore.errors import BundleError, NoFaceError
 from featurestore.records import REGIONS, FaceBatch, Prediction
 from models.encoder import Encoder
@@ -28,7 +28,6 @@ class Predictor:
         self._parts = parts
         self._encoder = Encoder.load(parts.folders["encoder"])
         _check_versions(parts, self._encoder)
-        self._measurements = measurements(self._encoder.name)
         self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._mesh = FaceMesh()
@@ -45,7 +44,7 @@ class Predictor:
         photo = Path(photo)
         image = decode(photo)
         try:
-            face = face_of(image, self._mesh, self._encoder)
+            face = face_of(image, self._mesh)
         except NoFaceError as error:
             raise NoFaceError(f"{photo}: {error}") from error
         batch, raw = self.batch_of(str(photo), face)
@@ -67,19 +66,20 @@ class Predictor:
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""
-        columns: dict[str, NDArray[np.float64]] = {}
-        for extractor in ("geometry", "skin"):
-            columns |= self._measurements[extractor]([face])
+        landmarks = face.landmarks[None]
+        columns = FROM_LANDMARKS["geometry"](landmarks) | dict(
+            zip(feature_names("skin"), face.skin[:, None], strict=True)
+        )
         normalization = self._parts.normalization
         raw = np.column_stack([columns[name] for name in normalization.features[:-1]])
-        shapes = self._measurements["shape"]([face])["shape"]
+        shapes = FROM_LANDMARKS["shape"](landmarks)["shape"]
         batch = FaceBatch(
             image_ids=(image_id,),
             feature_names=normalization.features,
             feature_regions=normalization.regions,
             features=normalization.transform(raw, shapes),
             shapes=shapes,
-            embeddings=face.embedding[None],
+            embeddings=self._encoder.encode(face.crop[None]),
             faces=face.crop[None],
             scores=np.array([np.nan]),
         )
@@ -88,7 +88,7 @@ class Predictor:
 
 def _check_versions(parts: Parts, encoder: Encoder) -> None:
     """What the models were trained on must be what this kallos computes."""
-    here = {output.extractor: output.version for output in outputs(encoder)}
+    here = {output.extractor: output.version for output in outputs([encoder])}
     known = set(feature_names("geometry")) | set(feature_names("skin"))
     if unknown := [name for name in parts.normalization.features[:-1] if name not in known]:
         raise BundleError(f"The models need the feature {unknown[0]}, which this kallos does not compute: train again.")

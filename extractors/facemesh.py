@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,16 +17,12 @@ from numpy.typing import NDArray
 
 from featurestore.errors import NoFaceError
 
-with warnings.catch_warnings():
-    # its generated protobuf code and its own imports use what Python and NumPy have deprecated
-    warnings.simplefilter("ignore")
-    import mediapipe as mp
-
 VERSION = 1
 MAX_FACES = 4
 CONFIDENCE = 0.5
 BORDER = 0.25
 _MUTING = threading.Lock()
+
 # protobuf 4 warns of a call that MediaPipe makes on every image; catch_warnings is not for several threads
 warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype")
 
@@ -48,7 +45,7 @@ class FaceMesh:
     def __init__(self) -> None:
         self._has_met_a_face = False
         with _muted():
-            self._mesh = mp.solutions.face_mesh.FaceMesh(
+            self._mesh = _mediapipe().solutions.face_mesh.FaceMesh(
                 static_image_mode=True,
                 max_num_faces=MAX_FACES,
                 refine_landmarks=False,
@@ -92,8 +89,17 @@ class FaceMesh:
             for face in found
         ]
 
-    def _process(self, image: NDArray[np.uint8]) -> list[mp.NormalizedLandmarkList]:
+    def _process(self, image: NDArray[np.uint8]) -> list[Any]:
         return self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
+
+
+def _mediapipe() -> Any:
+    """MediaPipe, imported when the first mesh is made: it takes most of a second."""
+    with warnings.catch_warnings():
+        # its generated protobuf code and its own imports use what Python and NumPy have deprecated
+        warnings.simplefilter("ignore")
+        import mediapipe
+    return mediapipe
 
 
 def _box_area(face: NDArray[np.float32]) -> float:

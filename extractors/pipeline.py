@@ -1,201 +1,177 @@
-"""`kallos extract`: photos to stored values in one pass that can stop and go on at any image."""
+"""`kallos extract`: photos to stored values in a run that can stop and go on at any image.
+
+First what needs pixels, in worker processes; then what is computed from stored landmarks alone, all at once.
+"""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from extractors.decode import decode
 from extractors.definitions import definitions
-from extractors.facemesh import FaceMesh
-from extractors.values import Encoder, Face, face_of, measurements, outputs
-from featurestore.errors import InputError, OrderError, PhotoError
-from featurestore.outputs import LEDGER_COLUMNS, Output, activate, plan, write
+from extractors.values import FROM_LANDMARKS, Columns, EncoderSource, outputs
+from extractors.workers import Answer, Task, Workers
+from featurestore.errors import OrderError
+from featurestore.outputs import ATTEMPT_COLUMNS, Output, activate, register, write
+from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
 from featurestore.store import Store
 
-BATCH = 32
-WORKERS = min(os.cpu_count() or 1, 8)
 COMMIT_SECONDS = 5.0
+CHUNK = 2000
+"""Faces that are measured at once from stored landmarks."""
+
+OnProgress = Callable[[int, int, str], None]
+"""Told how many of how many are done, and what is being done."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Images done and failed so far, out of `total` to do."""
+class Extracted:
+    """What a run did: photos looked at, photos that failed, photos measured again from stored landmarks."""
 
-    total: int
-    done: int = 0
+    looked: int = 0
     failed: int = 0
+    measured: int = 0
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One image and the extractors that have not tried it."""
+def extract(
+    store: Store, encoders: Sequence[EncoderSource], on_progress: OnProgress, *, retry_failed: bool = False
+) -> Extracted:
+    """Bring every image of the store up to date with the current extractors and these encoders.
 
-    image_id: str
-    path: str
-    missing: list[str]
-
-
-def extract(store: Store, encoder: Encoder, on_progress: Callable[[Progress], None]) -> Progress:
-    """Bring every image of the store up to date with the current extractors and this encoder.
-
-    A photo that cannot be used goes to the ledger with its reason. Killed at any time, at most
-    the last few seconds of work are done again. Raises OrderError when the store has no images.
+    A photo that cannot be used goes to the ledger with its reason. Killed at any time, at most the last few
+    seconds of work are done again. What people see changes to new versions at the end, all at once.
+    Raises OrderError when the store has no images.
     """
     if not store.value("SELECT count(*) FROM images"):
         raise OrderError("The store has no images yet: run `kallos ingest` first.")
-    wanted = outputs(encoder)
+    wanted = outputs(encoders)
     with store.transaction():
-        for output in wanted:
-            activate(store, output)
-        store.sync("feature_catalog", _catalogue(), "t.extractor IN ('geometry', 'skin')")
-    tasks = [_Task(*row) for row in plan(store, wanted).iter_rows()]
-    progress = Progress(len(tasks))
-    on_progress(progress)
-    if not tasks:
-        return progress
-    batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-    committed = time.monotonic()
-    work = _Pass(store, encoder, wanted)
-    with _Lookers(encoder, WORKERS) as lookers:
-        coming = lookers.look(batches[0], work.stored_landmarks(batches[0]))
-        for batch, following in zip(batches, [*batches[1:], []], strict=True):
-            # the workers look at the next batch while this one is measured and written
-            looks, coming = coming, lookers.look(following, work.stored_landmarks(following))
-            failed = work.measure([look.result() for look in looks])
-            progress = Progress(len(tasks), progress.done + len(batch), progress.failed + failed)
-            if time.monotonic() - committed > COMMIT_SECONDS or not following:
-                work.commit()
-                committed = time.monotonic()
-            on_progress(progress)
-    return progress
+        register(store, wanted)
+        _define_features(store, wanted)
+        if retry_failed:
+            forget_failures(store, wanted)
+    looked, failed = _look(store, wanted, encoders, on_progress)
+    measured = _measure(store, wanted, on_progress)
+    with store.transaction():
+        activate(store, [(output.extractor, output.version) for output in wanted])
+    return Extracted(looked, failed, measured)
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """What came of looking for the face in one image: a face, or why there is none."""
-
-    task: _Task
-    face: Face | None
-    status: str
-    detail: str | None
-    seconds: float
-
-
-class _Lookers:
-    """Worker threads, a FaceMesh each: decoding, FaceMesh and networks all leave Python's lock while they work."""
-
-    def __init__(self, encoder: Encoder, workers: int) -> None:
-        self._encoder, self._workers = encoder, workers
-        self._threads = ThreadPoolExecutor(workers)
-        self._meshes: SimpleQueue[FaceMesh] = SimpleQueue()
-        self._open = ExitStack()
-
-    def __enter__(self) -> Self:
-        for _ in range(self._workers):
-            self._meshes.put(self._open.enter_context(FaceMesh()))
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._threads.shutdown(cancel_futures=True)
-        self._open.close()
-
-    def look(self, tasks: list[_Task], landmarks: Mapping[str, NDArray[np.float32]]) -> list[Future[_Look]]:
-        """Start on a few images, some of whose landmarks may be known."""
-        return [self._threads.submit(self._look, task, landmarks.get(task.image_id)) for task in tasks]
-
-    def _look(self, task: _Task, landmarks: NDArray[np.float32] | None) -> _Look:
-        began = time.perf_counter()
-        encoder = self._encoder if any(name.startswith("embedding:") for name in task.missing) else None
-        mesh = self._meshes.get()
+def _look(
+    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], on_progress: OnProgress
+) -> tuple[int, int]:
+    """What needs pixels; returns how many photos were looked at, and how many of them failed."""
+    todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
+    if todo.is_empty():
+        return 0, 0
+    done = failed = 0
+    batch = _Batch(store, wanted)
+    with Workers(encoders) as workers:
         try:
-            face = face_of(decode(Path(task.path)), mesh, encoder, landmarks)
-        except PhotoError as error:
-            return _Look(task, None, error.status, str(error), time.perf_counter() - began)
-        except InputError as error:
-            return _Look(task, None, "missing", str(error), time.perf_counter() - began)
+            for answer in workers.answers(_tasks(store, wanted[0], todo)):
+                batch.add(answer)
+                done += 1
+                failed += any(attempt.status != "ok" for attempt in answer.attempts)
+                batch.commit_if_due()
+                on_progress(done, len(todo), "looking at photos")
         finally:
-            self._meshes.put(mesh)
-        elsewhere = face.seconds["skin"] + face.seconds["embedding"]
-        return _Look(task, face, "ok", face.remark, time.perf_counter() - began - elsewhere)
+            # stopped with Ctrl-C, what was answered is kept
+            batch.commit()
+    return done, failed
 
 
-class _Pass:
-    """The extractors at work; keeps their rows until they are committed."""
+def _tasks(store: Store, landmarks: Output, todo: pl.DataFrame) -> Iterator[Task]:
+    """The photos to look at, with their landmarks where those are known."""
+    for rows in todo.iter_slices(CHUNK):
+        known = rows.filter(~pl.col("missing").list.contains("landmarks"))
+        found = _landmarks(store, landmarks, known["sha256"]) if len(known) else {}
+        for sha256, paths, missing in rows.select("sha256", "paths", "missing").iter_rows():
+            yield Task(sha256, paths, missing, found.get(sha256))
 
-    def __init__(self, store: Store, encoder: Encoder, wanted: list[Output]) -> None:
-        self._store = store
-        self._outputs = {output.extractor: output for output in wanted}
-        self._measurements = measurements(encoder.name)
-        self._rows: dict[str, list[pl.DataFrame]] = {name: [] for name in self._outputs}
-        self._ledger: dict[str, list[dict[str, Any]]] = {name: [] for name in self._outputs}
 
-    def stored_landmarks(self, tasks: list[_Task]) -> dict[str, NDArray[np.float32]]:
-        """image_id -> (468, 3) of the images whose landmarks are known already."""
-        known = [task.image_id for task in tasks if "landmarks" not in task.missing]
-        if not known:
-            return {}
-        rows = self._store.frame(
-            "SELECT image_id, x, y, z FROM landmarks WHERE list_contains($ids, image_id)", ids=known
-        )
-        xyz = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
-        return dict(zip(rows["image_id"], xyz, strict=True))
+def _landmarks(store: Store, landmarks: Output, sha256: pl.Series) -> dict[str, NDArray[np.float32]]:
+    """sha256 -> (468, 3)."""
+    with store.registered(sha256.to_frame("sha256")):
+        rows = store.frame(f'SELECT sha256, x, y, z FROM incoming JOIN "{landmarks.table_name}" USING (sha256)')
+    return dict(zip(rows["sha256"], np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2), strict=True))
 
-    def measure(self, looks: list[_Look]) -> int:
-        """Everything that is missing of a few images; returns how many have failed."""
-        for look in looks:
-            # landmarks are found by looking; what cannot be looked at fails in all that is missing
-            tried = ["landmarks"] if "landmarks" in look.task.missing else look.task.missing
-            if look.face is None or "landmarks" in look.task.missing:
-                for extractor in tried:
-                    self._note(extractor, look.task.image_id, look.status, look.detail, look.seconds)
-        for extractor, measure in self._measurements.items():
-            chosen = [(x.task.image_id, x.face) for x in looks if x.face and extractor in x.task.missing]
-            if chosen:
-                self._measure(extractor, measure, [i for i, _ in chosen], [face for _, face in chosen])
-        return sum(look.face is None for look in looks)
+
+def _measure(store: Store, wanted: Sequence[Output], on_progress: OnProgress) -> int:
+    """What is computed from stored landmarks; returns how many photos were measured."""
+    measured = set[str]()
+    for output in wanted:
+        if output.extractor not in FROM_LANDMARKS:
+            continue
+        todo = from_landmarks_todo(store, output, wanted[0])
+        for start in range(0, len(todo), CHUNK):
+            sha256 = todo["sha256"][start : start + CHUNK]
+            faces = _landmarks(store, wanted[0], sha256)
+            began = time.perf_counter()
+            columns = FROM_LANDMARKS[output.extractor](np.stack(list(faces.values())))
+            each = (time.perf_counter() - began) * 1000 / len(faces)
+            rows = pl.DataFrame({"sha256": list(faces), **columns})
+            attempts = rows.select(
+                "sha256",
+                extractor=pl.lit(output.extractor),
+                version=pl.lit(output.version),
+                status=pl.lit("ok"),
+                detail=pl.lit(None, pl.String),
+                milliseconds=pl.lit(each),
+            )
+            with store.transaction():
+                write(store, output, rows, attempts)
+            measured.update(faces)
+            on_progress(start + len(faces), len(todo), f"measuring {output.extractor}")
+    return len(measured)
+
+
+class _Batch:
+    """Answers that wait to be written, rows and ledger together."""
+
+    def __init__(self, store: Store, wanted: Sequence[Output]) -> None:
+        self._store, self._outputs = store, {output.extractor: output for output in wanted}
+        self._committed = time.monotonic()
+        self._rows: dict[str, list[tuple[str, Columns]]] = defaultdict(list)
+        self._attempts: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+
+    def add(self, answer: Answer) -> None:
+        for name, columns in answer.rows.items():
+            self._rows[name].append((answer.sha256, columns))
+        for a in answer.attempts:
+            line = (answer.sha256, a.extractor, self._outputs[a.extractor].version, a.status, a.detail, a.milliseconds)
+            self._attempts[a.extractor].append(line)
+
+    def commit_if_due(self) -> None:
+        if time.monotonic() - self._committed > COMMIT_SECONDS:
+            self.commit()
 
     def commit(self) -> None:
-        """Write what is kept, rows and ledger together."""
         with self._store.transaction():
-            for extractor, output in self._outputs.items():
-                if lines := self._ledger[extractor]:
-                    rows = pl.concat(self._rows[extractor]) if self._rows[extractor] else pl.DataFrame()
-                    write(self._store, output, rows, pl.DataFrame(lines, schema=LEDGER_COLUMNS))
-                    self._rows[extractor], self._ledger[extractor] = [], []
-
-    def _measure(
-        self,
-        extractor: str,
-        measure: Callable[[list[Face]], dict[str, NDArray[Any]]],
-        image_ids: list[str],
-        faces: list[Face],
-    ) -> None:
-        began = time.perf_counter()
-        self._rows[extractor].append(pl.DataFrame({"image_id": image_ids, **measure(faces)}))
-        if extractor != "landmarks":
-            each = (time.perf_counter() - began) / len(faces)
-            for image_id, face in zip(image_ids, faces, strict=True):
-                self._note(extractor, image_id, "ok", None, face.seconds.get(extractor.split(":")[0], each))
-
-    def _note(self, extractor: str, image_id: str, status: str, detail: str | None, seconds: float) -> None:
-        line = (image_id, extractor, self._outputs[extractor].version, status, detail, seconds * 1000)
-        self._ledger[extractor].append(dict(zip(LEDGER_COLUMNS, line, strict=True)))
+            for name, lines in self._attempts.items():
+                attempts = pl.DataFrame(lines, schema=ATTEMPT_COLUMNS, orient="row")
+                write(self._store, self._outputs[name], _stacked(self._rows[name]), attempts)
+        self._rows.clear()
+        self._attempts.clear()
+        self._committed = time.monotonic()
 
 
-def _catalogue() -> pl.DataFrame:
-    return pl.DataFrame(
+def _stacked(rows: list[tuple[str, Columns]]) -> pl.DataFrame:
+    """Rows of one extractor as one frame; no rows give an empty one."""
+    if not rows:
+        return pl.DataFrame()
+    columns = {name: np.concatenate([row[name] for _, row in rows]) for name in rows[0][1]}
+    return pl.DataFrame({"sha256": [sha256 for sha256, _ in rows], **columns})
+
+
+def _define_features(store: Store, wanted: Sequence[Output]) -> None:
+    versions = {output.extractor: output.version for output in wanted}
+    rows = pl.DataFrame(
         {
             "feature": d.name,
             "region": d.region,
@@ -207,6 +183,10 @@ def _catalogue() -> pl.DataFrame:
             "high": d.high,
             "version": d.version,
             "extractor": d.kind,
+            "extractor_version": versions[d.kind],
         }
         for d in definitions()
     )
+    for kind in ("geometry", "skin"):
+        own = rows.filter(pl.col("extractor") == kind)
+        store.sync("feature_definitions", own, "t.extractor_version = $version", version=versions[kind])

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib.metadata import version as package_version
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors import alignment, facemesh, skin
-from extractors.alignment import align_face, procrustes_shape
+from extractors import alignment, facemesh, fingerprint, skin
+from extractors.alignment import Crop, align_face, procrustes_shape
 from extractors.definitions import definitions
 from extractors.facemesh import FaceMesh
+from extractors.fingerprint import perceptual_hash
 from extractors.geometry import compute as geometry
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
-from featurestore.outputs import Output
+from featurestore.outputs import EMBEDDING, Output
 from featurestore.schema import Column
 
+Columns = dict[str, NDArray[Any]]
 
-class Encoder(Protocol):
-    """A frozen network that turns face crops into embeddings; `models` has the real one."""
+
+class EncoderIdentity(Protocol):
+    """What is known of an encoder without its network; embeddings are stamped with it."""
 
     @property
     def name(self) -> str: ...
@@ -33,8 +37,20 @@ class Encoder(Protocol):
     def weights_sha256(self) -> str: ...
     @property
     def dim(self) -> int: ...
+
+
+class Encoder(EncoderIdentity, Protocol):
+    """A frozen network that turns face crops into embeddings; `models` has the real one."""
+
     def encode(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, S, S, 3) uint8 RGB to (n, dim)."""
+
+
+class EncoderSource(EncoderIdentity, Hashable, Protocol):
+    """Where worker processes get an encoder; it can be pickled."""
+
+    def open(self) -> Encoder:
+        """The network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,53 +58,56 @@ class Face:
     """The face in one photo, and all that needs its pixels.
 
     landmarks   (468, 3) float32, x, y, z in pixels of the upright photo
-    crop        (256, 256, 3) uint8 RGB, the face as every network sees it: eyes levelled, cropped by the face
-    skin        (S,) skin features, measured in the crop
-    embedding   (dim,) float32 of the crop; empty when no encoder was asked
+    aligned     the face as every network sees it: eyes levelled, cut by the face, 256 x 256
     remark      such as "3 faces, the largest was taken"; None when there is none
-    seconds     time spent on "landmarks" (and the crop), "skin" and "embedding"
     """
 
     landmarks: NDArray[np.float32]
-    crop: NDArray[np.uint8]
-    skin: NDArray[np.float64]
-    embedding: NDArray[np.float32]
+    aligned: Crop
     remark: str | None
-    seconds: Mapping[str, float]
+
+    @property
+    def crop(self) -> NDArray[np.uint8]:
+        """(256, 256, 3) uint8 RGB."""
+        return self.aligned.image
+
+    @cached_property
+    def skin(self) -> NDArray[np.float64]:
+        """(S,) skin features, measured in the crop."""
+        return compute_skin(self.aligned.image, self.aligned.landmarks)
 
 
-def face_of(
-    image: NDArray[np.uint8],
-    mesh: FaceMesh,
-    encoder: Encoder | None,
-    landmarks: NDArray[np.float32] | None = None,
-) -> Face:
-    """Find the face in an RGB image, unless its landmarks are known already, and measure it. Raises NoFaceError."""
-    began = time.perf_counter()
+def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.float32] | None = None) -> Face:
+    """Find the face in an RGB image, unless its landmarks are known already. Raises NoFaceError."""
     remark = None
     if landmarks is None:
         found = mesh.find(image)
         landmarks = found.landmarks
         remark = f"{found.faces} faces, the largest was taken" if found.faces > 1 else None
-    crop = align_face(image, landmarks)
-    located = time.perf_counter()
-    skin_features = compute_skin(crop.image, crop.landmarks)
-    measured = time.perf_counter()
-    embedding = encoder.encode(crop.image[None])[0] if encoder else np.empty(0, dtype=np.float32)
-    encoded = time.perf_counter()
-    seconds = {"landmarks": located - began, "skin": measured - located, "embedding": encoded - measured}
-    return Face(landmarks, crop.image, skin_features, embedding, remark, seconds)
+    return Face(landmarks, align_face(image, landmarks), remark)
 
 
-def measurements(encoder_name: str) -> dict[str, Callable[[list[Face]], dict[str, NDArray[Any]]]]:
-    """extractor -> function from n faces to its columns, n rows each."""
-    return {
-        "landmarks": lambda faces: dict(zip("xyz", _landmarks(faces).transpose(2, 0, 1), strict=True)),
-        "geometry": lambda faces: _columns("geometry", compute_geometry(_landmarks(faces))[1]),
-        "skin": lambda faces: _columns("skin", np.stack([face.skin for face in faces])),
-        "shape": lambda faces: {"shape": procrustes_shape(_landmarks(faces))},
-        f"embedding:{encoder_name}": lambda faces: {"vector": np.stack([face.embedding for face in faces])},
+def from_pixels(encoders: Mapping[str, Encoder]) -> dict[str, Callable[[Face], Columns]]:
+    """extractor -> function from a face to its columns, one row each; `encoders` by their extractor's name."""
+    made: dict[str, Callable[[Face], Columns]] = {
+        "landmarks": lambda face: dict(zip("xyz", face.landmarks.T[:, None], strict=True)),
+        "skin": lambda face: _columns("skin", face.skin[None]),
+        "fingerprint": lambda face: {"phash": perceptual_hash(face.crop)},
     }
+    for name, encoder in encoders.items():
+        made[name] = partial(_embedding, encoder)
+    return made
+
+
+def _embedding(encoder: Encoder, face: Face) -> Columns:
+    return {"vector": encoder.encode(face.crop[None])}
+
+
+FROM_LANDMARKS: dict[str, Callable[[NDArray[np.float32]], Columns]] = {
+    "geometry": lambda landmarks: _columns("geometry", compute_geometry(landmarks)[1]),
+    "shape": lambda landmarks: {"shape": procrustes_shape(landmarks)},
+}
+"""extractor -> function from (n, 468, 3) landmarks to its columns, n rows each."""
 
 
 def feature_names(kind: str) -> list[str]:
@@ -96,15 +115,11 @@ def feature_names(kind: str) -> list[str]:
     return [d.name for d in definitions() if d.kind == kind]
 
 
-def _landmarks(faces: list[Face]) -> NDArray[np.float32]:
-    return np.stack([face.landmarks for face in faces])
-
-
-def _columns(kind: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def _columns(kind: str, values: NDArray[np.float64]) -> Columns:
     return dict(zip(feature_names(kind), values.T, strict=True))
 
 
-def outputs(encoder: Encoder) -> list[Output]:
+def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
     """Everything that `kallos extract` writes, with its version; landmarks first."""
     crop = {"crop_size": alignment.CROP_SIZE, "crop_margin": alignment.MARGIN, "alignment": alignment.VERSION}
     landmarks = Output(
@@ -116,6 +131,18 @@ def outputs(encoder: Encoder) -> list[Output]:
         parameters={"mediapipe": package_version("mediapipe"), "max_faces": facemesh.MAX_FACES},
     )
     after = (landmarks.version,)
+    embeddings = [
+        Output(
+            f"{EMBEDDING}{encoder.name}",
+            "embeddings",
+            "one row is one image as one encoder sees it",
+            (Column("vector", f"FLOAT[{encoder.dim}]", "pooled features of the encoder"),),
+            code_version=1,
+            parameters={"weights": encoder.weights, "weights_sha256": encoder.weights_sha256, **crop},
+            inputs=after,
+        )
+        for encoder in encoders
+    ]
     return [
         landmarks,
         _features("geometry", geometry.VERSION, after, {}),
@@ -129,20 +156,21 @@ def outputs(encoder: Encoder) -> list[Output]:
             inputs=after,
         ),
         Output(
-            f"embedding:{encoder.name}",
-            "embeddings",
-            "one row is one image as one encoder sees it",
-            (Column("vector", f"FLOAT[{encoder.dim}]", "pooled features of the encoder"),),
-            code_version=1,
-            parameters={"weights": encoder.weights, "weights_sha256": encoder.weights_sha256, **crop},
+            "fingerprint",
+            "fingerprints",
+            "one row an image: a hash that hardly changes when the photo is scaled, recompressed or retouched",
+            (Column("phash", "UBIGINT", "perceptual hash of the levelled face, 64 bits"),),
+            code_version=fingerprint.VERSION,
+            parameters={"opencv": cv2.__version__, **crop},
             inputs=after,
         ),
+        *embeddings,
     ]
 
 
 def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters: Mapping[str, object]) -> Output:
-    columns = tuple(
-        Column(d.name, "DOUBLE", f"{d.formula} [{d.unit}] {d.source}") for d in definitions() if d.kind == kind
-    )
+    chosen = [d for d in definitions() if d.kind == kind]
+    columns = tuple(Column(d.name, "DOUBLE", f"{d.formula} [{d.unit}] {d.source}") for d in chosen)
     comment = "one row an image: geometric and skin features, one column each, see feature_catalog"
-    return Output(kind, "geometric_features", comment, columns, code_version, parameters, inputs)
+    changed = {d.name: d.version for d in chosen if d.version > 1}
+    return Output(kind, "geometric_features", comment, columns, code_version, parameters, inputs, changed)

@@ -54,6 +54,12 @@ class OrderError(KallosError):
     exit_code = 7
 
 
+class ExtractionError(KallosError):
+    """Worker processes that cannot start."""
+
+    exit_code = 13
+
+
 class WeightsError(KallosError):
     """Network weights that are missing, do not fit, or cannot be downloaded."""
 
@@ -70,3 +76,9 @@ class QueryError(KallosError):
     """SQL that the guard refuses or that DuckDB cannot run."""
 
     exit_code = 10
+
+
+class LeakageError(KallosError):
+    """A test row that would be learnt from: in both roles, or behind the statistics of the training rows."""
+
+    exit_code = 12

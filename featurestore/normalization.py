@@ -1,4 +1,4 @@
-"""Normalised features: z-scores with statistics of a fold's training rows, stored beside the raw values.
+"""Normalised features: z-scores with statistics of a fold's training rows.
 
 `averageness` is made here and not by an extractor, because the mean face that it is measured against
 must be the mean of the training rows of the fold.
@@ -6,14 +6,16 @@ must be the mean of the training rows of the fold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.outputs import active_versions, show
-from featurestore.schema import Column, Table
+from featurestore.errors import LeakageError, UsageError
+from featurestore.outputs import active_table, active_versions, feature_versions
+from featurestore.schema import quote
 from featurestore.store import Store
 
 AVERAGENESS = "averageness"
@@ -55,6 +57,17 @@ class Normalization:
         scored: NDArray[np.float64] = (values - self.mean) / self.sd
         return scored
 
+    def only(self, features: tuple[str, ...]) -> Normalization:
+        """The statistics of some of the features, in the order of the store, `averageness` always among them."""
+        kept = [i for i, name in enumerate(self.features) if name in features or name == AVERAGENESS]
+        return replace(
+            self,
+            features=tuple(self.features[i] for i in kept),
+            regions=tuple(self.regions[i] for i in kept),
+            mean=self.mean[kept],
+            sd=self.sd[kept],
+        )
+
 
 def averageness(shapes: NDArray[np.float32], mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
     """Procrustes distance to the mean face, (n,): 0 is the mean itself (Langlois & Roggman 1990)."""
@@ -63,121 +76,107 @@ def averageness(shapes: NDArray[np.float32], mean_shape: NDArray[np.float32]) ->
     return distance
 
 
-def normalized_columns(normalization: Normalization) -> str:
-    """The features as a SQL select list, in the order of the normalization."""
-    return ", ".join(f'f."{name}"' for name in normalization.features)
+def fit(store: Store, protocol: str, fold: int) -> str:
+    """Fit on the training rows of a fold; returns the id of the statistics.
 
-
-def fit(store: Store, protocol: str, fold: int, manifest_id: str) -> Normalization:
-    """Fit on the training rows of the manifest and store statistics and z-scores of every image.
-
-    Already fitted on the same manifest and complete: nothing is written.
+    Already fitted on the same photos and versions: nothing is written.
     """
-    name = f"{protocol}/{fold}"
-    if not _complete(store, name, manifest_id):
-        values = store.frame("SELECT * FROM geometric_features JOIN shapes USING (image_id) ORDER BY image_id")
-        train = store.frame(
-            "SELECT image_id FROM splits WHERE protocol = $protocol AND fold = $fold AND role = 'train'",
-            protocol=protocol,
-            fold=fold,
+    name, versions = f"{protocol}/{fold}", feature_versions(active_versions(store))
+    query = _training_photos(store, protocol, fold)
+    row_count, row_hash = _rows(store, query)
+    statistics_id = hashlib.sha256(f"{name} {versions} {row_hash}".encode()).hexdigest()[:12]
+    fitted = store.frame("SELECT current FROM statistics WHERE statistics_id = $id", id=statistics_id)
+    if fitted["current"].any():
+        return statistics_id
+    with store.transaction():
+        store.sync("feature_definitions", pl.DataFrame([DEFINITION]), "feature = $name", name=AVERAGENESS)
+        store.execute("UPDATE statistics SET current = false WHERE normalization = $name", name=name)
+        if len(fitted):
+            store.execute("UPDATE statistics SET current = true WHERE statistics_id = $id", id=statistics_id)
+        else:
+            about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
+            pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
+            store.append("statistics", pl.DataFrame([about | pinned]).hstack(_statistics(store, query)))
+    return statistics_id
+
+
+def read(store: Store, statistics_id: str) -> Normalization:
+    """The stored statistics of that id."""
+    row = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
+    regions = dict(
+        store.frame("SELECT feature, any_value(region) FROM feature_definitions GROUP BY feature").iter_rows()
+    )
+    return Normalization(
+        name=row["normalization"],
+        features=tuple(row["features"]),
+        regions=tuple(regions[name] for name in row["features"]),
+        mean=np.array(row["mean"], dtype=np.float64),
+        sd=np.array(row["sd"], dtype=np.float64),
+        mean_shape=np.array(row["mean_shape"], dtype=np.float32),
+    )
+
+
+def chosen(store: Store, name: str) -> str:
+    """The id of the current statistics of that name (protocol/fold). Raises UsageError when there are none."""
+    known = dict(
+        store.frame("SELECT normalization, statistics_id FROM statistics WHERE current ORDER BY ALL").iter_rows()
+    )
+    if name not in known:
+        raise UsageError(f"There is no normalization {name!r}: choose from {', '.join(known)}.")
+    return str(known[name])
+
+
+def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: int) -> None:
+    """Raises LeakageError when statistics were fitted on a photo that is not a training row of this fold."""
+    name, query = store.frame(
+        "SELECT normalization, sql FROM statistics WHERE statistics_id = $id", id=statistics_id
+    ).row(0)
+    if query is None:
+        raise LeakageError(
+            f"An earlier kallos fitted {name} and kept no record of the rows: run `kallos extract` again."
         )
-        with store.transaction():
-            store.sync("feature_catalog", pl.DataFrame([DEFINITION]), "feature = $name", name=AVERAGENESS)
-            fitted = _fitted(store, name, values.join(train, on="image_id", how="semi"))
-            _store(store, fitted, values, manifest_id)
-    return read(store, name)
-
-
-def read(store: Store, name: str) -> Normalization:
-    """The stored normalization of that name (protocol/fold)."""
-    rows = store.frame(
-        "SELECT n.feature, c.region, n.mean, n.sd FROM normalizations n JOIN feature_catalog c USING (feature) "
-        "WHERE normalization = $name ORDER BY n.rowid",
-        name=name,
+    outside = store.value(
+        f"SELECT count(*) FROM ({query}) ANTI JOIN ({_training_photos(store, protocol, fold)}) USING (sha256)"
     )
-    shape = store.frame("SELECT shape FROM mean_shapes WHERE normalization = $name", name=name)
-    return Normalization(
-        name=name,
-        features=tuple(rows["feature"]),
-        regions=tuple(rows["region"]),
-        mean=rows["mean"].to_numpy(),
-        sd=rows["sd"].to_numpy(),
-        mean_shape=shape["shape"].to_numpy().reshape(-1),
+    if outside:
+        raise LeakageError(
+            f"The statistics of {name} were fitted on {outside:,} photos outside the training rows of {protocol} "
+            f"fold {fold}: use that fold's own, which is the default."
+        )
+
+
+def _training_photos(store: Store, protocol: str, fold: int) -> str:
+    """The query of the photos that a fold's statistics are fitted on."""
+    tables = " ".join(f'SEMI JOIN "{active_table(store, e)}" USING (sha256)' for e in ("geometry", "skin", "shape"))
+    return (
+        "SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) JOIN scores USING (image_id) "
+        f"{tables} WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train' ORDER BY sha256"
     )
 
 
-def _split(values: pl.DataFrame) -> tuple[list[str], NDArray[np.float64], NDArray[np.float32]]:
-    """Feature names, (n, F-1) raw features, (n, 936) shapes."""
-    names = [c for c in values.columns if c not in ("image_id", "shape")]
+def _rows(store: Store, query: str) -> tuple[int, str]:
+    rows = store.frame(query)["sha256"]
+    return len(rows), hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
+def _statistics(store: Store, query: str) -> pl.DataFrame:
+    """One row: features, mean, sd and mean_shape over the photos of a query."""
+    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
+    values = store.frame(
+        f"SELECT g.* EXCLUDE (sha256), k.* EXCLUDE (sha256), shape FROM ({query}) "
+        f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" USING (sha256) '
+        "ORDER BY sha256"
+    )
     shapes = values["shape"].to_numpy().reshape(len(values), -1)
-    return names, values.select(names).to_numpy().astype(np.float64), shapes
-
-
-def _complete(store: Store, name: str, manifest_id: str) -> bool:
-    """Whether every image has z-scores under this name, fitted on this manifest."""
-    fitted = store.value(
-        "SELECT count(*) FROM mean_shapes WHERE normalization = $name AND manifest_id = $manifest_id",
-        name=name,
-        manifest_id=manifest_id,
-    )
-    if not fitted:
-        return False
-    missing = store.value(
-        "SELECT count(*) FROM geometric_features JOIN shapes USING (image_id) "
-        "ANTI JOIN (FROM normalized_features WHERE normalization = $name) USING (image_id)",
-        name=name,
-    )
-    return int(missing) == 0
-
-
-def _fitted(store: Store, name: str, train: pl.DataFrame) -> Normalization:
-    names, raw, shapes = _split(train)
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
-    values = np.column_stack([raw, averageness(shapes, mean_shape)])
-    sd = np.nanstd(values, axis=0)
-    features = (*names, AVERAGENESS)
-    regions = dict(store.frame("SELECT feature, region FROM feature_catalog").iter_rows())
-    return Normalization(
-        name=name,
-        features=features,
-        regions=tuple(regions[f] for f in features),
-        mean=np.nanmean(values, axis=0),
-        sd=np.where(sd > 0, sd, 1.0),
-        mean_shape=mean_shape,
+    raw = values.drop("shape")
+    columns = np.column_stack([raw.to_numpy(), averageness(shapes, mean_shape)])
+    sd = np.nanstd(columns, axis=0)
+    return pl.DataFrame(
+        {
+            "features": [[*raw.columns, AVERAGENESS]],
+            "mean": [np.nanmean(columns, axis=0).tolist()],
+            "sd": [np.where(sd > 0, sd, 1.0).tolist()],
+            "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
+        }
     )
-
-
-def _store(store: Store, fitted: Normalization, values: pl.DataFrame, manifest_id: str) -> None:
-    _, raw, shapes = _split(values)
-    z_scores = pl.DataFrame(fitted.transform(raw, shapes), schema=list(fitted.features)).insert_column(
-        0, values["image_id"]
-    )
-    statistics = pl.DataFrame(
-        {"feature": fitted.features, "mean": fitted.mean, "sd": fitted.sd, "manifest_id": manifest_id}
-    )
-    shape = pl.DataFrame(
-        {"shape": fitted.mean_shape[None], "manifest_id": [manifest_id]},
-        schema={"shape": pl.Array(pl.Float32, fitted.mean_shape.size), "manifest_id": pl.String},
-    )
-    named = pl.lit(fitted.name).alias("normalization")
-    table = _table_of(store, fitted)
-    for target, rows in ((table, z_scores), ("normalizations", statistics), ("mean_shapes", shape)):
-        store.execute(f'DELETE FROM "{target}" WHERE normalization = $name', name=fitted.name)
-        store.append(target, rows.with_columns(named))
-
-
-def _table_of(store: Store, fitted: Normalization) -> str:
-    """The table of z-scores; its columns are those of the active versions, so it is one table a version."""
-    versions = active_versions(store)
-    table = f"normalized__{versions['geometry']}_{versions['skin']}"
-    if not store.has(table):
-        columns = [
-            Column("normalization", "VARCHAR", "protocol/fold, see normalizations"),
-            Column("image_id", "VARCHAR", "see images"),
-            *(Column(f, "DOUBLE", "z-score, see feature_catalog") for f in fitted.features),
-        ]
-        for statement in Table(table, "", tuple(columns)).statements():
-            store.execute(statement)
-    comment = "one row is one image under one normalization: geometric_features and averageness as z-scores"
-    show(store, "normalized_features", f'SELECT * FROM "{table}"', comment, [table])
-    return table

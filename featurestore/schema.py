@@ -1,15 +1,17 @@
 """The tables of the store, each with the comment that `kallos tables` and DuckDB's own catalogue show.
 
 What extractors write is not here: those tables are made per version by `outputs`, beneath stable views.
+Values belong to a photo's bytes, so their tables are keyed by sha256; people ask by image_id, through views.
 No table has a primary key or an index: hot tables with both are where broken write-ahead logs were
 reported, and every writer here replaces rows by key inside a transaction instead.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,27 @@ class Table:
     def statements(self) -> list[str]:
         """The DDL that makes the table and its comments."""
         body = ", ".join(f'"{c.name}" {c.type}' for c in self.columns)
-        comments = [f'COMMENT ON COLUMN "{self.name}"."{c.name}" IS {quote(c.comment)}' for c in self.columns]
-        return [
-            f'CREATE TABLE "{self.name}" ({body})',
-            f'COMMENT ON TABLE "{self.name}" IS {quote(self.comment)}',
-            *comments,
-        ]
+        return [f'CREATE TABLE "{self.name}" ({body})', *self.comments()]
+
+    def comments(self) -> list[str]:
+        """The DDL that documents the table and its columns."""
+        columns = [f'COMMENT ON COLUMN "{self.name}"."{c.name}" IS {quote(c.comment)}' for c in self.columns]
+        return [f'COMMENT ON TABLE "{self.name}" IS {quote(self.comment)}', *columns]
+
+
+@dataclass(frozen=True)
+class View:
+    """A stable view: its query, what one of its rows is, and where its columns' comments come from.
+
+    tables   columns take the comments of the columns of the same name there
+    columns  what those tables do not say
+    """
+
+    name: str
+    comment: str
+    query: str
+    tables: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def quote(text: str) -> str:
@@ -50,6 +67,7 @@ def _table(name: str, comment: str, *columns: tuple[str, str, str]) -> Table:
 
 
 _IMAGE = ("image_id", "VARCHAR", "data set / path of the photo inside it")
+_CONTENT = ("sha256", "VARCHAR", "hash of the photo's bytes, see images")
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
 _FOLD = ("fold", "INTEGER", "fold of the protocol, from 1")
 
@@ -61,20 +79,32 @@ TABLES = (
         ("created_at", "TIMESTAMP", "when, in UTC"),
     ),
     _table(
+        "migrations",
+        "one row is one change of the tables that this store has been through",
+        ("schema_version", "INTEGER", "version of the tables after it"),
+        ("change", "VARCHAR", "what it changed"),
+        ("applied_at", "TIMESTAMP", "when, in UTC"),
+    ),
+    _table(
         "data_sets",
         "one row a data set",
         ("data_set", "VARCHAR", "name, first part of every image_id"),
-        ("root", "VARCHAR", "folder that images.path is relative to"),
         ("scale_low", "DOUBLE", "lowest rating a rater can give"),
         ("scale_high", "DOUBLE", "highest rating a rater can give"),
         ("licence", "VARCHAR", "terms of use"),
+    ),
+    _table(
+        "locations",
+        "one row a data set: where its photos lie on this machine; `kallos sql` does not show it",
+        ("data_set", "VARCHAR", "see data_sets"),
+        ("root", "VARCHAR", "folder that images.path is relative to"),
     ),
     _table(
         "images",
         "one row an image",
         _IMAGE,
         ("data_set", "VARCHAR", "see data_sets"),
-        ("path", "VARCHAR", "path of the photo relative to data_sets.root"),
+        ("path", "VARCHAR", "path of the photo relative to locations.root"),
         ("sha256", "VARCHAR", "hash of the file's bytes"),
         ("width", "INTEGER", "pixels, as stored in the file"),
         ("height", "INTEGER", "pixels, as stored in the file"),
@@ -133,26 +163,27 @@ TABLES = (
     _table(
         "extractor_versions",
         "one row is one version of one extractor's output",
-        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape or embedding:<encoder>"),
+        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<encoder>"),
         ("version", "VARCHAR", "hash of the code version, parameters, weights and inputs"),
         ("output", "VARCHAR", "the view that shows the active version"),
         ("table_name", "VARCHAR", "the table that holds this version"),
         ("recipe", "JSON", "what the hash is taken of"),
         ("active", "BOOLEAN", "whether the view shows this version"),
+        ("activated_at", "TIMESTAMP", "when the view last began to show it, in UTC; NULL if it never did"),
     ),
     _table(
-        "extractions",
-        "the ledger: one row is one image tried by one version of one extractor",
-        _IMAGE,
+        "attempts",
+        "the ledger: one row is one photo's bytes tried by one version of one extractor",
+        _CONTENT,
         ("extractor", "VARCHAR", "see extractor_versions"),
         ("version", "VARCHAR", "see extractor_versions"),
-        ("status", "VARCHAR", "ok, no_face, decode_error or missing"),
+        ("status", "VARCHAR", "ok, no_face, decode_error, missing, changed, timeout or crash"),
         ("detail", "VARCHAR", "the reason, or a remark such as several faces; NULL when there is none"),
-        ("milliseconds", "DOUBLE", "time spent on this image by this extractor"),
+        ("milliseconds", "DOUBLE", "time spent on this photo by this extractor"),
     ),
     _table(
-        "feature_catalog",
-        "one row is one feature and how it is computed",
+        "feature_definitions",
+        "one row is one feature in one version of its extractor, and how it is computed",
         ("feature", "VARCHAR", "column of geometric_features"),
         ("region", "VARCHAR", "region of the face that it describes"),
         ("unit", "VARCHAR", "unit of the value"),
@@ -163,33 +194,44 @@ TABLES = (
         ("high", "DOUBLE", "upper end of the plausible range, in the unit"),
         ("version", "INTEGER", "version of the formula, from 1"),
         ("extractor", "VARCHAR", "geometry or skin; normalization for averageness"),
+        ("extractor_version", "VARCHAR", "see extractor_versions; NULL for averageness"),
     ),
     _table(
         "manifests",
-        "one row is one pinned set of training rows",
+        "one row is one pinned training set",
         ("manifest_id", "VARCHAR", "hash of everything below"),
         ("protocol", "VARCHAR", "see splits"),
         _FOLD,
-        ("sql", "VARCHAR", "the query that gives the rows"),
-        ("versions", "JSON", "extractor -> version that the features came from"),
+        ("sql", "VARCHAR", "the query that gives its rows and values"),
+        ("versions", "JSON", "extractor -> version that the values came from"),
         ("row_count", "INTEGER", "number of training rows"),
         ("row_hash", "VARCHAR", "sha256 over the sorted image ids, photo hashes and scores"),
+        ("value_hash", "VARCHAR", "sha256 over the features, shapes and embeddings; NULL before schema version 2"),
+        ("statistics_id", "VARCHAR", "the statistics that normalise it, see statistics"),
     ),
     _table(
-        "normalizations",
-        "one row is one feature's statistics over the training rows of a fold",
+        "statistics",
+        "one row is what normalises the features of a fold: statistics of its training rows, never of others",
+        ("statistics_id", "VARCHAR", "hash of the normalization, rows and versions"),
         ("normalization", "VARCHAR", "protocol/fold"),
-        ("feature", "VARCHAR", "see feature_catalog"),
-        ("mean", "DOUBLE", "mean over the training rows, in the feature's unit"),
-        ("sd", "DOUBLE", "standard deviation over the training rows; 1 for a constant feature"),
-        ("manifest_id", "VARCHAR", "the training rows it was fitted on"),
+        ("current", "BOOLEAN", "whether normalized_features uses it"),
+        ("versions", "VARCHAR", "versions of geometry, skin and shape that it was fitted on"),
+        ("sql", "VARCHAR", "the query that gives the photos it was fitted on"),
+        ("row_count", "INTEGER", "how many they are"),
+        ("row_hash", "VARCHAR", "sha256 over their sorted hashes"),
+        ("features", "VARCHAR[]", "names, in the order of the next two"),
+        ("mean", "DOUBLE[]", "mean of each feature, in its unit"),
+        ("sd", "DOUBLE[]", "standard deviation of each feature; 1 for a constant one"),
+        ("mean_shape", "FLOAT[936]", "mean aligned face: 468 x then 468 y"),
     ),
     _table(
-        "mean_shapes",
-        "one row is the mean aligned face over the training rows of a fold",
-        ("normalization", "VARCHAR", "protocol/fold"),
-        ("shape", "FLOAT[936]", "468 x then 468 y, unit size"),
-        ("manifest_id", "VARCHAR", "the training rows it was fitted on"),
+        "near_duplicates",
+        "one row is a pair of photos that look like one photo or one person, see docs/design.md",
+        _IMAGE,
+        ("other_id", "VARCHAR", "the other image; image_id < other_id"),
+        ("hamming", "INTEGER", "bits in which their perceptual hashes differ, of 64"),
+        ("cosine_distance", "DOUBLE", "between their embeddings"),
+        ("group_id", "VARCHAR", "the least image_id of all that hang together"),
     ),
     _table(
         "runs",
@@ -251,5 +293,29 @@ TABLES = (
         _RUN,
         ("region", "VARCHAR", "region of the face"),
         ("weight", "DOUBLE", "softmax weight"),
+    ),
+)
+
+VIEWS = (
+    View(
+        "extractions",
+        "the ledger by image: one row is one image tried by one version of one extractor",
+        "SELECT image_id, extractor, version, status, detail, milliseconds FROM attempts JOIN images USING (sha256)",
+        ("attempts", "images"),
+    ),
+    View(
+        "feature_catalog",
+        "one row is one feature that the views show, and how it is computed",
+        "SELECT d.* EXCLUDE (extractor_version) FROM feature_definitions d LEFT JOIN extractor_versions v "
+        "ON v.extractor = d.extractor AND v.version = d.extractor_version "
+        "WHERE v.active OR d.extractor_version IS NULL",
+        ("feature_definitions",),
+    ),
+    View(
+        "normalizations",
+        "one row is one feature's statistics over the training rows of a fold",
+        "SELECT normalization, unnest(features) AS feature, unnest(mean) AS mean, unnest(sd) AS sd, statistics_id "
+        "FROM statistics WHERE current",
+        ("statistics", "feature_definitions"),
     ),
 )

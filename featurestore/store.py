@@ -5,29 +5,44 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import polars as pl
 
+from featurestore import snapshots
 from featurestore.errors import StoreError
-from featurestore.schema import SCHEMA_VERSION, TABLES
+from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
 
 _LOCKED = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)")
 
 
 class Store:
-    """A feature store. Use it as a context manager; only one process can have it open for writing."""
+    """A feature store. Use it as a context manager; only one process can have it open for writing.
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        self.path = path
-        self.connection = connection
+    snapshot_of  when the copy that is read was taken, while another process writes; None otherwise
+    writer       that process, such as "process 4711 (kallos extract)"
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot_of: datetime | None = None,
+        writer: str | None = None,
+    ) -> None:
+        self.path, self.connection = path, connection
+        self.snapshot_of, self.writer = snapshot_of, writer
+        self._publisher: snapshots.Publisher | None = None
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, must_exist: bool = False) -> Self:
         """Open a store; one that is not there is made, unless it must exist or is only read.
 
+        A reader beside a writer gets the newest snapshot that the writer has published. A store of an earlier
+        schema is brought up to date by whoever opens it for writing, after a backup.
         Raises StoreError when it is missing, locked, not a store, or of another version.
         """
         if (read_only or must_exist) and not path.is_file():
@@ -35,49 +50,82 @@ class Store:
         fresh = not path.exists()
         if fresh and not path.parent.is_dir():
             raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
-        try:
-            connection = duckdb.connect(str(path), read_only=read_only)
-        except duckdb.Error as error:
-            raise _open_error(path, error) from error
-        store = cls(path, connection)
+        store = cls._connect(path, read_only)
         try:
             # DuckDB's own progress bar would write over kallos's tables.
-            connection.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true")
-            store._make_tables() if fresh else store._check_version()
+            store.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true")
+            if fresh:
+                store._make_tables()
+            else:
+                store._bring_up_to_date(read_only)
+            if not read_only:
+                snapshots.remove_all(path)
         except BaseException:
-            connection.close()
+            store.close()
             raise
         return store
+
+    @classmethod
+    def _connect(cls, path: Path, read_only: bool) -> Self:
+        try:
+            return cls(path, duckdb.connect(str(path), read_only=read_only))
+        except duckdb.Error as error:
+            writer = _writer(error)
+            if writer is None:
+                raise StoreError(f"{path} cannot be opened as a store: {str(error).splitlines()[0]}") from error
+            if read_only and (opened := snapshots.open_newest(path)):
+                return cls(path, *opened, writer)
+            raise StoreError(f"The store {path} is in use by {writer}: wait until it ends, or stop it.") from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a writer's snapshots go with it."""
         self.connection.close()
+        if self._publisher:
+            snapshots.remove_all(self.path)
 
     def _make_tables(self) -> None:
         with self.transaction():
             for table in TABLES:
-                for statement in table.statements():
-                    self.connection.execute(statement)
-            self.connection.execute(f"INSERT INTO store_info VALUES ({SCHEMA_VERSION}, now()::TIMESTAMP)")
-        self.connection.execute("CHECKPOINT")
+                self.make(table)
+            for view in VIEWS:
+                self.show(view)
+            self.execute(f"INSERT INTO store_info VALUES ({SCHEMA_VERSION}, now()::TIMESTAMP)")
+        self.execute("CHECKPOINT")
 
-    def _check_version(self) -> None:
+    def _bring_up_to_date(self, read_only: bool) -> None:
         try:
-            found = self.value("SELECT schema_version FROM store_info")
+            found = int(self.value("SELECT schema_version FROM store_info"))
         except (duckdb.CatalogException, LookupError) as error:
             raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.") from error
-        if found != SCHEMA_VERSION:
+        if found > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} has schema version {found}, this kallos knows {SCHEMA_VERSION}: use a newer kallos."
+            )
+        if found < SCHEMA_VERSION and read_only:
             raise StoreError(
                 f"{self.path} has schema version {found}, this kallos reads {SCHEMA_VERSION}: "
-                "use the kallos that made it or ingest into a new store."
+                "bring it up to date with `kallos compact` (a backup is kept)."
             )
+        if found < SCHEMA_VERSION:
+            from featurestore.migrations import migrate
+
+            migrate(self, found)
 
     @property
     def runs_folder(self) -> Path:
         """Where trained models lie: beside the store, under its name."""
         return self.path.with_suffix(".runs")
+
+    def publish(self) -> None:
+        """From now on, publish snapshots for readers as the store is written."""
+        self._publisher = snapshots.Publisher(self.path, self.connection)
+        self._publisher.publish()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -89,6 +137,8 @@ class Store:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        if self._publisher:
+            self._publisher.publish_if_due()
 
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The rows of a query; `$name` in it stands for a keyword argument."""
@@ -109,7 +159,7 @@ class Store:
 
     def append(self, table: str, rows: pl.DataFrame) -> None:
         """Add rows; columns are matched by name."""
-        with self._registered(rows):
+        with self.registered(rows):
             self.connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming')
 
     def sync(self, table: str, rows: pl.DataFrame, scope: str = "true", **parameters: object) -> int:
@@ -118,7 +168,7 @@ class Store:
         Rows that are already there are not written again, so syncing twice changes nothing.
         """
         same = " AND ".join(f't."{c}" IS NOT DISTINCT FROM i."{c}"' for c in rows.columns)
-        with self._registered(rows):
+        with self.registered(rows):
             gone = self.connection.execute(
                 f'DELETE FROM "{table}" t WHERE ({scope}) AND NOT EXISTS (SELECT 1 FROM incoming i WHERE {same})',
                 parameters or None,
@@ -130,11 +180,35 @@ class Store:
         return int(gone[0][0]) + int(new[0][0])
 
     @contextmanager
-    def _registered(self, rows: pl.DataFrame) -> Iterator[None]:
+    def registered(self, rows: pl.DataFrame) -> Iterator[None]:
+        """The rows as a table called `incoming`, for the queries inside."""
         self.connection.register("incoming", rows)
         yield
         # Not in a `finally`: an aborted transaction refuses it, which would hide the error that aborted it.
         self.connection.unregister("incoming")
+
+    def make(self, table: Table) -> None:
+        """Make a table with its comments."""
+        for statement in table.statements():
+            self.execute(statement)
+
+    def show(self, view: View) -> None:
+        """(Re)make a view that people query; its columns take the comments of the tables behind it."""
+        self.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
+        self.execute(f'COMMENT ON VIEW "{view.name}" IS {quote(view.comment)}')
+        comments = self.frame(
+            """
+            SELECT column_name, any_value(b.comment) FROM duckdb_columns() v JOIN duckdb_columns() b USING (column_name)
+            WHERE v.table_name = $view AND list_contains($tables, b.table_name) AND b.comment IS NOT NULL
+            GROUP BY ALL ORDER BY ALL""",
+            view=view.name,
+            tables=list(view.tables),
+        )
+        shown = self.frame("SELECT column_name FROM duckdb_columns() WHERE table_name = $view", view=view.name)
+        told = dict(comments.iter_rows()) | dict(view.columns)
+        for column in shown["column_name"]:
+            if column in told:
+                self.execute(f'COMMENT ON COLUMN "{view.name}"."{column}" IS {quote(told[column])}')
 
     def has(self, name: str) -> bool:
         """Whether a table or view of that name exists."""
@@ -149,14 +223,20 @@ class Store:
             FROM duckdb_columns() c
             LEFT JOIN duckdb_tables() t USING (schema_name, table_name)
             LEFT JOIN duckdb_views() v ON v.view_name = c.table_name AND NOT v.internal
-            WHERE NOT c.internal AND NOT contains(table_name, '__')
+            WHERE NOT c.internal AND NOT contains(table_name, '__') AND table_name <> 'locations'
             ORDER BY table_name, column_index""")
 
 
-def _open_error(path: Path, error: duckdb.Error) -> StoreError:
-    if locked := _LOCKED.search(str(error)):
-        program = Path(locked["program"]).name
-        return StoreError(
-            f"The store {path} is in use by process {locked['pid']} ({program}): wait until it ends, or stop it."
-        )
-    return StoreError(f"{path} cannot be opened as a store: {str(error).splitlines()[0]}")
+def _writer(error: duckdb.Error) -> str | None:
+    """The process that holds the store, as people know it: "process 4711 (kallos extract)"."""
+    locked = _LOCKED.search(str(error))
+    if locked is None:
+        return None
+    name = Path(locked["program"]).name
+    typed = Path(f"/proc/{locked['pid']}/cmdline")
+    if typed.is_file():
+        words = typed.read_bytes().decode(errors="replace").split("\0")
+        if any(Path(word).name == "kallos" for word in words[:3]):
+            rest = words[next(i for i, word in enumerate(words) if Path(word).name == "kallos") + 1 :]
+            name = " ".join(["kallos", *rest[:1]])
+    return f"process {locked['pid']} ({name})"

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.errors import OrderError, UsageError
-from featurestore.normalization import Normalization, fit, normalized_columns
-from featurestore.outputs import active_versions
+from featurestore import normalization
+from featurestore.errors import LeakageError, OrderError, UsageError
+from featurestore.normalization import AVERAGENESS, Normalization
+from featurestore.outputs import EMBEDDING, active_table, active_versions
 from featurestore.records import FaceBatch
+from featurestore.schema import quote
 from featurestore.store import Store
 
 VALIDATION_SHARE = 0.1
-
-ROWS_SQL = """
-SELECT image_id, images.sha256, scores.score
-FROM splits JOIN images USING (image_id) JOIN scores USING (image_id)
-     JOIN geometric_features USING (image_id) JOIN shapes USING (image_id)
-WHERE protocol = $protocol AND fold = $fold AND role = $role
-ORDER BY image_id"""
+FEWEST_ROWS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +30,8 @@ class TrainingSet:
     train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
     validation      (n_train,) mask: the slice of the training rows for early stopping and the combiner
     normalization   statistics fitted on the training rows
-    encoder         extractor name of the embeddings, None where there are none
-    manifest_id     pins the training rows and the versions of everything computed from them
+    encoder         the encoder of the embeddings, None where there are none
+    manifest_id     pins the training rows, their values, and the versions of what computed them
     """
 
     protocol: str
@@ -47,27 +44,130 @@ class TrainingSet:
     manifest_id: str
 
 
-def training_set(store: Store, protocol: str, fold: int, encoder: str | None = None) -> TrainingSet:
-    """The rows of one fold, with normalised features and the embeddings of one encoder.
+def training_set(
+    store: Store,
+    protocol: str,
+    fold: int,
+    encoder: str | None = None,
+    *,
+    features: Sequence[str] | None = None,
+    normalized_by: str | None = None,
+) -> TrainingSet:
+    """The rows of one fold, with normalised features and the embeddings of one encoder, pinned in the store.
 
-    `encoder` may be left out when the store holds the embeddings of one encoder only.
-    Raises UsageError for an unknown protocol, fold or encoder, OrderError before `kallos extract`.
+    encoder         may be left out when the store holds the embeddings of one encoder only
+    features        names of features or regions; all features by default
+    normalized_by   the normalization (protocol/fold) whose statistics are used; the fold's own by default
+
+    Raises UsageError for what does not exist, OrderError before `kallos extract`, and LeakageError when a photo
+    stands in both roles or the statistics were fitted on rows outside the training role.
     """
     check_fold(store, protocol, fold)
-    if not (store.has("geometric_features") and store.has("shapes")):
+    if not store.has("normalized_features"):
         raise OrderError("The store has no features yet: run `kallos extract` first.")
     encoder = _encoder(store, encoder)
-    manifest_id = pin(store, protocol, fold)
-    normalization = fit(store, protocol, fold, manifest_id)
-    train, test = (_batch(store, protocol, fold, role, normalization, encoder) for role in ("train", "test"))
-    if len(train) < 20:
-        raise OrderError(
-            f"Fold {fold} of {protocol} has {len(train)} usable training rows, at least 20 are needed: "
-            "run `kallos extract`, and see `kallos report dataset` for what failed."
+    check_roles(store, protocol, fold)
+    if normalized_by is None:
+        statistics_id = normalization.fit(store, protocol, fold)
+    else:
+        statistics_id = normalization.chosen(store, normalized_by)
+        normalization.check_fitted_within(store, statistics_id, protocol, fold)
+    fitted = normalization.read(store, statistics_id)
+    if features is not None:
+        fitted = fitted.only(_chosen_features(fitted, features))
+    queries = {role: _rows_sql(store, protocol, fold, role, fitted.features, encoder) for role in ("train", "test")}
+    read = {role: Rows.read(store, query) for role, query in queries.items()}
+    _check_enough(store, read, protocol, fold, encoder)
+    manifest = _Manifest.of(protocol, fold, queries["train"], read["train"], _versions(store, encoder), statistics_id)
+    store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
+    train, test = (rows.batch(fitted) for rows in read.values())
+    validation = validation_slice(train.image_ids)
+    return TrainingSet(protocol, fold, train, test, validation, fitted, encoder, manifest.manifest_id)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a training set's query gives: ids and scores of n images, and their raw values."""
+
+    image_ids: tuple[str, ...]
+    sha256: tuple[str, ...]
+    scores: NDArray[np.float64]
+    raw: NDArray[np.float64]
+    shapes: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, store: Store, query: str) -> Rows:
+        """Run the query of a manifest."""
+        frame = store.frame(query)
+        features = frame.drop("image_id", "sha256", "score", "shape", "vector", strict=False)
+        no_embedding = np.zeros((len(frame), 0), dtype=np.float32)
+        return cls(
+            image_ids=tuple(frame["image_id"]),
+            sha256=tuple(frame["sha256"]),
+            scores=frame["score"].to_numpy(),
+            raw=features.to_numpy(),
+            shapes=_matrix(frame["shape"]),
+            embeddings=_matrix(frame["vector"]) if "vector" in frame.columns else no_embedding,
         )
-    return TrainingSet(
-        protocol, fold, train, test, validation_slice(train.image_ids), normalization, encoder, manifest_id
-    )
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    @property
+    def row_hash(self) -> str:
+        """sha256 over image ids, photo hashes and scores."""
+        rows = json.dumps([self.image_ids, self.sha256, self.scores.tolist()])
+        return hashlib.sha256(rows.encode()).hexdigest()
+
+    @property
+    def value_hash(self) -> str:
+        """sha256 over the bytes of features, shapes and embeddings, row by row."""
+        digest = hashlib.sha256()
+        for values in (self.raw, self.shapes, self.embeddings):
+            digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()
+
+    def batch(self, fitted: Normalization) -> FaceBatch:
+        """What models see of these rows."""
+        return FaceBatch(
+            image_ids=self.image_ids,
+            feature_names=fitted.features,
+            feature_regions=fitted.regions,
+            features=fitted.transform(self.raw, self.shapes),
+            shapes=self.shapes,
+            embeddings=self.embeddings,
+            faces=None,
+            scores=self.scores,
+        )
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """A training set pinned: what the table `manifests` says of it."""
+
+    protocol: str
+    fold: int
+    sql: str
+    versions: str
+    row_count: int
+    row_hash: str
+    value_hash: str
+    statistics_id: str
+
+    @classmethod
+    def of(
+        cls, protocol: str, fold: int, sql: str, rows: Rows, versions: Mapping[str, str], statistics_id: str
+    ) -> _Manifest:
+        known_as = json.dumps(dict(versions), sort_keys=True)
+        return cls(protocol, fold, sql, known_as, len(rows), rows.row_hash, rows.value_hash, statistics_id)
+
+    @property
+    def manifest_id(self) -> str:
+        return hashlib.sha256(json.dumps(list(vars(self).values())).encode()).hexdigest()[:12]
+
+    def row(self) -> dict[str, object]:
+        return {"manifest_id": self.manifest_id, **vars(self)}
 
 
 def check_fold(store: Store, protocol: str, fold: int) -> None:
@@ -82,29 +182,33 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
 
 
+def check_roles(store: Store, protocol: str, fold: int) -> None:
+    """Raises LeakageError when a photo, under one name or several, is to be learnt from and to be judged on."""
+    both = store.frame(
+        """
+        SELECT coalesce(sha256, image_id) AS photo, min(image_id) AS image_id, max(image_id) AS other_id
+        FROM splits JOIN images USING (image_id) WHERE protocol = $protocol AND fold = $fold
+        GROUP BY photo HAVING count(DISTINCT role = 'test') > 1 ORDER BY photo""",
+        protocol=protocol,
+        fold=fold,
+    )
+    if len(both):
+        _, one, other = both.row(0)
+        named = one if one == other else f"{one} and {other}, which are the same photo,"
+        raise LeakageError(
+            f"{named} {'stands' if one == other else 'stand'} in both roles of {protocol} fold {fold} "
+            f"({len(both):,} such photos): mend the split, or take one that `kallos duplicates` makes."
+        )
+
+
 def validation_slice(image_ids: tuple[str, ...]) -> NDArray[np.bool_]:
     """A tenth of the training rows, chosen by a hash of the id, so that every model holds out the same."""
     digests = [hashlib.sha256(f"validation {image_id}".encode()).digest() for image_id in image_ids]
     return np.array([int.from_bytes(d[:8], "big") < VALIDATION_SHARE * 2**64 for d in digests])
 
 
-def pin(store: Store, protocol: str, fold: int) -> str:
-    """Record which rows and versions the training set of a fold has; returns the manifest's id."""
-    rows = store.frame(ROWS_SQL, protocol=protocol, fold=fold, role="train")
-    row_hash = hashlib.sha256(json.dumps(rows.rows()).encode()).hexdigest()
-    versions = json.dumps(active_versions(store), sort_keys=True)
-    pinned = [protocol, fold, ROWS_SQL, versions, len(rows), row_hash]
-    manifest_id = hashlib.sha256(json.dumps(pinned).encode()).hexdigest()[:12]
-    columns = ["manifest_id", "protocol", "fold", "sql", "versions", "row_count", "row_hash"]
-    row = pl.DataFrame([[manifest_id, *pinned]], schema=columns, orient="row")
-    store.sync("manifests", row, "t.manifest_id = $manifest_id", manifest_id=manifest_id)
-    return manifest_id
-
-
 def _encoder(store: Store, encoder: str | None) -> str | None:
-    if not store.has("embeddings"):
-        return None
-    known = store.frame("SELECT DISTINCT encoder FROM embeddings ORDER BY encoder")["encoder"].to_list()
+    known = [name.removeprefix(EMBEDDING) for name in active_versions(store) if name.startswith(EMBEDDING)]
     if encoder is None and len(known) > 1:
         raise UsageError(f"The store has embeddings of {', '.join(known)}: choose one with --encoder.")
     if encoder is not None and encoder not in known:
@@ -112,47 +216,52 @@ def _encoder(store: Store, encoder: str | None) -> str | None:
     return encoder or (known[0] if known else None)
 
 
-def _batch(
-    store: Store, protocol: str, fold: int, role: str, normalization: Normalization, encoder: str | None
-) -> FaceBatch:
-    chosen = {"protocol": protocol, "fold": fold, "role": role}
-    rows = f"({ROWS_SQL}) r"
-    features = store.frame(
-        f"SELECT {normalized_columns(normalization)} FROM {rows} JOIN normalized_features f USING (image_id) "
-        "WHERE normalization = $normalization ORDER BY image_id",
-        normalization=normalization.name,
-        **chosen,
-    )
-    shapes = store.frame(
-        f"SELECT image_id, score, shape FROM {rows} JOIN shapes USING (image_id) ORDER BY image_id", **chosen
-    )
-    if encoder is None:
-        embeddings = np.zeros((len(shapes), 0), dtype=np.float32)
-    else:
-        embeddings = _embeddings(store, rows, encoder, chosen)
-        if len(embeddings) != len(shapes):
-            raise OrderError(
-                f"{len(shapes) - len(embeddings)} rows have no embedding of {encoder}: run `kallos extract` again."
-            )
-    return FaceBatch(
-        image_ids=tuple(shapes["image_id"]),
-        feature_names=normalization.features,
-        feature_regions=normalization.regions,
-        features=features.to_numpy().astype(np.float64).reshape(len(shapes), -1),
-        shapes=_matrix(shapes["shape"]),
-        embeddings=embeddings,
-        faces=None,
-        scores=shapes["score"].to_numpy().astype(np.float64),
+def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, ...]:
+    """Features by name or by region."""
+    if unknown := set(names) - set(fitted.features) - set(fitted.regions):
+        raise UsageError(f"There is no feature or region {min(unknown)!r}: `kallos features` lists them.")
+    return tuple(f for f, r in zip(fitted.features, fitted.regions, strict=True) if f in names or r in names)
+
+
+def _versions(store: Store, encoder: str | None) -> dict[str, str]:
+    """extractor -> version of all that a training set's values came from."""
+    used = {"landmarks", "geometry", "skin", "shape", f"{EMBEDDING}{encoder}"}
+    return {name: version for name, version in active_versions(store).items() if name in used}
+
+
+def _rows_sql(store: Store, protocol: str, fold: int, role: str, features: Sequence[str], encoder: str | None) -> str:
+    """The whole query, on the tables of today's versions, so that it gives the same rows when others are active."""
+    parts = {"geometry": "g", "skin": "k", "shape": "s"}
+    tables = {name: active_table(store, extractor) for extractor, name in parts.items()}
+    if encoder is not None:
+        tables["e"] = active_table(store, f"{EMBEDDING}{encoder}")
+    values = [f'"{name}"' for name in features if name != AVERAGENESS]
+    chosen = ["image_id", "sha256", "score", *values, "shape", *(["vector"] if encoder is not None else [])]
+    joins = "\n".join(f'     JOIN "{table}" {name} USING (sha256)' for name, table in tables.items())
+    return (
+        f"SELECT {', '.join(chosen)}\n"
+        f"FROM splits JOIN images USING (image_id) JOIN scores USING (image_id)\n{joins}\n"
+        f"WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = {quote(role)}\n"
+        "ORDER BY image_id"
     )
 
 
-def _embeddings(store: Store, rows: str, encoder: str, chosen: dict[str, object]) -> NDArray[np.float32]:
-    table = store.value(
-        "SELECT table_name FROM extractor_versions WHERE active AND extractor = $extractor",
-        extractor=f"embedding:{encoder}",
-    )
-    vectors = store.frame(f'SELECT vector FROM {rows} JOIN "{table}" USING (image_id) ORDER BY image_id', **chosen)
-    return _matrix(vectors["vector"])
+def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:
+    if encoder is not None:
+        measured = store.value(
+            "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id) "
+            "SEMI JOIN geometric_features USING (image_id) "
+            "WHERE protocol = $protocol AND fold = $fold AND role IN ('train', 'test')",
+            protocol=protocol,
+            fold=fold,
+        )
+        if missing := measured - sum(map(len, read.values())):
+            raise OrderError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
+    if len(read["train"]) < FEWEST_ROWS:
+        raise OrderError(
+            f"Fold {fold} of {protocol} has {len(read['train'])} usable training rows, at least {FEWEST_ROWS} are "
+            "needed: run `kallos extract`, and see `kallos report dataset` for what failed."
+        )
 
 
 def _matrix(column: pl.Series) -> NDArray[np.float32]:

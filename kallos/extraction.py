@@ -2,43 +2,84 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
-from extractors.pipeline import Progress, extract
-from extractors.values import outputs
-from featurestore.normalization import fit
+from extractors.pipeline import Extracted, extract
+from extractors.values import EncoderIdentity, outputs
+from featurestore import normalization
+from featurestore.outputs import EMBEDDING, active_versions
 from featurestore.store import Store
-from featurestore.training_sets import pin
 from kallos.console import progress
-from models.encoder import Encoder
+from models.kept import KeptEncoder
+
+DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
-def run_extract(store: Store, encoder_name: str, weights: str, download: bool) -> tuple[Progress, float]:
-    """Extract what is missing; returns the counts and the seconds taken."""
-    encoder = Encoder.build(encoder_name, weights, download=download)
-    _keep(store, encoder)
+def run_extract(store: Store, encoders: list[KeptEncoder], *, retry_failed: bool) -> tuple[Extracted, float]:
+    """Extract what is missing; returns what was done and the seconds taken."""
     began = time.monotonic()
     with progress("extracting", "images") as advance:
-        done = extract(store, encoder, lambda p: advance(p.done, p.total))
+        done = extract(store, encoders, advance, retry_failed=retry_failed)
     normalize(store)
     return done, time.monotonic() - began
 
 
+def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[KeptEncoder]:
+    """The encoder asked for, else those that the store has embeddings of, else MobileNetV3-Small.
+
+    Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
+    Raises UsageError for an unknown network, WeightsError when its weights are missing.
+    """
+    kept = {
+        extractor.removeprefix(EMBEDDING): KeptEncoder.read(_folder(store, version))
+        for extractor, version in active_versions(store).items()
+        if extractor.startswith(EMBEDDING)
+    }
+    if weights is None and (name in kept or (name is None and kept)):
+        return [_kept(store, encoder) for encoder in kept.values() if name in (None, encoder.name)]
+    from models.encoder import Encoder
+
+    built = Encoder.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
+    folder = _folder(store, _version(built))
+    if not folder.is_dir():
+        staging = _staging(folder)
+        built.save(staging)
+        staging.rename(folder)
+    return [KeptEncoder.read(folder)]
+
+
 def normalize(store: Store) -> None:
-    """Fit and store the normalised features of every fold whose training rows have changed."""
+    """Fit the normalised features of every fold whose training photos have changed."""
     folds = store.frame(
-        "SELECT DISTINCT protocol, fold FROM splits JOIN geometric_features USING (image_id) "
-        "WHERE role = 'train' ORDER BY ALL"
+        "SELECT DISTINCT protocol, fold FROM splits SEMI JOIN scores USING (image_id) "
+        "SEMI JOIN geometric_features USING (image_id) WHERE role = 'train' ORDER BY ALL"
     )
     for protocol, fold in folds.iter_rows():
-        fit(store, protocol, fold, pin(store, protocol, fold))
+        normalization.fit(store, protocol, fold)
 
 
-def _keep(store: Store, encoder: Encoder) -> None:
-    """Keep the encoder's weights beside the store, under the version of the embeddings that it makes."""
-    version = outputs(encoder)[-1].version
-    folder = store.runs_folder / "encoders" / version
+def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
+    """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
+    folder = _folder(store, _version(encoder))
     if not folder.is_dir():
-        staging = folder.with_name(f".{version}.partial")
-        encoder.save(staging)
+        staging = _staging(folder)
+        shutil.copytree(encoder.folder, staging)
         staging.rename(folder)
+    return KeptEncoder.read(folder)
+
+
+def _version(encoder: EncoderIdentity) -> str:
+    return outputs([encoder])[-1].version
+
+
+def _folder(store: Store, version: str) -> Path:
+    """Encoders lie beside the store, under the version of the embeddings that they make."""
+    return store.runs_folder / "encoders" / version
+
+
+def _staging(folder: Path) -> Path:
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    return staging

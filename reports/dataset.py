@@ -139,7 +139,7 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
             FROM images JOIN scores USING (image_id) JOIN landmarks USING (image_id) WHERE data_set = $name),
         sample AS (SELECT min_by(image_id, hash(image_id)) AS image_id FROM ranked GROUP BY tile)
         SELECT root || '/' || path, score, x, y, z
-        FROM sample JOIN landmarks USING (image_id) JOIN images USING (image_id) JOIN data_sets USING (data_set)
+        FROM sample JOIN landmarks USING (image_id) JOIN images USING (image_id) JOIN locations USING (data_set)
              JOIN scores USING (image_id)
         ORDER BY score, image_id""",
         name=name,

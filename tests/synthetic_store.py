@@ -6,6 +6,7 @@ predictions are random numbers that correlate.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 
 from extractors.canonical import MESH
 from featurestore import runs
-from featurestore.outputs import LEDGER_COLUMNS, Output, activate, write
+from featurestore.outputs import ATTEMPT_COLUMNS, Output, register, write
 from featurestore.records import REGIONS, Epoch
 from featurestore.runs import Run
 from featurestore.schema import Column
@@ -54,6 +55,11 @@ def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained:
     return store
 
 
+def content(image_id: str) -> str:
+    """The made-up hash of a photo's bytes."""
+    return hashlib.sha256(image_id.encode()).hexdigest()
+
+
 def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: np.random.Generator) -> None:
     folder = store.path.with_suffix(".photos")
     folder.mkdir()
@@ -64,13 +70,14 @@ def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: 
     ratings = np.clip(rounded, 1, 5)
     mean = ratings.mean(axis=1)
     subsets = [SUBSETS[i % 4] for i in range(n)]
-    about = {"data_set": [DATA_SET], "root": [str(folder)], "scale_low": [1.0], "scale_high": [5.0]}
+    store.append("locations", pl.DataFrame({"data_set": [DATA_SET], "root": [str(folder)]}))
+    about = {"data_set": [DATA_SET], "scale_low": [1.0], "scale_high": [5.0]}
     store.append("data_sets", pl.DataFrame(about | {"licence": ["made up, free to use"]}))
     columns = {
         "image_id": ids,
         "data_set": DATA_SET,
         "path": [image_id.split("/")[1] for image_id in ids],
-        "sha256": [f"{i:064x}" for i in range(n)],
+        "sha256": [content(image_id) for image_id in ids],
         "width": SIZE,
         "height": SIZE,
         "subset": subsets,
@@ -110,6 +117,9 @@ def _outputs() -> dict[str, Output]:
         "geometry": features("geometry"),
         "skin": features("skin"),
         "shape": Output("shape", "shapes", "one row an image", (Column("shape", "FLOAT[936]", "unit size"),), 1),
+        "fingerprint": Output(
+            "fingerprint", "fingerprints", "one row an image", (Column("phash", "UBIGINT", "made up"),), 1
+        ),
         "embedding:tiny": Output(
             "embedding:tiny", "embeddings", "one row is one image", (Column("vector", "FLOAT[8]", "made up"),), 1
         ),
@@ -126,6 +136,7 @@ def _extract(store: Store, ids: list[str], quality: NDArray[np.float64], random:
     values: dict[str, dict[str, NDArray[np.float64]]] = {
         "landmarks": {axis: pixels[:, :, i] for i, axis in enumerate("xyz")},
         "shape": {"shape": shapes},
+        "fingerprint": {"phash": random.integers(0, 2**64, n, dtype=np.uint64)},
         "embedding:tiny": {"vector": strength + random.normal(size=(n, 8))},
     }
     for kind, names in FEATURES.items():
@@ -136,17 +147,25 @@ def _extract(store: Store, ids: list[str], quality: NDArray[np.float64], random:
     values["geometry"]["face_width"] = 2 * values["geometry"]["jaw_width"] + random.normal(0, 0.005, n)
     values["geometry"]["eye_width"][3] = np.nan
     catalogue = [
-        {"feature": name, "region": _REGION_OF[name], "unit": "face widths", "formula": "made up", "extractor": kind}
+        {
+            "feature": name,
+            "region": _REGION_OF[name],
+            "unit": "face widths",
+            "formula": "made up",
+            "extractor": kind,
+            "extractor_version": _outputs()[kind].version,
+        }
         for kind, names in FEATURES.items()
         for name in names
     ]
     with store.transaction():
-        store.append("feature_catalog", pl.DataFrame(catalogue))
+        store.append("feature_definitions", pl.DataFrame(catalogue))
+        register(store, list(_outputs().values()))
         for name, output in _outputs().items():
-            activate(store, output)
             rows = {c: _column(v) for c, v in values[name].items()}
-            write(store, output, pl.DataFrame({"image_id": seen} | rows), _ledger(output, seen, "ok"))
-        store.append("extractions", _ledger(_outputs()["landmarks"], ids[-1:], "no_face"))
+            sha256 = [content(image_id) for image_id in seen]
+            write(store, output, pl.DataFrame({"sha256": sha256} | rows), _attempts(output, seen, "ok"))
+        store.append("attempts", _attempts(_outputs()["landmarks"], ids[-1:], "no_face"))
 
 
 def _column(values: NDArray[np.float64]) -> pl.Series:
@@ -155,10 +174,11 @@ def _column(values: NDArray[np.float64]) -> pl.Series:
     return pl.Series(values.astype(np.float32), dtype=pl.Array(pl.Float32, values.shape[1]))
 
 
-def _ledger(output: Output, ids: list[str], status: str) -> pl.DataFrame:
+def _attempts(output: Output, ids: list[str], status: str) -> pl.DataFrame:
     detail = "no face was found" if status == "no_face" else None
     line = {"extractor": output.extractor, "version": output.version, "status": status, "detail": detail}
-    return pl.DataFrame([{"image_id": i, **line, "milliseconds": 2.5} for i in ids], schema=LEDGER_COLUMNS)
+    rows = [{"sha256": content(i), **line, "milliseconds": 2.5} for i in ids]
+    return pl.DataFrame(rows, schema=ATTEMPT_COLUMNS)
 
 
 def _train(store: Store, random: np.random.Generator) -> None:

@@ -15,7 +15,6 @@ from extractors.faces import load_faces
 from extractors.values import face_of
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from models.encoder import Encoder
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 
@@ -75,9 +74,8 @@ def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
         test = training_set_of(workspace)
         row = test.take(np.array([2]))
         photo = workspace.portraits / "images" / Path(row.image_ids[0]).name
-        encoder = Encoder.load(next((workspace.store.with_suffix(".runs") / "encoders").iterdir()))
         with FaceMesh() as mesh:
-            face = face_of(decode(photo), mesh, encoder)
+            face = face_of(decode(photo), mesh)
         batch, _ = predictor.batch_of(row.image_ids[0], face)
         assert batch.feature_names == row.feature_names
         assert np.array_equal(batch.shapes, row.shapes)

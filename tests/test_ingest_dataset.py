@@ -18,6 +18,7 @@ from featurestore.ingest.dataset import PER_IMAGE, DataSet, Finding, conform, fi
 from featurestore.ingest.files import read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import build_scores, check_scale, folds
 from featurestore.ingest.photos import PhotoNames, find_photos, scan_images
+from featurestore.planning import from_pixels_todo
 from featurestore.schema import Column
 from featurestore.store import Store
 from tests.ingest_files import write_photo
@@ -62,23 +63,25 @@ def test_two_data_sets_do_not_touch_each_other(tmp_path: Path) -> None:
         assert store.value("SELECT count(*) FROM images") == 13
 
 
-def test_what_was_extracted_from_changed_and_lost_photos_is_forgotten(tmp_path: Path) -> None:
+def test_what_was_computed_belongs_to_the_bytes(tmp_path: Path) -> None:
+    """A photo that changed or left is seen no more; one that comes back has its values at once."""
     root = tmp_path / "photos"
     output = outputs.Output("toy", "toys", "a toy", (Column("v", "DOUBLE", ""),), 1)
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(root, SHADES))
-        outputs.activate(store, output)
-        rows = store.frame("SELECT image_id, 1.0::DOUBLE AS v FROM images")
-        ledger = rows.select("image_id", extractor=pl.lit("toy"), version=pl.lit(output.version), status=pl.lit("ok"))
+        outputs.register(store, [output])
+        rows = store.frame("SELECT sha256, 1.0::DOUBLE AS v FROM images")
+        ledger = rows.select("sha256", extractor=pl.lit("toy"), version=pl.lit(output.version), status=pl.lit("ok"))
         outputs.write(store, output, rows, ledger)
-        store.execute("CREATE TABLE normalized__1 AS SELECT image_id FROM images")
-        (root / "p3.png").unlink()
+        kept = (root / "p3.png").rename(tmp_path / "p3.png")
         summary = write(store, a_data_set(root, {"p5.png": 500}))
         left = store.frame("SELECT image_id FROM toys")["image_id"].to_list()
-        assert outputs.plan(store, [output])["image_id"].to_list() == ["mine/p5.png"]
-        scored = store.frame("SELECT image_id FROM normalized__1")["image_id"].to_list()
+        assert len(from_pixels_todo(store, [output])) == 1
+        kept.rename(root / "p3.png")
+        write(store, a_data_set(root, {"p5.png": 500}))
+        assert store.value("SELECT count(*) FROM toys WHERE image_id = 'mine/p3.png'") == 1
+        assert len(from_pixels_todo(store, [output])) == 1
     assert summary.changed["images"] == 3
-    assert sorted(left) == sorted(scored)
     assert len(left) == 10
     assert not {"mine/p3.png", "mine/p5.png"} & set(left)
 
@@ -97,7 +100,7 @@ def test_a_moved_folder_is_the_same_data_set(tmp_path: Path) -> None:
         write(store, a_data_set(tmp_path / "here", SHADES))
         (tmp_path / "here").rename(tmp_path / "there")
         changed = write(store, a_data_set(tmp_path / "there", SHADES)).changed
-    assert {table: n for table, n in changed.items() if n} == {"data_sets": 2}
+    assert {table: n for table, n in changed.items() if n} == {"locations": 2}
 
 
 def test_a_name_is_not_taken_over_by_other_photos(tmp_path: Path) -> None:

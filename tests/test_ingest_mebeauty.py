@@ -78,7 +78,7 @@ def test_ingesting_twice_changes_nothing(release: Path) -> None:
     with Store.open(release / "s.duckdb") as store:
         first = write(store, read_mebeauty(release))
         assert set(write(store, read_mebeauty(release)).changed.values()) == {0}
-        paths = store.frame("SELECT root || '/' || path AS path FROM images JOIN data_sets USING (data_set)")["path"]
+        paths = store.frame("SELECT root || '/' || path AS path FROM images JOIN locations USING (data_set)")["path"]
     assert first.raters == 2
     assert all(Path(path).is_file() for path in paths)
 

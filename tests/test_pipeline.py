@@ -1,37 +1,65 @@
-"""Extraction that is stopped goes on, and ends with the very rows of one that was not."""
+"""Extraction that is stopped, killed or struck by a dying worker goes on, and ends with the rows of one that was not."""
 
+import ctypes
+import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from extractors import pipeline
-from extractors.pipeline import extract
+from extractors import pipeline, values
+from extractors.pipeline import Extracted, extract
+from extractors.values import outputs
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
+from featurestore.ingest.table import read_table
+from featurestore.outputs import active_versions, rollback
 from featurestore.store import Store
 
-VIEWS = ("landmarks", "geometric_features", "shapes", "embeddings")
+VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
+EXTRACTORS = 6
+IMAGES = 120
+KILLS = 30
+
+
+def unheard(done: int, total: int, what: str) -> None:
+    """Progress that nobody follows."""
+
+
+def stopped(done: int, total: int, what: str, *, at: int) -> None:
+    """Ctrl-C when so many are done."""
+    if done == at:
+        raise KeyboardInterrupt
 
 
 @dataclass(frozen=True)
 class MeanColour:
-    """An encoder of one line, so that only the pass itself is tested."""
+    """An encoder of one line, so that only the pass itself is tested. `dies_of` is a mean red that kills the worker."""
 
     name: str = "mean_colour"
     weights: str = "none"
     weights_sha256: str = "-"
     dim: int = 3
+    dies_of: float | None = None
+
+    def open(self):
+        return self
 
     def encode(self, faces):
-        return faces.mean(axis=(1, 2)).astype(np.float32)
+        colours = faces.mean(axis=(1, 2)).astype(np.float32)
+        if self.dies_of is not None and colours[0, 0] == np.float32(self.dies_of):
+            ctypes.string_at(0)
+        return colours
 
 
 @pytest.fixture(scope="module")
@@ -40,68 +68,201 @@ def whole(workspace, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "s.duckdb"
     with Store.open(path) as store:
         write(store, read_demo(workspace.portraits))
-        assert extract(store, MeanColour(), lambda progress: None).done == 120
+        assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES, 0, IMAGES)
     return path
 
 
-def same_rows(one: Path, two: Path) -> None:
-    with Store.open(one, read_only=True) as left, Store.open(two, read_only=True) as right:
+@pytest.fixture
+def store(workspace, tmp_path):
+    """A store of the portraits that nothing is extracted of yet."""
+    with Store.open(tmp_path / "s.duckdb") as opened:
+        write(opened, read_demo(workspace.portraits))
+        yield opened
+
+
+@pytest.fixture
+def extracted(whole, tmp_path):
+    """A copy of the store that was extracted in one go."""
+    shutil.copy(whole, tmp_path / "s.duckdb")
+    with Store.open(tmp_path / "s.duckdb") as opened:
+        yield opened
+
+
+def no_half_row(store: Store) -> None:
+    """Each version of an extractor has one row for each photo that its ledger calls ok, and no other."""
+    versions = store.frame("SELECT extractor, version, table_name FROM extractor_versions")
+    for extractor, version, table in versions.iter_rows():
+        ok = store.frame(
+            "SELECT sha256 FROM attempts WHERE status = 'ok' AND extractor = $e AND version = $v ORDER BY ALL",
+            e=extractor,
+            v=version,
+        )
+        rows = store.frame(f'SELECT sha256 FROM "{table}" ORDER BY ALL')
+        assert_frame_equal(ok, rows)
+        assert rows["sha256"].is_unique().all()
+        assert store.frame(f'SELECT * FROM "{table}"').null_count().sum_horizontal().sum() == 0
+
+
+def same_rows(one: Path, store: Store) -> None:
+    no_half_row(store)
+    with Store.open(one, read_only=True) as other:
         for view in VIEWS:
             query = f"SELECT * FROM {view} ORDER BY image_id"
-            assert_frame_equal(left.frame(query), right.frame(query), check_exact=True)
-        for store in (left, right):
-            assert store.value("SELECT count(*) FROM extractions") == 5 * 120
-            assert store.value("SELECT count(DISTINCT (image_id, extractor)) FROM extractions") == 5 * 120
+            assert_frame_equal(other.frame(query), store.frame(query), check_exact=True)
+        ledger = "SELECT * EXCLUDE milliseconds FROM extractions ORDER BY ALL"
+        assert_frame_equal(other.frame(ledger), store.frame(ledger))
+        assert len(store.frame(ledger)) == EXTRACTORS * IMAGES
 
 
-def test_ctrl_c_and_again(workspace, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "COMMIT_SECONDS", 0.0)
-
-    def stop_after_two_batches(progress):
-        if progress.done >= 2 * pipeline.BATCH:
-            raise KeyboardInterrupt
-
-    with Store.open(tmp_path / "s.duckdb") as store:
-        write(store, read_demo(workspace.portraits))
-        with pytest.raises(KeyboardInterrupt):
-            extract(store, MeanColour(), stop_after_two_batches)
-    with Store.open(tmp_path / "s.duckdb") as store:
-        assert store.value("SELECT count(*) FROM landmarks") == 2 * pipeline.BATCH
-        assert extract(store, MeanColour(), lambda progress: None).total == 120 - 2 * pipeline.BATCH
-    same_rows(whole, tmp_path / "s.duckdb")
+def test_ctrl_c_keeps_what_was_answered_and_the_next_run_goes_on(store, whole):
+    with pytest.raises(KeyboardInterrupt):
+        extract(store, [MeanColour()], partial(stopped, at=40))
+    assert store.value("SELECT count(*) FROM landmarks") == 40
+    assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES - 40, 0, IMAGES)
+    same_rows(whole, store)
 
 
-def test_sigkill_and_again(workspace, whole, tmp_path):
-    path = tmp_path / "s.duckdb"
-    with Store.open(path) as store:
-        write(store, read_demo(workspace.portraits))
-    code = (
-        "import sys; from pathlib import Path; from extractors import pipeline; from featurestore.store import Store\n"
-        "from tests.test_pipeline import MeanColour\n"
-        "pipeline.COMMIT_SECONDS = 0.0\n"
-        "with Store.open(Path(sys.argv[1])) as store:\n"
-        "    pipeline.extract(store, MeanColour(), lambda p: print(p.done, flush=True))\n"
-    )
-    child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
-    while int(child.stdout.readline()) < pipeline.BATCH:
-        time.sleep(0.001)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
-    with Store.open(path) as store:
-        rest = extract(store, MeanColour(), lambda progress: None)
-        assert 0 < rest.total < 120
-    same_rows(whole, path)
+CHILD = """
+import sys
+from pathlib import Path
+from extractors import pipeline
+from featurestore.store import Store
+from tests.test_pipeline import MeanColour
+if __name__ == "__main__":
+    pipeline.COMMIT_SECONDS = 0.0
+    pipeline.CHUNK = 20
+    with Store.open(Path(sys.argv[1])) as store:
+        pipeline.extract(store, [MeanColour()], lambda done, total, what: print(done, flush=True))
+"""
 
 
-def test_a_changed_photo_is_extracted_again(workspace, whole, tmp_path):
+def test_thirty_sigkills_at_random_moments(store, whole, tmp_path):
+    """The store opens, has no half row, and in the end the very rows of a run that nobody killed."""
+    store.close()
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    moments = random.Random(7)
+    killed_at = []
+    for _ in range(KILLS):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        child = subprocess.Popen(
+            [sys.executable, str(script), str(store.path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        for _ in range(moments.randrange(8)):
+            child.stdout.readline()
+        time.sleep(moments.uniform(0, 0.05))
+        os.killpg(child.pid, signal.SIGKILL) if moments.random() < 0.3 else child.kill()
+        child.wait()
+        child.stdout.close()
+        with Store.open(store.path) as opened:
+            no_half_row(opened)
+            killed_at.append(opened.value("SELECT count(*) FROM attempts"))
+    assert len(set(killed_at)) > KILLS // 3, "the kills must strike at different moments"
+    with Store.open(store.path) as opened:
+        extract(opened, [MeanColour()], unheard)
+        same_rows(whole, opened)
+
+
+def test_a_worker_that_dies_costs_one_photo(store, whole):
+    with Store.open(whole, read_only=True) as known:
+        image_id, vector = known.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id").row(50)
+    deadly = MeanColour(dies_of=vector[0])
+    assert extract(store, [deadly], unheard) == Extracted(IMAGES, 1, IMAGES - 1)
+    failed = store.frame("SELECT image_id, extractor, status, detail FROM extractions WHERE status <> 'ok'").rows()
+    assert failed == [(image_id, "landmarks", "crash", "the worker process died (SIGSEGV)")]
+    no_half_row(store)
+    assert extract(store, [deadly], unheard) == Extracted()
+    assert extract(store, [MeanColour()], unheard, retry_failed=True) == Extracted(1, 0, 1)
+    same_rows(whole, store)
+
+
+def test_leaving_an_extraction_leaves_no_process_behind(store):
+    import multiprocessing
+
+    extract(store, [MeanColour()], unheard)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_photo_that_changed_on_disk_is_not_taken_for_the_old_one(workspace, tmp_path):
     shutil.copytree(workspace.portraits, tmp_path / "portraits")
-    shutil.copy(whole, tmp_path / "s.duckdb")
     images = tmp_path / "portraits" / "images"
     with Store.open(tmp_path / "s.duckdb") as store:
-        store.execute("UPDATE data_sets SET root = $root", root=str(images))
-        shutil.copy(images / "P0002.jpg", images / "P0001.jpg")
         write(store, read_demo(tmp_path / "portraits"))
-        assert extract(store, MeanColour(), lambda progress: None).total == 1
-        rows = store.frame("SELECT x FROM landmarks WHERE image_id IN ('demo/P0001.jpg', 'demo/P0002.jpg')")
-        assert rows["x"][0].to_list() == rows["x"][1].to_list()
+        shutil.copy(images / "P0002.jpg", images / "P0001.jpg")
+        (images / "P0003.jpg").unlink()
+        assert extract(store, [MeanColour()], unheard).failed == 2
+        failed = store.frame(
+            "SELECT path, status, detail FROM extractions JOIN images USING (image_id) WHERE status <> 'ok'"
+        )
+        assert sorted(failed["status"]) == ["changed", "missing"]
+        assert not failed["detail"].str.contains(str(tmp_path)).any(), "a path leaked into the ledger"
+
+
+def test_two_identical_photos_are_computed_once_and_stand_under_both_names(workspace, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.jpg", "b.jpg", "sub.jpg"):
+        shutil.copy(workspace.portraits / "images" / ("P0001.jpg" if name != "sub.jpg" else "P0002.jpg"), photos / name)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("image,score\na.jpg,3\nb.jpg,3\nsub.jpg,4\n")
+    with Store.open(tmp_path / "s.duckdb") as store:
+        write(store, read_table(labels, photos, name="mine"))
+        assert extract(store, [MeanColour()], unheard).looked == 2
+        rows = store.frame("SELECT image_id, jaw_width FROM geometric_features ORDER BY image_id")
+        assert rows["image_id"].to_list() == ["mine/a.jpg", "mine/b.jpg", "mine/sub.jpg"]
+        assert rows["jaw_width"][0] == rows["jaw_width"][1] != rows["jaw_width"][2]
+
+
+def test_a_moved_or_renamed_data_set_recomputes_nothing(extracted, workspace, tmp_path):
+    shutil.copytree(workspace.portraits, tmp_path / "moved")
+    (tmp_path / "moved" / "images" / "P0007.jpg").rename(tmp_path / "moved" / "images" / "P9007.jpg")
+    for file in ("ratings.csv", "parameters.csv"):
+        text = (tmp_path / "moved" / file).read_text()
+        (tmp_path / "moved" / file).write_text(text.replace("P0007", "P9007"))
+    before = extracted.frame("SELECT * EXCLUDE image_id FROM geometric_features ORDER BY ALL")
+    write(extracted, read_demo(tmp_path / "moved"))
+    assert extract(extracted, [MeanColour()], unheard) == Extracted()
+    assert extracted.value("SELECT count(*) FROM landmarks WHERE image_id = 'demo/P9007.jpg'") == 1
+    assert_frame_equal(extracted.frame("SELECT * EXCLUDE image_id FROM geometric_features ORDER BY ALL"), before)
+
+
+def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_back(extracted, monkeypatch):
+    """Neither FaceMesh nor an encoder runs: no worker is started at all."""
+    before = extracted.frame("SELECT * FROM geometric_features ORDER BY image_id")
+    first = active_versions(extracted)
+    definitions = values.definitions()
+    changed = tuple(d if d.name != "jaw_width" else type(d)(**vars(d) | {"version": 2}) for d in definitions)
+    monkeypatch.setattr(values, "definitions", lambda: changed)
+    monkeypatch.setattr(pipeline, "definitions", lambda: changed)
+    monkeypatch.setattr(pipeline, "Workers", None)
+    measure = values.FROM_LANDMARKS["geometry"]
+    double = lambda landmarks: (made := measure(landmarks)) | {"jaw_width": 2 * made["jaw_width"]}  # noqa: E731
+    monkeypatch.setitem(values.FROM_LANDMARKS, "geometry", double)
+
+    assert extract(extracted, [MeanColour()], unheard) == Extracted(0, 0, IMAGES)
+    after = extracted.frame("SELECT * FROM geometric_features ORDER BY image_id")
+    assert_frame_equal(after, before.with_columns(pl.col("jaw_width") * 2), check_exact=True)
+    assert extracted.value("SELECT version FROM feature_catalog WHERE feature = 'jaw_width'") == 2
+    second = active_versions(extracted)
+    assert {name for name in first if first[name] != second[name]} == {"geometry"}
+
+    assert rollback(extracted, "geometry") == {"geometry": first["geometry"]}
+    assert_frame_equal(extracted.frame("SELECT * FROM geometric_features ORDER BY image_id"), before)
+    assert extracted.value("SELECT version FROM feature_catalog WHERE feature = 'jaw_width'") == 1
+    assert rollback(extracted, "geometry") == {"geometry": second["geometry"]}
+
+
+def test_a_new_version_is_shown_when_it_is_whole(extracted):
+    shown = active_versions(extracted)
+    newer = MeanColour(weights_sha256="other")
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(extracted, [newer], partial(stopped, at=10))
+    assert active_versions(extracted) == shown
+    assert extracted.value("SELECT count(*) FROM embeddings") == IMAGES
+    assert extract(extracted, [newer], unheard).looked == IMAGES - 10
+    assert active_versions(extracted)["embedding:mean_colour"] == outputs([newer])[-1].version

@@ -6,13 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import averageness
-from featurestore.outputs import Output, activate, active_versions, plan
+from featurestore.outputs import Output, activate, active_versions, register
+from featurestore.planning import from_pixels_todo
 from featurestore.schema import Column
 from featurestore.store import Store
-from featurestore.training_sets import training_set, validation_slice
-from tests.synthetic_store import FEATURES, PROTOCOL, make_store
+from featurestore.training_sets import Rows, training_set, validation_slice
+from tests.synthetic_store import FEATURES, PROTOCOL, content, make_store
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def test_changing_test_rows_changes_nothing_that_is_learnt_from(store):
     before = training_set(store, PROTOCOL, 1)
     table = next(t for t in store.frame("SELECT table_name FROM extractor_versions")["table_name"] if "geometry" in t)
     store.execute(
-        f"""UPDATE "{table}" SET jaw_width = 1000 WHERE image_id IN
-            (SELECT image_id FROM splits WHERE fold = 1 AND role = 'test')"""
+        f"""UPDATE "{table}" SET jaw_width = 1000 WHERE sha256 IN
+            (SELECT sha256 FROM splits JOIN images USING (image_id) WHERE fold = 1 AND role = 'test')"""
     )
     store.execute(
         "UPDATE scores SET score = 1 WHERE image_id IN (SELECT image_id FROM splits WHERE fold = 1 AND role = 'test')"
@@ -73,7 +74,9 @@ def test_normalised_table_holds_what_models_see(store):
         "SELECT * FROM normalized_features WHERE normalization = 'made-up-2fold/2' AND image_id = $image_id",
         image_id=made.test.image_ids[0],
     )
-    assert np.array_equal(rows.select(made.test.feature_names).to_numpy()[0], made.test.features[0])
+    seen = rows.select(made.test.feature_names).to_numpy()[0]
+    assert np.array_equal(seen[:-1], made.test.features[0, :-1])
+    assert seen[-1] == pytest.approx(made.test.features[0, -1], abs=1e-9)  # summed in another order
 
 
 def test_validation_slice_is_about_a_tenth_and_does_not_depend_on_the_other_rows():
@@ -108,11 +111,14 @@ def test_before_ingest_and_before_extract(tmp_path):
             training_set(store, PROTOCOL, 1)
 
 
-def test_a_new_version_is_planned_again_and_shown_by_the_view(store):
+def test_a_new_version_is_planned_again_and_shown_once_activated(store):
     columns = (Column("jaw_width", "DOUBLE", "made up"), Column("eye_width", "DOUBLE", "made up"))
     newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
-    assert len(plan(store, [newer])) == 80
-    activate(store, newer)
+    older = active_versions(store)["geometry"]
+    register(store, [newer])
+    assert active_versions(store)["geometry"] == older
+    assert len(from_pixels_todo(store, [newer])) == 80
+    activate(store, [("geometry", newer.version)])
     assert active_versions(store)["geometry"] == newer.version
     assert store.value("SELECT count(*) FROM geometric_features") == 0
 
@@ -122,16 +128,65 @@ def test_images_without_a_face_are_not_planned_again(store):
     later = Output(
         "late", "late", "made up", (Column("v", "DOUBLE", "v"),), code_version=1, inputs=(landmarks.version,)
     )
-    assert len(plan(store, [landmarks, later])) == 80
+    assert len(from_pixels_todo(store, [landmarks, later])) == 80
     ledger = {"extractor": "landmarks", "version": landmarks.version, "status": "no_face", "milliseconds": 1.0}
-    store.append("extractions", pl.DataFrame([{"image_id": "made-up/0000.png", **ledger}]))
-    planned = plan(store, [landmarks, later])
+    store.append("attempts", pl.DataFrame([{"sha256": content("made-up/0000.png"), **ledger}]))
+    planned = from_pixels_todo(store, [landmarks, later])
     assert len(planned) == 79
-    assert "made-up/0000.png" not in planned["image_id"].to_list()
+    assert content("made-up/0000.png") not in planned["sha256"].to_list()
 
 
-@pytest.mark.parametrize("change", [{"code_version": 2}, {"parameters": {"a": 1}}, {"inputs": ("x",)}])
+@pytest.mark.parametrize(
+    "change",
+    [{"code_version": 2}, {"parameters": {"a": 1}}, {"inputs": ("x",)}, {"formula_versions": {"c": 2}}],
+)
 def test_everything_that_decides_the_values_is_in_the_version(change):
-    recipe = {"extractor": "e", "view": "v", "comment": "", "columns": (), "code_version": 1}
+    recipe = {"extractor": "e", "view": "v", "comment": "", "columns": (Column("c", "DOUBLE", ""),), "code_version": 1}
     assert Output(**recipe).version == Output(**recipe).version
     assert Output(**recipe).version != Output(**recipe | change).version
+
+
+def test_features_can_be_chosen_by_name_and_by_region(store):
+    made = training_set(store, PROTOCOL, 1, features=["jaw_width", "skin"])
+    assert made.train.feature_names == ("jaw_width", "skin_sharpness", "skin_evenness", "averageness")
+    every = training_set(store, PROTOCOL, 1)
+    column = every.train.feature_names.index("jaw_width")
+    assert np.array_equal(made.train.features[:, 0], every.train.features[:, column])
+    assert made.manifest_id != every.manifest_id
+    with pytest.raises(UsageError, match="kallos features"):
+        training_set(store, PROTOCOL, 1, features=["ears"])
+
+
+def test_statistics_of_other_rows_are_refused(store):
+    training_set(store, PROTOCOL, 2)
+    with pytest.raises(LeakageError, match="outside the training rows"):
+        training_set(store, PROTOCOL, 1, normalized_by=f"{PROTOCOL}/2")
+    own = training_set(store, PROTOCOL, 1)
+    again = training_set(store, PROTOCOL, 1, normalized_by=f"{PROTOCOL}/1")
+    assert np.array_equal(own.train.features, again.train.features, equal_nan=True)
+
+
+@pytest.mark.parametrize("as_copy", [False, True])
+def test_a_photo_in_both_roles_is_refused(store, as_copy):
+    """Under one name or, byte for byte the same, under two."""
+    split = {"protocol": [PROTOCOL], "fold": [1], "role": ["train"]}
+    if as_copy:
+        store.execute(
+            "INSERT INTO images BY NAME SELECT * REPLACE ('made-up/copy.png' AS image_id) FROM images "
+            "WHERE image_id = 'made-up/0000.png'"
+        )
+    store.append("splits", pl.DataFrame({"image_id": ["made-up/copy.png" if as_copy else "made-up/0000.png"], **split}))
+    with pytest.raises(LeakageError, match="both roles"):
+        training_set(store, PROTOCOL, 1)
+
+
+def test_the_sql_of_a_manifest_gives_its_rows_also_when_another_version_is_shown(store):
+    made = training_set(store, PROTOCOL, 1)
+    sql, row_hash, value_hash = store.frame("SELECT sql, row_hash, value_hash FROM manifests").row(0)
+    columns = (Column("jaw_width", "DOUBLE", "made up"),)
+    newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
+    register(store, [newer])
+    activate(store, [("geometry", newer.version)])
+    rows = Rows.read(store, sql)
+    assert rows.image_ids == made.train.image_ids
+    assert (rows.row_hash, rows.value_hash) == (row_hash, value_hash)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from featurestore import outputs
 from featurestore.errors import UsageError
 from featurestore.schema import TABLES
 from featurestore.store import Store
@@ -91,9 +90,13 @@ class DataSet:
     def described(self) -> pl.DataFrame:
         """The row for the table `data_sets`."""
         low, high = self.scale
-        values = [self.name, str(self.root.resolve()), low, high, self.licence]
-        columns = ["data_set", "root", "scale_low", "scale_high", "licence"]
+        values = [self.name, low, high, self.licence]
+        columns = ["data_set", "scale_low", "scale_high", "licence"]
         return conform("data_sets", pl.DataFrame([values], schema=columns, orient="row"))
+
+    def location(self) -> pl.DataFrame:
+        """The row for the table `locations`."""
+        return pl.DataFrame({"data_set": [self.name], "root": [str(self.root.resolve())]})
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,18 +126,18 @@ class IngestSummary:
 def write(store: Store, data_set: DataSet) -> IngestSummary:
     """Make the store's rows of this data set equal to it, in one transaction.
 
-    What was extracted from a photo that changed or left is forgotten. Raises UsageError when the name
-    belongs to a data set of other photos.
+    What was computed from a photo that changed or left stays under its bytes, until `kallos compact`.
+    Raises UsageError when the name belongs to a data set of other photos.
     """
     prefix = f"{check_name(data_set.name)}/"
     with store.transaction():
         _refuse_other_photos(store, data_set)
-        outputs.forget(store, _stale(store, data_set))
         changed = {
             table: store.sync(table, getattr(data_set, table), "starts_with(t.image_id, $prefix)", prefix=prefix)
             for table in PER_IMAGE
         }
-        for table, rows in (("data_sets", data_set.described()), ("findings", data_set.findings)):
+        one_row = {"data_sets": data_set.described(), "locations": data_set.location(), "findings": data_set.findings}
+        for table, rows in one_row.items():
             changed[table] = store.sync(table, rows, "t.data_set = $name", name=data_set.name)
     return _summary(data_set, changed)
 
@@ -142,7 +145,7 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
 def _refuse_other_photos(store: Store, data_set: DataSet) -> None:
     """Two files called labels.csv would otherwise silently replace each other's data set."""
     known = store.frame(
-        "SELECT image_id, root FROM images JOIN data_sets USING (data_set) WHERE data_set = $name",
+        "SELECT image_id, root FROM images JOIN locations USING (data_set) WHERE data_set = $name",
         name=data_set.name,
     )
     if len(known) and known["root"][0] != str(data_set.root.resolve()):
@@ -152,13 +155,6 @@ def _refuse_other_photos(store: Store, data_set: DataSet) -> None:
                 f"The store already has another data set called {data_set.name}, from {known['root'][0]}: "
                 "choose another --name or another --store."
             )
-
-
-def _stale(store: Store, data_set: DataSet) -> pl.DataFrame:
-    """image_id of the photos whose bytes changed or that left the data set."""
-    known = store.frame("SELECT image_id, sha256 FROM images WHERE data_set = $name", name=data_set.name)
-    gone = known.join(data_set.images, on=["image_id", "sha256"], how="anti", nulls_equal=True)
-    return gone.select("image_id")
 
 
 def _summary(data_set: DataSet, changed: Mapping[str, int]) -> IngestSummary:

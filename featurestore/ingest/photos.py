@@ -93,7 +93,8 @@ def _header(path: Path) -> tuple[str | None, tuple[int | None, int | None], str 
     except UnidentifiedImageError:
         return sha256, unknown, "is not a photo" if path.stat().st_size else "is empty"
     except (OSError, SyntaxError, ValueError) as error:
-        return sha256, unknown, f"cannot be read: {error}"
+        # an OSError's own text names the whole path
+        return sha256, unknown, f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
 class PhotoNames:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kallos.commands.options import DEFAULT_STORE, Download, Json, StorePath, Weights
+from kallos.commands.options import DEFAULT_STORE, Download, Encoder, EncoderWeights, Json, StorePath
 
 if TYPE_CHECKING:
     from featurestore.ingest.dataset import DataSet
@@ -89,24 +89,29 @@ def _ingest(path: Path, data_set: DataSet, json: bool) -> None:
 
 
 def extract(
-    encoder: Annotated[str, typer.Option(help="Any torchvision network, for the embeddings.")] = "mobilenet_v3_small",
-    weights: Weights = "imagenet",
+    encoder: Encoder = None,
+    weights: EncoderWeights = None,
     download: Download = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try photos that failed once more.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Landmarks, geometric and skin features, shapes, embeddings and normalised features of every new image."""
+    """Landmarks, features, shapes, fingerprints and embeddings of every photo that has none of today's version."""
     from featurestore.store import Store
     from kallos.console import note, out
-    from kallos.extraction import run_extract
+    from kallos.extraction import chosen_encoders, run_extract
     from reports.extraction import render, summary
     from reports.json import to_json
 
     with Store.open(store, must_exist=True) as opened:
-        progress, seconds = run_extract(opened, encoder, weights, download)
+        encoders = chosen_encoders(opened, encoder, weights, download)
+        opened.publish()
+        done, seconds = run_extract(opened, encoders, retry_failed=retry_failed)
         report = summary(opened)
-    if progress.total:
-        note(f"{progress.done} images in {seconds:.0f} s, {progress.done / max(seconds, 1e-9):.0f} a second")
+    if done.looked:
+        note(f"{done.looked:,} photos in {seconds:.0f} s, {done.looked / seconds:.0f} a second")
+    elif done.measured:
+        note(f"{done.measured:,} photos measured again from their landmarks in {seconds:.1f} s")
     else:
-        note("Nothing to do: every image has been tried by the current extractors.")
+        note("Nothing to do: every photo has been tried by the current extractors.")
     out.print_json(to_json("extraction", report)) if json else out.print(render(report))

@@ -19,4 +19,17 @@ Weights = Annotated[
     str,
     typer.Option("--weights", help="What the network starts from: imagenet, a .safetensors file, or none (random)."),
 ]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        help="Any torchvision network, for embeddings.  [default: the store's, else mobilenet_v3_small]",
+    ),
+]
+EncoderWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", help="imagenet, a .safetensors file, or none (random).  [default: the store's, else imagenet]"
+    ),
+]
 Download = Annotated[bool, typer.Option("--download", help="Allow torchvision to fetch ImageNet weights.")]

@@ -1,0 +1,125 @@
+"""Bringing an older store up to date: ordered steps, each in the transaction that records it, after a backup.
+
+A step changes tables in SQL of its own, as they were then, and never uses what the schema has become; comments and
+views are those of today and are made last. A new step is one function and one line in `STEPS`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from featurestore import outputs
+from featurestore.schema import TABLES, VIEWS, quote
+
+if TYPE_CHECKING:
+    from featurestore.store import Store
+
+
+def migrate(store: Store, found: int) -> None:
+    """Apply every step after schema version `found`. Killed at any time, the store is that of a whole step."""
+    back_up(store, found)
+    for version, (change, step) in enumerate(STEPS[found - 1 :], start=found + 1):
+        with store.transaction():
+            step(store)
+            store.execute("UPDATE store_info SET schema_version = $version", version=version)
+            store.execute(
+                "INSERT INTO migrations VALUES ($version, $change, now()::TIMESTAMP)", version=version, change=change
+            )
+        store.execute("CHECKPOINT")
+    with store.transaction():
+        for table in TABLES:
+            for statement in table.comments():
+                store.execute(statement)
+        for view in VIEWS:
+            store.show(view)
+        outputs.make_views(store)
+    store.execute("CHECKPOINT")
+
+
+def backups(path: Path) -> list[Path]:
+    """Copies of the store from before it was brought up to date."""
+    return sorted(path.parent.glob(f"{path.stem}.schema-*{path.suffix}"))
+
+
+def back_up(store: Store, found: int) -> Path:
+    """A copy of the store beside it, under its schema version; an earlier copy is kept as it is."""
+    copy = store.path.with_name(f"{store.path.stem}.schema-{found}{store.path.suffix}")
+    if not copy.exists():
+        store.execute("CHECKPOINT")
+        partial = copy.with_name(f".{copy.name}.partial")
+        shutil.copy(store.path, partial)
+        partial.rename(copy)
+    return copy
+
+
+def _key_values_by_content(store: Store) -> None:
+    """What was computed belongs to a photo's bytes; folders have a table of their own; z-scores are a view."""
+    for view in store.frame("SELECT view_name FROM duckdb_views() WHERE NOT internal")["view_name"]:
+        store.execute(f'DROP VIEW "{view}"')
+    for table in store.frame("SELECT table_name FROM extractor_versions")["table_name"]:
+        _rekey(store, table)
+    for statement in _KEY_VALUES_BY_CONTENT.split(";"):
+        store.execute(statement)
+    for table in store.frame("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'normalized__')")[
+        "table_name"
+    ]:
+        store.execute(f'DROP TABLE "{table}"')
+
+
+def _rekey(store: Store, table: str) -> None:
+    """Replace image_id by sha256 in what one version of an extractor wrote, comments kept."""
+    about = store.value("SELECT comment FROM duckdb_tables() WHERE table_name = $table", table=table)
+    columns = store.frame("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = $t", t=table).rows()
+    store.execute(
+        f"""CREATE TABLE rekeyed AS SELECT DISTINCT ON (sha256) sha256, "{table}".* EXCLUDE (image_id)
+            FROM "{table}" JOIN images USING (image_id) WHERE sha256 IS NOT NULL ORDER BY "{table}".rowid"""
+    )
+    store.execute(f'DROP TABLE "{table}"')
+    store.execute(f'ALTER TABLE rekeyed RENAME TO "{table}"')
+    store.execute(f'COMMENT ON TABLE "{table}" IS {quote(about)}')
+    for column, comment in [("sha256", "hash of the photo's bytes, see images"), *columns[1:]]:
+        store.execute(f'COMMENT ON COLUMN "{table}"."{column}" IS {quote(comment)}')
+
+
+_KEY_VALUES_BY_CONTENT = """
+    CREATE TABLE migrations (schema_version INTEGER, change VARCHAR, applied_at TIMESTAMP);
+    CREATE TABLE locations AS SELECT data_set, root FROM data_sets;
+    CREATE TABLE attempts AS
+        SELECT DISTINCT ON (sha256, extractor, version) sha256, extractor, version, status,
+               replace(detail, root || '/' || path, 'the photo') AS detail, milliseconds
+        FROM extractions JOIN images USING (image_id) JOIN locations USING (data_set)
+        WHERE sha256 IS NOT NULL ORDER BY extractions.rowid;
+    DROP TABLE extractions;
+    ALTER TABLE data_sets DROP COLUMN root;
+    ALTER TABLE extractor_versions ADD COLUMN activated_at TIMESTAMP;
+    UPDATE extractor_versions SET activated_at = now()::TIMESTAMP WHERE active;
+    CREATE TABLE feature_definitions AS
+        SELECT feature, region, unit, formula, points, source, NULL::DOUBLE AS low, NULL::DOUBLE AS high,
+               1 AS version, c.extractor, v.version AS extractor_version
+        FROM feature_catalog c LEFT JOIN extractor_versions v ON v.active AND v.extractor = c.extractor
+        ORDER BY c.rowid;
+    DROP TABLE feature_catalog;
+    CREATE TABLE statistics AS
+        SELECT manifest_id AS statistics_id, normalization, true AS current,
+               (SELECT string_agg(version, '+' ORDER BY extractor = 'shape', extractor) FROM extractor_versions
+                WHERE active AND extractor IN ('geometry', 'skin', 'shape')) AS versions,
+               NULL::VARCHAR AS sql, NULL::INTEGER AS row_count, NULL::VARCHAR AS row_hash,
+               list(feature ORDER BY n.rowid) AS features, list(mean ORDER BY n.rowid) AS mean,
+               list(sd ORDER BY n.rowid) AS sd, any_value(shape) AS mean_shape
+        FROM normalizations n JOIN mean_shapes USING (normalization, manifest_id) GROUP BY manifest_id, normalization;
+    DROP TABLE normalizations;
+    DROP TABLE mean_shapes;
+    ALTER TABLE manifests ADD COLUMN value_hash VARCHAR;
+    ALTER TABLE manifests ADD COLUMN statistics_id VARCHAR;
+    UPDATE manifests SET statistics_id = manifest_id;
+    CREATE TABLE near_duplicates (
+        image_id VARCHAR, other_id VARCHAR, hamming INTEGER, cosine_distance DOUBLE, group_id VARCHAR)
+"""
+
+STEPS: list[tuple[str, Callable[[Store], None]]] = [
+    ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
+]
+"""STEPS[i] brings a store from schema version i + 1 to i + 2."""

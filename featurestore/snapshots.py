@@ -1,0 +1,73 @@
+"""Readers beside a writer: copies of the store that the writer publishes while it holds the file.
+
+DuckDB lets one process write and then shuts every other out, readers too. So a command that holds the store for long
+checkpoints it between two transactions and copies the file to a new name (a file replaced under an open path would
+give readers the old data), and readers take the newest copy. A snapshot is all that was committed when it was taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+EVERY_SECONDS = 10.0
+"""A snapshot is due when the last one is this old ..."""
+
+MOST_COST = 0.05
+"""... and taking them costs no more than this share of the writer's time."""
+
+_NAME = "%Y%m%dT%H%M%S.%f"
+
+
+class Publisher:
+    """Publishes the state of a store that this process writes."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self._path, self._connection = path, connection
+        self._due = 0.0
+
+    def publish_if_due(self) -> None:
+        """Take a snapshot, unless the last one is young; call it outside a transaction."""
+        if time.monotonic() >= self._due:
+            self.publish()
+
+    def publish(self) -> None:
+        """Take a snapshot and drop the ones before; whoever reads one of those keeps it until it is closed."""
+        began = time.monotonic()
+        self._connection.execute("CHECKPOINT")
+        folder = _folder(self._path)
+        folder.mkdir(exist_ok=True)
+        earlier = list(folder.iterdir())
+        partial = folder / f"{datetime.now(UTC).strftime(_NAME)}.partial"
+        shutil.copy(self._path, partial)
+        partial.rename(partial.with_suffix(".duckdb"))
+        for file in earlier:
+            file.unlink()
+        ended = time.monotonic()
+        self._due = ended + max(EVERY_SECONDS, (ended - began) / MOST_COST)
+
+
+def open_newest(path: Path) -> tuple[duckdb.DuckDBPyConnection, datetime] | None:
+    """The newest snapshot of a store, opened for reading, and when it was taken; None where there is none."""
+    # the writer drops a snapshot when it takes the next one, which may be just now
+    for _ in range(3):
+        found = sorted(_folder(path).glob("*.duckdb"))
+        if found:
+            with contextlib.suppress(duckdb.IOException):
+                taken = datetime.strptime(found[-1].stem, _NAME).replace(tzinfo=UTC)
+                return duckdb.connect(str(found[-1]), read_only=True), taken
+    return None
+
+
+def remove_all(path: Path) -> None:
+    """Remove every snapshot: the store itself can be read again."""
+    shutil.rmtree(_folder(path), ignore_errors=True)
+
+
+def _folder(path: Path) -> Path:
+    return path.with_suffix(".snapshots")

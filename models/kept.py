@@ -1,0 +1,41 @@
+"""An encoder kept in a folder: known by its description, and loaded, with torch, only when it is opened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from featurestore.errors import BundleError
+
+if TYPE_CHECKING:
+    from models.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class KeptEncoder:
+    """What is known of an encoder without its network; worker processes open it for themselves."""
+
+    folder: Path
+    name: str
+    weights: str
+    weights_sha256: str
+    dim: int
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `Encoder.save` wrote. Raises BundleError when the folder holds no encoder."""
+        try:
+            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))["backbone"]
+            return cls(folder, card["name"], card["weights"], card["weights_sha256"], card["dim"])
+        except (OSError, ValueError, KeyError) as problem:
+            raise BundleError(
+                f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
+            ) from problem
+
+    def open(self) -> Encoder:
+        """The network. Raises BundleError when its tensors are missing or damaged."""
+        from models.encoder import Encoder
+
+        return Encoder.load(self.folder)
