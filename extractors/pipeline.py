@@ -70,6 +70,7 @@ def _look(
     todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
     if todo.is_empty():
         return 0, 0
+    store.publish()
     done = failed = 0
     batch = _Batch(store, wanted)
     with Workers(encoders) as workers:

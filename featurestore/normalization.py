@@ -100,6 +100,18 @@ def fit(store: Store, protocol: str, fold: int) -> str:
     return statistics_id
 
 
+def is_fresh(store: Store, protocol: str, fold: int, versions: str) -> bool:
+    """Whether the current statistics of a fold are those of today's training photos and of these feature versions."""
+    rows = store.frame(
+        "SELECT row_hash FROM statistics WHERE current AND normalization = $name AND versions = $versions",
+        name=f"{protocol}/{fold}",
+        versions=versions,
+    )
+    if rows.is_empty() or versions != feature_versions(active_versions(store)):
+        return False
+    return bool(rows.item() == _rows(store, _training_photos(store, protocol, fold))[1])
+
+
 def read(store: Store, statistics_id: str) -> Normalization:
     """The stored statistics of that id."""
     row = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)

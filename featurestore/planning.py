@@ -5,11 +5,13 @@ A photo is known by its bytes: moved, renamed or twice in the data sets, it is c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from featurestore.outputs import Output
+from featurestore.outputs import Output, active_versions
 from featurestore.store import Store
 
 _WANTED = "wanted AS (SELECT unnest($extractors) AS extractor, unnest($versions) AS version)"
@@ -49,6 +51,130 @@ def from_landmarks_todo(store: Store, output: Output, landmarks: Output) -> pl.D
         extractor=output.extractor,
         version=output.version,
     )
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """What `kallos extract` would find of one extractor; figures count photos, each once.
+
+    fresh     has a row of the wanted version
+    stale     has a row of another version only
+    missing   was never tried, or only with failures of other versions
+    failed    was tried by the wanted version and failed, or its landmarks did
+    orphaned  has rows, of any version, but is no image of the store any more
+    why       what made rows stale, what went wrong, as short phrases
+    shown     the version that the views show, where it is another
+    seconds   of work that stale and missing photos take, as recorded before; None while nothing is recorded
+    """
+
+    extractor: str
+    version: str
+    fresh: int
+    stale: int
+    missing: int
+    failed: int
+    orphaned: int
+    why: tuple[str, ...]
+    shown: str | None
+    seconds: float | None
+
+
+def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
+    """A line for each wanted output, landmarks first; nothing is written."""
+    return tuple(_line(store, output, outputs[0]) for output in outputs)
+
+
+def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
+    fresh, stale, missing, failed = store.frame(
+        """
+        WITH photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
+        now AS (FROM attempts WHERE extractor = $extractor AND version = $version),
+        faceless AS (
+            FROM attempts WHERE extractor = 'landmarks' AND version = $landmarks AND status <> 'ok'),
+        before AS (
+            SELECT DISTINCT sha256 FROM attempts
+            WHERE extractor = $extractor AND version <> $version AND status = 'ok'),
+        states AS (
+            SELECT CASE WHEN now.status = 'ok' THEN 'fresh'
+                        WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
+                        WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state
+            FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
+        SELECT count_if(state = 'fresh')::INT, count_if(state = 'stale')::INT,
+               count_if(state = 'missing')::INT, count_if(state = 'failed')::INT FROM states""",
+        extractor=output.extractor,
+        version=output.version,
+        landmarks=landmarks.version,
+    ).row(0)
+    orphaned, each = store.frame(
+        """
+        SELECT count(DISTINCT a.sha256) FILTER (i.sha256 IS NULL)::INT, avg(milliseconds) FILTER (status = 'ok')
+        FROM attempts a LEFT JOIN (SELECT DISTINCT sha256 FROM images) i ON i.sha256 = a.sha256
+        WHERE extractor = $extractor""",
+        extractor=output.extractor,
+    ).row(0)
+    todo = stale + missing
+    return PlanLine(
+        extractor=output.extractor,
+        version=output.version,
+        fresh=fresh,
+        stale=stale,
+        missing=missing,
+        failed=failed,
+        orphaned=orphaned,
+        why=(*(_changes(store, output) if stale else ()), *(_failures(store, output, landmarks) if failed else ())),
+        shown=_shown_instead(store, output),
+        seconds=0.0 if not todo else None if each is None else todo * each / 1000,
+    )
+
+
+def _shown_instead(store: Store, output: Output) -> str | None:
+    shown = active_versions(store).get(output.extractor)
+    return None if shown == output.version else shown
+
+
+def _failures(store: Store, output: Output, landmarks: Output) -> tuple[str, ...]:
+    """`3 no_face`, of this output or, where it was not tried for that, of its landmarks."""
+    rows = store.frame(
+        """
+        SELECT status, count(DISTINCT sha256) AS photos FROM attempts SEMI JOIN images USING (sha256)
+        WHERE status <> 'ok' AND (extractor, version) IN (($extractor, $version), ('landmarks', $landmarks))
+        GROUP BY status ORDER BY photos DESC, status""",
+        extractor=output.extractor,
+        version=output.version,
+        landmarks=landmarks.version,
+    )
+    return tuple(f"{photos:,} {status}" for status, photos in rows.iter_rows())
+
+
+def _changes(store: Store, output: Output) -> tuple[str, ...]:
+    """How the wanted recipe differs from that of the version that people see."""
+    rows = store.frame(
+        "SELECT recipe FROM extractor_versions WHERE extractor = $extractor AND active", extractor=output.extractor
+    )
+    if rows.is_empty():
+        return ()
+    before, now = json.loads(rows.item()), json.loads(output.recipe)
+    changes = _column_changes(before["columns"], now["columns"])
+    for key in sorted(before["parameters"].keys() | now["parameters"].keys()):
+        was, is_now = (str(recipe["parameters"].get(key))[:12] for recipe in (before, now))
+        if was != is_now:
+            changes.append(f"{key} {was} → {is_now}")
+    if before["code_version"] != now["code_version"]:
+        changes.append(f"code version {before['code_version']} → {now['code_version']}")
+    if before["inputs"] != now["inputs"]:
+        changes.append("the landmarks have changed")
+    return tuple(changes)
+
+
+def _column_changes(before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """Columns of a recipe are written `name`, or `name@2` when their formula has been changed."""
+    known, wanted = ({column.split("@")[0]: column for column in columns} for columns in (before, now))
+    changed = [name for name in wanted if name in known and wanted[name] != known[name]]
+    return [
+        *(f"another formula of {name}" for name in changed),
+        *(f"new column {name}" for name in wanted if name not in known),
+        *(f"no column {name} any more" for name in known if name not in wanted),
+    ]
 
 
 def forget_failures(store: Store, outputs: Sequence[Output]) -> None:

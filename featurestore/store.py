@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,9 @@ import polars as pl
 from featurestore import snapshots
 from featurestore.errors import StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
+
+PATIENCE_SECONDS = 2.0
+"""How long a reader waits for a writer to end or to publish its first snapshot."""
 
 _LOCKED = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)")
 
@@ -67,15 +71,21 @@ class Store:
 
     @classmethod
     def _connect(cls, path: Path, read_only: bool) -> Self:
-        try:
-            return cls(path, duckdb.connect(str(path), read_only=read_only))
-        except duckdb.Error as error:
-            writer = _writer(error)
-            if writer is None:
-                raise StoreError(f"{path} cannot be opened as a store: {str(error).splitlines()[0]}") from error
-            if read_only and (opened := snapshots.open_newest(path)):
-                return cls(path, *opened, writer)
-            raise StoreError(f"The store {path} is in use by {writer}: wait until it ends, or stop it.") from error
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return cls(path, duckdb.connect(str(path), read_only=read_only))
+            except duckdb.Error as error:
+                writer = _writer(error)
+                if writer is None:
+                    raise StoreError(f"{path} cannot be opened as a store: {str(error).splitlines()[0]}") from error
+                if read_only and (opened := snapshots.open_newest(path)):
+                    return cls(path, *opened, writer)
+                if not read_only or time.monotonic() > patience:
+                    raise StoreError(
+                        f"The store {path} is in use by {writer}: wait until it ends, or stop it."
+                    ) from error
+            time.sleep(0.1)
 
     def __enter__(self) -> Self:
         return self

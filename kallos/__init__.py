@@ -23,10 +23,20 @@ __all__ = ["load_bundle", "open_store"]
 
 
 def open_store(path: str | Path) -> Store:
-    """A store for reading; `store.frame(sql)` gives Polars. Raises StoreError."""
+    """A store for reading; `store.frame(sql)` gives Polars. Raises StoreError.
+
+    While another process writes it is the newest snapshot: a warning says so, `store.snapshot_of` says of when.
+    """
+    import warnings
+
     from featurestore.store import Store
 
-    return Store.open(Path(path), read_only=True)
+    store = Store.open(Path(path), read_only=True)
+    if store.snapshot_of is not None:
+        warnings.warn(
+            f"{store.writer} is writing: this is its snapshot of {store.snapshot_of:%H:%M:%S} UTC", stacklevel=2
+        )
+    return store
 
 
 def load_bundle(folder: str | Path) -> Predictor:

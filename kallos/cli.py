@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kallos.commands import data, learn, read, use
+from kallos.commands import data, learn, read, use, versions
 from kallos.commands.demo import demo
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 app.add_typer(data.ingest, name="ingest")
 app.command()(data.extract)
+app.command()(versions.plan)
+app.command()(versions.rollback)
 app.command()(learn.train)
 app.command()(read.report)
 app.command()(read.sql)

@@ -32,13 +32,9 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
     Raises UsageError for an unknown network, WeightsError when its weights are missing.
     """
-    kept = {
-        extractor.removeprefix(EMBEDDING): KeptEncoder.read(_folder(store, version))
-        for extractor, version in active_versions(store).items()
-        if extractor.startswith(EMBEDDING)
-    }
-    if weights is None and (name in kept or (name is None and kept)):
-        return [_kept(store, encoder) for encoder in kept.values() if name in (None, encoder.name)]
+    kept = [encoder for encoder in known_encoders(store) if name in (None, encoder.name)]
+    if weights is None and kept:
+        return [_kept(store, encoder) for encoder in kept]
     from models.encoder import Encoder
 
     built = Encoder.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
@@ -48,6 +44,15 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
         built.save(staging)
         staging.rename(folder)
     return [KeptEncoder.read(folder)]
+
+
+def known_encoders(store: Store) -> list[KeptEncoder]:
+    """The encoders that the store has embeddings of."""
+    return [
+        KeptEncoder.read(_folder(store, version))
+        for extractor, version in active_versions(store).items()
+        if extractor.startswith(EMBEDDING)
+    ]
 
 
 def normalize(store: Store) -> None:

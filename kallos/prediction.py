@@ -14,8 +14,8 @@ from ensemble.predictor import Predictor
 from extractors.decode import decode, photo_paths
 from featurestore.errors import PhotoError
 from featurestore.records import Prediction
-from featurestore.store import Store
 from kallos.console import note
+from kallos.stores import open_for_reading
 from reports.overlay import draw_overlay
 
 
@@ -23,7 +23,7 @@ def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int
     """The models of a bundle, or those trained last in the store."""
     if bundle:
         return open_bundle(bundle)
-    with Store.open(store, read_only=True) as opened:
+    with open_for_reading(store) as opened:
         return parts_of_store(opened, protocol, fold)
 
 

@@ -105,7 +105,6 @@ def extract(
 
     with Store.open(store, must_exist=True) as opened:
         encoders = chosen_encoders(opened, encoder, weights, download)
-        opened.publish()
         done, seconds = run_extract(opened, encoders, retry_failed=retry_failed)
         report = summary(opened)
     if done.looked:

@@ -58,6 +58,7 @@ def train(
         seed=seed,
     )
     with Store.open(store, must_exist=True) as opened:
+        opened.publish()
         trainer = Trainer(opened, protocol, fold or 1, encoder, config)
         trainer.train([w.value for w in What if w is not What.ALL] if what is What.ALL else [what.value])
         report = evaluation.data(opened, Selection(protocol=trainer.protocol, fold=trainer.fold))

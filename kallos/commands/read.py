@@ -41,15 +41,15 @@ def report(
     json: Json = False,
 ) -> None:
     """Tables and plots in the terminal, JSON for programs, pictures for papers."""
-    from featurestore.store import Store
     from kallos.console import note, out
+    from kallos.stores import open_for_reading
     from reports.json import to_json
     from reports.registry import REPORTS
     from reports.selection import Selection
 
     chosen = REPORTS[name.value]
     selection = Selection(data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()))
-    with Store.open(store, read_only=True) as opened:
+    with open_for_reading(store) as opened:
         report = chosen.data(opened, selection)
     out.print_json(to_json(name.value, report)) if json else out.print(chosen.render(report))
     if figures:
@@ -83,10 +83,10 @@ def tables(
     json: Json = False,
 ) -> None:
     """Every table and column of the store, and what one row is."""
-    from featurestore.store import Store
     from kallos.console import out
+    from kallos.stores import open_for_reading
     from reports import tables as listing
 
-    with Store.open(store, read_only=True) as opened:
+    with open_for_reading(store) as opened:
         described = listing.data(opened, table)
     typer.echo(described.write_json()) if json else out.print(listing.render(described))

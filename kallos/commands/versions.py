@@ -1,0 +1,40 @@
+"""`kallos plan`, `kallos rollback` and `kallos verify`: what was computed from what, and whether it still holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kallos.commands.options import DEFAULT_STORE, Json, StorePath
+
+
+def plan(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
+    """What is fresh, stale, missing, failed or orphaned, why, and how long `kallos extract` would take."""
+    from kallos.console import out
+    from kallos.planning import plan_report
+    from kallos.stores import open_for_reading
+    from reports.json import to_json
+    from reports.plan import render
+
+    with open_for_reading(store) as opened:
+        report = plan_report(opened)
+    out.print_json(to_json("plan", report)) if json else out.print(render(report))
+
+
+def rollback(
+    extractor: Annotated[str, typer.Argument(help="landmarks, geometry, skin, shape, fingerprint, embedding:NAME.")],
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Show the version of an extractor that was shown before, with what was computed from it."""
+    from featurestore.outputs import rollback as roll_back
+    from featurestore.store import Store
+    from kallos.console import note
+    from kallos.extraction import normalize
+
+    with Store.open(store, must_exist=True) as opened:
+        shown = roll_back(opened, extractor)
+        normalize(opened)
+    for name, version in shown.items():
+        note(f"{name} shows version {version[:6]} again")
+    note("`kallos extract` would show today's versions again, without computing anything that it still holds.")

@@ -1,0 +1,41 @@
+"""What `kallos plan` does: the plan of today's extractors and of the encoders that the store knows."""
+
+from __future__ import annotations
+
+from extractors.values import FROM_LANDMARKS, outputs
+from extractors.workers import WORKERS
+from featurestore import normalization
+from featurestore.outputs import feature_versions
+from featurestore.planning import PlanLine, plan
+from featurestore.store import Store
+from kallos.extraction import known_encoders
+from reports.plan import PlanReport
+
+START_SECONDS = 4.0
+"""Worker processes start, and import MediaPipe and torch."""
+
+
+def plan_report(store: Store) -> PlanReport:
+    """The plan as a report; nothing is written."""
+    wanted = outputs(known_encoders(store))
+    images, photos, unreadable = store.frame(
+        "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count_if(sha256 IS NULL)::INT FROM images"
+    ).row(0)
+    lines = plan(store, wanted)
+    versions = feature_versions({output.extractor: output.version for output in wanted})
+    folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
+    normalized: dict[str, tuple[int, int]] = {}
+    for protocol, fold in folds.iter_rows():
+        fresh, known = normalized.get(protocol, (0, 0))
+        is_fresh = normalization.is_fresh(store, protocol, fold, versions)
+        normalized[protocol] = (fresh + is_fresh, known + 1)
+    return PlanReport(images, photos, unreadable, lines, normalized, _wall_seconds(lines))
+
+
+def _wall_seconds(lines: tuple[PlanLine, ...]) -> float | None:
+    """What needs pixels is spread over the workers; what is computed from landmarks is done by one."""
+    if any(line.seconds is None for line in lines):
+        return None
+    pixels = sum(line.seconds or 0 for line in lines if line.extractor not in FROM_LANDMARKS)
+    derived = sum(line.seconds or 0 for line in lines if line.extractor in FROM_LANDMARKS)
+    return derived + (pixels / WORKERS + START_SECONDS if pixels else 0)
