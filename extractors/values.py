@@ -104,8 +104,8 @@ def _columns(kind: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     return dict(zip(feature_names(kind), values.T, strict=True))
 
 
-def outputs(encoder: Encoder) -> list[Output]:
-    """Everything that `kallos extract` writes, with its version; landmarks first."""
+def outputs(encoder: Encoder | None) -> list[Output]:
+    """Everything that `kallos extract` writes, with its version; landmarks first, an encoder's embeddings last."""
     crop = {"crop_size": alignment.CROP_SIZE, "crop_margin": alignment.MARGIN, "alignment": alignment.VERSION}
     landmarks = Output(
         "landmarks",
@@ -116,7 +116,7 @@ def outputs(encoder: Encoder) -> list[Output]:
         parameters={"mediapipe": package_version("mediapipe"), "max_faces": facemesh.MAX_FACES},
     )
     after = (landmarks.version,)
-    return [
+    needs_no_encoder = [
         landmarks,
         _features("geometry", geometry.VERSION, after, {}),
         _features("skin", skin.VERSION, after, crop),
@@ -128,16 +128,19 @@ def outputs(encoder: Encoder) -> list[Output]:
             code_version=alignment.VERSION,
             inputs=after,
         ),
-        Output(
-            f"embedding:{encoder.name}",
-            "embeddings",
-            "one row is one image as one encoder sees it",
-            (Column("vector", f"FLOAT[{encoder.dim}]", "pooled features of the encoder"),),
-            code_version=1,
-            parameters={"weights": encoder.weights, "weights_sha256": encoder.weights_sha256, **crop},
-            inputs=after,
-        ),
     ]
+    if encoder is None:
+        return needs_no_encoder
+    embedding = Output(
+        f"embedding:{encoder.name}",
+        "embeddings",
+        "one row is one image as one encoder sees it",
+        (Column("vector", f"FLOAT[{encoder.dim}]", "pooled features of the encoder"),),
+        code_version=1,
+        parameters={"weights": encoder.weights, "weights_sha256": encoder.weights_sha256, **crop},
+        inputs=after,
+    )
+    return [*needs_no_encoder, embedding]
 
 
 def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters: Mapping[str, object]) -> Output:
