@@ -29,8 +29,7 @@ _FEATURES = """
 WITH measured AS (
     SELECT image_id, feature, value
     FROM (UNPIVOT geometric_features ON COLUMNS(* EXCLUDE image_id) INTO NAME feature VALUE value)
-         JOIN feature_catalog USING (feature)
-    WHERE extractor = 'geometry' AND isfinite(value)),
+    WHERE feature IN (SELECT feature FROM feature_catalog WHERE extractor = 'geometry') AND isfinite(value)),
 spread AS (
     SELECT feature, stddev_pop(value) AS sd FROM measured
     GROUP BY feature HAVING sd > 1e-9 * max(abs(value))),
