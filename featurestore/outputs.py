@@ -153,6 +153,21 @@ def active_table(store: Store, extractor: str) -> str:
     return str(rows.item())
 
 
+def chosen_encoder(store: Store, name: str | None) -> str | None:
+    """The encoder of that name, or the only one that there is; None where the store has no embeddings.
+
+    Raises UsageError for an unknown encoder, or when there are several to choose from.
+    """
+    known = [
+        extractor.removeprefix(EMBEDDING) for extractor in active_versions(store) if extractor.startswith(EMBEDDING)
+    ]
+    if name is None and len(known) > 1:
+        raise UsageError(f"The store has embeddings of {', '.join(known)}: choose one with --encoder.")
+    if name is not None and name not in known:
+        raise UsageError(f"The store has no embeddings of {name!r}: run `kallos extract --encoder {name}`.")
+    return name or (known[0] if known else None)
+
+
 def encoder_weights(store: Store, encoder: str) -> str:
     """What the encoder behind the active embeddings started from: imagenet, a file's name or none."""
     return str(

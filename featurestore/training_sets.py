@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from featurestore import normalization
 from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import AVERAGENESS, Normalization
-from featurestore.outputs import EMBEDDING, active_table, active_versions
+from featurestore.outputs import EMBEDDING, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
 from featurestore.schema import quote
 from featurestore.store import Store
@@ -65,7 +65,7 @@ def training_set(
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
         raise OrderError("The store has no features yet: run `kallos extract` first.")
-    encoder = _encoder(store, encoder)
+    encoder = chosen_encoder(store, encoder)
     check_roles(store, protocol, fold)
     if normalized_by is None:
         statistics_id = normalization.fit(store, protocol, fold)
@@ -205,15 +205,6 @@ def validation_slice(image_ids: tuple[str, ...]) -> NDArray[np.bool_]:
     """A tenth of the training rows, chosen by a hash of the id, so that every model holds out the same."""
     digests = [hashlib.sha256(f"validation {image_id}".encode()).digest() for image_id in image_ids]
     return np.array([int.from_bytes(d[:8], "big") < VALIDATION_SHARE * 2**64 for d in digests])
-
-
-def _encoder(store: Store, encoder: str | None) -> str | None:
-    known = [name.removeprefix(EMBEDDING) for name in active_versions(store) if name.startswith(EMBEDDING)]
-    if encoder is None and len(known) > 1:
-        raise UsageError(f"The store has embeddings of {', '.join(known)}: choose one with --encoder.")
-    if encoder is not None and encoder not in known:
-        raise UsageError(f"The store has no embeddings of {encoder!r}: run `kallos extract --encoder {encoder}`.")
-    return encoder or (known[0] if known else None)
 
 
 def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kallos.commands import data, learn, read, use, versions
+from kallos.commands import data, learn, read, similar, use, versions
 from kallos.commands.demo import demo
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
@@ -28,6 +28,7 @@ app.command()(learn.train)
 app.command()(read.report)
 app.command()(read.sql)
 app.command()(read.tables)
+app.command()(similar.similar)
 app.command()(use.predict)
 app.command()(use.export)
 app.command()(demo)

@@ -1,4 +1,4 @@
-"""Sample photos side by side with their landmarks, to see at a glance what the features are measured on."""
+"""Photos side by side, with their landmarks where it matters what the features are measured on."""
 
 from __future__ import annotations
 
@@ -14,21 +14,30 @@ from extractors.decode import decode
 from extractors.points import OPEN_CONTOURS, REGION_CONTOURS, Landmarks
 from featurestore.records import REGIONS
 from reports.figures import INK, figure
-from reports.palette import REGION_COLOURS
+from reports.palette import ACCENT, REGION_COLOURS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLUMNS = 4
+CAPTION = 28
+"""Characters that are as wide as a photo."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """One photo of the sheet: landmarks (468, 3) in its pixels."""
+    """One photo of the sheet.
+
+    caption    as many lines as wanted, of at most `CAPTION` characters
+    landmarks  (468, 3) in its pixels, None where they should not be drawn
+    framed     whether it stands out, such as the one that others are compared with
+    """
 
     path: Path
     caption: str
-    landmarks: NDArray[np.float32]
+    landmarks: NDArray[np.float32] | None = None
+    framed: bool = False
 
 
 def contour_lines(landmarks: NDArray[np.float32]) -> list[tuple[str, NDArray[np.float64]]]:
@@ -51,8 +60,18 @@ def contact_sheet(photos: Sequence[Photo], title: str) -> Figure:
         each.set_axis_off()
     for each, photo in zip(axes, photos, strict=False):
         each.imshow(decode(photo.path))
-        for region, line in contour_lines(photo.landmarks):
-            each.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.9)
-        each.plot(*photo.landmarks[:, :2].T, ".", color="white", markersize=0.8, alpha=0.6)
-        each.set_title(photo.caption, fontsize=8, color=INK)
+        if photo.landmarks is not None:
+            _draw_landmarks(each, photo.landmarks)
+        if photo.framed:
+            each.set_axis_on()
+            each.set(xticks=[], yticks=[])
+            each.spines[:].set(visible=True, color=ACCENT, linewidth=4)
+        # a file's name is no formula, whatever dollars it holds
+        each.set_title(photo.caption, fontsize=8, color=INK, parse_math=False)
     return sheet
+
+
+def _draw_landmarks(axes: Axes, landmarks: NDArray[np.float32]) -> None:
+    for region, line in contour_lines(landmarks):
+        axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.9)
+    axes.plot(*landmarks[:, :2].T, ".", color="white", markersize=0.8, alpha=0.6)

@@ -1,0 +1,195 @@
+"""The faces nearest to one face: exact, in one SELECT on the store's views that people can run themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.errors import OrderError, PhotoError, UsageError
+from featurestore.outputs import chosen_encoder
+from featurestore.schema import quote
+from featurestore.store import Store
+
+VIEWS = {"embedding": "embeddings", "geometry": "geometric_features", "landmarks": "shapes"}
+"""What faces can be compared by -> the view that holds it."""
+
+# DOUBLE and not the stored FLOAT: as fast, and near ties come in their true order
+_ARRAYS = """
+WITH query AS ({query}),
+distances AS (
+    SELECT image_id, {function}({view}.{column}::DOUBLE[{size}], query.{column}) AS distance
+    FROM {view}, query{where})"""
+
+# rounded far below what is shown: threads may add one image's features up in any order, and ties must stay ties
+_FEATURES = """
+WITH measured AS (
+    SELECT image_id, feature, value
+    FROM (UNPIVOT geometric_features ON COLUMNS(* EXCLUDE image_id) INTO NAME feature VALUE value)
+    WHERE feature IN (SELECT feature FROM feature_catalog WHERE extractor = 'geometry') AND isfinite(value)),
+spread AS (
+    SELECT feature, stddev_pop(value) AS sd FROM measured
+    GROUP BY feature HAVING sd > 1e-9 * max(abs(value))),
+query AS ({query}),
+distances AS (
+    SELECT m.image_id, round(sqrt(avg(((m.value - q.value) / sd) ** 2)), 12) AS distance
+    FROM measured m JOIN query q USING (feature) JOIN spread USING (feature)
+    GROUP BY m.image_id)"""
+
+_NEAREST = """
+SELECT row_number() OVER (ORDER BY distance, image_id) AS rank, image_id, distance, score, subset,
+       sha256 = {sha256} AS same_photo
+FROM distances JOIN images USING (image_id) LEFT JOIN scores USING (image_id)
+WHERE isfinite(distance){scope}
+ORDER BY distance, image_id
+LIMIT {k}"""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for.
+
+    by        embedding: cosine distance of the embeddings of one encoder; a zero vector has none and is left out
+              geometry: root mean square difference of the geometric features, in standard deviations over all images
+              of the store; a feature counts when it varies and is measured in both
+              landmarks: Euclidean distance of Procrustes shapes, which are aligned to the canonical face
+    k         how many neighbours
+    encoder   whose embeddings
+    data_set  only neighbours of this data set
+    """
+
+    by: str
+    k: int
+    encoder: str | None = None
+    data_set: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """The face that others are compared with: an image of the store, or a photo measured just now.
+
+    image_id  None for a photo that is given as a file
+    sha256    hash of the photo's bytes
+    values    of a file: what its row in the view would hold, column -> vector (n,) or feature -> value ()
+    """
+
+    image_id: str | None
+    sha256: str
+    values: Mapping[str, NDArray[np.floating[Any]]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest images.
+
+    rows  rank (from 1), image_id, distance, score, subset, same_photo (its bytes are the query's)
+    sql   the statement that gave them; `kallos sql` can run it
+    """
+
+    rows: pl.DataFrame
+    sql: str
+
+
+def stored_image(store: Store, name: str) -> Query:
+    """The image of that image_id, or the only one whose image_id ends in /name.
+
+    Raises UsageError when there is none or more than one.
+    """
+    rows = store.frame(
+        "SELECT image_id, sha256 FROM images WHERE image_id = $name OR ends_with(image_id, '/' || $name) "
+        "ORDER BY image_id <> $name, image_id",
+        name=name,
+    )
+    if rows.is_empty():
+        raise UsageError(
+            f"{name} is neither an image of the store nor a photo file: give a path, "
+            'or an image_id as in `kallos sql "SELECT image_id FROM images"`.'
+        )
+    ids = rows["image_id"].to_list()
+    if len(ids) > 1 and ids[0] != name:
+        shown = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+        raise UsageError(f"{name} may be any of {len(ids)} images ({shown}): give the whole image_id.")
+    return Query(ids[0], rows["sha256"][0])
+
+
+def checked(store: Store, search: Search) -> Search:
+    """The search with its encoder, which may be left out when the store holds the embeddings of one only.
+
+    Raises OrderError before `kallos extract`, UsageError for an encoder that is unknown, needed or of no use.
+    """
+    view = VIEWS[search.by]
+    if search.by != "embedding" and search.encoder is not None:
+        raise UsageError(f"--encoder {search.encoder} chooses embeddings: leave it out, or search --by embedding.")
+    if not store.has(view) or not store.value(f"SELECT count(*) FROM {view}"):
+        raise OrderError(f"The store has no {view} yet: run `kallos extract` first.")
+    if search.by != "embedding":
+        return search
+    return replace(search, encoder=chosen_encoder(store, search.encoder))
+
+
+def nearest(store: Store, query: Query, search: Search) -> Neighbours:
+    """The images nearest to the query, itself left out; ties go by image_id. The search must be `checked`.
+
+    Raises PhotoError when the stored image has no face, OrderError when it was not extracted yet.
+    """
+    if query.image_id is not None:
+        _check_extracted(store, query.image_id, search)
+    if search.by == "geometry":
+        distances = _features(query)
+    elif search.by == "landmarks":
+        distances = _arrays(store, query, "shapes", "shape", "array_distance")
+    else:
+        scope = f"encoder = {quote(str(search.encoder))}"
+        distances = _arrays(store, query, "embeddings", "vector", "array_cosine_distance", scope)
+    scope = f" AND image_id <> {_id(query)}" if query.image_id is not None else ""
+    scope += f" AND data_set = {quote(search.data_set)}" if search.data_set is not None else ""
+    sql = (distances + _NEAREST.format(sha256=quote(query.sha256), scope=scope, k=search.k)).strip()
+    return Neighbours(store.frame(sql), sql)
+
+
+def _arrays(store: Store, query: Query, view: str, column: str, function: str, scope: str | None = None) -> str:
+    where = f" WHERE {scope}" if scope else ""
+    size = store.value(f"SELECT len({column}) FROM {view}{where} LIMIT 1")
+    if query.values is None:
+        chosen = f" AND {scope}" if scope else ""
+        wanted = f"SELECT {column}::DOUBLE[{size}] AS {column} FROM {view} WHERE image_id = {_id(query)}{chosen}"
+    else:
+        wanted = f"SELECT {_numbers(query.values[column])}::DOUBLE[{size}] AS {column}"
+    return _ARRAYS.format(query=wanted, function=function, column=column, size=size, view=view, where=where)
+
+
+def _features(query: Query) -> str:
+    if query.values is None:
+        wanted = f"SELECT feature, value FROM measured WHERE image_id = {_id(query)}"
+    else:
+        known = {name: value for name, value in query.values.items() if np.isfinite(value)}
+        names, values = ", ".join(map(quote, known)), _numbers(np.array(list(known.values())))
+        wanted = f"SELECT unnest([{names}]) AS feature, unnest({values}::DOUBLE[]) AS value"
+    return _FEATURES.format(query=wanted)
+
+
+def _id(query: Query) -> str:
+    return quote(str(query.image_id))
+
+
+def _numbers(values: NDArray[np.floating[Any]]) -> str:
+    """A literal that casts to exactly these numbers: bare decimals would be read with fewer digits."""
+    return quote(str(values.astype(np.float64).tolist()))
+
+
+def _check_extracted(store: Store, image_id: str, search: Search) -> None:
+    rows = store.frame(f"FROM {VIEWS[search.by]} WHERE image_id = $image_id", image_id=image_id)
+    if search.encoder is not None:
+        rows = rows.filter(pl.col("encoder") == search.encoder)
+    if len(rows):
+        return
+    failed = store.frame(
+        "SELECT detail FROM extractions WHERE image_id = $image_id AND status <> 'ok' LIMIT 1", image_id=image_id
+    )
+    if failed.is_empty():
+        raise OrderError(f"{image_id} is not extracted yet: run `kallos extract` first.")
+    raise PhotoError(f"{image_id} cannot be compared: {failed['detail'][0]}")
