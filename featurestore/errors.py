@@ -70,3 +70,9 @@ class QueryError(KallosError):
     """SQL that the guard refuses or that DuckDB cannot run."""
 
     exit_code = 10
+
+
+class CheckError(KallosError):
+    """Data that a check of the store found to be wrong."""
+
+    exit_code = 11
