@@ -54,12 +54,6 @@ class OrderError(KallosError):
     exit_code = 7
 
 
-class ExtractionError(KallosError):
-    """Worker processes that cannot start."""
-
-    exit_code = 13
-
-
 class WeightsError(KallosError):
     """Network weights that are missing, do not fit, or cannot be downloaded."""
 
@@ -78,7 +72,19 @@ class QueryError(KallosError):
     exit_code = 10
 
 
+class CheckError(KallosError):
+    """Data that a check of the store found to be wrong."""
+
+    exit_code = 11
+
+
 class LeakageError(KallosError):
     """A test row that would be learnt from: in both roles, or behind the statistics of the training rows."""
 
     exit_code = 12
+
+
+class ExtractionError(KallosError):
+    """Worker processes that cannot start."""
+
+    exit_code = 13

@@ -7,10 +7,12 @@ import sys
 import typer
 
 from kallos.commands import data, learn, read, similar, use, versions
+from kallos.commands.check import check
 from kallos.commands.demo import demo
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
-6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 130 stopped with Ctrl-C."""
+6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 11 a check failed ·
+12 leakage · 13 worker processes · 130 stopped with Ctrl-C."""
 
 app = typer.Typer(
     name="kallos",
@@ -25,6 +27,7 @@ app.command()(data.extract)
 app.command()(versions.plan)
 app.command()(versions.rollback)
 app.command()(learn.train)
+app.command()(check)
 app.command()(read.report)
 app.command()(read.sql)
 app.command()(read.tables)

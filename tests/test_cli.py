@@ -58,7 +58,7 @@ def test_every_exit_code_is_documented():
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.KallosError)]
     codes = {c.exit_code for c in classes if c is not errors.KallosError}
     assert codes <= {int(n) for n in re.findall(r"\b(\d+) ", EXIT_CODES)}
-    assert len(codes) == 9
+    assert len(codes) == 12
 
 
 def test_shell_completion_is_offered():
@@ -177,7 +177,7 @@ def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_pat
     refused(kallos("train", "a", *other, *at), 8, "does not fit")
     refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *at), 8, "none.safetensors")
     refused(kallos("train", "a", *at), 8, "--download", "--weights none")
-    refused(kallos("extract", *at), 8, "--download", "--weights none")
+    refused(kallos("extract", "--weights", "imagenet", *at), 8, "--download", "--weights none")
 
 
 @pytest.mark.parametrize("part", ["a", "b", "baseline", "encoder", "ensemble", "normalization.json", "MODEL_CARD.md"])

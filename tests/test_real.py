@@ -40,6 +40,11 @@ def test_ratings_folds_and_the_broken_landmarks(at):
     assert counted("SELECT count(*) AS n FROM findings WHERE contains(subject, 'CM152.pts')", at) == 1
 
 
+def test_checks_find_nothing_wrong(at):
+    told = done("check", "--json", *at).json()
+    assert (told["failed"], told["warned"]) == ([], [])
+
+
 def test_geometry_alone_reaches_the_floor(at):
     done("train", "baseline", "--protocol", "scut-5fold", "--fold", 1, *at)
     query = "SELECT pearson FROM evaluations JOIN runs USING (run_id) WHERE model = 'baseline' AND role = 'test'"
