@@ -31,7 +31,7 @@ check: $(INSTALLED)  ## style, types and the walls between the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-golden: $(INSTALLED)  ## rebuild the golden values after a formula was changed on purpose
+golden: $(INSTALLED)  ## rebuild the golden values of features that are new or whose version was raised
 	$(BIN)/python -m tests.golden.rebuild
 
 format: $(INSTALLED)  ## bring the code into style
