@@ -8,6 +8,7 @@ import typer
 
 from kallos.commands import data, learn, read, use
 from kallos.commands.demo import demo
+from kallos.commands.features import features
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 130 stopped with Ctrl-C."""
@@ -26,6 +27,7 @@ app.command()(learn.train)
 app.command()(read.report)
 app.command()(read.sql)
 app.command()(read.tables)
+app.command()(features)
 app.command()(use.predict)
 app.command()(use.export)
 app.command()(demo)
