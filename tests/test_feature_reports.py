@@ -14,6 +14,7 @@ from rich.console import Console, RenderableType
 
 from extractors.definitions import catalogue, definitions
 from featurestore.errors import StoreError, UsageError
+from featurestore.normalization import averageness
 from featurestore.records import REGIONS
 from featurestore.store import Store
 from reports import catalogue as listing
@@ -137,13 +138,17 @@ def test_the_figures_are_those_of_sql(opened, name):
 
 
 def test_averageness_is_shown_in_its_own_unit(opened):
-    report = single_feature.data(opened, "averageness")
-    nearest = opened.value("""
-        SELECT min(array_distance(s.shape, m.shape)) FROM shapes s, mean_shapes m
-        WHERE normalization = (SELECT min(normalization) FROM normalizations)""")
-    assert report.groups[0].images == opened.value("SELECT count(*) FROM shapes")
-    assert report.low >= nearest > 0
-    assert report.definition.low <= report.low < report.high <= report.definition.high
+    protocol, fold = opened.value("SELECT min(normalization) FROM normalizations").split("/")
+    train = opened.frame(
+        "SELECT shape FROM shapes JOIN splits USING (image_id) WHERE protocol = $protocol AND fold = $fold AND role = 'train'",
+        protocol=protocol,
+        fold=int(fold),
+    )
+    shapes = opened.frame("SELECT shape FROM shapes")["shape"].to_numpy()
+    distances = averageness(shapes, train["shape"].to_numpy().mean(axis=0))
+    everything = single_feature.data(opened, "averageness").groups[0]
+    assert everything.measured == len(shapes)
+    assert (everything.mean, everything.sd) == pytest.approx((distances.mean(), distances.std()), rel=1e-4)
 
 
 @pytest.mark.parametrize("width", [80, 140])
