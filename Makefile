@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test test-real check golden format clean
+.PHONY: help demo test test-real check golden docs format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,8 +31,11 @@ check: $(INSTALLED)  ## style, types and the walls between the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-golden: $(INSTALLED)  ## rebuild the golden values after a formula was changed on purpose
+golden: $(INSTALLED)  ## rebuild the golden values of features that are new or whose version was raised
 	$(BIN)/python -m tests.golden.rebuild
+
+docs: $(INSTALLED)  ## rebuild docs/features.md from the definitions of the features
+	$(BIN)/python -m reports.features_page docs/features.md
 
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .

@@ -9,8 +9,8 @@
         Source: Farkas 1994 (ch-ch)
         \"\"\"
 
-The function's name is the column, the docstring says formula, points and source, the decorator region, unit,
-plausible range and what the value does not depend on. `paired_feature` makes three columns of one function
+The function's name is the column, the docstring says what it is, formula, points and source, the decorator region,
+unit, plausible range and what the value does not depend on. `paired_feature` makes three columns of one function
 of `(face, side)`: `right_*`, `left_*` and `*_asymmetry`, the absolute difference of the two.
 """
 
@@ -36,6 +36,7 @@ class FeatureDefinition:
     """What a column means.
 
     name       the column
+    summary    what it is, in one sentence
     region     one of `featurestore.records.REGIONS`
     unit       unit of the value
     formula    in terms of the points' names
@@ -43,11 +44,12 @@ class FeatureDefinition:
     source     where the measure comes from
     low, high  plausible range, not a limit: values of unusual faces may lie outside
     invariant  what the value does not depend on: "scale", "translation", "roll"
-    kind       "geometry" (from landmarks) or "skin" (from pixels)
+    kind       "geometry" (from landmarks), "skin" (from pixels) or "normalization" (from a fold's training rows)
     version    raised by one whenever the formula gives other values
     """
 
     name: str
+    summary: str
     region: str
     unit: str
     formula: str
@@ -86,10 +88,10 @@ def feature(
     """Register a function of one argument as the column of its name."""
 
     def register(measure: Measure) -> Measure:
-        formula, points, source = _sections(measure)
+        summary, formula, points, source = _sections(measure)
         _add(
             FeatureDefinition(
-                measure.__name__, region, unit, formula, points, source, low, high, invariant, kind, version
+                measure.__name__, summary, region, unit, formula, points, source, low, high, invariant, kind, version
             ),
             measure,
         )
@@ -116,7 +118,8 @@ def paired_feature(
 
     def register(measure: Measure) -> Measure:
         name = measure.__name__
-        formula, points, source = _sections(measure)
+        summary, formula, points, source = _sections(measure)
+        of_side = summary[0].lower() + summary[1:]
         define = functools.partial(
             FeatureDefinition,
             region=region,
@@ -135,6 +138,7 @@ def paired_feature(
             _add(
                 define(
                     f"{side}_{name}",
+                    summary=f"On the {side}: {of_side}",
                     formula=formula.replace("{side}", side),
                     points=named,
                     low=low,
@@ -145,6 +149,8 @@ def paired_feature(
         _add(
             define(
                 f"{name}_asymmetry",
+                # what follows a colon or semicolon is a remark on one side's value, such as "a smile has more"
+                summary=f"Difference between right and left: {re.split('[:;]', of_side)[0].rstrip('.')}.",
                 formula=f"|right_{name} - left_{name}|",
                 points=tuple(dict.fromkeys(sides["right"] + sides["left"])),
                 low=0.0,
@@ -166,11 +172,11 @@ def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
     registry[definition.name] = Feature(definition, measure)
 
 
-def _sections(measure: Callable[..., Any]) -> tuple[str, tuple[str, ...], str]:
-    """Formula, points and source out of a docstring; a section runs until the next one."""
-    text = inspect.getdoc(measure) or ""
+def _sections(measure: Callable[..., Any]) -> tuple[str, str, tuple[str, ...], str]:
+    """Summary, formula, points and source out of a docstring; a section runs until the next one."""
+    summary, _, text = (inspect.getdoc(measure) or "").partition("\n\n")
     found = dict(re.findall(r"^(Formula|Points|Source): (.+?)(?=^\w+: |\Z)", text, re.MULTILINE | re.DOTALL))
     if missing := [s for s in _SECTIONS if s not in found]:
         raise ValueError(f"the docstring of {measure.__name__} lacks {', '.join(missing)}")
     formula, points, source = (" ".join(found[s].split()) for s in _SECTIONS)
-    return formula, tuple(points.split(", ")), source
+    return " ".join(summary.split()), formula, tuple(points.split(", ")), source

@@ -167,7 +167,7 @@ class Landmarks:
         return self._places[name]
 
     def distance(self, a: str, b: str) -> Values:
-        """Between two points of the photo's plane, face widths."""
+        """Distance between two points in the photo's plane, face widths."""
         return _lengths(self._place(b) - self._place(a))
 
     def across(self, a: str, b: str) -> Values:

@@ -170,7 +170,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
 
 def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters: Mapping[str, object]) -> Output:
     chosen = [d for d in definitions() if d.kind == kind]
-    columns = tuple(Column(d.name, "DOUBLE", f"{d.formula} [{d.unit}] {d.source}") for d in chosen)
+    columns = tuple(Column(d.name, "DOUBLE", f"{d.summary} {d.formula} [{d.unit}] {d.source}") for d in chosen)
     comment = "one row an image: geometric and skin features, one column each, see feature_catalog"
     changed = {d.name: d.version for d in chosen if d.version > 1}
     return Output(kind, "geometric_features", comment, columns, code_version, parameters, inputs, changed)

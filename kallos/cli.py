@@ -9,6 +9,7 @@ import typer
 from kallos.commands import data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
+from kallos.commands.features import features
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 11 a check failed ·
@@ -32,6 +33,7 @@ app.command()(read.report)
 app.command()(read.sql)
 app.command()(read.tables)
 app.command()(similar.similar)
+app.command()(features)
 app.command()(use.predict)
 app.command()(use.export)
 app.command()(demo)

@@ -55,10 +55,12 @@ def interval_bar(low: float, value: float, high: float, limit: float, width: int
     return made
 
 
-def spark(counts: Sequence[int], style: str = ACCENT) -> Text:
-    """A histogram in one line; an empty bin is a blank, any other shows."""
+def spark(counts: Sequence[int], style: str = ACCENT, height: int = 1) -> Text:
+    """A histogram in one line, or in as many as `height`; an empty bin is a blank, any other shows."""
     top = max(counts, default=0) or 1
-    return Text("".join(_BLOCKS[max(round(8 * c / top), 1) if c else 0] for c in counts), style=style)
+    levels = [max(round(8 * height * c / top), 1) if c else 0 for c in counts]
+    rows = ("".join(column(level - 8 * row) for level in levels) for row in reversed(range(height)))
+    return Text("\n".join(rows), style=style)
 
 
 def column(level: float) -> str:

@@ -20,7 +20,7 @@ from featurestore.store import Store
 from reports.bars import signed_bar
 from reports.figures import figure, horizontal_bars, label, save
 from reports.json import for_pictures
-from reports.layout import dim, number, page, plural, section, table
+from reports.layout import digits_for, dim, number, page, plural, section, table
 from reports.palette import REGION_COLOURS
 from reports.selection import Selection, chosen_data_sets
 
@@ -184,7 +184,7 @@ def _catalogue_table(report: FeaturesReport) -> Table:
         if line.region != region:
             region = line.region
             made.add_row(Text(region, style=f"bold {REGION_COLOURS[region]}"))
-        spread = (number(v, _digits(line)) for v in (line.mean, line.sd, line.lowest, line.highest))
+        spread = (number(v, digits_for(line.sd)) for v in (line.mean, line.sd, line.lowest, line.highest))
         made.add_row(line.name, *spread, number(line.correlation, 2, sign=True), line.unit)
     return made
 
@@ -192,11 +192,6 @@ def _catalogue_table(report: FeaturesReport) -> Table:
 def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
     missing = [f"{f.name} ({report.images - f.measured:,})" for f in report.features if f.measured < report.images]
     return ["", dim(f"Not measurable in some images: {', '.join(missing)}")] if missing else []
-
-
-def _digits(line: FeatureLine) -> int:
-    """As many as show two significant digits of the standard deviation."""
-    return int(np.clip(1 - np.floor(np.log10(line.sd)), 0, 4)) if line.sd > 0 else 2
 
 
 def _pairs_table(report: FeaturesReport) -> Table:

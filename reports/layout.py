@@ -52,6 +52,11 @@ def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''},.{digits}f}"
 
 
+def digits_for(sd: float) -> int:
+    """As many digits as show two significant ones of a standard deviation."""
+    return min(max(1 - math.floor(math.log10(sd)), 0), 4) if sd > 0 else 2
+
+
 def share(part: int, whole: int) -> str:
     """A percentage that says 100 only when nothing is left out."""
     if not whole:

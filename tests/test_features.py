@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,20 @@ from hypothesis import strategies as st
 
 from extractors.canonical import MESH, MIRROR
 from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, paired_feature
-from extractors.definitions import definitions
+from extractors.definitions import catalogue, definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.points import CONTOURS, POINTS, Landmarks
 from featurestore.records import REGIONS
-from tests.golden.rebuild import FILE, distorted, measured, reference_faces
+from tests.golden.rebuild import (
+    FILE,
+    Golden,
+    distorted,
+    measured,
+    read,
+    rebuild,
+    reference_faces,
+    silently_changed,
+)
 
 DEFINITIONS = definitions()
 geometric = pytest.mark.parametrize("name", GEOMETRIC)
@@ -30,6 +40,9 @@ def value_of(name, faces):
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: d.name)
 def test_a_definition_is_complete(definition: FeatureDefinition):
+    assert definition.summary[0].isupper()
+    assert definition.summary.endswith(".")
+    assert "\n" not in definition.summary
     assert definition.region in REGIONS
     assert definition.unit
     assert definition.formula
@@ -38,6 +51,7 @@ def test_a_definition_is_complete(definition: FeatureDefinition):
     assert set(definition.points) <= POINTS.keys() | CONTOURS.keys()
     assert set(definition.invariant) <= {"scale", "translation", "roll"}
     assert "{side}" not in definition.formula
+    assert definition.version >= 1
     assert definition.name in {"geometry": GEOMETRIC, "skin": SKIN}[definition.kind]
 
 
@@ -162,11 +176,41 @@ def test_known_formulas_on_the_canonical_face():
     assert value_of("right_jaw_angle", MESH[None])[0] == pytest.approx(140, abs=5)
 
 
-def test_golden_values_are_kept_and_complete():
-    golden, now = json.loads(FILE.read_text(encoding="utf-8")), measured()
-    assert golden.keys() == now.keys()
-    for name, values in now.items():
-        assert values == pytest.approx(golden[name], rel=1e-6, abs=1e-7), name
+def test_golden_values_and_versions_are_kept_and_complete():
+    golden, now = read(FILE), measured()
+    assert {name: kept.version for name, kept in golden.items()} == {d.name: d.version for d in catalogue()}
+    assert silently_changed(golden, now) == []
+
+
+def test_a_changed_formula_is_noticed_in_every_feature():
+    golden = read(FILE)
+    for name, kept in golden.items():
+        values = [value * 1.001 + 1e-5 for value in kept.values]
+        assert silently_changed(golden, golden | {name: replace(kept, values=values)}) == [name]
+
+
+def golden_file(path, **features):
+    path.write_text(json.dumps({name: asdict(kept) for name, kept in features.items()}), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("now", [Golden(2, [1.0, 2.1]), Golden(1, [1.0, 2.0])], ids=["other values", "lower version"])
+def test_golden_values_are_not_rebuilt_after_a_silent_change(tmp_path, now):
+    file = golden_file(tmp_path / "f.json", nose=Golden(2, [1.0, 2.0]), chin=Golden(1, [0.5, 0.5]))
+    before = file.read_bytes()
+    with pytest.raises(SystemExit) as refusal:
+        rebuild(file, {"nose": now, "chin": Golden(2, [0.6, 0.6])})
+    assert refusal.value.code == (
+        "Nothing was rebuilt, nose changed without a raised version: "
+        "raise `version` in the decorator, or take the change of formula back."
+    )
+    assert file.read_bytes() == before
+
+
+def test_golden_values_of_new_features_and_raised_versions_are_rebuilt_the_others_stay_to_the_last_digit(tmp_path):
+    file = golden_file(tmp_path / "f.json", nose=Golden(1, [1.0]), chin=Golden(1, [0.5]), gone=Golden(1, [0.0]))
+    rebuild(file, {"brow": Golden(1, [3.0]), "nose": Golden(2, [1.1]), "chin": Golden(1, [0.5 + 1e-9])})
+    assert read(file) == {"brow": Golden(1, [3.0]), "nose": Golden(2, [1.1]), "chin": Golden(1, [0.5])}
 
 
 def whole_docstring(face):
@@ -190,6 +234,17 @@ def test_a_docstring_without_a_section_is_refused(section):
     ):
         with pytest.raises(ValueError, match=f"incomplete lacks {section}"):
             decorator(incomplete)
+
+
+def test_a_pair_says_which_side_and_its_asymmetry_says_so():
+    summaries = {d.name: d.summary for d in DEFINITIONS}
+    of_pair = [summaries[n] for n in ("right_cheekbone_drop", "left_cheekbone_drop", "cheekbone_drop_asymmetry")]
+    drop = "how far the cheekbone lies under the middle of the eye"
+    assert of_pair == [
+        f"On the right: {drop}; high cheekbones have less.",
+        f"On the left: {drop}; high cheekbones have less.",
+        f"Difference between right and left: {drop}.",
+    ]
 
 
 def test_a_name_or_region_that_cannot_be_is_refused():

@@ -1,21 +1,36 @@
-"""Golden values of every feature, rebuilt with `python -m tests.golden.rebuild` after a wanted change of formula."""
+"""Golden values of every feature, rebuilt with `make golden` after a wanted change of formula.
+
+A feature keeps its values for as long as it keeps its version: stores and bundles tell formulas apart by the version
+alone, so other values under the same version are refused.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.alignment import align_face
+from extractors.alignment import align_face, procrustes_shape
 from extractors.canonical import MESH
 from extractors.catalogue import SKIN
-from extractors.definitions import definitions
+from extractors.definitions import catalogue
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
+from featurestore.normalization import AVERAGENESS, averageness
 
 FILE = Path(__file__).with_name("features.json")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The version of a feature and its value on each reference face."""
+
+    version: int
+    values: list[float]
 
 
 def reference_faces() -> NDArray[np.float64]:
@@ -47,16 +62,52 @@ def striped_photo(size: int = 350) -> NDArray[np.uint8]:
     return np.stack(channels, axis=2).clip(0, 255).astype(np.uint8)
 
 
-def measured() -> dict[str, list[float]]:
-    """feature -> its value on each reference face; the skin's on the striped photo."""
+def measured() -> dict[str, Golden]:
+    """feature -> what it gives today on the reference faces: the skin's on the striped photo, averageness with the
+    canonical face as the mean.
+    """
     faces = reference_faces()
     names, geometry = compute_geometry(faces)
     crops = [align_face(striped_photo(), face.astype(np.float32)) for face in faces]
     skin = np.stack([compute_skin(crop.image, crop.landmarks) for crop in crops])
-    values = dict(zip((*names, *SKIN), np.hstack([geometry, skin]).T.tolist(), strict=True))
-    return {d.name: values[d.name] for d in definitions()}
+    average = averageness(procrustes_shape(faces), procrustes_shape(MESH[None])[0])
+    columns = np.column_stack([geometry, skin, average]).T.round(9).tolist()
+    values = dict(zip((*names, *SKIN, AVERAGENESS), columns, strict=True))
+    return {d.name: Golden(d.version, values[d.name]) for d in catalogue()}
+
+
+def read(file: Path) -> dict[str, Golden]:
+    """feature -> what the file keeps of it."""
+    return {name: Golden(**kept) for name, kept in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def silently_changed(kept: dict[str, Golden], now: dict[str, Golden]) -> list[str]:
+    """Features whose version was lowered, or that give other values under the version that is kept."""
+
+    def silent(old: Golden, new: Golden) -> bool:
+        same = np.allclose(new.values, old.values, rtol=1e-6, atol=1e-7)
+        return new.version < old.version or (new.version == old.version and not same)
+
+    return [name for name in kept if name in now and silent(kept[name], now[name])]
+
+
+def rebuild(file: Path, now: dict[str, Golden]) -> None:
+    """Write new features and those of a raised version into the file; all others stay to the last digit.
+
+    Exits with a sentence, and writes nothing, when a formula was changed silently.
+    """
+    kept = read(file)
+    if changed := silently_changed(kept, now):
+        sys.exit(
+            f"Nothing was rebuilt, {', '.join(changed)} changed without a raised version: "
+            "raise `version` in the decorator, or take the change of formula back."
+        )
+    golden = {
+        name: kept[name] if name in kept and kept[name].version == new.version else new for name, new in now.items()
+    }
+    lines = [f" {json.dumps(name)}: {json.dumps(asdict(made))}" for name, made in golden.items()]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    lines = [f" {json.dumps(name)}: {json.dumps([round(v, 9) for v in row])}" for name, row in measured().items()]
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    rebuild(FILE, measured())

@@ -1,0 +1,49 @@
+"""`kallos features`: what every feature is, and what the store holds of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kallos.commands.options import DEFAULT_STORE, Json, StorePath
+
+if TYPE_CHECKING:
+    from reports.single_feature import FeatureReport
+
+
+def features(
+    name: Annotated[str | None, typer.Argument(help="Only this feature, with its values in the store.")] = None,
+    region: Annotated[str | None, typer.Option("--region", "-r", help="Only this region of the face.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Every feature with formula, unit, plausible range and source; of one also its spread and correlation."""
+    from featurestore.errors import UsageError
+    from kallos.console import out
+    from reports import catalogue, single_feature
+    from reports.json import to_json
+
+    if name is None:
+        listed = catalogue.data(region)
+        out.print_json(to_json("catalogue", listed)) if json else out.print(catalogue.render(listed))
+        return
+    if region is not None:
+        raise UsageError("A feature lies in one region: give either its name or --region.")
+    report = _with_values(store, name)
+    out.print_json(to_json("feature", report)) if json else out.print(single_feature.render(report))
+
+
+def _with_values(path: Path, name: str) -> FeatureReport:
+    """The report on one feature; its definition alone where there is no store."""
+    from kallos.console import note
+    from kallos.stores import open_for_reading
+    from reports.single_feature import data
+
+    if not path.is_file():
+        report = data(None, name)
+        note(f"There is no store at {path}: the definition stands alone.")
+        return report
+    with open_for_reading(path) as opened:
+        return data(opened, name)

@@ -1,0 +1,60 @@
+"""Whoever opens the store with any DuckDB tool is told what every table, view and column means."""
+
+import pytest
+
+from extractors.definitions import catalogue, definitions
+from featurestore.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(workspace):
+    with Store.open(workspace.store, read_only=True) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("catalogue_of", "name"),
+    [
+        ("duckdb_tables()", "table_name"),
+        ("duckdb_views()", "view_name"),
+        ("duckdb_columns()", "table_name || '.' || column_name"),
+    ],
+    ids=["tables", "views", "columns"],
+)
+def test_every_table_view_and_column_has_a_comment(store, catalogue_of, name):
+    known = store.frame(
+        f"SELECT {name} AS name, trim(coalesce(comment, '')) AS comment FROM {catalogue_of} WHERE NOT internal"
+    )
+    assert len(known) >= 5
+    assert [row["name"] for row in known.iter_rows(named=True) if not row["comment"]] == []
+
+
+def test_the_store_shows_every_comment(store):
+    described = store.describe()
+    assert {"geometric_features", "normalized_features", "landmarks", "scores"} <= set(described["table"])
+    for shown in ("table_comment", "comment"):
+        assert [row[:3] for row in described.rows() if not (row[described.columns.index(shown)] or "").strip()] == []
+
+
+def test_the_column_of_a_feature_says_formula_unit_and_source(store):
+    comments = dict(
+        store.frame(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'geometric_features'"
+        ).iter_rows()
+    )
+    assert comments.keys() == {d.name for d in definitions()} | {"image_id"}
+    for d in definitions():
+        for said in (d.formula, d.unit, d.source):
+            assert said in comments[d.name], d.name
+
+
+def test_the_catalogue_of_the_store_says_what_the_definitions_say(store):
+    columns = ("feature", "region", "unit", "formula", "points", "source", "low", "high", "version", "extractor")
+    stored = store.frame(f"SELECT {', '.join(columns)} FROM feature_catalog ORDER BY feature").rows()
+    defined = [
+        (d.name, d.region, d.unit, d.formula, ", ".join(d.points), d.source, d.low, d.high, d.version, d.kind)
+        for d in catalogue()
+    ]
+    assert stored == sorted(defined)
+    seen = store.frame("FROM normalized_features LIMIT 0").columns
+    assert set(seen) - {"image_id", "normalization"} == {d.name for d in catalogue()}
