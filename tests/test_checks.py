@@ -20,7 +20,7 @@ from featurestore.store import Store
 from reports import checks
 from reports.selection import Selection
 from tests.command import done, kallos
-from tests.synthetic_store import DATA_SET, make_store
+from tests.synthetic_store import DATA_SET, content, make_store
 
 NUMBER = "substr(image_id, 9, 4)::INT"
 """The number of a made-up image, from 0."""
@@ -32,9 +32,9 @@ def sound_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checks") / "sound.duckdb"
     with make_store(path) as store:
         faceless = store.frame("SELECT image_id FROM images ANTI JOIN landmarks USING (image_id)")["image_id"].to_list()
-        for table in ("images", "scores", "ratings", "splits", "extractions"):
+        for table in ("images", "scores", "ratings", "splits"):
             store.execute(f"DELETE FROM {table} WHERE list_contains($ids, image_id)", ids=faceless)
-        store.execute("UPDATE feature_catalog SET low = 0, high = 4")
+        store.execute("UPDATE feature_definitions SET low = 0, high = 4")
     return path
 
 
@@ -125,7 +125,7 @@ FAULTS = {
         "landmarks",
         lambda store: (
             view("landmarks", f"FROM sound WHERE image_id <> '{FIRST}'")(store),
-            store.execute(f"UPDATE extractions SET status = 'no_face' WHERE image_id = '{FIRST}'"),
+            store.execute(f"UPDATE attempts SET status = 'no_face' WHERE sha256 = '{content(FIRST)}'"),
         ),
     ),
     "a tenth without embedding": Fault(
@@ -347,7 +347,7 @@ def test_the_report_fits_the_terminal_and_says_what_to_do(store: Store, width: i
     assert "Checks of other" in text
     assert "✗ split overlap" in text
     assert "! duplicate photos" in text
-    assert "✓ coverage" in text
+    assert "✓ infinite values" in text
     assert "train again" in " ".join(text.split())
 
 
