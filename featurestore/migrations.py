@@ -116,7 +116,8 @@ _KEY_VALUES_BY_CONTENT = """
     ALTER TABLE manifests ADD COLUMN statistics_id VARCHAR;
     UPDATE manifests SET statistics_id = manifest_id;
     CREATE TABLE near_duplicates (
-        image_id VARCHAR, other_id VARCHAR, hamming INTEGER, cosine_distance DOUBLE, group_id VARCHAR)
+        image_id VARCHAR, other_id VARCHAR, hamming INTEGER, cosine_distance DOUBLE, group_id VARCHAR);
+    CREATE TABLE erasures (erased_at TIMESTAMP, photos INTEGER, finished BOOLEAN)
 """
 
 STEPS: list[tuple[str, Callable[[Store], None]]] = [

@@ -82,8 +82,8 @@ def fit(store: Store, protocol: str, fold: int) -> str:
     Already fitted on the same photos and versions: nothing is written.
     """
     name, versions = f"{protocol}/{fold}", feature_versions(active_versions(store))
-    query = _training_photos(store, protocol, fold)
-    row_count, row_hash = _rows(store, query)
+    query = _training_values(store, protocol, fold)
+    row_count, row_hash = rows_of(store, query)
     statistics_id = hashlib.sha256(f"{name} {versions} {row_hash}".encode()).hexdigest()[:12]
     fitted = store.frame("SELECT current FROM statistics WHERE statistics_id = $id", id=statistics_id)
     if fitted["current"].any():
@@ -96,7 +96,7 @@ def fit(store: Store, protocol: str, fold: int) -> str:
         else:
             about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
             pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
-            store.append("statistics", pl.DataFrame([about | pinned]).hstack(_statistics(store, query)))
+            store.append("statistics", pl.DataFrame([about | pinned]).hstack(statistics(store, query)))
     return statistics_id
 
 
@@ -109,7 +109,7 @@ def is_fresh(store: Store, protocol: str, fold: int, versions: str) -> bool:
     )
     if rows.is_empty() or versions != feature_versions(active_versions(store)):
         return False
-    return bool(rows.item() == _rows(store, _training_photos(store, protocol, fold))[1])
+    return bool(rows.item() == rows_of(store, _training_values(store, protocol, fold))[1])
 
 
 def read(store: Store, statistics_id: str) -> Normalization:
@@ -148,7 +148,7 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
             f"An earlier kallos fitted {name} and kept no record of the rows: run `kallos extract` again."
         )
     outside = store.value(
-        f"SELECT count(*) FROM ({query}) ANTI JOIN ({_training_photos(store, protocol, fold)}) USING (sha256)"
+        f"SELECT count(*) FROM ({query}) ANTI JOIN ({_training_values(store, protocol, fold)}) USING (sha256)"
     )
     if outside:
         raise LeakageError(
@@ -157,31 +157,18 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
         )
 
 
-def _training_photos(store: Store, protocol: str, fold: int) -> str:
-    """The query of the photos that a fold's statistics are fitted on."""
-    tables = " ".join(f'SEMI JOIN "{active_table(store, e)}" USING (sha256)' for e in ("geometry", "skin", "shape"))
-    return (
-        "SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) JOIN scores USING (image_id) "
-        f"{tables} WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train' ORDER BY sha256"
-    )
-
-
-def _rows(store: Store, query: str) -> tuple[int, str]:
-    rows = store.frame(query)["sha256"]
+def rows_of(store: Store, query: str) -> tuple[int, str]:
+    """How many photos a query of statistics gives, and the sha256 over their hashes."""
+    rows = store.frame(f"SELECT sha256 FROM ({query}) ORDER BY sha256")["sha256"]
     return len(rows), hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
-def _statistics(store: Store, query: str) -> pl.DataFrame:
-    """One row: features, mean, sd and mean_shape over the photos of a query."""
-    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
-    values = store.frame(
-        f"SELECT g.* EXCLUDE (sha256), k.* EXCLUDE (sha256), shape FROM ({query}) "
-        f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" USING (sha256) '
-        "ORDER BY sha256"
-    )
+def statistics(store: Store, query: str) -> pl.DataFrame:
+    """One row: features, mean, sd and mean_shape over the photos of a query of statistics."""
+    values = store.frame(query)
     shapes = values["shape"].to_numpy().reshape(len(values), -1)
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
-    raw = values.drop("shape")
+    raw = values.drop("sha256", "shape")
     columns = np.column_stack([raw.to_numpy(), averageness(shapes, mean_shape)])
     sd = np.nanstd(columns, axis=0)
     return pl.DataFrame(
@@ -191,4 +178,16 @@ def _statistics(store: Store, query: str) -> pl.DataFrame:
             "sd": [np.where(sd > 0, sd, 1.0).tolist()],
             "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
         }
+    )
+
+
+def _training_values(store: Store, protocol: str, fold: int) -> str:
+    """The query of what a fold's statistics are fitted on, on the tables of today's versions."""
+    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
+    return (
+        "SELECT sha256, g.* EXCLUDE (sha256), k.* EXCLUDE (sha256), shape FROM (\n"
+        "    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) SEMI JOIN scores USING (image_id)\n"
+        f"    WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train')\n"
+        f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256)\n'
+        "ORDER BY sha256"
     )

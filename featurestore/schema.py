@@ -216,7 +216,7 @@ TABLES = (
         ("normalization", "VARCHAR", "protocol/fold"),
         ("current", "BOOLEAN", "whether normalized_features uses it"),
         ("versions", "VARCHAR", "versions of geometry, skin and shape that it was fitted on"),
-        ("sql", "VARCHAR", "the query that gives the photos it was fitted on"),
+        ("sql", "VARCHAR", "the query that gives the photos and values it was fitted on"),
         ("row_count", "INTEGER", "how many they are"),
         ("row_hash", "VARCHAR", "sha256 over their sorted hashes"),
         ("features", "VARCHAR[]", "names, in the order of the next two"),
@@ -232,6 +232,13 @@ TABLES = (
         ("hamming", "INTEGER", "bits in which their perceptual hashes differ, of 64"),
         ("cosine_distance", "DOUBLE", "between their embeddings"),
         ("group_id", "VARCHAR", "the least image_id of all that hang together"),
+    ),
+    _table(
+        "erasures",
+        "one row is one erasure of photos, and nothing of whose",
+        ("erased_at", "TIMESTAMP", "when, in UTC"),
+        ("photos", "INTEGER", "how many photos were erased"),
+        ("finished", "BOOLEAN", "whether their bytes are gone from the file too"),
     ),
     _table(
         "runs",

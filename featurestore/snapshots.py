@@ -64,6 +64,11 @@ def open_newest(path: Path) -> tuple[duckdb.DuckDBPyConnection, datetime] | None
     return None
 
 
+def files(path: Path) -> list[Path]:
+    """Every snapshot there is, whole or not."""
+    return sorted(_folder(path).glob("*"))
+
+
 def remove_all(path: Path) -> None:
     """Remove every snapshot: the store itself can be read again."""
     shutil.rmtree(_folder(path), ignore_errors=True)

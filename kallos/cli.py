@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kallos.commands import data, learn, read, similar, use, versions
+from kallos.commands import care, data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
 from kallos.commands.features import features
@@ -27,6 +27,7 @@ app.add_typer(data.ingest, name="ingest")
 app.command()(data.extract)
 app.command()(versions.plan)
 app.command()(versions.rollback)
+app.command()(versions.verify)
 app.command()(learn.train)
 app.command()(check)
 app.command()(read.report)
@@ -36,6 +37,9 @@ app.command()(similar.similar)
 app.command()(features)
 app.command()(use.predict)
 app.command()(use.export)
+app.command()(care.doctor)
+app.command()(care.compact)
+app.command()(care.erase)
 app.command()(demo)
 
 

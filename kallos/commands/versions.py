@@ -22,6 +22,26 @@ def plan(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     out.print_json(to_json("plan", report)) if json else out.print(render(report))
 
 
+def verify(
+    run: Annotated[str, typer.Argument(help="A run, as `kallos report training` lists them.")],
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Derive the training set of a run again and compare: rows, values, versions, statistics, roles."""
+    from featurestore.errors import CheckError
+    from featurestore.verification import verify as compare
+    from kallos.console import out
+    from kallos.stores import open_for_reading
+    from reports.json import to_json
+    from reports.verification import render
+
+    with open_for_reading(store) as opened:
+        report = compare(opened, run)
+    out.print_json(to_json("verification", report)) if json else out.print(render(report))
+    if not report.holds:
+        raise CheckError(f"{run} cannot be derived again from this store: train it again, or restore what changed.")
+
+
 def rollback(
     extractor: Annotated[str, typer.Argument(help="landmarks, geometry, skin, shape, fingerprint, embedding:NAME.")],
     store: StorePath = DEFAULT_STORE,

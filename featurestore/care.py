@@ -1,0 +1,101 @@
+"""Keeping a store small and whole: dropping what nobody sees, and rewriting the file so that dropped bytes are gone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from featurestore.errors import StoreError
+from featurestore.store import Store
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What `compact` did.
+
+    versions    extractor and version of every output that was dropped
+    orphans     rows of photos that are no image of the store any more
+    unverified  finished runs whose training set cannot be derived again without these versions
+    before, after  bytes of the file
+    """
+
+    versions: tuple[tuple[str, str], ...]
+    orphans: int
+    unverified: tuple[str, ...]
+    before: int
+    after: int
+
+
+def compact(path: Path) -> Compacted:
+    """Drop versions that are not shown and values of photos that are gone, then rewrite the file.
+
+    Raises StoreError as `Store.open`.
+    """
+    before = path.stat().st_size if path.is_file() else 0
+    with Store.open(path, must_exist=True) as store, store.transaction():
+        orphans = _drop_orphans(store)
+        dropped = _drop_versions(store)
+        unverified = _unverified(store, {version for _, version in dropped})
+    rewrite(path)
+    return Compacted(dropped, orphans, unverified, before, path.stat().st_size)
+
+
+def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:
+    gone = store.frame("SELECT extractor, version, table_name FROM extractor_versions WHERE NOT active ORDER BY ALL")
+    for extractor, version, table in gone.iter_rows():
+        store.execute(f'DROP TABLE "{table}"')
+        for ledger, column in (("extractor_versions", "version"), ("attempts", "version")):
+            store.execute(f"DELETE FROM {ledger} WHERE extractor = $e AND {column} = $v", e=extractor, v=version)
+        store.execute("DELETE FROM feature_definitions WHERE extractor_version = $v", v=version)
+    store.execute(
+        "DELETE FROM statistics WHERE NOT current AND statistics_id NOT IN "
+        "(SELECT statistics_id FROM manifests SEMI JOIN runs USING (manifest_id) WHERE statistics_id IS NOT NULL)"
+    )
+    return tuple((extractor, version) for extractor, version, _ in gone.iter_rows())
+
+
+def _drop_orphans(store: Store) -> int:
+    tables = ["attempts", *store.frame("SELECT table_name FROM extractor_versions ORDER BY ALL")["table_name"]]
+    gone = "WHERE sha256 NOT IN (SELECT sha256 FROM images WHERE sha256 IS NOT NULL)"
+    return sum(int(store.connection.execute(f'DELETE FROM "{table}" {gone}').fetchall()[0][0]) for table in tables)
+
+
+def _unverified(store: Store, dropped: set[str]) -> tuple[str, ...]:
+    runs = store.frame(
+        "SELECT run_id, versions FROM runs JOIN manifests USING (manifest_id) WHERE status = 'done' ORDER BY run_id"
+    )
+    return tuple(run_id for run_id, versions in runs.iter_rows() if any(version in versions for version in dropped))
+
+
+def rewrite(path: Path) -> None:
+    """Copy what the store holds into a new file that takes its place.
+
+    DELETE leaves bytes in DuckDB's file until something else is written there, and VACUUM does not remove them: only
+    a new file is free of them. Killed at any time, one of the two whole files is the store.
+    """
+    fresh = path.with_name(f".{path.name}.rewritten")
+    fresh.unlink(missing_ok=True)
+    try:
+        with closing(duckdb.connect(str(path))) as connection:
+            (name,) = connection.execute("SELECT current_database()").fetchall()[0]
+            connection.execute("SET preserve_insertion_order = true; CHECKPOINT")
+            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+            connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
+            connection.execute("DETACH fresh")
+            with fresh.open("rb") as file:
+                os.fsync(file.fileno())
+            fresh.chmod(path.stat().st_mode)
+            # while the old file is still held, so that nobody writes into it in between
+            fresh.replace(path)
+    except duckdb.Error as error:
+        raise StoreError(f"{path} could not be rewritten ({str(error).splitlines()[0]}): it is as it was.") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

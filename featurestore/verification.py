@@ -1,0 +1,119 @@
+"""`kallos verify`: derive the training set of a run again from the store, and compare it with what was pinned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from featurestore import normalization, runs
+from featurestore.errors import LeakageError
+from featurestore.runs import Run
+from featurestore.store import Store
+from featurestore.training_sets import Rows, check_roles
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One thing that was pinned and what it is now; `holds` says whether that is the same."""
+
+    what: str
+    pinned: str
+    found: str
+    holds: bool
+
+    @classmethod
+    def of(cls, what: str, pinned: object, found: object) -> Compared:
+        return cls(what, str(pinned), str(found), pinned == found)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Everything that was compared for one run."""
+
+    run_id: str
+    model: str
+    manifest_id: str
+    compared: tuple[Compared, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run's training set is still what it was."""
+        return all(each.holds for each in self.compared)
+
+
+def verify(store: Store, run_id: str) -> Verification:
+    """Compare one run. Nothing is written. Raises OrderError when there is no such run."""
+    run = runs.load(store, run_id)
+    return Verification(run_id, run.model, run.manifest_id, tuple(_compared(store, run)))
+
+
+def _compared(store: Store, run: Run) -> Iterator[Compared]:
+    manifest = store.frame("FROM manifests WHERE manifest_id = $id", id=run.manifest_id).row(0, named=True)
+    if manifest["value_hash"] is None:
+        yield Compared("manifest", "rows and values", "rows only: an earlier kallos pinned no values", False)
+        return
+    content = [value for name, value in manifest.items() if name != "manifest_id"]
+    manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    yield Compared.of("manifest", run.manifest_id, manifest_id)
+    yield from _versions(store, manifest["versions"])
+    try:
+        rows = Rows.read(store, manifest["sql"])
+    except duckdb.CatalogException:
+        yield Compared(
+            "rows", f"{manifest['row_count']:,} rows", "their versions were removed by `kallos compact`", False
+        )
+        return
+    yield Compared.of("row count", manifest["row_count"], len(rows))
+    yield Compared.of("rows: ids, photos, scores", manifest["row_hash"], rows.row_hash)
+    yield Compared.of("values: features, shapes, embeddings", manifest["value_hash"], rows.value_hash)
+    yield from _statistics(store, manifest["statistics_id"], rows)
+    yield _roles(store, run, rows)
+    yield from _members(store, run)
+
+
+def _versions(store: Store, pinned: str) -> Iterator[Compared]:
+    """A version is the hash of its recipe: a recipe that was altered shows here."""
+    recipes = dict(store.frame("SELECT extractor || ' ' || version, recipe FROM extractor_versions").iter_rows())
+    for extractor, version in json.loads(pinned).items():
+        recipe = recipes.get(f"{extractor} {version}")
+        found = "removed" if recipe is None else hashlib.sha256(recipe.encode()).hexdigest()[:12]
+        yield Compared.of(f"version of {extractor}", version, found)
+
+
+def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Compared]:
+    """Fitted again on the photos that they say, all of them training rows."""
+    stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
+    row_count, row_hash = normalization.rows_of(store, stored["sql"])
+    yield Compared.of("rows of the statistics", stored["row_hash"], row_hash)
+    fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
+    yield Compared.of("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
+    fitted = normalization.statistics(store, stored["sql"]).row(0, named=True)
+    same = all(
+        np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
+    )
+    found = f"of {row_count:,} photos" if same else "other values"
+    yield Compared("statistics: means, sds, mean shape", f"of {stored['row_count']:,} photos", found, same)
+
+
+def _roles(store: Store, run: Run, rows: Rows) -> Compared:
+    """No photo of the training rows is one that the run is judged on."""
+    try:
+        check_roles(store, run.protocol, run.fold)
+    except LeakageError as error:
+        return Compared("training rows among test rows", "0", str(error), False)
+    tested = store.frame(
+        "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) WHERE run_id = $id AND role = 'test'",
+        id=run.run_id,
+    )
+    return Compared.of("training rows among test rows", 0, len(set(tested["sha256"]) & set(rows.sha256)))
+
+
+def _members(store: Store, run: Run) -> Iterator[Compared]:
+    """What was combined was trained on the same rows."""
+    for model, run_id in run.config.get("members", {}).items():
+        yield Compared.of(f"manifest of member {model}", run.manifest_id, runs.load(store, run_id).manifest_id)
