@@ -7,38 +7,36 @@ the ids, the hashes and the vectors. Stopped in between, the same command goes o
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from featurestore import snapshots
 from featurestore.care import rewrite
 from featurestore.errors import UsageError
 from featurestore.migrations import backups
-from featurestore.schema import quote
+from featurestore.remains import Traces, find
 from featurestore.store import Store
-
-PIECE = 64
-"""Bytes of a vector that are searched for: sixteen of its numbers, which no other photo has by chance."""
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What an erasure did. It names no photo, so that it may be kept.
 
+    erased_at     when, in UTC
     photos        different photos that were erased
     images        names under which they stood in the store
     rows          table -> rows removed
     copies        files removed because they held older states: snapshots, backups
     trained       finished or running runs that learnt from one of the photos: their models were not changed
-    searched      files whose bytes were searched, and how many bytes
+    searched      files that were searched, and how many bytes they have
     found         where something was still found; empty when the erasure is complete
     """
 
+    erased_at: str
     photos: int
     images: int
     rows: Mapping[str, int]
@@ -68,18 +66,20 @@ def erase(path: Path, image_ids: Sequence[str]) -> Erased:
                 f"There is no image {unknown[0]!r} in the store, nothing was erased: "
                 '`kallos sql "SELECT image_id FROM images"` lists them.'
             )
-        needles = _needles(store, known, image_ids)
+        hashes = known["sha256"].drop_nulls().unique().sort().to_list()
+        traces = Traces.of(store, [*image_ids, *known["image_id"]], hashes)
         trained = _trained(store, known)
         rows = _delete(store, known)
         runs_folder = store.runs_folder
     rewrite(path)
     copies = _remove_copies(path)
     files = [path, *(file for file in sorted(runs_folder.rglob("*")) if file.is_file())]
-    found = [*_rows_left(path, needles), *_bytes_left(path.parent, files, needles)]
+    found = find(path, files, traces)
     if not found:
         with Store.open(path) as store:
             store.execute("UPDATE erasures SET finished = true WHERE NOT finished")
     receipt = Receipt(
+        erased_at=datetime.now(UTC).isoformat(timespec="seconds"),
         photos=known["sha256"].n_unique(),
         images=len(known),
         rows=rows,
@@ -111,25 +111,6 @@ def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
         ORDER BY image_id""",
         ids=list(image_ids),
     )
-
-
-def _needles(store: Store, known: pl.DataFrame, image_ids: Sequence[str]) -> list[bytes]:
-    """What must not be found in any file afterwards."""
-    hashes = known["sha256"].drop_nulls().unique().to_list()
-    texts = {*image_ids, *known["image_id"], *hashes}
-    needles = [*(text.encode() for text in sorted(texts)), *(bytes.fromhex(sha256) for sha256 in hashes)]
-    vectors = store.frame(
-        "SELECT table_name, column_name FROM duckdb_columns() JOIN extractor_versions USING (table_name) "
-        "WHERE data_type LIKE 'FLOAT[%' ORDER BY ALL"
-    )
-    for table, column in vectors.iter_rows():
-        rows = store.frame(f'SELECT "{column}" FROM "{table}" WHERE list_contains($hashes, sha256)', hashes=hashes)
-        for row in rows[column].to_list():
-            piece = np.array(row, dtype="<f4").tobytes()[:PIECE]
-            # a piece of zeros would be found anywhere
-            if len(set(piece)) > PIECE // 4:
-                needles.append(piece)
-    return needles
 
 
 def _trained(store: Store, known: pl.DataFrame) -> tuple[str, ...]:
@@ -175,30 +156,3 @@ def _remove_copies(path: Path) -> tuple[str, ...]:
         copy.unlink()
     snapshots.remove_all(path)
     return tuple(copy.name for copy in copies)
-
-
-def _rows_left(path: Path, needles: Sequence[bytes]) -> list[str]:
-    """Text columns that still hold an id or a hash: DuckDB compresses text, so that bytes alone may not show it."""
-    texts = [needle.decode(errors="ignore") for needle in needles]
-    left = []
-    with Store.open(path, read_only=True) as store:
-        columns = store.frame(
-            "SELECT table_name, column_name FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_name) "
-            "WHERE data_type IN ('VARCHAR', 'JSON') ORDER BY ALL"
-        )
-        for table, column in columns.iter_rows():
-            values = ", ".join(quote(text) for text in texts if text.isprintable() and text)
-            if store.value(f'SELECT count(*) FROM "{table}" WHERE "{column}" IN ({values})'):
-                left.append(f"{table}.{column}")
-    return left
-
-
-def _bytes_left(folder: Path, files: Sequence[Path], needles: Sequence[bytes]) -> list[str]:
-    """Files that hold one of the needles."""
-    left = []
-    for file in files:
-        if file.stat().st_size:
-            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                if any(content.find(needle) >= 0 for needle in needles):
-                    left.append(str(file.relative_to(folder)))
-    return left

@@ -10,7 +10,7 @@ from featurestore.verification import Verification
 from reports.layout import page, table
 from reports.palette import GOOD, WARM
 
-LONGEST = 24
+LONGEST = 12
 
 
 def render(report: Verification) -> RenderableType:

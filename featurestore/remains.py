@@ -1,0 +1,90 @@
+"""What may be left of erased photos: a search of the store by value and of every file by its bytes.
+
+DuckDB compresses numbers and text, so bytes alone do not prove that a value is gone from a store: its columns are
+searched too. Files beside it are searched by their bytes, in which vectors and hashes lie as they are.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.schema import quote
+from featurestore.store import Store
+
+PIECE = 64
+"""Bytes of a vector that files are searched for: sixteen of its numbers, which no other photo has by chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Traces:
+    """What identifies photos: ids and hashes as text, and every vector that was computed of them, float32."""
+
+    texts: tuple[str, ...]
+    hashes: tuple[str, ...]
+    vectors: tuple[NDArray[np.float32], ...]
+
+    @classmethod
+    def of(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
+        """Read them before they are deleted."""
+        vectors = []
+        for table, column in _columns(store, "data_type LIKE 'FLOAT[%'"):
+            if store.value("SELECT count(*) FROM extractor_versions WHERE table_name = $table", table=table):
+                query = f'SELECT "{column}" AS v FROM "{table}" WHERE list_contains($hashes, sha256)'
+                vectors += [
+                    np.array(row, dtype="<f4") for row in store.frame(query, hashes=list(hashes))["v"].to_list()
+                ]
+        return cls(tuple(sorted({*image_ids, *hashes})), tuple(hashes), tuple(vectors))
+
+    @property
+    def needles(self) -> list[bytes]:
+        """Pieces of bytes that no file may hold; of vectors those that are not mostly of one value, as zeros are."""
+        pieces = (vector.tobytes()[:PIECE] for vector in self.vectors)
+        telling = [piece for piece in pieces if len(set(piece)) > PIECE // 4]
+        return [*(text.encode() for text in self.texts), *(bytes.fromhex(sha256) for sha256 in self.hashes), *telling]
+
+
+def find(path: Path, files: Sequence[Path], traces: Traces) -> list[str]:
+    """Where in the store or in a file there is still a trace: columns and file names."""
+    with Store.open(path, read_only=True) as store:
+        return [*_texts_left(store, traces.texts), *_vectors_left(store, traces.vectors), *_bytes_left(files, traces)]
+
+
+def _texts_left(store: Store, texts: Sequence[str]) -> Iterator[str]:
+    values = ", ".join(map(quote, texts))
+    for table, column in _columns(store, "data_type IN ('VARCHAR', 'JSON')"):
+        if store.value(f'SELECT count(*) FROM "{table}" WHERE "{column}"::VARCHAR IN ({values})'):
+            yield f"{table}.{column}"
+
+
+def _vectors_left(store: Store, vectors: Sequence[NDArray[np.float32]]) -> Iterator[str]:
+    with store.registered(
+        pl.DataFrame({"v": [vector.tolist() for vector in vectors]}, schema={"v": pl.List(pl.Float32)})
+    ):
+        for table, column in _columns(store, "data_type LIKE 'FLOAT[%'"):
+            if store.value(f'SELECT count(*) FROM "{table}" SEMI JOIN incoming ON "{column}"::FLOAT[] = v'):
+                yield f"{table}.{column}"
+
+
+def _bytes_left(files: Sequence[Path], traces: Traces) -> Iterator[str]:
+    needles = traces.needles
+    for file in files:
+        if file.stat().st_size:
+            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if any(content.find(needle) >= 0 for needle in needles):
+                    yield file.name
+
+
+def _columns(store: Store, condition: str) -> list[tuple[str, str]]:
+    """(table, column) of the base tables' columns of some type."""
+    rows = store.frame(
+        "SELECT table_name, column_name FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_name) "
+        f"WHERE NOT internal AND {condition} ORDER BY ALL"
+    )
+    return list(rows.iter_rows())
