@@ -6,13 +6,13 @@ views are those of today and are made last. A new step is one function and one l
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurestore import outputs
 from featurestore.schema import TABLES, VIEWS, quote
+from featurestore.snapshots import copy_held_file
 
 if TYPE_CHECKING:
     from featurestore.store import Store
@@ -50,7 +50,7 @@ def back_up(store: Store, found: int) -> Path:
     if not copy.exists():
         store.execute("CHECKPOINT")
         partial = copy.with_name(f".{copy.name}.partial")
-        shutil.copy(store.path, partial)
+        copy_held_file(store.path, partial)
         partial.rename(copy)
     return copy
 

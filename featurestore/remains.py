@@ -53,7 +53,8 @@ class Traces:
 def find(path: Path, files: Sequence[Path], traces: Traces) -> list[str]:
     """Where in the store or in a file there is still a trace: columns and file names."""
     with Store.open(path, read_only=True) as store:
-        return [*_texts_left(store, traces.texts), *_vectors_left(store, traces.vectors), *_bytes_left(files, traces)]
+        left = [*_texts_left(store, traces.texts), *_vectors_left(store, traces.vectors)]
+    return [*left, *_bytes_left(files, traces)]
 
 
 def _texts_left(store: Store, texts: Sequence[str]) -> Iterator[str]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+
+from featurestore.errors import StoreError
 
 EVERY_SECONDS = 10.0
 """A snapshot is due when the last one is this old ..."""
@@ -44,7 +47,7 @@ class Publisher:
         folder.mkdir(exist_ok=True)
         earlier = list(folder.iterdir())
         partial = folder / f"{datetime.now(UTC).strftime(_NAME)}.partial"
-        shutil.copy(self._path, partial)
+        copy_held_file(self._path, partial)
         partial.rename(partial.with_suffix(".duckdb"))
         for file in earlier:
             file.unlink()
@@ -72,6 +75,18 @@ def files(path: Path) -> list[Path]:
 def remove_all(path: Path) -> None:
     """Remove every snapshot: the store itself can be read again."""
     shutil.rmtree(_folder(path), ignore_errors=True)
+
+
+def copy_held_file(source: Path, target: Path) -> None:
+    """Copy a file on which this process has a lock: by another process.
+
+    POSIX drops a process's locks on a file as soon as it closes any descriptor of it, which a copy of its own would do.
+    Raises StoreError when there is no room for the copy.
+    """
+    copied = subprocess.run(["cp", "--", source, target], capture_output=True, text=True, check=False)
+    if copied.returncode:
+        target.unlink(missing_ok=True)
+        raise StoreError(f"{source} could not be copied ({copied.stderr.strip()}): make room beside it.")
 
 
 def _folder(path: Path) -> Path:
