@@ -67,11 +67,10 @@ class Predictor:
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""
         landmarks = face.landmarks[None]
-        columns = FROM_LANDMARKS["geometry"](landmarks) | dict(
-            zip(feature_names("skin"), face.skin[:, None], strict=True)
-        )
+        measured = np.hstack([FROM_LANDMARKS["geometry"](landmarks)["features"], face.skin[None]])
+        names = [*feature_names("geometry"), *feature_names("skin")]
         normalization = self._parts.normalization
-        raw = np.column_stack([columns[name] for name in normalization.features[:-1]])
+        raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
         shapes = FROM_LANDMARKS["shape"](landmarks)["shape"]
         batch = FaceBatch(
             image_ids=(image_id,),

@@ -18,9 +18,10 @@ from extractors.definitions import definitions
 from extractors.values import FROM_LANDMARKS, Columns, EncoderSource, outputs
 from extractors.workers import Answer, Task, Workers
 from featurestore.errors import OrderError
-from featurestore.outputs import ATTEMPT_COLUMNS, Output, activate, register, write
+from featurestore.outputs import ATTEMPT_COLUMNS, Output, write
 from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
 from featurestore.store import Store
+from featurestore.versions import activate, register
 
 COMMIT_SECONDS = 5.0
 CHUNK = 2000
@@ -52,8 +53,8 @@ def extract(
         raise OrderError("The store has no images yet: run `kallos ingest` first.")
     wanted = outputs(encoders)
     with store.transaction():
-        register(store, wanted)
         _define_features(store, wanted)
+        register(store, wanted)
         if retry_failed:
             forget_failures(store, wanted)
     looked, failed = _look(store, wanted, encoders, on_progress)
@@ -175,6 +176,7 @@ def _define_features(store: Store, wanted: Sequence[Output]) -> None:
     rows = pl.DataFrame(
         {
             "feature": d.name,
+            "summary": d.summary,
             "region": d.region,
             "unit": d.unit,
             "formula": d.formula,

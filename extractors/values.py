@@ -20,7 +20,7 @@ from extractors.fingerprint import perceptual_hash
 from extractors.geometry import compute as geometry
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
-from featurestore.outputs import EMBEDDING, Output
+from featurestore.outputs import EMBEDDING, FEATURES, Output
 from featurestore.schema import Column
 
 Columns = dict[str, NDArray[Any]]
@@ -91,7 +91,7 @@ def from_pixels(encoders: Mapping[str, Encoder]) -> dict[str, Callable[[Face], C
     """extractor -> function from a face to its columns, one row each; `encoders` by their extractor's name."""
     made: dict[str, Callable[[Face], Columns]] = {
         "landmarks": lambda face: dict(zip("xyz", face.landmarks.T[:, None], strict=True)),
-        "skin": lambda face: _columns("skin", face.skin[None]),
+        "skin": lambda face: {"features": face.skin[None]},
         "fingerprint": lambda face: {"phash": perceptual_hash(face.crop)},
     }
     for name, encoder in encoders.items():
@@ -104,7 +104,7 @@ def _embedding(encoder: Encoder, face: Face) -> Columns:
 
 
 FROM_LANDMARKS: dict[str, Callable[[NDArray[np.float32]], Columns]] = {
-    "geometry": lambda landmarks: _columns("geometry", compute_geometry(landmarks)[1]),
+    "geometry": lambda landmarks: {"features": compute_geometry(landmarks)[1]},
     "shape": lambda landmarks: {"shape": procrustes_shape(landmarks)},
 }
 """extractor -> function from (n, 468, 3) landmarks to its columns, n rows each."""
@@ -113,10 +113,6 @@ FROM_LANDMARKS: dict[str, Callable[[NDArray[np.float32]], Columns]] = {
 def feature_names(kind: str) -> list[str]:
     """The catalogue's features of one kind, geometry or skin, in column order."""
     return [d.name for d in definitions() if d.kind == kind]
-
-
-def _columns(kind: str, values: NDArray[np.float64]) -> Columns:
-    return dict(zip(feature_names(kind), values.T, strict=True))
 
 
 def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
@@ -173,4 +169,4 @@ def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters:
     columns = tuple(Column(d.name, "DOUBLE", f"{d.summary} {d.formula} [{d.unit}] {d.source}") for d in chosen)
     comment = "one row an image: geometric and skin features, one column each, see feature_catalog"
     changed = {d.name: d.version for d in chosen if d.version > 1}
-    return Output(kind, "geometric_features", comment, columns, code_version, parameters, inputs, changed)
+    return Output(kind, FEATURES, comment, columns, code_version, parameters, inputs, changed)

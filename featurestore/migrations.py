@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurestore import outputs
 from featurestore.schema import TABLES, VIEWS, quote
 from featurestore.snapshots import copy_held_file
+from featurestore.views import make_views
 
 if TYPE_CHECKING:
     from featurestore.store import Store
@@ -35,7 +35,7 @@ def migrate(store: Store, found: int) -> None:
                 store.execute(statement)
         for view in VIEWS:
             store.show(view)
-        outputs.make_views(store)
+        make_views(store)
     store.execute("CHECKPOINT")
 
 
@@ -59,8 +59,8 @@ def _key_values_by_content(store: Store) -> None:
     """What was computed belongs to a photo's bytes; folders have a table of their own; z-scores are a view."""
     for view in store.frame("SELECT view_name FROM duckdb_views() WHERE NOT internal")["view_name"]:
         store.execute(f'DROP VIEW "{view}"')
-    for table in store.frame("SELECT table_name FROM extractor_versions")["table_name"]:
-        _rekey(store, table)
+    for table, output in store.frame("SELECT table_name, output FROM extractor_versions").iter_rows():
+        _rekey(store, table, is_packed=output == "geometric_features")
     for statement in _KEY_VALUES_BY_CONTENT.split(";"):
         store.execute(statement)
     for table in store.frame("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'normalized__')")[
@@ -69,12 +69,17 @@ def _key_values_by_content(store: Store) -> None:
         store.execute(f'DROP TABLE "{table}"')
 
 
-def _rekey(store: Store, table: str) -> None:
-    """Replace image_id by sha256 in what one version of an extractor wrote, comments kept."""
+def _rekey(store: Store, table: str, is_packed: bool) -> None:
+    """Replace image_id by sha256 in what one version of an extractor wrote, and its features by one array."""
     about = store.value("SELECT comment FROM duckdb_tables() WHERE table_name = $table", table=table)
     columns = store.frame("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = $t", t=table).rows()
+    values = f'"{table}".* EXCLUDE (image_id)'
+    if is_packed:
+        names = ", ".join(f'"{column}"' for column, _ in columns[1:])
+        values = f"[{names}]::DOUBLE[{len(columns) - 1}] AS features"
+        columns = [columns[0], ("features", "in the order of the recipe; NaN where not measurable")]
     store.execute(
-        f"""CREATE TABLE rekeyed AS SELECT DISTINCT ON (sha256) sha256, "{table}".* EXCLUDE (image_id)
+        f"""CREATE TABLE rekeyed AS SELECT DISTINCT ON (sha256) sha256, {values}
             FROM "{table}" JOIN images USING (image_id) WHERE sha256 IS NOT NULL ORDER BY "{table}".rowid"""
     )
     store.execute(f'DROP TABLE "{table}"')
@@ -97,8 +102,8 @@ _KEY_VALUES_BY_CONTENT = """
     ALTER TABLE extractor_versions ADD COLUMN activated_at TIMESTAMP;
     UPDATE extractor_versions SET activated_at = now()::TIMESTAMP WHERE active;
     CREATE TABLE feature_definitions AS
-        SELECT feature, region, unit, formula, points, source, NULL::DOUBLE AS low, NULL::DOUBLE AS high,
-               1 AS version, c.extractor, v.version AS extractor_version
+        SELECT feature, NULL::VARCHAR AS summary, region, unit, formula, points, source,
+               NULL::DOUBLE AS low, NULL::DOUBLE AS high, 1 AS version, c.extractor, v.version AS extractor_version
         FROM feature_catalog c LEFT JOIN extractor_versions v ON v.active AND v.extractor = c.extractor
         ORDER BY c.rowid;
     DROP TABLE feature_catalog;
@@ -115,6 +120,7 @@ _KEY_VALUES_BY_CONTENT = """
     ALTER TABLE manifests ADD COLUMN value_hash VARCHAR;
     ALTER TABLE manifests ADD COLUMN statistics_id VARCHAR;
     UPDATE manifests SET statistics_id = manifest_id;
+    ALTER TABLE manifests ADD COLUMN features VARCHAR[];
     CREATE TABLE near_duplicates (
         image_id VARCHAR, other_id VARCHAR, hamming INTEGER, cosine_distance DOUBLE, group_id VARCHAR);
     CREATE TABLE erasures (erased_at TIMESTAMP, photos INTEGER, finished BOOLEAN)

@@ -7,20 +7,23 @@ must be the mean of the training rows of the fold.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import LeakageError, UsageError
-from featurestore.outputs import active_table, active_versions, feature_versions
+from featurestore.outputs import active_features, active_table, active_versions, feature_versions
 from featurestore.schema import quote
 from featurestore.store import Store
 
 AVERAGENESS = "averageness"
 DEFINITION = {
     "feature": AVERAGENESS,
+    "summary": "Distance of the face's shape from the average of the training rows.",
     "region": "symmetry",
     "unit": "Procrustes distance",
     "formula": "‖aligned landmarks − mean of the training rows‖",
@@ -96,7 +99,8 @@ def fit(store: Store, protocol: str, fold: int) -> str:
         else:
             about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
             pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
-            store.append("statistics", pl.DataFrame([about | pinned]).hstack(statistics(store, query)))
+            names = [name for extractor in ("geometry", "skin") for name in active_features(store, extractor)]
+            store.append("statistics", pl.DataFrame([about | pinned]).hstack(statistics(store, query, names)))
     return statistics_id
 
 
@@ -157,23 +161,30 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
         )
 
 
+def matrix(column: pl.Series) -> NDArray[Any]:
+    """A column of arrays of one length as (n, N)."""
+    return column.to_numpy().reshape(len(column), -1)
+
+
 def rows_of(store: Store, query: str) -> tuple[int, str]:
     """How many photos a query of statistics gives, and the sha256 over their hashes."""
     rows = store.frame(f"SELECT sha256 FROM ({query}) ORDER BY sha256")["sha256"]
     return len(rows), hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
-def statistics(store: Store, query: str) -> pl.DataFrame:
-    """One row: features, mean, sd and mean_shape over the photos of a query of statistics."""
+def statistics(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
+    """One row: features, mean, sd and mean_shape over the photos of a query of statistics.
+
+    `names` are those of the features that the query gives as arrays, geometry before skin.
+    """
     values = store.frame(query)
-    shapes = values["shape"].to_numpy().reshape(len(values), -1)
+    shapes = matrix(values["shape"])
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
-    raw = values.drop("sha256", "shape")
-    columns = np.column_stack([raw.to_numpy(), averageness(shapes, mean_shape)])
+    columns = np.column_stack([matrix(values["geometry"]), matrix(values["skin"]), averageness(shapes, mean_shape)])
     sd = np.nanstd(columns, axis=0)
     return pl.DataFrame(
         {
-            "features": [[*raw.columns, AVERAGENESS]],
+            "features": [[*names, AVERAGENESS]],
             "mean": [np.nanmean(columns, axis=0).tolist()],
             "sd": [np.where(sd > 0, sd, 1.0).tolist()],
             "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
@@ -185,7 +196,7 @@ def _training_values(store: Store, protocol: str, fold: int) -> str:
     """The query of what a fold's statistics are fitted on, on the tables of today's versions."""
     geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
     return (
-        "SELECT sha256, g.* EXCLUDE (sha256), k.* EXCLUDE (sha256), shape FROM (\n"
+        "SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM (\n"
         "    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) SEMI JOIN scores USING (image_id)\n"
         f"    WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train')\n"
         f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256)\n'

@@ -1,16 +1,16 @@
-"""What extractors write: one table per version beneath stable views, and the ledger of every attempt."""
+"""What extractors write: one table per version, keyed by the photo's bytes, and the ledger of every attempt."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from featurestore.errors import OrderError, UsageError
-from featurestore.schema import Column, Table, View, quote
+from featurestore.schema import Column
 from featurestore.store import Store
 
 ATTEMPT_COLUMNS = {
@@ -22,6 +22,9 @@ ATTEMPT_COLUMNS = {
     "milliseconds": pl.Float64,
 }
 EMBEDDING = "embedding:"
+FEATURES = "geometric_features"
+"""The view of features. Its tables keep all features of a photo in one array, `features`, which the view takes apart
+into named columns: arrays are written, and read for training, several times faster than hundreds of columns."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Output:
 
     extractor         name, such as `geometry` or `embedding:mobilenet_v3_small`
     view              stable view that shows the active version, such as `landmarks`
-    columns           what it writes beside sha256
+    columns           what it writes beside sha256, as people see it
     code_version      raised by hand whenever the code gives other values
     parameters        every setting that changes the values, weights' sha256 among them
     inputs            versions of the outputs that it is computed from
@@ -65,78 +68,18 @@ class Output:
         return hashlib.sha256(self.recipe.encode()).hexdigest()[:12]
 
     @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """What its table has beside sha256."""
+        if self.view != FEATURES:
+            return self.columns
+        return (
+            Column("features", f"DOUBLE[{len(self.columns)}]", "in the order of the recipe; NaN where not measurable"),
+        )
+
+    @property
     def table_name(self) -> str:
         """The table that holds this version; `__` keeps it out of what people are shown."""
         return f"{self.extractor.replace(':', '_')}__{self.version}"
-
-
-def register(store: Store, outputs: Sequence[Output]) -> None:
-    """Make the tables of versions that are not there yet; call it inside a transaction.
-
-    A new version is shown at once only where its extractor has none to show. Otherwise `activate` turns the
-    views to it when it is complete, and until then people see the version before.
-    """
-    shown = active_versions(store)
-    for output in outputs:
-        if not store.has(output.table_name):
-            sha256 = Column("sha256", "VARCHAR", "hash of the photo's bytes, see images")
-            store.make(Table(output.table_name, output.comment, (sha256, *output.columns)))
-            columns = ["extractor", "version", "output", "table_name", "recipe", "active"]
-            values = [output.extractor, output.version, output.view, output.table_name, output.recipe, False]
-            store.append("extractor_versions", pl.DataFrame([values], schema=columns, orient="row"))
-    activate(store, [(o.extractor, o.version) for o in outputs if o.extractor not in shown])
-
-
-def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
-    """Point the views at these (extractor, version), all at once; call it inside a transaction."""
-    shown = active_versions(store)
-    for extractor, version in versions:
-        if shown.get(extractor) != version:
-            store.execute(
-                "UPDATE extractor_versions SET active = (version = $version), "
-                "activated_at = CASE WHEN version = $version THEN now()::TIMESTAMP ELSE activated_at END "
-                "WHERE extractor = $extractor",
-                version=version,
-                extractor=extractor,
-            )
-    make_views(store)
-
-
-def rollback(store: Store, extractor: str) -> dict[str, str]:
-    """Show the version of an extractor that was shown before, and what was computed from it; extractor -> version.
-
-    Outputs that were never computed from the earlier version keep nothing to show, which would hide every view
-    that joins them: that is refused. Raises UsageError for an unknown extractor, OrderError when there is no
-    earlier version.
-    """
-    rows = store.frame(
-        "SELECT extractor, version, recipe, active FROM extractor_versions WHERE activated_at IS NOT NULL "
-        "ORDER BY activated_at DESC, version"
-    ).to_dicts()
-    earlier = [row["version"] for row in rows if row["extractor"] == extractor and not row["active"]]
-    known = sorted({row["extractor"] for row in rows})
-    if extractor not in known:
-        raise UsageError(f"There is no extractor {extractor!r} in the store: choose from {', '.join(known)}.")
-    if not earlier:
-        raise OrderError(f"The store holds no earlier version of {extractor}: there is nothing to go back to.")
-    active = {row["extractor"]: row["version"] for row in rows if row["active"]}
-    chosen = {extractor: earlier[0]}
-    for row in rows:
-        name, inputs = row["extractor"], json.loads(row["recipe"])["inputs"]
-        if active[extractor] in _inputs_of(rows, active.get(name)) and name not in chosen and earlier[0] in inputs:
-            chosen[name] = row["version"]
-    if lost := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
-        raise OrderError(
-            f"{', '.join(lost)} was never computed from that version of {extractor}: "
-            "use the kallos that made it, or extract again."
-        )
-    with store.transaction():
-        activate(store, list(chosen.items()))
-    return chosen
-
-
-def _inputs_of(rows: list[dict[str, str]], version: str | None) -> list[str]:
-    return next((json.loads(row["recipe"])["inputs"] for row in rows if row["version"] == version), [])
 
 
 def active_versions(store: Store) -> dict[str, str]:
@@ -151,6 +94,21 @@ def active_table(store: Store, extractor: str) -> str:
     if rows.is_empty():
         raise OrderError(f"The store has no {extractor} yet: run `kallos extract` first.")
     return str(rows.item())
+
+
+def active_tables(store: Store, view: str) -> list[tuple[str, str]]:
+    """(extractor, table) of the active versions behind a view."""
+    rows = store.frame(
+        "SELECT extractor, table_name FROM extractor_versions WHERE active AND output = $view ORDER BY extractor",
+        view=view,
+    )
+    return list(rows.iter_rows())
+
+
+def active_features(store: Store, extractor: str) -> list[str]:
+    """The names of an extractor's features, in the order of its table's array."""
+    recipe = store.value("SELECT recipe FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
+    return [column.split("@")[0] for column in json.loads(recipe)["columns"]]
 
 
 def chosen_encoder(store: Store, name: str | None) -> str | None:
@@ -183,54 +141,6 @@ def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFra
     if len(rows):
         store.append(output.table_name, rows)
     store.append("attempts", attempts)
-
-
-def make_views(store: Store) -> None:
-    """(Re)make the stable views from the active tables behind them.
-
-    `geometric_features` joins its tables (one row an image), `embeddings` stacks them (image x encoder).
-    """
-    rows = store.frame(
-        "SELECT output, extractor, table_name FROM extractor_versions WHERE active ORDER BY output, extractor"
-    )
-    for (view,), group in rows.group_by("output", maintain_order=True):
-        tables = group["table_name"].to_list()
-        if view == "embeddings":
-            parts = [
-                f"SELECT image_id, {quote(extractor.removeprefix(EMBEDDING))} AS encoder, vector::FLOAT[] AS vector "
-                f'FROM images JOIN "{table}" USING (sha256)'
-                for extractor, table in zip(group["extractor"], tables, strict=True)
-            ]
-            query = " UNION ALL ".join(parts)
-        else:
-            values = ", ".join(f'"{table}".* EXCLUDE (sha256)' for table in tables)
-            query = f"SELECT image_id, {values} FROM images" + "".join(f' JOIN "{t}" USING (sha256)' for t in tables)
-        comment = store.value("SELECT comment FROM duckdb_tables() WHERE table_name = $table", table=tables[0])
-        store.show(
-            View(str(view), comment, query, ("images", *tables), {"encoder": "the network that made the vector"})
-        )
-    _make_normalized_view(store)
-
-
-def _make_normalized_view(store: Store) -> None:
-    """z-scores are computed when they are asked for, from the statistics of each fold's training rows."""
-    active = active_versions(store)
-    if not {"geometry", "skin", "shape"} <= active.keys():
-        return
-    columns = store.frame("SELECT column_name FROM (DESCRIBE geometric_features)")["column_name"].to_list()
-    scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(columns[1:], start=1)]
-    last = len(columns)
-    distance = "array_distance(s.shape::DOUBLE[936], n.mean_shape::DOUBLE[936])"
-    scores.append(f"({distance} - n.mean[{last}]) / n.sd[{last}] AS averageness")
-    query = (
-        f"SELECT n.normalization, f.image_id, {', '.join(scores)} "
-        "FROM geometric_features f JOIN shapes s USING (image_id), statistics n "
-        f"WHERE n.current AND n.versions = {quote(feature_versions(active))}"
-    )
-    comment = "one row is one image under one normalization: geometric_features and averageness as z-scores"
-    tables = ("images", "statistics", active_table(store, "geometry"), active_table(store, "skin"))
-    distance_comment = "z-score of the Procrustes distance to the mean face of the training rows"
-    store.show(View("normalized_features", comment, query, tables, {"averageness": distance_comment}))
 
 
 def feature_versions(versions: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,27 +20,27 @@ from featurestore.schema import quote
 from featurestore.store import Store
 
 PIECE = 64
-"""Bytes of a vector that files are searched for: sixteen of its numbers, which no other photo has by chance."""
+"""Bytes of a vector that files are searched for: its first eight or sixteen numbers, which no other photo has."""
+
+VECTORS = "(data_type LIKE 'FLOAT[%' OR data_type LIKE 'DOUBLE[%')"
 
 
 @dataclass(frozen=True, eq=False)
 class Traces:
-    """What identifies photos: ids and hashes as text, and every vector that was computed of them, float32."""
+    """What identifies photos: ids and hashes as text, and every vector that was computed of them."""
 
     texts: tuple[str, ...]
     hashes: tuple[str, ...]
-    vectors: tuple[NDArray[np.float32], ...]
+    vectors: tuple[NDArray[np.floating[Any]], ...]
 
     @classmethod
     def of(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
         """Read them before they are deleted."""
         vectors = []
-        for table, column in _columns(store, "data_type LIKE 'FLOAT[%'"):
+        for table, column in _columns(store, VECTORS):
             if store.value("SELECT count(*) FROM extractor_versions WHERE table_name = $table", table=table):
                 query = f'SELECT "{column}" AS v FROM "{table}" WHERE list_contains($hashes, sha256)'
-                vectors += [
-                    np.array(row, dtype="<f4") for row in store.frame(query, hashes=list(hashes))["v"].to_list()
-                ]
+                vectors += list(store.frame(query, hashes=list(hashes))["v"].to_numpy())
         return cls(tuple(sorted({*image_ids, *hashes})), tuple(hashes), tuple(vectors))
 
     @property
@@ -64,12 +65,11 @@ def _texts_left(store: Store, texts: Sequence[str]) -> Iterator[str]:
             yield f"{table}.{column}"
 
 
-def _vectors_left(store: Store, vectors: Sequence[NDArray[np.float32]]) -> Iterator[str]:
-    with store.registered(
-        pl.DataFrame({"v": [vector.tolist() for vector in vectors]}, schema={"v": pl.List(pl.Float32)})
-    ):
-        for table, column in _columns(store, "data_type LIKE 'FLOAT[%'"):
-            if store.value(f'SELECT count(*) FROM "{table}" SEMI JOIN incoming ON "{column}"::FLOAT[] = v'):
+def _vectors_left(store: Store, vectors: Sequence[NDArray[np.floating[Any]]]) -> Iterator[str]:
+    wanted = pl.DataFrame({"v": [vector.tolist() for vector in vectors]}, schema={"v": pl.List(pl.Float64)})
+    with store.registered(wanted):
+        for table, column in _columns(store, VECTORS):
+            if store.value(f'SELECT count(*) FROM "{table}" SEMI JOIN incoming ON "{column}"::DOUBLE[] = v'):
                 yield f"{table}.{column}"
 
 

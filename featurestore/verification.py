@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -62,7 +63,7 @@ def _compared(store: Store, run: Run) -> Iterator[Compared]:
     yield Compared.of("manifest", run.manifest_id, manifest_id)
     yield from _versions(store, manifest["versions"])
     try:
-        rows = Rows.read(store, manifest["sql"])
+        rows = Rows.from_sql(store, manifest["sql"]).of(_places(store, manifest))
     except duckdb.CatalogException:
         yield Compared(
             "rows", f"{manifest['row_count']:,} rows", "their versions were removed by `kallos compact`", False
@@ -74,6 +75,12 @@ def _compared(store: Store, run: Run) -> Iterator[Compared]:
     yield from _statistics(store, manifest["statistics_id"], rows)
     yield _roles(store, run, rows)
     yield from _members(store, run)
+
+
+def _places(store: Store, manifest: Mapping[str, Any]) -> list[int]:
+    """Where the features that were used stand among all."""
+    every = store.value("SELECT features FROM statistics WHERE statistics_id = $id", id=manifest["statistics_id"])
+    return [every.index(name) for name in manifest["features"] if name != normalization.AVERAGENESS]
 
 
 def _versions(store: Store, pinned: str) -> Iterator[Compared]:
@@ -92,7 +99,7 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Compar
     yield Compared.of("rows of the statistics", stored["row_hash"], row_hash)
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
     yield Compared.of("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
-    fitted = normalization.statistics(store, stored["sql"]).row(0, named=True)
+    fitted = normalization.statistics(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
     )

@@ -41,7 +41,7 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     image = decode(path)
     # MediaPipe and torch take seconds to load: a stored image should not wait for them
     from extractors.facemesh import FaceMesh
-    from extractors.values import FROM_LANDMARKS, face_of, from_pixels, outputs
+    from extractors.values import FROM_LANDMARKS, face_of, feature_names, from_pixels, outputs
 
     extractor = EXTRACTORS.get(search.by, f"{EMBEDDING}{search.encoder}")
     encoders = [e for e in known_encoders(store) if e.name == search.encoder] if search.encoder else []
@@ -60,6 +60,8 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
         note(f"{path}: {face.remark}")
     if extractor in FROM_LANDMARKS:
         columns = FROM_LANDMARKS[extractor](face.landmarks[None])
+        if extractor == "geometry":
+            columns = dict(zip(feature_names("geometry"), columns["features"].T, strict=True))
     else:
         columns = from_pixels({extractor: encoders[0].open()})[extractor](face)
     with path.open("rb") as file:

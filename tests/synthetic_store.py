@@ -16,12 +16,13 @@ from PIL import Image
 
 from extractors.canonical import MESH
 from featurestore import runs
-from featurestore.outputs import ATTEMPT_COLUMNS, Output, register, write
+from featurestore.outputs import ATTEMPT_COLUMNS, Output, write
 from featurestore.records import REGIONS, Epoch
 from featurestore.runs import Run
 from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.training_sets import training_set
+from featurestore.versions import register
 
 DATA_SET = "made-up"
 PROTOCOL = "made-up-2fold"
@@ -162,16 +163,21 @@ def _extract(store: Store, ids: list[str], quality: NDArray[np.float64], random:
         store.append("feature_definitions", pl.DataFrame(catalogue))
         register(store, list(_outputs().values()))
         for name, output in _outputs().items():
-            rows = {c: _column(v) for c, v in values[name].items()}
+            rows = {c: _column(v) for c, v in stored(name, values[name]).items()}
             sha256 = [content(image_id) for image_id in seen]
             write(store, output, pl.DataFrame({"sha256": sha256} | rows), _attempts(output, seen, "ok"))
         store.append("attempts", _attempts(_outputs()["landmarks"], ids[-1:], "no_face"))
 
 
+def stored(name: str, values: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Features as their tables keep them: in one array."""
+    return {"features": np.column_stack(list(values.values()))} if name in FEATURES else values
+
+
 def _column(values: NDArray[np.float64]) -> pl.Series:
     if values.ndim == 1:
         return pl.Series(values)
-    return pl.Series(values.astype(np.float32), dtype=pl.Array(pl.Float32, values.shape[1]))
+    return pl.Series(values, dtype=pl.Array(pl.Float64, values.shape[1]))
 
 
 def _attempts(output: Output, ids: list[str], status: str) -> pl.DataFrame:

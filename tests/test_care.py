@@ -19,9 +19,10 @@ from featurestore.erasure import erase
 from featurestore.errors import StoreError, UsageError
 from featurestore.health import examine
 from featurestore.migrations import backups
-from featurestore.outputs import Output, activate, register
+from featurestore.outputs import Output
 from featurestore.schema import Column
 from featurestore.store import Store
+from featurestore.versions import activate, register
 from tests.command import done, kallos
 from tests.synthetic_store import content, make_store
 
@@ -80,7 +81,7 @@ def test_compact_drops_earlier_versions_and_orphans_only(path):
         older = store.value("SELECT table_name FROM extractor_versions WHERE extractor = 'geometry'")
         with store.transaction():
             register(store, [newer])
-            store.execute(f'INSERT INTO "{newer.table_name}" SELECT sha256, jaw_width FROM "{older}"')
+            store.execute(f'INSERT INTO "{newer.table_name}" SELECT sha256, features[5:5]::DOUBLE[1] FROM "{older}"')
             activate(store, [("geometry", newer.version)])
         store.execute(f"DELETE FROM images WHERE image_id = '{ERASED}'")
         shapes = store.value("SELECT count(*) FROM shapes")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from featurestore import outputs
+from featurestore import outputs, versions
 from featurestore.errors import DataError, InputError, UsageError
 from featurestore.ingest.dataset import PER_IMAGE, DataSet, Finding, conform, findings_frame, write
 from featurestore.ingest.files import read_csv, read_score_list, read_sheets
@@ -69,7 +69,7 @@ def test_what_was_computed_belongs_to_the_bytes(tmp_path: Path) -> None:
     output = outputs.Output("toy", "toys", "a toy", (Column("v", "DOUBLE", ""),), 1)
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(root, SHADES))
-        outputs.register(store, [output])
+        versions.register(store, [output])
         rows = store.frame("SELECT sha256, 1.0::DOUBLE AS v FROM images")
         ledger = rows.select("sha256", extractor=pl.lit("toy"), version=pl.lit(output.version), status=pl.lit("ok"))
         outputs.write(store, output, rows, ledger)

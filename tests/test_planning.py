@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.outputs import rollback
 from featurestore.planning import PlanLine, forget_failures, plan
 from featurestore.schema import Column
 from featurestore.store import Store
+from featurestore.versions import rollback
 from kallos.planning import _wall_seconds
 from tests.command import done
 from tests.synthetic_store import _outputs, content, make_store
@@ -88,7 +88,7 @@ def test_time_is_unknown_until_something_was_recorded(tmp_path):
 
 
 def test_a_rollback_shows_in_the_plan(store):
-    from featurestore.outputs import activate, register
+    from featurestore.versions import activate, register
 
     newer = replace(_outputs()["geometry"], code_version=2)
     with store.transaction():

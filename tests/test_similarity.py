@@ -14,10 +14,11 @@ from PIL import Image
 from rich.console import Console
 
 from featurestore.errors import OrderError, PhotoError, UsageError
-from featurestore.outputs import Output, active_table, register
+from featurestore.outputs import Output, active_table
 from featurestore.schema import Column
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
+from featurestore.versions import register
 from reports.contact_sheet import CAPTION, Photo, contact_sheet
 from reports.similar import Neighbour, SimilarReport, data, render
 from tests.command import done, kallos

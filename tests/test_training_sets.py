@@ -8,11 +8,12 @@ import pytest
 
 from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import averageness
-from featurestore.outputs import Output, activate, active_versions, register
+from featurestore.outputs import Output, active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.training_sets import Rows, training_set, validation_slice
+from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, content, make_store
 
 
@@ -49,7 +50,7 @@ def test_changing_test_rows_changes_nothing_that_is_learnt_from(store):
     before = training_set(store, PROTOCOL, 1)
     table = next(t for t in store.frame("SELECT table_name FROM extractor_versions")["table_name"] if "geometry" in t)
     store.execute(
-        f"""UPDATE "{table}" SET jaw_width = 1000 WHERE sha256 IN
+        f"""UPDATE "{table}" SET features = list_concat([1000.0], features[2:])::DOUBLE[7] WHERE sha256 IN
             (SELECT sha256 FROM splits JOIN images USING (image_id) WHERE fold = 1 AND role = 'test')"""
     )
     store.execute(
@@ -187,6 +188,6 @@ def test_the_sql_of_a_manifest_gives_its_rows_also_when_another_version_is_shown
     newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
     register(store, [newer])
     activate(store, [("geometry", newer.version)])
-    rows = Rows.read(store, sql)
+    rows = Rows.from_sql(store, sql)
     assert rows.image_ids == made.train.image_ids
     assert (rows.row_hash, rows.value_hash) == (row_hash, value_hash)

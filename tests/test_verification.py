@@ -76,7 +76,7 @@ def test_what_was_changed_shows(store, change, shown):
 
 def test_a_changed_value_shows(store):
     store.execute(
-        f"""UPDATE "{table_of(store, "geometry")}" SET jaw_width = 9 WHERE sha256 = '{content(TRAINED_ON)}'"""
+        f"""UPDATE "{table_of(store, "geometry")}" SET features = list_concat([9.0], features[2:])::DOUBLE[7] WHERE sha256 = '{content(TRAINED_ON)}'"""
     )
     assert broken(store) == {VALUES, STATISTICS}
 

@@ -47,8 +47,8 @@ def rollback(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Show the version of an extractor that was shown before, with what was computed from it."""
-    from featurestore.outputs import rollback as roll_back
     from featurestore.store import Store
+    from featurestore.versions import rollback as roll_back
     from kallos.console import note
     from kallos.extraction import normalize
 

@@ -1,0 +1,86 @@
+"""Which version of each output people see: registered when it is new, shown when it is whole, rolled back at will."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from featurestore.errors import OrderError, UsageError
+from featurestore.outputs import Output, active_versions
+from featurestore.schema import Column, Table
+from featurestore.store import Store
+from featurestore.views import make_views
+
+
+def register(store: Store, outputs: Sequence[Output]) -> None:
+    """Make the tables of versions that are not there yet; call it inside a transaction.
+
+    A new version is shown at once only where its extractor has none to show. Otherwise `activate` turns the
+    views to it when it is complete, and until then people see the version before.
+    """
+    shown = active_versions(store)
+    for output in outputs:
+        if not store.has(output.table_name):
+            sha256 = Column("sha256", "VARCHAR", "hash of the photo's bytes, see images")
+            store.make(Table(output.table_name, output.comment, (sha256, *output.stored_columns)))
+            columns = ["extractor", "version", "output", "table_name", "recipe", "active"]
+            values = [output.extractor, output.version, output.view, output.table_name, output.recipe, False]
+            store.append("extractor_versions", pl.DataFrame([values], schema=columns, orient="row"))
+    activate(store, [(o.extractor, o.version) for o in outputs if o.extractor not in shown])
+
+
+def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
+    """Point the views at these (extractor, version), all at once; call it inside a transaction.
+
+    What features mean must be in `feature_definitions` by then: the views' columns say it.
+    """
+    shown = active_versions(store)
+    for extractor, version in versions:
+        if shown.get(extractor) != version:
+            store.execute(
+                "UPDATE extractor_versions SET active = (version = $version), "
+                "activated_at = CASE WHEN version = $version THEN now()::TIMESTAMP ELSE activated_at END "
+                "WHERE extractor = $extractor",
+                version=version,
+                extractor=extractor,
+            )
+    make_views(store)
+
+
+def rollback(store: Store, extractor: str) -> dict[str, str]:
+    """Show the version of an extractor that was shown before, and what was computed from it; extractor -> version.
+
+    Outputs that were never computed from the earlier version keep nothing to show, which would hide every view
+    that joins them: that is refused. Raises UsageError for an unknown extractor, OrderError when there is no
+    earlier version.
+    """
+    rows = store.frame(
+        "SELECT extractor, version, recipe, active FROM extractor_versions WHERE activated_at IS NOT NULL "
+        "ORDER BY activated_at DESC, version"
+    ).to_dicts()
+    earlier = [row["version"] for row in rows if row["extractor"] == extractor and not row["active"]]
+    known = sorted({row["extractor"] for row in rows})
+    if extractor not in known:
+        raise UsageError(f"There is no extractor {extractor!r} in the store: choose from {', '.join(known)}.")
+    if not earlier:
+        raise OrderError(f"The store holds no earlier version of {extractor}: there is nothing to go back to.")
+    active = {row["extractor"]: row["version"] for row in rows if row["active"]}
+    chosen = {extractor: earlier[0]}
+    for row in rows:
+        name, inputs = row["extractor"], json.loads(row["recipe"])["inputs"]
+        if active[extractor] in _inputs_of(rows, active.get(name)) and name not in chosen and earlier[0] in inputs:
+            chosen[name] = row["version"]
+    if lost := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
+        raise OrderError(
+            f"{', '.join(lost)} was never computed from that version of {extractor}: "
+            "use the kallos that made it, or extract again."
+        )
+    with store.transaction():
+        activate(store, list(chosen.items()))
+    return chosen
+
+
+def _inputs_of(rows: list[dict[str, str]], version: str | None) -> list[str]:
+    return next((json.loads(row["recipe"])["inputs"] for row in rows if row["version"] == version), [])

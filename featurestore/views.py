@@ -1,0 +1,80 @@
+"""The stable views that people query: what the active versions hold, by image_id, each column with its comment."""
+
+from __future__ import annotations
+
+from featurestore.outputs import EMBEDDING, FEATURES, active_features, active_tables, active_versions, feature_versions
+from featurestore.schema import View, quote
+from featurestore.store import Store
+
+
+def make_views(store: Store) -> None:
+    """(Re)make the views of every output that has an active version; call it inside a transaction."""
+    outputs = store.frame("SELECT DISTINCT output FROM extractor_versions WHERE active ORDER BY output")["output"]
+    makers = {"embeddings": _embeddings, FEATURES: _features}
+    for view in outputs:
+        store.show(makers.get(view, _values)(store, view))
+    if {"geometry", "skin", "shape"} <= active_versions(store).keys():
+        store.show(_normalized_features(store))
+
+
+def _values(store: Store, view: str) -> View:
+    """One table as it is."""
+    ((_, table),) = active_tables(store, view)
+    query = f'SELECT image_id, "{table}".* EXCLUDE (sha256) FROM images JOIN "{table}" USING (sha256)'
+    return View(view, _comment(store, table), query, ("images", table))
+
+
+def _embeddings(store: Store, view: str) -> View:
+    """The tables of all encoders beneath each other."""
+    tables = active_tables(store, view)
+    parts = (
+        f"SELECT image_id, {quote(extractor.removeprefix(EMBEDDING))} AS encoder, vector::FLOAT[] AS vector "
+        f'FROM images JOIN "{table}" USING (sha256)'
+        for extractor, table in tables
+    )
+    comments = {"encoder": "the network that made the vector"}
+    return View(view, _comment(store, tables[0][1]), " UNION ALL ".join(parts), ("images", tables[0][1]), comments)
+
+
+def _features(store: Store, view: str) -> View:
+    """The features of all tables beside each other, each under its name."""
+    tables = active_tables(store, view)
+    columns = [
+        f'"{table}".features[{place}] AS "{name}"'
+        for extractor, table in tables
+        for place, name in enumerate(active_features(store, extractor), start=1)
+    ]
+    joins = "".join(f' JOIN "{table}" USING (sha256)' for _, table in tables)
+    query = f"SELECT image_id, {', '.join(columns)} FROM images{joins}"
+    return View(view, _comment(store, tables[0][1]), query, ("images",), _definitions(store))
+
+
+def _normalized_features(store: Store) -> View:
+    """z-scores, computed when they are asked for, from the statistics of each fold's training rows."""
+    names = [name for extractor in ("geometry", "skin") for name in active_features(store, extractor)]
+    scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
+    last = len(names) + 1
+    distance = "array_distance(s.shape::DOUBLE[936], n.mean_shape::DOUBLE[936])"
+    scores.append(f"({distance} - n.mean[{last}]) / n.sd[{last}] AS averageness")
+    query = (
+        f"SELECT n.normalization, f.image_id, {', '.join(scores)} "
+        "FROM geometric_features f JOIN shapes s USING (image_id), statistics n "
+        f"WHERE n.current AND n.versions = {quote(feature_versions(active_versions(store)))}"
+    )
+    comment = "one row is one image under one normalization: geometric_features and averageness as z-scores"
+    comments = {name: f"z-score of: {text}" for name, text in _definitions(store).items()}
+    comments["averageness"] = "z-score of the Procrustes distance to the mean face of the training rows"
+    return View("normalized_features", comment, query, ("images", "statistics"), comments)
+
+
+def _comment(store: Store, table: str) -> str:
+    return str(store.value("SELECT comment FROM duckdb_tables() WHERE table_name = $table", table=table))
+
+
+def _definitions(store: Store) -> dict[str, str]:
+    """feature -> what it is, its formula, unit and source."""
+    rows = store.frame(
+        "SELECT feature, concat_ws(' ', summary, formula, '[' || unit || ']', source) FROM feature_catalog "
+        "WHERE extractor <> 'normalization' ORDER BY feature"
+    )
+    return dict(rows.iter_rows())
