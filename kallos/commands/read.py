@@ -66,8 +66,11 @@ def sql(
     """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
     from featurestore.guard import select
     from kallos.console import out
+    from kallos.stores import open_for_reading
     from reports.rows import render
 
+    # the query runs in a process of its own, which finds the same store or snapshot
+    open_for_reading(store).close()
     rows = select(store, query)
     if csv:
         typer.echo(rows.write_csv(), nl=False)
