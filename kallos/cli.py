@@ -9,6 +9,7 @@ import typer
 from kallos.commands import care, data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
+from kallos.commands.duplicates import duplicates
 from kallos.commands.features import features
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
@@ -30,6 +31,7 @@ app.command()(versions.rollback)
 app.command()(versions.verify)
 app.command()(learn.train)
 app.command()(check)
+app.command()(duplicates)
 app.command()(read.report)
 app.command()(read.sql)
 app.command()(read.tables)

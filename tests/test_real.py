@@ -50,3 +50,16 @@ def test_geometry_alone_reaches_the_floor(at):
     query = "SELECT pearson FROM evaluations JOIN runs USING (run_id) WHERE model = 'baseline' AND role = 'test'"
     (row,) = done("sql", query, "--json", *at).json()
     assert row["pearson"] >= 0.70
+
+
+def test_known_near_duplicates_are_found(at):
+    done("duplicates", *at)
+    query = (
+        "SELECT count(*) AS n FROM near_duplicates WHERE (image_id, other_id) IN (('scut/AM1019.jpg', 'scut/AM1146.jpg'), "
+        "('scut/AM760.jpg', 'scut/AM980.jpg'), ('scut/CM420.jpg', 'scut/CM73.jpg'))"
+    )
+    assert counted(query, at) == 3
+    assert 20 <= counted("SELECT count(*) AS n FROM near_duplicates", at) <= 80
+    assert (
+        counted("SELECT count(*) AS n FROM splits WHERE protocol = 'identity-disjoint' AND role = 'test'", at) == 5500
+    )

@@ -1,0 +1,206 @@
+"""Near-duplicates: photos that look like one photo, or two of one sitting, and a split that keeps them together.
+
+A pair is one when three measures agree, each of which is wrong by itself:
+
+- the perceptual hashes of the levelled faces differ in at most HAMMING of 64 bits,
+- the cosine distance of the embeddings is at most NEAR times the typical one,
+- the distance of the Procrustes shapes is at most NEAR times the typical one,
+
+where the typical distance is the median, over all photos, of the distance to the nearest other photo. That makes the
+rule independent of the encoder and its weights. On SCUT-FBP5500 with ImageNet's MobileNetV2 it finds 38 pairs, each of
+which shows one person in one sitting (looked at one by one); at .8 the first pairs of two persons appear. An encoder
+that was not made to recognise people does not find two different photos of one person: the protocol is free of copies,
+not of every second picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from featurestore.errors import OrderError
+from featurestore.normalization import matrix
+from featurestore.outputs import EMBEDDING, active_table, chosen_encoder
+from featurestore.store import Store
+
+PROTOCOL = "identity-disjoint"
+FOLDS = 5
+HAMMING = 24
+"""Of 64 bits: two faces at random differ in 32, the furthest true pair of SCUT-FBP5500 in 20."""
+
+NEAR = 0.75
+BLOCK = 512
+"""Photos that are compared with all others at once: 100 MB for each measure of 50,000 photos."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Photos:
+    """n different photos: hashes of their bytes, and unit rows so that distances are products."""
+
+    sha256: list[str]
+    bits: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+    shapes: NDArray[np.float32]
+
+    def hamming(self, rows: slice) -> NDArray[np.float32]:
+        """(block, n) bits that differ; `bits` are -1 and 1."""
+        differing: NDArray[np.float32] = (64 - self.bits[rows] @ self.bits.T) / 2
+        return differing
+
+    def cosine(self, rows: slice) -> NDArray[np.float32]:
+        """(block, n) cosine distances; a zero vector is far from all."""
+        distances: NDArray[np.float32] = np.maximum(1 - self.vectors[rows] @ self.vectors.T, 0)
+        return distances
+
+    def shape(self, rows: slice) -> NDArray[np.float32]:
+        """(block, n) Euclidean distances of shapes of unit size."""
+        distances: NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * self.shapes[rows] @ self.shapes.T, 0))
+        return distances
+
+
+def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFrame:
+    """Find all pairs and put them into `near_duplicates`, which is also what is returned.
+
+    Raises UsageError for an unknown encoder, OrderError before `kallos extract`.
+    """
+    encoder = chosen_encoder(store, encoder)
+    if encoder is None:
+        raise OrderError("The store has no embeddings yet: run `kallos extract` first.")
+    pairs = _named(store, _pairs(_photos(store, encoder)))
+    with store.transaction():
+        store.sync("near_duplicates", pairs)
+    return pairs
+
+
+def make_protocol(store: Store, data_set: str | None = None) -> None:
+    """Write the protocol `identity-disjoint`: five folds of whole groups, balanced by data set, subset and score.
+
+    Images are ordered by data set, subset, fifth of the scores within the subset, and a hash of their group's bytes,
+    and groups are dealt to the folds in that order. Neither the order of rows nor a seed plays a part.
+    """
+    images = store.frame(
+        """
+        SELECT image_id, sha256, coalesce(group_id, sha256) AS unit, data_set, coalesce(subset, '') AS subset, score
+        FROM images JOIN scores USING (image_id) SEMI JOIN geometric_features USING (image_id)
+        LEFT JOIN (
+            SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates
+        ) USING (image_id)
+        WHERE data_set = coalesce($data_set, data_set)""",
+        data_set=data_set,
+    )
+    stratum = ["data_set", "subset"]
+    fifth = (pl.col("score").rank("ordinal").over(stratum) - 1) * 5 // pl.len().over(stratum)
+    units = (
+        images.sort("score", "sha256", "image_id")
+        .with_columns(fifth=fifth, least=pl.col("sha256").min().over("unit"))
+        .with_columns(order=pl.col("least").map_elements(_shuffled, return_dtype=pl.String))
+        .sort(*stratum, "fifth", "order", "image_id")
+        .unique("unit", keep="first", maintain_order=True)
+        .with_row_index("place")
+        .select("unit", test_fold=(pl.col("place") % FOLDS + 1).cast(pl.Int32))
+    )
+    dealt = images.join(units, on="unit").join(
+        pl.DataFrame({"fold": np.arange(1, FOLDS + 1, dtype=np.int32)}), how="cross"
+    )
+    role = pl.when(pl.col("fold") == pl.col("test_fold")).then(pl.lit("test")).otherwise(pl.lit("train"))
+    rows = dealt.select("image_id", pl.lit(PROTOCOL).alias("protocol"), "fold", role.alias("role"))
+    with store.transaction():
+        store.sync("splits", rows.sort("fold", "image_id"), "t.protocol = $protocol", protocol=PROTOCOL)
+
+
+def leaks(store: Store) -> pl.DataFrame:
+    """Of each fold: protocol, fold, tested images, and `leaked`, those with a near-duplicate in the training role."""
+    return store.frame(
+        """
+        WITH pairs AS (
+            SELECT image_id, other_id FROM near_duplicates UNION SELECT other_id, image_id FROM near_duplicates),
+        leaked AS (
+            SELECT DISTINCT t.protocol, t.fold, t.image_id
+            FROM splits t JOIN pairs USING (image_id)
+            JOIN splits o ON o.image_id = pairs.other_id AND o.protocol = t.protocol AND o.fold = t.fold
+            WHERE t.role = 'test' AND o.role = 'train')
+        SELECT protocol, fold, count(*)::INT AS tested, count(leaked.image_id)::INT AS leaked
+        FROM splits LEFT JOIN leaked USING (protocol, fold, image_id)
+        WHERE role = 'test' GROUP BY ALL ORDER BY ALL"""
+    )
+
+
+def _photos(store: Store, encoder: str) -> _Photos:
+    fingerprints, embeddings = active_table(store, "fingerprint"), active_table(store, f"{EMBEDDING}{encoder}")
+    rows = store.frame(
+        f'SELECT sha256, phash, vector, shape FROM "{fingerprints}" JOIN "{embeddings}" USING (sha256) '
+        f'JOIN "{active_table(store, "shape")}" USING (sha256) SEMI JOIN images USING (sha256) ORDER BY sha256'
+    )
+    hashes = rows["phash"].to_numpy().astype(">u8").view(np.uint8).reshape(len(rows), 8)
+    bits = 2 * np.unpackbits(hashes, axis=1).astype(np.float32) - 1
+    return _Photos(rows["sha256"].to_list(), bits, _unit(matrix(rows["vector"])), _unit(matrix(rows["shape"])))
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = rows / np.where(lengths > 0, lengths, 1)
+    return unit
+
+
+def _pairs(photos: _Photos) -> pl.DataFrame:
+    """sha256, other, hamming and cosine_distance of every pair, sha256 < other."""
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(photos.sha256), BLOCK)]
+    nearest = [(_to_nearest(photos.cosine(rows), rows), _to_nearest(photos.shape(rows), rows)) for rows in blocks]
+    found = []
+    if nearest:
+        cosine, shape = (NEAR * float(np.median(np.concatenate(each))) for each in zip(*nearest, strict=True))
+        for rows in blocks:
+            cosines, differing = photos.cosine(rows), photos.hamming(rows)
+            near = (cosines <= cosine) & (photos.shape(rows) <= shape) & (differing <= HAMMING)
+            for i, j in zip(*np.nonzero(near), strict=True):
+                first, second = photos.sha256[rows.start + i], photos.sha256[j]
+                if first < second:
+                    found.append((first, second, round(float(differing[i, j])), float(cosines[i, j])))
+    columns = {"sha256": pl.String, "other": pl.String, "hamming": pl.Int32, "cosine_distance": pl.Float64}
+    return pl.DataFrame(found, schema=columns, orient="row")
+
+
+def _to_nearest(distances: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+    """(block,): from each photo to the nearest other one."""
+    own = np.arange(len(distances))
+    distances[own, own + rows.start] = np.inf
+    nearest: NDArray[np.float32] = distances.min(axis=1)
+    return nearest
+
+
+def _named(store: Store, pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs by image_id, copies of the same bytes among them, each with its group's least image_id."""
+    with store.registered(pairs):
+        named = store.frame(
+            """
+            WITH pairs AS (
+                FROM incoming UNION ALL
+                SELECT DISTINCT sha256, sha256, 0, 0.0 FROM images WHERE sha256 IS NOT NULL)
+            SELECT least(a.image_id, b.image_id) AS image_id, greatest(a.image_id, b.image_id) AS other_id,
+                   hamming, cosine_distance
+            FROM pairs p JOIN images a ON a.sha256 = p.sha256 JOIN images b ON b.sha256 = p.other
+            WHERE a.image_id <> b.image_id
+            GROUP BY ALL ORDER BY ALL"""
+        )
+    ids = pl.concat([named["image_id"], named["other_id"]]).unique().sort()
+    place = dict(zip(ids, range(len(ids)), strict=True))
+    ends = tuple(
+        named[column].replace_strict(place, return_dtype=pl.Int64).to_numpy() for column in ("image_id", "other_id")
+    )
+    graph = coo_array((np.ones(len(named)), ends), shape=(len(ids), len(ids)))
+    _, group = connected_components(graph, directed=False)
+    # ids are sorted, so the first of a group is its least
+    first = {number: image_id for image_id, number in reversed(list(zip(ids, group, strict=True)))}
+    least = pl.Series([first[group[place[image_id]]] for image_id in named["image_id"]], dtype=pl.String)
+    return named.with_columns(hamming=pl.col("hamming").cast(pl.Int32), group_id=least)
+
+
+def _shuffled(sha256: str) -> str:
+    """A fixed order that has nothing to do with the photo."""
+    return hashlib.sha256(f"{PROTOCOL} {sha256}".encode()).hexdigest()
