@@ -1,20 +1,42 @@
-"""The read-only door for people's SQL: one SELECT, no files, no settings, a time, memory and row limit."""
+"""The door for people's SQL, fit to stand behind a web page: one SELECT on the tables that `kallos tables` lists.
+
+What may be said is an allow list over DuckDB's own syntax tree. What it may cost is held by a process of its own:
+within a process DuckDB's limits do not hold (`repeat('x', 2000000000)` ran ten times its time limit and took
+eight times its memory limit, `levenshtein` cannot be interrupted), and its settings would hold for every other
+connection of the process to the same store. The process starts without the caller's environment.
+"""
 
 from __future__ import annotations
 
-import threading
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import duckdb
 import polars as pl
 
-from featurestore.errors import QueryError
+from featurestore.errors import KallosError, QueryError, StoreError
 from featurestore.store import Store
 
 MAX_ROWS = 100_000
 MAX_SECONDS = 60
-LIMITS = (
-    "SET memory_limit = '2GB'",
+MAX_CHARACTERS = 20_000
+MAX_RESULT = 256 << 20
+"""Bytes of the rows that are handed over."""
+
+MAX_MEMORY = 2 << 30
+"""Bytes that the process may take for a query; DuckDB itself is told half of it and says so in good order."""
+
+THREADS = 2
+SETTINGS = (
+    f"SET memory_limit = '{MAX_MEMORY >> 21} MiB'",
+    f"SET threads = {THREADS}",
+    "SET temp_directory = ''",
     "SET enable_external_access = false",
     "SET autoload_known_extensions = false",
     "SET autoinstall_known_extensions = false",
@@ -23,36 +45,176 @@ LIMITS = (
     "SET lock_configuration = true",
 )
 
+HIDDEN_TABLES = {"locations"}
+TABLE_FUNCTIONS = ("range", "generate_series", "unnest", "json_each")
+NODES = {
+    *("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"),
+    *("BASE_TABLE", "SUBQUERY", "JOIN", "PIVOT", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "SHOW_REF"),
+    *("ORDER_MODIFIER", "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "DISTINCT_MODIFIER"),
+    *("ORDER_DEFAULT", "ASCENDING", "DESCENDING"),
+}
+"""Parts of a statement that are not expressions: no INSERT, UPDATE or DELETE, which may stand in a WITH."""
+
+IMPURE_FUNCTIONS = {"random", "setseed", "now", "today", *TABLE_FUNCTIONS}
+PURE_FUNCTIONS = r"""
+    SELECT lower(function_name) FROM duckdb_functions()
+    WHERE function_type IN ('scalar', 'aggregate', 'window', 'macro')
+    GROUP BY ALL
+    HAVING bool_and(coalesce(stability, 'CONSISTENT') = 'CONSISTENT') AND NOT regexp_full_match(lower(function_name),
+        '__.*|pg_.*|has_.*privilege|inet_.*|current_.*|(session_)?user|.*_description|format_(pg_)?type|version|'
+        'get_block_size|json_(de)?serialize_.*|parse_duckdb_.*|finalize|combine(_aggr)?|to_aggregate_state|'
+        '(create|icu)_sort_key|index_key|variant_bytes_.*')"""
+"""Functions of their arguments alone, less those that tell of the process, run SQL from a string or take raw states."""
+
+SYSTEM_COLUMNS = {"current_catalog", "current_schema", "current_role", "current_user", "session_user", "user"}
+"""Names that DuckDB takes for functions where no column has them."""
+
+PLAIN_MISTAKES = (
+    *(duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException),
+    *(duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException),
+    *(duckdb.NotImplementedException, duckdb.InvalidTypeException, duckdb.TypeMismatchException),
+)
+"""Errors whose first line speaks of the query alone; that of others may name files."""
+
 
 def select(path: Path, query: str) -> pl.DataFrame:
     """The rows of one SELECT on the store at `path`.
 
-    Raises QueryError for anything that is not exactly one SELECT, that DuckDB cannot run, that runs
-    longer than MAX_SECONDS or that gives more than MAX_ROWS rows.
+    Raises QueryError for anything that is not exactly one SELECT on the store's tables, that DuckDB cannot run, or
+    that goes over one of the limits above; StoreError when the store cannot be opened.
     """
-    _check_one_select(query)
-    with Store.open(path, read_only=True) as store:
-        for limit in LIMITS:
-            store.execute(limit)
-        alarm = threading.Timer(MAX_SECONDS, store.connection.interrupt)
-        alarm.start()
-        try:
-            rows: pl.DataFrame = store.connection.sql(query).limit(MAX_ROWS + 1).pl()
-        except duckdb.InterruptException as error:
-            raise QueryError(f"The query ran longer than {MAX_SECONDS} s: narrow it with WHERE or LIMIT.") from error
-        except duckdb.Error as error:
-            raise QueryError(f"{str(error).splitlines()[0]} (`kallos tables` lists what can be queried).") from error
-        finally:
-            alarm.cancel()
-    if len(rows) > MAX_ROWS:
-        raise QueryError(f"The query gives more than {MAX_ROWS:,} rows: add a LIMIT.")
-    return rows
-
-
-def _check_one_select(query: str) -> None:
+    if len(query) > MAX_CHARACTERS:
+        raise QueryError(f"The query is longer than {MAX_CHARACTERS:,} characters: shorten it.")
+    command = [sys.executable, "-P", "-m", "featurestore.guard", str(path)]
+    environment = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     try:
-        statements = duckdb.extract_statements(query)
+        done = subprocess.run(
+            command,
+            input=query.encode(errors="replace"),
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+            timeout=MAX_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise QueryError(f"The query ran longer than {MAX_SECONDS} s: narrow it with WHERE or LIMIT.") from error
+    if done.returncode == 0:
+        return pl.read_ipc(io.BytesIO(done.stdout))
+    for kind in (QueryError, StoreError):
+        if done.returncode == kind.exit_code:
+            raise kind(done.stdout.decode())
+    if done.returncode > 0:
+        raise RuntimeError("The process of the query has a bug; its traceback is on stderr.")
+    raise QueryError("The query takes too much memory or processor time: narrow it with WHERE or make it simpler.")
+
+
+def _main(path: Path) -> int:
+    """The process of one query: SQL on stdin, on stdout Arrow IPC or, with an error's exit code, its sentence."""
+    try:
+        with Store.open(path, read_only=True) as store:
+            _limit_process()
+            for setting in SETTINGS:
+                store.execute(setting)
+            rows(store, sys.stdin.buffer.read().decode()).write_ipc(sys.stdout.buffer)
+    except KallosError as error:
+        sys.stdout.buffer.write(str(error).encode())
+        return error.exit_code
+    return 0
+
+
+def _limit_process() -> None:
+    """No file can be written, memory and processor time end; other systems than Linux enforce less of it."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    limits = {
+        resource.RLIMIT_DATA: pages * resource.getpagesize() + MAX_MEMORY,
+        resource.RLIMIT_CPU: THREADS * MAX_SECONDS,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in limits.items():
+        resource.setrlimit(limit, (value, value))
+
+
+def rows(store: Store, query: str) -> pl.DataFrame:
+    """The rows of one SELECT on an open store that has SETTINGS; raises QueryError like `select`."""
+    try:
+        _check(store, query)
+        found: pl.DataFrame = store.connection.sql(query).limit(MAX_ROWS + 1).pl()
+    except (duckdb.OutOfMemoryException, MemoryError, RecursionError) as error:
+        raise QueryError("The query takes too much memory: narrow it with WHERE or make it simpler.") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise QueryError("A column has a type that cannot be shown: CAST it to VARCHAR.") from error
+    except PLAIN_MISTAKES as error:
+        raise QueryError(f"{str(error).splitlines()[0]} (`kallos tables` lists what can be queried).") from error
     except duckdb.Error as error:
-        raise QueryError(str(error).splitlines()[0]) from error
-    if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
-        raise QueryError("Only one SELECT can be run: the store is read-only for SQL.")
+        raise QueryError("DuckDB cannot run the query: make it simpler.") from error
+    if len(found) > MAX_ROWS:
+        raise QueryError(f"The query gives more than {MAX_ROWS:,} rows: add a LIMIT.")
+    if found.estimated_size() > MAX_RESULT:
+        raise QueryError(f"The query gives more than {MAX_RESULT >> 20} MiB: ask for fewer rows or columns.")
+    return found
+
+
+def _check(store: Store, query: str) -> None:
+    """Refuse a SELECT that names a table or function, or has a part, that is not on the lists."""
+    tree = json.loads(store.value("SELECT json_serialize_sql($text::VARCHAR)", text=query))
+    # What is no SELECT has no tree, nor has a PIVOT that must first look at the data.
+    if len(store.connection.extract_statements(query)) != 1 or tree["error"] or len(tree["statements"]) != 1:
+        _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
+    listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES
+    existing = "SELECT lower(table_name) FROM duckdb_tables() UNION SELECT lower(view_name) FROM duckdb_views()"
+    named = {entry["key"].lower() for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
+    # A name in WITH holds only in its part of the statement; elsewhere the hidden table of that name would be read.
+    if taken := named & set(store.frame(existing).to_series()) - listed:
+        _refuse(f"WITH cannot take the name {taken.pop()}")
+    functions = set(store.frame(PURE_FUNCTIONS).to_series()) | IMPURE_FUNCTIONS
+    for node in _nodes(tree):
+        _check_node(node, listed | named, functions)
+
+
+def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:
+    kind = node.get("type")
+    if "class" not in node and isinstance(kind, str) and kind not in NODES:
+        _refuse("The statement has a part that does not read")
+    if kind == "SHOW_REF" and not node.get("query"):
+        _refuse("SHOW cannot be used, only DESCRIBE and SUMMARIZE of a table")
+    if kind == "BASE_TABLE":
+        *schema, table = node["qualified_name"]["path"]
+        if schema not in ([], ["main"]) or table.lower() not in tables:
+            _refuse(f"{_shown(table)} is not a table that can be queried")
+    if kind == "TABLE_FUNCTION" and (function := node["function"]["function_name"].lower()) not in TABLE_FUNCTIONS:
+        _refuse(f"{_shown(function)} cannot stand in FROM; of functions only {', '.join(TABLE_FUNCTIONS)} can")
+    if (function := node.get("function_name", "+").lower()) not in functions:
+        _refuse(f"{_shown(function)} is not a function that only computes with its arguments")
+    if kind == "COLUMN_REF" and (column := node["column_names"][-1].lower()) in SYSTEM_COLUMNS:
+        _refuse(f"{column} cannot be used")
+
+
+def _shown(name: str) -> str:
+    """A name to be said back; what people put in quotes may be anything."""
+    return name if name.isidentifier() else "This"
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    """Every object within JSON. A stack, since people can nest deeper than Python can call."""
+    left = [tree]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            yield part
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
+
+
+def _refuse(what: str) -> NoReturn:
+    raise QueryError(f"{what}: `kallos tables` lists what can be queried, docs/sql.md shows how.")
+
+
+if __name__ == "__main__":
+    sys.exit(_main(Path(sys.argv[1])))
