@@ -64,12 +64,15 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
+    from featurestore.errors import UsageError
     from featurestore.guard import select
     from kallos.console import out
     from reports.rows import render
 
     rows = select(store, query)
     if csv:
+        if nested := [name for name, kind in rows.schema.items() if kind.is_nested()]:
+            raise UsageError(f"CSV cannot hold the lists of {', '.join(nested)}: leave them out, or ask for --json.")
         typer.echo(rows.write_csv(), nl=False)
     elif json:
         typer.echo(rows.write_json())
