@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -116,7 +116,7 @@ def _main(path: Path) -> int:
             _limit_process()
             for setting in SETTINGS:
                 store.execute(setting)
-            _rows(store, sys.stdin.buffer.read().decode()).write_ipc(sys.stdout.buffer)
+            rows(store, sys.stdin.buffer.read().decode()).write_ipc(sys.stdout.buffer)
     except KallosError as error:
         sys.stdout.buffer.write(str(error).encode())
         return error.exit_code
@@ -140,12 +140,11 @@ def _limit_process() -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _rows(store: Store, query: str) -> pl.DataFrame:
+def rows(store: Store, query: str) -> pl.DataFrame:
+    """The rows of one SELECT on an open store that has SETTINGS; raises QueryError like `select`."""
     try:
-        if not _is_one_select(store.connection.extract_statements(query)):
-            _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
         _check(store, query)
-        rows: pl.DataFrame = store.connection.sql(query).limit(MAX_ROWS + 1).pl()
+        found: pl.DataFrame = store.connection.sql(query).limit(MAX_ROWS + 1).pl()
     except (duckdb.OutOfMemoryException, MemoryError, RecursionError) as error:
         raise QueryError("The query takes too much memory: narrow it with WHERE or make it simpler.") from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -154,23 +153,19 @@ def _rows(store: Store, query: str) -> pl.DataFrame:
         raise QueryError(f"{str(error).splitlines()[0]} (`kallos tables` lists what can be queried).") from error
     except duckdb.Error as error:
         raise QueryError("DuckDB cannot run the query: make it simpler.") from error
-    if len(rows) > MAX_ROWS:
+    if len(found) > MAX_ROWS:
         raise QueryError(f"The query gives more than {MAX_ROWS:,} rows: add a LIMIT.")
-    if rows.estimated_size() > MAX_RESULT:
+    if found.estimated_size() > MAX_RESULT:
         raise QueryError(f"The query gives more than {MAX_RESULT >> 20} MiB: ask for fewer rows or columns.")
-    return rows
-
-
-def _is_one_select(statements: Sequence[Any]) -> bool:
-    try:
-        return [statement.type for statement in statements] == [duckdb.StatementType.SELECT]
-    except ValueError:  # a kind of statement that DuckDB's Python client has no name for
-        return False
+    return found
 
 
 def _check(store: Store, query: str) -> None:
     """Refuse a SELECT that names a table or function, or has a part, that is not on the lists."""
     tree = json.loads(store.value("SELECT json_serialize_sql($text::VARCHAR)", text=query))
+    # What is no SELECT has no tree, nor has a PIVOT that must first look at the data.
+    if len(store.connection.extract_statements(query)) != 1 or tree["error"] or len(tree["statements"]) != 1:
+        _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
     listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES
     existing = "SELECT lower(table_name) FROM duckdb_tables() UNION SELECT lower(view_name) FROM duckdb_views()"
     named = {entry["key"].lower() for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}

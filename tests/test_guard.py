@@ -1,336 +1,292 @@
-"""SQL from people: one SELECT on the store's tables goes through; nothing else does, and no refusal tells a path."""
+"""SQL from people: one SELECT on the store's tables goes through, nothing else does, and none costs without end."""
 
-from __future__ import annotations
-
+import os
+import shutil
+import sys
+import time
 from pathlib import Path
 
+import duckdb
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from featurestore import guard
-from featurestore.errors import QueryError, StoreError
-from tests.command import kallos
+from featurestore.errors import QueryError, StoreError, UsageError
+from featurestore.store import Store
+from tests.command import done, kallos
+from tests.hostile_sql import HOSTILE
 from tests.synthetic_store import make_store
 
-SECRET = "hunter2-canary"
+BENIGN = (
+    "SELECT 1",
+    "SELECT 1;",
+    "/* why */ SELECT 1 -- so",
+    "FROM scores",
+    "TABLE scores",
+    "VALUES (1, 'a'), (2, 'b')",
+    "SELECT * FROM main.scores",
+    'SELECT "Score" FROM "SCORES"',
+    "DESCRIBE scores",
+    "DESCRIBE SELECT score + 1 FROM scores",
+    "SUMMARIZE geometric_features",
+    "SELECT schema_version FROM store_info",
+    "WITH scores AS (SELECT * FROM scores WHERE score > 3) SELECT count(*) FROM scores",
+    "WITH a AS (SELECT 1 AS i), b AS (SELECT i + 1 AS i FROM a) FROM a JOIN b ON a.i < b.i UNION ALL SELECT 3, 4",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) FROM n",
+    "SELECT * EXCLUDE (image_id) REPLACE (round(score, 1) AS score) RENAME (mean AS average) FROM scores",
+    "SELECT median(COLUMNS(* EXCLUDE image_id)) FROM geometric_features",
+    "SELECT subset, sex, count(*), grouping(sex) FROM images GROUP BY ROLLUP (subset, sex) ORDER BY ALL",
+    "SELECT subset FROM images GROUP BY ALL HAVING count(*) > 1 ORDER BY random() LIMIT 50%",
+    "SELECT DISTINCT ON (subset) subset, image_id FROM images ORDER BY image_id",
+    "SELECT image_id, rank() OVER w, lag(score) OVER w, avg(score) OVER (ORDER BY score ROWS 2 PRECEDING) "
+    "FROM scores WINDOW w AS (ORDER BY score DESC) QUALIFY rank() OVER w < 4",
+    "SELECT quantile_cont(score, [0.1, 0.9]), arg_max(image_id, score), regr_slope(score, mean), mad(score), "
+    "histogram(round(score)), string_agg(image_id, ', ' ORDER BY score) FILTER (score > 4), corr(score, mean) FROM scores",
+    "PIVOT images ON subset IN ('AF', 'AM') USING count(*) GROUP BY sex",
+    "UNPIVOT geometric_features ON COLUMNS(* EXCLUDE image_id) INTO NAME feature VALUE v",
+    "SELECT i.image_id, s.score FROM images i, LATERAL (SELECT score FROM scores s WHERE s.image_id = i.image_id) s",
+    "FROM images SEMI JOIN scores USING (image_id)",
+    "FROM images ANTI JOIN shapes USING (image_id)",
+    "FROM scores POSITIONAL JOIN range(3) USING SAMPLE 5",
+    "SELECT a.score, b.score FROM scores a ASOF JOIN scores b ON a.score >= b.score LIMIT 3",
+    "SELECT list_transform([1, 2], lambda x: x + 1), [x * 2 FOR x IN [1, 2] IF x > 1], {'a': 1}.a, MAP {'a': 1}['a']",
+    "SELECT recipe -> '$.inputs', recipe ->> '$.code_version', json_extract(recipe, '$.columns') FROM extractor_versions",
+    "SELECT key, value FROM extractor_versions, json_each(recipe)",
+    "SELECT image_id, unnest(histogram), generate_subscripts(histogram, 1) FROM scores",
+    "SELECT i, shape[i] FROM shapes, generate_series(1, 3) s(i) LIMIT 9",
+    "SELECT array_cosine_similarity(a.shape, b.shape), list_inner_product(a.shape, b.shape) FROM shapes a, shapes b LIMIT 3",
+    "SELECT regexp_extract(image_id, '(\\d+)', 1), split_part(image_id, '/', 1), image_id[:4], upper(sex), "
+    "image_id LIKE '%1.png', sex ILIKE 'F%', image_id GLOB '*.png', format('{:.2f}', 1.5), sha256 ^@ '00' FROM images",
+    "SELECT CASE WHEN score > 3 THEN 'high' ELSE 'low' END, coalesce(sd, 0), nullif(raters, 6), TRY_CAST('x' AS INT), "
+    "score BETWEEN 2 AND 3, greatest(score, mean), score IS DISTINCT FROM mean, sqrt(score), 7 // 2, 2 ** 3, -score "
+    "FROM scores",
+    "SELECT started_at, date_trunc('hour', started_at), extract(year FROM started_at), current_date, now(), "
+    "(started_at + INTERVAL 1 DAY)::VARCHAR, strftime(started_at, '%Y') FROM runs",
+    "SELECT score FROM scores WHERE score = (SELECT max(score) FROM scores) OR image_id IN (SELECT image_id FROM images)",
+    "SELECT version, extractor FROM extractor_versions ORDER BY version COLLATE NOCASE",
+    "SELECT 'DROP TABLE images; SELECT * FROM locations' AS text",
+    "SELECT '/etc/passwd', parse_filename(path), 'current_user' FROM images",
+)
 
-WRITES = [
-    "DELETE FROM images",
-    "DROP TABLE images",
-    "DROP VIEW landmarks",
-    "CREATE TABLE x (i INT)",
-    "CREATE TEMP TABLE x AS SELECT 1",
-    "CREATE OR REPLACE VIEW landmarks AS SELECT 1",
-    "CREATE MACRO f(a) AS a",
-    "CREATE TYPE t AS ENUM ('a')",
-    "CREATE SEQUENCE s",
-    "CREATE SCHEMA s",
-    "CREATE INDEX i ON images (image_id)",
-    "INSERT INTO store_info VALUES (2, now())",
-    "UPDATE store_info SET schema_version = 99",
-    "ALTER TABLE images ADD COLUMN x INT",
-    "TRUNCATE images",
-    "COMMENT ON TABLE images IS 'mine'",
-    "MERGE INTO images USING scores ON true WHEN MATCHED THEN DELETE",
-    "WITH gone AS (DELETE FROM images RETURNING *) SELECT * FROM gone",
-    "WITH x AS (INSERT INTO store_info VALUES (9, now()) RETURNING 1) FROM x",
-    "SELECT nextval('s')",
-]
-FILES = [
-    "SELECT * FROM read_csv('secret.csv')",
-    "SELECT * FROM read_csv_auto('secret.csv')",
-    "SELECT * FROM 'secret.csv'",
-    "FROM 'secret.csv'",
-    'SELECT * FROM "secret.csv"',
-    "SELECT * FROM images, 'secret.csv'",
-    "SELECT (SELECT max(password) FROM 'secret.csv')",
-    "WITH x AS (FROM 'secret.csv') FROM x",
-    "SELECT * FROM read_text('secret.csv')",
-    "SELECT * FROM read_blob('secret.csv')",
-    "SELECT * FROM read_parquet('*')",
-    "SELECT * FROM read_json('secret.csv')",
-    "SELECT * FROM sniff_csv('secret.csv')",
-    "SELECT * FROM parquet_metadata('x.parquet')",
-    "SELECT * FROM parquet_scan('x.parquet')",
-    "SELECT * FROM glob('*')",
-    "SELECT * FROM glob('/etc/*')",
-    "SELECT * FROM '/etc/passwd'",
-    "SELECT * FROM '/proc/self/environ'",
-    "SELECT * FROM 'http://localhost/x.csv'",
-    "SELECT * FROM 's3://bucket/x.parquet'",
-    "COPY images TO 'stolen.csv'",
-    "COPY (SELECT 1) TO '/dev/stdout'",
-    "COPY images FROM 'secret.csv'",
-    "COPY FROM DATABASE s TO t",
-    "EXPORT DATABASE 'copy'",
-    "IMPORT DATABASE 'copy'",
-    "SELECT * FROM query('SELECT * FROM read_text(''secret.csv'')')",
-    "SELECT * FROM query_table('secret.csv')",
-    "SELECT * FROM read_duckdb('s.duckdb')",
-    "SELECT * FROM sqlite_scan('x.db', 't')",
-]
-SESSION = [
-    "ATTACH 'other.duckdb'",
-    "ATTACH ':memory:' AS m",
-    "DETACH s",
-    "USE memory",
-    "INSTALL httpfs",
-    "LOAD httpfs",
-    "FORCE INSTALL spatial FROM community",
-    "UPDATE EXTENSIONS",
-    "SET memory_limit = '100GB'",
-    "SET GLOBAL threads = 64",
-    "RESET memory_limit",
-    "SET VARIABLE x = 1",
-    "PRAGMA database_list",
-    "PRAGMA memory_limit = '1TB'",
-    "PRAGMA enable_profiling",
-    "CALL pragma_database_size()",
-    "CHECKPOINT",
-    "VACUUM",
-    "ANALYZE",
-    "BEGIN",
-    "COMMIT",
-    "PREPARE p AS SELECT 1",
-    "EXECUTE p",
-    "DEALLOCATE p",
-    "CREATE SECRET s (TYPE s3)",
-    "EXPLAIN ANALYZE DELETE FROM images",
-    "SHOW DATABASES",
-    "SHOW ALL TABLES",
-    "CREATE PERSISTENT SECRET s (TYPE http)",
-]
-TELLING = [
-    "SELECT * FROM duckdb_databases()",
-    "SELECT path FROM duckdb_databases()",
-    "SELECT * FROM duckdb_settings()",
-    "SELECT * FROM duckdb_extensions()",
-    "SELECT * FROM duckdb_secrets()",
-    "SELECT * FROM duckdb_logs",
-    "SELECT * FROM duckdb_logs()",
-    "SELECT * FROM duckdb_temporary_files()",
-    "SELECT * FROM duckdb_memory()",
-    "SELECT * FROM duckdb_variables()",
-    "SELECT * FROM duckdb_functions()",
-    "SELECT * FROM duckdb_columns()",
-    "SELECT * FROM duckdb_tables",
-    "SELECT * FROM pragma_database_list()",
-    "SELECT * FROM pragma_database_list",
-    "SELECT * FROM pragma_storage_info('images')",
-    "SELECT * FROM pragma_platform()",
-    "SELECT * FROM pragma_user_agent()",
-    "SELECT * FROM pragma_version()",
-    "SELECT * FROM information_schema.tables",
-    "SELECT * FROM information_schema.schemata",
-    "SELECT * FROM pg_catalog.pg_database",
-    "SELECT * FROM sqlite_master",
-    "SELECT * FROM main.sqlite_master",
-    "SELECT * FROM system.main.duckdb_settings()",
-    'SELECT * FROM "duckdb_databases"()',
-    "SELECT * FROM which_secret('s3://x', 's3')",
-    "SELECT current_setting('temp_directory')",
-    "SELECT getvariable('x')",
-    "SELECT getenv('CANARY')",
-    "SELECT current_database()",
-    "SELECT current_catalog",
-    "SELECT current_user",
-    "SELECT version()",
-    "SELECT pg_get_viewdef(1)",
-    "SELECT current_query()",
-    "SELECT txid_current()",
-    "SELECT list_transform(['temp_directory'], lambda s: current_setting(s))",
-    "SELECT * FROM locations",
-    "SELECT root FROM main.locations",
-    'SELECT * FROM "LOCATIONS"',
-    "SELECT (SELECT max(root) FROM locations)",
-    "SELECT * FROM images JOIN locations USING (data_set)",
-    "FROM images POSITIONAL JOIN locations",
-    "FROM images, LATERAL (SELECT root FROM locations)",
-    "SUMMARIZE locations",
-    "DESCRIBE locations",
-    "WITH locations AS (SELECT 1) SELECT * FROM (WITH x AS (SELECT 1) SELECT * FROM locations), locations",
-    "PIVOT locations ON data_set USING count(*)",
-    "SELECT * FROM s.main.locations",
-    "TABLE locations",
-    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('FROM locations'))",
-    "SELECT * FROM (SHOW TABLES)",
-]
-MANY = [
-    "SELECT 1; DROP TABLE images",
-    "SELECT 1; SELECT 2",
-    "SELECT 1;;SELECT 2",
-    "SELECT 1 /* ; */; DELETE FROM images --",
-    "-- only a comment",
-    "",
-    " ; ",
-    "SELEC 1",
-    "SELECT",
-    "SELECT * FROM images WHERE",
-    "\x00SELECT 1",
-    "SELECT * FROM \u202eimages",
-    "ＳＥＬＥＣＴ * FROM locations",
-    "SELECT 'unterminated",
-]
-COSTLY = [
-    "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = -1",
-    "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
-    "SELECT len(repeat('x', 4000000000))",
-    "SELECT list(range) FROM range(10000000000)",
-    "SELECT sum(a.range * b.range) FROM range(100000000) a JOIN range(100000000) b ON a.range % 7 = b.range % 7",
-    "SELECT levenshtein(repeat('ab', 200000), repeat('ba', 200000))",
-    "SELECT max(s) FROM (SELECT string_agg(range::VARCHAR, ',' ORDER BY random()) AS s FROM range(300000000))",
-]
-HOSTILE = [*WRITES, *FILES, *SESSION, *TELLING, *MANY]
-
-HARMLESS = [
-    "SELECT 1 AS one",
-    "FROM store_info",
-    "WITH x AS (SELECT 1 AS one) SELECT one FROM x",
-    "SELECT image_id, score FROM scores JOIN images USING (image_id) ORDER BY score DESC LIMIT 3",
-    "SELECT subset, count(*), round(avg(score), 2) FROM images JOIN scores USING (image_id) GROUP BY ALL ORDER BY ALL",
-    "SELECT * EXCLUDE (image_id) FROM geometric_features LIMIT 1",
-    "SELECT COLUMNS('.*_width') FROM geometric_features LIMIT 1",
-    "SELECT corr(jaw_width, score) FROM geometric_features JOIN scores USING (image_id)",
-    "DESCRIBE images",
-    "SUMMARIZE scores",
-    "SELECT * FROM range(3)",
-    "SELECT unnest([1, 2, 3]) AS n",
-    "SELECT quantile_cont(score, [.25, .5, .75]) FROM scores",
-    "SELECT image_id FROM images WHERE image_id LIKE '%0001%' AND image_id SIMILAR TO '.*png'",
-    "SELECT rank() OVER (ORDER BY score) AS place, image_id FROM scores QUALIFY place < 4",
-    "SELECT array_distance(a.shape, b.shape) FROM shapes a, shapes b LIMIT 3",
-    "SELECT list_transform([1, 2], lambda x: x + 1)",
-    "SELECT regexp_extract(image_id, '[0-9]+') FROM images LIMIT 2",
-    "PIVOT splits ON role IN ('train', 'test') USING count(*) GROUP BY fold",
-    "UNPIVOT (SELECT jaw_width, eye_width FROM geometric_features LIMIT 1) ON * INTO NAME f VALUE v",
-    "SELECT status, count(*) FROM extractions GROUP BY ALL",
-    "SELECT versions ->> '$.geometry' FROM manifests",
-    "SELECT CASE WHEN score > 3 THEN 'high' ELSE 'low' END AS half, count(*) FROM scores GROUP BY ALL",
-    "(SELECT 1) UNION ALL (SELECT 2) EXCEPT SELECT 3",
-    "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) FROM r",
-    "SELECT now() > TIMESTAMP '2020-01-01'",
-    "SELECT random() < 1 -- a comment; and a semicolon",
-]
+CANARY = "hunter2-in-the-file"
+ENVIRONMENT = "hunter2-in-the-environment"
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("guarded")
-    (folder / "secret.csv").write_text(f"password\n{SECRET}\n")
-    make_store(folder / "s.duckdb").close()
+    folder = tmp_path_factory.mktemp("private-folder")
+    (folder / "secret.csv").write_text(f"password\n{CANARY}\n")
+    with make_store(folder / "s.duckdb", images=80) as store:
+        store.execute("CREATE TABLE IF NOT EXISTS locations (data_set VARCHAR, root VARCHAR)")
+        store.append("locations", pl.DataFrame({"data_set": ["made-up"], "root": [str(folder)]}))
+        store.execute("CREATE TABLE geometry__0a1b (image_id VARCHAR)")
     return folder / "s.duckdb"
 
 
-@pytest.fixture(autouse=True)
-def surroundings(path, monkeypatch):
-    """A folder with a secret, and one in the environment."""
-    monkeypatch.chdir(path.parent)
-    monkeypatch.setenv("CANARY", SECRET)
+@pytest.fixture(scope="module")
+def opened(path):
+    """The store as the guard's process has it, but in this process, which has an environment and variables to leak."""
+    # A copy: within one process the settings would hold for everyone who has this file open.
+    copy = path.parent / "copy" / path.name
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    with pytest.MonkeyPatch.context() as patch, Store.open(copy, read_only=True) as store:
+        patch.chdir(path.parent)
+        patch.setenv("KALLOS_CANARY", ENVIRONMENT)
+        for setting in guard.SETTINGS:
+            store.execute(setting)
+        yield store
 
 
-def tells(text: str, path: Path) -> list[str]:
-    """What a text must not hold: folders, file names, secrets, the user."""
-    return [
-        word for word in (str(path.parent), path.name, SECRET, str(Path.home()) + "/", str(Path.cwd())) if word in text
-    ]
-
-
-def refused(path: Path, query: str) -> str:
-    before = sorted((p.name, p.stat().st_mtime_ns) for p in path.parent.iterdir())
+def refused(run, query: str, folder: Path) -> str:
+    """The sentence of the refusal, which tells none of the secrets."""
+    before = {p.name for p in folder.iterdir()}
     with pytest.raises(QueryError) as error:
-        guard.select(path, query)
-    assert sorted((p.name, p.stat().st_mtime_ns) for p in path.parent.iterdir()) == before
+        run(query)
     said = str(error.value)
-    # what people wrote themselves may be said back to them
-    assert [word for word in tells(said, path) if word not in query] == []
+    for secret in (str(folder), folder.name, str(Path.home()) + "/", CANARY, ENVIRONMENT, str(os.getpid())):
+        assert secret not in said
     assert "\n" not in said
+    assert {p.name for p in folder.iterdir()} == before
     return said
 
 
-def test_there_are_many_hostile_statements():
-    assert len(set(HOSTILE)) == len(HOSTILE) >= 140
+CASES = [pytest.param(q, id=f"{kind}: {ascii(q)[:60]}") for kind, queries in HOSTILE.items() for q in queries]
 
 
-@pytest.mark.parametrize("query", HOSTILE)
-def test_hostile_sql_is_refused_changes_nothing_and_tells_no_path(path, query):
-    refused(path, query)
+@pytest.mark.parametrize("query", CASES)
+def test_hostile_sql_is_refused_and_tells_nothing(opened, path, query):
+    refused(lambda q: guard.rows(opened, q), query.replace("{folder}", str(path.parent)), path.parent)
 
 
-@pytest.mark.parametrize("query", HARMLESS)
-def test_a_select_on_the_tables_goes_through(path, query):
-    rows = guard.select(path, query)
-    assert tells(rows.write_json(), path) == []
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_the_process_refuses_what_its_check_refuses(path, kind, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    query = HOSTILE[kind][-1].replace("{folder}", str(path.parent))
+    refused(lambda q: guard.select(path, q), query, path.parent)
 
 
-@pytest.mark.parametrize("query", COSTLY)
-def test_time_and_memory_end(path, monkeypatch, query):
+def test_there_are_enough_of_them():
+    assert sum(map(len, HOSTILE.values())) >= 200
+    assert len(BENIGN) >= 40
+
+
+@pytest.mark.parametrize("query", BENIGN, ids=[q[:60] for q in BENIGN])
+def test_what_people_ask_goes_through(opened, query):
+    assert guard.rows(opened, query).width > 0
+
+
+def test_the_process_gives_the_rows_of_the_store(path):
+    query = "SELECT * FROM shapes JOIN scores USING (image_id) JOIN images USING (image_id) ORDER BY image_id"
+    with Store.open(path, read_only=True) as store:
+        assert guard.select(path, query).equals(store.frame(query))
+
+
+def test_a_guarded_query_leaves_the_callers_own_connection_alone(path):
+    with Store.open(path, read_only=True) as store:
+        assert guard.select(path, "SELECT count(*) FROM scores").item() == 80
+        store.execute("SET memory_limit = '1 GiB'")
+        assert store.value("SELECT count(*) FROM read_text($file)", file=str(path)) == 1
+
+
+SELECTS = [
+    *("SELECT * FROM locations", "FROM duckdb_databases()", "SELECT current_setting('temp_directory')"),
+    *("FROM 'secret.csv'", "FROM read_text('secret.csv')", "SELECT getenv('KALLOS_CANARY')", "FROM sqlite_master"),
+    *("SHOW DATABASES", "FROM query('FROM locations')", "FROM geometry__0a1b", "SELECT current_catalog"),
+]
+WRAPPERS = (
+    *("({})", "SELECT * FROM ({})", "SELECT ({})", "SELECT 1 WHERE EXISTS ({})", "SELECT array({})"),
+    *("WITH a AS ({}) FROM a", "WITH RECURSIVE a AS (SELECT 1 UNION ALL ({})) FROM a", "DESCRIBE {}", "SUMMARIZE {}"),
+    *(
+        "SELECT 1 UNION ALL ({})",
+        "({}) EXCEPT SELECT 1",
+        "FROM scores, LATERAL ({})",
+        "FROM scores POSITIONAL JOIN ({})",
+    ),
+    *("SELECT count(*) FROM ({}) t", "SELECT 1 LIMIT ({})", "SELECT list_transform([1], lambda x: ({}))", "{};"),
+    *("WITH scores AS (SELECT 1), b AS ({}) FROM scores", "SELECT * FROM scores WHERE image_id IN ({})", "EXPLAIN {}"),
+    *("SELECT * FROM (WITH locations AS (SELECT 1) SELECT 1), ({})", "SELECT 1; {}", "FROM (PIVOT ({}) ON a IN (1))"),
+)
+BLANKS = (" ", "\n", "\t", "/**/", "/* FROM scores */", " -- '\n")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    core=st.sampled_from(SELECTS),
+    wrappers=st.lists(st.sampled_from(WRAPPERS), max_size=4),
+    blank=st.sampled_from(BLANKS),
+    cased=st.sampled_from((str, str.upper, str.title)),
+)
+def test_no_wrapping_hides_a_hostile_query(opened, path, core, wrappers, blank, cased):
+    query = core if "'" in core else cased(core)
+    for wrapper in wrappers:
+        query = wrapper.replace("{}", query)
+    refused(lambda q: guard.rows(opened, q), query.replace(" ", blank), path.parent)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(" ".join((*SELECTS, *WRAPPERS, *BENIGN)).split(" ")), min_size=1, max_size=12))
+def test_no_heap_of_words_tells_a_secret(opened, path, words):
+    try:
+        said = guard.rows(opened, " ".join(words)).write_csv()
+    except QueryError as error:
+        said = str(error)
+    except pl.exceptions.ComputeError:
+        return  # the rows are nested, CSV is not
+    assert not any(secret in said for secret in (path.parent.name, CANARY, ENVIRONMENT))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("SELECT nosuch FROM scores", '"nosuch" not found'),
+        ("SELECT * FROM nosuch", "nosuch is not a table"),
+        ("SELECT 'x'::INT", "Could not convert"),
+        ("SELECT round('x') FROM scores", "type casts"),
+        ("SELECT INTERVAL 1 YEAR", "CAST it to VARCHAR"),
+        ("SELECT {'a': INTERVAL 1 YEAR}", "CAST it to VARCHAR"),
+        ("SELECT getenv('HOME')", "getenv is not a function"),
+        ("PIVOT images ON subset USING count(*)", "ON column IN"),
+        ("SHOW TABLES", "`kallos tables`"),
+        (f"SELECT * FROM range({guard.MAX_ROWS + 1})", "add a LIMIT"),
+        (f"SELECT repeat('x', 4000) FROM range({guard.MAX_ROWS})", "fewer rows or columns"),
+    ],
+)
+def test_a_refusal_says_what_to_do(opened, path, query, says):
+    assert says in refused(lambda q: guard.rows(opened, q), query, path.parent)
+
+
+ENDLESS = (
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
+    "SELECT max(range) FROM range(1000000000000000000)",
+    "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))",
+)
+GREEDY = (
+    "SELECT len(repeat('x', 2000000000))",
+    "SELECT len(range(4000000000))",
+    "SELECT list(range) FROM range(1000000000)",
+    "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range + b.range = -1",
+    "SELECT string_agg(repeat('x', 1000000)) FROM range(3000)",
+    "SELECT range, repeat('x', 100000) FROM range(100000)",
+    "SELECT * FROM (SELECT random() AS r, repeat('x', 1000) AS s FROM range(10000000)) ORDER BY r",
+    "SELECT " + "(SELECT " * 800 + "1" + ")" * 800,
+)
+
+
+@pytest.mark.parametrize("query", ENDLESS)
+def test_a_query_without_end_is_ended_even_where_duckdb_cannot_interrupt_it(path, monkeypatch, query):
     monkeypatch.setattr(guard, "MAX_SECONDS", 3)
-    said = refused(path, query)
-    assert "longer than" in said or "too much" in said
+    began = time.monotonic()
+    assert "longer than 3 s" in refused(lambda q: guard.select(path, q), query, path.parent)
+    assert time.monotonic() - began < 6
 
 
-def test_a_python_variable_is_not_a_table(path):
-    secret = {"password": [SECRET]}
-    assert secret
-    refused(path, "SELECT * FROM secret")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only DuckDB's own memory limit holds")
+@pytest.mark.parametrize("query", GREEDY, ids=[q[:60] for q in GREEDY])
+def test_a_query_cannot_take_the_memory_or_the_disk(path, tmp_path, monkeypatch, query):
+    monkeypatch.chdir(tmp_path)
+    assert "too much memory" in refused(lambda q: guard.select(path, q), query, path.parent)
+    assert not list(tmp_path.iterdir())
 
 
-def test_the_row_cap_and_the_size_cap(path):
-    assert "LIMIT" in refused(path, f"SELECT * FROM range({guard.MAX_ROWS + 1})")
-    assert "MiB" in refused(path, "SELECT repeat('x', 3000) FROM range(95000)")
-    assert "characters" in refused(path, "SELECT 1" + " " * guard.MAX_CHARACTERS)
+def test_a_long_text_is_not_even_read(path):
+    with pytest.raises(QueryError, match="characters"):
+        guard.select(path, "SELECT 1" + " " * guard.MAX_CHARACTERS)
 
 
-def test_plain_mistakes_are_explained(path):
-    assert "jaw_widht" in refused(path, "SELECT jaw_widht FROM geometric_features")
-    assert "kallos tables" in refused(path, "SELECT * FROM imagse")
+def test_text_that_is_not_unicode_becomes_question_marks(path):
+    assert guard.select(path, "SELECT '\ud800'").item() == "?"
 
 
 def test_a_store_that_is_not_there(tmp_path):
-    with pytest.raises(StoreError, match="kallos ingest"):
+    with pytest.raises(StoreError, match="no store"):
         guard.select(tmp_path / "none.duckdb", "SELECT 1")
 
 
-FRAGMENTS = [
-    "locations",
-    "images",
-    "'secret.csv'",
-    "duckdb_settings()",
-    "(SELECT root FROM locations)",
-    "read_text('secret.csv')",
-    "glob('*')",
-    "getenv('CANARY')",
-    "current_setting('home_directory')",
-    "query('FROM locations')",
-    "1",
-    "data_set",
-]
-SHAPES = [
-    "SELECT {0} FROM {1}",
-    "FROM {1} SELECT {0}",
-    "WITH x AS (SELECT {0} FROM {1}) FROM x",
-    "SELECT (SELECT {0}) FROM {1}",
-    "SELECT * FROM (FROM {1}) JOIN (FROM {1}) b ON true WHERE {0} IS NOT NULL",
-    "SELECT {0} UNION ALL SELECT {0} FROM {1}",
-    "SELECT [{0}] FROM {1} ORDER BY {0}",
-    "SUMMARIZE (SELECT {0} FROM {1})",
-    "SELECT {{'a': {0}}} FROM {1} GROUP BY ALL",
-]
+def test_the_command_refuses_with_the_exit_code_of_sql(path):
+    assert done("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path).json() == [{"n": 80}]
+    answer = kallos("sql", "SELECT * FROM duckdb_databases()", "--store", path)
+    assert answer.code == QueryError.exit_code
+    assert str(path.parent) not in answer.out + answer.err
 
 
-@given(shape=st.sampled_from(SHAPES), one=st.sampled_from(FRAGMENTS), other=st.sampled_from(FRAGMENTS))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_combination_tells_a_secret(path, shape, one, other):
-    query = shape.format(one, other)
-    try:
-        said = guard.select(path, query).write_json()
-    except QueryError as error:
-        said = str(error)
-    assert [word for word in tells(said, path) if word not in query] == []
+def test_csv_without_lists_is_written_and_with_them_refused(path):
+    assert done("sql", "SELECT 1 AS one", "--csv", "--store", path).out == "one\n1\n"
+    answer = kallos("sql", "FROM scores", "--csv", "--store", path)
+    assert (answer.code, "histogram" in answer.err) == (UsageError.exit_code, True)
 
 
-def test_the_command_refuses_with_its_exit_code(path):
-    answer = kallos("sql", "DROP TABLE images", "--store", path)
-    assert answer.code == 10
-    assert answer.err.count("\n") == 1
+def test_no_allowed_function_tells_of_the_process_whatever_it_is_asked(opened, path):
+    """Also those that a later DuckDB brings and calls pure."""
+    names = [n for (n,) in opened.connection.sql(guard.PURE_FUNCTIONS).fetchall() if n.isidentifier()]
+    assert len(names) > 500
+    asked = ("", "'KALLOS_CANARY'", "'secret_directory'", f"'{path.parent}/secret.csv'", "'SELECT * FROM locations'")
+    for name in names:
+        for argument in asked:
+            try:
+                told = str(opened.connection.sql(f'SELECT "{name}"({argument})').fetchall())
+            except duckdb.Error:
+                continue
+            assert not any(secret in told for secret in (CANARY, ENVIRONMENT, "stored_secrets", "data_set")), name

@@ -64,6 +64,7 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
+    from featurestore.errors import UsageError
     from featurestore.guard import select
     from kallos.console import out
     from kallos.stores import open_for_reading
@@ -73,6 +74,8 @@ def sql(
     open_for_reading(store).close()
     rows = select(store, query)
     if csv:
+        if nested := [name for name, kind in rows.schema.items() if kind.is_nested()]:
+            raise UsageError(f"CSV cannot hold the lists of {', '.join(nested)}: leave them out, or ask for --json.")
         typer.echo(rows.write_csv(), nl=False)
     elif json:
         typer.echo(rows.write_json())
