@@ -118,12 +118,13 @@ def _machine(arguments: argparse.Namespace) -> dict[str, object]:
 
 def _section(taken: dict[int, dict[str, Measured]], machine: dict[str, object]) -> str:
     """Command, date, machine, versions and figures as Markdown."""
-    versions = {k: v for systems in taken.values() for m in systems.values() for k, v in m.versions.items()}
+    versions = {name: measured.versions for systems in taken.values() for name, measured in systems.items()}
+    used = (f"{name}: {', '.join(map(' '.join, packages.items()))}" for name, packages in versions.items())
     blocks = [
         MARK,
         f"`make bench-store`, {machine['date']}, {machine['machine']}, load average over the last 15 minutes "
         f"{machine['load']}, {machine['repeats']} interleaved repeats.",
-        "Versions: " + ", ".join(f"{package} {version}" for package, version in sorted(versions.items())) + ".",
+        "Versions. " + "; ".join(used) + ".",
     ]
     for features, systems in taken.items():
         blocks += [grid.markdown() for grid in figures.grids(features, systems)]
