@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
 .PHONY: help demo test test-real check golden docs format clean
+.PHONY: help demo test test-real check golden bench-store format clean
 
 help:  ## list what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
@@ -37,9 +39,18 @@ golden: $(INSTALLED)  ## rebuild the golden values of features that are new or w
 docs: $(INSTALLED)  ## rebuild docs/features.md from the definitions of the features
 	$(BIN)/python -m reports.features_page docs/features.md
 
+# Peers have pins of their own, so each lives in an environment of its own. One that cannot be installed
+# is reported in the table and does not stop the others.
+.venv-bench-%/.installed: benchmarks/store/requirements-%.txt
+	$(PYTHON) -m venv .venv-bench-$*
+	.venv-bench-$*/bin/pip install --quiet --requirement $< && touch $@ || rm -rf .venv-bench-$*
+
+bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltable, DuckDB and Parquet; some 10 minutes
+	$(BIN)/python -m benchmarks.store.run --docs docs/benchmarks.md
+
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .venv-bench-* demo

@@ -25,7 +25,7 @@ from featurestore.store import Store
 
 MAX_ROWS = 100_000
 MAX_SECONDS = 60
-MAX_CHARACTERS = 20_000
+MAX_CHARACTERS = 100_000
 MAX_RESULT = 256 << 20
 """Bytes of the rows that are handed over."""
 

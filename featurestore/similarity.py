@@ -21,7 +21,7 @@ VIEWS = {"embedding": "embeddings", "geometry": "geometric_features", "landmarks
 # DOUBLE and not the stored FLOAT: as fast, and near ties come in their true order
 _ARRAYS = """
 WITH query AS ({query}),
-distances AS (
+distances AS MATERIALIZED (
     SELECT image_id, {function}({view}.{column}::DOUBLE[{size}], query.{column}) AS distance
     FROM {view}, query{where})"""
 
@@ -35,18 +35,19 @@ spread AS (
     SELECT feature, stddev_pop(value) AS sd FROM measured
     GROUP BY feature HAVING sd > 1e-9 * max(abs(value))),
 query AS ({query}),
-distances AS (
+distances AS MATERIALIZED (
     SELECT m.image_id, round(sqrt(avg(((m.value - q.value) / sd) ** 2)), 12) AS distance
     FROM measured m JOIN query q USING (feature) JOIN spread USING (feature)
     GROUP BY m.image_id)"""
 
-_NEAREST = """
+# what is told of the nearest is joined to them alone
+_NEAREST = """,
+nearest AS (
+    SELECT image_id, distance FROM distances WHERE isfinite(distance){scope} ORDER BY distance, image_id LIMIT {k})
 SELECT row_number() OVER (ORDER BY distance, image_id) AS rank, image_id, distance, score, subset,
        sha256 = {sha256} AS same_photo
-FROM distances JOIN images USING (image_id) LEFT JOIN scores USING (image_id)
-WHERE isfinite(distance){scope}
-ORDER BY distance, image_id
-LIMIT {k}"""
+FROM nearest JOIN images USING (image_id) LEFT JOIN scores USING (image_id)
+ORDER BY distance, image_id"""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ def nearest(store: Store, query: Query, search: Search) -> Neighbours:
         scope = f"encoder = {quote(str(search.encoder))}"
         distances = _arrays(store, query, "embeddings", "vector", "array_cosine_distance", scope)
     scope = f" AND image_id <> {_id(query)}" if query.image_id is not None else ""
-    scope += f" AND data_set = {quote(search.data_set)}" if search.data_set is not None else ""
+    if search.data_set is not None:
+        scope += f" AND image_id IN (SELECT image_id FROM images WHERE data_set = {quote(search.data_set)})"
     sql = (distances + _NEAREST.format(sha256=quote(query.sha256), scope=scope, k=search.k)).strip()
     return Neighbours(store.frame(sql), sql)
 

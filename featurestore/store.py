@@ -199,26 +199,22 @@ class Store:
 
     def make(self, table: Table) -> None:
         """Make a table with its comments."""
-        for statement in table.statements():
-            self.execute(statement)
+        self.execute("; ".join(table.statements()))
 
     def show(self, view: View) -> None:
         """(Re)make a view that people query; its columns take the comments of the tables behind it."""
         self.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
-        self.execute(f'COMMENT ON VIEW "{view.name}" IS {quote(view.comment)}')
-        comments = self.frame(
+        columns = self.frame(
             """
-            SELECT column_name, any_value(b.comment) FROM duckdb_columns() v JOIN duckdb_columns() b USING (column_name)
-            WHERE v.table_name = $view AND list_contains($tables, b.table_name) AND b.comment IS NOT NULL
-            GROUP BY ALL ORDER BY ALL""",
+            SELECT column_name, any_value(comment) FILTER (list_contains($tables, table_name)) FROM duckdb_columns()
+            GROUP BY column_name HAVING bool_or(table_name = $view)""",
             view=view.name,
             tables=list(view.tables),
         )
-        shown = self.frame("SELECT column_name FROM duckdb_columns() WHERE table_name = $view", view=view.name)
-        told = dict(comments.iter_rows()) | dict(view.columns)
-        for column in shown["column_name"]:
-            if column in told:
-                self.execute(f'COMMENT ON COLUMN "{view.name}"."{column}" IS {quote(told[column])}')
+        told = {column: view.columns.get(column, comment) for column, comment in columns.iter_rows()}
+        comments = (f'COLUMN "{view.name}"."{column}" IS {quote(text)}' for column, text in told.items() if text)
+        about = [f'VIEW "{view.name}" IS {quote(view.comment)}', *comments]
+        self.execute("; ".join(f"COMMENT ON {comment}" for comment in about))
 
     def has(self, name: str) -> bool:
         """Whether a table or view of that name exists."""

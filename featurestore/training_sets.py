@@ -280,17 +280,30 @@ def _read(store: Store, protocol: str, fold: int, tables: Mapping[str, tuple[str
     `kallos verify` runs the query itself and must come to the same hashes.
     """
     keys = store.frame(f"{keys_sql(protocol, fold)} AND role IN ('train', 'test') ORDER BY image_id")
-    arrays = {}
-    for name, (table, column) in tables.items():
-        values = store.frame(f'SELECT sha256, {column} FROM "{table}"')
-        arrays[name] = matrix(values[column])
-        places = values.select("sha256").with_row_index(name)
-        keys = keys.join(places, on="sha256", how="inner", maintain_order="left")
+    arrays = Arrays.read(store, tables)
     by_role = {role: keys.filter(pl.col("role") == role) for role in ("train", "test")}
-    return {
-        role: Rows.gathered(own, {name: array[own[name].to_numpy()] for name, array in arrays.items()})
-        for role, own in by_role.items()
-    }
+    return {role: Rows.gathered(*arrays.gather(own)) for role, own in by_role.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Tables of one array a photo, read whole: name -> the photos' hashes, and their (n, N) rows in that order."""
+
+    tables: Mapping[str, tuple[pl.DataFrame, NDArray[Any]]]
+
+    @classmethod
+    def read(cls, store: Store, tables: Mapping[str, tuple[str, str]]) -> Arrays:
+        """`tables` are name -> (table, column)."""
+        frames = {
+            name: store.frame(f'SELECT sha256, {column} FROM "{table}"') for name, (table, column) in tables.items()
+        }
+        return cls({name: (frame.select("sha256"), matrix(frame.to_series(1))) for name, frame in frames.items()})
+
+    def gather(self, keys: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, NDArray[Any]]]:
+        """The keys (with a column sha256) that every table has, in their order, and their rows of every table."""
+        for name, (hashes, _) in self.tables.items():
+            keys = keys.join(hashes.with_row_index(name), on="sha256", how="inner", maintain_order="left")
+        return keys, {name: rows[keys[name].to_numpy()] for name, (_, rows) in self.tables.items()}
 
 
 def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:

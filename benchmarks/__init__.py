@@ -1,0 +1,1 @@
+"""Measurements that are not part of the package; `make bench-store` runs those of the store."""
