@@ -8,9 +8,11 @@ import typer
 
 from kallos.commands import data, learn, read, use
 from kallos.commands.demo import demo
+from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
-6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 130 stopped with Ctrl-C."""
+6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle or export · 10 SQL ·
+130 stopped with Ctrl-C."""
 
 app = typer.Typer(
     name="kallos",
@@ -21,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.ingest, name="ingest")
+app.add_typer(store, name="store")
 app.command()(data.extract)
 app.command()(learn.train)
 app.command()(read.report)
