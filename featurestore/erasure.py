@@ -7,6 +7,7 @@ the ids, the hashes and the vectors. Stopped in between, the same command goes o
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -150,9 +151,8 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
 
 def _remove_copies(path: Path) -> tuple[str, ...]:
     """Older states of the store beside it, and what a killed command left of one."""
-    staged = [file for file in path.parent.glob(f".{path.stem}.*") if file.is_file()]
-    copies = [*backups(path), *snapshots.files(path), *staged]
+    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*"))]
     for copy in copies:
-        copy.unlink()
+        shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
     snapshots.remove_all(path)
     return tuple(copy.name for copy in copies)

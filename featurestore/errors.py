@@ -66,6 +66,12 @@ class BundleError(KallosError):
     exit_code = 9
 
 
+class ExportError(KallosError):
+    """An export of a store that is incomplete, altered, or made by another version."""
+
+    exit_code = 9
+
+
 class QueryError(KallosError):
     """SQL that the guard refuses or that DuckDB cannot run."""
 

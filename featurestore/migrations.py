@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurestore.schema import TABLES, VIEWS, quote
+from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, quote
 from featurestore.snapshots import copy_held_file
 from featurestore.views import make_views
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def migrate(store: Store, found: int) -> None:
-    """Apply every step after schema version `found`. Killed at any time, the store is that of a whole step."""
+    """Apply every step after schema version `found`. Killed at any time, the store is that of a whole step.
+
+    Comments and views belong to the last step: a store of today's version is never without them.
+    """
     back_up(store, found)
     for version, (change, step) in enumerate(STEPS[found - 1 :], start=found + 1):
         with store.transaction():
@@ -28,15 +31,17 @@ def migrate(store: Store, found: int) -> None:
             store.execute(
                 "INSERT INTO migrations VALUES ($version, $change, now()::TIMESTAMP)", version=version, change=change
             )
+            if version == SCHEMA_VERSION:
+                _document(store)
         store.execute("CHECKPOINT")
-    with store.transaction():
-        for table in TABLES:
-            for statement in table.comments():
-                store.execute(statement)
-        for view in VIEWS:
-            store.show(view)
-        make_views(store)
-    store.execute("CHECKPOINT")
+
+
+def _document(store: Store) -> None:
+    for table in TABLES:
+        store.execute("; ".join(table.comments()))
+    for view in VIEWS:
+        store.show(view)
+    make_views(store)
 
 
 def backups(path: Path) -> list[Path]:

@@ -11,9 +11,10 @@ from kallos.commands.check import check
 from kallos.commands.demo import demo
 from kallos.commands.duplicates import duplicates
 from kallos.commands.features import features
+from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
-6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle · 10 SQL · 11 a check failed ·
+6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle or export · 10 SQL · 11 a check failed ·
 12 leakage · 13 worker processes · 130 stopped with Ctrl-C."""
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.ingest, name="ingest")
+app.add_typer(store, name="store")
 app.command()(data.extract)
 app.command()(versions.plan)
 app.command()(versions.rollback)

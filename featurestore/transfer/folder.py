@@ -1,0 +1,95 @@
+"""The folder of an export: what lies where, and checksums over all of it that `sha256sum -c` checks too."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from featurestore.errors import ExportError, InputError
+
+SCHEMA = "schema.json"
+CHECKSUMS = "checksums.sha256"
+MODELS = "runs"
+
+_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>.+)")
+
+
+def parquet(table: str) -> str:
+    """Where the rows of a table lie in an export."""
+    return f"tables/{table}.parquet"
+
+
+def seal(folder: Path) -> None:
+    """Write the checksum of every file in the folder."""
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in _files(folder)]
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def verify(folder: Path) -> list[str]:
+    """The files of an export, relative to it.
+
+    Raises InputError when the folder is no export, ExportError when a file is missing, added or altered, or a link.
+    """
+    if not (folder / CHECKSUMS).is_file() or not (folder / SCHEMA).is_file():
+        raise InputError(
+            f"{folder} is no export of a store (no {SCHEMA} or {CHECKSUMS}): make one with `kallos store export`."
+        )
+    found = _files(folder)
+    listed = _listed(folder)
+    if differing := set(found) - {CHECKSUMS} ^ listed.keys():
+        name = min(differing)
+        _refuse(folder, f"{name!r} {'is missing' if name in listed else 'does not belong there'}")
+    for name, sha256 in listed.items():
+        if _sha256(folder / name) != sha256:
+            _refuse(folder, f"{name!r} has changed")
+    return list(listed)
+
+
+@contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """A folder beside `target` to make it in, removed at the end with whatever was not moved out of it."""
+    folder = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    try:
+        lines = [_LINE.fullmatch(line) for line in (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError:
+        lines = [None]
+    if None in lines:
+        _refuse(folder, f"{CHECKSUMS} is damaged")
+    return {line["name"]: line["sha256"] for line in lines if line}
+
+
+def _files(folder: Path) -> list[str]:
+    """Every file below a folder, relative, with forward slashes; raises ExportError for what is no plain file."""
+    names = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            _refuse(folder, f"{name!r} is no plain file")
+        if not name.isprintable() or "\\" in name:
+            _refuse(folder, f"{name!r} cannot be listed in {CHECKSUMS}")
+        if path.is_file():
+            names.append(name)
+    return names
+
+
+def _refuse(folder: Path, what: str) -> NoReturn:
+    raise ExportError(f"{folder} is not as it was exported ({what}): get the export again.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

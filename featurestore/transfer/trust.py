@@ -1,0 +1,75 @@
+"""What the rows of an export may say where kallos would later take them at their word.
+
+Names of outputs and features are put into SQL, the queries of manifests and statistics are run again, folders of runs
+are opened. In a store of one's own kallos wrote them; in a folder from elsewhere anybody may have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from featurestore.errors import ExportError
+from featurestore.schema import TABLES, VIEWS
+from featurestore.store import Store
+from featurestore.transfer.description import NAME
+
+_EXTRACTOR = re.compile(r"[a-z][a-z0-9_]*(:[a-z0-9_]+)?")
+_VERSION = re.compile(r"[0-9a-f]{12}")
+
+
+def check_rows(store: Store) -> None:
+    """Raises ExportError when a row of the core tables, as they were loaded, says what kallos never writes."""
+    reserved = {each.name for each in (*TABLES, *VIEWS)}
+    versions = store.frame("SELECT extractor, version, output, table_name FROM extractor_versions")
+    for extractor, version, output, table in versions.iter_rows():
+        own = _matches(_EXTRACTOR, extractor) and _matches(_VERSION, version)
+        if not own or table != f"{extractor.replace(':', '_')}__{version}":
+            raise ExportError(f"extractor_versions names the table {table!r}, which kallos would not make.")
+        if not _matches(NAME, output) or output in reserved:
+            raise ExportError(f"extractor_versions names the output {output!r}, which kallos would not show.")
+    features = store.frame(
+        """
+        SELECT feature FROM feature_definitions UNION SELECT unnest(features) FROM statistics
+        UNION SELECT unnest(features) FROM manifests
+        UNION SELECT split_part(unnest(recipe ->> '$.columns[*]'), '@', 1) FROM extractor_versions ORDER BY ALL"""
+    )
+    for feature in features["feature"]:
+        if not _matches(NAME, feature):
+            raise ExportError(f"{feature!r} is no name of a feature.")
+    for folder in store.frame("SELECT DISTINCT folder FROM runs ORDER BY ALL")["folder"]:
+        if not folder or PurePath(folder).name != folder or folder == "..":
+            raise ExportError(f"The folder {folder!r} of a run does not lie in the runs folder.")
+    queries = store.frame("SELECT sql FROM manifests UNION SELECT sql FROM statistics ORDER BY ALL")
+    for query in queries["sql"].drop_nulls():
+        if not _reads_tables_only(store, query):
+            raise ExportError(f"The stored query {query[:80]!r} does more than read tables.")
+
+
+def _matches(pattern: re.Pattern[str], text: str | None) -> bool:
+    return text is not None and pattern.fullmatch(text) is not None
+
+
+def _reads_tables_only(store: Store, query: str) -> bool:
+    """Whether SQL is one SELECT on tables of plain names that calls no function: one may read a file."""
+    tree = json.loads(store.value("SELECT json_serialize_sql($text)", text=query))
+    if tree["error"] or len(tree["statements"]) != 1:
+        return False
+    return all("function_name" not in node and _is_plain(node) for node in _nodes(tree))
+
+
+def _is_plain(node: dict[str, Any]) -> bool:
+    return node.get("type") != "BASE_TABLE" or (
+        len(node["qualified_name"]["path"]) == 1 and _matches(NAME, node["table_name"])
+    )
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    if isinstance(tree, dict | list):
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from _nodes(branch)
