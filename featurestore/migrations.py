@@ -84,8 +84,9 @@ def _rekey(store: Store, table: str, is_packed: bool) -> None:
         values = f"[{names}]::DOUBLE[{len(columns) - 1}] AS features"
         columns = [columns[0], ("features", "in the order of the recipe; NaN where not measurable")]
     store.execute(
-        f"""CREATE TABLE rekeyed AS SELECT DISTINCT ON (sha256) sha256, {values}
-            FROM "{table}" JOIN images USING (image_id) WHERE sha256 IS NOT NULL ORDER BY "{table}".rowid"""
+        f"""CREATE TABLE rekeyed AS SELECT sha256, {values}
+            FROM "{table}" JOIN images USING (image_id) WHERE sha256 IS NOT NULL
+            QUALIFY row_number() OVER (PARTITION BY sha256 ORDER BY "{table}".rowid) = 1 ORDER BY "{table}".rowid"""
     )
     store.execute(f'DROP TABLE "{table}"')
     store.execute(f'ALTER TABLE rekeyed RENAME TO "{table}"')
@@ -98,10 +99,12 @@ _KEY_VALUES_BY_CONTENT = """
     CREATE TABLE migrations (schema_version INTEGER, change VARCHAR, applied_at TIMESTAMP);
     CREATE TABLE locations AS SELECT data_set, root FROM data_sets;
     CREATE TABLE attempts AS
-        SELECT DISTINCT ON (sha256, extractor, version) sha256, extractor, version, status,
+        SELECT sha256, extractor, version, status,
                replace(detail, root || '/' || path, 'the photo') AS detail, milliseconds
         FROM extractions JOIN images USING (image_id) JOIN locations USING (data_set)
-        WHERE sha256 IS NOT NULL ORDER BY extractions.rowid;
+        WHERE sha256 IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY sha256, extractor, version ORDER BY extractions.rowid) = 1
+        ORDER BY extractions.rowid;
     DROP TABLE extractions;
     ALTER TABLE data_sets DROP COLUMN root;
     ALTER TABLE extractor_versions ADD COLUMN activated_at TIMESTAMP;

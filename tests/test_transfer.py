@@ -280,7 +280,6 @@ KILLED = """if True:
     from pathlib import Path
     from featurestore.transfer import importing
     from featurestore.transfer.importing import import_store
-from featurestore.transfer.importing import import_store
     importing.make_views = lambda store: os.kill(os.getpid(), signal.SIGKILL)
     import_store(Path({folder!r}), Path({path!r}))"""
 
