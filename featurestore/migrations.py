@@ -122,7 +122,8 @@ _KEY_VALUES_BY_CONTENT = """
                NULL::VARCHAR AS sql, NULL::INTEGER AS row_count, NULL::VARCHAR AS row_hash,
                list(feature ORDER BY n.rowid) AS features, list(mean ORDER BY n.rowid) AS mean,
                list(sd ORDER BY n.rowid) AS sd, any_value(shape) AS mean_shape
-        FROM normalizations n JOIN mean_shapes USING (normalization, manifest_id) GROUP BY manifest_id, normalization;
+        FROM normalizations n JOIN mean_shapes USING (normalization, manifest_id)
+        GROUP BY manifest_id, normalization ORDER BY min(n.rowid);
     DROP TABLE normalizations;
     DROP TABLE mean_shapes;
     ALTER TABLE manifests ADD COLUMN value_hash VARCHAR;
