@@ -1,1 +1,13 @@
-"""What is known about each image, in one DuckDB file. No torch and no MediaPipe on this floor."""
+"""What is known about each image, in one DuckDB file. No torch and no MediaPipe on this floor.
+
+store, schema, snapshots    the file, its tables, and copies for readers beside a writer
+ingest/                     data sets, from their files to rows
+outputs, versions, views    what extractors write: a table a version, which of them people see, and the views they see
+planning                    what is left to compute
+normalization, training_*   a fold's statistics and rows, pinned; verification derives them again
+runs                        what was trained and what it says
+duplicates, similarity      photos that look like one, and the nearest faces
+checks/, guard              is the data sound; people's SQL
+transfer/, upkeep/          stores elsewhere; migrations, health, compacting, erasure
+records, errors             what rooms hand to each other, and every expected trouble
+"""

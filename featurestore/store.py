@@ -123,7 +123,7 @@ class Store:
                 "bring it up to date with `kallos compact` (a backup is kept)."
             )
         if found < SCHEMA_VERSION:
-            from featurestore.migrations import migrate
+            from featurestore.upkeep.migrations import migrate
 
             migrate(self, found)
 

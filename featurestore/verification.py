@@ -15,7 +15,8 @@ from featurestore import normalization, runs
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
-from featurestore.training_sets import Rows, check_roles
+from featurestore.training_rows import Rows
+from featurestore.training_sets import check_roles
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from featurestore.errors import BundleError
-from featurestore.health import Symptom, examine
+from featurestore.upkeep.health import Symptom, examine
 from models.kept import KeptEncoder
 from reports.doctor import DoctorReport
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from featurestore.care import Compacted
-from featurestore.erasure import Erased
+from featurestore.upkeep.compacting import Compacted
+from featurestore.upkeep.erasure import Erased
 from reports.layout import dim, page, plural, section, table
 from reports.palette import BAD, GOOD, WARM
 

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.health import Symptom
+from featurestore.upkeep.health import Symptom
 from reports.layout import page, section, table
 from reports.palette import BAD, GOOD, WARM
 

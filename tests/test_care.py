@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from polars.testing import assert_frame_equal
 
-from featurestore import care
-from featurestore.care import compact, rewrite
-from featurestore.erasure import erase
 from featurestore.errors import StoreError, UsageError
-from featurestore.health import examine
-from featurestore.migrations import backups
 from featurestore.outputs import Output
 from featurestore.schema import Column
 from featurestore.store import Store
+from featurestore.upkeep import compacting
+from featurestore.upkeep.compacting import compact, rewrite
+from featurestore.upkeep.erasure import erase
+from featurestore.upkeep.health import examine
+from featurestore.upkeep.migrations import backups
 from featurestore.versions import activate, register
 from tests.command import done, kallos
 from tests.synthetic_store import content, make_store
@@ -68,7 +68,7 @@ def test_rewriting_changes_nothing_but_the_file(path):
 
 def test_a_rewrite_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
     before = path.read_bytes()
-    monkeypatch.setattr(care, "_quoted", lambda fresh: "/no/such/folder/x.duckdb")
+    monkeypatch.setattr(compacting, "_quoted", lambda fresh: "/no/such/folder/x.duckdb")
     with pytest.raises(StoreError, match="as it was"):
         rewrite(path)
     assert path.read_bytes() == before
@@ -194,7 +194,7 @@ def test_a_vector_left_in_a_column_is_found(path):
 
 def test_an_erasure_that_was_killed_is_finished_by_the_same_command(path, monkeypatch):
     """Killed when rows are deleted and bytes are not: the id is unknown by then, and still the command goes on."""
-    from featurestore import erasure
+    from featurestore.upkeep import erasure
 
     def killed(path):
         raise KeyboardInterrupt

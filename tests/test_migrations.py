@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from featurestore import migrations, normalization
+from featurestore import normalization
 from featurestore.errors import StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.store import Store
 from featurestore.transfer.exporting import export_store
 from featurestore.transfer.importing import import_store
+from featurestore.upkeep import migrations
 from tests.catalogue import catalogue, content
 
 SCHEMA_1 = (Path(__file__).parent / "stores" / "schema_1.sql").read_text()

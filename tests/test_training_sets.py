@@ -12,7 +12,8 @@ from featurestore.outputs import Output, active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.schema import Column
 from featurestore.store import Store
-from featurestore.training_sets import Rows, training_set, validation_slice
+from featurestore.training_rows import Rows
+from featurestore.training_sets import training_set, validation_slice
 from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, content, make_store
 

@@ -12,7 +12,7 @@ from featurestore.outputs import ATTEMPT_COLUMNS, Output, active_table, active_v
 from featurestore.schema import Column
 from featurestore.similarity import Query, Search, nearest
 from featurestore.store import Store
-from featurestore.training_sets import Arrays, keys_sql
+from featurestore.training_rows import Arrays, keys_sql
 from featurestore.versions import register
 
 PROTOCOL = "bench"

@@ -26,7 +26,7 @@ def doctor(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
 
 def compact(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     """Drop earlier versions and values of photos that are gone, and rewrite the file without them."""
-    from featurestore.care import compact as compact_store
+    from featurestore.upkeep.compacting import compact as compact_store
     from kallos.console import out
     from reports.care import render_compacted
     from reports.json import to_json
@@ -44,8 +44,8 @@ def erase(
     """Erase photos from every table, version, snapshot and backup, and from the bytes of the file."""
     from datetime import UTC, datetime
 
-    from featurestore.erasure import erase as erase_photos
     from featurestore.errors import CheckError
+    from featurestore.upkeep.erasure import erase as erase_photos
     from kallos.console import note, out
     from reports.care import render_erased
     from reports.json import to_json

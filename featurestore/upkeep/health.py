@@ -11,9 +11,9 @@ import duckdb
 
 from featurestore import snapshots
 from featurestore.errors import StoreError
-from featurestore.migrations import backups
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.store import Store
+from featurestore.upkeep.migrations import backups
 
 State = Literal["ok", "warn", "fail"]
 

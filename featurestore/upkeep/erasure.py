@@ -16,11 +16,11 @@ from pathlib import Path
 import polars as pl
 
 from featurestore import snapshots
-from featurestore.care import rewrite
 from featurestore.errors import UsageError
-from featurestore.migrations import backups
-from featurestore.remains import Traces, find
 from featurestore.store import Store
+from featurestore.upkeep.compacting import rewrite
+from featurestore.upkeep.migrations import backups
+from featurestore.upkeep.remains import Traces, find
 
 
 @dataclass(frozen=True)

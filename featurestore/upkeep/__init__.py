@@ -1,0 +1,1 @@
+"""Looking after a store: migrations, health, compacting, erasure and the proof of it."""
