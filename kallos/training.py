@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ensemble.combiner import CombinerConfig, fit_combiner
 from extractors.faces import load_faces
 from featurestore import runs
+from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import KallosError, OrderError, UsageError
 from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, Evaluation, FaceBatch
@@ -182,10 +183,11 @@ def _figures(role: str, measured: Epoch | Evaluation) -> str:
 
 
 def _only_protocol(store: Store) -> str:
-    """The protocol to take when none is given: the only one there is."""
+    """The protocol to take when none is given: the only one that came with a data set."""
     known = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
     if not known:
         raise OrderError("The store has no images with a protocol yet: run `kallos ingest` first.")
-    if len(known) > 1:
+    ingested = [protocol for protocol in known if protocol != IDENTITY_DISJOINT]
+    if len(ingested) != 1:
         raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(known)}.")
-    return str(known[0])
+    return str(ingested[0])

@@ -163,3 +163,13 @@ def test_the_command_on_drawn_portraits(workspace, tmp_path):
     report = done("duplicates", "--store", copy, "--json").json()
     assert {leak["leaked"] for leak in report["leaks"] if leak["protocol"] == PROTOCOL} == {0}
     assert kallos("duplicates", "--data-set", "nobody", "--store", copy).code == 2
+
+
+def test_training_without_a_protocol_still_takes_the_data_sets_own(workspace, tmp_path):
+    copy = tmp_path / "s.duckdb"
+    copy.write_bytes(workspace.store.read_bytes())
+    done("duplicates", "--store", copy)
+    answer = done("train", "baseline", "--store", copy)
+    assert "demo-5fold fold 1" in answer.err
+    disjoint = done("train", "baseline", "--protocol", PROTOCOL, "--fold", 2, "--store", copy)
+    assert f"{PROTOCOL} fold 2" in disjoint.err

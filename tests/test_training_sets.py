@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import kallos
 from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import averageness
 from featurestore.outputs import Output, active_versions
@@ -192,3 +193,13 @@ def test_the_sql_of_a_manifest_gives_its_rows_also_when_another_version_is_shown
     rows = Rows.from_sql(store, sql)
     assert rows.image_ids == made.train.image_ids
     assert (rows.row_hash, rows.value_hash) == (row_hash, value_hash)
+
+
+def test_the_facade_gives_the_same_fold_and_pins_it(store):
+    made = training_set(store, PROTOCOL, 1, features=["eyes"])
+    path = store.path
+    store.close()
+    again = kallos.training_set(path, PROTOCOL, 1, features=["eyes"])
+    assert again.manifest_id == made.manifest_id
+    assert np.array_equal(again.train.features, made.train.features, equal_nan=True)
+    assert again.train.image_ids == made.train.image_ids
