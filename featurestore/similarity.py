@@ -20,10 +20,9 @@ VIEWS = {"embedding": "embeddings", "geometry": "geometric_features", "landmarks
 
 # DOUBLE and not the stored FLOAT: as fast, and near ties come in their true order
 _ARRAYS = """
-WITH query AS ({query}),
-distances AS MATERIALIZED (
-    SELECT image_id, {function}({view}.{column}::DOUBLE[{size}], query.{column}) AS distance
-    FROM {view}, query{where})"""
+WITH distances AS MATERIALIZED (
+    SELECT image_id, {function}({column}::DOUBLE[{size}], {query}) AS distance
+    FROM {view}{where})"""
 
 # rounded far below what is shown: threads may add one image's features up in any order, and ties must stay ties
 _FEATURES = """
@@ -158,9 +157,9 @@ def _arrays(store: Store, query: Query, view: str, column: str, function: str, s
     size = store.value(f"SELECT len({column}) FROM {view}{where} LIMIT 1")
     if query.values is None:
         chosen = f" AND {scope}" if scope else ""
-        wanted = f"SELECT {column}::DOUBLE[{size}] AS {column} FROM {view} WHERE image_id = {_id(query)}{chosen}"
+        wanted = f"(SELECT {column}::DOUBLE[{size}] FROM {view} WHERE image_id = {_id(query)}{chosen})"
     else:
-        wanted = f"SELECT {_numbers(query.values[column])}::DOUBLE[{size}] AS {column}"
+        wanted = f"{_numbers(query.values[column])}::DOUBLE[{size}]"
     return _ARRAYS.format(query=wanted, function=function, column=column, size=size, view=view, where=where)
 
 

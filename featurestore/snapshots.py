@@ -47,10 +47,12 @@ class Publisher:
         folder.mkdir(exist_ok=True)
         earlier = list(folder.iterdir())
         partial = folder / f"{datetime.now(UTC).strftime(_NAME)}.partial"
-        copy_held_file(self._path, partial)
-        partial.rename(partial.with_suffix(".duckdb"))
-        for file in earlier:
-            file.unlink()
+        # a disk without room for a copy must not stop the work: readers keep the snapshot before
+        with contextlib.suppress(StoreError):
+            copy_held_file(self._path, partial)
+            partial.rename(partial.with_suffix(".duckdb"))
+            for file in earlier:
+                file.unlink()
         ended = time.monotonic()
         self._due = ended + max(EVERY_SECONDS, (ended - began) / MOST_COST)
 

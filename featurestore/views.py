@@ -25,10 +25,11 @@ def _values(store: Store, view: str) -> View:
 
 
 def _embeddings(store: Store, view: str) -> View:
-    """The tables of all encoders beneath each other."""
+    """The tables of all encoders beneath each other; vectors of several lengths can only be lists together."""
     tables = active_tables(store, view)
+    vector = "vector" if len(tables) == 1 else "vector::FLOAT[] AS vector"
     parts = (
-        f"SELECT image_id, {quote(extractor.removeprefix(EMBEDDING))} AS encoder, vector::FLOAT[] AS vector "
+        f"SELECT image_id, {quote(extractor.removeprefix(EMBEDDING))} AS encoder, {vector} "
         f'FROM images JOIN "{table}" USING (sha256)'
         for extractor, table in tables
     )

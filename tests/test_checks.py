@@ -74,7 +74,8 @@ def feature(value: str, every: int = 1) -> Plant:
 def vectors(value: str, images: str = "true") -> Plant:
     """Give some images another embedding."""
     return view(
-        "embeddings", f"SELECT * REPLACE (CASE WHEN {images} THEN {value} ELSE vector END AS vector) FROM sound"
+        "embeddings",
+        f"SELECT * REPLACE (CASE WHEN {images} THEN {value} ELSE vector::FLOAT[] END AS vector) FROM sound",
     )
 
 

@@ -180,3 +180,7 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     assert [row["status"] for row in rows] == ["no_face", "decode_error", "ok"]
     assert "2 faces" in rows[2]["detail"]
     assert done("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *at).json() == [{"n": 22}]
+    assert "Nothing to do" in done("extract", *at).err
+    assert "2 photos" in done("extract", "--retry-failed", *at).err
+    plan = {line["extractor"]: line for line in done("plan", "--json", *at).json()["lines"]}
+    assert (plan["skin"]["fresh"], plan["skin"]["failed"]) == (22, 2)

@@ -80,7 +80,7 @@ def test_every_table_and_view_is_known_and_has_a_comment(migrated):
         "SELECT * FROM landmarks",
         "SELECT image_id, jaw_width, chin_angle, mouth_width, skin_lightness, eye_contrast FROM geometric_features",
         "SELECT * FROM shapes",
-        "SELECT * FROM embeddings",
+        "SELECT image_id, encoder, vector::FLOAT[] AS vector FROM embeddings",
         "SELECT * FROM normalized_features",
         "SELECT normalization, feature, mean, sd FROM normalizations",
         "SELECT feature, region, unit, formula, points, source, extractor FROM feature_catalog",

@@ -158,3 +158,20 @@ def test_snapshots_of_a_killed_writer_are_not_read_and_go_with_the_next(path):
         assert store.snapshot_of is None
     Store.open(path).close()
     assert snapshots.files(path) == []
+
+
+def test_a_disk_without_room_for_a_snapshot_does_not_stop_the_writer(path, monkeypatch):
+    with pytest.raises(StoreError, match="make room"):
+        snapshots.copy_held_file(path, path.parent / "no" / "such" / "folder")
+    with Store.open(path) as store:
+        store.publish()
+        (before,) = snapshots.files(path)
+
+        def full(source: Path, target: Path) -> None:
+            target.write_bytes(b"half")
+            target.unlink()
+            raise StoreError("no space left")
+
+        monkeypatch.setattr(snapshots, "copy_held_file", full)
+        store.publish()
+        assert snapshots.files(path) == [before], "readers keep the snapshot before"
