@@ -33,8 +33,11 @@ def plan_report(store: Store) -> PlanReport:
 
 
 def _wall_seconds(lines: tuple[PlanLine, ...]) -> float | None:
-    """What needs pixels is spread over the workers; what is computed from landmarks is done by one."""
-    if any(line.seconds is None for line in lines):
+    """What needs pixels is spread over the workers; what is computed from landmarks is done by one.
+
+    Extractors without a recorded time are left out; None when none has one.
+    """
+    if all(line.seconds is None for line in lines):
         return None
     pixels = sum(line.seconds or 0 for line in lines if line.extractor not in FROM_LANDMARKS)
     derived = sum(line.seconds or 0 for line in lines if line.extractor in FROM_LANDMARKS)

@@ -21,7 +21,8 @@ class PlanReport:
     images        images of the store
     photos        different photos among them, known by their bytes; figures of `lines` count these
     unreadable    images whose file could not be read at ingest
-    seconds       wall time that `kallos extract` would take; None where nothing is recorded to tell it from
+    seconds       wall time that `kallos extract` would take; at least, where some extractor has no time
+                  recorded yet, and None where none has
     normalized    protocol -> (folds whose normalised features are fresh, folds)
     """
 
@@ -88,7 +89,9 @@ def _advice(report: PlanReport) -> RenderableType:
         lines.append(dim("`kallos compact` removes orphaned rows and earlier versions."))
     stale_folds = any(fresh < folds for fresh, folds in report.normalized.values())
     if report.todo:
-        known = "an unknown time" if report.seconds is None else f"about {duration(report.seconds)}"
+        is_whole = all(line.seconds is not None for line in report.lines)
+        some = "about" if is_whole else "at least"
+        known = "an unknown time" if report.seconds is None else f"{some} {duration(report.seconds)}"
         lines.append(Text(f"`kallos extract` would take {known}."))
     elif stale_folds or any(line.shown for line in report.lines):
         lines.append(Text("`kallos extract` would bring it up to date in a moment, without computing anything again."))
