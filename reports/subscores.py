@@ -92,7 +92,9 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
         "JOIN predictions p USING (run_id, image_id) WHERE run_id = $run_id AND role = 'test'",
         run_id=run.run_id,
     )
-    weights = store.frame("SELECT region, weight FROM sub_score_weights WHERE run_id = $run_id", run_id=run.run_id)
+    weights = store.frame(
+        "SELECT region, avg(weight) FROM sub_score_weights WHERE run_id = $run_id GROUP BY region", run_id=run.run_id
+    )
     by_region = {str(region): group for (region,), group in rows.group_by("region")}
     lines = [
         _region(region, weight, by_region[region]["sub_score"].to_numpy(), by_region[region]["score"].to_numpy())

@@ -28,11 +28,10 @@ def train(
     backbone: Annotated[str, typer.Option(help="Model A: any torchvision network.")] = "efficientnet_v2_s",
     weights: Weights = "imagenet",
     download: Download = False,
-    epochs: Annotated[int, typer.Option(help="Model A: most epochs.", min=1)] = 10,
+    epochs: Annotated[int, typer.Option(help="Model A: epochs.", min=1)] = 8,
     image_size: Annotated[int, typer.Option(help="Model A: pixels a side.", min=32, max=256)] = 224,
     batch_size: Annotated[int, typer.Option(help="Model A: photos a step.", min=2)] = 32,
     optimizer: Annotated[str, typer.Option(help="Model A: adamw or adam.")] = "adamw",
-    patience: Annotated[int, typer.Option(help="Model A: epochs without gain before it stops.", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
@@ -54,7 +53,6 @@ def train(
         image_size=image_size,
         batch_size=batch_size,
         optimizer=optimizer,
-        patience=patience,
         seed=seed,
     )
     with Store.open(store, must_exist=True) as opened:
