@@ -5,11 +5,13 @@ Everything is drawn from one NumPy generator and done by torch, so that a traini
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
+from PIL import Image
 
 ROOM = 16
 """Parts of the side that the edge is repeated around a face, so that it can be made smaller and moved."""
@@ -58,7 +60,9 @@ def _degraded(view: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
         small = F.interpolate(view[None], (few, few), mode="bilinear", antialias=True)
         view = F.interpolate(small, view.shape[1:], mode="bilinear", align_corners=False)[0]
     if compressed:
-        view = decode_jpeg(encode_jpeg(view.contiguous(), quality=int(random.integers(*QUALITY))), ImageReadMode.RGB)
+        file = BytesIO()
+        Image.fromarray(view.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=int(random.integers(*QUALITY)))
+        view = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
     return view
 
 
