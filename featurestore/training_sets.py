@@ -142,6 +142,14 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
 
 
+def folds_of(store: Store, protocol: str) -> list[int]:
+    """The folds of a protocol. Raises UsageError, naming what there is, when the store has no such protocol."""
+    check_fold(store, protocol, 1)
+    return store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)[
+        "fold"
+    ].to_list()
+
+
 def check_roles(store: Store, protocol: str, fold: int) -> None:
     """Raises LeakageError when a photo, under one name or several, is to be learnt from and to be judged on."""
     both = store.frame(

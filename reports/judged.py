@@ -22,6 +22,7 @@ class JudgedRun:
     image_ids         n ids, sorted
     subsets           n subsets, None where there is none
     truth, predicted  (n,) scores
+    low, high         (n,) ends of the predictions' intervals; None where the run gives none
     """
 
     name: str
@@ -30,6 +31,8 @@ class JudgedRun:
     subsets: tuple[str | None, ...]
     truth: NDArray[np.float64]
     predicted: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
 
 
 def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
@@ -41,7 +44,7 @@ def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
 
 def _judged(store: Store, name: str, run: Run) -> JudgedRun:
     rows: pl.DataFrame = store.frame(
-        "SELECT image_id, subset, s.score AS truth, p.score AS predicted "
+        "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
         "FROM predictions p JOIN scores s USING (image_id) JOIN images USING (image_id) "
         "WHERE run_id = $run_id AND role = 'test' ORDER BY image_id",
         run_id=run.run_id,
@@ -49,4 +52,5 @@ def _judged(store: Store, name: str, run: Run) -> JudgedRun:
     if rows.is_empty():
         raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
     truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
-    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted)
+    low, high = (None if rows[column].null_count() else rows[column].to_numpy() for column in ("low", "high"))
+    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)
