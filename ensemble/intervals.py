@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from featurestore.errors import UsageError
 from featurestore.records import SCALE
 
 FILE = "intervals.json"
@@ -72,6 +73,13 @@ class Intervals:
     def everyone(self) -> Calibration:
         """The calibration that needs to know nothing of a photo."""
         return self.calibrations[EVERYONE]
+
+    def of(self, group: str | None) -> Calibration:
+        """A group's calibration, or everyone's. Raises UsageError, naming the groups, for an unknown one."""
+        if (group or EVERYONE) not in self.calibrations:
+            known = ", ".join(sorted(self.calibrations.keys() - {EVERYONE})) or "none"
+            raise UsageError(f"The models have no calibration for the group {group!r}: known are {known}.")
+        return self.calibrations[group or EVERYONE]
 
     def rows(self) -> list[dict[str, object]]:
         """The calibrations as rows of the table `intervals`."""

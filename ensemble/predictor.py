@@ -15,7 +15,7 @@ from extractors.decode import decode
 from extractors.facemesh import FaceMesh
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
 from featurestore.errors import BundleError, NoFaceError
-from featurestore.records import REGIONS, FaceBatch, Prediction
+from featurestore.records import REGIONS, SCALE, FaceBatch, Prediction
 from models.crossfit import CrossFitted
 from models.encoder import Encoder
 from models.registry import load_model
@@ -41,8 +41,12 @@ class Predictor:
     def __exit__(self, *problem: Any) -> None:
         self._mesh.__exit__(*problem)
 
-    def predict(self, photo: str | Path) -> Prediction:
-        """Score one photo. Raises InputError, PhotoError or NoFaceError."""
+    def predict(self, photo: str | Path, group: str | None = None) -> Prediction:
+        """Score one photo, with the calibration of a group of the training data where one is named.
+
+        Raises InputError, PhotoError or NoFaceError, and UsageError for a group that the models do not know.
+        """
+        calibration = self._intervals.of(group)
         photo = Path(photo)
         image = decode(photo)
         try:
@@ -52,7 +56,8 @@ class Predictor:
         batch, raw = self.batch_of(str(photo), face)
         members = {name: model.predict(batch) for name, model in self._models.items()}
         score = self._combiner.predict(members["a"], members["b"])
-        low, high = self._intervals.everyone.interval(score)
+        low, high = calibration.interval(score)
+        score = np.clip(score - calibration.bias, *SCALE)
         b = self._models["b"]
         assert isinstance(b, CrossFitted)
         return Prediction(

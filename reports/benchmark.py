@@ -21,7 +21,7 @@ from reports.anchors import ANCHORS, Anchor
 from reports.bootstrap import RESAMPLES, Estimate, correlations, means, rank_correlations, resamples
 from reports.evaluation import problems_of
 from reports.groups import Groups, compare_groups, render_groups
-from reports.judged import JudgedRun, judged_runs
+from reports.judged import JudgedRun, calibrated_by_group, judged_runs
 from reports.layout import dim, number, page, section, table
 from reports.palette import ACCENT, BAD, GOOD
 from reports.selection import Selection
@@ -73,13 +73,19 @@ class Combined:
 
 @dataclass(frozen=True)
 class BenchmarkReport:
-    """`models` are those trained on every fold, best first; `groups` is of the first of them, over all folds."""
+    """All of a protocol.
+
+    models      those trained on every fold, best first
+    groups      figures of one of them (the ensemble, where there is one) by subset, over all folds
+    calibrated  the same when each subset is given its own calibration; None where it was not fitted
+    """
 
     protocol: str
     splits: tuple[FoldSplit, ...]
     models: tuple[ModelFigures, ...]
     combined: tuple[Combined, ...]
     groups: Groups
+    calibrated: Groups | None
     leak_free: Mapping[str, float]
     anchors: tuple[Anchor, ...]
     problems: tuple[str, ...]
@@ -105,6 +111,7 @@ def data(store: Store, protocol: str) -> BenchmarkReport:
         models=tuple(ranked),
         combined=_combined(store, judged),
         groups=_groups(first),
+        calibrated=_calibrated(store, first),
         leak_free=_leak_free(store, protocol),
         anchors=ANCHORS.get(protocol, ()),
         problems=tuple(problems),
@@ -185,6 +192,11 @@ def _groups(runs: Sequence[JudgedRun]) -> Groups:
     return compare_groups(truth, predicted, subsets, low, high)
 
 
+def _calibrated(store: Store, runs: Sequence[JudgedRun]) -> Groups | None:
+    calibrated = [run for run in (calibrated_by_group(store, run) for run in runs) if run is not None]
+    return _groups(calibrated) if len(calibrated) == len(runs) else None
+
+
 def _leak_free(store: Store, protocol: str) -> dict[str, float]:
     """model -> mean PC on the identity-disjoint folds, where they were trained."""
     if protocol == IDENTITY_DISJOINT:
@@ -221,6 +233,9 @@ def render(report: BenchmarkReport) -> RenderableType:
             for of in coverage
         ),
         section("Subgroups", render_groups(report.groups), remark=_first(report).model),
+        section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
+        if report.calibrated
+        else None,
         section("Plausibility", _verdict(report)),
         dim("Test rows were predicted once, by finished models; MAE and RMSE are on the scale of 1 to 5."),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import OrderError
+from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
 from reports.selection import Selection, chosen_runs, names_of
@@ -40,6 +41,27 @@ def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
     runs = chosen_runs(store, selection)
     names = names_of([run.model for run in runs], [run.run_id for run in runs])
     return [_judged(store, name, run) for name, run in zip(names, runs, strict=True)]
+
+
+def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
+    """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
+
+    The group's mean out-of-fold error is taken off, and its interval put around that.
+    """
+    rows = store.frame(
+        "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",
+        run_id=judged.run.run_id,
+    )
+    known = {subset: (bias, half_width) for subset, bias, half_width in rows.iter_rows()}
+    if judged.low is None or judged.high is None or not known:
+        return None
+    middle, low, high = judged.predicted.copy(), judged.low.copy(), judged.high.copy()
+    subsets = np.array([subset or "" for subset in judged.subsets])
+    for subset, (bias, half_width) in known.items():
+        own = subsets == subset
+        middle[own] -= bias
+        low[own], high[own] = middle[own] - half_width, middle[own] + half_width
+    return replace(judged, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
 
 
 def _judged(store: Store, name: str, run: Run) -> JudgedRun:
