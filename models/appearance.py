@@ -201,7 +201,8 @@ class _Training:
         loss = self._learn(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
         if not self._backbone.is_trained:
             settle_batch_norms(self._average.network, self._settling_views())
-        metrics = Evaluation.of(self._watched.scores, self.model().predict(self._watched))
+        with self._autocast():
+            metrics = Evaluation.of(self._watched.scores, self.model().predict(self._watched))
         line = Epoch(
             epoch=epoch + 1,
             epochs=self._config.epochs,
@@ -234,7 +235,7 @@ class _Training:
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * share
         images = self._backbone.normalise(augment(self._faces[rows], self._config.image_size, random))
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+        with self._autocast():
             score, logits = self._network(images.to(self._device))
         error = nn.functional.mse_loss(score, self._of(self._scores[rows]))
         surprise = -(self._of(self._histograms[rows]) * logits.log_softmax(1)).sum(1)
@@ -244,6 +245,9 @@ class _Training:
         self._optimizer.step()
         self._average.update(self._network, step)
         return error.item()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def _of(self, values: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(values).float().to(self._device)

@@ -37,7 +37,7 @@ def test_it_learns_from_pixels(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint").exists()
     held_out = split(batch)[1]
     rmse = np.sqrt(np.mean((model.predict(held_out) - held_out.scores) ** 2))
-    assert rmse == pytest.approx(history[-1].rmse, abs=1e-6)
+    assert rmse == pytest.approx(history[-1].rmse, rel=0.02)  # watched in bfloat16 where the processor has it
 
 
 def test_a_mirrored_face_has_the_same_score(tmp_path: Path) -> None:
