@@ -16,6 +16,7 @@ from featurestore.errors import OrderError
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.bars import interval_bar
+from reports.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 from reports.figures import GRID, figure, label, save
 from reports.judged import JudgedRun, judged_runs
 from reports.layout import dim, number, page, section, table
@@ -23,36 +24,20 @@ from reports.palette import ACCENT
 from reports.selection import Selection
 
 NAME = "compare"
-RESAMPLES = 1000
-SEED = 0
 METRICS = {"pearson": "PC", "mae": "MAE"}
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A run's metric minus the best run's, with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True)
 class ComparedRun:
-    """One run on the common test images; the differences are None for the best run itself."""
+    """One run on the common test images; `pearson` and `mae` minus the best run's are None for the best run itself."""
 
     name: str
     run_id: str
     protocol: str
     fold: int
     overall: Evaluation
-    pearson: Difference | None
-    mae: Difference | None
+    pearson: Estimate | None
+    mae: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -74,14 +59,16 @@ def data(store: Store, selection: Selection) -> CompareReport:
     truth, predicted = _on(judged, common)
     overall = [Evaluation.of(truth, row) for row in predicted]
     order = sorted(range(len(judged)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))
-    pearson, mae = bootstrap(truth, predicted[order])
+    counts = resamples(len(common))
+    pearson = correlations(counts, truth, predicted[order])
+    mae = means(counts, np.abs(predicted[order] - truth))
     runs = []
     for place, i in enumerate(order):
         run, best = judged[i], overall[order[0]]
         to_best = (
             (
-                _difference(overall[i].pearson - best.pearson, pearson[place] - pearson[0]),
-                _difference(overall[i].mae - best.mae, mae[place] - mae[0]),
+                Estimate.of(overall[i].pearson - best.pearson, pearson[place] - pearson[0]),
+                Estimate.of(overall[i].mae - best.mae, mae[place] - mae[0]),
             )
             if place
             else (None, None)
@@ -94,30 +81,6 @@ def _on(judged: Sequence[JudgedRun], common: list[str]) -> tuple[NDArray[np.floa
     """(n,) true and (runs, n) predicted scores of the common images."""
     rows = [np.isin(run.image_ids, common) for run in judged]
     return judged[0].truth[rows[0]], np.stack([run.predicted[r] for run, r in zip(judged, rows, strict=True)])
-
-
-def bootstrap(
-    truth: NDArray[np.float64], predicted: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """PC and MAE, each (runs, 1000), of (runs, n) predictions on 1,000 resamples of the n images.
-
-    All runs see the same resamples, so their differences are paired (Efron & Tibshirani 1993). The seed is fixed.
-    """
-    n = len(truth)
-    share = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
-    # moments of every resample are weighted means; centring keeps their differences exact
-    t, p = truth - truth.mean(), predicted - predicted.mean(axis=1, keepdims=True)
-    mean_t, mean_p = share @ t, p @ share.T
-    spread_t = share @ t**2 - mean_t**2
-    spread_p = p**2 @ share.T - mean_p**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        pearson = ((p * t) @ share.T - mean_p * mean_t) / np.sqrt(spread_p * spread_t)
-    return pearson, np.abs(predicted - truth) @ share.T
-
-
-def _difference(value: float, resampled: NDArray[np.float64]) -> Difference:
-    low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
-    return Difference(float(value), float(low), float(high))
 
 
 def render(report: CompareReport) -> RenderableType:
@@ -144,7 +107,7 @@ def _metrics_table(report: CompareReport) -> Table:
 
 
 def _differences_table(report: CompareReport, metric: str) -> Table:
-    differences: dict[str, Difference] = {run.name: getattr(run, metric) for run in report.runs[1:]}
+    differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
     limit = max(max(abs(d.low), abs(d.high), abs(d.value)) for d in differences.values())
     made = table("model", "difference", "95 % interval", "below 0 · above")
     made.columns[-1].justify = "center"
@@ -161,7 +124,7 @@ def figures(report: CompareReport, folder: Path, suffix: str) -> list[Path]:
     made, axes = figure(8.6, 1.4 + 0.45 * len(others), f"Differences to {report.runs[0].name}, 95 % intervals", 1, 2)
     for each, (metric, title) in zip(axes, METRICS.items(), strict=True):
         for row, run in enumerate(others):
-            difference: Difference = getattr(run, metric)
+            difference: Estimate = getattr(run, metric)
             each.plot([difference.low, difference.high], [row, row], color=ACCENT, linewidth=3, alpha=0.5)
             each.plot(difference.value, row, "o", color=ACCENT)
         each.axvline(0, color="#aab2ba", linewidth=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import cycle, zip_longest
 from pathlib import Path
@@ -17,6 +17,7 @@ from featurestore.records import SCALE, Evaluation
 from featurestore.store import Store
 from reports.bars import bar
 from reports.figures import GRID, draw_scatter, figure, label, save
+from reports.groups import Groups, compare_groups, render_groups
 from reports.json import for_pictures
 from reports.judged import JudgedRun, judged_runs
 from reports.layout import number, page, section, table
@@ -37,7 +38,7 @@ class EvaluatedRun:
     """One run on its test images.
 
     overall      computed anew from the stored predictions
-    subsets      the same for each subset
+    groups       its figures for each subset and the gaps between them
     truth_sd     population standard deviation of the true scores
     rmse_floor   truth_sd * sqrt(1 - PC^2): no predictions with that PC can have a lower RMSE
     problems     what is wrong with the figures recorded by the training, one sentence each; empty when plausible
@@ -50,7 +51,7 @@ class EvaluatedRun:
     protocol: str
     fold: int
     overall: Evaluation
-    subsets: Mapping[str, Evaluation]
+    groups: Groups
     truth_sd: float
     rmse_floor: float
     problems: tuple[str, ...]
@@ -79,8 +80,6 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
 
 def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
     overall = Evaluation.of(of.truth, of.predicted)
-    subsets = np.array([s or "none" for s in of.subsets])
-    named = sorted(set(subsets.tolist()))
     sd = float(of.truth.std())
     residuals = np.clip(of.predicted - of.truth, *np.nextafter(RESIDUALS, 0))
     return EvaluatedRun(
@@ -90,9 +89,7 @@ def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
         protocol=of.run.protocol,
         fold=of.run.fold,
         overall=overall,
-        subsets={s: Evaluation.of(of.truth[subsets == s], of.predicted[subsets == s]) for s in named}
-        if len(named) > 1
-        else {},
+        groups=compare_groups(of.truth, of.predicted, of.subsets),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
         problems=_problems(_recorded(store, of.run.run_id), overall, sd),
@@ -136,11 +133,7 @@ def render(report: EvaluationReport) -> RenderableType:
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
         _runs_table(report.runs),
         _verdict(report),
-        *(
-            section(f"{title} by subset", _subsets_table(report.runs, metric))
-            for metric, title in (("pearson", "PC"), ("mae", "MAE"))
-            if best.subsets
-        ),
+        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
         section("Predicted against true", scatter_plot, remark=best.name),
         section("Errors", Histogram(best.residuals, *RESIDUALS, "predicted - true"), remark=best.name),
     )
@@ -162,15 +155,6 @@ def _verdict(report: EvaluationReport) -> Text:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
     plausible = "Plausible: every RMSE is at least sd·√(1 − PC²), as it must be."
     return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
-
-
-def _subsets_table(runs: Sequence[EvaluatedRun], metric: str) -> Table:
-    subsets = list(runs[0].subsets)
-    made = table("model", *(f"{subset} ({runs[0].subsets[subset].n})" for subset in subsets))
-    for run in runs:
-        of = (run.subsets.get(subset) for subset in subsets)
-        made.add_row(run.name, *(number(getattr(each, metric) if each else None) for each in of))
-    return made
 
 
 def figures(report: EvaluationReport, folder: Path, suffix: str) -> list[Path]:

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from featurestore.errors import OrderError, UsageError
 from featurestore.records import REGIONS, Evaluation
 from featurestore.store import Store
-from reports import compare, dataset, evaluation, features, subscores, training
+from reports import bootstrap, compare, dataset, evaluation, features, subscores, training
 from reports.json import to_json
 from reports.registry import REPORTS
 from reports.selection import Selection
@@ -233,7 +233,7 @@ def test_evaluation_is_what_the_runs_recorded_best_first(store: Store):
         (run,) = (run for run in report.runs if run.run_id == run_id)
         assert run.overall == pytest.approx(Evaluation(*metrics))
         assert run.problems == ()
-        assert sum(run.residuals) == run.overall.n == sum(group.n for group in run.subsets.values())
+        assert sum(run.residuals) == run.overall.n == sum(group.n for group in run.groups.groups)
         assert run.overall.rmse >= run.rmse_floor
 
 
@@ -302,10 +302,14 @@ def test_bootstrap_is_the_metric_of_each_resample():
     random = np.random.default_rng(2)
     truth = random.normal(3, 0.7, 40)
     predicted = truth + random.normal(0, 0.4, (2, 40))
-    pearson, mae = compare.bootstrap(truth, predicted)
-    counts = np.random.default_rng(compare.SEED).multinomial(40, np.full(40, 1 / 40), compare.RESAMPLES)
+    counts = bootstrap.resamples(40)
+    pearson = bootstrap.correlations(counts, truth, predicted)
+    mae = bootstrap.means(counts, np.abs(predicted - truth))
+    spearman = bootstrap.rank_correlations(counts, truth, predicted[0].round(1))
+    assert (counts.sum(axis=1) == 40).all()
     for resample in (0, 1, 999):
-        rows = np.repeat(np.arange(40), counts[resample])
+        rows = np.repeat(np.arange(40), counts[resample].astype(int))
+        assert spearman[resample] == pytest.approx(Evaluation.of(truth[rows], predicted[0, rows].round(1)).spearman)
         for run in (0, 1):
             again = Evaluation.of(truth[rows], predicted[run, rows])
             assert pearson[run, resample] == pytest.approx(again.pearson)

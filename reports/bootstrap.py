@@ -1,0 +1,80 @@
+"""How sure a figure is that was measured on n images: the bootstrap over images (Efron & Tibshirani 1993).
+
+Everything sees the same resamples, at every call, so that differences of figures are paired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 1000
+SEED = 0
+LEAST_SPREAD = 1e-16
+"""Product of two variances below which a resample counts as constant: it has no correlation."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, resampled: NDArray[np.float64]) -> Self:
+        """From the figure itself and the (1000,) figures of the resamples, NaN where one has none."""
+        low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
+        return cls(float(value), float(low), float(high))
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+def resamples(n: int) -> NDArray[np.float64]:
+    """(1000, n): how often each of n images is drawn in each resample. The seed is fixed."""
+    return np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64)
+
+
+def means(counts: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(1000,), or (runs, 1000), means of (n,) or (runs, n) values; NaN where a resample has drawn none of them."""
+    with np.errstate(invalid="ignore"):
+        of: NDArray[np.float64] = values @ counts.T / counts.sum(axis=1)
+    return of
+
+
+def correlations(
+    counts: NDArray[np.float64], truth: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Pearson's correlation in each resample: (1000,), or (runs, 1000), of (n,) or (runs, n) predictions."""
+    # moments of a resample are weighted means; centring keeps their differences exact
+    t, p = truth - truth.mean(), predicted - predicted.mean(axis=-1, keepdims=True)
+    mean_t, mean_p = means(counts, t), means(counts, p)
+    spread = (means(counts, t**2) - mean_t**2) * (means(counts, p**2) - mean_p**2)
+    root = np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan))
+    of: NDArray[np.float64] = (means(counts, p * t) - mean_p * mean_t) / root
+    return of
+
+
+def rank_correlations(
+    counts: NDArray[np.float64], truth: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Spearman's correlation of two (n,) arrays in each resample, (1000,): every resample is ranked anew."""
+    places = [np.unique(values, return_inverse=True)[1] for values in (truth, predicted)]
+    found = np.empty(len(counts))
+    for i, drawn in enumerate(counts):
+        t, p = (_mean_ranks(drawn, place) for place in places)
+        found[i] = correlations(drawn[None], t, p)[0]
+    return found
+
+
+def _mean_ranks(drawn: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The rank of each value among those drawn; equal ones share their mean rank."""
+    equal = np.bincount(place, drawn)
+    return (np.cumsum(equal) - equal / 2)[place]
