@@ -48,8 +48,8 @@ class Predictor:
         except NoFaceError as error:
             raise NoFaceError(f"{photo}: {error}") from error
         batch, raw = self.batch_of(str(photo), face)
-        members = {name: model.predict(batch) for name, model in self._models.items()}
-        score = self._combiner.predict(members["a"], members["b"])
+        members = self.scores(batch)
+        score = members.pop("ensemble")
         b = self._models["b"]
         assert isinstance(b, SubscoreModel)
         return Prediction(
@@ -63,6 +63,11 @@ class Predictor:
             notes=(face.remark,) if face.remark else (),
             versions=dict(self._parts.versions),
         )
+
+    def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
+        """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""
+        members = {name: model.predict(batch) for name, model in self._models.items()}
+        return {"ensemble": self._combiner.predict(members["a"], members["b"]), **members}
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""

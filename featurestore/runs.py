@@ -16,6 +16,9 @@ from featurestore.errors import OrderError
 from featurestore.records import REGIONS, Epoch, Evaluation
 from featurestore.store import Store
 
+OUTSIDE = "outside"
+"""The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -72,6 +75,24 @@ def record_predictions(
         line = asdict(evaluation) | {"run_id": run.run_id, "role": role}
         store.append("evaluations", pl.DataFrame([line]))
     return evaluation
+
+
+def record_outside(
+    store: Store,
+    run_id: str,
+    data_set: str,
+    image_ids: tuple[str, ...],
+    predicted: NDArray[np.float64],
+) -> None:
+    """Store what a run says of a whole data set, in place of what it said of that data set before."""
+    store.sync(
+        "predictions",
+        pl.DataFrame({"run_id": run_id, "image_id": image_ids, "role": OUTSIDE, "score": predicted}),
+        "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)",
+        run_id=run_id,
+        role=OUTSIDE,
+        prefix=f"{data_set}/",
+    )
 
 
 def record_sub_scores(

@@ -274,7 +274,11 @@ TABLES = (
         "one row is what one run says of one image",
         _RUN,
         _IMAGE,
-        ("role", "VARCHAR", "train, validation (slice of the training rows) or test"),
+        (
+            "role",
+            "VARCHAR",
+            "train, validation (slice of the training rows), test, or outside (another data set, by `kallos evaluate`)",
+        ),
         ("score", "DOUBLE", "predicted score, 1-5"),
     ),
     _table(
