@@ -70,11 +70,12 @@ class OutsideModel:
 class OutsideReport:
     """Trained models on a data set, the ensemble first.
 
-    scale       of the data set's own ratings
-    trained_on  data sets, protocol and fold
-    judged      images of the data set that were judged
-    unscored, learnt, unmeasured   images that were left out, see OutsideRows
-    groups      the ensemble by subset, after the map
+    scale         of the data set's own ratings
+    trained_on    data sets, protocol and fold
+    images, unscored, learnt, unmeasured   see OutsideRows
+    judged        images that are left
+    constant_mae  what always saying the mean of these scores would give
+    groups        the ensemble by subset, after the map
     """
 
     data_set: str
@@ -85,6 +86,7 @@ class OutsideReport:
     unscored: int
     learnt: int | None
     unmeasured: int
+    constant_mae: float
     models: tuple[OutsideModel, ...]
     groups: Groups
     truth: tuple[float, ...] = for_pictures()
@@ -115,6 +117,7 @@ def data(
         unscored=of.unscored,
         learnt=of.learnt,
         unmeasured=of.unmeasured,
+        constant_mae=float(np.abs(best["truth"] - best["truth"].mean()).mean()),
         models=tuple(
             OutsideModel(name, run_ids[name], _transfer(columns), _by_subset(of.subsets, columns))
             for name, columns in judged.items()
@@ -195,7 +198,7 @@ def render(report: OutsideReport) -> RenderableType:
         _transfer_table("model", {model.name: model.overall for model in report.models}),
         section("By subset", _transfer_table("subset", rows), remark=ensemble.name) if ensemble.subsets else None,
         section("90 % intervals", _coverage_table(rows), remark=ensemble.name) if ensemble.overall.coverage else None,
-        dim(_reading(report.scale)),
+        dim(_reading(report)),
         section("Fairness, after the map", render_groups(groups), remark=ensemble.name) if groups.gaps else None,
         section("Predicted against the raters' score", scatter, remark=ensemble.name),
     )
@@ -231,13 +234,15 @@ def _coverage_table(rows: Mapping[str, Transfer]) -> Table:
     return made
 
 
-def _reading(scale: tuple[float, float]) -> str:
-    low, high = scale
+def _reading(report: OutsideReport) -> str:
+    low, high = report.scale
+    stretched = "" if report.scale == SCALE else f", which is stretched to {SCALE[0]:g}-{SCALE[1]:g}"
     return (
-        f"These raters scored from {low:g} to {high:g}, which is stretched to 1-5. A rank correlation with the scores "
-        "of other raters measures transfer: whether the order that the models learnt holds for other photos and "
-        "raters. Scores of two scales are comparable only after a map: MAE and RMSE as they are also count how the "
-        "scales differ; the mapped ones come after a monotone map of the predictions (isotonic regression, fitted on "
-        "four fifths of the images and judged on the rest). Beneath Spearman's correlation stands its interval, which "
-        f"holds 95 % of {RESAMPLES:,} resamples of the images."
+        f"These raters scored from {low:g} to {high:g}{stretched}. A rank correlation with the scores of other raters "
+        "measures transfer: whether the order that the models learnt holds for other photos and raters. Scores of two "
+        "scales are comparable only after a map: MAE and RMSE as they are also count how the scales differ; the mapped "
+        "ones come after a monotone map of the predictions (isotonic regression, fitted on four fifths of the images "
+        "and judged on the rest). Always saying the mean of these scores would give MAE "
+        f"{number(report.constant_mae)}. Beneath Spearman's correlation stands its interval, which holds 95 % of "
+        f"{RESAMPLES:,} resamples of the images."
     )

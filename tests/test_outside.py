@@ -115,6 +115,7 @@ def test_a_monotone_change_of_the_scale_leaves_the_ranks_and_is_undone_by_the_ma
         assert one["overall"]["spearman"] == pytest.approx(other["overall"]["spearman"])
         assert other["overall"]["mae"] > one["overall"]["mae"]
     learned = curved["models"][3]["overall"]
+    assert learned["mapped_mae"] < curved["constant_mae"]
     assert learned["spearman"]["low"] > 0.2
     assert learned["mapped_mae"] < 0.6 * learned["mae"]
 
@@ -238,9 +239,10 @@ def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
 
 def made_rows(truth, subsets) -> OutsideRows:
     n = len(truth)
-    ids = tuple(f"x/{i}" for i in range(n))
-    values = (np.zeros((n, 1)), np.zeros((n, 936), np.float32), np.zeros((n, 0), np.float32))
-    return OutsideRows("x", Rows(ids, ids, truth, *values), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
+    ids = [f"x/{i}" for i in range(n)]
+    keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
+    arrays = {"geometry": np.zeros((n, 1)), "skin": np.zeros((n, 0)), "shape": np.zeros((n, 936), np.float32)}
+    return OutsideRows("x", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
 
 
 @pytest.fixture
@@ -307,5 +309,11 @@ def test_the_page_fits_and_says_what_it_means(curved_truth, width):
     lines = console.file.getvalue().splitlines()
     assert max(len(line) for line in lines) <= width
     text = " ".join(" ".join(lines).split())
-    for words in ("measures transfer", "comparable only after a map", "from 1 to 10", "90 % intervals", "Fairness"):
+    for words in (
+        "measures transfer",
+        "comparable only after a map",
+        "from 1 to 10, which is stretched to 1-5",
+        "90 % intervals",
+        "Fairness",
+    ):
         assert words in text
