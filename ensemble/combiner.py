@@ -24,7 +24,7 @@ FILE = "combiner.json"
 
 @dataclass(frozen=True)
 class CombinerConfig:
-    """Settings of the combiner's fit: full-batch Adam on the validation slice."""
+    """Settings of the combiner's fit: full-batch Adam on out-of-fold predictions."""
 
     hidden: int = 8
     steps: int = 600
@@ -52,9 +52,18 @@ class Combiner(nn.Module):
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         mixing = torch.sigmoid(self.logit)
-        members = (torch.stack([a, b], dim=1) - self.centre) / self.spread
-        corrected: torch.Tensor = mixing * a + (1 - mixing) * b + self.correction(members)[:, 0]
+        corrected: torch.Tensor = mixing * a + (1 - mixing) * b + self._correct(a, b)
         return corrected
+
+    def _correct(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        members = (torch.stack([a, b], dim=1) - self.centre) / self.spread
+        correction: torch.Tensor = self.correction(members)[:, 0]
+        return correction
+
+    def correction_size(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+        """Root mean square of the correction over (n,) member scores."""
+        with torch.inference_mode():
+            return float(self._correct(torch.tensor(a), torch.tensor(b)).square().mean().sqrt())
 
     def predict(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Combined scores (n,), kept on the scale."""

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner
+from ensemble.intervals import Intervals
 from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.values import FROM_LANDMARKS, Face, face_of, feature_names, outputs
+from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
 from featurestore.errors import BundleError, NoFaceError
-from featurestore.records import REGIONS, FaceBatch, Prediction
+from featurestore.records import REGIONS, SCALE, FaceBatch, Prediction
+from models.crossfit import CrossFitted
 from models.encoder import Encoder
 from models.registry import load_model
-from models.subscores import SubscoreModel
 
 
 class Predictor:
@@ -30,6 +31,7 @@ class Predictor:
         _check_versions(parts, self._encoder)
         self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
         self._combiner = Combiner.load(parts.folders["ensemble"])
+        self._intervals = Intervals.load(parts.folders["ensemble"])
         self._mesh = FaceMesh()
 
     def __enter__(self) -> Self:
@@ -39,8 +41,12 @@ class Predictor:
     def __exit__(self, *problem: Any) -> None:
         self._mesh.__exit__(*problem)
 
-    def predict(self, photo: str | Path) -> Prediction:
-        """Score one photo. Raises InputError, PhotoError or NoFaceError."""
+    def predict(self, photo: str | Path, group: str | None = None) -> Prediction:
+        """Score one photo, with the calibration of a group of the training data where one is named.
+
+        Raises InputError, PhotoError or NoFaceError, and UsageError for a group that the models do not know.
+        """
+        calibration = self._intervals.of(group)
         photo = Path(photo)
         image = decode(photo)
         try:
@@ -50,11 +56,15 @@ class Predictor:
         batch, raw = self.batch_of(str(photo), face)
         members = self.scores(batch)
         score = members.pop("ensemble")
+        low, high = calibration.interval(score)
+        score = np.clip(score - calibration.bias, *SCALE)
         b = self._models["b"]
-        assert isinstance(b, SubscoreModel)
+        assert isinstance(b, CrossFitted)
         return Prediction(
             photo=photo,
             score=float(score[0]),
+            low=float(low[0]),
+            high=float(high[0]),
             members={name: float(value[0]) for name, value in members.items()},
             sub_scores=dict(zip(REGIONS, b.sub_scores(batch)[0].tolist(), strict=True)),
             weights=dict(zip(REGIONS, b.weights.tolist(), strict=True)),
@@ -69,6 +79,10 @@ class Predictor:
         members = {name: model.predict(batch) for name, model in self._models.items()}
         return {"ensemble": self._combiner.predict(members["a"], members["b"]), **members}
 
+    def interval(self, combined: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high ends (n,) of the 90 % intervals of combined scores."""
+        return self._intervals.everyone.interval(combined)
+
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""
         landmarks = face.landmarks[None]
@@ -77,15 +91,18 @@ class Predictor:
         normalization = self._parts.normalization
         raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
         shapes = FROM_LANDMARKS["shape"](landmarks)["shape"]
+        embedded = embeddings_of(self._encoder, face)
         batch = FaceBatch(
             image_ids=(image_id,),
             feature_names=normalization.features,
             feature_regions=normalization.regions,
             features=normalization.transform(raw, shapes),
             shapes=shapes,
-            embeddings=self._encoder.encode(face.crop[None]),
+            embeddings=embedded.pop("vector"),
+            region_embeddings=embedded,
             faces=face.crop[None],
             scores=np.array([np.nan]),
+            histograms=np.full((1, 5), np.nan),
         )
         return batch, raw
 

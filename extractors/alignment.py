@@ -23,11 +23,18 @@ class Crop:
     """A levelled face.
 
     image      (size, size, 3) uint8 RGB
-    landmarks  (468, 2) float32, pixels of the crop; NaN for a landmark that lies off the photo
+    landmarks  (468, 2) float32, pixels of the crop
+    on_photo   (468,) whether each landmark lies on the photo; beyond its edge the crop repeats the edge
     """
 
     image: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
+    on_photo: NDArray[np.bool_]
+
+    @property
+    def visible(self) -> NDArray[np.float32]:
+        """The landmarks, NaN for those that lie off the photo."""
+        return np.where(self.on_photo[:, None], self.landmarks, np.float32(np.nan))
 
 
 def align_face(
@@ -45,7 +52,6 @@ def align_face(
     matrix = _levelling(landmarks, size, margin)
     on_photo = ((points >= 0) & (points <= (width, height))).all(axis=1)
     placed = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-    placed[~on_photo] = np.nan
 
     # one bilinear step may shrink by two at most; beyond that pixels would be skipped
     shrink = int(1 / np.hypot(matrix[0, 0], matrix[0, 1]))
@@ -57,7 +63,7 @@ def align_face(
     # OpenCV counts from the centre of the first pixel, landmarks from its edge
     matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
     crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return Crop(np.asarray(crop, dtype=np.uint8), placed)
+    return Crop(np.asarray(crop, dtype=np.uint8), placed, on_photo)
 
 
 def _levelling(landmarks: NDArray[np.float32], size: int, margin: float) -> NDArray[np.float64]:

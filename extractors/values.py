@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors import alignment, facemesh, fingerprint, skin
+from extractors import alignment, facemesh, fingerprint, skin, windows
 from extractors.alignment import Crop, align_face, procrustes_shape
 from extractors.definitions import definitions
 from extractors.facemesh import FaceMesh
@@ -24,6 +24,7 @@ from featurestore.outputs import EMBEDDING, FEATURES, Output
 from featurestore.schema import Column
 
 Columns = dict[str, NDArray[Any]]
+WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/windows.py"
 
 
 class EncoderIdentity(Protocol):
@@ -37,13 +38,21 @@ class EncoderIdentity(Protocol):
     def weights_sha256(self) -> str: ...
     @property
     def dim(self) -> int: ...
+    @property
+    def channels(self) -> int:
+        """Of the feature maps that its windows look at."""
 
 
 class Encoder(EncoderIdentity, Protocol):
-    """A frozen network that turns face crops into embeddings; `models` has the real one."""
+    """A frozen network that turns a face crop into embeddings; `models` has the real one."""
 
-    def encode(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, S, S, 3) uint8 RGB to (n, dim)."""
+    def encode(
+        self, face: NDArray[np.uint8], boxes: NDArray[np.float32], grids: Sequence[tuple[int, int]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """(S, S, 3) uint8 RGB to (dim,) of the whole face, and (channels, rows, columns) of each box.
+
+        `boxes` is (k, 4): left, top, right, bottom as parts of S; `grids` has k (rows, columns).
+        """
 
 
 class EncoderSource(EncoderIdentity, Hashable, Protocol):
@@ -74,7 +83,7 @@ class Face:
     @cached_property
     def skin(self) -> NDArray[np.float64]:
         """(S,) skin features, measured in the crop."""
-        return compute_skin(self.aligned.image, self.aligned.landmarks)
+        return compute_skin(self.aligned.image, self.aligned.visible)
 
 
 def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.float32] | None = None) -> Face:
@@ -95,12 +104,15 @@ def from_pixels(encoders: Mapping[str, Encoder]) -> dict[str, Callable[[Face], C
         "fingerprint": lambda face: {"phash": perceptual_hash(face.crop)},
     }
     for name, encoder in encoders.items():
-        made[name] = partial(_embedding, encoder)
+        made[name] = partial(embeddings_of, encoder)
     return made
 
 
-def _embedding(encoder: Encoder, face: Face) -> Columns:
-    return {"vector": encoder.encode(face.crop[None])}
+def embeddings_of(encoder: Encoder, face: Face) -> Columns:
+    """`vector` (1, dim) of the whole face, and what each region's windows show of it, one row each."""
+    side = face.crop.shape[0]
+    vector, pooled = encoder.encode(face.crop, windows.boxes(face.aligned.landmarks, side), windows.GRIDS)
+    return {"vector": vector[None], **windows.by_region(pooled)}
 
 
 FROM_LANDMARKS: dict[str, Callable[[NDArray[np.float32]], Columns]] = {
@@ -132,9 +144,20 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
             f"{EMBEDDING}{encoder.name}",
             "embeddings",
             "one row is one image as one encoder sees it",
-            (Column("vector", f"FLOAT[{encoder.dim}]", "pooled features of the encoder"),),
+            (
+                Column("vector", f"FLOAT[{encoder.dim}]", "the encoder's last features, pooled over the whole face"),
+                *(
+                    Column(region, f"FLOAT[{windows.width(region, encoder.channels)}]", WINDOWED.format(region))
+                    for region in windows.WINDOWS
+                ),
+            ),
             code_version=1,
-            parameters={"weights": encoder.weights, "weights_sha256": encoder.weights_sha256, **crop},
+            parameters={
+                "weights": encoder.weights,
+                "weights_sha256": encoder.weights_sha256,
+                "windows": windows.VERSION,
+                **crop,
+            },
             inputs=after,
         )
         for encoder in encoders

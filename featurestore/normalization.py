@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import LeakageError, UsageError
-from featurestore.outputs import active_features, active_table, active_versions, feature_versions
+from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
 from featurestore.schema import quote
 from featurestore.store import Store
 
@@ -99,7 +99,7 @@ def fit(store: Store, protocol: str, fold: int) -> str:
         else:
             about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
             pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
-            names = [name for extractor in ("geometry", "skin") for name in active_features(store, extractor)]
+            names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
             store.append("statistics", pl.DataFrame([about | pinned]).hstack(statistics(store, query, names)))
     return statistics_id
 

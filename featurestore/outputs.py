@@ -105,8 +105,8 @@ def active_tables(store: Store, view: str) -> list[tuple[str, str]]:
     return list(rows.iter_rows())
 
 
-def active_features(store: Store, extractor: str) -> list[str]:
-    """The names of an extractor's features, in the order of its table's array."""
+def active_columns(store: Store, extractor: str) -> list[str]:
+    """The names of what an extractor writes, in order: features of its table's array, columns of an embedding."""
     recipe = store.value("SELECT recipe FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
     return [column.split("@")[0] for column in json.loads(recipe)["columns"]]
 

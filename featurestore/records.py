@@ -21,14 +21,16 @@ SCALE = (1.0, 5.0)
 class FaceBatch:
     """n faces as models see them; whether they came from DuckDB or from one photo is not known here.
 
-    image_ids        n ids
-    feature_names    F names, the columns of `features`
-    feature_regions  F regions out of `REGIONS`, aligned with `feature_names`
-    features         (n, F) float64, z-scored with the training rows' statistics; NaN where not measurable
-    shapes           (n, 936) float32, Procrustes-aligned landmarks: 468 x then 468 y, unit size
-    embeddings       (n, E) float32 from the CNN encoder; E may be 0
-    faces            (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
-    scores           (n,) float64 on `SCALE`; NaN where unknown
+    image_ids          n ids
+    feature_names      F names, the columns of `features`
+    feature_regions    F regions out of `REGIONS`, aligned with `feature_names`
+    features           (n, F) float64, z-scored with the training rows' statistics; NaN where not measurable
+    shapes             (n, 936) float32, Procrustes-aligned landmarks: 468 x then 468 y, unit size
+    embeddings         (n, E) float32 of the whole face from the CNN encoder; E may be 0
+    region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
+    faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
+    scores             (n,) float64 on `SCALE`; NaN where unknown
+    histograms         (n, 5) float64, shares of the raters who said 1 to 5 on `SCALE`; NaN where unknown
     """
 
     image_ids: tuple[str, ...]
@@ -37,8 +39,10 @@ class FaceBatch:
     features: NDArray[np.float64]
     shapes: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    region_embeddings: Mapping[str, NDArray[np.float32]]
     faces: NDArray[np.uint8] | None
     scores: NDArray[np.float64]
+    histograms: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -52,8 +56,10 @@ class FaceBatch:
             features=self.features[index],
             shapes=self.shapes[index],
             embeddings=self.embeddings[index],
+            region_embeddings={region: values[index] for region, values in self.region_embeddings.items()},
             faces=None if self.faces is None else self.faces[index],
             scores=self.scores[index],
+            histograms=self.histograms[index],
         )
 
     def columns_of(self, region: str) -> NDArray[np.int64]:
@@ -99,7 +105,7 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a training history; the metrics are on the validation slice of the training rows."""
+    """One line of a training history; the metrics are on training rows that were held out from it."""
 
     epoch: int
     epochs: int
@@ -118,6 +124,7 @@ class Prediction:
     worth. Sub-scores have no labels of their own: they are attributions of Model B.
 
     score       combined score on `SCALE`
+    low, high   ends of its 90 % prediction interval
     members     each model's own score
     sub_scores  region -> sub-score on `SCALE`
     weights     region -> weight of that sub-score in Model B; they sum to one
@@ -129,6 +136,8 @@ class Prediction:
 
     photo: Path
     score: float
+    low: float
+    high: float
     members: Mapping[str, float]
     sub_scores: Mapping[str, float]
     weights: Mapping[str, float]

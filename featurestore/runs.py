@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,15 @@ def begin(store: Store, run: Run) -> None:
         store.execute("UPDATE runs SET started_at = now()::TIMESTAMP WHERE run_id = $run_id", run_id=run.run_id)
 
 
-def record_epoch(store: Store, run: Run, epoch: Epoch) -> None:
-    """One line of the training history; an epoch that is trained again replaces its line."""
-    line = asdict(epoch) | {"run_id": run.run_id}
+def record_epoch(store: Store, run: Run, part: int, epoch: Epoch) -> None:
+    """One line of the history of one cross-fitted model; an epoch that is trained again replaces its line."""
+    line = asdict(epoch) | {"run_id": run.run_id, "part": part}
     line.pop("epochs")
     with store.transaction():
         store.execute(
-            "DELETE FROM training_history WHERE run_id = $run_id AND epoch = $epoch",
+            "DELETE FROM training_history WHERE run_id = $run_id AND part = $part AND epoch = $epoch",
             run_id=run.run_id,
+            part=part,
             epoch=epoch.epoch,
         )
         store.append("training_history", pl.DataFrame([line]))
@@ -66,14 +67,13 @@ def record_predictions(
     image_ids: tuple[str, ...],
     predicted: NDArray[np.float64],
     truth: NDArray[np.float64],
+    interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> Evaluation:
-    """Store the predictions of one role (train, validation or test) and how well they agree."""
+    """Store the predictions of one role (out_of_fold or test), low and high ends with them, and how well they agree."""
     rows = {"run_id": run.run_id, "image_id": image_ids, "role": role, "score": predicted}
-    store.append("predictions", pl.DataFrame(rows))
+    store.append("predictions", pl.DataFrame(rows | _ends(interval)))
     evaluation = Evaluation.of(truth, predicted)
-    if role != "train":
-        line = asdict(evaluation) | {"run_id": run.run_id, "role": role}
-        store.append("evaluations", pl.DataFrame([line]))
+    store.append("evaluations", pl.DataFrame([asdict(evaluation) | {"run_id": run.run_id, "role": role}]))
     return evaluation
 
 
@@ -83,16 +83,22 @@ def record_outside(
     data_set: str,
     image_ids: tuple[str, ...],
     predicted: NDArray[np.float64],
+    interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> None:
     """Store what a run says of a whole data set, in place of what it said of that data set before."""
+    rows = {"run_id": run_id, "image_id": image_ids, "role": OUTSIDE, "score": predicted}
     store.sync(
         "predictions",
-        pl.DataFrame({"run_id": run_id, "image_id": image_ids, "role": OUTSIDE, "score": predicted}),
+        pl.DataFrame(rows | _ends(interval)),
         "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)",
         run_id=run_id,
         role=OUTSIDE,
         prefix=f"{data_set}/",
     )
+
+
+def _ends(interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> dict[str, NDArray[np.float64]]:
+    return dict(zip(("low", "high"), interval, strict=True)) if interval else {}
 
 
 def record_sub_scores(
@@ -102,11 +108,29 @@ def record_sub_scores(
     sub_scores: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> None:
-    """Store (n, 8) sub-scores and the (8,) weights of Model B, in the order of REGIONS."""
+    """Store (n, 8) sub-scores, and the (K, 8) weights of K cross-fitted models, in the order of REGIONS."""
     for region, values in zip(REGIONS, sub_scores.T, strict=True):
         rows = {"run_id": run.run_id, "image_id": image_ids, "region": region, "sub_score": values}
         store.append("sub_scores", pl.DataFrame(rows))
-    store.append("sub_score_weights", pl.DataFrame({"run_id": run.run_id, "region": REGIONS, "weight": weights}))
+    for part, own in enumerate(weights, start=1):
+        rows = {"run_id": run.run_id, "region": REGIONS, "weight": own, "part": part}
+        store.append("sub_score_weights", pl.DataFrame(rows))
+
+
+def record_combiner(store: Store, run: Run, learnt: Mapping[str, float]) -> None:
+    """Store what a combiner learnt, as the columns of `combiners`."""
+    store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **learnt}]))
+
+
+def record_intervals(store: Store, run: Run, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store a run's calibrations, each with the other columns of `intervals`."""
+    store.append("intervals", pl.DataFrame([{"run_id": run.run_id, **row} for row in rows]))
+
+
+def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
+    """The subset of each image, None where it has none."""
+    known = dict(store.frame("SELECT image_id, subset FROM images").iter_rows())
+    return [known[image_id] for image_id in image_ids]
 
 
 def finish(store: Store, run: Run, seconds: float) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -260,14 +260,15 @@ TABLES = (
     ),
     _table(
         "training_history",
-        "one row is one epoch of a run; metrics are on a slice of the training rows, never on test rows",
+        "one row is one epoch of one cross-fitted model of a run; metrics are on training rows held out from it",
         _RUN,
         ("epoch", "INTEGER", "from 1; for LightGBM the number of trees"),
         ("train_loss", "DOUBLE", "loss that is minimised, on the rows that are fitted"),
-        ("mae", "DOUBLE", "mean absolute error on the validation slice"),
-        ("rmse", "DOUBLE", "root mean squared error on the validation slice"),
-        ("pearson", "DOUBLE", "Pearson correlation on the validation slice"),
+        ("mae", "DOUBLE", "mean absolute error on held-out training rows"),
+        ("rmse", "DOUBLE", "root mean squared error on held-out training rows"),
+        ("pearson", "DOUBLE", "Pearson correlation on held-out training rows"),
         ("seconds", "DOUBLE", "time of the epoch"),
+        ("part", "INTEGER", "which of the cross-fitted models, from 1: the one that held out that part of the rows"),
     ),
     _table(
         "predictions",
@@ -277,15 +278,17 @@ TABLES = (
         (
             "role",
             "VARCHAR",
-            "train, validation (slice of the training rows), test, or outside (another data set, by `kallos evaluate`)",
+            "out_of_fold (a training row, by the model that had not seen it), test, or outside (by `kallos evaluate`)",
         ),
         ("score", "DOUBLE", "predicted score, 1-5"),
+        ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),
+        ("high", "DOUBLE", "upper end of the 90 % interval, NULL where the run gives none"),
     ),
     _table(
         "evaluations",
         "one row is one run's agreement with the raters on one role",
         _RUN,
-        ("role", "VARCHAR", "validation or test"),
+        ("role", "VARCHAR", "out_of_fold or test"),
         ("n", "INTEGER", "images"),
         ("mae", "DOUBLE", "mean absolute error"),
         ("rmse", "DOUBLE", "root mean squared error"),
@@ -302,10 +305,31 @@ TABLES = (
     ),
     _table(
         "sub_score_weights",
-        "one row is the weight of one region in Model B; a run's weights sum to one",
+        "one row is the weight of one region in one cross-fitted Model B; a model's weights sum to one",
         _RUN,
         ("region", "VARCHAR", "region of the face"),
         ("weight", "DOUBLE", "softmax weight"),
+        ("part", "INTEGER", "which of the cross-fitted models, from 1"),
+    ),
+    _table(
+        "combiners",
+        "one row is what a combiner learnt from out-of-fold predictions, and what it gains on them",
+        _RUN,
+        ("weight_a", "DOUBLE", "weight of Model A; Model B has the rest"),
+        ("correction", "DOUBLE", "root mean square of what the shallow correction adds to the weighted mean"),
+        ("pearson_a", "DOUBLE", "Pearson correlation of Model A alone, out of fold"),
+        ("pearson_b", "DOUBLE", "Pearson correlation of Model B alone, out of fold"),
+        ("pearson", "DOUBLE", "Pearson correlation of the combined score, out of fold"),
+    ),
+    _table(
+        "intervals",
+        "one row is a run's conformal calibration, for everyone or for one group, fitted on out-of-fold errors",
+        _RUN,
+        ("subset", "VARCHAR", "group, see images; NULL for everyone"),
+        ("n", "INTEGER", "training rows that it was fitted on"),
+        ("bias", "DOUBLE", "mean of predicted - true in the group; 0 for everyone"),
+        ("half_width", "DOUBLE", "the interval reaches so far to both sides of the score less the bias"),
+        ("level", "DOUBLE", "share of new photos that it is made to cover"),
     ),
 )
 

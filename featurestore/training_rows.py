@@ -13,19 +13,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.normalization import Normalization, matrix
-from featurestore.records import FaceBatch
+from featurestore.records import REGIONS, SCALE, FaceBatch
 from featurestore.schema import quote
 from featurestore.store import Store
 
-ARRAYS = ("geometry", "skin", "shape", "vector")
+REGION = "region_"
+ARRAYS = ("geometry", "skin", "shape", "vector", *(f"{REGION}{region}" for region in REGIONS))
 Tables = Mapping[str, tuple[str, str]]
 """Name of an array out of ARRAYS -> (table, column) that holds it, one row a photo."""
 
 
 def keys_sql(protocol: str, fold: int) -> str:
-    """The query of the labelled images of a fold: image_id, sha256, score, role."""
+    """The query of the labelled images of a fold: image_id, sha256, score, histogram, role."""
     return (
-        "SELECT image_id, sha256, score, role\nFROM splits JOIN images USING (image_id) JOIN scores USING (image_id)\n"
+        "SELECT image_id, sha256, score, histogram, role\n"
+        "FROM splits JOIN images USING (image_id) JOIN scores USING (image_id)\n"
         f"WHERE protocol = {quote(protocol)} AND fold = {int(fold)}"
     )
 
@@ -33,23 +35,26 @@ def keys_sql(protocol: str, fold: int) -> str:
 def rows_sql(protocol: str, fold: int, role: str, tables: Tables) -> str:
     """The whole query of one role, on the tables of a version, so that it says the same when others are shown."""
     values = ", ".join(f'"{table}".{column} AS {name}' for name, (table, column) in tables.items())
-    joins = "".join(f'\nJOIN "{table}" USING (sha256)' for table, _ in tables.values())
+    names = dict.fromkeys(table for table, _ in tables.values())
+    joins = "".join(f'\nJOIN "{table}" USING (sha256)' for table in names)
     return (
-        f"SELECT image_id, sha256, score, {values}\nFROM ({keys_sql(protocol, fold)}) AS keys{joins}\n"
+        f"SELECT image_id, sha256, score, histogram, {values}\nFROM ({keys_sql(protocol, fold)}) AS keys{joins}\n"
         f"WHERE role = {quote(role)}\nORDER BY image_id"
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What a training set's query gives: ids and scores of n images, and their raw values."""
+    """What a training set's query gives: ids, scores and ratings of n images, and their raw values."""
 
     image_ids: tuple[str, ...]
     sha256: tuple[str, ...]
     scores: NDArray[np.float64]
+    histograms: NDArray[np.float64]
     raw: NDArray[np.float64]
     shapes: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    region_embeddings: Mapping[str, NDArray[np.float32]]
 
     @classmethod
     def from_sql(cls, store: Store, sql: str) -> Rows:
@@ -59,14 +64,18 @@ class Rows:
 
     @classmethod
     def gathered(cls, keys: pl.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Rows:
-        """Keys (image_id, sha256, score) and, in the same order, (n, N) arrays by name."""
+        """Keys (image_id, sha256, score, histogram) and, in the same order, (n, N) arrays by name."""
         return cls(
             image_ids=tuple(keys["image_id"]),
             sha256=tuple(keys["sha256"]),
             scores=keys["score"].to_numpy(),
+            histograms=_on_scale(keys["histogram"]),
             raw=np.hstack([arrays["geometry"], arrays["skin"]]),
             shapes=arrays["shape"],
             embeddings=arrays.get("vector", np.zeros((len(keys), 0), dtype=np.float32)),
+            region_embeddings={
+                name.removeprefix(REGION): values for name, values in arrays.items() if name.startswith(REGION)
+            },
         )
 
     def of(self, places: Sequence[int]) -> Rows:
@@ -78,15 +87,15 @@ class Rows:
 
     @property
     def row_hash(self) -> str:
-        """sha256 over image ids, photo hashes and scores."""
+        """sha256 over image ids, photo hashes, scores and histograms."""
         rows = json.dumps([self.image_ids, self.sha256, self.scores.tolist()])
-        return hashlib.sha256(rows.encode()).hexdigest()
+        return hashlib.sha256(rows.encode() + self.histograms.tobytes()).hexdigest()
 
     @property
     def value_hash(self) -> str:
         """sha256 over the bytes of features, shapes and embeddings, row by row."""
         digest = hashlib.sha256()
-        for values in (self.raw, self.shapes, self.embeddings):
+        for values in (self.raw, self.shapes, self.embeddings, *self.region_embeddings.values()):
             digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
@@ -99,8 +108,10 @@ class Rows:
             features=fitted.transform(self.raw, self.shapes),
             shapes=self.shapes,
             embeddings=self.embeddings,
+            region_embeddings=self.region_embeddings,
             faces=None,
             scores=self.scores,
+            histograms=self.histograms,
         )
 
 
@@ -123,3 +134,16 @@ class Arrays:
         for name, (hashes, _) in self.tables.items():
             keys = keys.join(hashes.with_row_index(name), on="sha256", how="inner", maintain_order="left")
         return keys, {name: rows[keys[name].to_numpy()] for name, (_, rows) in self.tables.items()}
+
+
+def _on_scale(histograms: pl.Series) -> NDArray[np.float64]:
+    """(n, 5) shares of the raters on SCALE, each rating shared between the two whole numbers around it."""
+    shares = np.full((len(histograms), 5), np.nan)
+    for row, counts in enumerate(histograms):
+        if counts is not None and sum(counts):
+            place = np.linspace(0, SCALE[1] - SCALE[0], len(counts))
+            below = np.minimum(place.astype(int), 3)
+            shares[row] = np.bincount(below, counts * (1 - (place - below)), 5)
+            shares[row] += np.bincount(below + 1, counts * (place - below), 5)
+            shares[row] /= sum(counts)
+    return shares

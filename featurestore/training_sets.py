@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from featurestore import normalization
 from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import AVERAGENESS, Normalization
-from featurestore.outputs import EMBEDDING, active_table, active_versions, chosen_encoder
+from featurestore.outputs import EMBEDDING, active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
 from featurestore.store import Store
-from featurestore.training_rows import Arrays, Rows, Tables, keys_sql, rows_sql
+from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 
-VALIDATION_SHARE = 0.1
+PARTS = 4
+"""Into which training rows are dealt for cross-fitting, where the protocol has no other folds to take."""
+
 FEWEST_ROWS = 20
 
 
@@ -28,7 +30,7 @@ class TrainingSet:
     """One fold: the rows that models may learn from, and the test rows that they are judged on.
 
     train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
-    validation      (n_train,) mask: the slice of the training rows for early stopping and the combiner
+    part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
     normalization   statistics fitted on the training rows
     encoder         the encoder of the embeddings, None where there are none
     manifest_id     pins the training rows, their values, and the versions of what computed them
@@ -38,7 +40,7 @@ class TrainingSet:
     fold: int
     train: FaceBatch
     test: FaceBatch
-    validation: NDArray[np.bool_]
+    part: NDArray[np.int64]
     normalization: Normalization
     encoder: str | None
     manifest_id: str
@@ -84,8 +86,8 @@ def training_set(
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     train, test = (rows[role].batch(fitted) for role in ("train", "test"))
-    validation = validation_slice(train.image_ids)
-    return TrainingSet(protocol, fold, train, test, validation, fitted, encoder, manifest.manifest_id)
+    part = _parts(store, protocol, fold, train.image_ids)
+    return TrainingSet(protocol, fold, train, test, part, fitted, encoder, manifest.manifest_id)
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,14 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
 
 
+def folds_of(store: Store, protocol: str) -> list[int]:
+    """The folds of a protocol. Raises UsageError, naming what there is, when the store has no such protocol."""
+    check_fold(store, protocol, 1)
+    return store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)[
+        "fold"
+    ].to_list()
+
+
 def check_roles(store: Store, protocol: str, fold: int) -> None:
     """Raises LeakageError when a photo, under one name or several, is to be learnt from and to be judged on."""
     both = store.frame(
@@ -159,10 +169,25 @@ def check_roles(store: Store, protocol: str, fold: int) -> None:
         )
 
 
-def validation_slice(image_ids: tuple[str, ...]) -> NDArray[np.bool_]:
-    """A tenth of the training rows, chosen by a hash of the id, so that every model holds out the same."""
-    digests = [hashlib.sha256(f"validation {image_id}".encode()).digest() for image_id in image_ids]
-    return np.array([int.from_bytes(d[:8], "big") < VALIDATION_SHARE * 2**64 for d in digests])
+def _parts(store: Store, protocol: str, fold: int, image_ids: tuple[str, ...]) -> NDArray[np.int64]:
+    """The parts of the training rows: the protocol's other folds where their test rows make them up, else a hash's.
+
+    The protocol's own folds keep near-duplicates together where it does, and let two folds share what they fit: the
+    model that sees neither fold 1 nor fold 2 serves both.
+    """
+    tested = dict(
+        store.frame(
+            "SELECT image_id, min(fold) FROM splits WHERE protocol = $protocol AND fold <> $fold AND role = 'test' "
+            "GROUP BY image_id HAVING count(*) = 1",
+            protocol=protocol,
+            fold=fold,
+        ).iter_rows()
+    )
+    folds = sorted({tested[image_id] for image_id in image_ids if image_id in tested})
+    if len(folds) >= PARTS - 1 and all(image_id in tested for image_id in image_ids):
+        return np.array([1 + folds.index(tested[image_id]) for image_id in image_ids])
+    digests = [hashlib.sha256(f"part {image_id}".encode()).digest() for image_id in image_ids]
+    return np.array([1 + int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
 
 
 def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, ...]:
@@ -186,7 +211,11 @@ def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]
         "shape": (active_table(store, "shape"), "shape"),
     }
     if encoder is not None:
-        tables["vector"] = (active_table(store, f"{EMBEDDING}{encoder}"), "vector")
+        table = active_table(store, f"{EMBEDDING}{encoder}")
+        tables["vector"] = (table, "vector")
+        tables |= {
+            f"{REGION}{region}": (table, region) for region in active_columns(store, f"{EMBEDDING}{encoder}")[1:]
+        }
     return tables
 
 

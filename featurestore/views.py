@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from featurestore.outputs import EMBEDDING, FEATURES, active_features, active_tables, active_versions, feature_versions
+from featurestore.outputs import EMBEDDING, FEATURES, active_columns, active_tables, active_versions, feature_versions
 from featurestore.schema import View, quote
 from featurestore.store import Store
 
@@ -27,9 +27,11 @@ def _values(store: Store, view: str) -> View:
 def _embeddings(store: Store, view: str) -> View:
     """The tables of all encoders beneath each other; vectors of several lengths can only be lists together."""
     tables = active_tables(store, view)
-    vector = "vector" if len(tables) == 1 else "vector::FLOAT[] AS vector"
+    columns = [active_columns(store, extractor) for extractor, _ in tables]
+    names = [name for name in columns[0] if all(name in others for others in columns)]
+    vectors = ", ".join(names if len(tables) == 1 else (f"{name}::FLOAT[] AS {name}" for name in names))
     parts = (
-        f"SELECT image_id, {quote(extractor.removeprefix(EMBEDDING))} AS encoder, {vector} "
+        f"SELECT image_id, {quote(extractor.removeprefix(EMBEDDING))} AS encoder, {vectors} "
         f'FROM images JOIN "{table}" USING (sha256)'
         for extractor, table in tables
     )
@@ -43,7 +45,7 @@ def _features(store: Store, view: str) -> View:
     columns = [
         f'"{table}".features[{place}] AS "{name}"'
         for extractor, table in tables
-        for place, name in enumerate(active_features(store, extractor), start=1)
+        for place, name in enumerate(active_columns(store, extractor), start=1)
     ]
     joins = "".join(f' JOIN "{table}" USING (sha256)' for _, table in tables)
     query = f"SELECT image_id, {', '.join(columns)} FROM images{joins}"
@@ -52,7 +54,7 @@ def _features(store: Store, view: str) -> View:
 
 def _normalized_features(store: Store) -> View:
     """z-scores, computed when they are asked for, from the statistics of each fold's training rows."""
-    names = [name for extractor in ("geometry", "skin") for name in active_features(store, extractor)]
+    names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
     scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
     last = len(names) + 1
     distance = "array_distance(s.shape::DOUBLE[936], n.mean_shape::DOUBLE[936])"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,39 @@ AT_ONCE = 256
 """Faces in memory: 50 MB."""
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What the models of `parts` say of n rows.
+
+    scores     model -> (n,) scores, the ensemble first
+    low, high  (n,) ends of the ensemble's intervals
+    """
+
+    parts: Parts
+    of: OutsideRows
+    scores: Mapping[str, NDArray[np.float64]]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def run_ids(self) -> dict[str, str]:
+        """model -> id of its run."""
+        run_ids = self.parts.trained_on["runs"]
+        assert isinstance(run_ids, dict)
+        return run_ids
+
+    def report(self) -> OutsideReport:
+        """What it is worth."""
+        on: dict[str, Any] = dict(self.parts.trained_on)
+        trained_on = f"{', '.join(on['data_sets'])} ({on['protocol']}, fold {on['fold']})"
+        return outside.data(self.of, trained_on, self.run_ids, self.scores, self.low, self.high)
+
+
 def evaluate_bundle(path: Path, data_set: str, folder: Path) -> OutsideReport:
     """A bundle on a data set of the store, which is only read."""
     parts = open_bundle(folder)
     with open_for_reading(path) as store:
-        of, predicted = _predicted(store, data_set, parts)
-    return _report(parts, of, predicted)
+        return _say(store, data_set, parts).report()
 
 
 def evaluate_runs(path: Path, data_set: str, protocol: str | None, fold: int | None) -> OutsideReport:
@@ -41,37 +69,25 @@ def evaluate_runs(path: Path, data_set: str, protocol: str | None, fold: int | N
         store.publish()
         if protocol is not None:
             check_fold(store, protocol, fold or 1)
-        parts = parts_of_store(store, protocol, fold)
-        of, predicted = _predicted(store, data_set, parts)
+        said = _say(store, data_set, parts_of_store(store, protocol, fold))
         with store.transaction():
-            for model, scores in predicted.items():
-                runs.record_outside(store, _run_ids(parts)[model], data_set, of.rows.image_ids, scores)
-    return _report(parts, of, predicted)
+            for model, scores in said.scores.items():
+                interval = (said.low, said.high) if model == "ensemble" else None
+                runs.record_outside(store, said.run_ids[model], data_set, said.of.rows.image_ids, scores, interval)
+        return said.report()
 
 
-def _predicted(store: Store, data_set: str, parts: Parts) -> tuple[OutsideRows, dict[str, NDArray[np.float64]]]:
-    """The rows, and the ensemble's and each member's scores (n,) of them."""
+def _say(store: Store, data_set: str, parts: Parts) -> Said:
+    """Predict every row that can be judged."""
     chosen_data_sets(store, Selection(data_set=data_set))
     of = outside_rows(store, data_set, parts.versions, str(parts.trained_on["manifest_id"]))
     batch = of.rows.batch(parts.normalization)
-    said = []
+    blocks = []
     with Predictor(parts) as predictor, progress(f"predicting {data_set}", "images") as advance:
         for start in range(0, len(batch), AT_ONCE):
             some = batch.take(np.arange(start, min(start + AT_ONCE, len(batch))))
             faces = load_faces(store, some.image_ids, lambda *_: None)
-            said.append(predictor.scores(replace(some, faces=faces)))
+            blocks.append(predictor.scores(replace(some, faces=faces)))
             advance(start + len(some), len(batch))
-    return of, {model: np.concatenate([scores[model] for scores in said]) for model in said[0]}
-
-
-def _report(parts: Parts, of: OutsideRows, predicted: dict[str, NDArray[np.float64]]) -> OutsideReport:
-    on: dict[str, Any] = dict(parts.trained_on)
-    trained_on = f"{', '.join(on['data_sets'])} ({on['protocol']}, fold {on['fold']})"
-    return outside.data(of, trained_on, _run_ids(parts), predicted, low=None, high=None)
-
-
-def _run_ids(parts: Parts) -> dict[str, str]:
-    """model -> id of its run."""
-    run_ids = parts.trained_on["runs"]
-    assert isinstance(run_ids, dict)
-    return run_ids
+        scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
+        return Said(parts, of, scores, *predictor.interval(scores["ensemble"]))

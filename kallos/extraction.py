@@ -32,8 +32,7 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
     Raises UsageError for an unknown network, WeightsError when its weights are missing.
     """
-    kept = [encoder for encoder in known_encoders(store) if name in (None, encoder.name)]
-    if weights is None and kept:
+    if weights is None and (kept := [known for known in known_encoders(store) if name in (None, known.name)]):
         return [_kept(store, encoder) for encoder in kept]
     from models.encoder import Encoder
 

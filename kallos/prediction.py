@@ -27,7 +27,9 @@ def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int
         return parts_of_store(opened, protocol, fold)
 
 
-def predict_each(parts: Parts, photos: list[Path], overlay: Path | None) -> Iterator[Prediction | PhotoError]:
+def predict_each(
+    parts: Parts, photos: list[Path], overlay: Path | None, group: str | None = None
+) -> Iterator[Prediction | PhotoError]:
     """What can be said of each photo in files and folders, in order; overlays are written on the way.
 
     A photo that cannot be used gives its PhotoError, and the others go on.
@@ -37,7 +39,7 @@ def predict_each(parts: Parts, photos: list[Path], overlay: Path | None) -> Iter
     with Predictor(parts) as predictor:
         for number, path in enumerate(paths, start=1):
             try:
-                prediction = predictor.predict(path)
+                prediction = predictor.predict(path, group)
             except PhotoError as error:
                 yield error
                 continue

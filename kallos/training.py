@@ -1,19 +1,26 @@
-"""What `kallos train` does: a fold's rows from the store to trained models, and what they say back to the store."""
+"""What `kallos train` does: a fold's rows from the store to trained models, and what they say back to the store.
+
+Every member is cross-fitted: one model for each part of the training rows, fitted without it. A fit is kept under a
+hash of its settings and of all that it saw, so a training that was stopped finds the ones that are done, and two folds
+share a fit that saw the same rows.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.combiner import CombinerConfig, fit_combiner
+from ensemble.combiner import Combiner, CombinerConfig, fit_combiner
+from ensemble.intervals import Intervals
 from extractors.faces import load_faces
 from featurestore import runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
@@ -23,11 +30,20 @@ from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
-from kallos.console import note, progress
+from kallos.console import Advance, note, progress
 from models.appearance import AppearanceConfig, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
-from models.registry import Model
-from models.subscores import SubscoreConfig, SubscoreModel, train_subscores
+from models.checkpoints import fingerprint
+from models.crossfit import CrossFitted
+from models.registry import Model, load_model
+from models.saved import DESCRIPTION
+from models.subscores import SubscoreConfig, train_subscores
+from models.weights import sha256_of_file
+
+FITS, HISTORY = "fits", "history.json"
+OnEpoch = Callable[[Epoch], None]
+Fit = Callable[[FaceBatch, FaceBatch, OnEpoch, Path], Model]
+"""(learned, held out, listener, folder for checkpoints) to a trained model."""
 
 
 class Trainer:
@@ -40,53 +56,112 @@ class Trainer:
         self.protocol, self.fold = protocol or _only_protocol(store), fold
         self._set: TrainingSet = training_set(store, self.protocol, fold, encoder)
         note(
-            f"{self.protocol} fold {fold}: {len(self._set.train)} training rows, of which "
-            f"{int(self._set.validation.sum())} for validation, {len(self._set.test)} test rows"
+            f"{self.protocol} fold {fold}: {len(self._set.train)} training rows in {self._set.part.max()} parts, "
+            f"{len(self._set.test)} test rows"
         )
 
     def train(self, whats: list[str]) -> None:
-        """Train the named models in order: baseline, a, b, ensemble."""
+        """Train the named models in order: baseline, b, a, ensemble."""
         steps = {"baseline": self._baselines, "a": self._a, "b": self._b, "ensemble": self._ensemble}
         for what in whats:
             steps[what]()
 
     def _baselines(self) -> None:
         config = BaselineConfig(seed=self._appearance.seed)
-        for model, fit in (("ridge", train_ridge), ("baseline", train_baseline)):
-            if run := self._begin(model, asdict(config)):
-                began = time.monotonic()
-                trained = fit(self._set.train, self._set.validation, config, self._on_epoch(run))
-                self._finish(run, trained, self._set.train, self._set.test, began)
+        for model, train in (("ridge", train_ridge), ("baseline", train_baseline)):
+
+            def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, _: Path, train: Any = train) -> Model:
+                model: Model = train(learned, held_out, config, told)
+                return model
+
+            self._member(model, asdict(config), fit)
 
     def _b(self) -> None:
         for model, use_embedding in (("b-features", False), ("b", True)):
             if use_embedding and self._set.encoder is None:
                 raise OrderError("The store has no embeddings for Model B: run `kallos extract` first.")
             config = SubscoreConfig(use_embedding=use_embedding, seed=self._appearance.seed)
-            encoder = self._set.encoder if use_embedding else None
-            weights = encoder_weights(self._store, encoder) if encoder else "none"
-            if run := self._begin(model, asdict(config), weights=weights, encoder=encoder):
-                began = time.monotonic()
-                trained = train_subscores(self._set.train, self._set.validation, config, self._on_epoch(run))
-                self._finish(run, trained, self._set.train, self._set.test, began)
+
+            def fit(
+                learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, _: Path, config: SubscoreConfig = config
+            ) -> Model:
+                return train_subscores(learned, held_out, config, told)
+
+            self._member(model, asdict(config), fit, encoder=self._set.encoder if use_embedding else None)
 
     def _a(self) -> None:
-        weights = Path(self._appearance.weights).name
-        run = self._begin("a", asdict(self._appearance), weights=weights)
+        weights = Path(self._appearance.weights)
+        config = asdict(self._appearance) | {"weights": sha256_of_file(weights) if weights.is_file() else str(weights)}
+
+        def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, folder: Path) -> Model:
+            with progress("training a", "steps") as advance:
+                return train_appearance(learned, held_out, self._appearance, told, advance, folder)
+
+        self._member("a", config, fit, weights=weights.name, needs_faces=True)
+
+    def _member(
+        self,
+        model: str,
+        config: Mapping[str, Any],
+        fit: Fit,
+        *,
+        weights: str = "none",
+        encoder: str | None = None,
+        needs_faces: bool = False,
+    ) -> None:
+        """Cross-fit one member, store what it says out of fold and of the test rows, and mark its run done."""
+        run = self._begin(
+            model, config, weights=encoder_weights(self._store, encoder) if encoder else weights, encoder=encoder
+        )
         if run is None:
             return
         began = time.monotonic()
-        checkpoint = run.folder / "checkpoint"
-        try:
-            train, test = self._with_faces(self._set.train), self._with_faces(self._set.test)
-            with progress("training a", "steps") as advance:
-                trained = train_appearance(
-                    train, self._set.validation, self._appearance, self._on_epoch(run), advance, checkpoint
+        train, test = self._with_faces if needs_faces else (self._set.train, self._set.test)
+        out_of_fold, fitted = np.empty(len(train)), []
+        for part in range(1, self._set.part.max() + 1):
+            held_out = train.take(self._set.part == part)
+            fitted.append(self._fit(run, part, train.take(self._set.part != part), held_out, fit))
+            out_of_fold[self._set.part == part] = fitted[-1].predict(held_out)
+        trained = CrossFitted(fitted)
+        trained.save(run.folder)
+        predicted = trained.predict(test)
+        with self._store.transaction():
+            runs.record_predictions(self._store, run, "out_of_fold", train.image_ids, out_of_fold, train.scores)
+            evaluation = runs.record_predictions(self._store, run, "test", test.image_ids, predicted, test.scores)
+            if run.model in ("b", "b-features"):
+                sub_scores, all_weights = trained.sub_scores(test), trained.all_weights
+                runs.record_sub_scores(self._store, run, test.image_ids, sub_scores, all_weights)
+            runs.finish(self._store, run, time.monotonic() - began)
+        note(f"{run.model}: {_figures('test', evaluation)}")
+
+    def _fit(self, run: Run, part: int, learned: FaceBatch, held_out: FaceBatch, fit: Fit) -> Model:
+        """The model without one part: the kept one, or trained now."""
+        folder = self._store.runs_folder / FITS / f"{run.model}-{_seen(run.config, learned)[:16]}"
+        history: list[Epoch] = []
+
+        def told(epoch: Epoch) -> None:
+            history.append(epoch)
+            runs.record_epoch(self._store, run, part, epoch)
+            if epoch.epoch % max(epoch.epochs // 8, 1) == 0:
+                note(
+                    f"  {run.model:<10} part {part}/{self._set.part.max()}  epoch {epoch.epoch:>4}/{epoch.epochs}  "
+                    f"loss {epoch.train_loss:.4f}  {_figures('held out', epoch)}  {epoch.seconds:.1f} s"
                 )
+
+        if (folder / DESCRIPTION).is_file():
+            for line in json.loads((folder / HISTORY).read_text()):
+                runs.record_epoch(self._store, run, part, Epoch(**line))
+            note(f"  {run.model:<10} part {part}/{self._set.part.max()}  is fitted already")
+            return load_model(folder)
+        try:
+            model = fit(learned, held_out, told, folder / "checkpoint")
         except KallosError:
             runs.discard(self._store, run)
             raise
-        self._finish(run, trained, train, test, began)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / HISTORY).write_text(json.dumps([asdict(epoch) for epoch in history]))
+        model.save(folder)
+        return model
 
     def _ensemble(self) -> None:
         latest = runs.latest(self._store, self.protocol, self.fold)
@@ -105,14 +180,22 @@ class Trainer:
         if run is None:
             return
         began = time.monotonic()
-        a, b, truth = self._member_scores(members, "validation")
+        a, b, truth = self._member_scores(members, "out_of_fold")
         combiner = fit_combiner(a, b, truth, config)
-        a, b, truth = self._member_scores(members, "test")
-        evaluation = runs.record_predictions(
-            self._store, run, "test", self._set.test.image_ids, combiner.predict(a, b), truth
-        )
+        combined = combiner.predict(a, b)
+        intervals = Intervals.fit(combined - truth, runs.subsets(self._store, self._set.train.image_ids))
         combiner.save(run.folder)
-        runs.finish(self._store, run, time.monotonic() - began)
+        intervals.save(run.folder)
+        tested = combiner.predict(*self._member_scores(members, "test")[:2])
+        test = self._set.test
+        with self._store.transaction():
+            runs.record_predictions(self._store, run, "out_of_fold", self._set.train.image_ids, combined, truth)
+            evaluation = runs.record_predictions(
+                self._store, run, "test", test.image_ids, tested, test.scores, intervals.everyone.interval(tested)
+            )
+            runs.record_combiner(self._store, run, _combined(combiner, a, b, truth))
+            runs.record_intervals(self._store, run, intervals.rows())
+            runs.finish(self._store, run, time.monotonic() - began)
         mixing = combiner.mixing
         note(f"ensemble: weight of a {mixing:.2f}, of b {1 - mixing:.2f}; {_figures('test', evaluation)}")
 
@@ -120,7 +203,7 @@ class Trainer:
         self, members: Mapping[str, str], role: str
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Both members' stored scores of one role, and the raters' scores, by image id."""
-        batch = self._set.test if role == "test" else self._set.train.take(self._set.validation)
+        batch = self._set.test if role == "test" else self._set.train
         frames = [runs.predictions(self._store, members[model], role) for model in ("a", "b")]
         for frame in frames:
             if tuple(frame["image_id"]) != batch.image_ids:
@@ -151,31 +234,35 @@ class Trainer:
         note(f"{model}: training {run_id}")
         return run
 
-    def _on_epoch(self, run: Run) -> Any:
-        def record(epoch: Epoch) -> None:
-            runs.record_epoch(self._store, run, epoch)
-            note(
-                f"  {run.model:<10} epoch {epoch.epoch:>4}/{epoch.epochs}  loss {epoch.train_loss:.4f}  "
-                f"{_figures('validation', epoch)}  {epoch.seconds:.1f} s"
-            )
-
-        return record
-
-    def _finish(self, run: Run, trained: Model, train: FaceBatch, test: FaceBatch, began: float) -> None:
-        """Save the model, store its predictions of the validation slice and of the test rows, mark it done."""
-        trained.save(run.folder)
-        with self._store.transaction():
-            for role, batch in (("validation", train.take(self._set.validation)), ("test", test)):
-                predicted = trained.predict(batch)
-                evaluation = runs.record_predictions(self._store, run, role, batch.image_ids, predicted, batch.scores)
-            if isinstance(trained, SubscoreModel):
-                runs.record_sub_scores(self._store, run, test.image_ids, trained.sub_scores(test), trained.weights)
-            runs.finish(self._store, run, time.monotonic() - began)
-        note(f"{run.model}: {_figures('test', evaluation)}")
-
-    def _with_faces(self, batch: FaceBatch) -> FaceBatch:
+    @cached_property
+    def _with_faces(self) -> tuple[FaceBatch, FaceBatch]:
+        """Training and test rows with their face crops."""
         with progress("reading faces", "images") as advance:
-            return replace(batch, faces=load_faces(self._store, batch.image_ids, advance))
+            return self._faced(self._set.train, advance), self._faced(self._set.test, advance)
+
+    def _faced(self, batch: FaceBatch, advance: Advance) -> FaceBatch:
+        return replace(batch, faces=load_faces(self._store, batch.image_ids, advance))
+
+
+def _seen(config: Mapping[str, Any], learned: FaceBatch) -> str:
+    """Hash of everything that decides a fit: its settings, and the rows and values that it learns from."""
+    inputs: list[NDArray[Any]] = [learned.features, learned.shapes, *learned.region_embeddings.values()]
+    if learned.faces is not None:
+        inputs = [learned.faces]
+    return fingerprint([dict(config), learned.image_ids], learned.scores, learned.histograms, *inputs)
+
+
+def _combined(
+    combiner: Combiner, a: NDArray[np.float64], b: NDArray[np.float64], truth: NDArray[np.float64]
+) -> dict[str, float]:
+    """What a combiner learnt, and what it gains out of fold."""
+    return {
+        "weight_a": combiner.mixing,
+        "correction": combiner.correction_size(a, b),
+        "pearson_a": Evaluation.of(truth, a).pearson,
+        "pearson_b": Evaluation.of(truth, b).pearson,
+        "pearson": Evaluation.of(truth, combiner.predict(a, b)).pearson,
+    }
 
 
 def _figures(role: str, measured: Epoch | Evaluation) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.errors import OrderError, UsageError
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import SCALE, Epoch, Evaluation, FaceBatch
+from models.augmentation import augment
 from models.backbones import Backbone, build_backbone
 from models.checkpoints import (
     fingerprint,
@@ -27,58 +27,62 @@ from models.checkpoints import (
     save_checkpoint,
     unprefixed,
 )
-from models.optimisation import MovingAverage, has_bfloat16, one_cycle, settle_batch_norms
-from models.pixels import augment, centre, resize_faces, side_for
+from models.optimisation import MovingAverage, exact_strided, has_bfloat16, one_cycle, settle_batch_norms
+from models.pixels import as_images, resize_faces
 from models.saved import read_description, read_tensors, write_model
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
 PREDICTED_AT_ONCE = 32
 SETTLED_ON = 320
-"""Training faces on which the batch statistics of the averaged weights are measured."""
+"""Training faces on which the batch statistics of averaged weights are measured, where they are not frozen."""
+
+WATCHED = 320
+"""Held-out faces that are looked at after each epoch."""
 
 
 @dataclass(frozen=True)
 class AppearanceConfig:
-    """How Model A is trained.
+    """How Model A is trained. The number of epochs is fixed: nothing is chosen by looking at held-out rows.
 
     weights     of the backbone: "imagenet", a safetensors file or "none"
     image_size  side of the square that the network sees, in pixels
     lr_body     peak learning rate of the backbone; one without weights learns at lr_head instead
     dropout     before the last layer
+    histogram   weight of the cross-entropy with the raters' histogram, where it is known
     ema         decay of the moving average of the weights, which is what predicts
-    patience    epochs without a better RMSE on the validation slice before training stops
     """
 
     backbone: str = "efficientnet_v2_s"
     weights: str = "imagenet"
     download: bool = False
     image_size: int = 224
-    epochs: int = 10
+    epochs: int = 8
     batch_size: int = 32
     optimizer: str = "adamw"
     lr_body: float = 5e-4
     lr_head: float = 2e-3
     weight_decay: float = 0.01
     dropout: float = 0.3
+    histogram: float = 0.3
     ema: float = 0.998
-    patience: int = 4
     seed: int = 0
 
 
 class Regressor(nn.Module):
-    """(n, 3, h, w) normalised images to (n,) scores."""
+    """(n, 3, h, w) normalised images to (n,) scores and (n, 5) logits of the ratings 1 to 5."""
 
     def __init__(self, backbone: Backbone, dropout: float) -> None:
         super().__init__()
         self.body = backbone.network
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(backbone.dim, 1)
+        self.head = nn.Linear(backbone.dim, 1 + len(RATINGS))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = self.dropout(self.body(images))
-        with torch.autocast("cpu", enabled=False):  # bfloat16 knows scores around 3 only to 1/64
-            score: torch.Tensor = self.head(features.float())
-        return score.squeeze(1)
+        with torch.autocast(images.device.type, enabled=False):  # bfloat16 knows scores around 3 only to 1/64
+            out = self.head(features.float())
+        return out[:, 0], out[:, 1:]
 
 
 class AppearanceModel:
@@ -94,18 +98,28 @@ class AppearanceModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores, the mean over each face and its mirror image. Raises OrderError without faces."""
-        size = self.config.image_size
-        return self.predict_views(centre(resize_faces(_faces_of(batch), side_for(size)), size))
+        return self.predict_images(resize_faces(_faces_of(batch), self.config.image_size))
 
-    def predict_views(self, views: torch.Tensor) -> NDArray[np.float64]:
-        """(n, 3, size, size) RGB in [0, 255] to (n,) scores, in float32 on every processor."""
-        scores = np.empty(len(views))
+    def predict_images(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """(n, size, size, 3) uint8 RGB to (n,) scores, in float32 on every processor.
+
+        A network that learnt histograms says the mean of its score and of the expectation over the ratings.
+        """
+        scores = np.empty(len(faces))
+        place = next(self._network.parameters()).device
         with torch.inference_mode():
-            for start in range(0, len(views), PREDICTED_AT_ONCE):
-                images = self._backbone.normalise(views[start : start + PREDICTED_AT_ONCE])
-                both = self._network(images) + self._network(images.flip(3))
-                scores[start : start + PREDICTED_AT_ONCE] = both.double().numpy() / 2
+            for start in range(0, len(faces), PREDICTED_AT_ONCE):
+                images = self._backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
+                both = torch.stack([self._scores(images), self._scores(images.flip(3))])
+                scores[start : start + PREDICTED_AT_ONCE] = both.double().mean(0).cpu().numpy()
         return scores
+
+    def _scores(self, images: torch.Tensor) -> torch.Tensor:
+        score, logits = self._network(images)
+        if not self.config.histogram:
+            return torch.as_tensor(score)
+        expected = logits.softmax(1) @ torch.from_numpy(RATINGS).float().to(images.device)
+        return torch.as_tensor((score + expected) / 2)
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""
@@ -126,14 +140,14 @@ class AppearanceModel:
 
 
 def train_appearance(
-    batch: FaceBatch,
-    validation: NDArray[np.bool_],
+    learned: FaceBatch,
+    held_out: FaceBatch,
     config: AppearanceConfig,
     on_epoch: Callable[[Epoch], None],
     on_step: Callable[[int, int], None],
     checkpoint: Path,
 ) -> AppearanceModel:
-    """Train on the rows outside the (n,) `validation` mask; the best epoch on the rows inside it is returned.
+    """Train on `learned`; what is told to `on_epoch` is measured on some of `held_out`, and decides nothing.
 
     After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
     interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
@@ -144,14 +158,14 @@ def train_appearance(
         raise UsageError(f"There is no optimizer {config.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}.")
     backbone = build_backbone(config.backbone, config.weights, download=config.download)
     backbone.check_size(config.image_size)
-    training = _Training(batch, validation, config, backbone)
+    training = _Training(learned, held_out, config, backbone)
     training.resume(checkpoint, on_epoch)
     while not training.is_over():
         epoch = training.run_epoch(on_step)
         training.keep(checkpoint)
         on_epoch(epoch)
     remove_checkpoint(checkpoint)
-    return training.best_model()
+    return training.model()
 
 
 class _Training:
@@ -160,40 +174,34 @@ class _Training:
     All that is random in an epoch is drawn from (seed, epoch), so no generator's state needs keeping.
     """
 
-    def __init__(
-        self, batch: FaceBatch, validation: NDArray[np.bool_], config: AppearanceConfig, backbone: Backbone
-    ) -> None:
-        self._config, self._backbone = config, backbone
-        self._faces = resize_faces(_faces_of(batch), side_for(config.image_size))
-        self._rows, self._scores = np.flatnonzero(~validation), batch.scores
-        self._validation_views = centre(self._faces[validation], config.image_size)
-        self._validation_scores = batch.scores[validation]
+    def __init__(self, learned: FaceBatch, held_out: FaceBatch, config: AppearanceConfig, backbone: Backbone) -> None:
+        known = np.isfinite(learned.histograms).all(axis=1)
+        self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
+        self._faces, self._scores = _faces_of(learned), learned.scores
+        self._known, self._histograms = known, np.nan_to_num(learned.histograms)
+        self._watched = held_out.take(np.arange(min(len(held_out), WATCHED)))
         self._fingerprint = fingerprint(
-            [asdict(config), backbone.describe(), batch.image_ids], _faces_of(batch), batch.scores, validation
+            [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
         )
-        self._network = _start(backbone, config, float(batch.scores[self._rows].mean()))
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._network = _start(backbone, config, float(self._scores.mean())).to(self._device)
         self._average = MovingAverage(self._network, config.ema)
-        self._best = copy.deepcopy(self._average.network)
         self._optimizer, self._peaks = _optimizer(self._network, config)
-        self._steps = -(-len(self._rows) // config.batch_size)
+        self._steps = -(-len(learned) // config.batch_size)
         self._history: list[Epoch] = []
-        self._bfloat16 = has_bfloat16()
+        self._bfloat16 = self._device.type == "cuda" or has_bfloat16()
 
     def is_over(self) -> bool:
-        """All epochs are done, or `patience` of them brought nothing."""
-        rmse = [epoch.rmse for epoch in self._history]
-        idle = len(rmse) - 1 - int(np.argmin(rmse)) if rmse else 0
-        return len(rmse) >= self._config.epochs or idle >= self._config.patience
+        """All epochs are done."""
+        return len(self._history) >= self._config.epochs
 
     def run_epoch(self, on_step: Callable[[int, int], None]) -> Epoch:
-        """Learn from every training row once, then judge the averaged weights on the validation slice."""
+        """Learn from every training row once, then look how the averaged weights do on held-out rows."""
         began, epoch = time.monotonic(), len(self._history)
         loss = self._learn(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
-        settle_batch_norms(self._average.network, self._settling_views())
-        predicted = self._model(self._average.network).predict_views(self._validation_views)
-        metrics = Evaluation.of(self._validation_scores, predicted)
-        if all(metrics.rmse < earlier.rmse for earlier in self._history):
-            self._best = copy.deepcopy(self._average.network)
+        if not self._backbone.is_trained:
+            settle_batch_norms(self._average.network, self._settling_views())
+        metrics = Evaluation.of(self._watched.scores, self.model().predict(self._watched))
         line = Epoch(
             epoch=epoch + 1,
             epochs=self._config.epochs,
@@ -210,45 +218,49 @@ class _Training:
         """One pass over the training rows after `done` steps; the mean squared error met on the way."""
         losses = []
         self._network.train()
+        if self._backbone.is_trained:
+            _freeze_statistics(self._network)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(random.integers(2**31)))
             # near-equal batches: a last one of a single face would break batch normalisation
-            for rows in np.array_split(random.permutation(self._rows), self._steps):
+            for rows in np.array_split(random.permutation(len(self._scores)), self._steps):
                 losses.append(self._step(rows, random, done) * len(rows))
                 done += 1
                 on_step(done, self._steps * self._config.epochs)
-        return sum(losses) / len(self._rows)
+        return sum(losses) / len(self._scores)
 
     def _step(self, rows: NDArray[np.int64], random: np.random.Generator, step: int) -> float:
         share = one_cycle(step, self._steps * self._config.epochs)
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * share
         images = self._backbone.normalise(augment(self._faces[rows], self._config.image_size, random))
-        target = torch.from_numpy(self._scores[rows]).float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            predicted = self._network(images)
-        loss = nn.functional.mse_loss(predicted, target)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            score, logits = self._network(images.to(self._device))
+        error = nn.functional.mse_loss(score, self._of(self._scores[rows]))
+        surprise = -(self._of(self._histograms[rows]) * logits.log_softmax(1)).sum(1)
+        loss = error + self._config.histogram * (surprise * self._of(self._known[rows])).mean()
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._optimizer.step()
         self._average.update(self._network, step)
-        return loss.item()
+        return error.item()
+
+    def _of(self, values: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(values).float().to(self._device)
 
     def _settling_views(self) -> Iterator[torch.Tensor]:
         """Batches of training faces, the same after every epoch."""
-        rows = np.random.default_rng(self._config.seed).permutation(self._rows)[:SETTLED_ON]
+        rows = np.random.default_rng(self._config.seed).permutation(len(self._faces))[:SETTLED_ON]
         for some in np.array_split(rows, -(-len(rows) // self._config.batch_size)):
-            yield self._backbone.normalise(centre(self._faces[some], self._config.image_size))
+            faces = resize_faces(self._faces[some], self._config.image_size)
+            yield self._backbone.normalise(as_images(faces)).to(self._device)
 
-    def best_model(self) -> AppearanceModel:
-        """The averaged weights of the best epoch."""
-        return self._model(self._best)
-
-    def _model(self, network: nn.Module) -> AppearanceModel:
-        return AppearanceModel(self._config, self._backbone, network)
+    def model(self) -> AppearanceModel:
+        """The averaged weights as they are now."""
+        return AppearanceModel(self._config, self._backbone, self._average.network)
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {"network": self._network, "average": self._average.network, "best": self._best}
+        return {"network": self._network, "average": self._average.network}
 
     def keep(self, folder: Path) -> None:
         """Write all that changes from epoch to epoch."""
@@ -273,19 +285,40 @@ class _Training:
 
 
 def _start(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> Regressor:
-    """The untrained network: it says the mean training score of everyone."""
+    """The untrained network: it says the mean training score of everyone.
+
+    With weights, the stages up to stride 8 keep them: edges and textures need not be learnt from a few thousand
+    faces, and what is not learnt costs no backward pass.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = Regressor(backbone, config.dropout)
-    nn.init.constant_(network.head.bias, mean_score)
+    nn.init.zeros_(network.head.bias)
+    nn.init.constant_(network.head.bias[:1], mean_score)
+    for parameter in backbone.early_parameters() if backbone.is_trained else ():
+        parameter.requires_grad_(False)
+    exact_strided(network)
     return network.to(memory_format=torch.channels_last)
+
+
+def _freeze_statistics(network: nn.Module) -> None:
+    """Batches of 32 faces tell less about brightness and contrast than the million photos before them."""
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eval()
 
 
 def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.optim.Optimizer, list[float]]:
     """The optimizer over body and head, and the peak learning rate of each."""
     body = config.lr_head if config.weights == "none" else config.lr_body
-    groups: list[dict[str, Any]] = [{"params": list(part.parameters())} for part in (network.body, network.head)]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in part.parameters() if p.requires_grad]} for part in (network.body, network.head)
+    ]
     return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay), [body, config.lr_head]
+
+
+def _without_histogram(config: AppearanceConfig) -> AppearanceConfig:
+    return AppearanceConfig(**asdict(config) | {"histogram": 0.0})
 
 
 def _faces_of(batch: FaceBatch) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,9 @@ AUXILIARY = ("aux1", "aux2", "AuxLogits")
 OPTIONS = ("image_size", "transform_input")
 """Arguments of a torchvision builder that depend on the weights; networks that have them keep them."""
 
+MAP_STRIDES = (8, 16)
+"""Of the feature maps that are looked at region by region: fine enough for an eye, deep enough to mean something."""
+
 
 @dataclass(frozen=True)
 class BackboneCard:
@@ -44,6 +47,7 @@ class BackboneCard:
     mean, std       of RGB in [0, 1], subtracted and divided by
     same_padding    stride-2 convolutions pad as TensorFlow's SAME
     options         arguments of torchvision's builder
+    maps            name of a stage -> channels of its feature map: the last stages of stride 8 and of stride 16
     """
 
     name: str
@@ -54,6 +58,7 @@ class BackboneCard:
     std: tuple[float, float, float]
     same_padding: bool
     options: Mapping[str, Any]
+    maps: Mapping[str, int]
 
 
 class Backbone:
@@ -70,6 +75,19 @@ class Backbone:
         mean = 255 * torch.tensor(self.mean).view(1, 3, 1, 1)
         std = 255 * torch.tensor(self.std).view(1, 3, 1, 1)
         return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it starts from weights that were trained before."""
+        return self.weights != "none"
+
+    def early_parameters(self) -> Iterator[nn.Parameter]:
+        """Those of the stages up to the map of stride 8; none in networks without that map."""
+        stages, prefix = stages_of(self.network)
+        names = [prefix + name for name, _ in stages.named_children()]
+        last = next(iter(self.card.maps), None)
+        for stage in list(stages.children())[: names.index(last) + 1 if last else 0]:
+            yield from stage.parameters()
 
     def check_size(self, size: int) -> None:
         """Raises UsageError when the network cannot take images of `size` x `size` pixels."""
@@ -145,8 +163,9 @@ def _backbone(
     same_padding: bool = False,
 ) -> Backbone:
     options = {option: getattr(network, option) for option in OPTIONS if hasattr(network, option)}
-    dim = _features(network, options.get("image_size", 224)).shape[1]
-    return Backbone(network, BackboneCard(name, weights, sha256, dim, mean, std, same_padding, options))
+    size = options.get("image_size", 224)
+    dim, maps = _features(network, size).shape[1], _maps(network, size)
+    return Backbone(network, BackboneCard(name, weights, sha256, dim, mean, std, same_padding, options, maps))
 
 
 def _trimmed(name: str, weights: Any, options: Mapping[str, Any]) -> tuple[nn.Module, set[str]]:
@@ -202,3 +221,35 @@ def _features(network: nn.Module, size: int) -> torch.Tensor:
         features: torch.Tensor = network(torch.zeros(1, 3, size, size))
     network.train(was_training)
     return features
+
+
+def stages_of(network: nn.Module) -> tuple[nn.Module, str]:
+    """The module whose children are the stages of a network, and the prefix of their names."""
+    if hasattr(network, "features"):
+        return network.get_submodule("features"), "features."
+    return network, ""
+
+
+def _maps(network: nn.Module, size: int) -> dict[str, int]:
+    """The last stages whose maps have an eighth and a sixteenth of the image's side, and their channels.
+
+    Stages are the children of `features`, or of the network where it has none. Networks without such maps,
+    transformers among them, have no stages here.
+    """
+    stages, prefix = stages_of(network)
+    shapes: dict[str, torch.Size] = {}
+
+    def keep(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor):
+            shapes[name] = output.shape
+
+    hooks = [part.register_forward_hook(partial(keep, prefix + name)) for name, part in stages.named_children()]
+    _features(network, size)
+    for hook in hooks:
+        hook.remove()
+    by_stride = {
+        size // shape[-1]: (name, shape[1])
+        for name, shape in shapes.items()
+        if len(shape) == 4 and shape[-2] == shape[-1] > 1
+    }
+    return dict(by_stride[stride] for stride in MAP_STRIDES if stride in by_stride)

@@ -1,18 +1,23 @@
-"""The CNN encoder: a frozen backbone that turns face crops into embeddings."""
+"""The CNN encoder: a frozen backbone that turns face crops into embeddings of the face and of its regions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.fx.experimental.optimization import fuse
+from torchvision.ops import roi_align
 
-from models.backbones import Backbone, build_backbone
+from featurestore.errors import UsageError
+from models.backbones import MAP_STRIDES, Backbone, build_backbone, stages_of
 from models.pixels import resize_faces
 from models.saved import read_description, read_tensors, write_model
 
@@ -23,9 +28,10 @@ class Encoder:
     def __init__(self, backbone: Backbone, size: int) -> None:
         self._backbone, self._size = backbone, size
         backbone.network.eval().requires_grad_(False)
-        # batch normalisations folded into their convolutions: the same function in four fifths of the time
-        self._network = fuse(backbone.network)
-        self.name, self.dim = backbone.name, backbone.dim
+        self._network, self._seen = _fused(backbone.network), dict[str, torch.Tensor]()
+        for stage in backbone.card.maps:
+            self._network.get_submodule(stage).register_forward_hook(partial(self._keep, stage))
+        self.name, self.dim, self.channels = backbone.name, backbone.dim, sum(backbone.card.maps.values())
         self.weights, self.weights_sha256 = backbone.weights, backbone.weights_sha256
 
     @classmethod
@@ -36,22 +42,40 @@ class Encoder:
         download: bool = False,
         size: int = 224,
     ) -> Self:
-        """An encoder on images of `size` x `size` pixels. Raises as `build_backbone`; UsageError for the size."""
+        """An encoder on images of `size` x `size` pixels.
+
+        Raises as `build_backbone`, and UsageError for the size or for a network without maps of the face.
+        """
         backbone = build_backbone(name, weights, download=download)
         backbone.check_size(size)
+        if len(backbone.card.maps) < len(MAP_STRIDES):
+            raise UsageError(
+                f"{name} has no feature maps of strides 8 and 16, in which regions are looked at: choose a "
+                "convolutional encoder such as mobilenet_v3_small or mobilenet_v2."
+            )
         return cls(backbone, size)
 
-    def encode(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, S, S, 3) uint8 RGB to (n, dim) float32."""
-        with _one_thread(), torch.inference_mode():
-            rows = [self._encode_one(face) for face in faces]
-        return np.stack(rows) if rows else np.empty((0, self.dim), dtype=np.float32)
+    def encode(
+        self, face: NDArray[np.uint8], boxes: NDArray[np.float32], grids: Sequence[tuple[int, int]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """(S, S, 3) uint8 RGB to (dim,) float32, and the (channels, rows, columns) means of the maps in each box.
 
-    def _encode_one(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
-        resized = resize_faces(face[None], self._size)
-        images = self._backbone.normalise(torch.from_numpy(resized).permute(0, 3, 1, 2))
-        features: NDArray[np.float32] = self._network(images)[0].numpy()
-        return features
+        `boxes` is (k, 4): left, top, right, bottom as parts of S; `grids` has k (rows, columns). Means are those
+        of RoIAlign (He et al. 2017); the channels of stride 8 come before those of stride 16.
+        """
+        with _one_thread(), torch.inference_mode():
+            resized = resize_faces(face[None], self._size)
+            features = self._network(self._backbone.normalise(torch.from_numpy(resized).permute(0, 3, 1, 2)))
+            maps = [self._seen[stage] for stage in self._backbone.card.maps]
+            pooled = [
+                torch.cat([_pool(each, box, grid) for each in maps]).numpy()
+                for box, grid in zip(torch.from_numpy(boxes), grids, strict=True)
+            ]
+        return features[0].numpy(), pooled
+
+    def _keep(self, stage: str, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        # RoIAlign on channels-last maps would copy them box by box
+        self._seen[stage] = output.contiguous()
 
     def save(self, folder: Path) -> None:
         """Write the encoder, weights and preprocessing included, into a folder."""
@@ -65,6 +89,25 @@ class Encoder:
         backbone = Backbone.blank(described["backbone"])
         backbone.network.load_state_dict(read_tensors(folder))
         return cls(backbone, described["size"])
+
+
+def _fused(network: nn.Module) -> nn.Module:
+    """A copy with batch normalisations folded into their convolutions: the same function in four fifths of the time.
+
+    Stage by stage, so that the stages can still be looked into.
+    """
+    network = copy.deepcopy(network)
+    stages, _ = stages_of(network)
+    for name, stage in list(stages.named_children()):
+        if any(stage.children()):
+            setattr(stages, name, fuse(stage))
+    return network
+
+
+def _pool(features: torch.Tensor, box: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """(1, channels, side, side) to (channels, *grid)."""
+    pooled: torch.Tensor = roi_align(features, [box[None] * features.shape[-1]], grid, 1.0, 2, aligned=True)[0]
+    return pooled
 
 
 @contextmanager

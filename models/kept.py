@@ -22,13 +22,15 @@ class KeptEncoder:
     weights: str
     weights_sha256: str
     dim: int
+    channels: int
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What `Encoder.save` wrote. Raises BundleError when the folder holds no encoder."""
         try:
             card = json.loads((folder / "model.json").read_text(encoding="utf-8"))["backbone"]
-            return cls(folder, card["name"], card["weights"], card["weights_sha256"], card["dim"])
+            channels = sum(card["maps"].values())
+            return cls(folder, card["name"], card["weights"], card["weights_sha256"], card["dim"], channels)
         except (OSError, ValueError, KeyError) as problem:
             raise BundleError(
                 f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."

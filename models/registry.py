@@ -12,6 +12,7 @@ from featurestore.errors import BundleError
 from featurestore.records import FaceBatch
 from models.appearance import AppearanceModel
 from models.baseline import BaselineModel, RidgeModel
+from models.crossfit import CrossFitted
 from models.saved import DESCRIPTION, read_description
 from models.subscores import SubscoreModel
 
@@ -32,7 +33,7 @@ class Model(Protocol):
         """Write the model into a folder that `load_model` reads."""
 
 
-KINDS = {model.kind: model for model in (AppearanceModel, SubscoreModel, BaselineModel, RidgeModel)}
+KINDS = {model.kind: model for model in (AppearanceModel, SubscoreModel, BaselineModel, RidgeModel, CrossFitted)}
 
 
 def load_model(folder: Path) -> Model:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -24,77 +24,61 @@ from models.optimisation import MovingAverage, one_cycle
 from models.saved import read_description, read_tensors, write_model
 
 LOW, HIGH = SCALE
+FURTHEST = 5.0
+"""z-scores beyond it are taken as it: no single odd measure decides a region."""
+
+SMALLEST = 1e-3
+"""Standard deviations are taken as at least this part of the region's largest."""
+
+TOLD_EVERY = 5
+"""Epochs between two lines of the history."""
 
 
 @dataclass(frozen=True)
 class SubscoreConfig:
     """How Model B is trained.
 
-    use_embedding       the CNN form: each region's network also sees a projection of the embedding
+    use_embedding       the CNN form: each region's network also sees the encoder's maps in that region's windows
     hidden              units of each region's hidden layer
-    projection          numbers that the embedding is reduced to
     saturation_penalty  weight of the penalty on sub-scores beyond `saturation_free` from the middle
     evenness            weight of the penalty on uneven region weights, (log 8 - entropy)
-    patience            epochs without a better RMSE on the validation slice before training stops
     """
 
     use_embedding: bool = False
-    hidden: int = 16
-    projection: int = 32
-    epochs: int = 60
+    hidden: int = 32
+    epochs: int = 100
     batch_size: int = 128
     lr: float = 3e-3
     weight_decay: float = 0.05
-    dropout: float = 0.2
-    embedding_dropout: float = 0.5
+    input_dropout: float = 0.2
+    dropout: float = 0.3
     saturation_penalty: float = 1.0
     saturation_free: float = 1.5
     evenness: float = 0.02
     ema: float = 0.99
-    patience: int = 15
     seed: int = 0
 
 
 class RegionNetworks(nn.Module):
-    """Features of each region, and an embedding that all see, to a sub-score per region.
+    """Inputs of each region to its sub-score. No region's inputs reach another's network; without any it sees zeros."""
 
-    A region's features reach its own network only. A region without features sees zeros.
-    """
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def __init__(self, columns: list[list[int]], embedding: int, config: SubscoreConfig) -> None:
+    def __init__(self, widths: Sequence[int], config: SubscoreConfig) -> None:
         super().__init__()
-        self._columns, self.embedding = columns, embedding
-        shared = config.projection if config.use_embedding else 0
-        if config.use_embedding:
-            self.register_buffer("mean", torch.zeros(embedding))
-            self.register_buffer("std", torch.ones(embedding))
-            self.project = nn.Sequential(
-                nn.Dropout(config.embedding_dropout), nn.Linear(embedding, shared), nn.Dropout(config.dropout)
-            )
-        self._use_embedding = config.use_embedding
         self.regions = nn.ModuleList(
             nn.Sequential(
-                nn.Linear(max(len(own), 1) + shared, config.hidden),
+                nn.Dropout(config.input_dropout),
+                nn.Linear(max(width, 1), config.hidden),
                 nn.GELU(),
                 nn.Dropout(config.dropout),
                 nn.Linear(config.hidden, 1),
             )
-            for own in columns
+            for width in widths
         )
-        self.balance = nn.Parameter(torch.zeros(len(columns)))
+        self.balance = nn.Parameter(torch.zeros(len(widths)))
 
-    def forward(self, features: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
-        """(n, F) z-scored features and (n, E) raw embeddings to (n, 8) sub-scores."""
-        shared = features[:, :0]
-        if self._use_embedding:
-            shared = self.project((embeddings - self.mean) / self.std)
-        outputs = []
-        for own, network in zip(self._columns, self.regions, strict=True):
-            seen = features[:, own] if own else torch.zeros_like(features[:, :1])
-            outputs.append(network(torch.cat([seen, shared], dim=1)))
+    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
+        outputs = [network(own) for own, network in zip(inputs, self.regions, strict=True)]
         return LOW + (HIGH - LOW) * torch.sigmoid(torch.cat(outputs, dim=1))
 
     def last_layers(self) -> list[nn.Linear]:
@@ -106,16 +90,79 @@ class RegionNetworks(nn.Module):
         return torch.softmax(self.balance, dim=0)
 
 
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What each region's network sees: the region's features, then its part of the embedding, standardised.
+
+    feature_names  F names
+    columns        region -> columns of the features
+    means, scales  region -> (P,) float32 of its part of the embedding; none where no embedding is used
+    """
+
+    feature_names: tuple[str, ...]
+    columns: Mapping[str, NDArray[np.int64]]
+    means: Mapping[str, NDArray[np.float32]]
+    scales: Mapping[str, NDArray[np.float32]]
+
+    @classmethod
+    def fit(cls, learned: FaceBatch, use_embedding: bool) -> Self:
+        """Raises OrderError when the embedding is asked for and the batch has none."""
+        seen = learned.region_embeddings if use_embedding else {}
+        if use_embedding and not seen:
+            raise OrderError("Model B needs embeddings of the regions and these rows have none: run `kallos extract`.")
+        means = {region: values.mean(axis=0) for region, values in seen.items()}
+        spreads = {region: values.std(axis=0) for region, values in seen.items()}
+        # a number that hardly varies would be noise blown up
+        scales = {region: np.maximum(sd, SMALLEST * max(sd.max(), 1e-12)) for region, sd in spreads.items()}
+        columns = {region: learned.columns_of(region) for region in REGIONS}
+        return cls(learned.feature_names, columns, means, scales)
+
+    @property
+    def widths(self) -> list[int]:
+        """How many numbers each region's network sees, in the order of REGIONS."""
+        return [len(self.columns[region]) + len(self.means.get(region, ())) for region in REGIONS]
+
+    def of(self, batch: FaceBatch) -> list[torch.Tensor]:
+        """Eight (n, P) float32 tensors. Raises OrderError for other features than were fitted, or no embedding."""
+        if batch.feature_names != self.feature_names:
+            raise OrderError("These are not the features that Model B was trained on: train it again.")
+        if missing := self.means.keys() - batch.region_embeddings.keys():
+            raise OrderError(f"Model B needs the embedding of {min(missing)}, which these rows lack: extract again.")
+        # an unknown feature counts as the training mean, an extreme one as FURTHEST
+        features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
+        inputs = []
+        for region in REGIONS:
+            own = features[:, self.columns[region]]
+            if region in self.means:
+                embedded = (batch.region_embeddings[region] - self.means[region]) / self.scales[region]
+                own = np.hstack([own, embedded])
+            inputs.append(torch.from_numpy(own if own.shape[1] else np.zeros((len(own), 1), dtype=np.float32)))
+        return inputs
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Means and scales, to be saved."""
+        parts = {"mean": self.means, "scale": self.scales}
+        return {f"{name}/{r}": torch.from_numpy(v) for name, values in parts.items() for r, v in values.items()}
+
+    @classmethod
+    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Self:
+        """The inputs that a saved model was trained on."""
+        columns = {region: np.array(own, dtype=np.int64) for region, own in described["columns"].items()}
+        means, scales = (
+            {r: tensors[f"{name}/{r}"].numpy() for r in REGIONS if f"{name}/{r}" in tensors}
+            for name in ("mean", "scale")
+        )
+        return cls(tuple(described["feature_names"]), columns, means, scales)
+
+
 class SubscoreModel:
     """A trained Model B."""
 
     kind = "subscores"
     needs_faces = False
 
-    def __init__(
-        self, config: SubscoreConfig, feature_names: tuple[str, ...], regions: tuple[str, ...], network: RegionNetworks
-    ) -> None:
-        self.config, self.feature_names, self._regions = config, feature_names, regions
+    def __init__(self, config: SubscoreConfig, inputs: Inputs, network: RegionNetworks) -> None:
+        self.config, self._inputs = config, inputs
         # double precision: a face has the same sub-scores alone and among others
         self._network = copy.deepcopy(network).double().eval().requires_grad_(False)
 
@@ -131,11 +178,8 @@ class SubscoreModel:
 
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, 8) sub-scores in the order of REGIONS. Raises OrderError for other features than it learned."""
-        if batch.feature_names != self.feature_names:
-            raise OrderError("These are not the features that Model B was trained on: train it again.")
         with torch.inference_mode():
-            features, embeddings = (tensor.double() for tensor in _inputs(batch))
-            scores: NDArray[np.float64] = self._network(features, embeddings).numpy()
+            scores: NDArray[np.float64] = self._network([own.double() for own in self._inputs.of(batch)]).numpy()
         return scores
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
@@ -147,45 +191,40 @@ class SubscoreModel:
         described = {
             "kind": self.kind,
             "config": asdict(self.config),
-            "feature_names": self.feature_names,
-            "feature_regions": self._regions,
-            "embedding": self._network.embedding,
+            "feature_names": self._inputs.feature_names,
+            "columns": {region: own.tolist() for region, own in self._inputs.columns.items()},
         }
-        write_model(folder, described, copy.deepcopy(self._network).float().state_dict())
+        network = copy.deepcopy(self._network).float().state_dict()
+        write_model(folder, described, {**network, **self._inputs.tensors()})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
-        described = read_description(folder, cls.kind)
-        config = SubscoreConfig(**described["config"])
-        regions = tuple(described["feature_regions"])
-        network = RegionNetworks(_columns(regions), described["embedding"], config)
-        network.load_state_dict(read_tensors(folder))
-        return cls(config, tuple(described["feature_names"]), regions, network)
+        described, tensors = read_description(folder, cls.kind), read_tensors(folder)
+        config, inputs = SubscoreConfig(**described["config"]), Inputs.restore(described, tensors)
+        network = RegionNetworks(inputs.widths, config)
+        network.load_state_dict({name: tensor for name, tensor in tensors.items() if "/" not in name})
+        return cls(config, inputs, network)
 
 
 def train_subscores(
-    batch: FaceBatch,
-    validation: NDArray[np.bool_],
-    config: SubscoreConfig,
-    on_epoch: Callable[[Epoch], None],
+    learned: FaceBatch, held_out: FaceBatch, config: SubscoreConfig, on_epoch: Callable[[Epoch], None]
 ) -> SubscoreModel:
-    """Train on the rows outside the (n,) `validation` mask; the best epoch on the rows inside it is returned.
+    """Train on `learned` for a fixed number of epochs; what `on_epoch` is told of `held_out` decides nothing.
 
     Raises OrderError when the embedding is asked for and the batch has none.
     """
-    if config.use_embedding and batch.embeddings.shape[1] == 0:
-        raise OrderError("Model B with embedding needs embeddings and these rows have none: extract them first.")
-    learned, judged = batch.take(~validation), batch.take(validation)
-    best, lowest, idle = None, math.inf, 0
+    inputs = Inputs.fit(learned, config.use_embedding)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        learning = _Learning(learned, config)
+        learning = _Learning(learned, inputs, config)
         for epoch in range(config.epochs):
             began = time.monotonic()
             loss = learning.run_epoch(epoch)
-            model = SubscoreModel(config, batch.feature_names, batch.feature_regions, learning.average.network)
-            metrics = Evaluation.of(judged.scores, model.predict(judged))
+            model = SubscoreModel(config, inputs, learning.average.network)
+            if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
+                continue
+            metrics = Evaluation.of(held_out.scores, model.predict(held_out))
             on_epoch(
                 Epoch(
                     epoch=epoch + 1,
@@ -197,22 +236,17 @@ def train_subscores(
                     seconds=time.monotonic() - began,
                 )
             )
-            idle += 1
-            if metrics.rmse < lowest:
-                best, lowest, idle = model, metrics.rmse, 0
-            if idle >= config.patience:
-                break
-    return best or model
+    return model
 
 
 class _Learning:
     """The network, its running average and the optimizer, over the training rows."""
 
-    def __init__(self, learned: FaceBatch, config: SubscoreConfig) -> None:
+    def __init__(self, learned: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
         self._config = config
-        self._features, self._embeddings = _inputs(learned)
+        self._inputs = inputs.of(learned)
         self._scores = torch.from_numpy(learned.scores).float()
-        self._network = _start(learned, config)
+        self._network = _start(inputs.widths, float(learned.scores.mean()), config)
         self.average: MovingAverage[RegionNetworks] = MovingAverage(self._network, config.ema)
         self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
 
@@ -234,7 +268,7 @@ class _Learning:
     def _loss(self, rows: torch.Tensor) -> torch.Tensor:
         """Squared error, and what keeps sub-scores off the ends and the weights from gathering on one region."""
         config = self._config
-        sub_scores = self._network(self._features[rows], self._embeddings[rows])
+        sub_scores = self._network([own[rows] for own in self._inputs])
         weights = self._network.weights()
         error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
         beyond = ((sub_scores - (LOW + HIGH) / 2).abs() - config.saturation_free).relu()
@@ -244,27 +278,10 @@ class _Learning:
         return loss
 
 
-def _start(learned: FaceBatch, config: SubscoreConfig) -> RegionNetworks:
+def _start(widths: Sequence[int], mean_score: float, config: SubscoreConfig) -> RegionNetworks:
     """The untrained network: every sub-score is about the mean training score."""
-    width = learned.embeddings.shape[1] if config.use_embedding else 0
-    network = RegionNetworks(_columns(learned.feature_regions), width, config)
-    if config.use_embedding:
-        network.mean.copy_(torch.from_numpy(learned.embeddings.mean(axis=0)))
-        std = learned.embeddings.std(axis=0)
-        # a dimension that hardly varies would be noise blown up; random encoders have tiny ones throughout
-        network.std.copy_(torch.from_numpy(np.maximum(std, 1e-3 * std.max()) if std.any() else std + 1))
-    share = (float(learned.scores.mean()) - LOW) / (HIGH - LOW)
+    network = RegionNetworks(widths, config)
+    share = (mean_score - LOW) / (HIGH - LOW)
     for last in network.last_layers():
         nn.init.constant_(last.bias, math.log(share / (1 - share)))
     return network
-
-
-def _inputs(batch: FaceBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features with the training mean where unknown, and embeddings, both float32."""
-    features = np.nan_to_num(batch.features, nan=0.0).astype(np.float32)
-    return torch.from_numpy(features), torch.tensor(batch.embeddings)
-
-
-def _columns(regions: tuple[str, ...]) -> list[list[int]]:
-    """Indices of each region's columns, in the order of REGIONS."""
-    return [[i for i, own in enumerate(regions) if own == region] for region in REGIONS]

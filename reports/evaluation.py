@@ -89,10 +89,10 @@ def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
         protocol=of.run.protocol,
         fold=of.run.fold,
         overall=overall,
-        groups=compare_groups(of.truth, of.predicted, of.subsets),
+        groups=compare_groups(of.truth, of.predicted, of.subsets, of.low, of.high),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
-        problems=_problems(_recorded(store, of.run.run_id), overall, sd),
+        problems=problems_of(store, of),
         residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
         truth=tuple(of.truth.tolist()),
         predicted=tuple(of.predicted.tolist()),
@@ -112,12 +112,13 @@ def _recorded(store: Store, run_id: str) -> Evaluation | None:
     return Evaluation(*rows[0]) if rows else None
 
 
-def _problems(recorded: Evaluation | None, again: Evaluation, sd: float) -> tuple[str, ...]:
-    """Check the recorded figures against each other and against the stored predictions."""
+def problems_of(store: Store, run: JudgedRun) -> tuple[str, ...]:
+    """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
+    recorded, again = _recorded(store, run.run.run_id), Evaluation.of(run.truth, run.predicted)
     if recorded is None:
         return ("The training recorded no figures on test rows.",)
     found = []
-    if recorded.rmse < rmse_floor(sd, recorded.pearson) - 1e-6:
+    if recorded.rmse < rmse_floor(float(run.truth.std()), recorded.pearson) - 1e-6:
         found.append("The recorded RMSE is lower than the recorded PC allows.")
     if not np.allclose(astuple(recorded), astuple(again), atol=1e-6, equal_nan=True):
         found.append("The recorded figures are not those of the stored predictions.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import OrderError
+from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
 from reports.selection import Selection, chosen_runs, names_of
@@ -22,6 +23,7 @@ class JudgedRun:
     image_ids         n ids, sorted
     subsets           n subsets, None where there is none
     truth, predicted  (n,) scores
+    low, high         (n,) ends of the predictions' intervals; None where the run gives none
     """
 
     name: str
@@ -30,6 +32,8 @@ class JudgedRun:
     subsets: tuple[str | None, ...]
     truth: NDArray[np.float64]
     predicted: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
 
 
 def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
@@ -39,9 +43,30 @@ def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
     return [_judged(store, name, run) for name, run in zip(names, runs, strict=True)]
 
 
+def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
+    """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
+
+    The group's mean out-of-fold error is taken off, and its interval put around that.
+    """
+    rows = store.frame(
+        "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",
+        run_id=judged.run.run_id,
+    )
+    known = {subset: (bias, half_width) for subset, bias, half_width in rows.iter_rows()}
+    if judged.low is None or judged.high is None or not known:
+        return None
+    middle, low, high = judged.predicted.copy(), judged.low.copy(), judged.high.copy()
+    subsets = np.array([subset or "" for subset in judged.subsets])
+    for subset, (bias, half_width) in known.items():
+        own = subsets == subset
+        middle[own] -= bias
+        low[own], high[own] = middle[own] - half_width, middle[own] + half_width
+    return replace(judged, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
+
+
 def _judged(store: Store, name: str, run: Run) -> JudgedRun:
     rows: pl.DataFrame = store.frame(
-        "SELECT image_id, subset, s.score AS truth, p.score AS predicted "
+        "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
         "FROM predictions p JOIN scores s USING (image_id) JOIN images USING (image_id) "
         "WHERE run_id = $run_id AND role = 'test' ORDER BY image_id",
         run_id=run.run_id,
@@ -49,4 +74,5 @@ def _judged(store: Store, name: str, run: Run) -> JudgedRun:
     if rows.is_empty():
         raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
     truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
-    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted)
+    low, high = (None if rows[column].null_count() else rows[column].to_numpy() for column in ("low", "high"))
+    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)

@@ -27,6 +27,8 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
     plain: dict[str, Any] = {
         "photo": str(prediction.photo),
         "score": prediction.score,
+        "low": prediction.low,
+        "high": prediction.high,
         "members": dict(prediction.members),
         "sub_scores": dict(prediction.sub_scores),
         "weights": dict(prediction.weights),
@@ -58,6 +60,10 @@ def _score(prediction: Prediction) -> Table:
         Text("score", style="bold"),
         Text(number(prediction.score, 2), style=f"bold {ACCENT}"),
         _scale(prediction.score, f"bold {ACCENT}"),
+    )
+    interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
+    made.add_row(
+        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
     )
     for name, score in prediction.members.items():
         made.add_row(dim(f"model {name}"), dim(number(score, 2)), _scale(score, ACCENT))

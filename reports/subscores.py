@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -41,7 +42,10 @@ ATTRIBUTION = (
 class RegionLine:
     """One region's sub-scores over the test images.
 
-    weight       softmax weight in Model B
+    weight       softmax weight in Model B, the mean over the run's cross-fitted models
+    weight_sd    standard deviation of the weight over all cross-fitted models of all folds and seeds of the protocol
+    fits         how many models those are
+    without      PC with the raters when the score is made without this region, the other weights in proportion
     quantiles    5, 25, 50, 75 and 95 %
     histogram    20 equal bins from 1 to 5
     saturated    images within .05 of an end of the scale
@@ -50,6 +54,9 @@ class RegionLine:
 
     region: str
     weight: float
+    weight_sd: float
+    fits: int
+    without: float
     n: int
     mean: float
     sd: float
@@ -61,12 +68,13 @@ class RegionLine:
 
 @dataclass(frozen=True)
 class SubScoreRun:
-    """One run of Model B, its regions by falling weight."""
+    """One run of Model B, its regions by falling weight; `pearson` is its PC with the raters."""
 
     name: str
     run_id: str
     protocol: str
     fold: int
+    pearson: float
     regions: tuple[RegionLine, ...]
 
 
@@ -88,25 +96,39 @@ def data(store: Store, selection: Selection) -> SubScoreReport:
 
 def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     rows = store.frame(
-        "SELECT region, sub_score, s.score FROM sub_scores JOIN scores s USING (image_id) "
+        "SELECT image_id, region, sub_score, s.score FROM sub_scores JOIN scores s USING (image_id) "
         "JOIN predictions p USING (run_id, image_id) WHERE run_id = $run_id AND role = 'test'",
         run_id=run.run_id,
+    ).pivot("region", index=["image_id", "score"], values="sub_score")
+    weights = store.frame(
+        """
+        WITH every AS (SELECT region, stddev(weight) AS sd, count(*) AS fits
+                       FROM sub_score_weights JOIN runs USING (run_id)
+                       WHERE model = $model AND protocol = $protocol AND status = 'done' GROUP BY region)
+        SELECT region, avg(weight) AS weight, any_value(sd) AS sd, any_value(fits) AS fits
+        FROM sub_score_weights JOIN every USING (region) WHERE run_id = $run_id GROUP BY region ORDER BY region""",
+        run_id=run.run_id,
+        model=run.model,
+        protocol=run.protocol,
     )
-    weights = store.frame("SELECT region, weight FROM sub_score_weights WHERE run_id = $run_id", run_id=run.run_id)
-    by_region = {str(region): group for (region,), group in rows.group_by("region")}
-    lines = [
-        _region(region, weight, by_region[region]["sub_score"].to_numpy(), by_region[region]["score"].to_numpy())
-        for region, weight in weights.rows()
-    ]
+    values, scores = rows.select(weights["region"].to_list()).to_numpy(), rows["score"].to_numpy()
+    lines = [_region(region, weights, values, scores) for region in weights["region"]]
     lines.sort(key=lambda line: (-line.weight, REGIONS.index(line.region)))
-    return SubScoreRun(name, run.run_id, run.protocol, run.fold, tuple(lines))
+    whole = Evaluation.of(scores, values @ weights["weight"].to_numpy()).pearson
+    return SubScoreRun(name, run.run_id, run.protocol, run.fold, whole, tuple(lines))
 
 
-def _region(region: str, weight: float, sub_scores: NDArray[np.float64], scores: NDArray[np.float64]) -> RegionLine:
+def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], scores: NDArray[np.float64]) -> RegionLine:
+    """`values` is (n, 8) sub-scores of the regions of `weights`, in that order."""
     low, high = SCALE
+    place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
+    others, sub_scores = np.arange(len(share)) != place, values[:, place]
     return RegionLine(
         region=region,
-        weight=weight,
+        weight=float(share[place]),
+        weight_sd=weights["sd"][place],
+        fits=weights["fits"][place],
+        without=Evaluation.of(scores, values[:, others] @ share[others] / share[others].sum()).pearson,
         n=len(sub_scores),
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),
@@ -131,16 +153,26 @@ def render(report: SubScoreReport) -> RenderableType:
     )
 
 
-def _weights_table(run: SubScoreRun) -> Table:
+def _weights_table(run: SubScoreRun) -> RenderableType:
+    """Weights with their spread, and the ablation: what the score loses without each region."""
     heaviest = max(line.weight for line in run.regions)
-    made = table("region", "weight", "", "PC with the score")
+    made = table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
-        drawn = bar(line.weight / heaviest, 30, colour)
         made.add_row(
-            Text(line.region, style=colour), number(line.weight), drawn, number(line.correlation, 2, sign=True)
+            Text(line.region, style=colour),
+            number(line.weight),
+            dim(number(line.weight_sd)),
+            bar(line.weight / heaviest, 16, colour),
+            number(line.correlation, 3, sign=True),
+            number(line.without),
+            number(line.without - run.pearson, 4, sign=True),
         )
-    return made
+    remark = (
+        f"The whole score has PC {number(run.pearson, 4)}. The spread is over {run.regions[0].fits} cross-fitted "
+        "models of this protocol. Without a region the other weights stand in proportion, nothing is trained again."
+    )
+    return Group(made, dim(remark))
 
 
 def _spread_table(run: SubScoreRun) -> Table:

@@ -24,10 +24,10 @@ PROGRESS = "epochs done, % of the run"
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """One run. The metrics are those on the validation slice of the training rows, never on test rows.
+    """One run. The metrics are out of fold: each training row by the model that had not seen it, never test rows.
 
-    epochs      recorded so far; for LightGBM the number of trees
-    best_epoch  the epoch with the lowest RMSE
+    parts       cross-fitted models begun so far
+    epochs      of each, recorded so far; for LightGBM the number of trees
     """
 
     run_id: str
@@ -39,8 +39,8 @@ class TrainedRun:
     encoder: str | None
     started_at: str
     seconds: float | None
+    parts: int | None
     epochs: int | None
-    best_epoch: int | None
     mae: float | None
     rmse: float | None
     pearson: float | None
@@ -48,7 +48,7 @@ class TrainedRun:
 
 @dataclass(frozen=True)
 class Curve:
-    """The history of one run, an entry an epoch."""
+    """The history of one run, an entry an epoch: means over its cross-fitted models, on rows held out from each."""
 
     run_id: str
     model: str
@@ -74,12 +74,11 @@ def data(store: Store, selection: Selection) -> TrainingReport:
     rows = store.frame(
         """
         WITH history AS (
-            SELECT run_id, max(epoch) AS epochs, arg_min(epoch, rmse) AS best_epoch
-            FROM training_history GROUP BY run_id),
-        validation AS (FROM evaluations WHERE role = 'validation')
+            SELECT run_id, count(DISTINCT part) AS parts, max(epoch) AS epochs FROM training_history GROUP BY run_id),
+        out_of_fold AS (FROM evaluations WHERE role = 'out_of_fold')
         SELECT run_id, model, protocol, fold, status, weights, encoder, strftime(started_at, '%Y-%m-%d %H:%M'),
-               r.seconds, epochs, best_epoch, mae, rmse, pearson
-        FROM runs r LEFT JOIN history USING (run_id) LEFT JOIN validation USING (run_id)
+               r.seconds, parts, epochs, mae, rmse, pearson
+        FROM runs r LEFT JOIN history USING (run_id) LEFT JOIN out_of_fold USING (run_id)
         WHERE protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
               AND (len($runs) = 0 OR list_contains($runs, run_id))
         ORDER BY started_at DESC""",
@@ -102,11 +101,13 @@ def _newest(runs: tuple[TrainedRun, ...]) -> tuple[TrainedRun, ...]:
 
 
 def _curve(store: Store, run: TrainedRun) -> Curve:
-    columns = "epoch, train_loss, mae, rmse, pearson"
+    columns = ("train_loss", "mae", "rmse", "pearson")
+    means = ", ".join(f"avg({name}) AS {name}" for name in columns)
     rows = store.frame(
-        f"SELECT {columns} FROM training_history WHERE run_id = $run_id ORDER BY epoch", run_id=run.run_id
+        f"SELECT epoch, {means} FROM training_history WHERE run_id = $run_id GROUP BY epoch ORDER BY epoch",
+        run_id=run.run_id,
     )
-    return Curve(run.run_id, run.model, **{name: tuple(rows[name]) for name in columns.split(", ")})
+    return Curve(run.run_id, run.model, **{name: tuple(rows[name]) for name in ("epoch", *columns)})
 
 
 def render(report: TrainingReport) -> RenderableType:
@@ -123,21 +124,21 @@ def render(report: TrainingReport) -> RenderableType:
             for protocol, fold in folds
         ),
         dim(
-            "MAE, RMSE and PC are on the validation slice of the training rows, never on test rows; "
-            "the best epoch has the lowest RMSE."
+            "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
+            "that had not seen it, never test rows. The curves are means over those models."
         ),
-        Lines(_drawn(report, "pearson"), PROGRESS, "PC, validation") if report.curves else None,
-        Lines(_drawn(report, "mae"), PROGRESS, "MAE, validation") if report.curves else None,
+        Lines(_drawn(report, "pearson"), PROGRESS, "PC, held out") if report.curves else None,
+        Lines(_drawn(report, "mae"), PROGRESS, "MAE, held out") if report.curves else None,
     )
 
 
 def _runs_table(runs: list[TrainedRun]) -> Table:
-    made = table("run", "best", "MAE", "RMSE", "PC", "time")
+    made = table("run", "fits", "MAE", "RMSE", "PC", "time")
     for run in runs:
         unfinished = (f"  {run.status}", WARM) if run.status != "done" else ""
         encoder = f", {run.encoder}" if run.encoder else ""
         about = (f"\n{run.started_at}, weights: {run.weights}{encoder}", "dim")
-        epochs = f"{run.best_epoch:,}/{run.epochs:,}" if run.epochs else "–"
+        epochs = f"{run.parts} × {run.epochs:,}" if run.epochs else "–"
         metrics = (number(value) for value in (run.mae, run.rmse, run.pearson))
         made.add_row(Text.assemble(run.run_id, unfinished, about), epochs, *metrics, duration(run.seconds))
     return made
@@ -156,10 +157,10 @@ def _drawn(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], 
 
 
 def figures(report: TrainingReport, folder: Path, suffix: str) -> list[Path]:
-    """PC and MAE on the validation slice over the training."""
+    """PC and MAE on held-out training rows over the training."""
     if not report.curves:
         return []
-    made, (left, right) = figure(9.0, 3.8, "Training, on the validation slice", 1, 2)
+    made, (left, right) = figure(9.0, 3.8, "Training, on held-out training rows", 1, 2)
     for axes, metric, title in ((left, "pearson", "PC"), (right, "mae", "MAE")):
         for i, (name, (x, y)) in enumerate(_drawn(report, metric).items()):
             draw_curve(axes, x, y, name, i)

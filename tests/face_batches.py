@@ -1,4 +1,4 @@
-"""Made-up FaceBatches whose scores can be learned from features, embeddings, shapes or pixels."""
+"""Made-up FaceBatches whose scores can be learned from features, regions' embeddings, shapes or pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def learnable_batch(n: int = 240, *, seed: int = 0, side: int = 0, without: str 
     regions = tuple(region for region in REGIONS if region != without for _ in range(PER_REGION))
     features = random.normal(size=(n, len(regions)))
     embeddings = random.normal(size=(n, 12)).astype(np.float32)
-    latent = features @ random.normal(size=len(regions)) / 5 + embeddings[:, 0]
+    seen = {region: random.normal(size=(n, 6)).astype(np.float32) for region in REGIONS if region != "symmetry"}
+    hidden = sum(values[:, 0] for values in seen.values()) / np.sqrt(len(seen))
+    latent = features @ random.normal(size=len(regions)) / 5 + hidden
     scores = np.clip(3 + 0.6 * latent, 1, 5)
     features[random.random(features.shape) < 0.02] = np.nan
     shapes = random.normal(scale=0.01, size=(n, 936)).astype(np.float32)
@@ -28,8 +30,10 @@ def learnable_batch(n: int = 240, *, seed: int = 0, side: int = 0, without: str 
         features=features,
         shapes=shapes,
         embeddings=embeddings,
+        region_embeddings=seen,
         faces=bright_faces(scores, side, random) if side else None,
         scores=scores,
+        histograms=np.clip(1 - np.abs(scores[:, None] - np.arange(1, 6)), 0, 1),
     )
 
 
@@ -43,6 +47,7 @@ def bright_faces(scores: NDArray[np.float64], side: int, random: np.random.Gener
     return faces
 
 
-def last_fifth(batch: FaceBatch) -> NDArray[np.bool_]:
-    """A validation mask over the last fifth of the rows."""
-    return np.arange(len(batch)) >= 0.8 * len(batch)
+def split(batch: FaceBatch) -> tuple[FaceBatch, FaceBatch]:
+    """Four fifths of the rows to learn from, and the last fifth."""
+    last = np.arange(len(batch)) >= 0.8 * len(batch)
+    return batch.take(~last), batch.take(last)

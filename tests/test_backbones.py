@@ -19,6 +19,10 @@ from models.encoder import Encoder
 TENSORFLOW = {"input": "x/127.5-1, RGB, 224", "padding": "stride-2 convolutions pad (0,1,0,1) as TensorFlow SAME"}
 
 
+BOXES = np.array([[0.1, 0.2, 0.4, 0.5], [0.5, 0.5, 0.9, 1.1]], dtype=np.float32)
+GRIDS = [(2, 3), (1, 1)]
+
+
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (19, 80, 80, 3), dtype=np.uint8)
@@ -160,24 +164,39 @@ def test_pickles_missing_files_and_unknown_inputs_are_refused(tmp_path: Path) ->
         build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, input="BGR, mean removed")))
 
 
-def test_a_photo_alone_has_the_bits_it_has_among_others(encoder: Encoder, faces: np.ndarray) -> None:
-    together = encoder.encode(faces)
-    assert together.dtype == np.float32
-    assert together.shape == (len(faces), encoder.dim)
-    alone = np.concatenate([encoder.encode(face[None]) for face in faces])
-    assert np.array_equal(alone, together)
-    assert np.array_equal(encoder.encode(faces[::-1])[::-1], together)
-    assert len(np.unique(together, axis=0)) == len(faces)
+def test_a_photo_has_the_same_bits_before_and_after_others(encoder: Encoder, faces: np.ndarray) -> None:
+    there = [encoder.encode(face, BOXES, GRIDS) for face in faces]
+    back = [encoder.encode(face, BOXES, GRIDS) for face in faces[::-1]][::-1]
+    for (vector, windows), (again, windows_again) in zip(there, back, strict=True):
+        assert (vector.dtype, vector.shape) == (np.float32, (encoder.dim,))
+        assert np.array_equal(vector, again)
+        assert all(map(np.array_equal, windows, windows_again))
+        assert [w.shape for w in windows] == [(encoder.channels, *grid) for grid in GRIDS]
+    assert len(np.unique([vector for vector, _ in there], axis=0)) == len(faces)
 
 
-def test_no_faces_give_no_embeddings(encoder: Encoder, faces: np.ndarray) -> None:
-    assert encoder.encode(faces[:0]).shape == (0, encoder.dim)
+def test_windows_show_the_maps_where_they_lie(encoder: Encoder, faces: np.ndarray) -> None:
+    face = faces[0].copy()
+    face[:, :40] = 0
+    dark, bright = (np.array([[left, 0.1, left + 0.2, 0.9]], dtype=np.float32) for left in (0.05, 0.75))
+    changed = face.copy()
+    changed[30:50, 70:] = 255 - changed[30:50, 70:]
+    moved = {
+        name: np.abs(encoder.encode(face, box, [(1, 1)])[1][0] - encoder.encode(changed, box, [(1, 1)])[1][0]).mean()
+        for name, box in (("dark", dark), ("bright", bright))
+    }
+    assert moved["bright"] > 5 * moved["dark"]
+
+
+def test_networks_without_maps_are_refused() -> None:
+    with pytest.raises(UsageError, match="convolutional encoder"):
+        Encoder.build("vit_b_16", "none")
 
 
 def test_a_saved_encoder_is_the_same_encoder(encoder: Encoder, faces: np.ndarray, tmp_path: Path) -> None:
     encoder.save(tmp_path / "encoder")
     again = Encoder.load(tmp_path / "encoder")
-    assert np.array_equal(again.encode(faces[:3]), encoder.encode(faces[:3]))
+    assert np.array_equal(again.encode(faces[0], BOXES, GRIDS)[0], encoder.encode(faces[0], BOXES, GRIDS)[0])
     assert (again.name, again.weights, again.weights_sha256) == (
         encoder.name,
         encoder.weights,

@@ -12,11 +12,9 @@ import torch
 from featurestore.records import Epoch
 from models.appearance import AppearanceConfig, train_appearance
 from models.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
-from tests.face_batches import last_fifth, learnable_batch
+from tests.face_batches import learnable_batch, split
 
-TINY = AppearanceConfig(
-    backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=16, ema=0.9, patience=4
-)
+TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=16, ema=0.9)
 
 
 class PowerCutError(Exception):
@@ -30,18 +28,18 @@ def metrics(history: list[Epoch]) -> list[Epoch]:
 
 def test_resumed_training_equals_uninterrupted_training(tmp_path: Path) -> None:
     batch, whole, resumed = learnable_batch(50, side=73), [], []
-    mask, folder = last_fifth(batch), tmp_path / "checkpoint"
-    expected = train_appearance(batch, mask, TINY, whole.append, lambda *_: None, tmp_path / "other")
+    parts, folder = split(batch), tmp_path / "checkpoint"
+    expected = train_appearance(*parts, TINY, whole.append, lambda *_: None, tmp_path / "other")
 
     def stop_at_two(epoch: Epoch) -> None:
         if epoch.epoch == 2:
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        train_appearance(batch, mask, TINY, stop_at_two, lambda *_: None, folder)
+        train_appearance(*parts, TINY, stop_at_two, lambda *_: None, folder)
     assert (folder / FILE).is_file()
     steps: list[int] = []
-    model = train_appearance(batch, mask, TINY, resumed.append, lambda done, _: steps.append(done), folder)
+    model = train_appearance(*parts, TINY, resumed.append, lambda done, _: steps.append(done), folder)
     assert steps == [7, 8, 9, 10, 11, 12]
     assert metrics(resumed) == metrics(whole)
     assert np.array_equal(model.predict(batch), expected.predict(batch))
@@ -50,16 +48,16 @@ def test_resumed_training_equals_uninterrupted_training(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     batch = learnable_batch(30, side=73)
-    mask, config = last_fifth(batch), replace(TINY, epochs=2)
+    config = replace(TINY, epochs=2)
 
     def stop(_: Epoch) -> None:
         raise PowerCutError
 
     def steps_of(batch, config) -> list[int]:
         with pytest.raises(PowerCutError):
-            train_appearance(batch, mask, TINY, stop, lambda *_: None, tmp_path)
+            train_appearance(*split(batch), TINY, stop, lambda *_: None, tmp_path)
         steps: list[int] = []
-        train_appearance(batch, mask, config, lambda _: None, lambda done, _: steps.append(done), tmp_path)
+        train_appearance(*split(batch), config, lambda _: None, lambda done, _: steps.append(done), tmp_path)
         return steps
 
     assert steps_of(batch, replace(config, seed=1)) == [1, 2, 3, 4]

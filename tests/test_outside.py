@@ -136,6 +136,14 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(judged):
             assert said[name]["mae"] == pytest.approx(np.abs(predicted - truth)[own].mean())
             assert said[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
     assert [group["name"] for group in report["groups"]["groups"]] == sorted(model["subsets"])
+    ensemble, *members = report["models"]
+    ((covered, width),) = judged.rows(
+        "SELECT avg((s.score BETWEEN low AND high)::INT), avg(high - low) FROM predictions p "
+        f"JOIN scores s USING (image_id) WHERE role = 'outside' AND run_id = '{ensemble['run_id']}'"
+    )
+    coverage = ensemble["overall"]["coverage"]
+    assert (coverage["share"], coverage["width"]) == (pytest.approx(covered), pytest.approx(width))
+    assert {member["overall"]["coverage"] for member in members} == {None}
 
 
 def test_photos_that_were_learnt_from_or_not_measured_are_left_out_and_counted(judged):

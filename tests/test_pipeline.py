@@ -51,16 +51,19 @@ class MeanColour:
     weights: str = "none"
     weights_sha256: str = "-"
     dim: int = 3
+    channels: int = 1
     dies_of: float | None = None
 
     def open(self):
         return self
 
-    def encode(self, faces):
-        colours = faces.mean(axis=(1, 2)).astype(np.float32)
-        if self.dies_of is not None and colours[0, 0] == np.float32(self.dies_of):
+    def encode(self, face, boxes, grids):
+        colours = face.mean(axis=(0, 1)).astype(np.float32)
+        if self.dies_of is not None and colours[0] == np.float32(self.dies_of):
             ctypes.string_at(0)
-        return colours
+        return colours, [
+            np.full((1, *grid), box.sum(), dtype=np.float32) for box, grid in zip(boxes, grids, strict=True)
+        ]
 
 
 @pytest.fixture(scope="module")

@@ -162,5 +162,6 @@ def test_a_crop_levels_the_eyes_and_leaves_a_margin(roll):
 def test_landmarks_off_the_photo_are_not_in_the_crop():
     face = distorted(0.0).astype(np.float32)
     crop = align_face(np.zeros((260, 350, 3), dtype=np.uint8), face)
-    assert np.isnan(crop.landmarks).all(axis=1).tolist() == (face[:, 1] > 260).tolist()
-    assert 0 < np.isnan(crop.landmarks[:, 0]).sum() < 468
+    assert crop.on_photo.tolist() == (face[:, 1] <= 260).tolist()
+    assert np.array_equal(np.isnan(crop.visible).any(axis=1), ~crop.on_photo)
+    assert 0 < crop.on_photo.sum() < 468

@@ -44,6 +44,8 @@ def predicted() -> Prediction:
     return Prediction(
         photo=Path("somewhere/photo.jpg"),
         score=3.4172,
+        low=2.9,
+        high=3.9,
         members={"a": 3.5, "b": 3.3},
         sub_scores=dict(zip(REGIONS, np.linspace(1, 5, 8).tolist(), strict=True)),
         weights={region: float(weight) for region, weight in weights.items()},

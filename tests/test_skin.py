@@ -24,7 +24,7 @@ GREY = np.full((350, 350, 3), 119, dtype=np.uint8)  # L* 50
 
 def measured(image, landmarks):
     crop = align_face(image, np.asarray(landmarks, dtype=np.float32))
-    return dict(zip(SKIN, compute_skin(crop.image, crop.landmarks), strict=True))
+    return dict(zip(SKIN, compute_skin(crop.image, crop.visible), strict=True))
 
 
 def painted(colours, photo=GREY):

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS, SCALE, Evaluation, FaceBatch
+from models.crossfit import CrossFitted
 from models.subscores import SubscoreConfig, SubscoreModel, train_subscores
-from tests.face_batches import last_fifth, learnable_batch
+from tests.face_batches import learnable_batch, split
 
-CONFIG = SubscoreConfig(epochs=25, batch_size=32, projection=8)
+CONFIG = SubscoreConfig(epochs=25, batch_size=32)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def batch() -> FaceBatch:
 @pytest.fixture(scope="module", params=[False, True], ids=["features", "with embedding"])
 def model(batch: FaceBatch, request: pytest.FixtureRequest) -> SubscoreModel:
     config = replace(CONFIG, use_embedding=request.param)
-    return train_subscores(batch, last_fifth(batch), config, lambda _: None)
+    return train_subscores(*split(batch), config, lambda _: None)
 
 
 def test_the_score_is_the_weighted_sum_of_sub_scores(model: SubscoreModel, batch: FaceBatch) -> None:
@@ -45,7 +46,9 @@ def test_a_sub_score_depends_on_its_own_region_only(
     one = batch.take(np.array([row]))
     moved = one.features.copy()
     moved[:, one.columns_of(region)] += change
-    before, after = model.sub_scores(one), model.sub_scores(replace(one, features=moved))
+    seen = {name: values + np.float32(change) * (name == region) for name, values in one.region_embeddings.items()}
+    before = model.sub_scores(one)
+    after = model.sub_scores(replace(one, features=moved, region_embeddings=seen, embeddings=one.embeddings + 1))
     others = [i for i, name in enumerate(REGIONS) if name != region]
     assert np.array_equal(before[:, others], after[:, others])
     assert ((after >= SCALE[0]) & (after <= SCALE[1])).all()
@@ -66,7 +69,7 @@ def test_a_region_without_features_is_constant_unless_it_sees_the_embedding(
 
 
 def test_it_learns_and_stays_off_the_ends(model: SubscoreModel, batch: FaceBatch) -> None:
-    held_out = batch.take(last_fifth(batch))
+    held_out = split(batch)[1]
     # half of the scores' variance lies in the embedding
     floor = 0.75 if model.config.use_embedding else 0.45
     assert Evaluation.of(held_out.scores, model.predict(held_out)).pearson > floor
@@ -85,7 +88,7 @@ def test_an_unknown_feature_counts_as_the_training_mean(model: SubscoreModel, ba
 def test_the_saturation_penalty_pulls_sub_scores_inwards(batch: FaceBatch) -> None:
     def reach(penalty: float) -> float:
         config = replace(CONFIG, saturation_penalty=penalty, saturation_free=0.5)
-        model = train_subscores(batch, last_fifth(batch), config, lambda _: None)
+        model = train_subscores(*split(batch), config, lambda _: None)
         return float(np.abs(model.sub_scores(batch) - 3).max())
 
     assert reach(5.0) < reach(0.0) - 0.2
@@ -93,16 +96,40 @@ def test_the_saturation_penalty_pulls_sub_scores_inwards(batch: FaceBatch) -> No
 
 def test_evenness_spreads_the_weights(batch: FaceBatch) -> None:
     def largest(evenness: float) -> float:
-        model = train_subscores(batch, last_fifth(batch), replace(CONFIG, evenness=evenness), lambda _: None)
+        model = train_subscores(*split(batch), replace(CONFIG, evenness=evenness), lambda _: None)
         return float(model.weights.max())
 
     assert largest(5.0) < largest(0.0)
 
 
 def test_what_is_missing_is_named(batch: FaceBatch, model: SubscoreModel) -> None:
-    bare = replace(batch, embeddings=batch.embeddings[:, :0])
-    with pytest.raises(OrderError, match="extract them first"):
-        train_subscores(bare, last_fifth(bare), replace(CONFIG, use_embedding=True), lambda _: None)
+    bare = replace(batch, region_embeddings={})
+    with pytest.raises(OrderError, match="kallos extract"):
+        train_subscores(*split(bare), replace(CONFIG, use_embedding=True), lambda _: None)
     renamed = replace(batch, feature_names=batch.feature_names[::-1])
     with pytest.raises(OrderError, match="train it again"):
         model.predict(renamed)
+
+
+def test_cross_fitted_sub_scores_add_up_to_the_mean_of_the_models(batch: FaceBatch) -> None:
+    parts = np.arange(len(batch)) % 3
+    config = replace(CONFIG, use_embedding=True, epochs=6)
+    each = [
+        train_subscores(batch.take(parts != part), batch.take(parts == part), config, lambda _: None)
+        for part in range(3)
+    ]
+    fitted = CrossFitted(each)
+    sub_scores = fitted.sub_scores(batch)
+    assert fitted.weights.sum() == pytest.approx(1, abs=1e-12)
+    assert np.allclose(sub_scores @ fitted.weights, np.mean([model.predict(batch) for model in each], axis=0))
+    assert np.allclose(fitted.predict(batch), sub_scores @ fitted.weights)
+    assert ((sub_scores >= SCALE[0]) & (sub_scores <= SCALE[1])).all()
+
+
+def test_a_constant_input_does_not_blow_up(batch: FaceBatch) -> None:
+    seen = dict(batch.region_embeddings) | {"eyes": np.zeros_like(batch.region_embeddings["eyes"])}
+    model = train_subscores(
+        *split(replace(batch, region_embeddings=seen)), replace(CONFIG, use_embedding=True), lambda _: None
+    )
+    odd = replace(batch, region_embeddings=seen | {"eyes": seen["eyes"] + np.float32(1)})
+    assert np.isfinite(model.predict(odd)).all()

@@ -14,7 +14,7 @@ from featurestore.planning import from_pixels_todo
 from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.training_rows import Rows
-from featurestore.training_sets import training_set, validation_slice
+from featurestore.training_sets import PARTS, training_set
 from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, content, make_store
 
@@ -82,11 +82,34 @@ def test_normalised_table_holds_what_models_see(store):
     assert seen[-1] == pytest.approx(made.test.features[0, -1], abs=1e-9)  # summed in another order
 
 
-def test_validation_slice_is_about_a_tenth_and_does_not_depend_on_the_other_rows():
-    ids = tuple(f"x/{i}.jpg" for i in range(5000))
-    chosen = validation_slice(ids)
-    assert 0.08 < chosen.mean() < 0.12
-    assert np.array_equal(validation_slice(ids[1000:2000]), chosen[1000:2000])
+def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store):
+    ids = store.frame("SELECT image_id FROM images ORDER BY image_id")["image_id"]
+    folds = np.arange(len(ids)) % 5 + 1
+    for fold in range(1, 6):
+        roles = ["test" if own == fold else "train" for own in folds]
+        store.append("splits", pl.DataFrame({"image_id": ids, "protocol": "five", "fold": fold, "role": roles}))
+    fold_of = dict(zip(ids, folds, strict=True))
+    made = training_set(store, "five", 2)
+    others = [1, 3, 4, 5]
+    assert [others[part - 1] for part in made.part] == [fold_of[image_id] for image_id in made.train.image_ids]
+
+
+def test_parts_are_drawn_by_a_hash_of_the_id_otherwise(store):
+    made = training_set(store, PROTOCOL, 1)
+    assert set(made.part) == set(range(1, PARTS + 1))
+    store.execute("DELETE FROM splits WHERE image_id = $id", id=made.train.image_ids[0])
+    assert np.array_equal(training_set(store, PROTOCOL, 1).part, made.part[1:])
+
+
+def test_histograms_of_any_scale_are_shares_on_one_to_five(store):
+    batch = training_set(store, PROTOCOL, 1).train
+    assert batch.histograms @ np.arange(1, 6) == pytest.approx(batch.scores)
+    ten = "UPDATE scores SET histogram = [0, 0, 0, 4, 0, 0, 0, 0, 0, 0] WHERE image_id = $id"
+    store.execute(ten, id=batch.image_ids[0])
+    store.execute("UPDATE scores SET histogram = NULL WHERE image_id = $id", id=batch.image_ids[1])
+    again = training_set(store, PROTOCOL, 1).train.histograms
+    assert again[0] == pytest.approx([0, 2 / 3, 1 / 3, 0, 0])
+    assert np.isnan(again[1]).all()
 
 
 def test_averageness_is_zero_for_the_mean_face():

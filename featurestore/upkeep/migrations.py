@@ -135,7 +135,28 @@ _KEY_VALUES_BY_CONTENT = """
     CREATE TABLE erasures (erased_at TIMESTAMP, photos INTEGER, finished BOOLEAN)
 """
 
+
+def _cross_fit(store: Store) -> None:
+    """Runs hold several cross-fitted models, and intervals; what was trained before is the first and only one."""
+    for statement in _CROSS_FIT.split(";"):
+        store.execute(statement)
+
+
+_CROSS_FIT = """
+    ALTER TABLE training_history ADD COLUMN part INTEGER;
+    UPDATE training_history SET part = 1;
+    ALTER TABLE sub_score_weights ADD COLUMN part INTEGER;
+    UPDATE sub_score_weights SET part = 1;
+    ALTER TABLE predictions ADD COLUMN low DOUBLE;
+    ALTER TABLE predictions ADD COLUMN high DOUBLE;
+    CREATE TABLE combiners (
+        run_id VARCHAR, weight_a DOUBLE, correction DOUBLE, pearson_a DOUBLE, pearson_b DOUBLE, pearson DOUBLE);
+    CREATE TABLE intervals (
+        run_id VARCHAR, subset VARCHAR, n INTEGER, bias DOUBLE, half_width DOUBLE, level DOUBLE)
+"""
+
 STEPS: list[tuple[str, Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
+    ("cross-fitted models, intervals and combiners", _cross_fit),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

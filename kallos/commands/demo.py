@@ -34,7 +34,7 @@ def demo(
     data.extract(weights="none", store=store)
 
     _step(f"kallos train all --backbone {BACKBONE} --weights none --epochs {EPOCHS}")
-    learn.train(What.ALL, backbone=BACKBONE, weights="none", epochs=EPOCHS, patience=EPOCHS, store=store)
+    learn.train(What.ALL, backbone=BACKBONE, weights="none", epochs=EPOCHS, store=store)
     for name in ReportName:
         _step(f"kallos report {name.value} --figures {figures}")
         read.report(name, figures=figures, store=store)

@@ -1,4 +1,4 @@
-"""`kallos train`: models from stored tables."""
+"""`kallos train` and `kallos benchmark`: models from stored tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from typing import Annotated
 import typer
 
 from kallos.commands.options import DEFAULT_STORE, Download, Fold, Json, Protocol, StorePath, Weights
+
+MEMBERS = ("baseline", "b", "a", "ensemble")
+"""What `benchmark` trains; baseline is LightGBM and ridge, b is both forms of Model B."""
+
+Encoder = Annotated[str | None, typer.Option(help="Whose embeddings Model B takes.")]
+Backbone = Annotated[str, typer.Option(help="Model A: any torchvision network.")]
+Epochs = Annotated[int, typer.Option(help="Model A: epochs.", min=1)]
+ImageSize = Annotated[int, typer.Option(help="Model A: pixels a side.", min=32, max=256)]
+BatchSize = Annotated[int, typer.Option(help="Model A: photos a step.", min=2)]
+Optimizer = Annotated[str, typer.Option(help="Model A: adamw or adam.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 
 
 class What(StrEnum):
@@ -24,16 +35,15 @@ def train(
     what: Annotated[What, typer.Argument(help="baseline, a, b, ensemble, or all of them in that order.")],
     protocol: Protocol = None,
     fold: Fold = 1,
-    encoder: Annotated[str | None, typer.Option(help="Whose embeddings Model B takes.")] = None,
-    backbone: Annotated[str, typer.Option(help="Model A: any torchvision network.")] = "efficientnet_v2_s",
+    encoder: Encoder = None,
+    backbone: Backbone = "efficientnet_v2_s",
     weights: Weights = "imagenet",
     download: Download = False,
-    epochs: Annotated[int, typer.Option(help="Model A: most epochs.", min=1)] = 10,
-    image_size: Annotated[int, typer.Option(help="Model A: pixels a side.", min=32, max=256)] = 224,
-    batch_size: Annotated[int, typer.Option(help="Model A: photos a step.", min=2)] = 32,
-    optimizer: Annotated[str, typer.Option(help="Model A: adamw or adam.")] = "adamw",
-    patience: Annotated[int, typer.Option(help="Model A: epochs without gain before it stops.", min=1)] = 4,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    epochs: Epochs = 8,
+    image_size: ImageSize = 224,
+    batch_size: BatchSize = 32,
+    optimizer: Optimizer = "adamw",
+    seed: Seed = 0,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -54,7 +64,6 @@ def train(
         image_size=image_size,
         batch_size=batch_size,
         optimizer=optimizer,
-        patience=patience,
         seed=seed,
     )
     with Store.open(store, must_exist=True) as opened:
@@ -63,3 +72,52 @@ def train(
         trainer.train([w.value for w in What if w is not What.ALL] if what is What.ALL else [what.value])
         report = evaluation.data(opened, Selection(protocol=trainer.protocol, fold=trainer.fold))
     out.print_json(to_json("evaluation", report)) if json else out.print(evaluation.render(report))
+
+
+def benchmark(
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="scut-5fold, scut-60-40, identity-disjoint ...")],
+    members: Annotated[str, typer.Option(help="What to train on every fold, with commas between.")] = ",".join(MEMBERS),
+    encoder: Encoder = None,
+    backbone: Backbone = "efficientnet_v2_s",
+    weights: Weights = "imagenet",
+    download: Download = False,
+    epochs: Epochs = 8,
+    image_size: ImageSize = 224,
+    batch_size: BatchSize = 32,
+    optimizer: Optimizer = "adamw",
+    seed: Seed = 0,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Train what is missing on every fold, then figures by fold, their mean, subgroups and published figures.
+
+    Interrupted and run again, it goes on where it stopped, at the epoch.
+    """
+    from featurestore.errors import UsageError
+    from featurestore.store import Store
+    from featurestore.training_sets import folds_of
+    from kallos.console import out
+    from kallos.training import Trainer
+    from models.appearance import AppearanceConfig
+    from reports import benchmark as report
+    from reports.json import to_json
+
+    wanted = [name.strip() for name in members.split(",")]
+    if unknown := set(wanted) - set(MEMBERS):
+        raise UsageError(f"There is no member {min(unknown)!r}: choose from {', '.join(MEMBERS)}.")
+    config = AppearanceConfig(
+        backbone=backbone,
+        weights=weights,
+        download=download,
+        epochs=epochs,
+        image_size=image_size,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        seed=seed,
+    )
+    with Store.open(store, must_exist=True) as opened:
+        opened.publish()
+        for fold in folds_of(opened, protocol):
+            Trainer(opened, protocol, fold, encoder, config).train([name for name in MEMBERS if name in wanted])
+        made = report.data(opened, protocol)
+    out.print_json(to_json("benchmark", made)) if json else out.print(report.render(made))

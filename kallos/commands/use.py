@@ -13,6 +13,9 @@ from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePa
 def predict(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     overlay: Annotated[Path | None, typer.Option(help="Write pictures with landmarks and scores here.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Subset of the training data whose calibration fits, such as AF.")
+    ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Predict from this bundle; no store is needed.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,
@@ -28,7 +31,7 @@ def predict(
 
     parts = open_parts(store, bundle, protocol, fold)
     said, failed = [], []
-    for answer in predict_each(parts, photos, overlay):
+    for answer in predict_each(parts, photos, overlay, group):
         if isinstance(answer, PhotoError):
             note(f"kallos: {answer}")
             failed.append(answer)

@@ -1,0 +1,100 @@
+"""How sure a score is: conformal prediction intervals from out-of-fold errors, for everyone and for each group.
+
+Split-conformal intervals (Vovk et al. 2005; Lei et al. 2018) on cross-fitted predictions: of n absolute errors on
+rows that the predicting model had not seen, the ceil((n + 1) level)-th smallest is the half-width. It covers at least
+`level` of new photos of the same kind, however wrong the model is. A group's own calibration takes off the group's mean
+error first, and covers within the group.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore.errors import UsageError
+from featurestore.records import SCALE
+
+FILE = "intervals.json"
+LEVEL = 0.9
+EVERYONE = ""
+FEWEST = 40
+"""Photos of a group that a calibration of its own needs."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is known of the errors on n photos.
+
+    bias        mean of predicted - true that is taken off; 0 for everyone, as the combiner was fitted on them
+    half_width  of the interval around the score
+    """
+
+    n: int
+    bias: float
+    half_width: float
+
+    @classmethod
+    def of(cls, errors: NDArray[np.float64], bias: float = 0.0) -> Self:
+        """From (n,) predicted - true."""
+        distances = np.sort(np.abs(errors - bias))
+        place = min(math.ceil((len(distances) + 1) * LEVEL), len(distances))
+        return cls(len(distances), bias, float(distances[place - 1]))
+
+    def interval(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high ends (n,), kept on the scale."""
+        middle = scores - self.bias
+        return np.clip(middle - self.half_width, *SCALE), np.clip(middle + self.half_width, *SCALE)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Calibrations by group; EVERYONE is always there."""
+
+    calibrations: Mapping[str, Calibration]
+
+    @classmethod
+    def fit(cls, errors: NDArray[np.float64], groups: Sequence[str | None]) -> Self:
+        """From (n,) out-of-fold predicted - true and the group of each row, None where unknown."""
+        of, calibrations = np.array([group or EVERYONE for group in groups]), {EVERYONE: Calibration.of(errors)}
+        for group in sorted(set(of.tolist()) - {EVERYONE}):
+            own = errors[of == group]
+            if len(own) >= FEWEST:
+                calibrations[group] = Calibration.of(own, float(own.mean()))
+        return cls(calibrations)
+
+    @property
+    def everyone(self) -> Calibration:
+        """The calibration that needs to know nothing of a photo."""
+        return self.calibrations[EVERYONE]
+
+    def of(self, group: str | None) -> Calibration:
+        """A group's calibration, or everyone's. Raises UsageError, naming the groups, for an unknown one."""
+        if (group or EVERYONE) not in self.calibrations:
+            known = ", ".join(sorted(self.calibrations.keys() - {EVERYONE})) or "none"
+            raise UsageError(f"The models have no calibration for the group {group!r}: known are {known}.")
+        return self.calibrations[group or EVERYONE]
+
+    def rows(self) -> list[dict[str, object]]:
+        """The calibrations as rows of the table `intervals`."""
+        return [
+            {"subset": group or None, **asdict(calibration), "level": LEVEL}
+            for group, calibration in self.calibrations.items()
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write intervals.json."""
+        content = {"level": LEVEL, "calibrations": {name: asdict(c) for name, c in self.calibrations.items()}}
+        (folder / FILE).write_text(json.dumps(content, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        content = json.loads((folder / FILE).read_text())
+        return cls({name: Calibration(**c) for name, c in content["calibrations"].items()})

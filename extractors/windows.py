@@ -1,0 +1,90 @@
+"""Windows on the face, cut by its landmarks: where an encoder's feature maps are looked at, region by region.
+
+A paired window (eye, brow, cheek) is the mean of the right one and of the left one seen in a mirror; a window on the
+midline is the mean of itself and its mirror image, of which the right half is kept. So what a region shows does not
+depend on the side, and asymmetry is left to the features that measure it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.points import CONTOURS
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Window:
+    """The box around a contour, widened by `margin` of its width and height on every side, cut into cells."""
+
+    contour: str
+    margin: float
+    rows: int
+    columns: int
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether there is a right one and a left one."""
+        return f"right_{self.contour}" in CONTOURS
+
+    @property
+    def contours(self) -> tuple[str, ...]:
+        """The contours that are boxed: right and left, or the one on the midline."""
+        return (f"right_{self.contour}", f"left_{self.contour}") if self.is_paired else (self.contour,)
+
+    @property
+    def cells(self) -> int:
+        """How many cells are kept after the two sides were averaged."""
+        return self.rows * (self.columns if self.is_paired else -(-self.columns // 2))
+
+
+WINDOWS: Mapping[str, tuple[Window, ...]] = {
+    "eyes": (Window("eye", 0.5, 2, 3),),
+    "brows": (Window("brow", 0.35, 2, 3),),
+    "nose": (Window("nose", 0.25, 4, 3),),
+    "lips": (Window("lips_outer", 0.3, 3, 4),),
+    "jawline": (Window("jaw_band", 0.12, 4, 6),),
+    "cheeks": (Window("cheek_area", 0.3, 3, 3),),
+    "skin": (Window("forehead", 0.3, 2, 4), Window("chin_area", 0.3, 2, 2), Window("under_eye", 0.2, 1, 2)),
+}
+"""region -> its windows; symmetry has none."""
+
+BOXED = [(window, contour) for windows in WINDOWS.values() for window in windows for contour in window.contours]
+GRIDS = [(window.rows, window.columns) for window, _ in BOXED]
+"""(rows, columns) of each box that `boxes` gives."""
+
+
+def boxes(landmarks: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """(468, 2) landmarks in pixels of a crop of `side` to (k, 4) left, top, right, bottom as parts of the side."""
+    made = np.empty((len(BOXED), 4), dtype=np.float32)
+    for row, (window, contour) in enumerate(BOXED):
+        outline = landmarks[list(CONTOURS[contour])] / side
+        low, high = outline.min(axis=0), outline.max(axis=0)
+        around = window.margin * (high - low)
+        made[row] = [*(low - around), *(high + around)]
+    return made
+
+
+def by_region(pooled: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """What an encoder pooled in each box, (channels, rows, columns) each, to region -> (1, channels x cells)."""
+    coming = iter(pooled)
+    regions = {}
+    for region, windows in WINDOWS.items():
+        seen = []
+        for window in windows:
+            first = next(coming)
+            mirrored = (next(coming) if window.is_paired else first)[:, :, ::-1]
+            kept = window.cells // window.rows
+            seen.append(((first + mirrored) / 2)[:, :, :kept].ravel())
+        regions[region] = np.concatenate(seen)[None]
+    return regions
+
+
+def width(region: str, channels: int) -> int:
+    """How many numbers `by_region` gives for a region."""
+    return channels * sum(window.cells for window in WINDOWS[region])

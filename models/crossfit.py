@@ -1,0 +1,81 @@
+"""Cross-fitting: several models, each fitted without one part of the training rows, that predict as their mean.
+
+Every training row is predicted by the one model that has not seen it. Such out-of-fold predictions are what a combiner
+and an interval may be fitted on (Wolpert 1992; Barber et al. 2021 for the mean of the parts' models).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore.errors import BundleError
+from featurestore.records import FaceBatch
+from models.saved import read_description, write_model
+from models.subscores import SubscoreModel
+
+if TYPE_CHECKING:
+    from models.registry import Model
+
+PART = "part-{}"
+
+
+class CrossFitted:
+    """The mean of one model a part of the training rows, each fitted without its part."""
+
+    kind = "cross-fitted"
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.models = tuple(models)
+        self.needs_faces = self.models[0].needs_faces
+        self.needs_embeddings = self.models[0].needs_embeddings
+
+    def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n,) scores."""
+        scores: NDArray[np.float64] = np.mean([model.predict(batch) for model in self.models], axis=0)
+        return scores
+
+    def save(self, folder: Path) -> None:
+        """Write every model into a folder of its own within `folder`."""
+        for number, model in enumerate(self.models, start=1):
+            model.save(folder / PART.format(number))
+        write_model(folder, {"kind": self.kind, "parts": len(self.models)}, {})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Models that `save` wrote. Raises BundleError when the folder holds none."""
+        from models.registry import load_model
+
+        parts = read_description(folder, cls.kind).get("parts")
+        if not isinstance(parts, int) or not 1 <= parts <= 100:
+            raise BundleError(f"{folder} does not say how many models it holds: train or export it again.")
+        return cls([load_model(folder / PART.format(number)) for number in range(1, parts + 1)])
+
+    def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n, 8) sub-scores whose mean with `weights` is the score.
+
+        A region's sub-score is the mean of the models' sub-scores by the weight that each model gives the region.
+        """
+        shares = self.all_weights / self.all_weights.sum(axis=0)
+        each = np.stack([model.sub_scores(batch) for model in self._subscore_models])
+        scores: NDArray[np.float64] = np.einsum("kr,knr->nr", shares, each)
+        return scores
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(8,) weights of the regions, the means over the models; positive, they sum to one."""
+        weights: NDArray[np.float64] = self.all_weights.mean(axis=0)
+        return weights
+
+    @property
+    def all_weights(self) -> NDArray[np.float64]:
+        """(K, 8) weights of the regions in each model."""
+        return np.stack([model.weights for model in self._subscore_models])
+
+    @property
+    def _subscore_models(self) -> list[SubscoreModel]:
+        return [model for model in self.models if isinstance(model, SubscoreModel)]
