@@ -41,6 +41,9 @@ from models.subscores import SubscoreConfig, train_subscores
 from models.weights import sha256_of_file
 
 FITS, HISTORY = "fits", "history.json"
+CODE_VERSION = 1
+"""Raised whenever the code fits other models from the same settings and rows."""
+
 OnEpoch = Callable[[Epoch], None]
 Fit = Callable[[FaceBatch, FaceBatch, OnEpoch, Path], Model]
 """(learned, held out, listener, folder for checkpoints) to a trained model."""
@@ -214,7 +217,7 @@ class Trainer:
         self, model: str, config: Mapping[str, Any], *, weights: str = "none", encoder: str | None = None
     ) -> Run | None:
         """The run to train now, or None when the very same one is done already."""
-        known = json.dumps([dict(config), self._set.manifest_id, encoder], sort_keys=True)
+        known = json.dumps([CODE_VERSION, dict(config), self._set.manifest_id, encoder], sort_keys=True)
         run_id = f"{self.protocol}-{self.fold}-{model}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
         if runs.is_done(self._store, run_id):
             note(f"{model}: already trained as {run_id}")
@@ -249,7 +252,7 @@ def _seen(config: Mapping[str, Any], learned: FaceBatch) -> str:
     inputs: list[NDArray[Any]] = [learned.features, learned.shapes, *learned.region_embeddings.values()]
     if learned.faces is not None:
         inputs = [learned.faces]
-    return fingerprint([dict(config), learned.image_ids], learned.scores, learned.histograms, *inputs)
+    return fingerprint([CODE_VERSION, dict(config), learned.image_ids], learned.scores, learned.histograms, *inputs)
 
 
 def _combined(

@@ -57,7 +57,7 @@ class AppearanceConfig:
     weights: str = "imagenet"
     download: bool = False
     image_size: int = 224
-    epochs: int = 8
+    epochs: int = 12
     batch_size: int = 32
     optimizer: str = "adamw"
     lr_body: float = 5e-4

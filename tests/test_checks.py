@@ -213,7 +213,9 @@ FAULTS = {
         "stale_references",
         "warn",
         "predictions",
-        statements("INSERT INTO predictions VALUES ('r', 'made-up/gone.png', 'test', 3)"),
+        statements(
+            "INSERT INTO predictions (run_id, image_id, role, score) VALUES ('r', 'made-up/gone.png', 'test', 3)"
+        ),
     ),
     "scores of a lost data set": Fault(
         "stale_references",

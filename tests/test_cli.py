@@ -185,7 +185,8 @@ def test_bundle_with_a_changed_byte(workspace, tmp_path, part):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)
     chosen = bundle / part
-    target = chosen if chosen.is_file() else max(chosen.iterdir(), key=lambda p: p.stat().st_size)
+    files = [chosen] if chosen.is_file() else [path for path in chosen.rglob("*") if path.is_file()]
+    target = max(files, key=lambda path: path.stat().st_size)
     content = bytearray(target.read_bytes())
     content[len(content) // 2] ^= 1
     target.write_bytes(content)

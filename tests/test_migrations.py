@@ -89,6 +89,9 @@ def test_every_table_and_view_is_known_and_has_a_comment(migrated):
         "SELECT manifest_id, protocol, fold, sql, versions, row_count, row_hash FROM manifests",
         "SELECT data_set, scale_low, scale_high, licence FROM data_sets",
         "SELECT created_at FROM store_info",
+        "SELECT run_id, epoch, train_loss, mae, rmse, pearson, seconds FROM training_history",
+        "SELECT run_id, image_id, role, score FROM predictions",
+        "SELECT run_id, region, weight FROM sub_score_weights",
         *(
             f"SELECT * FROM {table}"
             for table in (
@@ -100,11 +103,8 @@ def test_every_table_and_view_is_known_and_has_a_comment(migrated):
                 "drawn_parameters",
                 "findings",
                 "runs",
-                "training_history",
-                "predictions",
                 "evaluations",
                 "sub_scores",
-                "sub_score_weights",
             )
         ),
     ],
@@ -233,7 +233,7 @@ def test_killed_at_any_statement_the_next_opening_completes(old, tmp_path):
         path = tmp_path / f"killed{last}.duckdb"
         path.write_bytes(old.read_bytes())
         assert statements_until_killed(path, last).returncode == -signal.SIGKILL
-        assert version_of(path) in (1, SCHEMA_VERSION)
+        assert 1 <= version_of(path) <= SCHEMA_VERSION
         assert everything(path) == expected, f"killed at statement {last} of {total}"
 
 

@@ -205,10 +205,10 @@ def test_features_before_extraction_name_the_command(labels_only: Store):
 # training
 
 
-def test_training_lists_the_newest_first_and_finds_the_best_epoch(store: Store):
+def test_training_lists_the_newest_first_and_counts_what_was_fitted(store: Store):
     report = training.data(store, EVERYTHING)
     assert [run.model for run in report.runs] == list(reversed(MODEL_NOISE))
-    assert {(run.best_epoch, run.epochs, run.status) for run in report.runs} == {(5, 5, "done")}
+    assert {(run.parts, run.epochs, run.status) for run in report.runs} == {(2, 5, "done")}
     assert [curve.model for curve in report.curves] == sorted(MODEL_NOISE)
     assert all(len(curve.pearson) == 5 for curve in report.curves)
 
