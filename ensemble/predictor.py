@@ -54,8 +54,8 @@ class Predictor:
         except NoFaceError as error:
             raise NoFaceError(f"{photo}: {error}") from error
         batch, raw = self.batch_of(str(photo), face)
-        members = {name: model.predict(batch) for name, model in self._models.items()}
-        score = self._combiner.predict(members["a"], members["b"])
+        members = self.scores(batch)
+        score = members.pop("ensemble")
         low, high = calibration.interval(score)
         score = np.clip(score - calibration.bias, *SCALE)
         b = self._models["b"]
@@ -73,6 +73,15 @@ class Predictor:
             notes=(face.remark,) if face.remark else (),
             versions=dict(self._parts.versions),
         )
+
+    def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
+        """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""
+        members = {name: model.predict(batch) for name, model in self._models.items()}
+        return {"ensemble": self._combiner.predict(members["a"], members["b"]), **members}
+
+    def interval(self, combined: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high ends (n,) of the 90 % intervals of combined scores."""
+        return self._intervals.everyone.interval(combined)
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""

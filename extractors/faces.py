@@ -20,7 +20,9 @@ def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: Callable[[
     """
     rows = store.frame(
         "SELECT image_id, root || '/' || path AS path, x, y, z FROM landmarks "
-        "JOIN images USING (image_id) JOIN locations USING (data_set)"
+        "JOIN images USING (image_id) JOIN locations USING (data_set) "
+        "SEMI JOIN (SELECT unnest($ids::VARCHAR[]) AS image_id) USING (image_id)",
+        ids=list(image_ids),
     )
     row_of = {image_id: row for row, image_id in enumerate(rows["image_id"])}
     landmarks = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)

@@ -16,6 +16,9 @@ from featurestore.errors import OrderError
 from featurestore.records import REGIONS, Epoch, Evaluation
 from featurestore.store import Store
 
+OUTSIDE = "outside"
+"""The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -68,11 +71,34 @@ def record_predictions(
 ) -> Evaluation:
     """Store the predictions of one role (out_of_fold or test), low and high ends with them, and how well they agree."""
     rows = {"run_id": run.run_id, "image_id": image_ids, "role": role, "score": predicted}
-    ends = dict(zip(("low", "high"), interval, strict=True)) if interval else {}
-    store.append("predictions", pl.DataFrame(rows | ends))
+    store.append("predictions", pl.DataFrame(rows | _ends(interval)))
     evaluation = Evaluation.of(truth, predicted)
     store.append("evaluations", pl.DataFrame([asdict(evaluation) | {"run_id": run.run_id, "role": role}]))
     return evaluation
+
+
+def record_outside(
+    store: Store,
+    run_id: str,
+    data_set: str,
+    image_ids: tuple[str, ...],
+    predicted: NDArray[np.float64],
+    interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+) -> None:
+    """Store what a run says of a whole data set, in place of what it said of that data set before."""
+    rows = {"run_id": run_id, "image_id": image_ids, "role": OUTSIDE, "score": predicted}
+    store.sync(
+        "predictions",
+        pl.DataFrame(rows | _ends(interval)),
+        "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)",
+        run_id=run_id,
+        role=OUTSIDE,
+        prefix=f"{data_set}/",
+    )
+
+
+def _ends(interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> dict[str, NDArray[np.float64]]:
+    return dict(zip(("low", "high"), interval, strict=True)) if interval else {}
 
 
 def record_sub_scores(

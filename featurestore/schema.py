@@ -275,7 +275,11 @@ TABLES = (
         "one row is what one run says of one image",
         _RUN,
         _IMAGE,
-        ("role", "VARCHAR", "out_of_fold (a training row, by the model that had not seen it) or test"),
+        (
+            "role",
+            "VARCHAR",
+            "out_of_fold (a training row, by the model that had not seen it), test, or outside (by `kallos evaluate`)",
+        ),
         ("score", "DOUBLE", "predicted score, 1-5"),
         ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),
         ("high", "DOUBLE", "upper end of the 90 % interval, NULL where the run gives none"),

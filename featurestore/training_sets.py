@@ -77,7 +77,7 @@ def training_set(
     every = normalization.read(store, statistics_id)
     fitted = every if features is None else every.only(_chosen_features(every, features))
     places = [every.features.index(name) for name in fitted.features if name != AVERAGENESS]
-    tables = _tables(store, encoder)
+    tables = array_tables(store, encoder)
     rows = {role: read.of(places) for role, read in _read(store, protocol, fold, tables).items()}
     _check_enough(store, rows, protocol, fold, encoder)
     sql = rows_sql(protocol, fold, "train", tables)
@@ -203,7 +203,7 @@ def _versions(store: Store, encoder: str | None) -> dict[str, str]:
     return {name: version for name, version in active_versions(store).items() if name in used}
 
 
-def _tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]]:
+def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]]:
     """array -> (table, column) that holds it in the versions that are shown."""
     tables = {
         "geometry": (active_table(store, "geometry"), "features"),

@@ -10,6 +10,7 @@ from kallos.commands import care, data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
 from kallos.commands.duplicates import duplicates
+from kallos.commands.evaluate import evaluate
 from kallos.commands.features import features
 from kallos.commands.store import store
 
@@ -33,6 +34,7 @@ app.command()(versions.rollback)
 app.command()(versions.verify)
 app.command()(learn.train)
 app.command()(learn.benchmark)
+app.command()(evaluate)
 app.command()(check)
 app.command()(duplicates)
 app.command()(read.report)

@@ -70,11 +70,13 @@ def rank_correlations(
     found = np.empty(len(counts))
     for i, drawn in enumerate(counts):
         t, p = (_mean_ranks(drawn, place) for place in places)
-        found[i] = correlations(drawn[None], t, p)[0]
+        spread = ((drawn * t) @ t) * ((drawn * p) @ p)
+        found[i] = (drawn * t) @ p / np.sqrt(spread) if spread > LEAST_SPREAD else np.nan
     return found
 
 
 def _mean_ranks(drawn: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The rank of each value among those drawn; equal ones share their mean rank."""
+    """The rank of each value among those drawn, from the middle; equal ones share their mean rank."""
     equal = np.bincount(place, drawn)
-    return (np.cumsum(equal) - equal / 2)[place]
+    ranks: NDArray[np.float64] = np.cumsum(equal) - (equal + drawn.sum()) / 2
+    return ranks[place]

@@ -105,12 +105,13 @@ def render_groups(of: Groups) -> RenderableType:
     metrics = [metric for metric in METRICS if metric in of.groups[0].figures]
     made = table("subset", "n", *(METRICS[metric] for metric in metrics))
     for group in of.groups:
-        made.add_row(group.name, f"{group.n:,}", *(_cell(group.figures[m], sign=m == "bias") for m in metrics))
+        made.add_row(group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
     gaps: list[RenderableType] = ["", _gaps_table(of.gaps)] if of.gaps else []
     return Lines(made, *gaps, dim(READING))
 
 
-def _cell(of: Estimate, *, sign: bool) -> Text:
+def estimate_cell(of: Estimate, *, sign: bool = False) -> Text:
+    """A figure over its interval."""
     value, low, high = (number(v, sign=sign) for v in (of.value, of.low, of.high))
     return Text.assemble(value, (f"\n{low}, {high}", "dim"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from featurestore.checks.contract import Finding, Severity
 from featurestore.store import Store
 
-_INGEST, _TRAIN = "run `kallos ingest` again", "train these runs again"
+_INGEST, _TRAIN = "run `kallos ingest` again", "train or evaluate these runs again"
 REFERRING: dict[str, tuple[Severity, str]] = {
     "scores": ("fail", _INGEST),
     "ratings": ("fail", _INGEST),

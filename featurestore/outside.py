@@ -1,0 +1,96 @@
+"""A whole data set as the test set of models that were trained on other photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from featurestore.errors import DataError, LeakageError, OrderError
+from featurestore.outputs import EMBEDDING, active_versions
+from featurestore.store import Store
+from featurestore.training_rows import Arrays, Rows
+from featurestore.training_sets import array_tables
+
+FEWEST = 20
+"""Images: an isotonic map and a correlation of fewer say nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class OutsideRows:
+    """The images of a data set that models can be judged on, and how many cannot.
+
+    rows        those with a score, all values and bytes that the models did not learn from; by image_id
+    subsets     n subsets, None where there is none
+    scale       lowest and highest rating of the data set's own scale
+    images      of the data set
+    unscored    without a score
+    learnt      scored, but with the bytes of a training row; None where the store does not know the training rows
+    unmeasured  scored and not learnt, but without landmarks, features or embedding
+    """
+
+    data_set: str
+    rows: Rows
+    subsets: tuple[str | None, ...]
+    scale: tuple[float, float]
+    images: int
+    unscored: int
+    learnt: int | None
+    unmeasured: int
+
+
+def outside_rows(store: Store, data_set: str, versions: Mapping[str, str], manifest_id: str) -> OutsideRows:
+    """The rows of a data set for models that were trained on the given versions (extractor -> version) and manifest.
+
+    Raises OrderError when the store shows other versions or too few images have values, DataError when there are no
+    scores, LeakageError when every scored photo was learnt from.
+    """
+    _check_versions(store, versions)
+    every = store.frame(
+        "SELECT image_id, sha256, subset, score, histogram FROM images LEFT JOIN scores USING (image_id) "
+        "WHERE data_set = $data_set ORDER BY image_id",
+        data_set=data_set,
+    )
+    scored = every.drop_nulls("score")
+    if scored.is_empty():
+        raise DataError(f"{data_set} has no scores to judge by: run `kallos ingest` with a csv that has them.")
+    learnt = _learnt_from(store, manifest_id)
+    new = scored if learnt is None else scored.join(learnt, on="sha256", how="anti", maintain_order="left")
+    if new.is_empty():
+        raise LeakageError(
+            f"The models learnt from every scored photo of {data_set}: judge them on a data set of other photos."
+        )
+    encoder = next(name.removeprefix(EMBEDDING) for name in versions if name.startswith(EMBEDDING))
+    keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
+    if len(keys) < FEWEST:
+        raise OrderError(
+            f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features, at least "
+            f"{FEWEST} are needed: run `kallos extract`, and see `kallos report dataset` for what failed."
+        )
+    low, high = store.frame("SELECT scale_low, scale_high FROM data_sets WHERE data_set = $name", name=data_set).row(0)
+    return OutsideRows(
+        data_set=data_set,
+        rows=Rows.gathered(keys, arrays),
+        subsets=tuple(keys["subset"]),
+        scale=(low, high),
+        images=len(every),
+        unscored=len(every) - len(scored),
+        learnt=None if learnt is None else len(scored) - len(new),
+        unmeasured=len(new) - len(keys),
+    )
+
+
+def _check_versions(store: Store, versions: Mapping[str, str]) -> None:
+    shown = active_versions(store)
+    if changed := [extractor for extractor, version in versions.items() if shown.get(extractor) != version]:
+        raise OrderError(
+            f"The store does not show the version of {', '.join(changed)} that the models were trained on: "
+            "run `kallos extract` with their encoder and weights, or `kallos rollback`."
+        )
+
+
+def _learnt_from(store: Store, manifest_id: str) -> pl.DataFrame | None:
+    """The hashes of a manifest's training photos, None where the store does not know it."""
+    known = store.frame("SELECT sql FROM manifests WHERE manifest_id = $id", id=manifest_id)
+    return None if known.is_empty() else store.frame(f"SELECT DISTINCT sha256 FROM ({known.item()})")
