@@ -179,7 +179,7 @@ class _Training:
         self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
         self._faces, self._scores = _faces_of(learned), learned.scores
         self._known, self._histograms = known, np.nan_to_num(learned.histograms)
-        self._watched = held_out.take(np.arange(min(len(held_out), WATCHED)))
+        self._watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
         self._fingerprint = fingerprint(
             [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
         )
