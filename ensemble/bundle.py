@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from ensemble.card import model_card
 from ensemble.parts import MEMBERS, Parts, load_normalization, save_normalization
 from featurestore.errors import BundleError, InputError
 
@@ -18,9 +18,10 @@ MANIFEST = "manifest.json"
 REQUIRED = {"a", "b", "ensemble", "encoder"}
 
 
-def export(parts: Parts, folder: Path) -> Path:
+def export(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
     """Write a bundle into `folder`, which must be new, empty or an earlier bundle that nobody has touched.
 
+    `cards` are file name -> text of what stands at its top, in place of the cards of single runs.
     The bundle is made beside it and moved into place, so that a half-written one is never seen.
     Raises InputError rather than delete anything that is not a bundle's.
     """
@@ -30,9 +31,10 @@ def export(parts: Parts, folder: Path) -> Path:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     for name, source in parts.folders.items():
-        shutil.copytree(source, staging / name)
+        shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(*cards))
     save_normalization(parts.normalization, staging / "normalization.json")
-    (staging / "MODEL_CARD.md").write_text(model_card(parts))
+    for name, text in cards.items():
+        (staging / name).write_text(text, encoding="utf-8")
     content = {
         "format": FORMAT,
         "kallos": package_version("kallos"),

@@ -35,6 +35,13 @@ class Parts:
     trained_on: Mapping[str, object]
     evaluations: Mapping[str, Mapping[str, float]]
 
+    @property
+    def run_ids(self) -> dict[str, str]:
+        """model -> id of its run."""
+        run_ids = self.trained_on["runs"]
+        assert isinstance(run_ids, dict)
+        return run_ids
+
 
 def parts_of_store(store: Store, protocol: str | None = None, fold: int | None = None) -> Parts:
     """The newest finished runs of a fold; by default of the fold that was combined last.
@@ -49,7 +56,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
             f"Fold {fold} of {protocol} has no trained {' and '.join(missing)}: "
             f"run `kallos train all --protocol {protocol} --fold {fold}` first."
         )
-    chosen = {model: runs.load(store, run_id) for model, run_id in latest.items()}
+    chosen = runs.bundled(store, runs.load(store, latest["ensemble"]))
     b = chosen["b"]
     versions_json, statistics_id = store.frame(
         "SELECT versions, statistics_id FROM manifests WHERE manifest_id = $id", id=b.manifest_id

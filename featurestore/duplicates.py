@@ -114,6 +114,11 @@ def make_protocol(store: Store, data_set: str | None = None) -> None:
         store.sync("splits", rows.sort("fold", "image_id"), "t.protocol = $protocol", protocol=PROTOCOL)
 
 
+def searched(store: Store) -> bool:
+    """Whether near-duplicates were looked for, which leaves the protocol behind even where there are none."""
+    return bool(store.value("SELECT count(*) FROM splits WHERE protocol = $protocol", protocol=PROTOCOL))
+
+
 def leaks(store: Store) -> pl.DataFrame:
     """Of each fold: protocol, fold, tested images, and `leaked`, those with a near-duplicate in the training role."""
     return store.frame(

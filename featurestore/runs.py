@@ -164,6 +164,13 @@ def latest(store: Store, protocol: str, fold: int) -> dict[str, str]:
     return dict(rows.iter_rows())
 
 
+def bundled(store: Store, ensemble: Run) -> dict[str, Run]:
+    """model -> run of all that goes with an ensemble: the very members that it combines, the newest others beside."""
+    newest = latest(store, ensemble.protocol, ensemble.fold)
+    run_ids = newest | ensemble.config["members"] | {ensemble.model: ensemble.run_id}
+    return {model: load(store, run_id) for model, run_id in run_ids.items()}
+
+
 def load(store: Store, run_id: str) -> Run:
     """A recorded run. Raises OrderError when there is none of that id."""
     rows = store.frame(

@@ -42,18 +42,11 @@ class Said:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
-    @property
-    def run_ids(self) -> dict[str, str]:
-        """model -> id of its run."""
-        run_ids = self.parts.trained_on["runs"]
-        assert isinstance(run_ids, dict)
-        return run_ids
-
     def report(self) -> OutsideReport:
         """What it is worth."""
         on: dict[str, Any] = dict(self.parts.trained_on)
         trained_on = f"{', '.join(on['data_sets'])} ({on['protocol']}, fold {on['fold']})"
-        return outside.data(self.of, trained_on, self.run_ids, self.scores, self.low, self.high)
+        return outside.data(self.of, trained_on, self.parts.run_ids, self.scores, self.low, self.high)
 
 
 def evaluate_bundle(path: Path, data_set: str, folder: Path) -> OutsideReport:
@@ -73,7 +66,9 @@ def evaluate_runs(path: Path, data_set: str, protocol: str | None, fold: int | N
         with store.transaction():
             for model, scores in said.scores.items():
                 interval = (said.low, said.high) if model == "ensemble" else None
-                runs.record_outside(store, said.run_ids[model], data_set, said.of.rows.image_ids, scores, interval)
+                runs.record_outside(
+                    store, said.parts.run_ids[model], data_set, said.of.rows.image_ids, scores, interval
+                )
         return said.report()
 
 

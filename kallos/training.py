@@ -39,6 +39,7 @@ from models.registry import Model, load_model
 from models.saved import DESCRIPTION
 from models.subscores import SubscoreConfig, train_subscores
 from models.weights import sha256_of_file
+from reports.cards import cards
 
 FITS, HISTORY = "fits", "history.json"
 CODE_VERSION = 1
@@ -134,7 +135,7 @@ class Trainer:
             if run.model in ("b", "b-features"):
                 sub_scores, all_weights = trained.sub_scores(test), trained.all_weights
                 runs.record_sub_scores(self._store, run, test.image_ids, sub_scores, all_weights)
-            runs.finish(self._store, run, time.monotonic() - began)
+            self._finish(run, time.monotonic() - began)
         note(f"{run.model}: {_figures('test', evaluation)}")
 
     def _fit(self, run: Run, part: int, learned: FaceBatch, held_out: FaceBatch, fit: Fit) -> Model:
@@ -198,7 +199,7 @@ class Trainer:
             )
             runs.record_combiner(self._store, run, _combined(combiner, a, b, truth))
             runs.record_intervals(self._store, run, intervals.rows())
-            runs.finish(self._store, run, time.monotonic() - began)
+            self._finish(run, time.monotonic() - began)
         mixing = combiner.mixing
         note(f"ensemble: weight of a {mixing:.2f}, of b {1 - mixing:.2f}; {_figures('test', evaluation)}")
 
@@ -236,6 +237,12 @@ class Trainer:
         runs.begin(self._store, run)
         note(f"{model}: training {run_id}")
         return run
+
+    def _finish(self, run: Run, seconds: float) -> None:
+        """Mark a run as done and write its cards, inside the transaction: no run is done without them."""
+        runs.finish(self._store, run, seconds)
+        for name, text in cards(self._store, run.run_id).items():
+            (run.folder / name).write_text(text, encoding="utf-8")
 
     @cached_property
     def _with_faces(self) -> tuple[FaceBatch, FaceBatch]:

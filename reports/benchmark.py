@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +17,7 @@ from featurestore.records import Evaluation
 from featurestore.runs import latest
 from featurestore.store import Store
 from reports.anchors import ANCHORS, Anchor
-from reports.bootstrap import RESAMPLES, Estimate, correlations, means, rank_correlations, resamples
+from reports.bootstrap import METRICS, RESAMPLES, Estimate, resampled_figures
 from reports.evaluation import problems_of
 from reports.groups import Groups, compare_groups, render_groups
 from reports.judged import JudgedRun, calibrated_by_group, judged_runs
@@ -26,7 +25,6 @@ from reports.layout import dim, number, page, section, table
 from reports.palette import ACCENT, BAD, GOOD
 from reports.selection import Selection
 
-METRICS = {"pearson": "PC", "mae": "MAE", "rmse": "RMSE", "spearman": "Spearman"}
 BEST = ("ensemble", "a", "b", "baseline", "b-features", "ridge")
 """Models in the order in which one is taken for the tables of a single model."""
 
@@ -130,7 +128,7 @@ def _judged(store: Store, protocol: str) -> dict[str, list[JudgedRun]]:
 
 def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
     folds = [Evaluation.of(run.truth, run.predicted) for run in runs]
-    resampled = [_resampled(run) for run in runs]
+    resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
     mean = {
         metric: Estimate.of(
             float(np.mean([getattr(fold, metric) for fold in folds])), np.mean([of[metric] for of in resampled], axis=0)
@@ -147,17 +145,6 @@ def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
         coverage=float(np.concatenate(inside).mean()) if inside else None,
         width=float(np.concatenate([high - low for _, low, high in intervals]).mean()) if intervals else None,
     )
-
-
-def _resampled(run: JudgedRun) -> dict[str, NDArray[np.float64]]:
-    """metric -> (1000,) figures on resamples of one fold's images."""
-    counts, error = resamples(len(run.truth)), run.predicted - run.truth
-    return {
-        "pearson": correlations(counts, run.truth, run.predicted),
-        "mae": means(counts, np.abs(error)),
-        "rmse": np.sqrt(means(counts, error**2)),
-        "spearman": rank_correlations(counts, run.truth, run.predicted),
-    }
 
 
 def _split(store: Store, run: JudgedRun) -> FoldSplit:

@@ -11,6 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from featurestore.records import Evaluation
+
+METRICS = {"pearson": "PC", "mae": "MAE", "rmse": "RMSE", "spearman": "Spearman"}
 RESAMPLES = 1000
 SEED = 0
 LEAST_SPREAD = 1e-16
@@ -73,6 +76,23 @@ def rank_correlations(
         spread = ((drawn * t) @ t) * ((drawn * p) @ p)
         found[i] = (drawn * t) @ p / np.sqrt(spread) if spread > LEAST_SPREAD else np.nan
     return found
+
+
+def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """metric -> (1000,) figures of (n,) predictions in each resample."""
+    counts, error = resamples(len(truth)), predicted - truth
+    return {
+        "pearson": correlations(counts, truth, predicted),
+        "mae": means(counts, np.abs(error)),
+        "rmse": np.sqrt(means(counts, error**2)),
+        "spearman": rank_correlations(counts, truth, predicted),
+    }
+
+
+def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, Estimate]:
+    """metric -> figure of (n,) predictions with its interval."""
+    of = Evaluation.of(truth, predicted)
+    return {m: Estimate.of(getattr(of, m), each) for m, each in resampled_figures(truth, predicted).items()}
 
 
 def _mean_ranks(drawn: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from reports.selection import Selection, chosen_runs, names_of
 
 @dataclass(frozen=True, eq=False)
 class JudgedRun:
-    """A finished run and its test images that have a score.
+    """A finished run and images that it predicted and that have a score; the test images unless another role is named.
 
     name              the model, or the id where several runs of it are shown
     image_ids         n ids, sorted
@@ -40,7 +40,7 @@ def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
     """The runs chosen, each with its test rows. Raises OrderError when there is none."""
     runs = chosen_runs(store, selection)
     names = names_of([run.model for run in runs], [run.run_id for run in runs])
-    return [_judged(store, name, run) for name, run in zip(names, runs, strict=True)]
+    return [_tested(store, name, run) for name, run in zip(names, runs, strict=True)]
 
 
 def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
@@ -64,15 +64,25 @@ def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
     return replace(judged, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
 
 
-def _judged(store: Store, name: str, run: Run) -> JudgedRun:
+def _tested(store: Store, name: str, run: Run) -> JudgedRun:
+    tested = judged_rows(store, name, run, "test")
+    if tested is None:
+        raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
+    return tested
+
+
+def judged_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> JudgedRun | None:
+    """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
     rows: pl.DataFrame = store.frame(
         "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
         "FROM predictions p JOIN scores s USING (image_id) JOIN images USING (image_id) "
-        "WHERE run_id = $run_id AND role = 'test' ORDER BY image_id",
+        "WHERE run_id = $run_id AND role = $role AND data_set = coalesce($data_set, data_set) ORDER BY image_id",
         run_id=run.run_id,
+        role=role,
+        data_set=data_set,
     )
     if rows.is_empty():
-        raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
+        return None
     truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
     low, high = (None if rows[column].null_count() else rows[column].to_numpy() for column in ("low", "high"))
     return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)

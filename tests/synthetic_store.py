@@ -196,6 +196,7 @@ def _attempts(output: Output, ids: list[str], status: str) -> pl.DataFrame:
 
 def _train(store: Store, random: np.random.Generator) -> None:
     rows = training_set(store, PROTOCOL, 1, "tiny")
+    members: dict[str, str] = {}
     for number, (model, noise) in enumerate(MODEL_NOISE.items()):
         run = Run(
             run_id=f"{PROTOCOL}-1-{model}-{number:08x}",
@@ -205,9 +206,11 @@ def _train(store: Store, random: np.random.Generator) -> None:
             weights="none",
             encoder="tiny" if model == "b" else None,
             manifest_id=rows.manifest_id,
-            config={"seed": number},
+            config={"seed": number} | ({"members": members} if model == "ensemble" else {}),
             folder=store.runs_folder / model,
         )
+        if model in ("a", "b"):
+            members[model] = run.run_id
         runs.begin(store, run)
         for epoch in range(1, 6):
             error = noise + 0.5 / epoch

@@ -180,7 +180,9 @@ def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_pat
     refused(kallos("extract", "--weights", "imagenet", *at), 8, "--download", "--weights none")
 
 
-@pytest.mark.parametrize("part", ["a", "b", "baseline", "encoder", "ensemble", "normalization.json", "MODEL_CARD.md"])
+@pytest.mark.parametrize(
+    "part", ["a", "b", "baseline", "encoder", "ensemble", "normalization.json", "MODEL_CARD.md", "DATA_CARD.md"]
+)
 def test_bundle_with_a_changed_byte(workspace, tmp_path, part):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)

@@ -51,9 +51,14 @@ def export(
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Write the deployment bundle: models, normalisation, encoder, manifest with hashes, model card."""
+    """Write the deployment bundle: models, normalisation, encoder, model card, data card, manifest with hashes."""
     from ensemble.bundle import export as write_bundle
+    from ensemble.parts import parts_of_store
     from kallos.console import note
-    from kallos.prediction import open_parts
+    from kallos.stores import open_for_reading
+    from reports.cards import cards
 
-    note(f"wrote the bundle {write_bundle(open_parts(store, None, protocol, fold), folder)}")
+    with open_for_reading(store) as opened:
+        parts = parts_of_store(opened, protocol, fold)
+        made = cards(opened, parts.run_ids["ensemble"])
+    note(f"wrote the bundle {write_bundle(parts, made, folder)}")
