@@ -23,7 +23,8 @@ from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store
 
 CARDS = ("MODEL_CARD.md", "DATA_CARD.md")
-OTHER = "elsewhere"
+OTHERS = {"elsewhere": 30, "far": 25}
+"""Outside data sets and their images."""
 HOSTILE = "a|b\n# h <script>x</script> [y](http://z) `c` ![i](j) \u202e*e* $$m$$ &lt; \\"
 
 
@@ -52,14 +53,15 @@ def completed(store: Store) -> Store:
     pairs = {"image_id": [ids[0], ids[2]], "other_id": [ids[1], ids[4]], "hamming": 3, "group_id": [ids[0], ids[2]]}
     store.append("near_duplicates", pl.DataFrame(pairs))
     make_protocol(store)
-    random, n = np.random.default_rng(1), 30
-    others = [f"{OTHER}/{i}.png" for i in range(n)]
-    truth = random.uniform(1, 5, n)
-    store.append("images", pl.DataFrame({"image_id": others, "data_set": OTHER, "path": others}))
-    store.append("scores", pl.DataFrame({"image_id": others, "mean": truth, "score": truth}))
-    for model in ("ensemble", "a"):
-        predicted = np.clip(truth + random.normal(0, 1, n), 1, 5)
-        runs.record_outside(store, run_of(model), OTHER, tuple(others), predicted, (predicted - 0.3, predicted + 0.3))
+    random = np.random.default_rng(1)
+    for name, n in OTHERS.items():
+        others = [f"{name}/{i}.png" for i in range(n)]
+        truth = random.uniform(1, 5, n)
+        store.append("images", pl.DataFrame({"image_id": others, "data_set": name, "path": others}))
+        store.append("scores", pl.DataFrame({"image_id": others, "mean": truth, "score": truth}))
+        for model in ("ensemble", "a"):
+            said = np.clip(truth + random.normal(0, 1, n), 1, 5)
+            runs.record_outside(store, run_of(model), name, tuple(others), said, (said - 0.3, said + 0.3))
     return store
 
 
@@ -184,15 +186,15 @@ def test_region_weights_are_queries_and_called_attributions(store):
 
 def test_other_data_sets_are_queries(store):
     rows = table(under(model_card(store), "## Other data sets"))
-    assert [(row["data set"], row["model"], row["n"]) for row in rows] == [
-        (OTHER, "ensemble", "30"),
-        (OTHER, "a", "30"),
-    ]
+    expected = [(name, model, str(n)) for model in ("ensemble", "a") for name, n in OTHERS.items()]
+    assert [(row["data set"], row["model"], row["n"]) for row in rows] == expected
     for row in rows:
         pearson, mae, coverage = store.frame(
             "SELECT corr(p.score, s.score), avg(abs(p.score - s.score)), count_if(s.score BETWEEN low AND high) / count(*) "
-            "FROM predictions p JOIN scores s USING (image_id) WHERE run_id = $id AND role = 'outside'",
+            "FROM predictions p JOIN scores s USING (image_id) JOIN images USING (image_id) "
+            "WHERE run_id = $id AND role = 'outside' AND data_set = $name",
             id=run_of(row["model"]),
+            name=row["data set"],
         ).row(0)
         assert holds(row["PC"], pearson)
         assert holds(row["MAE"], mae)
