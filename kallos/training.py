@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner, CombinerConfig, fit_combiner
 from ensemble.intervals import Intervals
-from extractors.faces import load_faces
+from ensemble.novelty import NOVELTY, Novelty
+from extractors.faces import load_faces, load_landmarks
 from featurestore import runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import KallosError, OrderError, UsageError
@@ -189,6 +190,8 @@ class Trainer:
         intervals = Intervals.fit(combined - truth, runs.subsets(self._store, self._set.train.image_ids))
         combiner.save(run.folder)
         intervals.save(run.folder)
+        train = self._set.train
+        Novelty.fit(train, load_landmarks(self._store, train.image_ids)).save(run.folder / NOVELTY)
         tested = combiner.predict(*self._member_scores(members, "test")[:2])
         test = self._set.test
         with self._store.transaction():

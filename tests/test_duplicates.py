@@ -35,7 +35,9 @@ def plant(store: Store, image: int, like: int, noise: float = 1e-4, bits: int = 
         store.execute(f'UPDATE "{table}" SET {column} = $near WHERE sha256 = $s', near=near, s=own)
     prints = active_table(store, "fingerprint")
     phash = store.value(f'SELECT phash FROM "{prints}" WHERE sha256 = $s', s=other)
-    store.execute(f'UPDATE "{prints}" SET phash = $phash::UBIGINT WHERE sha256 = $s', phash=phash ^ (2**bits - 1), s=own)
+    store.execute(
+        f'UPDATE "{prints}" SET phash = $phash::UBIGINT WHERE sha256 = $s', phash=phash ^ (2**bits - 1), s=own
+    )
 
 
 def name(image: int) -> str:
