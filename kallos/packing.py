@@ -87,6 +87,7 @@ def write_pack(
     keys: list[str] = []
     numbers: dict[str, int] = {}
     with staging(folder) as made:
+        (made / PACK).touch()  # killed from here on, it is known by this as what `kallos erase` removes
         for fold in folds:
             for fit in Trainer(store, protocol, fold, encoder, config).missing_a():
                 if fit.key not in keys:

@@ -191,13 +191,24 @@ def test_folds_share_fits_and_what_is_fitted_is_not_packed(workspace, tmp_path):
     refused(kallos("pack", "write", tmp_path / "pack", *FOLD, *MODEL, "--store", store), 3, "something else")
 
 
-def test_erasing_removes_packs_beside_the_store(workspace, tmp_path):
+def test_erasing_removes_packs_beside_the_store_and_half_written_ones(workspace, tmp_path, monkeypatch):
     store = copied(workspace, tmp_path)
     inside, outside = tmp_path / "s.runs" / "mine", tmp_path / "pack"
     for folder in (inside, outside):
         done("pack", "write", folder, *FOLD, *MODEL, "--store", store)
+    half = inside.with_name(".half.partial")
+
+    def killed(*of):
+        shutil.copytree(half, tmp_path / "half")  # what lies there when the process dies
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kallos.packing._copy_sources", killed)
+    assert kallos("pack", "write", inside.with_name("half"), *FOLD, *MODEL, "--store", store).code == 130
+    (tmp_path / "half").rename(half)
+    assert list(half.glob("faces/*.jpg"))
     done("erase", "demo/P0001.jpg", "--store", store)
     assert not inside.exists()
+    assert not half.exists()
     assert outside.exists()
     assert (tmp_path / "s.runs" / "fits").exists()
 
