@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner
 from ensemble.intervals import Intervals
+from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
@@ -32,6 +33,7 @@ class Predictor:
         self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._intervals = Intervals.load(parts.folders["ensemble"])
+        self._novelty = Novelty.load(parts.folders["ensemble"] / NOVELTY)
         self._mesh = FaceMesh()
 
     def __enter__(self) -> Self:
@@ -70,7 +72,7 @@ class Predictor:
             weights=dict(zip(REGIONS, b.weights.tolist(), strict=True)),
             features=dict(zip(self._parts.normalization.features[:-1], raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
-            notes=(face.remark,) if face.remark else (),
+            notes=(*([face.remark] if face.remark else []), *self._novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
         )
 

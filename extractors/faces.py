@@ -1,4 +1,4 @@
-"""The face crops of stored images, for networks that learn from pixels."""
+"""Face crops and landmarks of stored images, for what learns from pixels and poses."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: Callable[[
 
     Raises InputError or PhotoError when a photo is no longer there or no longer readable.
     """
+    paths = dict(
+        store.frame("SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set)").iter_rows()
+    )
+    faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+    for i, (image_id, landmarks) in enumerate(zip(image_ids, load_landmarks(store, image_ids), strict=True)):
+        faces[i] = align_face(decode(Path(paths[image_id])), landmarks).image
+        on_progress(i + 1, len(image_ids))
+    return faces
+
+
+def load_landmarks(store: Store, image_ids: tuple[str, ...]) -> NDArray[np.float32]:
+    """(n, 468, 3) float32 pixels in the order of `image_ids`, which must all have landmarks."""
     rows = store.frame(
-        "SELECT image_id, root || '/' || path AS path, x, y, z FROM landmarks "
-        "JOIN images USING (image_id) JOIN locations USING (data_set) "
+        "SELECT image_id, x, y, z FROM landmarks "
         "SEMI JOIN (SELECT unnest($ids::VARCHAR[]) AS image_id) USING (image_id)",
         ids=list(image_ids),
     )
     row_of = {image_id: row for row, image_id in enumerate(rows["image_id"])}
-    landmarks = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
-    paths = rows["path"].to_list()
-    faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-    for i, image_id in enumerate(image_ids):
-        row = row_of[image_id]
-        crop = align_face(decode(Path(paths[row])), landmarks[row])
-        faces[i] = crop.image
-        on_progress(i + 1, len(image_ids))
-    return faces
+    landmarks: NDArray[np.float32] = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
+    return landmarks[[row_of[image_id] for image_id in image_ids]]

@@ -12,11 +12,12 @@ from kallos.commands.demo import demo
 from kallos.commands.duplicates import duplicates
 from kallos.commands.evaluate import evaluate
 from kallos.commands.features import features
+from kallos.commands.pack import pack
 from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
-6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle or export · 10 SQL · 11 a check failed ·
-12 leakage · 13 worker processes · 130 stopped with Ctrl-C."""
+6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
+11 a check failed · 12 leakage · 13 worker processes · 130 stopped with Ctrl-C."""
 
 app = typer.Typer(
     name="kallos",
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(data.ingest, name="ingest")
 app.add_typer(store, name="store")
+app.add_typer(pack, name="pack")
 app.command()(data.extract)
 app.command()(versions.plan)
 app.command()(versions.rollback)

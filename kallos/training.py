@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner, CombinerConfig, fit_combiner
 from ensemble.intervals import Intervals
-from extractors.faces import load_faces
+from ensemble.novelty import NOVELTY, Novelty
+from extractors.faces import load_faces, load_landmarks
 from featurestore import runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import KallosError, OrderError, UsageError
@@ -30,7 +31,7 @@ from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
-from kallos.console import Advance, note, progress
+from kallos.console import note, progress
 from models.appearance import AppearanceConfig, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.checkpoints import fingerprint
@@ -41,13 +42,33 @@ from models.subscores import SubscoreConfig, train_subscores
 from models.weights import sha256_of_file
 from reports.cards import cards
 
-FITS, HISTORY = "fits", "history.json"
+FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
 CODE_VERSION = 1
 """Raised whenever the code fits other models from the same settings and rows."""
 
 OnEpoch = Callable[[Epoch], None]
 Fit = Callable[[FaceBatch, FaceBatch, OnEpoch, Path], Model]
 """(learned, held out, listener, folder for checkpoints) to a trained model."""
+
+
+@dataclass(frozen=True, eq=False)
+class PartFit:
+    """One of a member's cross-fitted models: the part that it is fitted without, its rows, and the key of its fit."""
+
+    part: int
+    key: str
+    learned: FaceBatch
+    held_out: FaceBatch
+
+
+def fit_folder(store: Store, key: str) -> Path:
+    """Where the fit of that key is kept."""
+    return store.runs_folder / FITS / key
+
+
+def is_fitted(store: Store, key: str) -> bool:
+    """Whether the store holds the fit of that key, whole."""
+    return (fit_folder(store, key) / DESCRIPTION).is_file()
 
 
 class Trainer:
@@ -69,6 +90,14 @@ class Trainer:
         steps = {"baseline": self._baselines, "a": self._a, "b": self._b, "ensemble": self._ensemble}
         for what in whats:
             steps[what]()
+
+    def missing_a(self) -> Iterator[PartFit]:
+        """What training Model A would fit now, with its face crops; nothing when its run is done."""
+        if runs.is_done(self._store, self._run_id("a", self._a_config)):
+            return
+        for wanted in self._part_fits("a", self._a_config, self._train_with_faces):
+            if not is_fitted(self._store, wanted.key):
+                yield wanted
 
     def _baselines(self) -> None:
         config = BaselineConfig(seed=self._appearance.seed)
@@ -94,14 +123,17 @@ class Trainer:
             self._member(model, asdict(config), fit, encoder=self._set.encoder if use_embedding else None)
 
     def _a(self) -> None:
-        weights = Path(self._appearance.weights)
-        config = asdict(self._appearance) | {"weights": sha256_of_file(weights) if weights.is_file() else str(weights)}
-
         def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, folder: Path) -> Model:
             with progress("training a", "steps") as advance:
                 return train_appearance(learned, held_out, self._appearance, told, advance, folder)
 
-        self._member("a", config, fit, weights=weights.name, needs_faces=True)
+        self._member("a", self._a_config, fit, weights=Path(self._appearance.weights).name, needs_faces=True)
+
+    @cached_property
+    def _a_config(self) -> Mapping[str, Any]:
+        """Model A's settings, with the weights by their content."""
+        weights = Path(self._appearance.weights)
+        return asdict(self._appearance) | {"weights": sha256_of_file(weights) if weights.is_file() else str(weights)}
 
     def _member(
         self,
@@ -120,12 +152,12 @@ class Trainer:
         if run is None:
             return
         began = time.monotonic()
-        train, test = self._with_faces if needs_faces else (self._set.train, self._set.test)
+        train = self._train_with_faces if needs_faces else self._set.train
+        test = self._test_with_faces if needs_faces else self._set.test
         out_of_fold, fitted = np.empty(len(train)), []
-        for part in range(1, self._set.part.max() + 1):
-            held_out = train.take(self._set.part == part)
-            fitted.append(self._fit(run, part, train.take(self._set.part != part), held_out, fit))
-            out_of_fold[self._set.part == part] = fitted[-1].predict(held_out)
+        for wanted in self._part_fits(model, config, train):
+            fitted.append(self._fit(run, wanted, fit))
+            out_of_fold[self._set.part == wanted.part] = fitted[-1].predict(wanted.held_out)
         trained = CrossFitted(fitted)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -138,9 +170,16 @@ class Trainer:
             self._finish(run, time.monotonic() - began)
         note(f"{run.model}: {_figures('test', evaluation)}")
 
-    def _fit(self, run: Run, part: int, learned: FaceBatch, held_out: FaceBatch, fit: Fit) -> Model:
+    def _part_fits(self, model: str, config: Mapping[str, Any], train: FaceBatch) -> Iterator[PartFit]:
+        """The models to fit, one a part of the training rows."""
+        for part in range(1, self._set.part.max() + 1):
+            learned = train.take(self._set.part != part)
+            key = f"{model}-{_seen(config, learned)[:16]}"
+            yield PartFit(part, key, learned, train.take(self._set.part == part))
+
+    def _fit(self, run: Run, wanted: PartFit, fit: Fit) -> Model:
         """The model without one part: the kept one, or trained now."""
-        folder = self._store.runs_folder / FITS / f"{run.model}-{_seen(run.config, learned)[:16]}"
+        folder, part = fit_folder(self._store, wanted.key), wanted.part
         history: list[Epoch] = []
 
         def told(epoch: Epoch) -> None:
@@ -152,13 +191,13 @@ class Trainer:
                     f"loss {epoch.train_loss:.4f}  {_figures('held out', epoch)}  {epoch.seconds:.1f} s"
                 )
 
-        if (folder / DESCRIPTION).is_file():
+        if is_fitted(self._store, wanted.key):
             for line in json.loads((folder / HISTORY).read_text()):
                 runs.record_epoch(self._store, run, part, Epoch(**line))
             note(f"  {run.model:<10} part {part}/{self._set.part.max()}  is fitted already")
             return load_model(folder)
         try:
-            model = fit(learned, held_out, told, folder / "checkpoint")
+            model = fit(wanted.learned, wanted.held_out, told, folder / CHECKPOINT)
         except KallosError:
             runs.discard(self._store, run)
             raise
@@ -190,6 +229,8 @@ class Trainer:
         intervals = Intervals.fit(combined - truth, runs.subsets(self._store, self._set.train.image_ids))
         combiner.save(run.folder)
         intervals.save(run.folder)
+        train = self._set.train
+        Novelty.fit(train, load_landmarks(self._store, train.image_ids)).save(run.folder / NOVELTY)
         tested = combiner.predict(*self._member_scores(members, "test")[:2])
         test = self._set.test
         with self._store.transaction():
@@ -218,8 +259,7 @@ class Trainer:
         self, model: str, config: Mapping[str, Any], *, weights: str = "none", encoder: str | None = None
     ) -> Run | None:
         """The run to train now, or None when the very same one is done already."""
-        known = json.dumps([CODE_VERSION, dict(config), self._set.manifest_id, encoder], sort_keys=True)
-        run_id = f"{self.protocol}-{self.fold}-{model}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+        run_id = self._run_id(model, config, encoder)
         if runs.is_done(self._store, run_id):
             note(f"{model}: already trained as {run_id}")
             return None
@@ -244,14 +284,21 @@ class Trainer:
         for name, text in cards(self._store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
 
-    @cached_property
-    def _with_faces(self) -> tuple[FaceBatch, FaceBatch]:
-        """Training and test rows with their face crops."""
-        with progress("reading faces", "images") as advance:
-            return self._faced(self._set.train, advance), self._faced(self._set.test, advance)
+    def _run_id(self, model: str, config: Mapping[str, Any], encoder: str | None = None) -> str:
+        known = json.dumps([CODE_VERSION, dict(config), self._set.manifest_id, encoder], sort_keys=True)
+        return f"{self.protocol}-{self.fold}-{model}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
 
-    def _faced(self, batch: FaceBatch, advance: Advance) -> FaceBatch:
-        return replace(batch, faces=load_faces(self._store, batch.image_ids, advance))
+    @cached_property
+    def _train_with_faces(self) -> FaceBatch:
+        return self._with_faces(self._set.train)
+
+    @cached_property
+    def _test_with_faces(self) -> FaceBatch:
+        return self._with_faces(self._set.test)
+
+    def _with_faces(self, batch: FaceBatch) -> FaceBatch:
+        with progress("reading faces", "images") as advance:
+            return replace(batch, faces=load_faces(self._store, batch.image_ids, advance))
 
 
 def _seen(config: Mapping[str, Any], learned: FaceBatch) -> str:

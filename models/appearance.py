@@ -152,12 +152,31 @@ def train_appearance(
     After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
     interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
     checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
-    Raises OrderError without faces, UsageError and WeightsError as `build_backbone`.
+    Raises OrderError without faces, UsageError and WeightsError as `starting_backbone`.
     """
+    backbone = starting_backbone(config)
+    return train_backbone(backbone, learned, held_out, config, on_epoch, on_step, checkpoint)
+
+
+def starting_backbone(config: AppearanceConfig) -> Backbone:
+    """What a training starts from. Raises UsageError for settings that cannot be, WeightsError as `build_backbone`."""
     if config.optimizer not in OPTIMIZERS:
         raise UsageError(f"There is no optimizer {config.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}.")
     backbone = build_backbone(config.backbone, config.weights, download=config.download)
     backbone.check_size(config.image_size)
+    return backbone
+
+
+def train_backbone(
+    backbone: Backbone,
+    learned: FaceBatch,
+    held_out: FaceBatch,
+    config: AppearanceConfig,
+    on_epoch: Callable[[Epoch], None],
+    on_step: Callable[[int, int], None],
+    checkpoint: Path,
+) -> AppearanceModel:
+    """`train_appearance` from a backbone at hand, which it changes."""
     training = _Training(learned, held_out, config, backbone)
     training.resume(checkpoint, on_epoch)
     while not training.is_over():

@@ -52,7 +52,7 @@ def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained:
     if extracted:
         _extract(store, ids, quality, random)
     if trained:
-        _train(store, random)
+        train_fold(store, 1, random)
     return store
 
 
@@ -194,20 +194,21 @@ def _attempts(output: Output, ids: list[str], status: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=ATTEMPT_COLUMNS)
 
 
-def _train(store: Store, random: np.random.Generator) -> None:
-    rows = training_set(store, PROTOCOL, 1, "tiny")
+def train_fold(store: Store, fold: int, random: np.random.Generator) -> None:
+    """Made-up runs of every model on a fold; those of the ensemble with intervals."""
+    rows = training_set(store, PROTOCOL, fold, "tiny")
     members: dict[str, str] = {}
     for number, (model, noise) in enumerate(MODEL_NOISE.items()):
         run = Run(
-            run_id=f"{PROTOCOL}-1-{model}-{number:08x}",
+            run_id=f"{PROTOCOL}-{fold}-{model}-{number:08x}",
             model=model,
             protocol=PROTOCOL,
-            fold=1,
+            fold=fold,
             weights="none",
             encoder="tiny" if model == "b" else None,
             manifest_id=rows.manifest_id,
             config={"seed": number} | ({"members": members} if model == "ensemble" else {}),
-            folder=store.runs_folder / model,
+            folder=store.runs_folder / f"{model}-{fold}",
         )
         if model in ("a", "b"):
             members[model] = run.run_id
@@ -219,7 +220,14 @@ def _train(store: Store, random: np.random.Generator) -> None:
                 runs.record_epoch(store, run, part, line)
         for role, batch in (("out_of_fold", rows.train), ("test", rows.test)):
             predicted = np.clip(batch.scores + random.normal(0, noise, len(batch)), 1, 5)
-            runs.record_predictions(store, run, role, batch.image_ids, predicted, batch.scores)
+            ends = (predicted - 0.4, predicted + 0.4) if model == "ensemble" and role == "test" else None
+            runs.record_predictions(store, run, role, batch.image_ids, predicted, batch.scores, ends)
+        if model == "ensemble":
+            learnt = {"weight_a": 0.6, "correction": 0.01, "pearson_a": 0.90, "pearson_b": 0.88, "pearson": 0.92}
+            runs.record_combiner(store, run, learnt)
+            calibrations = [(None, 0.0, 0.4), *((subset, 0.1, 0.5) for subset in SUBSETS)]
+            lines = [{"subset": s, "n": 10, "bias": b, "half_width": w, "level": 0.9} for s, b, w in calibrations]
+            runs.record_intervals(store, run, lines)
         if model.startswith("b") and model != "baseline":
             sub_scores = np.clip(rows.test.scores[:, None] + random.normal(0, 0.8, (len(rows.test), 8)), 1, 5)
             weights = np.tile(np.arange(1, 9) / 36, (2, 1))

@@ -22,6 +22,9 @@ from featurestore.upkeep.compacting import rewrite
 from featurestore.upkeep.migrations import backups
 from featurestore.upkeep.remains import Traces, find
 
+PACK = "pack.json"
+"""What describes a training pack: its folder holds faces and labels."""
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -31,7 +34,7 @@ class Receipt:
     photos        different photos that were erased
     images        names under which they stood in the store
     rows          table -> rows removed
-    copies        files removed because they held older states: snapshots, backups
+    copies        files and folders removed because they held older states: snapshots, backups, training packs
     trained       finished or running runs that learnt from one of the photos: their models were not changed
     searched      files that were searched, and how many bytes they have
     found         where something was still found; empty when the erasure is complete
@@ -150,8 +153,9 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
 
 
 def _remove_copies(path: Path) -> tuple[str, ...]:
-    """Older states of the store beside it, and what a killed command left of one."""
-    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*"))]
+    """Older states of the store, what a killed command left of one, and training packs in the runs folder."""
+    packs = [description.parent for description in sorted(path.with_suffix(".runs").rglob(PACK))]
+    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*")), *packs]
     for copy in copies:
         shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
     snapshots.remove_all(path)

@@ -41,7 +41,10 @@ def erase(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Erase photos from every table, version, snapshot and backup, and from the bytes of the file."""
+    """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
+
+    Training packs below the store's runs folder are removed; packs and exports elsewhere are not reached.
+    """
     from datetime import UTC, datetime
 
     from featurestore.errors import CheckError

@@ -1,0 +1,171 @@
+"""Photos unlike those that were learnt from: pose, size, sharpness, light, and distance in features and embeddings.
+
+Everything is measured on the training photos themselves, without their labels. A measure warns beyond the quantile
+that ALARMS of them lie beyond, so that an ordinary photo is rarely named; what lies far out is predicted all the same,
+but neither the score nor its interval was ever tested there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extractors.canonical import MESH
+from extractors.points import Landmarks
+from featurestore.records import FaceBatch
+from models.principal import Components
+from models.saved import read_description, read_tensors, write_model
+
+NOVELTY = "novelty"
+"""Folder within that of the ensemble."""
+
+ALARMS = 0.004
+"""Share of the training photos that each measure would name."""
+
+COMPONENTS, ROWS_A_COMPONENT = 40, 10
+"""Principal components of features, shapes and embeddings; fewer where there are few rows."""
+
+SAID = {
+    "yaw": "The head is turned {value:.0f} degrees to the side; nearly all training photos stay within {limit:.0f}.",
+    "pitch": "The head is raised or lowered by {value:.0f} degrees beyond usual; nearly all stay within {limit:.0f}.",
+    "roll": "The head is tilted {value:.0f} degrees; nearly all training photos stay within {limit:.0f}.",
+    "size": "The face is only {value:.0f} pixels wide; nearly all training photos have at least {limit:.0f}.",
+    "sharpness": "The photo is less sharp than nearly all training photos.",
+    "dark": "The face is darker than nearly all training photos.",
+    "bright": "The face is brighter than nearly all training photos.",
+    "features": "The measurements of this face are {value:.1f} times as far out as usual; most within {limit:.1f}.",
+    "shape": "The shape of this face lies {value:.1f} times as far out as usual; most within {limit:.1f}.",
+    "face": "The face as a whole looks unlike the training photos, {value:.1f} times the usual distance.",
+}
+LOOKS = "Unlike in the training photos: the {region}. Covered, or in an unusual expression or light?"
+LOW = ("size", "sharpness", "dark")
+"""Measures that warn below their limit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Novelty:
+    """What is usual among the training photos.
+
+    middle      (3,) median yaw, pitch and roll, degrees
+    limits      measure -> the value beyond which a photo is named
+    spaces      features, shape, face and regions -> their principal components
+    usual       the same -> median distance of the training photos
+    """
+
+    middle: NDArray[np.float64]
+    limits: Mapping[str, float]
+    spaces: Mapping[str, Components]
+    usual: Mapping[str, float]
+
+    @classmethod
+    def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32]) -> Self:
+        """On the n training rows and their (n, 468, 3) landmarks in pixels; no label is looked at."""
+        middle = np.median(pose(landmarks), axis=0)
+        count = min(COMPONENTS, max(len(batch) // ROWS_A_COMPONENT, 2))
+        spaces = {name: Components.fit(rows, count) for name, rows in _spaces(batch).items()}
+        usual = {name: float(np.median(_distances(space, _spaces(batch)[name]))) for name, space in spaces.items()}
+        fitted = cls(middle, {}, spaces, usual)
+        measured = fitted.measure(batch, landmarks)
+        quantile = {name: ALARMS if name in LOW else 1 - ALARMS for name in measured}
+        limits = {
+            name: float(np.nanquantile(values, quantile[name]))
+            for name, values in measured.items()
+            if np.isfinite(values).any()
+        }
+        return cls(middle, limits, spaces, usual)
+
+    def measure(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """measure -> (n,) values; degrees and pixels as in the photo, distances in multiples of the usual one."""
+        turned = np.abs(pose(landmarks) - self.middle)
+        faces = Landmarks(landmarks)
+        sharp = [i for i, name in enumerate(batch.feature_names) if name.endswith("_sharpness")]
+        light = [i for i, name in enumerate(batch.feature_names) if name == "skin_lightness"]
+        measured = dict(zip(("yaw", "pitch", "roll"), turned.T, strict=True)) | {"size": faces.face_width}
+        if sharp:
+            measured["sharpness"] = batch.features[:, sharp].mean(axis=1)
+        if light:
+            measured["dark"] = measured["bright"] = batch.features[:, light[0]]
+        rows = _spaces(batch)
+        return measured | {
+            name: _distances(space, rows[name]) / max(self.usual[name], 1e-12) for name, space in self.spaces.items()
+        }
+
+    def warnings(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> tuple[str, ...]:
+        """What is unusual about one photo, a sentence each; `landmarks` is (468, 3)."""
+        said = []
+        for name, (value,) in self.measure(batch, landmarks[None]).items():
+            limit = self.limits.get(name, np.nan)
+            if value < limit if name in LOW else value > limit:
+                said.append(SAID.get(name, LOOKS).format(value=value, limit=limit, region=name.removeprefix("looks ")))
+        return tuple(said)
+
+    def save(self, folder: Path) -> None:
+        """Write into a folder."""
+        described = {
+            "kind": "novelty",
+            "middle": self.middle.tolist(),
+            "limits": dict(self.limits),
+            "usual": dict(self.usual),
+        }
+        tensors = {
+            f"{name}/{part}": torch.from_numpy(array)
+            for name, space in self.spaces.items()
+            for part, array in vars(space).items()
+        }
+        write_model(folder, described, tensors)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote. Raises BundleError when the folder holds none."""
+        described, tensors = read_description(folder, "novelty"), read_tensors(folder)
+        spaces = {
+            name: Components(*(tensors[f"{name}/{part}"].numpy() for part in ("mean", "axes", "scale")))
+            for name in described["usual"]
+        }
+        return cls(np.array(described["middle"]), described["limits"], spaces, described["usual"])
+
+
+def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n, 468, 3) landmarks to (n, 3) yaw, pitch and roll in degrees, of the rotation from MediaPipe's frontal face.
+
+    The least-squares rotation of two point sets (Kabsch 1976). Yaw is positive towards the subject's left, pitch when
+    the head is lowered, roll when it is tilted clockwise in the photo.
+    """
+    points = landmarks.astype(np.float64)
+    points = points - points.mean(axis=1, keepdims=True)
+    frontal = MESH.astype(np.float64) - MESH.mean(axis=0)
+    left, _, right = np.linalg.svd(points.transpose(0, 2, 1) @ frontal)
+    flip = np.ones((len(points), 3))
+    flip[:, 2] = np.linalg.det(left @ right)
+    turn = (left * flip[:, None, :]) @ right
+    yaw = np.arctan2(-turn[:, 2, 0], np.hypot(turn[:, 0, 0], turn[:, 1, 0]))
+    pitch = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])
+    roll = np.arctan2(turn[:, 1, 0], turn[:, 0, 0])
+    angles: NDArray[np.float64] = np.degrees(np.stack([yaw, pitch, roll], axis=1))
+    return angles
+
+
+def _spaces(batch: FaceBatch) -> dict[str, NDArray[np.float32]]:
+    """The arrays in which distance is looked at."""
+    spaces = {"features": np.nan_to_num(batch.features).astype(np.float32), "shape": batch.shapes}
+    if batch.embeddings.shape[1]:
+        spaces["face"] = batch.embeddings
+    return spaces | {f"looks {region}": values for region, values in batch.region_embeddings.items()}
+
+
+def _distances(space: Components, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n,): how far rows lie from the mean beyond and within the components.
+
+    Within them the root mean square of the standardised coordinates (Mahalanobis), beyond them what they leave over,
+    as a part of all that varies; the product grows with either.
+    """
+    within = space.transform(rows)
+    centred = rows.astype(np.float64) - space.mean
+    left = (centred**2).sum(axis=1) - ((within * space.scale) ** 2).sum(axis=1)
+    return np.asarray(np.sqrt((within**2).mean(axis=1)) * np.sqrt(np.maximum(left, 0) + (space.scale**2).sum()))

@@ -1,0 +1,8 @@
+"""Stands in for the library: what training Model A needs of it, and the same files.
+
+All is defined in `tensorfile`, because the name `torch` in this file would soon mean its neighbour.
+"""
+
+from .tensorfile import SafetensorError, safe_open
+
+__all__ = ["SafetensorError", "safe_open"]

@@ -1,0 +1,120 @@
+"""The benchmark: means over folds, what is plausible, and what stands beside."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from featurestore.errors import OrderError
+from featurestore.records import Evaluation
+from reports import benchmark
+from reports.anchors import ANCHORS
+from reports.json import to_json
+from tests.command import kallos
+from tests.synthetic_store import MODEL_NOISE, PROTOCOL, make_store, train_fold
+
+
+@pytest.fixture
+def one_fold(tmp_path):
+    with make_store(tmp_path / "s.duckdb") as store:
+        yield store
+
+
+@pytest.fixture
+def store(one_fold):
+    train_fold(one_fold, 2, np.random.default_rng(5))
+    return one_fold
+
+
+def shown(report, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(benchmark.render(report))
+    return console.file.getvalue()
+
+
+def test_a_model_that_lacks_a_fold_has_no_mean(one_fold):
+    with pytest.raises(OrderError, match="kallos benchmark"):
+        benchmark.data(one_fold, PROTOCOL)
+
+
+def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
+    report = benchmark.data(store, PROTOCOL)
+    assert {of.model for of in report.models} == set(MODEL_NOISE)
+    for of in report.models:
+        for fold, run_id in zip(of.folds, of.run_ids, strict=True):
+            rows = store.frame(
+                "SELECT s.score, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+                "WHERE run_id = $id AND role = 'test' ORDER BY image_id",
+                id=run_id,
+            )
+            assert fold == Evaluation.of(rows["score"].to_numpy(), rows["said"].to_numpy())
+        for metric, estimate in of.mean.items():
+            assert estimate.value == pytest.approx(np.mean([getattr(fold, metric) for fold in of.folds]))
+            assert estimate.low < estimate.value < estimate.high
+    pearson = [of.mean["pearson"].value for of in report.models]
+    assert pearson == sorted(pearson, reverse=True)
+
+
+def test_coverage_and_gains_are_counted(store):
+    report = benchmark.data(store, PROTOCOL)
+    ensemble = next(of for of in report.models if of.model == "ensemble")
+    inside = store.value(
+        "SELECT avg((s.score BETWEEN low AND high)::INT) FROM predictions p JOIN scores s USING (image_id) "
+        "JOIN runs USING (run_id) WHERE model = 'ensemble' AND role = 'test'"
+    )
+    assert (ensemble.coverage, ensemble.width) == (pytest.approx(inside), pytest.approx(0.8))
+    a = next(of for of in report.models if of.model == "a")
+    for of, combined, alone in zip(report.combined, ensemble.folds, a.folds, strict=True):
+        assert of.gain_test == pytest.approx(combined.pearson - alone.pearson)
+        assert of.gain_out_of_fold == pytest.approx(0.02)
+
+
+def test_groups_with_their_own_calibration_lose_its_bias(store):
+    report = benchmark.data(store, PROTOCOL)
+    assert report.calibrated is not None
+    for before, after in zip(report.groups.groups, report.calibrated.groups, strict=True):
+        assert after.figures["bias"].value == pytest.approx(before.figures["bias"].value - 0.1, abs=0.02)
+        assert after.figures["coverage"].value >= before.figures["coverage"].value - 0.1
+
+
+def test_rows_and_figures_that_were_altered_are_named(store):
+    run_id = store.value("SELECT min(run_id) FROM runs WHERE model = 'a' AND fold = 1")
+    assert not benchmark.data(store, PROTOCOL).problems
+    store.execute("UPDATE evaluations SET rmse = 0.01 WHERE run_id = $id AND role = 'test'", id=run_id)
+    assert any(run_id in problem for problem in benchmark.data(store, PROTOCOL).problems)
+    ensemble = store.value("SELECT min(run_id) FROM runs WHERE model = 'ensemble' AND fold = 2")
+    store.execute(
+        "DELETE FROM predictions WHERE run_id = $id AND image_id = (SELECT min(image_id) FROM predictions "
+        "WHERE run_id = $id AND role = 'test')",
+        id=ensemble,
+    )
+    report = benchmark.data(store, PROTOCOL)
+    assert [split.same for split in report.splits] == [True, False]
+    assert "fold 2" in shown(report).lower()
+
+
+def test_published_figures_stand_in_order_among_ours(store):
+    report = replace(benchmark.data(store, PROTOCOL), anchors=ANCHORS["scut-5fold"])
+    lines = shown(report, 120).splitlines()
+    start = next(i for i, line in enumerate(lines) if "Beside published" in line)
+    column = [line.split() for line in lines[start + 3 : start + 3 + len(report.anchors) + len(report.models)]]
+    values = [float(next(word for word in words if word.startswith(("0.", "-0.")))) for words in column]
+    assert values == sorted(values)
+    for protocol, anchors in ANCHORS.items():
+        assert [a.pearson for a in anchors] == sorted(a.pearson for a in anchors), protocol
+
+
+def test_it_fits_eighty_columns_and_is_json(store):
+    report = benchmark.data(store, PROTOCOL)
+    assert max(map(len, shown(report).splitlines())) <= 80
+    assert "kallos.report.benchmark/1" in to_json("benchmark", report)
+
+
+def test_wrong_members_and_protocols_are_named(workspace, tmp_path):
+    at = ("--store", workspace.store, "--weights", "none")
+    answer = kallos("benchmark", "--protocol", "demo-5fold", "--members", "a,c", *at)
+    assert (answer.code, "'c'" in answer.err) == (2, True)
