@@ -59,6 +59,16 @@ def test_known_near_duplicates_are_found(at):
         "('scut/AM760.jpg', 'scut/AM980.jpg'), ('scut/CM420.jpg', 'scut/CM73.jpg'))"
     )
     assert counted(query, at) == 3
+    recropped = (
+        "SELECT count(*) AS n FROM near_duplicates WHERE (image_id, other_id) IN (('scut/AF1067.jpg', 'scut/AF416.jpg'), "
+        "('scut/AF1155.jpg', 'scut/AF1954.jpg'), ('scut/AF1034.jpg', 'scut/AF29.jpg'), ('scut/AF344.jpg', 'scut/AF498.jpg'))"
+    )
+    assert counted(recropped, at) == 4, "the embedding takes these for two photos"
+    strangers = (
+        "SELECT count(*) AS n FROM near_duplicates WHERE (image_id, other_id) IN (('scut/CF156.jpg', 'scut/CF510.jpg'), "
+        "('scut/CM28.jpg', 'scut/CM329.jpg'))"
+    )
+    assert counted(strangers, at) == 0, "nearest beyond the limits of hash and of shape"
     assert 20 <= counted("SELECT count(*) AS n FROM near_duplicates", at) <= 80
     assert (
         counted("SELECT count(*) AS n FROM splits WHERE protocol = 'identity-disjoint' AND role = 'test'", at) == 5500
