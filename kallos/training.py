@@ -43,7 +43,7 @@ from models.weights import sha256_of_file
 from reports.cards import cards
 
 FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised whenever the code fits other models from the same settings and rows."""
 
 OnEpoch = Callable[[Epoch], None]

@@ -12,17 +12,15 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
+from torchvision.transforms.v2.functional import gaussian_blur
 
-ROOM = 16
-"""Parts of the side that the edge is repeated around a face, so that it can be made smaller and moved."""
+ZOOM, TURN, SHIFT = 0.12, 0.14, 0.05
+"""Faces are scaled by up to e to this power, turned by up to these radians, moved by up to this part of the side."""
 
-ZOOM, SHIFT = 0.12, 0.05
-"""Faces are scaled by up to e to this power and moved by up to this part of the side. They are level already."""
+LOW_RESOLUTION, BLUR, COMPRESSION, GREY = 0.12, 0.12, 0.2, 0.1
+"""Shares of the faces that lose pixels, sharpness, detail and colour."""
 
-LOW_RESOLUTION, COMPRESSION, GREY = 0.2, 0.15, 0.1
-"""Shares of the faces that lose pixels, detail and colour."""
-
-QUALITY = (25, 90)
+RESOLUTION, SIGMA, QUALITY = (0.3, 0.8), (0.4, 1.6), (25, 90)
 SATURATION, TINT, LIGHT = 0.3, 0.1, 0.2
 """Saturation, each colour channel, brightness and contrast vary by up to this share."""
 
@@ -32,37 +30,37 @@ LUMA = np.array([0.299, 0.587, 0.114])
 def augment(faces: NDArray[np.uint8], size: int, random: np.random.Generator) -> torch.Tensor:
     """(n, S, S, 3) uint8 to (n, 3, size, size) float32 in [0, 255]: each face placed, degraded and lit at random."""
     views = torch.stack([_degraded(view, random) for view in _placed(faces, size, random)])
-    return _lit(views.float(), random)
+    return _lit(views, random)
 
 
-def _placed(faces: NDArray[np.uint8], size: int, random: np.random.Generator) -> list[torch.Tensor]:
-    """(3, size, size) uint8 each: mirrored, scaled and moved; beyond the crop its edge is repeated."""
-    side = faces.shape[1]
-    room = side // ROOM
-    padded = torch.from_numpy(np.pad(faces, ((0, 0), (room, room), (room, room), (0, 0)), "edge")).permute(0, 3, 1, 2)
-    seen = side * np.exp(random.uniform(-ZOOM, ZOOM, len(faces)))
-    centres = side / 2 + room + random.uniform(-SHIFT, SHIFT, (2, len(faces))) * side
-    views = []
-    for face, reach, (top, left), flip in zip(
-        padded, seen / 2, centres.T, random.random(len(faces)) < 0.5, strict=True
-    ):
-        rows, columns = (slice(max(round(c - reach), 0), round(c + reach)) for c in (top, left))
-        view = F.interpolate(face[None, :, rows, columns], (size, size), mode="bilinear", align_corners=False)[0]
-        views.append(view.flip(2) if flip else view)
-    return views
+def _placed(faces: NDArray[np.uint8], size: int, random: np.random.Generator) -> torch.Tensor:
+    """(n, 3, size, size) in [0, 255]: mirrored, scaled, turned and moved; beyond the crop its edge is repeated."""
+    n = len(faces)
+    mirror = np.where(random.random(n) < 0.5, -1.0, 1.0)
+    scale, angle = np.exp(random.uniform(-ZOOM, ZOOM, n)), random.uniform(-TURN, TURN, n)
+    across, down = 2 * random.uniform(-SHIFT, SHIFT, (2, n))  # the side is 2 long in a grid of torch's
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    seen = np.array([[mirror * cos, -mirror * sin, across], [sin, cos, down]]).transpose(2, 0, 1)
+    grid = F.affine_grid(torch.from_numpy(seen).float(), [n, 3, size, size], align_corners=False)
+    images = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _degraded(view: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    """Some with fewer pixels, some as a small JPEG file keeps them."""
-    low, compressed = random.random(2) < (LOW_RESOLUTION, COMPRESSION)
-    if low:
-        few = round(view.shape[1] * random.uniform(0.25, 0.8))
+    """Some with fewer pixels or out of focus, some as a small JPEG file keeps them."""
+    loss = random.random()
+    if loss < LOW_RESOLUTION:
+        few = round(view.shape[1] * random.uniform(*RESOLUTION))
         small = F.interpolate(view[None], (few, few), mode="bilinear", antialias=True)
         view = F.interpolate(small, view.shape[1:], mode="bilinear", align_corners=False)[0]
-    if compressed:
+    elif loss < LOW_RESOLUTION + BLUR:
+        sigma = random.uniform(*SIGMA)
+        view = gaussian_blur(view, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
+    if random.random() < COMPRESSION:
         file = BytesIO()
-        Image.fromarray(view.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=int(random.integers(*QUALITY)))
-        view = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
+        pixels = view.round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        Image.fromarray(pixels).save(file, "JPEG", quality=int(random.integers(*QUALITY)))
+        view = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
     return view
 
 
