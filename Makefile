@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
 .PHONY: help demo test test-real check golden docs format clean
-.PHONY: help demo test test-real check golden bench-store format clean
+.PHONY: help demo test test-real check golden bench-store bench-training format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ docs: $(INSTALLED)  ## rebuild docs/features.md from the definitions of the feat
 
 bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltable, DuckDB and Parquet; some 10 minutes
 	$(BIN)/python -m benchmarks.store.run --docs docs/benchmarks.md
+
+bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=file of MobileNetV2, or none
+	$(BIN)/python -m benchmarks.training --weights $(or $(WEIGHTS),none)
 
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .

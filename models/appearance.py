@@ -37,7 +37,7 @@ PREDICTED_AT_ONCE = 32
 SETTLED_ON = 320
 """Training faces on which the batch statistics of averaged weights are measured, where they are not frozen."""
 
-WATCHED = 320
+WATCHED = 100
 """Held-out faces that are looked at after each epoch."""
 
 
@@ -203,7 +203,7 @@ class _Training:
             [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
         )
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = _start(backbone, config, float(self._scores.mean())).to(self._device)
+        self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
         self._average = MovingAverage(self._network, config.ema)
         self._optimizer, self._peaks = _optimizer(self._network, config)
         self._steps = -(-len(learned) // config.batch_size)
@@ -239,7 +239,7 @@ class _Training:
         losses = []
         self._network.train()
         if self._backbone.is_trained:
-            _freeze_statistics(self._network)
+            freeze_statistics(self._network)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(random.integers(2**31)))
             # near-equal batches: a last one of a single face would break batch normalisation
@@ -307,7 +307,7 @@ class _Training:
             on_epoch(line)
 
 
-def _start(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> Regressor:
+def starting_network(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> Regressor:
     """The untrained network: it says the mean training score of everyone.
 
     With weights, the stages up to stride 8 keep them: edges and textures need not be learnt from a few thousand
@@ -324,7 +324,7 @@ def _start(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> R
     return network.to(memory_format=torch.channels_last)
 
 
-def _freeze_statistics(network: nn.Module) -> None:
+def freeze_statistics(network: nn.Module) -> None:
     """Batches of 32 faces tell less about brightness and contrast than the million photos before them."""
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
@@ -337,7 +337,7 @@ def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.opti
     groups: list[dict[str, Any]] = [
         {"params": [p for p in part.parameters() if p.requires_grad]} for part in (network.body, network.head)
     ]
-    return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay), [body, config.lr_head]
+    return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay, fused=True), [body, config.lr_head]
 
 
 def _without_histogram(config: AppearanceConfig) -> AppearanceConfig:

@@ -1,0 +1,144 @@
+"""`make bench-training`: Model A as kallos trains it beside a bare loop, epoch by epoch in turn, in one process.
+
+The bare loop is what one would write in a notebook: the same network, optimiser, loss and number format on data in
+memory, with no average of the weights, no held-out rows, no checkpoint and no progress. It is timed twice: with faces
+varied as kallos varies them, and with faces that are never varied, which is the floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional as F
+
+from featurestore.records import Epoch, FaceBatch
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import draw_parameters
+from models.appearance import AppearanceConfig, freeze_statistics, starting_backbone, starting_network, train_backbone
+from models.augmentation import augment
+from models.optimisation import has_bfloat16
+from models.pixels import as_images, resize_faces
+
+DRAWN = 40
+"""Portraits that are drawn; rows repeat them."""
+
+WATCHED = 0.03
+"""Held-out rows for each training row: a training on SCUT-FBP5500 looks at 100 for its 3,300."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    config = AppearanceConfig(backbone=arguments.backbone, weights=arguments.weights, epochs=arguments.epochs + 1)
+    learned = _rows(arguments.rows)
+    loops = {"bare loop, faces varied": _bare_loop(learned, config, varied=True)}
+    loops["bare loop, faces as they are"] = _bare_loop(learned, config, varied=False)
+    seconds = _in_turn(loops, learned, config)
+    Console(highlight=False).print(_table(seconds, len(learned)))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--backbone", default="mobilenet_v2")
+    parser.add_argument("--weights", default="none", help="a .safetensors file, imagenet or none")
+    parser.add_argument("--rows", type=int, default=640)
+    parser.add_argument("--epochs", type=int, default=5, help="that are timed, after one that is not")
+    return parser.parse_args()
+
+
+def _rows(n: int) -> FaceBatch:
+    random = np.random.default_rng(0)
+    drawn = np.stack([paint(draw_parameters(seed), 256) for seed in range(DRAWN)])
+    nothing = np.zeros((n, 0), dtype=np.float32)
+    histograms = random.dirichlet(np.ones(5), n)
+    return FaceBatch(
+        image_ids=tuple(f"row{row}" for row in range(n)),
+        feature_names=(),
+        feature_regions=(),
+        features=nothing.astype(np.float64),
+        shapes=np.zeros((n, 936), dtype=np.float32),
+        embeddings=nothing,
+        region_embeddings={},
+        faces=drawn[np.arange(n) % DRAWN],
+        scores=histograms @ np.arange(1, 6),
+        histograms=histograms,
+    )
+
+
+def _bare_loop(learned: FaceBatch, config: AppearanceConfig, *, varied: bool) -> Callable[[], None]:
+    """One epoch a call."""
+    assert learned.faces is not None
+    backbone = starting_backbone(config)
+    network = starting_network(backbone, config, 3.0)
+    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=config.lr_body, fused=True)
+    faces, size = learned.faces, config.image_size
+    images = backbone.normalise(as_images(resize_faces(faces, size)))
+    scores, histograms = (torch.from_numpy(values).float() for values in (learned.scores, learned.histograms))
+    random = np.random.default_rng(0)
+
+    def batch(rows: NDArray[np.int64]) -> torch.Tensor:
+        return backbone.normalise(augment(faces[rows], size, random)) if varied else images[rows]
+
+    def epoch() -> None:
+        network.train()
+        if backbone.is_trained:
+            freeze_statistics(network)
+        for rows in np.array_split(random.permutation(len(faces)), -(-len(faces) // config.batch_size)):
+            with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+                score, logits = network(batch(rows))
+            surprise = -(histograms[rows] * logits.log_softmax(1)).sum(1).mean()
+            loss = F.mse_loss(score, scores[rows]) + config.histogram * surprise
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return epoch
+
+
+def _in_turn(
+    loops: dict[str, Callable[[], None]], learned: FaceBatch, config: AppearanceConfig
+) -> dict[str, list[float]]:
+    """Seconds of every epoch but the first: after each one of kallos's, one of every bare loop."""
+    seconds: dict[str, list[float]] = {name: [] for name in ("kallos", *loops)}
+    began = 0.0
+
+    def on_epoch(epoch: Epoch) -> None:
+        nonlocal began
+        taken = {"kallos": time.monotonic() - began}
+        for name, loop in loops.items():
+            start = time.monotonic()
+            loop()
+            taken[name] = time.monotonic() - start
+        if epoch.epoch > 1:
+            for name, value in taken.items():
+                seconds[name].append(value)
+        began = time.monotonic()
+
+    held_out = learned.take(np.arange(round(WATCHED * len(learned))))
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        train_backbone(
+            starting_backbone(config), learned, held_out, config, on_epoch, lambda *_: None, Path(folder) / "checkpoint"
+        )
+    return seconds
+
+
+def _table(seconds: dict[str, list[float]], rows: int) -> Table:
+    table = Table("", "photos a second", "kallos is at", title=f"Model A, {torch.get_num_threads()} threads")
+    for name, taken in seconds.items():
+        ratios = [other / own for other, own in zip(taken, seconds["kallos"], strict=True)]
+        table.add_row(name, f"{rows / median(taken):.1f}", f"{median(ratios):.3f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
