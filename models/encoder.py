@@ -18,7 +18,7 @@ from torchvision.ops import roi_align
 
 from featurestore.errors import UsageError
 from models.backbones import MAP_STRIDES, Backbone, build_backbone, stages_of
-from models.pixels import resize_faces
+from models.pixels import as_images, resize_faces
 from models.saved import read_description, read_tensors, write_model
 
 
@@ -61,21 +61,21 @@ class Encoder:
         """(S, S, 3) uint8 RGB to (dim,) float32, and the (channels, rows, columns) means of the maps in each box.
 
         `boxes` is (k, 4): left, top, right, bottom as parts of S; `grids` has k (rows, columns). Means are those
-        of RoIAlign (He et al. 2017); the channels of stride 8 come before those of stride 16.
+        of RoIAlign (He et al. 2017); the channels of stride 8 come before those of stride 16. Everything is the
+        mean over the face and its mirror image, mirrored back: where the network's strides fall matters less.
         """
         with _one_thread(), torch.inference_mode():
-            resized = resize_faces(face[None], self._size)
-            features = self._network(self._backbone.normalise(torch.from_numpy(resized).permute(0, 3, 1, 2)))
-            maps = [self._seen[stage] for stage in self._backbone.card.maps]
+            images = self._backbone.normalise(as_images(resize_faces(face[None], self._size)))
+            features = self._network(torch.cat([images, images.flip(3)]))
+            maps = [_unmirrored_mean(self._seen[stage]) for stage in self._backbone.card.maps]
             pooled = [
                 torch.cat([_pool(each, box, grid) for each in maps]).numpy()
                 for box, grid in zip(torch.from_numpy(boxes), grids, strict=True)
             ]
-        return features[0].numpy(), pooled
+        return features.mean(0).numpy(), pooled
 
     def _keep(self, stage: str, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        # RoIAlign on channels-last maps would copy them box by box
-        self._seen[stage] = output.contiguous()
+        self._seen[stage] = output
 
     def save(self, folder: Path) -> None:
         """Write the encoder, weights and preprocessing included, into a folder."""
@@ -102,6 +102,14 @@ def _fused(network: nn.Module) -> nn.Module:
         if any(stage.children()):
             setattr(stages, name, fuse(stage))
     return network
+
+
+def _unmirrored_mean(maps: torch.Tensor) -> torch.Tensor:
+    """(2, channels, side, side), the second of the mirror image, to (1, channels, side, side)."""
+    straight, mirrored = maps
+    # RoIAlign on channels-last maps would copy them box by box
+    mean: torch.Tensor = (straight + mirrored.flip(2)) / 2
+    return mean[None].contiguous()
 
 
 def _pool(features: torch.Tensor, box: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:

@@ -188,6 +188,15 @@ def test_windows_show_the_maps_where_they_lie(encoder: Encoder, faces: np.ndarra
     assert moved["bright"] > 5 * moved["dark"]
 
 
+def test_a_mirrored_face_is_seen_the_same_with_its_windows_mirrored(encoder: Encoder, faces: np.ndarray) -> None:
+    mirrored_boxes = BOXES[:, [2, 1, 0, 3]] * (-1, 1, -1, 1) + (1, 0, 1, 0)
+    vector, windows = encoder.encode(faces[0], BOXES, GRIDS)
+    mirrored, mirrored_windows = encoder.encode(faces[0][:, ::-1], mirrored_boxes.astype(np.float32), GRIDS)
+    assert np.allclose(mirrored, vector, atol=1e-4)
+    for straight, flipped in zip(windows, mirrored_windows, strict=True):
+        assert np.allclose(flipped[:, :, ::-1], straight, atol=1e-3)
+
+
 def test_networks_without_maps_are_refused() -> None:
     with pytest.raises(UsageError, match="convolutional encoder"):
         Encoder.build("vit_b_16", "none")
