@@ -50,8 +50,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--backbone", default="mobilenet_v2")
     parser.add_argument("--weights", default="none", help="a .safetensors file, imagenet or none")
-    parser.add_argument("--rows", type=int, default=640)
-    parser.add_argument("--epochs", type=int, default=5, help="that are timed, after one that is not")
+    parser.add_argument("--rows", type=int, default=1600)
+    parser.add_argument("--epochs", type=int, default=3, help="that are timed, after one that is not")
     return parser.parse_args()
 
 
