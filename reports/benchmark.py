@@ -248,6 +248,8 @@ def _metric_table(report: BenchmarkReport, metric: str) -> Table:
 
 def _anchors_table(report: BenchmarkReport) -> Table:
     made = table("method", "PC", "MAE", "RMSE", "")
+    remark = made.columns[-1]
+    remark.justify, remark.no_wrap, remark.overflow = "left", False, "fold"
     lines: list[tuple[float, Callable[[], None]]] = []
     for anchor in report.anchors:
         cells = (anchor.method, number(anchor.pearson, 4), number(anchor.mae, 4), number(anchor.rmse, 4))
