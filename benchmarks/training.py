@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from featurestore.records import Epoch, FaceBatch
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from models.appearance import AppearanceConfig, freeze_statistics, starting_backbone, starting_network, train_backbone
+from models.appearance import AppearanceConfig, freeze_statistics, starting_backbone, starting_network, train_appearance
 from models.augmentation import augment
 from models.optimisation import has_bfloat16
 from models.pixels import as_images, resize_faces
@@ -126,7 +126,7 @@ def _in_turn(
     held_out = learned.take(np.arange(round(WATCHED * len(learned))))
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        train_backbone(
+        train_appearance(
             starting_backbone(config), learned, held_out, config, on_epoch, lambda *_: None, Path(folder) / "checkpoint"
         )
     return seconds

@@ -8,7 +8,7 @@ the encoder makes of another background; or when three measures agree, each of w
 - the distance of the Procrustes shapes is at most NEAR times the typical one,
 
 where the typical distance is the median, over all photos, of the distance to the nearest other photo. That makes the
-rule independent of the encoder and its weights. On SCUT-FBP5500 with ImageNet's MobileNetV2 it finds 42 pairs, each of
+rule independent of the encoder and its weights. On SCUT-FBP5500 with ImageNet's MobileNetV2 it finds 41 pairs, each of
 which shows one person in one sitting (looked at one by one); at .8 the first pairs of two persons appear. An encoder
 that was not made to recognise people does not find two different photos of one person: the protocol is free of copies,
 not of every second picture.

@@ -48,7 +48,7 @@ SOURCES = {
         "weights",
     ),
 }
-"""What `train_backbone` imports of kallos."""
+"""What `train_appearance` imports of kallos."""
 
 QUALITY = 80
 """Of the faces' JPEGs: 9 KB a face, 39 dB PSNR, so that 5,500 of them and MobileNetV2 stay below 60 MiB."""

@@ -32,7 +32,7 @@ from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.console import note, progress
-from models.appearance import AppearanceConfig, train_appearance
+from models.appearance import AppearanceConfig, starting_backbone, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.checkpoints import fingerprint
 from models.crossfit import CrossFitted
@@ -125,7 +125,8 @@ class Trainer:
     def _a(self) -> None:
         def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, folder: Path) -> Model:
             with progress("training a", "steps") as advance:
-                return train_appearance(learned, held_out, self._appearance, told, advance, folder)
+                backbone = starting_backbone(self._appearance)
+                return train_appearance(backbone, learned, held_out, self._appearance, told, advance, folder)
 
         self._member("a", self._a_config, fit, weights=Path(self._appearance.weights).name, needs_faces=True)
 

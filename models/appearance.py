@@ -139,25 +139,6 @@ class AppearanceModel:
         return cls(config, backbone, network.requires_grad_(False))
 
 
-def train_appearance(
-    learned: FaceBatch,
-    held_out: FaceBatch,
-    config: AppearanceConfig,
-    on_epoch: Callable[[Epoch], None],
-    on_step: Callable[[int, int], None],
-    checkpoint: Path,
-) -> AppearanceModel:
-    """Train on `learned`; what is told to `on_epoch` is measured on some of `held_out`, and decides nothing.
-
-    After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
-    interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
-    checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
-    Raises OrderError without faces, UsageError and WeightsError as `starting_backbone`.
-    """
-    backbone = starting_backbone(config)
-    return train_backbone(backbone, learned, held_out, config, on_epoch, on_step, checkpoint)
-
-
 def starting_backbone(config: AppearanceConfig) -> Backbone:
     """What a training starts from. Raises UsageError for settings that cannot be, WeightsError as `build_backbone`."""
     if config.optimizer not in OPTIMIZERS:
@@ -167,7 +148,7 @@ def starting_backbone(config: AppearanceConfig) -> Backbone:
     return backbone
 
 
-def train_backbone(
+def train_appearance(
     backbone: Backbone,
     learned: FaceBatch,
     held_out: FaceBatch,
@@ -176,7 +157,13 @@ def train_backbone(
     on_step: Callable[[int, int], None],
     checkpoint: Path,
 ) -> AppearanceModel:
-    """`train_appearance` from a backbone at hand, which it changes."""
+    """Train `backbone` on `learned`; what is told to `on_epoch` is measured on some of `held_out`, and decides nothing.
+
+    After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
+    interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
+    checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
+    Raises OrderError without faces.
+    """
     training = _Training(learned, held_out, config, backbone)
     training.resume(checkpoint, on_epoch)
     while not training.is_over():

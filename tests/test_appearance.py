@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torchvision.models import get_model
 
 from featurestore.errors import OrderError, UsageError
-from models.appearance import AppearanceConfig, AppearanceModel, Regressor, train_appearance
+from models.appearance import AppearanceConfig, AppearanceModel, Regressor, starting_backbone, train_appearance
 from models.augmentation import augment
 from models.backbones import build_backbone
 from models.optimisation import MovingAverage, one_cycle, settle_batch_norms
@@ -25,7 +25,7 @@ TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_siz
 
 
 def train(batch, config, folder, on_epoch=lambda _: None, on_step=lambda *_: None):
-    return train_appearance(*split(batch), config, on_epoch, on_step, folder / "checkpoint")
+    return train_appearance(starting_backbone(config), *split(batch), config, on_epoch, on_step, folder / "checkpoint")
 
 
 def test_it_learns_from_pixels(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_held_out_rows_decide_nothing(tmp_path: Path) -> None:
     config = replace(TINY, epochs=2)
     scrambled = replace(held_out, scores=held_out.scores[::-1].copy(), histograms=held_out.histograms[::-1].copy())
     one, other = (
-        train_appearance(learned, rows, config, lambda _: None, lambda *_: None, tmp_path)
+        train_appearance(starting_backbone(config), learned, rows, config, lambda _: None, lambda *_: None, tmp_path)
         for rows in (held_out, scrambled)
     )
     assert np.array_equal(one.predict(held_out), other.predict(held_out))

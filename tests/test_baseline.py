@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from featurestore.errors import BundleError, OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch
-from models.appearance import AppearanceConfig, train_appearance
+from models.appearance import AppearanceConfig, starting_backbone, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.crossfit import CrossFitted
 from models.principal import Components
@@ -31,7 +31,9 @@ def nothing(*_: object) -> None:
 
 
 TRAIN: dict[str, Callable[[FaceBatch, Path], Model]] = {
-    "appearance": lambda b, folder: train_appearance(*split(b), PIXELS, nothing, nothing, folder),
+    "appearance": lambda b, folder: train_appearance(
+        starting_backbone(PIXELS), *split(b), PIXELS, nothing, nothing, folder
+    ),
     "subscores": lambda b, _: train_subscores(*split(b), SubscoreConfig(use_embedding=True, epochs=3), nothing),
     "baseline": lambda b, _: train_baseline(*split(b), SMALL, nothing),
     "ridge": lambda b, _: train_ridge(*split(b), SMALL, nothing),

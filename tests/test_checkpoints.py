@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from featurestore.records import Epoch
-from models.appearance import AppearanceConfig, train_appearance
+from models.appearance import AppearanceConfig, starting_backbone, train_appearance
 from models.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
 from tests.face_batches import learnable_batch, split
 
@@ -29,17 +29,21 @@ def metrics(history: list[Epoch]) -> list[Epoch]:
 def test_resumed_training_equals_uninterrupted_training(tmp_path: Path) -> None:
     batch, whole, resumed = learnable_batch(50, side=73), [], []
     parts, folder = split(batch), tmp_path / "checkpoint"
-    expected = train_appearance(*parts, TINY, whole.append, lambda *_: None, tmp_path / "other")
+    expected = train_appearance(
+        starting_backbone(TINY), *parts, TINY, whole.append, lambda *_: None, tmp_path / "other"
+    )
 
     def stop_at_two(epoch: Epoch) -> None:
         if epoch.epoch == 2:
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        train_appearance(*parts, TINY, stop_at_two, lambda *_: None, folder)
+        train_appearance(starting_backbone(TINY), *parts, TINY, stop_at_two, lambda *_: None, folder)
     assert (folder / FILE).is_file()
     steps: list[int] = []
-    model = train_appearance(*parts, TINY, resumed.append, lambda done, _: steps.append(done), folder)
+    model = train_appearance(
+        starting_backbone(TINY), *parts, TINY, resumed.append, lambda done, _: steps.append(done), folder
+    )
     assert steps == [7, 8, 9, 10, 11, 12]
     assert metrics(resumed) == metrics(whole)
     assert np.array_equal(model.predict(batch), expected.predict(batch))
@@ -55,9 +59,16 @@ def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
 
     def steps_of(batch, config) -> list[int]:
         with pytest.raises(PowerCutError):
-            train_appearance(*split(batch), TINY, stop, lambda *_: None, tmp_path)
+            train_appearance(starting_backbone(TINY), *split(batch), TINY, stop, lambda *_: None, tmp_path)
         steps: list[int] = []
-        train_appearance(*split(batch), config, lambda _: None, lambda done, _: steps.append(done), tmp_path)
+        train_appearance(
+            starting_backbone(config),
+            *split(batch),
+            config,
+            lambda _: None,
+            lambda done, _: steps.append(done),
+            tmp_path,
+        )
         return steps
 
     assert steps_of(batch, replace(config, seed=1)) == [1, 2, 3, 4]

@@ -24,7 +24,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from featurestore.records import Epoch, FaceBatch
-from models.appearance import AppearanceConfig, AppearanceModel, train_backbone
+from models.appearance import AppearanceConfig, AppearanceModel, train_appearance
 from models.backbones import Backbone
 from models.weights import sha256_of_file
 
@@ -64,7 +64,7 @@ def train(key: str, config: AppearanceConfig, card: Mapping[str, Any], faces: ND
         )
 
     clock.next_fit()
-    model = train_backbone(backbone, learned, held_out, config, told, clock.step, PACK / "checkpoints" / key)
+    model = train_appearance(backbone, learned, held_out, config, told, clock.step, PACK / "checkpoints" / key)
     keep(model, history, PACK / "results" / key)
 
 
