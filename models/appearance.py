@@ -38,7 +38,7 @@ SETTLED_ON = 320
 """Training faces on which the batch statistics of averaged weights are measured, where they are not frozen."""
 
 WATCHED = 100
-"""Held-out faces that are looked at after each epoch."""
+"""Held-out faces that are looked at after each epoch, without their mirror images: they decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -97,21 +97,22 @@ class AppearanceModel:
         self.weights, self.weights_sha256 = backbone.weights, backbone.weights_sha256
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores, the mean over each face and its mirror image. Raises OrderError without faces."""
+        """(n,) scores. Raises OrderError without faces."""
         return self.predict_images(resize_faces(_faces_of(batch), self.config.image_size))
 
-    def predict_images(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def predict_images(self, faces: NDArray[np.uint8], *, mirrored: bool = True) -> NDArray[np.float64]:
         """(n, size, size, 3) uint8 RGB to (n,) scores, in float32 on every processor.
 
-        A network that learnt histograms says the mean of its score and of the expectation over the ratings.
+        The mean over each face and, with `mirrored`, its mirror image. A network that learnt histograms says the
+        mean of its score and of the expectation over the ratings.
         """
         scores = np.empty(len(faces))
         place = next(self._network.parameters()).device
         with torch.inference_mode():
             for start in range(0, len(faces), PREDICTED_AT_ONCE):
                 images = self._backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
-                both = torch.stack([self._scores(images), self._scores(images.flip(3))])
-                scores[start : start + PREDICTED_AT_ONCE] = both.double().mean(0).cpu().numpy()
+                looks = [self._scores(look) for look in ([images, images.flip(3)] if mirrored else [images])]
+                scores[start : start + PREDICTED_AT_ONCE] = torch.stack(looks).double().mean(0).cpu().numpy()
         return scores
 
     def _scores(self, images: torch.Tensor) -> torch.Tensor:
@@ -185,7 +186,8 @@ class _Training:
         self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
         self._faces, self._scores = _faces_of(learned), learned.scores
         self._known, self._histograms = known, np.nan_to_num(learned.histograms)
-        self._watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
+        watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
+        self._watched, self._watched_scores = resize_faces(_faces_of(watched), config.image_size), watched.scores
         self._fingerprint = fingerprint(
             [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
         )
@@ -208,7 +210,8 @@ class _Training:
         if not self._backbone.is_trained:
             settle_batch_norms(self._average.network, self._settling_views())
         with self._autocast():
-            metrics = Evaluation.of(self._watched.scores, self.model().predict(self._watched))
+            seen = self.model().predict_images(self._watched, mirrored=False)
+        metrics = Evaluation.of(self._watched_scores, seen)
         line = Epoch(
             epoch=epoch + 1,
             epochs=self._config.epochs,
@@ -249,7 +252,7 @@ class _Training:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        self._average.update(self._network, step)
+        self._average.update(step)
         return error.item()
 
     def _autocast(self) -> torch.autocast:

@@ -75,7 +75,7 @@ def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> N
 
 
 class MovingAverage(Generic[Network]):
-    """The exponential moving average of a network's weights and buffers, itself a network.
+    """The exponential moving average of a network's weights and buffers while it learns, itself a network.
 
     Its decay is min(decay, (1 + t) / (10 + t)) at step t, so that short trainings are averaged too.
     """
@@ -83,14 +83,16 @@ class MovingAverage(Generic[Network]):
     def __init__(self, network: Network, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
+        # both state dicts hold the very tensors that the networks compute with
+        averages, currents = self.network.state_dict().values(), network.state_dict().values()
+        self._pairs = list(zip(averages, currents, strict=True))
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
+    def update(self, step: int) -> None:
         """Take in the weights as they are after step t, counted from 0."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        current = network.state_dict()
-        for name, average in self.network.state_dict().items():
+        for average, current in self._pairs:
             if average.is_floating_point():
-                average.lerp_(current[name], 1 - decay)
+                average.lerp_(current, 1 - decay)
             else:
-                average.copy_(current[name])
+                average.copy_(current)

@@ -261,7 +261,7 @@ class _Learning:
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
-            self.average.update(self._network, done)
+            self.average.update(done)
             losses.append(loss.item() * len(chosen))
         return sum(losses) / rows
 
