@@ -27,7 +27,7 @@ from kallos.portraits.parameters import draw_parameters
 from models.appearance import AppearanceConfig, freeze_statistics, starting_backbone, starting_network, train_appearance
 from models.augmentation import augment
 from models.optimisation import has_bfloat16
-from models.pixels import as_images, resize_faces
+from models.pixels import as_images, centre_of, resize_faces
 
 DRAWN = 40
 """Portraits that are drawn; rows repeat them."""
@@ -80,13 +80,13 @@ def _bare_loop(learned: FaceBatch, config: AppearanceConfig, *, varied: bool) ->
     backbone = starting_backbone(config)
     network = starting_network(backbone, config, 3.0)
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=config.lr_body, fused=True)
-    faces, size = learned.faces, config.image_size
-    images = backbone.normalise(as_images(resize_faces(faces, size)))
+    faces, size, view = learned.faces, config.image_size, config.view
+    images = backbone.normalise(as_images(resize_faces(centre_of(faces, view), size)))
     scores, histograms = (torch.from_numpy(values).float() for values in (learned.scores, learned.histograms))
     random = np.random.default_rng(0)
 
     def batch(rows: NDArray[np.int64]) -> torch.Tensor:
-        return backbone.normalise(augment(faces[rows], size, random)) if varied else images[rows]
+        return backbone.normalise(augment(faces[rows], size, view, random)) if varied else images[rows]
 
     def epoch() -> None:
         network.train()

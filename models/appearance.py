@@ -28,7 +28,7 @@ from models.checkpoints import (
     unprefixed,
 )
 from models.optimisation import MovingAverage, exact_strided, has_bfloat16, one_cycle, settle_batch_norms
-from models.pixels import as_images, resize_faces
+from models.pixels import as_images, centre_of, resize_faces
 from models.saved import read_description, read_tensors, write_model
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
@@ -47,6 +47,8 @@ class AppearanceConfig:
 
     weights     of the backbone: "imagenet", a safetensors file or "none"
     image_size  side of the square that the network sees, in pixels
+    view        share of the crop's side that the network sees, in the middle: 0.875 of the store's crops leaves a
+                margin of 16 % around the landmarks, and 224 of their 256 pixels
     lr_body     peak learning rate of the backbone; one without weights learns at lr_head instead
     dropout     before the last layer
     histogram   weight of the cross-entropy with the raters' histogram, where it is known
@@ -57,6 +59,7 @@ class AppearanceConfig:
     weights: str = "imagenet"
     download: bool = False
     image_size: int = 224
+    view: float = 0.875
     epochs: int = 12
     batch_size: int = 32
     optimizer: str = "adamw"
@@ -98,7 +101,7 @@ class AppearanceModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores. Raises OrderError without faces."""
-        return self.predict_images(resize_faces(_faces_of(batch), self.config.image_size))
+        return self.predict_images(_looked_at(_faces_of(batch), self.config))
 
     def predict_images(self, faces: NDArray[np.uint8], *, mirrored: bool = True) -> NDArray[np.float64]:
         """(n, size, size, 3) uint8 RGB to (n,) scores, in float32 on every processor.
@@ -187,7 +190,7 @@ class _Training:
         self._faces, self._scores = _faces_of(learned), learned.scores
         self._known, self._histograms = known, np.nan_to_num(learned.histograms)
         watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
-        self._watched, self._watched_scores = resize_faces(_faces_of(watched), config.image_size), watched.scores
+        self._watched, self._watched_scores = _looked_at(_faces_of(watched), config), watched.scores
         self._fingerprint = fingerprint(
             [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
         )
@@ -243,7 +246,8 @@ class _Training:
         share = one_cycle(step, self._steps * self._config.epochs)
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * share
-        images = self._backbone.normalise(augment(self._faces[rows], self._config.image_size, random))
+        varied = augment(self._faces[rows], self._config.image_size, self._config.view, random)
+        images = self._backbone.normalise(varied)
         with self._autocast():
             score, logits = self._network(images.to(self._device))
         error = nn.functional.mse_loss(score, self._of(self._scores[rows]))
@@ -265,7 +269,7 @@ class _Training:
         """Batches of training faces, the same after every epoch."""
         rows = np.random.default_rng(self._config.seed).permutation(len(self._faces))[:SETTLED_ON]
         for some in np.array_split(rows, -(-len(rows) // self._config.batch_size)):
-            faces = resize_faces(self._faces[some], self._config.image_size)
+            faces = _looked_at(self._faces[some], self._config)
             yield self._backbone.normalise(as_images(faces)).to(self._device)
 
     def model(self) -> AppearanceModel:
@@ -328,6 +332,11 @@ def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.opti
         {"params": [p for p in part.parameters() if p.requires_grad]} for part in (network.body, network.head)
     ]
     return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay, fused=True), [body, config.lr_head]
+
+
+def _looked_at(faces: NDArray[np.uint8], config: AppearanceConfig) -> NDArray[np.uint8]:
+    """What the network sees of each face where nothing is varied."""
+    return resize_faces(centre_of(faces, config.view), config.image_size)
 
 
 def _without_histogram(config: AppearanceConfig) -> AppearanceConfig:

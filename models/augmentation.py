@@ -27,18 +27,21 @@ SATURATION, TINT, LIGHT = 0.3, 0.1, 0.2
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def augment(faces: NDArray[np.uint8], size: int, random: np.random.Generator) -> torch.Tensor:
-    """(n, S, S, 3) uint8 to (n, 3, size, size) float32 in [0, 255]: each face placed, degraded and lit at random."""
-    views = torch.stack([_degraded(view, random) for view in _placed(faces, size, random)])
-    return _lit(views, random)
+def augment(faces: NDArray[np.uint8], size: int, view: float, random: np.random.Generator) -> torch.Tensor:
+    """(n, S, S, 3) uint8 to (n, 3, size, size) float32 in [0, 255]: each face placed, degraded and lit at random.
+
+    About `view` of each side is seen.
+    """
+    images = torch.stack([_degraded(image, random) for image in _placed(faces, size, view, random)])
+    return _lit(images, random)
 
 
-def _placed(faces: NDArray[np.uint8], size: int, random: np.random.Generator) -> torch.Tensor:
+def _placed(faces: NDArray[np.uint8], size: int, view: float, random: np.random.Generator) -> torch.Tensor:
     """(n, 3, size, size) in [0, 255]: mirrored, scaled, turned and moved; beyond the crop its edge is repeated."""
     n = len(faces)
     mirror = np.where(random.random(n) < 0.5, -1.0, 1.0)
-    scale, angle = np.exp(random.uniform(-ZOOM, ZOOM, n)), random.uniform(-TURN, TURN, n)
-    across, down = 2 * random.uniform(-SHIFT, SHIFT, (2, n))  # the side is 2 long in a grid of torch's
+    scale, angle = view * np.exp(random.uniform(-ZOOM, ZOOM, n)), random.uniform(-TURN, TURN, n)
+    across, down = 2 * view * random.uniform(-SHIFT, SHIFT, (2, n))  # the side is 2 long in a grid of torch's
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     seen = np.array([[mirror * cos, -mirror * sin, across], [sin, cos, down]]).transpose(2, 0, 1)
     grid = F.affine_grid(torch.from_numpy(seen).float(), [n, 3, size, size], align_corners=False)
@@ -46,22 +49,22 @@ def _placed(faces: NDArray[np.uint8], size: int, random: np.random.Generator) ->
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _degraded(view: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+def _degraded(image: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     """Some with fewer pixels or out of focus, some as a small JPEG file keeps them."""
     loss = random.random()
     if loss < LOW_RESOLUTION:
-        few = round(view.shape[1] * random.uniform(*RESOLUTION))
-        small = F.interpolate(view[None], (few, few), mode="bilinear", antialias=True)
-        view = F.interpolate(small, view.shape[1:], mode="bilinear", align_corners=False)[0]
+        few = round(image.shape[1] * random.uniform(*RESOLUTION))
+        small = F.interpolate(image[None], (few, few), mode="bilinear", antialias=True)
+        image = F.interpolate(small, image.shape[1:], mode="bilinear", align_corners=False)[0]
     elif loss < LOW_RESOLUTION + BLUR:
         sigma = random.uniform(*SIGMA)
-        view = gaussian_blur(view, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
+        image = gaussian_blur(image, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
     if random.random() < COMPRESSION:
         file = BytesIO()
-        pixels = view.round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        pixels = image.round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
         Image.fromarray(pixels).save(file, "JPEG", quality=int(random.integers(*QUALITY)))
-        view = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
-    return view
+        image = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
+    return image
 
 
 def _lit(views: torch.Tensor, random: np.random.Generator) -> torch.Tensor:

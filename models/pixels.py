@@ -20,6 +20,12 @@ def resize_faces(faces: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return resized
 
 
+def centre_of(faces: NDArray[np.uint8], view: float) -> NDArray[np.uint8]:
+    """(n, S, S, 3) to the middle (n, s, s, 3) of each, s near to `view` of S."""
+    edge = round(faces.shape[1] * (1 - view) / 2)
+    return faces[:, edge : faces.shape[1] - edge, edge : faces.shape[2] - edge]
+
+
 def as_images(faces: NDArray[np.uint8]) -> torch.Tensor:
     """(n, side, side, 3) uint8 to (n, 3, side, side) uint8."""
     return torch.from_numpy(faces.copy()).permute(0, 3, 1, 2)

@@ -18,7 +18,7 @@ from models.appearance import AppearanceConfig, AppearanceModel, Regressor, star
 from models.augmentation import augment
 from models.backbones import build_backbone
 from models.optimisation import MovingAverage, one_cycle, settle_batch_norms
-from models.pixels import resize_faces
+from models.pixels import centre_of, resize_faces
 from tests.face_batches import learnable_batch, split
 
 TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=32, ema=0.9)
@@ -36,7 +36,7 @@ def test_it_learns_from_pixels(tmp_path: Path) -> None:
     assert history[-1].rmse < history[0].rmse / 1.3
     assert not (tmp_path / "checkpoint").exists()
     held_out = split(batch)[1]
-    watched = model.predict_images(resize_faces(held_out.faces, TINY.image_size), mirrored=False)
+    watched = model.predict_images(resize_faces(centre_of(held_out.faces, TINY.view), TINY.image_size), mirrored=False)
     rmse = np.sqrt(np.mean((watched - held_out.scores) ** 2))
     assert rmse == pytest.approx(history[-1].rmse, rel=0.1)  # watched in bfloat16 where the processor has it
 
@@ -93,9 +93,9 @@ def test_missing_faces_and_unknown_optimizers_are_named(tmp_path: Path) -> None:
 def test_each_face_is_varied_on_its_own_and_the_same_way_again() -> None:
     ramp = np.arange(73, dtype=np.uint8)
     faces = np.broadcast_to(ramp[None, :, None, None], (6, 73, 73, 3)).copy()
-    views = augment(faces, 64, np.random.default_rng(0))
+    views = augment(faces, 64, 0.875, np.random.default_rng(0))
     assert views.shape == (6, 3, 64, 64)
-    assert torch.equal(views, augment(faces, 64, np.random.default_rng(0)))
+    assert torch.equal(views, augment(faces, 64, 0.875, np.random.default_rng(0)))
     assert len({float(view[0, 32, 32]) for view in views}) == 6
     assert views.min() >= 0
     assert views.max() <= 255
@@ -104,7 +104,7 @@ def test_each_face_is_varied_on_its_own_and_the_same_way_again() -> None:
 
 def test_on_average_a_varied_face_is_the_face() -> None:
     face = np.random.default_rng(1).integers(60, 190, (1, 8, 8, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
-    views = augment(face.repeat(400, 0), 64, np.random.default_rng(0))
+    views = augment(face.repeat(400, 0), 64, 0.875, np.random.default_rng(0))
     assert views.mean() == pytest.approx(face.mean(), rel=0.03)
 
 
