@@ -151,7 +151,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
                     for region in windows.WINDOWS
                 ),
             ),
-            code_version=2,  # the mean over the face and its mirror image
+            code_version=3,  # the mean over the face and its mirror image, in two sizes
             parameters={
                 "weights": encoder.weights,
                 "weights_sha256": encoder.weights_sha256,

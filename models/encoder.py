@@ -21,12 +21,15 @@ from models.backbones import MAP_STRIDES, Backbone, build_backbone, stages_of
 from models.pixels import as_images, resize_faces
 from models.saved import read_description, read_tensors, write_model
 
+SMALLER = 6 / 7
+"""The second size as a part of the first: 192 pixels beside 224."""
+
 
 class Encoder:
     """A frozen backbone. Float32 throughout: bfloat16 would make embeddings depend on the processor."""
 
     def __init__(self, backbone: Backbone, size: int) -> None:
-        self._backbone, self._size = backbone, size
+        self._backbone, self._sizes = backbone, (size, round(SMALLER * size))
         backbone.network.eval().requires_grad_(False)
         self._network, self._seen = _fused(backbone.network), dict[str, torch.Tensor]()
         for stage in backbone.card.maps:
@@ -42,7 +45,7 @@ class Encoder:
         download: bool = False,
         size: int = 224,
     ) -> Self:
-        """An encoder on images of `size` x `size` pixels.
+        """An encoder on images of `size` x `size` pixels, and of `SMALLER` times that.
 
         Raises as `build_backbone`, and UsageError for the size or for a network without maps of the face.
         """
@@ -62,24 +65,33 @@ class Encoder:
 
         `boxes` is (k, 4): left, top, right, bottom as parts of S; `grids` has k (rows, columns). Means are those
         of RoIAlign (He et al. 2017); the channels of stride 8 come before those of stride 16. Everything is the
-        mean over the face and its mirror image, mirrored back: where the network's strides fall matters less.
+        mean over four looks, the face and its mirror image in two sizes: where the network's strides fall and how
+        large a face is in the crop matter less.
         """
         with _one_thread(), torch.inference_mode():
-            images = self._backbone.normalise(as_images(resize_faces(face[None], self._size)))
-            features = self._network(torch.cat([images, images.flip(3)]))
-            maps = [_unmirrored_mean(self._seen[stage]) for stage in self._backbone.card.maps]
-            pooled = [
-                torch.cat([_pool(each, box, grid) for each in maps]).numpy()
-                for box, grid in zip(torch.from_numpy(boxes), grids, strict=True)
-            ]
-        return features.mean(0).numpy(), pooled
+            vectors, pooled = zip(*(self._look(face, size, boxes, grids) for size in self._sizes), strict=True)
+            means = [torch.stack(box).mean(0).numpy() for box in zip(*pooled, strict=True)]
+            return torch.stack(vectors).mean(0).numpy(), means
+
+    def _look(
+        self, face: NDArray[np.uint8], size: int, boxes: NDArray[np.float32], grids: Sequence[tuple[int, int]]
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """What `encode` gives, of the face and its mirror image in one size."""
+        images = self._backbone.normalise(as_images(resize_faces(face[None], size)))
+        features = self._network(torch.cat([images, images.flip(3)]))
+        maps = [_unmirrored_mean(self._seen[stage]) for stage in self._backbone.card.maps]
+        pooled = [
+            torch.cat([_pool(each, box, grid) for each in maps])
+            for box, grid in zip(torch.from_numpy(boxes), grids, strict=True)
+        ]
+        return features.mean(0), pooled
 
     def _keep(self, stage: str, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
         self._seen[stage] = output
 
     def save(self, folder: Path) -> None:
         """Write the encoder, weights and preprocessing included, into a folder."""
-        described = {"kind": "encoder", "size": self._size, "backbone": self._backbone.describe()}
+        described = {"kind": "encoder", "size": self._sizes[0], "backbone": self._backbone.describe()}
         write_model(folder, described, self._backbone.network.state_dict())
 
     @classmethod
