@@ -1,17 +1,16 @@
 """Near-duplicates: photos that look like one photo, or two of one sitting, and a split that keeps them together.
 
-A pair is one when its shapes are near and its perceptual hashes are all but equal, at most SAME bits apart, whatever
-the encoder makes of another background; or when three measures agree, each of which is wrong by itself:
+Distances are measured in parts of the typical one, which is the median, over all photos, of the distance to the
+nearest other photo: that makes the rule independent of the encoder and its weights. A pair is one when
 
-- the perceptual hashes of the levelled faces differ in at most HAMMING of 64 bits,
-- the cosine distance of the embeddings is at most NEAR times the typical one,
-- the distance of the Procrustes shapes is at most NEAR times the typical one,
+- its perceptual hashes are all but equal, at most SAME bits apart, and its Procrustes shapes at most SAME_SHAPE,
+  whatever the encoder makes of another background; or
+- its hashes differ in at most HAMMING bits, the distance of its shapes and the cosine distance of its embeddings are at
+  most the typical ones, and their mean at most NEAR: each of the three measures is wrong by itself.
 
-where the typical distance is the median, over all photos, of the distance to the nearest other photo. That makes the
-rule independent of the encoder and its weights. On SCUT-FBP5500 with ImageNet's MobileNetV2 it finds 41 pairs, each of
-which shows one person in one sitting (looked at one by one); at .8 the first pairs of two persons appear. An encoder
-that was not made to recognise people does not find two different photos of one person: the protocol is free of copies,
-not of every second picture.
+On SCUT-FBP5500 with ImageNet's MobileNetV2 it finds 42 pairs, each of which shows one person in one sitting (looked at
+one by one); at .68 the first pair of two persons appears. An encoder that was not made to recognise people does not
+find two different photos of one person: the protocol is free of copies, not of every second picture.
 """
 
 from __future__ import annotations
@@ -37,9 +36,10 @@ HAMMING = 24
 
 SAME = 3
 """Of 64 bits. Up to 3, true pairs of SCUT-FBP5500 end at .52 of the typical shape distance and strangers begin at 1.07;
-at 4, the one pair within NEAR that the embedding vetoes shows two strangers."""
+at 4, the one pair within SAME_SHAPE that the embedding vetoes shows two strangers."""
 
-NEAR = 0.75
+SAME_SHAPE = 0.75
+NEAR = 2 / 3
 BLOCK = 512
 """Photos that are compared with all others at once: 100 MB for each measure of 50,000 photos."""
 
@@ -164,12 +164,13 @@ def _pairs(photos: _Photos) -> pl.DataFrame:
     nearest = [(_to_nearest(photos.cosine(rows), rows), _to_nearest(photos.shape(rows), rows)) for rows in blocks]
     found = []
     if nearest:
-        cosine, shape = (NEAR * float(np.median(np.concatenate(each))) for each in zip(*nearest, strict=True))
+        cosine, shape = (float(np.median(np.concatenate(each))) for each in zip(*nearest, strict=True))
         for rows in blocks:
-            cosines, differing = photos.cosine(rows), photos.hamming(rows)
-            alike = (differing <= SAME) | ((differing <= HAMMING) & (cosines <= cosine))
-            near = alike & (photos.shape(rows) <= shape)
-            for i, j in zip(*np.nonzero(near), strict=True):
+            cosines, shapes, differing = photos.cosine(rows), photos.shape(rows), photos.hamming(rows)
+            same = (differing <= SAME) & (shapes <= SAME_SHAPE * shape)
+            near = (differing <= HAMMING) & (cosines <= cosine) & (shapes <= shape)
+            near &= cosines * shape + shapes * cosine <= 2 * NEAR * cosine * shape
+            for i, j in zip(*np.nonzero(same | near), strict=True):
                 first, second = photos.sha256[rows.start + i], photos.sha256[j]
                 if first < second:
                     found.append((first, second, round(float(differing[i, j])), float(cosines[i, j])))
