@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Self
 
 import duckdb
@@ -40,6 +41,7 @@ class Store:
         self.path, self.connection = path, connection
         self.snapshot_of, self.writer = snapshot_of, writer
         self._publisher: snapshots.Publisher | None = None
+        self._heard: list[str] | None = None
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, must_exist: bool = False) -> Self:
@@ -150,13 +152,27 @@ class Store:
         if self._publisher:
             self._publisher.publish_if_due()
 
+    @contextmanager
+    def overheard(self) -> Iterator[list[str]]:
+        """The queries that are asked inside, as anyone can run them: with values in place of parameters."""
+        heard: list[str] = []
+        self._heard = heard
+        yield heard
+        self._heard = None
+
+    def _hear(self, query: str, parameters: Mapping[str, object]) -> None:
+        if self._heard is not None and (filled := _filled_in(query, parameters)) not in self._heard:
+            self._heard.append(filled)
+
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The rows of a query; `$name` in it stands for a keyword argument."""
+        self._hear(query, parameters)
         rows: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
         return rows
 
     def value(self, query: str, **parameters: object) -> Any:
         """The first column of the first row."""
+        self._hear(query, parameters)
         # fetchall and not fetchone: a result that is not read to its end blocks the connection
         rows = self.connection.execute(query, parameters or None).fetchall()
         if not rows:
@@ -219,7 +235,7 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether a table or view of that name exists."""
         query = "SELECT count(*) FROM information_schema.tables WHERE table_name = $name"
-        return bool(self.value(query, name=name))
+        return bool(self.connection.execute(query, {"name": name}).fetchall()[0][0])
 
     def describe(self) -> pl.DataFrame:
         """Every table and view that people query, with each column's type and comment."""
@@ -231,6 +247,19 @@ class Store:
             LEFT JOIN duckdb_views() v ON v.view_name = c.table_name AND NOT v.internal
             WHERE NOT c.internal AND NOT contains(table_name, '__') AND table_name <> 'locations'
             ORDER BY table_name, column_index""")
+
+
+def _filled_in(query: str, parameters: Mapping[str, object]) -> str:
+    """The query with its values in place of its parameters."""
+    return re.sub(r"\$(\w+)", lambda name: _literal(parameters[name[1]]), dedent(query).strip())
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, bool | int | float):
+        return str(value)
+    return "NULL" if value is None else quote(str(value))
 
 
 def _writer(error: duckdb.Error) -> str | None:

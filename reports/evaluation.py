@@ -15,7 +15,7 @@ from rich.text import Text
 
 from featurestore.records import SCALE, Evaluation
 from featurestore.store import Store
-from reports.bars import bar
+from reports.bars import bar, signed_bar
 from reports.figures import GRID, draw_scatter, figure, label, save
 from reports.groups import Groups, compare_groups, render_groups
 from reports.json import for_pictures
@@ -31,6 +31,27 @@ if TYPE_CHECKING:
 NAME = "evaluation"
 RESIDUALS = (-1.5, 1.5)
 BINS = 24
+TENTHS = 10
+WORST = 10
+
+
+@dataclass(frozen=True)
+class Tenth:
+    """A tenth of the test images by what was predicted: means, and how much higher the raters' is."""
+
+    n: int
+    predicted: float
+    truth: float
+
+
+@dataclass(frozen=True)
+class Miss:
+    """An image that the model missed by far."""
+
+    image_id: str
+    subset: str | None
+    truth: float
+    predicted: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,8 @@ class EvaluatedRun:
     rmse_floor   truth_sd * sqrt(1 - PC^2): no predictions with that PC can have a lower RMSE
     problems     what is wrong with the figures recorded by the training, one sentence each; empty when plausible
     residuals    counts of predicted - true in 24 equal bins from -1.5 to 1.5, the outer ones take what lies beyond
+    tenths       calibration: of a calibrated model, both means of a tenth are equal
+    worst        the ten images with the largest errors, the largest first
     """
 
     name: str
@@ -56,6 +79,8 @@ class EvaluatedRun:
     rmse_floor: float
     problems: tuple[str, ...]
     residuals: tuple[int, ...]
+    tenths: tuple[Tenth, ...]
+    worst: tuple[Miss, ...]
     truth: tuple[float, ...] = for_pictures()
     predicted: tuple[float, ...] = for_pictures()
 
@@ -94,9 +119,21 @@ def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
         rmse_floor=rmse_floor(sd, overall.pearson),
         problems=problems_of(store, of),
         residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
+        tenths=_tenths(of),
+        worst=_worst(of),
         truth=tuple(of.truth.tolist()),
         predicted=tuple(of.predicted.tolist()),
     )
+
+
+def _tenths(of: JudgedRun) -> tuple[Tenth, ...]:
+    parts = np.array_split(np.argsort(of.predicted, kind="stable"), min(TENTHS, len(of.predicted)))
+    return tuple(Tenth(len(rows), float(of.predicted[rows].mean()), float(of.truth[rows].mean())) for rows in parts)
+
+
+def _worst(of: JudgedRun) -> tuple[Miss, ...]:
+    rows = np.argsort(-np.abs(of.predicted - of.truth), kind="stable")[:WORST].tolist()
+    return tuple(Miss(of.image_ids[i], of.subsets[i], float(of.truth[i]), float(of.predicted[i])) for i in rows)
 
 
 def rmse_floor(sd: float, pearson: float) -> float:
@@ -137,6 +174,8 @@ def render(report: EvaluationReport) -> RenderableType:
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
         section("Predicted against true", scatter_plot, remark=best.name),
         section("Errors", Histogram(best.residuals, *RESIDUALS, "predicted - true"), remark=best.name),
+        section("Calibration", _tenths_table(best.tenths), remark=f"{best.name}, tenths of the images by prediction"),
+        section("Furthest off", _worst_table(best.worst), remark=best.name),
     )
 
 
@@ -146,6 +185,24 @@ def _runs_table(runs: Sequence[EvaluatedRun]) -> Table:
         of = run.overall
         metrics = (number(value) for value in (of.mae, of.rmse, of.pearson, of.spearman))
         made.add_row(run.name, f"{of.n:,}", *metrics, bar(of.pearson, 20))
+    return made
+
+
+def _tenths_table(tenths: Sequence[Tenth]) -> Table:
+    made = table("images", "predicted", "true", "true - predicted", "")
+    gaps = [of.truth - of.predicted for of in tenths]
+    limit = max(map(abs, gaps))
+    for of, gap in zip(tenths, gaps, strict=True):
+        means = (number(of.predicted), number(of.truth), number(gap, sign=True))
+        made.add_row(f"{of.n:,}", *means, signed_bar(gap, limit))
+    return made
+
+
+def _worst_table(worst: Sequence[Miss]) -> Table:
+    made = table("image", "subset", "true", "predicted", "predicted - true")
+    for of in worst:
+        scores = (number(of.truth, 2), number(of.predicted, 2), number(of.predicted - of.truth, 2, sign=True))
+        made.add_row(of.image_id, of.subset or "·", *scores)
     return made
 
 

@@ -1,8 +1,9 @@
-"""How every report looks: one page, sections with a heading, plain tables."""
+"""What every report is made of: one page, sections with a heading, plain tables."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,18 +12,40 @@ from rich.table import Table
 from rich.text import Text
 
 
-def page(title: str, remark: str, *sections: RenderableType | None) -> RenderableType:
-    """A titled page; sections that are None are left out, the others stand apart by a line."""
-    parts: list[RenderableType] = [Text.assemble((title, "bold"), "  ", (remark, "dim"))]
-    for part in sections:
-        if part is not None:
-            parts += ["", part]
-    return Padding(Group(*parts), (1, 1, 1, 1))
+@dataclass(frozen=True)
+class Page:
+    """A titled page; its parts stand apart by a line."""
+
+    title: str
+    remark: str
+    parts: tuple[RenderableType, ...]
+
+    def __rich__(self) -> RenderableType:
+        heading = Text.assemble((self.title, "bold"), "  ", (self.remark, "dim"))
+        apart = [piece for part in self.parts for piece in ("", part)]
+        return Padding(Group(heading, *apart), (1, 1, 1, 1))
 
 
-def section(heading: str, *parts: RenderableType, remark: str = "") -> RenderableType:
+@dataclass(frozen=True)
+class Section:
     """Parts under a heading."""
-    return Group(Text.assemble((heading, "bold"), "  ", (remark, "dim")), *parts)
+
+    heading: str
+    remark: str
+    parts: tuple[RenderableType, ...]
+
+    def __rich__(self) -> RenderableType:
+        return Group(Text.assemble((self.heading, "bold"), "  ", (self.remark, "dim")), *self.parts)
+
+
+def page(title: str, remark: str, *parts: RenderableType | None) -> Page:
+    """A page of the parts that are not None."""
+    return Page(title, remark, tuple(part for part in parts if part is not None))
+
+
+def section(heading: str, *parts: RenderableType, remark: str = "") -> Section:
+    """Parts under a heading, with a remark beside it."""
+    return Section(heading, remark, parts)
 
 
 def table(*columns: str) -> Table:

@@ -43,7 +43,7 @@ class Histogram:
             cells = (column(level) * (step - len(gap)) + gap for level in levels)
             rows.append(Text("".join(cells), style=ACCENT))
         width = step * len(self.counts)
-        places = {v: round((v - self.low) / (self.high - self.low) * width) for v in _whole(self.low, self.high)}
+        places = {v: round((v - self.low) / (self.high - self.low) * width) for v in whole_numbers(self.low, self.high)}
         x_ticks = {min(place, width - 1): f"{value:g}" for value, place in places.items()}
         yield _framed(rows, width, {0: f"{top:,}", self.height - 1: "0"}, x_ticks, self.label)
 
@@ -77,7 +77,7 @@ class Scatter:
                 else:
                     row.append(diagonal.char(x, y), style="dim")
             rows.append(row)
-        values = _whole(self.low, self.high)
+        values = whole_numbers(self.low, self.high)
         places = {v: (v - self.low) / scale for v in values}
         y_ticks = {round((1 - p) * (self.height - 1)): f"{v:g}" for v, p in places.items()}
         x_ticks = {round(p * (width - 1)): f"{v:g}" for v, p in places.items()}
@@ -96,7 +96,7 @@ class Lines:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = max(13, len(self.curves))
         xs, ys = (np.concatenate([np.asarray(c[axis]) for c in self.curves.values()]) for axis in (0, 1))
-        (x_low, x_high), (y_low, y_high) = _range(xs), _range(ys)
+        (x_low, x_high), (y_low, y_high) = value_range(xs), value_range(ys)
         middle = (height - 1) // 2
         y_ticks = {0: f"{y_high:.3g}", middle: f"{(y_high + y_low) / 2:.3g}", height - 1: f"{y_low:.3g}"}
         names = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in self.curves]
@@ -108,7 +108,7 @@ class Lines:
         ]
         rows = _curve_rows(fractions, width, height)
         ends = [(1 - y[-1]) * (height - 1) for _, y in fractions]
-        for i, place in enumerate(_apart(ends, height)):
+        for i, place in enumerate(apart(ends, height)):
             rows[place].append(f" {names[i]}", style=_style(i))
         yield Text(self.y_label, style="dim")
         yield _framed(rows, width, y_ticks, {0: f"{x_low:g}", width - 1: f"{x_high:g}"}, self.x_label)
@@ -170,17 +170,18 @@ def _framed(rows: Sequence[Text], width: int, y_ticks: Ticks, x_ticks: Ticks, x_
     return Text("\n", no_wrap=True).join(lines)
 
 
-def _whole(low: float, high: float) -> list[int]:
+def whole_numbers(low: float, high: float) -> list[int]:
     """The whole numbers from low to high."""
     return list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
 
 
-def _range(values: NDArray[np.float64]) -> tuple[float, float]:
+def value_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Lowest and highest value, apart from each other."""
     low, high = float(values.min()), float(values.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _apart(places: Sequence[float], height: int) -> list[int]:
+def apart(places: Sequence[float], height: int) -> list[int]:
     """A row of its own for each of at most `height` places, as near to it as that allows."""
     taken: dict[int, int] = {}
     for i in np.argsort(places, kind="stable"):

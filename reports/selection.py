@@ -13,12 +13,13 @@ from featurestore.training_sets import check_fold
 
 @dataclass(frozen=True)
 class Selection:
-    """`data_set` narrows the reports on data; protocol, fold and runs narrow those on models."""
+    """`data_set` narrows the reports on data; protocol, fold and runs those on models; the lineage is of one image."""
 
     data_set: str | None = None
     protocol: str | None = None
     fold: int | None = None
     runs: tuple[str, ...] = ()
+    image: str | None = None
 
 
 def chosen_data_sets(store: Store, selection: Selection) -> list[str]:

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from featurestore.errors import OrderError, UsageError
 from featurestore.records import REGIONS, Evaluation
 from featurestore.store import Store
-from reports import bootstrap, compare, dataset, evaluation, features, subscores, training
+from reports import bootstrap, compare, dataset, evaluation, features, lineage, overview, subscores, training
 from reports.json import to_json
 from reports.registry import REPORTS
 from reports.selection import Selection
@@ -81,13 +81,13 @@ def test_figures_are_pictures(store: Store, name: str, suffix: str, tmp_path: Pa
             assert "<svg" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare"])
+@pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_before_training_the_error_names_the_command(labels_only: Store, name: str):
     with pytest.raises(OrderError, match=f"kallos train all --protocol {PROTOCOL} --fold 1"):
         REPORTS[name].data(labels_only, EVERYTHING)
 
 
-@pytest.mark.parametrize("name", ["dataset", "features"])
+@pytest.mark.parametrize("name", ["overview", "dataset", "features"])
 def test_an_empty_store_and_an_unknown_data_set_are_named(tmp_path: Path, store: Store, name: str):
     with Store.open(tmp_path / "s.duckdb") as empty, pytest.raises(OrderError, match="kallos ingest"):
         REPORTS[name].data(empty, EVERYTHING)
@@ -95,7 +95,7 @@ def test_an_empty_store_and_an_unknown_data_set_are_named(tmp_path: Path, store:
         REPORTS[name].data(store, Selection(data_set="other"))
 
 
-@pytest.mark.parametrize("name", ["evaluation", "subscores", "compare"])
+@pytest.mark.parametrize("name", ["evaluation", "subscores", "compare", "lineage"])
 def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
     with pytest.raises(UsageError, match=PROTOCOL):
         REPORTS[name].data(store, Selection(protocol="other"))
@@ -338,3 +338,59 @@ def test_compare_wants_two_runs_with_images_in_common(tmp_path: Path):
         store.execute(f"UPDATE predictions SET role = {swapped} WHERE run_id = $r", r=ids["b"])
         with pytest.raises(OrderError, match="no test"):
             compare.data(store, Selection(runs=(ids["a"], ids["b"])))
+
+
+# overview
+
+
+def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store, labels_only: Store):
+    whole = overview.data(store, EVERYTHING)
+    (held,) = whole.holdings
+    assert (held.images, held.scored, held.extracted) == (80, 80, 79), "one photo shows no face"
+    assert held.ratings == store.value("SELECT count(*) FROM ratings")
+    assert {of.model: of.folds for of in whole.standings} == dict.fromkeys([*MODEL_NOISE], 1)
+    assert [of.pearson for of in whole.standings] == sorted((of.pearson for of in whole.standings), reverse=True)
+    assert {of.of_folds for of in whole.standings} == {2}
+    before = overview.data(labels_only, EVERYTHING)
+    assert (before.holdings[0].extracted, before.standings) == (0, ())
+    assert [command for command, _ in before.following] == ["kallos extract"]
+    assert "Nothing is trained yet" in shown(overview.render(before))
+
+
+# lineage
+
+
+def test_the_lineage_leads_from_the_score_to_the_bytes(store: Store):
+    tested = store.frame("SELECT DISTINCT image_id FROM predictions WHERE role = 'test' ORDER BY 1")["image_id"]
+    report = lineage.data(store, EVERYTHING)
+    assert report.image_id == tested[0]
+    assert report.sha256 == store.value("SELECT sha256 FROM images WHERE image_id = $i", i=tested[0])
+    assert report.said[0].model == "ensemble"
+    assert {of.model for of in report.said} == set(MODEL_NOISE)
+    assert report.learnt.rows == store.value(
+        "SELECT count(*) FROM splits SEMI JOIN landmarks USING (image_id) WHERE role = 'train' AND fold = 1"
+    )
+    assert {of.status for of in report.made} == {"ok"}
+    assert {of.extractor for of in report.made} >= {"landmarks", "geometry", "skin", "shape"}
+
+
+def test_the_lineage_is_of_the_image_asked_for(store: Store):
+    other = store.value("SELECT max(image_id) FROM predictions WHERE role = 'test'")
+    assert lineage.data(store, Selection(image=other)).image_id == other
+    with pytest.raises(UsageError, match="said nothing of 'nobody'"):
+        lineage.data(store, Selection(image="nobody"))
+
+
+# calibration and the worst
+
+
+def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
+    best = evaluation.data(store, EVERYTHING).runs[0]
+    assert sum(of.n for of in best.tenths) == best.overall.n
+    assert [of.predicted for of in best.tenths] == sorted(of.predicted for of in best.tenths)
+    assert np.average([of.truth for of in best.tenths], weights=[of.n for of in best.tenths]) == pytest.approx(
+        np.mean(best.truth)
+    )
+    errors = [abs(of.predicted - of.truth) for of in best.worst]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())

@@ -14,12 +14,14 @@ from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePa
 class ReportName(StrEnum):
     """The reports."""
 
+    OVERVIEW = "overview"
     DATASET = "dataset"
     FEATURES = "features"
     TRAINING = "training"
     EVALUATION = "evaluation"
     SUBSCORES = "subscores"
     COMPARE = "compare"
+    LINEAGE = "lineage"
 
 
 class PictureFormat(StrEnum):
@@ -30,28 +32,38 @@ class PictureFormat(StrEnum):
 
 
 def report(
-    name: Annotated[ReportName, typer.Argument(help="Which report.")],
+    name: Annotated[ReportName, typer.Argument(help="Which report.")] = ReportName.OVERVIEW,
     data_set: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,
     run: Annotated[list[str] | None, typer.Option(help="Only these runs; give it once a run.")] = None,
+    image: Annotated[str | None, typer.Option(help="The image whose lineage is told.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Also write the figures into this folder.")] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
+    html: Annotated[Path | None, typer.Option(help="Write the report into this HTML file instead.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind the report instead.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Tables and plots in the terminal, JSON for programs, pictures for papers."""
+    """Tables and plots in the terminal, one HTML file to keep or to send, JSON for programs, pictures for papers."""
     from kallos.console import note, out
     from kallos.stores import open_for_reading
+    from reports.html import write_html
     from reports.json import to_json
     from reports.registry import REPORTS
     from reports.selection import Selection
 
     chosen = REPORTS[name.value]
-    selection = Selection(data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()))
-    with open_for_reading(store) as opened:
+    selection = Selection(data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()), image=image)
+    with open_for_reading(store) as opened, opened.overheard() as queries:
         report = chosen.data(opened, selection)
-    out.print_json(to_json(name.value, report)) if json else out.print(chosen.render(report))
+    if html:
+        write_html(html, name.value, chosen.render(report), queries)
+        note(f"wrote {html}")
+    elif sql:
+        typer.echo("\n\n".join(f"{query};" for query in queries))
+    else:
+        out.print_json(to_json(name.value, report)) if json else out.print(chosen.render(report))
     if figures:
         for path in chosen.figures(report, figures, picture.value):
             note(f"wrote {path}")
