@@ -1,10 +1,11 @@
-"""`kallos benchmark`: every fold of a protocol and their mean, beside published figures and a leak-free split."""
+"""`kallos report benchmark`: every fold of a protocol, and their mean, beside published figures and a leak-free one."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -19,12 +20,14 @@ from featurestore.store import Store
 from reports.anchors import ANCHORS, Anchor
 from reports.bootstrap import METRICS, RESAMPLES, Estimate, resampled_figures
 from reports.evaluation import problems_of
+from reports.figures import INK, draw_curve, figure, label, save
 from reports.groups import Groups, compare_groups, render_groups
 from reports.judged import JudgedRun, calibrated_by_group, judged_runs
 from reports.layout import dim, number, page, section, table
 from reports.palette import ACCENT, BAD, GOOD
-from reports.selection import Selection
+from reports.selection import Selection, chosen_runs
 
+NAME = "benchmark"
 BEST = ("ensemble", "a", "b", "baseline", "b-features", "ridge")
 """Models in the order in which one is taken for the tables of a single model."""
 
@@ -89,8 +92,9 @@ class BenchmarkReport:
     problems: tuple[str, ...]
 
 
-def data(store: Store, protocol: str) -> BenchmarkReport:
-    """Raises OrderError when no model is trained on every fold of the protocol."""
+def data(store: Store, selection: Selection) -> BenchmarkReport:
+    """Of the protocol asked for, else of the newest run's. Raises OrderError when no model is trained on every fold."""
+    protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
     judged = _judged(store, protocol)
     models = sorted(judged, key=lambda model: BEST.index(model) if model in BEST else len(BEST))
     figures = {model: _figures(model, judged[model]) for model in models}
@@ -282,3 +286,18 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
         "the split's."
     )
     return Group(Text(said, style=GOOD), hashes)
+
+
+def figures(report: BenchmarkReport, folder: Path, suffix: str) -> list[Path]:
+    """PC of every model on every fold, beside the best published figure."""
+    made, (axes,) = figure(6.4, 3.8, f"{report.protocol}: correlation with the raters (PC)")
+    folds = [split.fold for split in report.splits]
+    for i, of in enumerate(report.models):
+        draw_curve(axes, folds, [fold.pearson for fold in of.folds], of.model, i)
+    if report.anchors:
+        best = max(report.anchors, key=lambda anchor: anchor.pearson)
+        axes.axhline(best.pearson, color=INK, linewidth=1, linestyle=":", label=best.method)
+    axes.set_xticks(folds)
+    axes.legend(frameon=False, fontsize=8)
+    label(axes, "fold", "PC")
+    return [save(made, folder, f"benchmark_{report.protocol}", suffix)]

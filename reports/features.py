@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS
@@ -36,9 +39,16 @@ FEWEST = 10
 """Groups of fewer images have no correlation worth a number."""
 
 
+Z_95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
+
+
 @dataclass(frozen=True)
 class FeatureLine:
-    """One feature over all images: `correlation` is Pearson's with the score, by subset in `subsets`."""
+    """One feature over all images: `correlation` is Pearson's with the score, by subset in `subsets`.
+
+    low, high  the ends of its 95 % interval
+    """
 
     name: str
     region: str
@@ -50,16 +60,20 @@ class FeatureLine:
     lowest: float
     highest: float
     correlation: float
+    low: float
+    high: float
     subsets: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two features that say nearly the same: |r| > .95."""
+class Cluster:
+    """Features that hang together by pairs with |r| > .95, the one that goes most with the score first.
 
-    first: str
-    second: str
-    correlation: float
+    weakest  the smallest |r| of any two of them
+    """
+
+    features: tuple[str, ...]
+    weakest: float
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,7 @@ class FeaturesReport:
 
     images: int
     features: tuple[FeatureLine, ...]
-    redundant: tuple[Pair, ...]
+    clusters: tuple[Cluster, ...]
     correlations: tuple[tuple[float, ...], ...] = for_pictures()
 
 
@@ -96,7 +110,8 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
         for i, row in enumerate(known)
     )
     between = with_score[:-1, :-1]
-    return FeaturesReport(len(rows), lines, _redundant(columns, between), tuple(map(tuple, between.tolist())))
+    clusters = _clusters(columns, between, with_score[:-1, -1])
+    return FeaturesReport(len(rows), lines, clusters, tuple(map(tuple, between.tolist())))
 
 
 def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,6 +132,16 @@ def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(found, -1, 1)
 
 
+def fisher_interval(correlation: float, n: int) -> tuple[float, float]:
+    """95 % interval of Pearson's correlation over n pairs by Fisher's z; NaN for fewer than four."""
+    if n < 4 or math.isnan(correlation):
+        return math.nan, math.nan
+    with np.errstate(divide="ignore"):  # a perfect correlation has an infinite z
+        z = np.arctanh(correlation) + np.array([-1, 1]) * Z_95 / math.sqrt(n - 3)
+    low, high = np.tanh(z)
+    return float(low), float(high)
+
+
 def _by_subset(rows: pl.DataFrame, columns: list[str]) -> dict[str, NDArray[np.float64]]:
     """subset -> (F,) correlations with the score; none where there is but one subset."""
     groups = rows.filter(pl.col("subset").is_not_null()).sort("subset").group_by("subset", maintain_order=True)
@@ -134,13 +159,20 @@ def _line(
     known = values[np.isfinite(values)]
     spread = [float(f(known)) for f in (np.mean, np.std, np.min, np.max)] if len(known) else [float("nan")] * 4
     mean, sd, lowest, highest = spread
-    return FeatureLine(*row, len(known), mean, sd, lowest, highest, correlation, subsets)
+    interval = fisher_interval(correlation, len(known))
+    return FeatureLine(*row, len(known), mean, sd, lowest, highest, correlation, *interval, subsets)
 
 
-def _redundant(names: list[str], between: NDArray[np.float64]) -> tuple[Pair, ...]:
-    first, second = np.nonzero(np.triu(np.abs(between) > REDUNDANT, k=1))
-    pairs = [Pair(names[i], names[j], float(between[i, j])) for i, j in zip(first, second, strict=True)]
-    return tuple(sorted(pairs, key=lambda pair: -abs(pair.correlation)))
+def _clusters(names: list[str], between: NDArray[np.float64], with_score: NDArray[np.float64]) -> tuple[Cluster, ...]:
+    """The largest first."""
+    count, label_of = connected_components(coo_array(np.abs(between) > REDUNDANT), directed=False)
+    found = []
+    for own in (np.flatnonzero(label_of == each) for each in range(count)):
+        if len(own) > 1:
+            ranked = own[np.argsort(-np.nan_to_num(np.abs(with_score[own])), kind="stable")]
+            weakest = float(np.nanmin(np.abs(between[np.ix_(own, own)])))
+            found.append(Cluster(tuple(names[i] for i in ranked), weakest))
+    return tuple(sorted(found, key=lambda cluster: -len(cluster.features)))
 
 
 def strongest(report: FeaturesReport) -> list[FeatureLine]:
@@ -156,7 +188,9 @@ def render(report: FeaturesReport) -> RenderableType:
         f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score",
         section("With the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"),
         section("All by region", _catalogue_table(report), *_unmeasured(report)),
-        section("Redundant pairs", _pairs_table(report), remark=f"|r| > {REDUNDANT}") if report.redundant else None,
+        section("Say nearly the same", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
+        if report.clusters
+        else None,
         dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
     )
 
@@ -165,12 +199,13 @@ def _strongest_table(report: FeaturesReport) -> Table:
     lines = strongest(report)
     limit = max((abs(line.correlation) for line in lines), default=1.0)
     subsets = list(lines[0].subsets) if lines and len(lines[0].subsets) <= MOST_SUBSETS else []
-    made = table("feature", "PC", "", *subsets)
+    made = table("feature", "PC", "95 % interval", "", *subsets)
     for line in lines:
         name = Text(line.name, style=REGION_COLOURS[line.region])
         rest = (number(line.subsets[s], 2, sign=True) for s in subsets)
-        drawn = signed_bar(line.correlation, limit, width=11 if subsets else 25)
-        made.add_row(name, number(line.correlation, 2, sign=True), drawn, *rest)
+        drawn = signed_bar(line.correlation, limit, width=7 if subsets else 25)
+        interval = f"{number(line.low, 2, sign=True)}, {number(line.high, 2, sign=True)}"
+        made.add_row(name, number(line.correlation, 2, sign=True), dim(interval), drawn, *rest)
     return made
 
 
@@ -194,13 +229,12 @@ def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
     return ["", dim(f"Not measurable in some images: {', '.join(missing)}")] if missing else []
 
 
-def _pairs_table(report: FeaturesReport) -> Table:
-    made = table("feature", "and", "r")
-    made.columns[1].justify = "left"
-    for pair in report.redundant[:TOP]:
-        made.add_row(pair.first, pair.second, number(pair.correlation, 3, sign=True))
-    if len(report.redundant) > TOP:
-        made.add_row(f"… {len(report.redundant) - TOP:,} more", "", "", style="dim")
+def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
+    made = table("goes most with the score", "and", "weakest |r|")
+    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    for cluster in clusters:
+        first, *others = cluster.features
+        made.add_row(first, ", ".join(others), number(cluster.weakest))
     return made
 
 

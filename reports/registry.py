@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from rich.console import RenderableType
 
 from featurestore.store import Store
-from reports import compare, dataset, evaluation, features, lineage, overview, subscores, training
+from reports import benchmark, compare, dataset, evaluation, features, lineage, overview, subscores, training
 from reports.selection import Selection
 
 
@@ -28,5 +28,6 @@ class Report(Protocol):
 
 
 REPORTS: dict[str, Report] = {
-    module.NAME: module for module in (overview, dataset, features, training, evaluation, subscores, compare, lineage)
+    module.NAME: module
+    for module in (overview, dataset, features, training, evaluation, benchmark, subscores, compare, lineage)
 }

@@ -17,15 +17,13 @@ from featurestore.normalization import AVERAGENESS
 from featurestore.store import Store
 from reports.bars import interval_bar, spark
 from reports.catalogue import definition_of, plausible
-from reports.features import correlations
+from reports.features import correlations, fisher_interval
 from reports.layout import digits_for, dim, number, page, section, share, table
 from reports.palette import REGION_COLOURS
 
 BINS = 30
 TAIL = 0.002
 """Share of the values at either end that the plot makes no room for: they are counted in its outer bins."""
-Z_95 = 1.959964
-"""97.5 % quantile of the normal distribution."""
 
 RAW = "SELECT image_id, {name} AS value FROM geometric_features"
 AVERAGENESS_RAW = """
@@ -90,16 +88,6 @@ def data(store: Store | None, name: str) -> FeatureReport:
     named = {"all": rows} | ({str(key[0]): subsets[key] for key in sorted(subsets)} if len(subsets) > 1 else {})
     groups = tuple(_group(definition, n, r, low, high) for n, r in named.items())
     return FeatureReport(definition, version, low, high, groups)
-
-
-def fisher_interval(correlation: float, n: int) -> tuple[float, float]:
-    """95 % interval of Pearson's correlation over n pairs by Fisher's z; NaN for fewer than four."""
-    if n < 4 or math.isnan(correlation):
-        return math.nan, math.nan
-    with np.errstate(divide="ignore"):  # a perfect correlation has an infinite z
-        z = np.arctanh(correlation) + np.array([-1, 1]) * Z_95 / math.sqrt(n - 3)
-    low, high = np.tanh(z)
-    return float(low), float(high)
 
 
 def _values(store: Store, name: str) -> pl.DataFrame:

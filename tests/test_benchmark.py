@@ -14,6 +14,7 @@ from featurestore.records import Evaluation
 from reports import benchmark
 from reports.anchors import ANCHORS
 from reports.json import to_json
+from reports.selection import Selection
 from tests.command import kallos
 from tests.synthetic_store import MODEL_NOISE, PROTOCOL, make_store, train_fold
 
@@ -38,11 +39,11 @@ def shown(report, width: int = 80) -> str:
 
 def test_a_model_that_lacks_a_fold_has_no_mean(one_fold):
     with pytest.raises(OrderError, match="kallos benchmark"):
-        benchmark.data(one_fold, PROTOCOL)
+        benchmark.data(one_fold, Selection(protocol=PROTOCOL))
 
 
 def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
-    report = benchmark.data(store, PROTOCOL)
+    report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert {of.model for of in report.models} == set(MODEL_NOISE)
     for of in report.models:
         for fold, run_id in zip(of.folds, of.run_ids, strict=True):
@@ -60,7 +61,7 @@ def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
 
 
 def test_coverage_and_gains_are_counted(store):
-    report = benchmark.data(store, PROTOCOL)
+    report = benchmark.data(store, Selection(protocol=PROTOCOL))
     ensemble = next(of for of in report.models if of.model == "ensemble")
     inside = store.value(
         "SELECT avg((s.score BETWEEN low AND high)::INT) FROM predictions p JOIN scores s USING (image_id) "
@@ -74,7 +75,7 @@ def test_coverage_and_gains_are_counted(store):
 
 
 def test_groups_with_their_own_calibration_lose_its_bias(store):
-    report = benchmark.data(store, PROTOCOL)
+    report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert report.calibrated is not None
     for before, after in zip(report.groups.groups, report.calibrated.groups, strict=True):
         assert after.figures["bias"].value == pytest.approx(before.figures["bias"].value - 0.1, abs=0.02)
@@ -83,22 +84,22 @@ def test_groups_with_their_own_calibration_lose_its_bias(store):
 
 def test_rows_and_figures_that_were_altered_are_named(store):
     run_id = store.value("SELECT min(run_id) FROM runs WHERE model = 'a' AND fold = 1")
-    assert not benchmark.data(store, PROTOCOL).problems
+    assert not benchmark.data(store, Selection(protocol=PROTOCOL)).problems
     store.execute("UPDATE evaluations SET rmse = 0.01 WHERE run_id = $id AND role = 'test'", id=run_id)
-    assert any(run_id in problem for problem in benchmark.data(store, PROTOCOL).problems)
+    assert any(run_id in problem for problem in benchmark.data(store, Selection(protocol=PROTOCOL)).problems)
     ensemble = store.value("SELECT min(run_id) FROM runs WHERE model = 'ensemble' AND fold = 2")
     store.execute(
         "DELETE FROM predictions WHERE run_id = $id AND image_id = (SELECT min(image_id) FROM predictions "
         "WHERE run_id = $id AND role = 'test')",
         id=ensemble,
     )
-    report = benchmark.data(store, PROTOCOL)
+    report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert [split.same for split in report.splits] == [True, False]
     assert "fold 2" in shown(report).lower()
 
 
 def test_published_figures_stand_in_order_among_ours(store):
-    report = replace(benchmark.data(store, PROTOCOL), anchors=ANCHORS["scut-5fold"])
+    report = replace(benchmark.data(store, Selection(protocol=PROTOCOL)), anchors=ANCHORS["scut-5fold"])
     lines = shown(report, 120).splitlines()
     start = next(i for i, line in enumerate(lines) if "Beside published" in line)
     column = [line.split() for line in lines[start + 3 : start + 3 + len(report.anchors) + len(report.models)]]
@@ -109,7 +110,7 @@ def test_published_figures_stand_in_order_among_ours(store):
 
 
 def test_it_fits_eighty_columns_and_is_json(store):
-    report = benchmark.data(store, PROTOCOL)
+    report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert max(map(len, shown(report).splitlines())) <= 80
     assert "kallos.report.benchmark/1" in to_json("benchmark", report)
 

@@ -16,7 +16,7 @@ from reports import bootstrap, compare, dataset, evaluation, features, lineage, 
 from reports.json import to_json
 from reports.registry import REPORTS
 from reports.selection import Selection
-from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store
+from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store, train_fold
 
 EVERYTHING = Selection()
 
@@ -24,6 +24,14 @@ EVERYTHING = Selection()
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory):
     with make_store(tmp_path_factory.mktemp("reports") / "s.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory):
+    """Trained on every fold."""
+    with make_store(tmp_path_factory.mktemp("reports") / "s.duckdb") as opened:
+        train_fold(opened, 2, np.random.default_rng(5))
         yield opened
 
 
@@ -44,8 +52,8 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_data_become_json_without_nan(store: Store, name: str):
-    report = REPORTS[name].data(store, EVERYTHING)
+def test_data_become_json_without_nan(whole: Store, name: str):
+    report = REPORTS[name].data(whole, EVERYTHING)
     text = to_json(name, report)
     assert json.loads(text)["schema"] == f"kallos.report.{name}/1"
     assert "NaN" not in text
@@ -54,23 +62,23 @@ def test_data_become_json_without_nan(store: Store, name: str):
 
 @pytest.mark.parametrize("width", [80, 60, 120])
 @pytest.mark.parametrize("name", REPORTS)
-def test_no_line_is_wider_than_the_terminal(store: Store, name: str, width: int):
-    lines = shown(REPORTS[name].render(REPORTS[name].data(store, EVERYTHING)), width=width).splitlines()
+def test_no_line_is_wider_than_the_terminal(whole: Store, name: str, width: int):
+    lines = shown(REPORTS[name].render(REPORTS[name].data(whole, EVERYTHING)), width=width).splitlines()
     assert len(lines) > 10
     assert max(len(line) for line in lines) <= width
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(store: Store, name: str):
-    page = REPORTS[name].render(REPORTS[name].data(store, EVERYTHING))
+def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(whole: Store, name: str):
+    page = REPORTS[name].render(REPORTS[name].data(whole, EVERYTHING))
     assert "\x1b" not in shown(page)
     assert "\x1b" in shown(page, colour=True)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 @pytest.mark.parametrize("name", REPORTS)
-def test_figures_are_pictures(store: Store, name: str, suffix: str, tmp_path: Path):
-    report = REPORTS[name].data(store, EVERYTHING)
+def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Path):
+    report = REPORTS[name].data(whole, EVERYTHING)
     paths = REPORTS[name].figures(report, tmp_path / "new" / "folder", suffix)
     assert paths
     assert len(set(paths)) == len(paths)
@@ -185,11 +193,15 @@ def test_a_constant_feature_has_no_correlation():
     assert found[1, 1] == pytest.approx(1)
 
 
-def test_features_come_by_region_with_their_redundant_pair(store: Store):
+def test_features_come_by_region_with_those_that_say_the_same(store: Store):
     report = features.data(store, EVERYTHING)
     order = [REGIONS.index(line.region) for line in report.features]
     assert order == sorted(order)
-    assert [(p.first, p.second) for p in report.redundant] == [("jaw_width", "face_width")]
+    (cluster,) = report.clusters
+    assert sorted(cluster.features) == ["face_width", "jaw_width"]
+    correlation = {line.name: abs(line.correlation) for line in report.features}
+    assert correlation[cluster.features[0]] >= correlation[cluster.features[1]]
+    assert cluster.weakest > features.REDUNDANT
     by_name = {line.name: line for line in report.features}
     assert by_name["eye_width"].measured == report.images - 1
     rows = store.frame("SELECT nose_width, score FROM geometric_features JOIN scores USING (image_id)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +18,7 @@ from reports.plots import Histogram, Lines, Scatter
 from reports.registry import REPORTS
 from reports.selection import Selection
 from tests.command import done, kallos
-from tests.synthetic_store import make_store
+from tests.synthetic_store import make_store, train_fold
 
 VOID = {"meta", "br"}
 
@@ -46,6 +47,7 @@ class Checker(HTMLParser):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory):
     with make_store(tmp_path_factory.mktemp("html") / "s.duckdb") as opened:
+        train_fold(opened, 2, np.random.default_rng(5))
         yield opened
 
 

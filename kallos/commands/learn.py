@@ -101,6 +101,7 @@ def benchmark(
     from models.appearance import AppearanceConfig
     from reports import benchmark as report
     from reports.json import to_json
+    from reports.selection import Selection
 
     wanted = [name.strip() for name in members.split(",")]
     if unknown := set(wanted) - set(MEMBERS):
@@ -119,5 +120,5 @@ def benchmark(
         opened.publish()
         for fold in folds_of(opened, protocol):
             Trainer(opened, protocol, fold, encoder, config).train([name for name in MEMBERS if name in wanted])
-        made = report.data(opened, protocol)
+        made = report.data(opened, Selection(protocol=protocol))
     out.print_json(to_json("benchmark", made)) if json else out.print(report.render(made))

@@ -19,6 +19,7 @@ class ReportName(StrEnum):
     FEATURES = "features"
     TRAINING = "training"
     EVALUATION = "evaluation"
+    BENCHMARK = "benchmark"
     SUBSCORES = "subscores"
     COMPARE = "compare"
     LINEAGE = "lineage"
