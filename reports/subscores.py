@@ -18,6 +18,7 @@ from featurestore.records import REGIONS, SCALE, Evaluation
 from featurestore.runs import Run
 from featurestore.store import Store
 from reports.bars import bar, spark
+from reports.features import correlations
 from reports.figures import GRID, figure, horizontal_bars, label, save
 from reports.layout import dim, number, page, section, share, table
 from reports.palette import REGION_COLOURS, WARM
@@ -68,7 +69,10 @@ class RegionLine:
 
 @dataclass(frozen=True)
 class SubScoreRun:
-    """One run of Model B, its regions by falling weight; `pearson` is its PC with the raters."""
+    """One run of Model B, its regions by falling weight; `pearson` is its PC with the raters.
+
+    between  (8, 8) Pearson correlations of the sub-scores, in the order of `regions`
+    """
 
     name: str
     run_id: str
@@ -76,6 +80,7 @@ class SubScoreRun:
     fold: int
     pearson: float
     regions: tuple[RegionLine, ...]
+    between: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,9 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     lines = [_region(region, weights, values, scores) for region in weights["region"]]
     lines.sort(key=lambda line: (-line.weight, REGIONS.index(line.region)))
     whole = Evaluation.of(scores, values @ weights["weight"].to_numpy()).pearson
-    return SubScoreRun(name, run.run_id, run.protocol, run.fold, whole, tuple(lines))
+    ordered = rows.select(line.region for line in lines).to_numpy().astype(np.float64)
+    between = tuple(map(tuple, correlations(ordered).tolist()))
+    return SubScoreRun(name, run.run_id, run.protocol, run.fold, whole, tuple(lines), between)
 
 
 def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], scores: NDArray[np.float64]) -> RegionLine:
@@ -145,12 +152,13 @@ def render(report: SubScoreReport) -> RenderableType:
     return page(
         "Sub-scores",
         f"test images of {first.protocol}, fold {first.fold}",
-        *(
-            section(f"Model {run.name}", Group(_weights_table(run), "", _spread_table(run)), remark=run.run_id)
-            for run in report.runs
-        ),
+        *(section(f"Model {run.name}", *_tables(run), remark=run.run_id) for run in report.runs),
         dim(ATTRIBUTION),
     )
+
+
+def _tables(run: SubScoreRun) -> list[RenderableType]:
+    return [_weights_table(run), "", _spread_table(run), "", _between_table(run)]
 
 
 def _weights_table(run: SubScoreRun) -> RenderableType:
@@ -184,6 +192,15 @@ def _spread_table(run: SubScoreRun) -> Table:
         figures = (number(v, 2) for v in (line.mean, line.sd, fifth, median, top))
         saturated = Text(share(line.saturated, line.n), style=WARM if line.saturated > 0.1 * line.n else "")
         made.add_row(Text(line.region, style=colour), *figures, spark(line.histogram, colour), saturated)
+    return made
+
+
+def _between_table(run: SubScoreRun) -> Table:
+    names = [line.region for line in run.regions]
+    made = table("correlation with", *names)
+    for i, (name, row) in enumerate(zip(names, run.between, strict=True)):
+        cells = (number(r, 2) if j < i else "" for j, r in enumerate(row))
+        made.add_row(Text(name, style=REGION_COLOURS[name]), *cells)
     return made
 
 
