@@ -72,6 +72,11 @@ class Combiner(nn.Module):
         clipped: NDArray[np.float64] = np.clip(combined, *SCALE)
         return clipped
 
+    def correction_of(self, a: float, b: float) -> float:
+        """What the correction adds for one photo's member scores."""
+        with torch.inference_mode():
+            return float(self._correct(torch.tensor([a]).double(), torch.tensor([b]).double()))
+
     def save(self, folder: Path) -> None:
         """Write combiner.json; a few dozen numbers need no binary format."""
         state = {name: value.tolist() for name, value in self.state_dict().items()}

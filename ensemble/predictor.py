@@ -16,7 +16,8 @@ from extractors.decode import decode
 from extractors.facemesh import FaceMesh
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
 from featurestore.errors import BundleError, NoFaceError
-from featurestore.records import REGIONS, SCALE, FaceBatch, Prediction
+from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
+from models.attribution import parts_of_b, parts_of_baseline
 from models.crossfit import CrossFitted
 from models.encoder import Encoder
 from models.registry import load_model
@@ -48,8 +49,26 @@ class Predictor:
 
         Raises InputError, PhotoError or NoFaceError, and UsageError for a group that the models do not know.
         """
+        return self._predicted(Path(photo), group)[0]
+
+    def explain(self, photo: str | Path, group: str | None = None) -> Explanation:
+        """Score one photo as `predict` does, and say what the score is made of. Raises as `predict`."""
+        prediction, batch = self._predicted(Path(photo), group)
+        a, b = prediction.members["a"], prediction.members["b"]
+        model, baseline = self._models["b"], self._models.get("baseline")
+        assert isinstance(model, CrossFitted)
+        return Explanation(
+            prediction=prediction,
+            weight_a=self._combiner.mixing,
+            correction=self._combiner.correction_of(a, b),
+            bias=self._intervals.of(group).bias,
+            regions=parts_of_b(model, batch),
+            trees=parts_of_baseline(baseline, batch) if isinstance(baseline, CrossFitted) else None,
+            z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
+        )
+
+    def _predicted(self, photo: Path, group: str | None) -> tuple[Prediction, FaceBatch]:
         calibration = self._intervals.of(group)
-        photo = Path(photo)
         image = decode(photo)
         try:
             face = face_of(image, self._mesh)
@@ -62,7 +81,7 @@ class Predictor:
         score = np.clip(score - calibration.bias, *SCALE)
         b = self._models["b"]
         assert isinstance(b, CrossFitted)
-        return Prediction(
+        prediction = Prediction(
             photo=photo,
             score=float(score[0]),
             low=float(low[0]),
@@ -75,6 +94,7 @@ class Predictor:
             notes=(*([face.remark] if face.remark else []), *self._novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
         )
+        return prediction, batch
 
     def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
         """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""

@@ -145,3 +145,42 @@ class Prediction:
     landmarks: NDArray[np.float32]
     notes: tuple[str, ...]
     versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RegionParts:
+    """What a region adds to B's score: average + the sum of `features` + windows = contribution.
+
+    contribution  sub-score times weight
+    average       the same of a face whose inputs are all the training mean
+    features      feature -> how far it moves the contribution away from that
+    windows       how far all that the encoder shows of the region does
+    """
+
+    contribution: float
+    average: float
+    features: Mapping[str, float]
+    windows: float
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a photo got its score.
+
+    weight_a * a + (1 - weight_a) * b + correction - bias, kept on the scale, is the score; the contributions of the
+    regions add up to b, and what is in `trees` to the baseline's score.
+
+    correction  the combiner's
+    bias        taken off for a group with a calibration of its own
+    regions     region -> its parts of B's score
+    trees       feature -> TreeSHAP value in the baseline, `shape` and `average` among them; None without a baseline
+    z           feature -> standard deviations above the training mean; NaN where not measured
+    """
+
+    prediction: Prediction
+    weight_a: float
+    correction: float
+    bias: float
+    regions: Mapping[str, RegionParts]
+    trees: Mapping[str, float] | None
+    z: Mapping[str, float]

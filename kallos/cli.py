@@ -11,6 +11,7 @@ from kallos.commands.check import check
 from kallos.commands.demo import demo
 from kallos.commands.duplicates import duplicates
 from kallos.commands.evaluate import evaluate
+from kallos.commands.explain import explain
 from kallos.commands.features import features
 from kallos.commands.pack import pack
 from kallos.commands.store import store
@@ -45,6 +46,7 @@ app.command()(read.tables)
 app.command()(similar.similar)
 app.command()(features)
 app.command()(use.predict)
+app.command()(explain)
 app.command()(use.export)
 app.command()(care.doctor)
 app.command()(care.compact)

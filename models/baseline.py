@@ -88,6 +88,11 @@ class BaselineModel:
         scores = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads)
         return np.asarray(scores)
 
+    def shap(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n, F + k + 1) TreeSHAP values of features, shape components and the mean; a row adds up to its score."""
+        values = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads, pred_contrib=True)
+        return np.asarray(values)
+
     def save(self, folder: Path) -> None:
         """Write the model into a folder, the trees as LightGBM's text."""
         described = {

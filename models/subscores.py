@@ -164,7 +164,7 @@ class SubscoreModel:
     def __init__(self, config: SubscoreConfig, inputs: Inputs, network: RegionNetworks) -> None:
         self.config, self._inputs = config, inputs
         # double precision: a face has the same sub-scores alone and among others
-        self._network = copy.deepcopy(network).double().eval().requires_grad_(False)
+        self.network = copy.deepcopy(network).double().eval().requires_grad_(False)
 
     @property
     def needs_embeddings(self) -> bool:
@@ -173,14 +173,18 @@ class SubscoreModel:
     @property
     def weights(self) -> NDArray[np.float64]:
         """(8,) weights in the order of REGIONS; positive, they sum to one."""
-        weights: NDArray[np.float64] = self._network.weights().numpy()
+        weights: NDArray[np.float64] = self.network.weights().numpy()
         return weights
 
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, 8) sub-scores in the order of REGIONS. Raises OrderError for other features than it learned."""
         with torch.inference_mode():
-            scores: NDArray[np.float64] = self._network([own.double() for own in self._inputs.of(batch)]).numpy()
+            scores: NDArray[np.float64] = self.network(self.inputs_of(batch)).numpy()
         return scores
+
+    def inputs_of(self, batch: FaceBatch) -> list[torch.Tensor]:
+        """Eight (n, P) tensors, what each region's network sees: its features, then what the encoder shows of it."""
+        return [own.double() for own in self._inputs.of(batch)]
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""
@@ -194,7 +198,7 @@ class SubscoreModel:
             "feature_names": self._inputs.feature_names,
             "columns": {region: own.tolist() for region, own in self._inputs.columns.items()},
         }
-        network = copy.deepcopy(self._network).float().state_dict()
+        network = copy.deepcopy(self.network).float().state_dict()
         write_model(folder, described, {**network, **self._inputs.tensors()})
 
     @classmethod

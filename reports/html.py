@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from functools import singledispatch
@@ -18,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import UsageError
-from reports.layout import Page, Section
+from reports.layout import Page, Picture, Section
 from reports.plots import Histogram, Lines, Scatter
 from reports.svg import histogram_svg, lines_svg, scatter_svg
 
@@ -47,6 +48,7 @@ th { font-weight: normal; color: var(--faint); border-bottom: 1px solid var(--ru
 th, td { padding: .15rem .9rem .15rem 0; text-align: left; vertical-align: top; }
 .right { text-align: right; white-space: nowrap; }
 svg { display: block; width: 100%; height: auto; margin: .6rem 0; fill: var(--faint); font-size: 12px; }
+img { max-width: 100%; }
 .axis { stroke: var(--faint); fill: none; }
 .grid { stroke: var(--rule); fill: none; }
 .dots { stroke-width: 4; stroke-linecap: round; stroke-opacity: .45; fill: none; }
@@ -92,7 +94,8 @@ def part(of: Any) -> str:
 
 @part.register
 def _(of: Page) -> str:
-    return "\n".join([_heading(1, of.title, of.remark), *map(part, of.parts)])
+    heading = [_heading(1, of.title, of.remark)] if of.title else []
+    return "\n".join([*heading, *map(part, of.parts)])
 
 
 @part.register
@@ -127,6 +130,11 @@ def _(of: Table) -> str:
         tds = [f'<td class="{side}">{_cell(cell)}</td>' for cell, side in zip(cells, sides, strict=True)]
         rows.append(f"<tr{looks}>{''.join(tds)}</tr>")
     return f'<div class="wide"><table>{"".join(rows)}</table></div>'
+
+
+@part.register
+def _(of: Picture) -> str:
+    return f'<img alt="{escape(of.about)}" src="data:image/png;base64,{b64encode(of.png).decode()}">'
 
 
 part.register(Histogram, histogram_svg)

@@ -38,6 +38,17 @@ class Section:
         return Group(Text.assemble((self.heading, "bold"), "  ", (self.remark, "dim")), *self.parts)
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A PNG for pages that can show one; a terminal shows what it is about."""
+
+    png: bytes
+    about: str
+
+    def __rich__(self) -> RenderableType:
+        return dim(self.about)
+
+
 def page(title: str, remark: str, *parts: RenderableType | None) -> Page:
     """A page of the parts that are not None."""
     return Page(title, remark, tuple(part for part in parts if part is not None))

@@ -1,0 +1,176 @@
+"""`kallos explain`: parts that add up, and the same words in the terminal, as HTML, as JSON and as a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.bundle import open_bundle
+from ensemble.intervals import EVERYONE, Calibration, Intervals
+from ensemble.predictor import Predictor
+from extractors.values import face_of
+from featurestore.store import Store
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import draw_parameters
+from models import attribution
+from models.attribution import parts_of_b, parts_of_baseline
+from reports import explanation
+from tests.command import done, kallos
+from tests.conftest import Workspace
+
+
+@pytest.fixture(scope="module")
+def predictor(workspace: Workspace):
+    with Predictor(open_bundle(workspace.bundle)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def explained(predictor: Predictor, workspace: Workspace):
+    return predictor.explain(workspace.portrait)
+
+
+def batch_of(predictor: Predictor, seed: int):
+    return predictor.batch_of("drawn", face_of(paint(draw_parameters(seed), 256), predictor._mesh))[0]
+
+
+# the parts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_regions_add_up_to_b_and_inputs_to_their_region(predictor: Predictor, seed: int):
+    model, batch = predictor._models["b"], batch_of(predictor, seed)
+    parts = parts_of_b(model, batch)
+    assert sum(of.contribution for of in parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-9)
+    weighted = model.sub_scores(batch)[0] * model.weights
+    assert [of.contribution for of in parts.values()] == pytest.approx(weighted.tolist(), abs=1e-9)
+    for region, of in parts.items():
+        assert of.average + sum(of.features.values()) + of.windows == pytest.approx(of.contribution, abs=1e-9)
+        assert len(of.features) == len(batch.columns_of(region))
+    assert parts["symmetry"].windows == 0, "symmetry has no windows"
+
+
+def test_what_the_integral_lacks_is_small(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
+    lacking = []
+
+    def adding_up(parts, whole):
+        lacking.append(abs(whole - parts.sum()))
+        return parts
+
+    monkeypatch.setattr(attribution, "_adding_up", adding_up)
+    parts_of_b(predictor._models["b"], batch_of(predictor, 5))
+    assert len(lacking) > 8
+    assert max(lacking) < 0.001
+
+
+def test_an_average_face_is_moved_by_nothing(predictor: Predictor):
+    batch = batch_of(predictor, 0)
+    batch.features[:] = 0
+    for of in parts_of_b(predictor._models["b"], batch).values():
+        assert not any(of.features.values())
+
+
+def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
+    model, batch = predictor._models["baseline"], batch_of(predictor, 1)
+    parts = parts_of_baseline(model, batch)
+    assert sum(parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-6)
+    assert {"shape", "average"} < parts.keys()
+
+
+def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, monkeypatch: pytest.MonkeyPatch):
+    everyone = predictor._intervals.everyone
+    known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, 0.5)})
+    monkeypatch.setattr(predictor, "_intervals", known)
+    for group, bias in ((None, 0.0), ("FF", 0.1)):
+        of = predictor.explain(workspace.portrait, group)
+        a, b = of.prediction.members["a"], of.prediction.members["b"]
+        score = of.weight_a * a + (1 - of.weight_a) * b + of.correction - of.bias
+        assert of.bias == bias
+        assert score == pytest.approx(of.prediction.score, abs=1e-9)
+        assert of.prediction.score == predictor.predict(workspace.portrait, group).score
+
+
+# the report
+
+
+def test_percentiles_are_those_of_the_store(explained, workspace: Workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        report = explanation.data(explained, "FF", store)
+        told = next(f for of in report.regions for f in of.features if f.percentile is not None)
+        values = store.frame(
+            f'SELECT "{told.name}" AS v FROM geometric_features JOIN images USING (image_id) WHERE subset = $s', s="FF"
+        )["v"].to_numpy()
+    below = np.mean((values < told.value) + (values == told.value) / 2)
+    assert told.percentile == pytest.approx(100 * below)
+
+
+def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained):
+    report = explanation.data(explained, None, None)
+    for of in report.regions:
+        moved = [abs(feature.moved) for feature in of.features]
+        assert moved == sorted(moved, reverse=True)
+        assert of.trees is not None
+        assert of.disagree == (of.moved * of.trees < 0 and min(abs(of.moved), abs(of.trees)) > explanation.CLEAR)
+        assert all(feature.percentile is None for feature in of.features)
+    assert sum(of.contribution for of in report.regions) == pytest.approx(report.b)
+
+
+# the command
+
+
+def test_an_image_of_the_store_is_explained_beside_its_raters_and_neighbours(workspace: Workspace):
+    answer = done("explain", "P0003.jpg", "--store", workspace.store, "--json").json()
+    assert answer["schema"] == "kallos.report.explanation/1"
+    assert answer["stored"]["image_id"] == "demo/P0003.jpg"
+    assert [near["by"] for near in answer["neighbours"]] == ["geometry", "embedding"]
+    assert all(len(near["neighbours"]) == 5 for near in answer["neighbours"])
+    assert answer["group"] is None
+    shown = done("explain", "P0003.jpg", "--store", workspace.store).out
+    for words in ("How the score is made", "the raters' mean", "Nearest by geometry", "% of all", "not a person's"):
+        assert words in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_bundle_explains_without_a_store(workspace: Workspace, tmp_path: Path):
+    shown = done("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb").out
+    assert " sd " in shown
+    assert "Nearest" not in shown
+
+
+def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tmp_path: Path):
+    html, png, svg = (tmp_path / f"e.{suffix}" for suffix in ("html", "png", "svg"))
+    at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
+    done("explain", workspace.portrait, "--html", html, "--overlay", png, *at)
+    done("explain", workspace.portrait, "--overlay", svg, "--json", *at)
+    text = html.read_text(encoding="utf-8")
+    assert text.count('<img alt="The photo with its landmarks') == 1
+    assert "data:image/png;base64," in text
+    assert "://" not in text
+    assert cv2.imread(str(png)).std() > 10
+    assert "<svg" in svg.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_explained_is_one_sentence(workspace: Workspace, tmp_path: Path):
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200)).save(blank)
+    at = ("--store", workspace.store)
+    for code, *arguments in (
+        (5, blank),
+        (2, "nobody.jpg"),
+        (2, workspace.portrait, "--group", "XX"),
+        (2, workspace.portrait, "--overlay", tmp_path / "e.bmp"),
+    ):
+        answer = kallos("explain", *arguments, *at)
+        assert answer.code == code, answer.err
+        assert answer.err.startswith("kallos: ")
+        assert not answer.out
+
+
+def test_json_holds_no_pixels(workspace: Workspace, tmp_path: Path):
+    answer = done("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "n", "--json")
+    assert len(json.dumps(answer.json())) < 40_000
