@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner
-from ensemble.intervals import Intervals
+from ensemble.intervals import EVERYONE, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
@@ -43,6 +43,11 @@ class Predictor:
 
     def __exit__(self, *problem: Any) -> None:
         self._mesh.__exit__(*problem)
+
+    @property
+    def groups(self) -> list[str]:
+        """Groups of the training data that have a calibration of their own."""
+        return sorted(self._intervals.calibrations.keys() - {EVERYONE})
 
     def predict(self, photo: str | Path, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data where one is named.

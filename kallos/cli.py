@@ -14,6 +14,7 @@ from kallos.commands.evaluate import evaluate
 from kallos.commands.explain import explain
 from kallos.commands.features import features
 from kallos.commands.pack import pack
+from kallos.commands.serve import serve
 from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
@@ -47,6 +48,7 @@ app.command()(similar.similar)
 app.command()(features)
 app.command()(use.predict)
 app.command()(explain)
+app.command()(serve)
 app.command()(use.export)
 app.command()(care.doctor)
 app.command()(care.compact)

@@ -6,10 +6,12 @@ from featurestore.runs import load
 from featurestore.store import Store
 from reports import data_card, model_card, model_card_page
 
+MODEL_CARD = "MODEL_CARD.md"
+
 
 def cards(store: Store, run_id: str) -> dict[str, str]:
     """File name -> Markdown of a finished run, from what the store says now: later evaluations are in later cards."""
     return {
-        "MODEL_CARD.md": model_card_page.render(model_card.data(store, run_id)),
+        MODEL_CARD: model_card_page.render(model_card.data(store, run_id)),
         "DATA_CARD.md": data_card.render(data_card.data(store, load(store, run_id).protocol)),
     }

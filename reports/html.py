@@ -27,7 +27,7 @@ MEANING = (
     "A score says how a given pool of raters would rate a photograph, not what a person is worth. "
     "Sub-scores are attributions of Model B, not labels."
 )
-STYLE = """
+PAGE = """
 :root { color-scheme: light dark; --ink: #20262c; --faint: #68737d; --paper: #fff; --rule: #dfe4e8; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6eaee; --faint: #98a3ad; --paper: #15191d; --rule: #343b42; }
@@ -36,6 +36,16 @@ body {
   margin: 0 auto; padding: 1rem 1.2rem 4rem; max-width: 60rem;
   background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
 }
+footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--faint); font-size: .85rem; }
+@media print {
+  :root { --ink: #000; --faint: #555; --paper: #fff; --rule: #ccc; }
+  body { max-width: none; padding: 0; }
+  tr, svg { break-inside: avoid; }
+  h1, h2 { break-after: avoid; }
+  .wide { overflow: visible; }
+}
+"""
+PARTS = """
 h1 { font-size: 1.5rem; margin: 2rem 0 0; }
 h2 { font-size: 1.1rem; margin: 2.2rem 0 .4rem; }
 h1 small, h2 small { font-weight: normal; font-size: .85rem; color: var(--faint); margin-left: .6rem; }
@@ -53,23 +63,16 @@ img { max-width: 100%; }
 .grid { stroke: var(--rule); fill: none; }
 .dots { stroke-width: 4; stroke-linecap: round; stroke-opacity: .45; fill: none; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--rule); padding-left: .8rem; }
-footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--faint); font-size: .85rem; }
-@media print {
-  :root { --ink: #000; --faint: #555; --paper: #fff; --rule: #ccc; }
-  body { max-width: none; padding: 0; }
-  tr, svg { break-inside: avoid; }
-  h1, h2 { break-after: avoid; }
-  .wide { overflow: visible; }
-}
 """
+"""What the parts of a report look like, on a page that sets --ink, --faint and --rule."""
 BAR = re.compile(r"[━╸─│●▁▂▃▄▅▆▇█ \n]*[━╸─│●▁▂▃▄▅▆▇█][━╸─│●▁▂▃▄▅▆▇█ \n]*")
 
 
-def write_html(file: Path, name: str, report: RenderableType, queries: Sequence[str]) -> None:
-    """Write the report of that name, and the queries behind it. Raises UsageError where the file cannot be."""
-    made = f"Made by `kallos report {name}` of kallos {version('kallos')} on {datetime.now():%Y-%m-%d %H:%M}."
+def write_html(file: Path, command: str, report: RenderableType, queries: Sequence[str]) -> None:
+    """Write what that command says, and the queries behind it. Raises UsageError where the file cannot be."""
+    made = f"Made by `kallos {command}` of kallos {version('kallos')} on {datetime.now():%Y-%m-%d %H:%M}."
     try:
-        file.write_text(to_html(f"kallos: {name}", report, made, queries), encoding="utf-8")
+        file.write_text(to_html(f"kallos {command}", report, made, queries), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
 
@@ -80,7 +83,7 @@ def to_html(title: str, report: RenderableType, made: str, queries: Sequence[str
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n{part(report)}\n</main>\n"
+        f"<title>{escape(title)}</title><style>{PAGE}{PARTS}</style></head>\n<body><main>\n{part(report)}\n</main>\n"
         + (f"<details><summary>The SQL behind it</summary>{behind}</details>\n" if behind else "")
         + f"<footer><p>{escape(MEANING)}</p><p>{escape(made)}</p></footer></body></html>\n"
     )

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from reports.bars import column
-from reports.palette import ACCENT, SERIES
+from reports.palette import ACCENT, SERIES, WARM
 
 MAX_WIDTH = 92
 LONGEST_NAME = 24
@@ -24,13 +24,23 @@ Ticks = Mapping[int, str]
 
 @dataclass(frozen=True)
 class Histogram:
-    """Columns of counts over equal bins from `low` to `high`; whole numbers are labelled."""
+    """Columns of counts over equal bins from `low` to `high`; whole numbers are labelled.
+
+    span  values whose columns stand out, such as an interval
+    """
 
     counts: Sequence[int]
     low: float
     high: float
     label: str
     height: int = 8
+    span: tuple[float, float] | None = None
+
+    def styles(self) -> list[str]:
+        """The colour of each column."""
+        edges = np.linspace(self.low, self.high, len(self.counts) + 1)
+        middles = (edges[:-1] + edges[1:]) / 2
+        return [WARM if self.span and self.span[0] <= middle <= self.span[1] else ACCENT for middle in middles]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         top = max(self.counts, default=0) or 1
@@ -41,7 +51,7 @@ class Histogram:
         for row in reversed(range(self.height)):
             levels = (8 * (self.height * count / top - row) for count in self.counts)
             cells = (column(level) * (step - len(gap)) + gap for level in levels)
-            rows.append(Text("".join(cells), style=ACCENT))
+            rows.append(Text.assemble(*zip(cells, self.styles(), strict=True)))
         width = step * len(self.counts)
         places = {v: round((v - self.low) / (self.high - self.low) * width) for v in whole_numbers(self.low, self.high)}
         x_ticks = {min(place, width - 1): f"{value:g}" for value, place in places.items()}

@@ -38,9 +38,9 @@ def histogram_svg(of: Histogram) -> str:
     edges = np.linspace(of.low, of.high, bins + 1)
     columns = [
         f'<rect x="{field.x((i + 0.04) / bins)}" y="{field.y(count / top)}" width="{0.92 * field.width / bins:.1f}" '
-        f'height="{count / top * field.height:.1f}" fill="{ACCENT}">'
+        f'height="{count / top * field.height:.1f}" fill="{colour}">'
         f"<title>{edges[i]:.3g} to {edges[i + 1]:.3g}: {count:,}</title></rect>"
-        for i, count in enumerate(of.counts)
+        for i, (count, colour) in enumerate(zip(of.counts, of.styles(), strict=True))
     ]
     ticks = {(v - of.low) / (of.high - of.low): f"{v:g}" for v in whole_numbers(of.low, of.high)}
     return _framed(field, ticks, {0.0: "0", 1.0: f"{top:,}"}, of.label, "images", columns)

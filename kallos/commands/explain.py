@@ -41,7 +41,7 @@ def explain(
         raise UsageError(f"{overlay} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
     report, explained = explain_photo(photo, group, bundle, protocol, fold, store)
     if html:
-        write_html(html, "explanation", page("", "", picture(explained), render(report)), ())
+        write_html(html, "explain", page("", "", picture(explained), render(report)), ())
         note(f"wrote {html}")
     else:
         out.print_json(to_json("explanation", report)) if json else out.print(render(report))

@@ -59,7 +59,7 @@ def report(
     with open_for_reading(store) as opened, opened.overheard() as queries:
         report = chosen.data(opened, selection)
     if html:
-        write_html(html, name.value, chosen.render(report), queries)
+        write_html(html, f"report {name.value}", chosen.render(report), queries)
         note(f"wrote {html}")
     elif sql:
         typer.echo("\n\n".join(f"{query};" for query in queries))

@@ -1,0 +1,1 @@
+"""The web page of `kallos serve`, and its JSON API."""

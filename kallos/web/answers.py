@@ -1,0 +1,120 @@
+"""What the page and the API answer with: loaded models, and the store where there is one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict, deque
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from PIL import Image
+
+from ensemble.parts import Parts
+from ensemble.predictor import Predictor
+from featurestore.errors import UsageError
+from featurestore.guard import select
+from featurestore.records import Explanation
+from featurestore.store import Store
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import draw_parameters
+from kallos.stores import open_for_reading
+from reports.explained_photo import picture
+from reports.explanation import ExplanationReport, data
+
+MAX_PHOTOS = 200
+"""Of one batch."""
+
+PER_MINUTE = 120
+"""Photos that one address may ask about."""
+
+
+class Answers:
+    """One photo at a time goes through the models; whoever asks meanwhile waits. Use it as a context manager."""
+
+    def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
+        """`card` is the model card that goes with the models, in Markdown."""
+        self.card, self._path = card, store
+        self._predictor, self._turn = Predictor(parts), threading.Lock()
+        self._asked: dict[str, deque[float]] = defaultdict(deque)
+
+    def __enter__(self) -> Answers:
+        self._predictor.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._predictor.__exit__(*problem)
+
+    def warm_up(self) -> None:
+        """Answer a drawn portrait, so that the first who asks need not wait for anything to load."""
+        with TemporaryDirectory(prefix="kallos-") as folder:
+            drawn = Path(folder) / "drawn.png"
+            Image.fromarray(paint(draw_parameters(0), 350)).save(drawn)
+            picture(self.explain(drawn, None)[1])
+
+    @property
+    def has_store(self) -> bool:
+        """Whether features can be explored and SQL be asked."""
+        return self._path is not None
+
+    @property
+    def groups(self) -> list[str]:
+        """Groups of the training data with a calibration of their own."""
+        return self._predictor.groups
+
+    def explain(self, photo: Path, group: str | None) -> tuple[ExplanationReport, Explanation]:
+        """Raises as `Predictor.explain`."""
+        with self._turn:
+            explained = self._predictor.explain(photo, group)
+        if self._path is None:
+            return data(explained, group, None), explained
+        with self._store() as store:
+            return data(explained, group, store), explained
+
+    def select(self, query: str) -> pl.DataFrame:
+        """The rows of one SELECT, behind the guard. Raises QueryError."""
+        return select(self._known(), query)
+
+    def features(self) -> list[str]:
+        """Names of the features that can be explored."""
+        with self._store() as store:
+            return sorted(set(store.frame("FROM geometric_features LIMIT 0").columns) - {"image_id"})
+
+    def values(self, first: str, second: str) -> pl.DataFrame:
+        """subset, score, and two features of every image that has both."""
+        with self._store() as store:
+            known = set(store.frame("FROM geometric_features LIMIT 0").columns)
+            if unknown := {first, second} - known:
+                raise UsageError(f"There is no feature {min(unknown)!r}: `kallos features` lists them.")
+            return store.frame(
+                f'SELECT coalesce(subset, \'none\') AS subset, score, "{first}" AS first, "{second}" AS second '
+                "FROM geometric_features JOIN images USING (image_id) LEFT JOIN scores USING (image_id) "
+                f'WHERE isfinite("{first}") AND isfinite("{second}")'
+            )
+
+    def scores(self, group: str | None) -> list[float]:
+        """The raters' scores in the store, of a group or of all."""
+        with self._store() as store:
+            rows = store.frame(
+                "SELECT score FROM scores JOIN images USING (image_id) WHERE $subset IS NULL OR subset = $subset",
+                subset=group,
+            )
+        return rows["score"].to_list()
+
+    def admit(self, address: str) -> None:
+        """Count a photo of an address. Raises UsageError for more than PER_MINUTE within a minute."""
+        now, asked = time.monotonic(), self._asked[address]
+        while asked and now - asked[0] > 60:
+            asked.popleft()
+        if len(asked) >= PER_MINUTE:
+            raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: wait a little.")
+        asked.append(now)
+
+    def _store(self) -> Store:
+        return open_for_reading(self._known())
+
+    def _known(self) -> Path:
+        if self._path is None:
+            raise UsageError("This page has no store, only a bundle: start it as `kallos serve --store FILE`.")
+        return self._path

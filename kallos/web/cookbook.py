@@ -1,0 +1,17 @@
+"""Queries that the page offers to begin with; docs/sql.md has them too, with more and with what they mean."""
+
+from __future__ import annotations
+
+QUERIES = {
+    "Scores by subset": """
+SELECT subset, count(*) AS images, round(avg(score), 3) AS mean, round(stddev_samp(score), 3) AS sd
+FROM scores JOIN images USING (image_id)
+GROUP BY subset ORDER BY subset
+""",
+    "Harsh and lenient raters": """
+SELECT rater_id, round(avg(rating - mean), 2) AS bias, round(corr(rating, mean), 3) AS agreement
+FROM ratings JOIN scores USING (image_id)
+GROUP BY rater_id ORDER BY bias
+LIMIT 10
+""",
+}

@@ -1,0 +1,203 @@
+"""The page: one photo, many photos, features, SQL, the model card. Answers are HTML: no file is left behind."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.errors import KallosError
+from featurestore.records import SCALE
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import draw_parameters
+from kallos.web.answers import MAX_PHOTOS, Answers
+from kallos.web.cookbook import QUERIES
+from reports.explained_photo import picture
+from reports.explanation import ExplanationReport, render
+from reports.feature_pair import feature_pair
+from reports.html import PARTS, part, to_html
+from reports.layout import page as paper
+from reports.layout import section
+from reports.plots import Histogram
+from reports.rows import SHOWN
+
+INTRO = """# kallos
+**How would a pool of raters rate this photograph?** That is all a score says. It says nothing of a person's worth,
+health or character, and little about photos unlike those it learnt from. It must not be used to decide about people, or
+on photos of people who did not agree. Sub-scores are attributions of a model, not labels.
+
+Photos are read on the machine that serves this page, deleted after the answer, and written into no log."""
+EVERYONE = "everyone"
+NO_PROGRESS = gr.Progress()
+CSS = f""".answer {{
+  --ink: var(--body-text-color); --faint: var(--neutral-500); --rule: var(--border-color-primary);
+  {PARTS}
+  table, tr, th, td {{ border: 0; background: none; }}
+  th {{ border-bottom: 1px solid var(--rule); }}
+}}"""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def build(answers: Answers) -> Any:
+    """The page over loaded models."""
+    with gr.Blocks(title="kallos", analytics_enabled=False, delete_cache=(60, 60)) as made:
+        gr.Markdown(INTRO)
+        with gr.Tab("One photo"):
+            _one_photo(answers)
+        with gr.Tab("Many photos"):
+            _many_photos(answers)
+        if answers.has_store:
+            with gr.Tab("Features"):
+                _features(answers)
+            with gr.Tab("SQL"):
+                _sql(answers)
+        with gr.Tab("Model card"):
+            gr.Markdown(answers.card)
+    made.queue(max_size=64, default_concurrency_limit=4)
+    return made
+
+
+def _one_photo(answers: Answers) -> None:
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            photo = gr.Image(type="filepath", sources=["upload", "webcam", "clipboard"], label="Photo of one face")
+            draw = gr.Button("Draw me a portrait")
+            group = _group(answers)
+            ask = gr.Button("Score this photo", variant="primary")
+        with gr.Column(scale=2, min_width=280):
+            answer = gr.HTML("<p>The answer stands here.</p>", label="Answer", elem_classes="answer")
+
+    def score(file: str | None, chosen: str, request: gr.Request) -> str:
+        if file is None:
+            raise gr.Error("Choose a photo first.", print_exception=False)
+        try:
+            answers.admit(request.client.host)
+            report, explained = answers.explain(Path(file), _named(chosen))
+            title = f"{report.score:.2f} on {SCALE[0]:g} to {SCALE[1]:g}"
+            remark = f"90 % interval {report.low:.2f} to {report.high:.2f}"
+            shown = paper(title, remark, picture(explained), _distribution(answers, report), render(report))
+        finally:
+            Path(file).unlink(missing_ok=True)
+        whole = to_html("kallos: explanation", shown, "Made by `kallos serve`.")
+        return part(shown) + _download(whole.encode(), "text/html", "explanation.html")
+
+    draw.click(_portrait, None, photo, api_visibility="private")
+    ask.click(_said(score), [photo, group], answer, api_visibility="private")
+
+
+def _portrait() -> NDArray[np.uint8]:
+    return paint(draw_parameters(int(np.random.default_rng().integers(2**31))), 350)
+
+
+def _distribution(answers: Answers, report: ExplanationReport) -> Any:
+    """Where the score lies among the raters' scores of the store."""
+    if not answers.has_store:
+        return None
+    known = answers.scores(report.group)
+    counts = np.histogram(known, 24, SCALE)[0].tolist()
+    below = np.mean(np.array(known) < report.score) if known else 0.0
+    label = f"raters' scores of {report.group or 'all photos'}: {100 * below:.0f} % lie below; orange: the interval"
+    return section("Among the photos it learnt from", Histogram(counts, *SCALE, label, span=(report.low, report.high)))
+
+
+def _many_photos(answers: Answers) -> None:
+    files = gr.File(file_count="multiple", file_types=["image"], label=f"Up to {MAX_PHOTOS} photos")
+    group = _group(answers)
+    ask = gr.Button("Score them", variant="primary")
+    table = gr.Dataframe(label="Scores", headers=["photo", "score", "low", "high", "remarks"], interactive=False)
+    link = gr.HTML(elem_classes="answer")
+
+    def score(paths: list[str] | None, chosen: str, request: gr.Request, progress: gr.Progress = NO_PROGRESS) -> Any:
+        several = [Path(path) for path in paths or []]
+        try:
+            if not 0 < len(several) <= MAX_PHOTOS:
+                raise gr.Error(f"Choose between 1 and {MAX_PHOTOS} photos.", print_exception=False)
+            lines = [
+                _line(answers, path, _named(chosen), request.client.host)
+                for path in progress.tqdm(several, desc="photos")
+            ]
+        finally:
+            for path in several:
+                path.unlink(missing_ok=True)
+        rows = pl.DataFrame(lines, orient="row", schema=["photo", "score", "low", "high", "remarks"])
+        return rows.to_pandas(), _download(rows.write_csv().encode(), "text/csv", "scores.csv")
+
+    ask.click(_said(score), [files, group], [table, link], api_visibility="private")
+
+
+def _line(answers: Answers, path: Path, group: str | None, address: str) -> tuple[str, Any, Any, Any, str]:
+    """A row of the table; a photo that cannot be used says why, and the others go on."""
+    try:
+        answers.admit(address)
+        report, _ = answers.explain(path, group)
+    except KallosError as error:
+        return path.name, None, None, None, str(error).replace(str(path), path.name)
+    return path.name, round(report.score, 3), round(report.low, 3), round(report.high, 3), "; ".join(report.notes)
+
+
+def _features(answers: Answers) -> None:
+    names = answers.features()
+    with gr.Row():
+        first = gr.Dropdown(names, value=names[0], label="Feature")
+        second = gr.Dropdown(names, value=names[1], label="Beside it")
+    ask = gr.Button("Show", variant="primary")
+    answer = gr.HTML(elem_classes="answer")
+
+    def show(one: str, other: str) -> str:
+        return part(feature_pair(answers.values(one, other), one, other))
+
+    ask.click(_said(show), [first, second], answer, api_visibility="private")
+
+
+def _sql(answers: Answers) -> None:
+    examples = gr.Dropdown(list(QUERIES), label="From the cookbook")
+    query = gr.Code(next(iter(QUERIES.values())).strip(), language="sql", label="One SELECT, read-only")
+    ask = gr.Button("Run", variant="primary")
+    table = gr.Dataframe(label="Rows", interactive=False)
+    examples.change(lambda name: QUERIES[name].strip(), examples, query, api_visibility="private")
+
+    def run(asked: str) -> Any:
+        return answers.select(asked).head(SHOWN).to_pandas()
+
+    ask.click(_said(run), query, table, api_visibility="private")
+
+
+def _group(answers: Answers) -> gr.Dropdown:
+    return gr.Dropdown(
+        [EVERYONE, *answers.groups], value=EVERYONE, label="Calibrated for", visible=bool(answers.groups)
+    )
+
+
+def _named(chosen: str) -> str | None:
+    return None if chosen == EVERYONE else chosen
+
+
+def _said(answer: Callable[P, R]) -> Callable[P, R]:
+    """Trouble becomes one sentence on the page."""
+
+    @functools.wraps(answer)
+    def said(*arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            return answer(*arguments, **named)
+        except KallosError as error:
+            # uploads lie in folders with names that mean nothing to people
+            sentence = re.sub(r"\S*/([^/\s:]+)", r"\1", str(error))
+            raise gr.Error(sentence, print_exception=False) from None
+
+    return said
+
+
+def _download(content: bytes, kind: str, name: str) -> str:
+    """A link that holds the file itself: nothing is kept for it on the server."""
+    data = base64.b64encode(content).decode()
+    return f'<p><a download="{name}" href="data:{kind};base64,{data}">Download {name}</a></p>'

@@ -1,0 +1,240 @@
+"""The page and its API: over HTTP with a real client, and in a real browser where there is one."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.bundle import open_bundle
+from featurestore.errors import UsageError
+from kallos.web import answers as answering
+from kallos.web.answers import Answers
+from kallos.web.cookbook import QUERIES
+from tests.conftest import Workspace
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def answers(workspace: Workspace):
+    with Answers(open_bundle(workspace.bundle), workspace.store, "# A card") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory):
+    """Where the server keeps temporary files, Gradio's uploads among them."""
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace, temporary: Path):
+    """`kallos serve`, as it is typed, in a process of its own; Ctrl-C ends it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    typed = [sys.executable, "-m", "kallos", "serve", "--bundle", workspace.bundle, "--store", workspace.store]
+    environment = os.environ | {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": str(temporary)}
+    log = temporary.parent / "serve.log"
+    with log.open("w") as out, subprocess.Popen([*typed, "--port", str(port)], stderr=out, env=environment) as server:
+        found = f"http://127.0.0.1:{port}"
+        while server.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(found).status_code == 200:
+                    break
+            time.sleep(0.2)
+        yield found
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) in (0, 130)
+    assert "photo.jpg" not in log.read_text(), "no photo is named in a log"
+
+
+def ask(address: str, name: str, content: bytes, **fields: str) -> httpx.Response:
+    return httpx.post(f"{address}/predict", files={"photo": (name, content)}, data=fields, timeout=60)
+
+
+# the API
+
+
+def test_a_photo_is_answered_with_what_explain_says(address: str, workspace: Workspace, answers: Answers):
+    answer = ask(address, "photo.jpg", workspace.portrait.read_bytes())
+    assert answer.status_code == 200
+    said = answer.json()
+    assert said["schema"] == "kallos.report.explanation/1"
+    report, _ = answers.explain(workspace.portrait, None)
+    assert said["score"] == pytest.approx(report.score)
+    assert said["low"] < said["score"] < said["high"]
+    assert len(said["regions"]) == 8
+
+
+def test_trouble_is_one_sentence_with_its_exit_code(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    blank, noise = tmp_path / "blank.png", tmp_path / "noise.png"
+    Image.new("RGB", (300, 300)).save(blank)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(noise)
+    for name, content, words in (
+        ("text.txt", b"not a photo", "not a photo"),
+        ("blank.png", blank.read_bytes(), "face"),
+        ("noise.png", noise.read_bytes(), "face"),
+        ("cut.jpg", b"\xff\xd8\xff\xe0", "photo"),
+        ("../../etc/passwd", b"", "photo"),
+    ):
+        answer = ask(address, name, content)
+        assert answer.status_code == 422
+        assert answer.json()["exit_code"] == 5
+        assert words in answer.json()["error"]
+        assert "/" not in answer.json()["error"]
+    assert ask(address, "blank.png", blank.read_bytes(), group="XX").json()["exit_code"] == 2
+    assert httpx.post(f"{address}/predict").status_code == 422
+
+
+def test_nothing_of_an_upload_is_left(address: str, workspace: Workspace, temporary: Path):
+    ask(address, "photo.jpg", workspace.portrait.read_bytes())
+    assert not [path for path in temporary.rglob("*") if path.is_file()]
+
+
+def test_ten_people_at_once_get_the_same_answer(address: str, workspace: Workspace):
+    content = workspace.portrait.read_bytes()
+    with ThreadPoolExecutor(10) as people:
+        said = list(people.map(lambda _: ask(address, "p.jpg", content), range(10)))
+    assert {answer.status_code for answer in said} == {200}
+    assert len({answer.json()["score"] for answer in said}) == 1
+
+
+def test_an_address_that_asks_too_often_is_told_to_wait(answers: Answers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(answering, "PER_MINUTE", 3)
+    for _ in range(3):
+        answers.admit("10.0.0.1")
+    with pytest.raises(UsageError, match="a minute"):
+        answers.admit("10.0.0.1")
+    answers.admit("10.0.0.2")
+
+
+# what the page is made of
+
+
+def test_the_queries_of_the_page_stand_in_the_cookbook(answers: Answers):
+    cookbook = (DOCS / "sql.md").read_text(encoding="utf-8")
+    for query in QUERIES.values():
+        assert query.strip() in cookbook
+        assert len(answers.select(query)) > 1
+
+
+def test_features_can_be_explored_and_unknown_ones_are_named(answers: Answers):
+    first, second = answers.features()[:2]
+    assert len(answers.values(first, second)) > 50
+    with pytest.raises(UsageError, match="no feature 'score\"; DROP'"):
+        answers.values(first, 'score"; DROP')
+
+
+def test_a_bundle_alone_has_no_store_to_ask(workspace: Workspace):
+    with Answers(open_bundle(workspace.bundle), None, "") as alone:
+        assert not alone.has_store
+        assert alone.explain(workspace.portrait, None)[0].neighbours == ()
+        with pytest.raises(UsageError, match="--store"):
+            alone.select("SELECT 1")
+
+
+# in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, address: str):
+    """The page, opened; it asks nobody else for anything and complains of nothing."""
+    opened = browser.new_page()
+    elsewhere, complaints = [], []
+    opened.on("request", lambda r: elsewhere.append(r.url) if "127.0.0.1" not in r.url and "://" in r.url else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(address)
+    opened.get_by_role("button", name="Score this photo").wait_for()
+    yield opened
+    opened.close()
+    assert not [url for url in elsewhere if not url.startswith("blob:")]
+    assert not complaints
+
+
+def test_its_first_screen_says_what_a_score_means(page):
+    assert "nothing of a person's worth" in page.inner_text("body")
+    assert page.get_by_role("tab").all_inner_texts() == ["One photo", "Many photos", "Features", "SQL", "Model card"]
+
+
+def test_a_photo_is_uploaded_scored_and_deleted(page, workspace: Workspace, temporary: Path):
+    page.set_input_files("input[type=file] >> nth=0", workspace.portrait)
+    page.get_by_role("img").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Score this photo").click()
+    page.get_by_text("How the score is made").wait_for()
+    assert "on 1 to 5" in page.inner_text("body")
+    assert page.get_by_role("link", name="Download explanation.html").get_attribute("href").startswith("data:text/html")
+    assert not list(temporary.rglob("*.jpg"))
+
+
+def test_trouble_is_one_sentence_on_the_page(page, tmp_path: Path):
+    page.get_by_role("button", name="Score this photo").click()
+    page.get_by_text("Choose a photo first.").wait_for()
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (300, 300)).save(blank)
+    page.set_input_files("input[type=file] >> nth=0", blank)
+    page.get_by_role("img").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Score this photo").click()
+    page.get_by_text("face").last.wait_for()
+
+
+def test_sql_is_run_behind_the_guard(page):
+    page.get_by_role("tab", name="SQL").click()
+    page.get_by_role("button", name="Run").click()
+    page.get_by_text("stddev").wait_for(state="attached")
+    page.get_by_text("WF", exact=True).first.wait_for()
+
+
+def test_many_photos_become_a_table_and_a_csv(page, workspace: Workspace, tmp_path: Path):
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (300, 300)).save(blank)
+    page.get_by_role("tab", name="Many photos").click()
+    page.set_input_files("input[type=file][multiple]", [workspace.portrait, blank])
+    page.get_by_text("blank.png").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Score them").click()
+    link = page.get_by_role("link", name="Download scores.csv")
+    link.wait_for()
+    rows = base64.b64decode(link.get_attribute("href").split(",")[1]).decode().splitlines()
+    assert rows[0] == "photo,score,low,high,remarks"
+    assert rows[1].startswith("P0001.jpg,")
+    assert rows[2].startswith("blank.png,,,,")
+    assert "No face was found" in rows[2]
+    assert "/" not in rows[2]
+
+
+def test_two_features_are_shown_beside_each_other(page):
+    page.get_by_role("tab", name="Features").click()
+    page.get_by_role("button", name="Show").click()
+    shown = page.get_by_role("img", name="correlation")
+    shown.wait_for()
+    assert "by subset" in shown.get_attribute("alt")
