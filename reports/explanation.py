@@ -72,7 +72,7 @@ class ToldRegion:
 class ExplanationReport:
     """One photo. score = weight_a * a + (1 - weight_a) * b + correction - bias; the contributions add up to b.
 
-    stored     what the store knows of the photo: image_id, the raters' score, its role in the fold; None when nothing
+    stored     image_id, subset and the raters' score of a photo that the store has; None of any other
     trees      the baseline's score, its average, and what the shape moves; empty without one
     group      the subset whose calibration and percentiles are used; None for everyone
     neighbours by geometry and by embedding, where there is a store

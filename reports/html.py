@@ -97,8 +97,7 @@ def part(of: Any) -> str:
 
 @part.register
 def _(of: Page) -> str:
-    heading = [_heading(1, of.title, of.remark)] if of.title else []
-    return "\n".join([*heading, *map(part, of.parts)])
+    return "\n".join([_heading(1, of.title, of.remark), *map(part, of.parts)])
 
 
 @part.register

@@ -160,7 +160,11 @@ def _recipe(recipe: str) -> str:
 
 def render(report: LineageReport) -> RenderableType:
     """Score, model, training set, versions, image."""
-    truth = f"{plural(report.raters, 'rater')} gave {number(report.score)} in the mean" if report.score else "no score"
+    truth = (
+        f"{plural(report.raters, 'rater')} gave {number(report.score)} in the mean"
+        if report.score is not None
+        else "no score"
+    )
     learnt = report.learnt
     rows = f"{learnt.rows:,} rows of {learnt.protocol}, fold {learnt.fold}"
     asked = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{learnt.manifest_id}'\""

@@ -70,9 +70,7 @@ def lines_svg(of: Lines) -> str:
     marks = []
     for i, ((name, curve), row) in enumerate(zip(of.curves.items(), apart(ends, rows), strict=True)):
         colour = SERIES[i % len(SERIES)]
-        across, up = (
-            _parts(values, *ends) for values, ends in zip(curve, ((x_low, x_high), (y_low, y_high)), strict=True)
-        )
+        across, up = _parts(curve[0], x_low, x_high), _parts(curve[1], y_low, y_high)
         points = " ".join(f"{field.x(x)},{field.y(y)}" for x, y in zip(across, up, strict=True))
         marks += [
             f'<polyline points="{points}" stroke="{colour}" stroke-width="2" fill="none"/>',

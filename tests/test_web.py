@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from ensemble.bundle import open_bundle
-from featurestore.errors import UsageError
+from featurestore.errors import QueryError, UsageError
 from kallos.web import answers as answering
 from kallos.web.answers import Answers
 from kallos.web.cookbook import QUERIES
@@ -204,14 +204,18 @@ def test_trouble_is_one_sentence_on_the_page(page, tmp_path: Path):
     page.get_by_role("img").first.wait_for()
     page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Score this photo").click()
-    page.get_by_text("face").last.wait_for()
+    page.get_by_text("No face was found").first.wait_for()
 
 
 def test_sql_is_run_behind_the_guard(page):
     page.get_by_role("tab", name="SQL").click()
     page.get_by_role("button", name="Run").click()
-    page.get_by_text("stddev").wait_for(state="attached")
     page.get_by_text("WF", exact=True).first.wait_for()
+
+
+def test_sql_that_writes_is_refused(answers: Answers):
+    with pytest.raises(QueryError):
+        answers.select("DELETE FROM scores")
 
 
 def test_many_photos_become_a_table_and_a_csv(page, workspace: Workspace, tmp_path: Path):

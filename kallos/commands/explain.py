@@ -28,6 +28,8 @@ def explain(
     json: Json = False,
 ) -> None:
     """Why a photo got its score: models, regions and features in parts that add up, nearest faces, warnings."""
+    from rich.console import Group
+
     from featurestore.errors import UsageError
     from kallos.console import note, out
     from kallos.explanation import explain_photo
@@ -35,13 +37,12 @@ def explain(
     from reports.explanation import render
     from reports.html import write_html
     from reports.json import to_json
-    from reports.layout import page
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{overlay} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
     report, explained = explain_photo(photo, group, bundle, protocol, fold, store)
     if html:
-        write_html(html, "explain", page("", "", picture(explained), render(report)), ())
+        write_html(html, "explain", Group(picture(explained), render(report)), ())
         note(f"wrote {html}")
     else:
         out.print_json(to_json("explanation", report)) if json else out.print(render(report))
