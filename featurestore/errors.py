@@ -100,3 +100,9 @@ class ExtractionError(KallosError):
     """Worker processes that cannot start."""
 
     exit_code = 13
+
+
+class HubError(KallosError):
+    """The hub cannot be reached, or refuses."""
+
+    exit_code = 14

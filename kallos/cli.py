@@ -13,13 +13,14 @@ from kallos.commands.duplicates import duplicates
 from kallos.commands.evaluate import evaluate
 from kallos.commands.explain import explain
 from kallos.commands.features import features
+from kallos.commands.hub import hub
 from kallos.commands.pack import pack
 from kallos.commands.serve import serve
 from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
-11 a check failed · 12 leakage · 13 worker processes · 130 stopped with Ctrl-C."""
+11 a check failed · 12 leakage · 13 worker processes · 14 hub · 130 stopped with Ctrl-C."""
 
 app = typer.Typer(
     name="kallos",
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(data.ingest, name="ingest")
 app.add_typer(store, name="store")
 app.add_typer(pack, name="pack")
+app.add_typer(hub, name="hub")
 app.command()(data.extract)
 app.command()(versions.plan)
 app.command()(versions.rollback)

@@ -47,6 +47,9 @@ def predict(
 
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder for the bundle: new, empty, or an earlier bundle.")],
+    space: Annotated[
+        bool, typer.Option("--space", help="Write a Hugging Face Space around it, which `python app.py` runs too.")
+    ] = False,
     protocol: Protocol = None,
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
@@ -61,4 +64,9 @@ def export(
     with open_for_reading(store) as opened:
         parts = parts_of_store(opened, protocol, fold)
         made = cards(opened, parts.run_ids["ensemble"])
-    note(f"wrote the bundle {write_bundle(parts, made, folder)}")
+    if space:
+        from kallos.space import export_space
+
+        note(f"wrote the Space {export_space(parts, made, folder)}")
+    else:
+        note(f"wrote the bundle {write_bundle(parts, made, folder)}")

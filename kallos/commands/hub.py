@@ -1,0 +1,40 @@
+"""`kallos hub`: bundles to and from the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+hub = typer.Typer(
+    help="Bundles to and from the Hugging Face Hub. Nothing else of kallos goes over the network.", no_args_is_help=True
+)
+
+Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub; HF_ENDPOINT names another one.")]
+
+
+@hub.command()
+def push(
+    bundle: Annotated[Path, typer.Argument(help="A bundle that `kallos export` wrote.")],
+    repository: Repository,
+    public: Annotated[bool, typer.Option("--public", help="A repository made now can be seen by everyone.")] = False,
+) -> None:
+    """Put a bundle into a repository, which is made, private, if need be. HF_TOKEN says who you are."""
+    from kallos.console import note
+    from kallos.hub import push as put
+
+    note(f"pushed {put(bundle, repository, public=public)}")
+
+
+@hub.command()
+def pull(
+    repository: Repository,
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder for the bundle.")],
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.  [default: the newest]")] = None,
+) -> None:
+    """Get a bundle; one that is not as it was exported is refused."""
+    from kallos.console import note
+    from kallos.hub import pull as get
+
+    note(f"pulled {get(repository, folder, revision)}")

@@ -1,0 +1,68 @@
+"""What `kallos export --space` does: a bundle as a folder that runs as a Hugging Face Space, or by `python app.py`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import requires, version
+from pathlib import Path
+
+from ensemble.bundle import export
+from ensemble.parts import Parts
+from featurestore.errors import InputError
+from reports.markdown import page
+
+PROGRAM = Path(__file__).with_name("space_files") / "app.py"
+ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")
+ABOUT = """# kallos
+
+How would a pool of raters rate a photograph of a face? This Space answers that, and nothing about a person's worth,
+health or character. It must not be used to decide about people, or on photos of people who did not agree.
+
+`app.py` serves the bundle in `bundle/`, whose `MODEL_CARD.md` and `DATA_CARD.md` say what it learnt from, how well it
+does and for whom. The other folders are kallos itself, so that this folder runs alone:
+`pip install -r requirements.txt`, `python app.py`. Uploads are deleted after the answer."""
+
+
+def export_space(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
+    """Write a Space into a new or empty folder. Raises InputError for a folder that holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    export(parts, cards, staging / "bundle")
+    for room in ROOMS:
+        source = Path(__file__).parent.parent / room
+        shutil.copytree(source, staging / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROGRAM, staging / PROGRAM.name)
+    (staging / "requirements.txt").write_text("\n".join(_requirements()) + "\n")
+    (staging / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
+    if folder.exists():
+        folder.rmdir()
+    return staging.rename(folder)
+
+
+def _requirements() -> list[str]:
+    """What kallos and its page need, at the versions that are installed here."""
+    asked = (line for line in requires("kallos") or () if "extra ==" not in line or "'web'" in line.replace('"', "'"))
+    names = (re.split(r"[<>=!~; \[]", line)[0] for line in asked)
+    return [f"{name}=={version(name).split('+')[0]}" for name in names]
+
+
+def _head() -> dict[str, object]:
+    """What a Space is told by the head of its README."""
+    return {
+        "title": "kallos",
+        "emoji": "📐",
+        "colorFrom": "blue",
+        "colorTo": "gray",
+        "sdk": "gradio",
+        "sdk_version": version("gradio"),
+        "app_file": PROGRAM.name,
+        "python_version": "3.11",
+        "license": "other",
+        "short_description": "How a pool of raters would rate a photograph",
+        "tags": ["kallos", "facial-aesthetics", "not-for-decisions-about-people"],
+    }
