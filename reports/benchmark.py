@@ -23,13 +23,12 @@ from reports.evaluation import problems_of
 from reports.figures import INK, draw_curve, figure, label, save
 from reports.groups import Groups, compare_groups, render_groups
 from reports.judged import JudgedRun, calibrated_by_group, judged_runs
+from reports.known_models import rank
 from reports.layout import dim, number, page, section, table
 from reports.palette import ACCENT, BAD, GOOD
 from reports.selection import Selection, chosen_runs
 
 NAME = "benchmark"
-BEST = ("ensemble", "a", "b", "baseline", "b-features", "ridge")
-"""Models in the order in which one is taken for the tables of a single model."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
     """Of the protocol asked for, else of the newest run's. Raises OrderError when no model is trained on every fold."""
     protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
     judged = _judged(store, protocol)
-    models = sorted(judged, key=lambda model: BEST.index(model) if model in BEST else len(BEST))
+    models = sorted(judged, key=rank)
     figures = {model: _figures(model, judged[model]) for model in models}
     ranked = sorted(figures.values(), key=lambda of: -np.nan_to_num(of.mean["pearson"].value, nan=-1))
     first = judged[models[0]]
@@ -233,7 +232,7 @@ def render(report: BenchmarkReport) -> RenderableType:
 
 
 def _first(report: BenchmarkReport) -> ModelFigures:
-    return min(report.models, key=lambda of: BEST.index(of.model) if of.model in BEST else len(BEST))
+    return min(report.models, key=lambda of: rank(of.model))
 
 
 def _metric_table(report: BenchmarkReport, metric: str) -> Table:

@@ -13,10 +13,10 @@ from featurestore.records import Evaluation
 from featurestore.runs import OUTSIDE, Run, bundled, load
 from featurestore.store import Store
 from reports import subscores
-from reports.benchmark import BEST
 from reports.bootstrap import Estimate, correlations, figures, means, resamples
 from reports.groups import Groups, compare_groups
 from reports.judged import JudgedRun, judged_rows
+from reports.known_models import rank
 from reports.selection import Selection
 from reports.subscores import SubScoreRun
 
@@ -103,7 +103,7 @@ def data(store: Store, run_id: str) -> ModelCard:
     """Raises OrderError when there is no such run or it is not finished."""
     run = load(store, run_id)
     chosen = bundled(store, run) if run.model == "ensemble" else {run.model: run}
-    ordered = sorted(chosen.values(), key=lambda each: (each.run_id != run_id, BEST.index(each.model)))
+    ordered = sorted(chosen.values(), key=lambda each: (each.run_id != run_id, rank(each.model)))
     tested = {each.model: judged_rows(store, each.model, each, "test") for each in ordered}
     own = tested[run.model]
     rows, row_hash, features = store.frame(

@@ -12,19 +12,12 @@ from featurestore.runs import Run
 from reports.bootstrap import METRICS, RESAMPLES
 from reports.groups import METRICS as GROUP_METRICS
 from reports.groups import READING
+from reports.known_models import MODELS
 from reports.layout import duration, number, plural, share
 from reports.markdown import escape, estimate, grid, page
 from reports.model_card import Combined, ModelCard
 from reports.subscores import ATTRIBUTION, SubScoreRun
 
-IS = {
-    "ensemble": "a learnable mixing weight and a shallow correction over the frozen Models A and B",
-    "a": "a torchvision network that sees the photo; learns the mean score and, where known, the raters' histogram",
-    "b": "a small network a region of the face, on its features and the encoder's maps; softmax weights combine them",
-    "b-features": "Model B without the encoder: features only",
-    "baseline": "LightGBM on features and shapes",
-    "ridge": "ridge regression on features and shapes",
-}
 TERMS = {
     "none": "a random start: none",
     "imagenet": "torchvision's file (BSD-3-Clause); ImageNet, which it learnt from, is for non-commercial research",
@@ -112,7 +105,7 @@ def _details(card: ModelCard) -> str:
     rows = (
         (
             each.run.model,
-            IS[each.run.model],
+            MODELS[each.run.model],
             escape(each.run.run_id),
             f"{each.started}, {duration(each.seconds)}",
             str(each.fits or "–"),

@@ -6,7 +6,6 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -14,38 +13,10 @@ from featurestore.errors import DataError, InputError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.scut import read_scut
 from featurestore.store import Store
-from tests.ingest_files import write_photo, write_workbook
+from tests.ingest_files import a_release, score, write_photo, write_workbook
 
 NAMES = [f"{subset}{n}" for subset in ("AF", "AM", "CF", "CM") for n in (1, 2, 3)]
 OLD = {"AF": "fty", "AM": "mty", "CF": "ftw", "CM": "mtw"}
-
-
-def score(name: str) -> float:
-    return round(1 + 4 * NAMES.index(name) / 11, 6)
-
-
-def a_release(folder: Path, names: dict[str, str]) -> Path:
-    """The release's layout; `names` maps the new name to the one that the files use."""
-    lines = {new: f"{used}.jpg {score(new)}" for new, used in names.items()}
-    for i, used in enumerate(names.values()):
-        write_photo(folder / "Images" / f"{used}.jpg", i)
-        points = np.arange(172, dtype="<f4") + i
-        landmarks = folder / "facial landmark" / f"{used}.pts"
-        landmarks.parent.mkdir(exist_ok=True)
-        landmarks.write_bytes(np.int32(86).tobytes() + points.tobytes())
-    labels = folder / "train_test_files"
-    files = {labels / "All_labels.txt": list(lines.values())}
-    five, half = labels / "5_folders_cross_validations_files", labels / "split_of_60%training and 40%testing"
-    for k in range(1, 6):
-        is_test = [i % 5 == k - 1 for i in range(len(lines))]
-        for role, wanted in (("test", True), ("train", False)):
-            part = [line for line, test in zip(lines.values(), is_test, strict=True) if test == wanted]
-            files[five / f"cross_validation_{k}" / f"{role}_{k}.txt"] = part
-    files[half / "train.txt"], files[half / "test.txt"] = list(lines.values())[:7], list(lines.values())[7:]
-    for file, content in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(content) + "\n")
-    return folder
 
 
 @pytest.fixture
@@ -69,7 +40,7 @@ def test_everything_that_the_release_holds(release: Path, tmp_path: Path) -> Non
     assert roles[-2:] == [("scut-60-40", 1, "test", 5), ("scut-60-40", 1, "train", 7)]
     assert points.row(0) == ([3.0, 5.0], [4.0, 6.0])
     assert image == ("CF2.jpg"[:2], "female", "caucasian", 8)
-    assert mean == 5.0
+    assert mean == score("CM3")
     assert set(again.changed.values()) == {0}
 
 

@@ -1,0 +1,90 @@
+"""Every command of the README's tours and of the documents, as it is typed, on drawn portraits.
+
+Left out: what the test of its own already runs (`serve` and `hub`, which end only when stopped or need a server), the
+dated log of experiments, and docs/extending.md, which has tests/test_extending.py.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models import get_model
+
+from tests.command import done
+from tests.conftest import Workspace
+from tests.ingest_files import a_release
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ELSEWHERE = {"serve", "hub"}
+QUICKLY = {"train": ("--epochs", "1", "--image-size", "64"), "benchmark": ("--epochs", "1", "--image-size", "64")}
+"""Added for the time that tests may take; `baseline`, `b` and the combiner train as they are."""
+
+
+def commands(text: str) -> list[list[str]]:
+    """The arguments of each line of the shell blocks that begins with kallos."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("kallos ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def section(heading: str) -> str:
+    return re.search(rf"^## {heading}\n(.*?)(?=^## )", README, flags=re.DOTALL | re.MULTILINE).group(1)
+
+
+def run_all(typed: list[list[str]], names: dict[str, str]) -> None:
+    for command in typed:
+        if command[0] not in ELSEWHERE:
+            done(*(names.get(word, word) for word in command), *QUICKLY.get(command[0], ()))
+
+
+def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    portraits = sorted((workspace.portraits / "images").iterdir())
+    for name, chosen in (("scores", portraits[:40]), ("other", portraits[40:60])):
+        photos = tmp_path / ("photos" if name == "scores" else name)
+        photos.mkdir()
+        for photo in chosen:
+            shutil.copy(photo, photos)
+        rows = [f"{photo.name},{1 + i % 9 / 2}" for i, photo in enumerate(chosen)]
+        Path(f"{name}.csv").write_text("\n".join(["image,score", *rows]))
+    shutil.copy(portraits[60], "photo.jpg")
+    typed = commands(section("On your own photos"))
+    assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "predict", "explain"}
+    asked = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
+    run_all(typed[:asked], {})
+    (row,) = done(
+        "sql", "SELECT image_id, run_id FROM predictions WHERE role = 'test' ORDER BY ALL LIMIT 1", "--json"
+    ).json()
+    run_all(typed[asked:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
+    for written in ("report.html", "similar.png", "bundle", "overlays/photo_overlay.png", "why.png", "space/app.py"):
+        assert Path(written).exists()
+
+
+def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    names = [f"{subset}{n}" for subset in ("AF", "AM", "CF", "CM") for n in range(1, 11)]
+    release = a_release(Path("SCUT-FBP5500_v2"), {name: name for name in names})
+    for portrait, name in zip(sorted((workspace.portraits / "images").iterdir()), names, strict=False):
+        shutil.copy(portrait, release / "Images" / f"{name}.jpg")
+    torch.manual_seed(0)
+    save_file(get_model("mobilenet_v2").state_dict(), "mobilenet_v2_imagenet.safetensors")
+    typed = commands(section("On SCUT-FBP5500")) + commands((ROOT / "docs/accuracy.md").read_text(encoding="utf-8"))
+    assert [command[0] for command in typed][:4] == ["ingest", "extract", "train", "benchmark"]
+    run_all(typed, {})
+
+
+def test_the_command_reference_is_that_of_the_code(tmp_path: Path):
+    written = tmp_path / "commands.md"
+    typed = ("kallos.cli", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
+    subprocess.run([sys.executable, "-m", "typer", *map(str, typed)], check=True, capture_output=True)
+    said = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert written.read_text(encoding="utf-8") == said, "run `make docs`"
