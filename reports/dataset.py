@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,10 @@ from reports.agreement import Agreement, agreement, agreement_table
 from reports.bars import spark
 from reports.contact_sheet import Photo, contact_sheet
 from reports.extraction import ExtractionReport, coverage_part, summary
-from reports.figures import GRID, figure, label, save
+from reports.figures import GRID, figure, label, png, save
 from reports.findings import FindingCount, counted, findings_table
 from reports.json import for_pictures
-from reports.layout import dim, number, page, plural, section, table
+from reports.layout import Picture, dim, number, page, plural, section, table
 from reports.palette import SERIES
 from reports.plots import Histogram
 from reports.selection import Selection, chosen_data_sets
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NAME = "dataset"
 BINS = 20
 SHEET = 12
+SAMPLE = "A dozen photos with their landmarks, from the lowest score to the highest; --html shows them."
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class DataSetReport:
-    """One data set. `subsets` and `agreement` hold the whole under "all", then each subset."""
+    """One data set. `subsets` and `agreement` hold the whole under "all", then each subset.
+
+    with_photos  whether its page shows a sample of the photos
+    """
 
     name: str
     licence: str | None
@@ -70,6 +74,7 @@ class DataSetReport:
     findings: tuple[FindingCount, ...]
     extraction: ExtractionReport
     photos: tuple[Photo, ...] = for_pictures()
+    with_photos: bool = field(default=False, metadata={"json": False})
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,10 @@ class DatasetReport:
 
 def data(store: Store, selection: Selection) -> DatasetReport:
     """Raises OrderError when the store is empty, UsageError for an unknown data set."""
-    return DatasetReport(tuple(_data_set(store, name) for name in chosen_data_sets(store, selection)))
+    return DatasetReport(tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection)))
 
 
-def _data_set(store: Store, name: str) -> DataSetReport:
+def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
     about = store.frame("SELECT licence, scale_low, scale_high FROM data_sets WHERE data_set = $name", name=name)
     licence, low, high = about.row(0)
     return DataSetReport(
@@ -98,6 +103,7 @@ def _data_set(store: Store, name: str) -> DataSetReport:
         findings=counted(store.frame("FROM findings WHERE data_set = $name", name=name)),
         extraction=summary(store, name),
         photos=_photos(store, name),
+        with_photos=with_photos,
     )
 
 
@@ -178,6 +184,7 @@ def _page(of: DataSetReport) -> RenderableType:
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage
         else dim("Nothing is extracted yet: run `kallos extract`."),
+        section("Sample", Picture(png(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
         section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
     )
 
@@ -204,9 +211,12 @@ def figures(report: DatasetReport, folder: Path, suffix: str) -> list[Path]:
     for of in report.data_sets:
         written.append(save(_score_figure(of), folder, f"scores_{of.name}", suffix))
         if of.photos:
-            sheet = contact_sheet(of.photos, f"{of.name}: landmarks, from the lowest score to the highest")
-            written.append(save(sheet, folder, f"contact_sheet_{of.name}", suffix))
+            written.append(save(_sheet(of), folder, f"contact_sheet_{of.name}", suffix))
     return written
+
+
+def _sheet(of: DataSetReport) -> Figure:
+    return contact_sheet(of.photos, f"{of.name}: landmarks, from the lowest score to the highest")
 
 
 def _score_figure(of: DataSetReport) -> Figure:

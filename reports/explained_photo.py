@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from extractors.definitions import catalogue
 from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, Landmarks
 from featurestore.records import Explanation, RegionParts
 from reports.contact_sheet import contour_lines
-from reports.figures import INK, figure, save
+from reports.figures import INK, figure, png, save
 from reports.layout import Picture
 from reports.palette import ACCENT, REGION_COLOURS, WARM
 
@@ -39,9 +38,7 @@ def write_picture(of: Explanation, file: Path) -> Path:
 
 def picture(of: Explanation) -> Picture:
     """The drawing for a page. Raises as `write_picture`."""
-    file = io.BytesIO()
-    _drawn(of).savefig(file, dpi=110, format="png")
-    return Picture(file.getvalue(), "The photo with its landmarks, regions shaded by how far they move the score.")
+    return Picture(png(_drawn(of)), "The photo with its landmarks, regions shaded by how far they move the score.")
 
 
 def _drawn(of: Explanation) -> Figure:

@@ -21,6 +21,7 @@ from featurestore.errors import OrderError
 from featurestore.records import REGIONS
 from featurestore.store import Store
 from reports.bars import signed_bar
+from reports.drift import Drift, drift, drift_table
 from reports.figures import figure, horizontal_bars, label, save
 from reports.json import for_pictures
 from reports.layout import digits_for, dim, number, page, plural, section, table
@@ -83,6 +84,7 @@ class FeaturesReport:
     images: int
     features: tuple[FeatureLine, ...]
     clusters: tuple[Cluster, ...]
+    drift: tuple[Drift, ...]
     correlations: tuple[tuple[float, ...], ...] = for_pictures()
 
 
@@ -92,7 +94,7 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
     if not store.has("geometric_features"):
         raise OrderError("The store has no features yet: run `kallos extract` first.")
     rows = store.frame(
-        "SELECT subset, score, f.* EXCLUDE (image_id) FROM geometric_features f JOIN images USING (image_id) "
+        "SELECT data_set, subset, score, f.* EXCLUDE (image_id) FROM geometric_features f JOIN images USING (image_id) "
         "JOIN scores USING (image_id) WHERE list_contains($names, data_set) AND score IS NOT NULL",
         names=names,
     )
@@ -111,7 +113,7 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
     )
     between = with_score[:-1, :-1]
     clusters = _clusters(columns, between, with_score[:-1, -1])
-    return FeaturesReport(len(rows), lines, clusters, tuple(map(tuple, between.tolist())))
+    return FeaturesReport(len(rows), lines, clusters, drift(rows, columns), tuple(map(tuple, between.tolist())))
 
 
 def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,6 +192,9 @@ def render(report: FeaturesReport) -> RenderableType:
         section("All by region", _catalogue_table(report), *_unmeasured(report)),
         section("Say nearly the same", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
         if report.clusters
+        else None,
+        section("Drift", drift_table(report.drift), remark="each group beside all others, Kolmogorov-Smirnov")
+        if report.drift
         else None,
         dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
     )

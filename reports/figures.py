@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,13 @@ def save(made: Figure, folder: Path, name: str, suffix: str) -> Path:
     path = folder / f"{name}.{suffix}"
     made.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
     return path
+
+
+def png(made: Figure) -> bytes:
+    """The figure as a PNG for a page."""
+    file = io.BytesIO()
+    made.savefig(file, dpi=110, format="png")
+    return file.getvalue()
 
 
 def label(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:

@@ -13,13 +13,17 @@ from featurestore.training_sets import check_fold
 
 @dataclass(frozen=True)
 class Selection:
-    """`data_set` narrows the reports on data; protocol, fold and runs those on models; the lineage is of one image."""
+    """`data_set` narrows the reports on data; protocol, fold and runs those on models; the lineage is of one image.
+
+    photos  whether a page may show photos of the data set
+    """
 
     data_set: str | None = None
     protocol: str | None = None
     fold: int | None = None
     runs: tuple[str, ...] = ()
     image: str | None = None
+    photos: bool = False
 
 
 def chosen_data_sets(store: Store, selection: Selection) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console, RenderableType
 
@@ -13,6 +14,7 @@ from featurestore.errors import OrderError, UsageError
 from featurestore.records import REGIONS, Evaluation
 from featurestore.store import Store
 from reports import bootstrap, compare, dataset, evaluation, features, lineage, overview, subscores, training
+from reports.drift import drift
 from reports.json import to_json
 from reports.registry import REPORTS
 from reports.selection import Selection
@@ -173,6 +175,24 @@ def test_the_contact_sheet_shows_a_dozen_from_the_lowest_to_the_highest(store: S
 
 
 # features
+
+
+def test_drift_finds_the_group_and_the_feature_that_were_moved():
+    random = np.random.default_rng(2)
+    rows = pl.DataFrame(
+        {
+            "data_set": ["here"] * 150 + ["there"] * 50,
+            "subset": ["A", None] * 100,
+            "same": random.normal(size=200),
+            "moved": random.normal(size=200) + np.repeat([0.0, 3.0], [150, 50]),
+        }
+    )
+    told = {each.group: each for each in drift(rows, ["same", "moved"])}
+    assert set(told) == {"here", "there", "A"}
+    assert (told["there"].images, told["A"].images) == (50, 100)
+    assert told["there"].furthest[0][0] == "moved"
+    assert told["there"].furthest[0][1] > 0.8
+    assert told["A"].furthest[0][1] < 0.3
 
 
 def test_correlations_are_pearsons_over_rows_known_to_both():

@@ -131,3 +131,10 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
     missing = kallos("report", "--html", tmp_path / "no" / "report.html", "--store", path)
     assert missing.code == 2
     assert "cannot be written" in missing.err
+
+
+def test_photos_are_shown_only_where_asked_for(workspace, tmp_path: Path):
+    written = tmp_path / "report.html"
+    for options, pictures in (((), 0), (("--photos",), 1)):
+        done("report", "dataset", "--html", written, *options, "--store", workspace.store)
+        assert written.read_text(encoding="utf-8").count("data:image/png;base64,") == pictures

@@ -41,6 +41,7 @@ def report(
     image: Annotated[str | None, typer.Option(help="The image whose lineage is told.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Also write the figures into this folder.")] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
+    photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the report into this HTML file instead.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind the report instead.")] = False,
     store: StorePath = DEFAULT_STORE,
@@ -55,7 +56,9 @@ def report(
     from reports.selection import Selection
 
     chosen = REPORTS[name.value]
-    selection = Selection(data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()), image=image)
+    selection = Selection(
+        data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()), image=image, photos=photos
+    )
     with open_for_reading(store) as opened, opened.overheard() as queries:
         report = chosen.data(opened, selection)
     if html:
