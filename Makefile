@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench-store bench-training format clean
+.PHONY: help demo test test-real check golden docs bench-store bench-training bench-serving format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltab
 
 bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=file of MobileNetV2, or none
 	$(BIN)/python -m benchmarks.training --weights $(or $(WEIGHTS),none)
+
+bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
+	$(BIN)/python -m benchmarks.serving
 
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .

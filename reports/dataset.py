@@ -18,7 +18,7 @@ from reports.agreement import Agreement, agreement, agreement_table
 from reports.bars import spark
 from reports.contact_sheet import Photo, contact_sheet
 from reports.extraction import ExtractionReport, coverage_part, summary
-from reports.figures import GRID, figure, label, png, save
+from reports.figures import GRID, figure, jpeg, label, save
 from reports.findings import FindingCount, counted, findings_table
 from reports.json import for_pictures
 from reports.layout import Picture, dim, number, page, plural, section, table
@@ -184,7 +184,7 @@ def _page(of: DataSetReport) -> RenderableType:
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage
         else dim("Nothing is extracted yet: run `kallos extract`."),
-        section("Sample", Picture(png(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
+        section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
         section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
     )
 

@@ -15,7 +15,7 @@ from extractors.definitions import catalogue
 from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, Landmarks
 from featurestore.records import Explanation, RegionParts
 from reports.contact_sheet import contour_lines
-from reports.figures import INK, figure, png, save
+from reports.figures import INK, figure, jpeg, save
 from reports.layout import Picture
 from reports.palette import ACCENT, REGION_COLOURS, WARM
 
@@ -38,12 +38,15 @@ def write_picture(of: Explanation, file: Path) -> Path:
 
 def picture(of: Explanation) -> Picture:
     """The drawing for a page. Raises as `write_picture`."""
-    return Picture(png(_drawn(of)), "The photo with its landmarks, regions shaded by how far they move the score.")
+    return Picture(jpeg(_drawn(of)), "The photo with its landmarks, regions shaded by how far they move the score.")
 
 
 def _drawn(of: Explanation) -> Figure:
     photo = decode(of.prediction.photo)
     made, (axes,) = figure(9.4, 6.4, "")
+    # finding a layout would draw everything once more, and the page waits for this
+    made.set_layout_engine("none")
+    axes.set_position((0.01, 0.01, 0.64, 0.95))
     axes.set_axis_off()
     axes.set_anchor("W")
     axes.imshow(photo)
@@ -83,15 +86,10 @@ def _measures(axes: Axes, of: Explanation, width: int, height: int) -> None:
     for row, (_, region, name, moved, lines) in enumerate(told):
         for line in lines:
             axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=2.2)
-        axes.annotate(
-            f"{name}  {moved:+.3f}",
-            xy=tuple(lines[0].mean(axis=0)),
-            xytext=(width * 1.04, height * (row + 0.5) / len(told)),
-            fontsize=8,
-            color=INK,
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": REGION_COLOURS[region], "linewidth": 0.8},
-        )
+        x, y = lines[0].mean(axis=0)
+        beside, level = width * 1.03, height * (row + 0.5) / len(told)
+        axes.plot([x, beside], [y, level], color=REGION_COLOURS[region], linewidth=0.8, clip_on=False)
+        axes.text(beside, level, f" {name}  {moved:+.3f}", fontsize=8, color=INK, va="center")
 
 
 def _lines(face: Landmarks, feature: FeatureDefinition) -> list[Line]:

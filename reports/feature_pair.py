@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import polars as pl
 
-from reports.figures import GRID, figure, label
+from reports.figures import GRID, figure, jpeg, label
 from reports.layout import Picture
 from reports.palette import SERIES
 
@@ -27,7 +25,5 @@ def feature_pair(values: pl.DataFrame, first: str, second: str) -> Picture:
         axes.grid(color=GRID)
         label(axes, x, y)
     left.legend(frameon=False, fontsize=8)
-    file = io.BytesIO()
-    made.savefig(file, dpi=110, format="png")
     r = np.corrcoef(values["first"], values["second"])[0, 1] if len(values) > 1 else np.nan
-    return Picture(file.getvalue(), f"{first} and {second} by subset; correlation {r:.2f} over {len(values):,} images.")
+    return Picture(jpeg(made), f"{first} and {second} by subset; correlation {r:.2f} over {len(values):,} images.")

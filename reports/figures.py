@@ -43,10 +43,10 @@ def save(made: Figure, folder: Path, name: str, suffix: str) -> Path:
     return path
 
 
-def png(made: Figure) -> bytes:
-    """The figure as a PNG for a page."""
+def jpeg(made: Figure) -> bytes:
+    """The figure as a JPEG for a page: of a photo it is a quarter of a PNG, and sooner written."""
     file = io.BytesIO()
-    made.savefig(file, dpi=110, format="png")
+    made.savefig(file, dpi=110, format="jpeg", pil_kwargs={"quality": 90})
     return file.getvalue()
 
 

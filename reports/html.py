@@ -136,7 +136,7 @@ def _(of: Table) -> str:
 
 @part.register
 def _(of: Picture) -> str:
-    return f'<img alt="{escape(of.about)}" src="data:image/png;base64,{b64encode(of.png).decode()}">'
+    return f'<img alt="{escape(of.about)}" src="data:image/jpeg;base64,{b64encode(of.jpeg).decode()}">'
 
 
 part.register(Histogram, histogram_svg)

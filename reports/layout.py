@@ -40,9 +40,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG for pages that can show one; a terminal shows what it is about."""
+    """A JPEG for pages that can show one; a terminal shows what it is about."""
 
-    png: bytes
+    jpeg: bytes
     about: str
 
     def __rich__(self) -> RenderableType:

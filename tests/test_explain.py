@@ -149,7 +149,7 @@ def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tm
     done("explain", workspace.portrait, "--overlay", svg, "--json", *at)
     text = html.read_text(encoding="utf-8")
     assert text.count('<img alt="The photo with its landmarks') == 1
-    assert "data:image/png;base64," in text
+    assert "data:image/jpeg;base64," in text
     assert "://" not in text
     assert cv2.imread(str(png)).std() > 10
     assert "<svg" in svg.read_text(encoding="utf-8")

@@ -137,4 +137,4 @@ def test_photos_are_shown_only_where_asked_for(workspace, tmp_path: Path):
     written = tmp_path / "report.html"
     for options, pictures in (((), 0), (("--photos",), 1)):
         done("report", "dataset", "--html", written, *options, "--store", workspace.store)
-        assert written.read_text(encoding="utf-8").count("data:image/png;base64,") == pictures
+        assert written.read_text(encoding="utf-8").count("data:image/jpeg;base64,") == pictures
