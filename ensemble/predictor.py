@@ -16,6 +16,7 @@ from extractors.decode import decode
 from extractors.facemesh import FaceMesh
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
 from featurestore.errors import BundleError, NoFaceError
+from featurestore.normalization import averageness
 from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
 from models.attribution import parts_of_b, parts_of_baseline
 from models.crossfit import CrossFitted
@@ -94,7 +95,7 @@ class Predictor:
             members={name: float(value[0]) for name, value in members.items()},
             sub_scores=dict(zip(REGIONS, b.sub_scores(batch)[0].tolist(), strict=True)),
             weights=dict(zip(REGIONS, b.weights.tolist(), strict=True)),
-            features=dict(zip(self._parts.normalization.features[:-1], raw[0].tolist(), strict=True)),
+            features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
             notes=(*([face.remark] if face.remark else []), *self._novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
@@ -111,7 +112,7 @@ class Predictor:
         return self._intervals.everyone.interval(combined)
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
-        """The one-row FaceBatch of a face, equal to the row that the store would give, and its raw features."""
+        """The one-row FaceBatch of a face, as the store would give it, and its features in their own units."""
         landmarks = face.landmarks[None]
         measured = np.hstack([FROM_LANDMARKS["geometry"](landmarks)["features"], face.skin[None]])
         names = [*feature_names("geometry"), *feature_names("skin")]
@@ -131,7 +132,7 @@ class Predictor:
             scores=np.array([np.nan]),
             histograms=np.full((1, 5), np.nan),
         )
-        return batch, raw
+        return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
 
 
 def _check_versions(parts: Parts, encoder: Encoder) -> None:

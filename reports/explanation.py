@@ -13,12 +13,13 @@ from rich.text import Text
 
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
+from featurestore.normalization import AVERAGENESS
 from featurestore.records import Explanation, RegionParts
 from featurestore.store import Store
 from reports.bars import signed_bar
 from reports.layout import dim, number, page, section, table
+from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, WARM
-from reports.prediction import MEANING
 from reports.similar import SimilarReport
 
 SHOWN = 3
@@ -104,7 +105,7 @@ def data(
     definitions = {definition.name: definition for definition in catalogue()}
     chosen = {region: _furthest(parts) for region, parts in of.regions.items()}
     raw = of.prediction.features
-    names = [name for several in chosen.values() for name in several if name in raw]
+    names = [name for several in chosen.values() for name in several if name != AVERAGENESS]
     percentiles = _percentiles(store, {name: raw[name] for name in names}, group) if store else {}
     trees = of.trees or {}
     told = {
@@ -156,7 +157,7 @@ def _region(of: Explanation, region: str, features: list[ToldFeature]) -> ToldRe
 
 
 def _feature(of: Explanation, what: FeatureDefinition, moved: float, percentiles: Mapping[str, float]) -> ToldFeature:
-    value = of.prediction.features.get(what.name, math.nan)
+    value = of.prediction.features[what.name]
     percentile = percentiles.get(what.name)
     return ToldFeature(what.name, what.summary, value, what.unit, of.z[what.name], percentile, moved)
 

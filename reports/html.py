@@ -20,13 +20,10 @@ from rich.text import Text
 
 from featurestore.errors import UsageError
 from reports.layout import Page, Picture, Section
+from reports.meaning import MEANING
 from reports.plots import Histogram, Lines, Scatter
 from reports.svg import histogram_svg, lines_svg, scatter_svg
 
-MEANING = (
-    "A score says how a given pool of raters would rate a photograph, not what a person is worth. "
-    "Sub-scores are attributions of Model B, not labels."
-)
 PAGE = """
 :root { color-scheme: light dark; --ink: #20262c; --faint: #68737d; --paper: #fff; --rule: #dfe4e8; }
 @media (prefers-color-scheme: dark) {

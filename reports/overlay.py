@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from featurestore.records import SCALE, Prediction
 from reports.contact_sheet import contour_lines
 from reports.layout import number
+from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, rgb
 
 SMALLEST, LARGEST = 700, 1400
@@ -17,11 +20,8 @@ SMALLEST, LARGEST = 700, 1400
 PANEL = 0.6
 """Width of the panel as a part of the photo's shorter side."""
 PAPER, INK, FAINT, TRACK = (22, 25, 30), (236, 239, 242), (150, 158, 166), (62, 68, 76)
-MEANING = (
-    "How a pool of raters would rate this photo,",
-    "not a person's worth. Sub-scores are",
-    "attributions of Model B, not labels.",
-)
+LINE = 42
+"""Characters of small print that the panel is wide."""
 
 
 def draw_overlay(image: NDArray[np.uint8], prediction: Prediction) -> NDArray[np.uint8]:
@@ -62,17 +62,15 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     sheet.text(30, 56, number(prediction.score, 2), 78, INK)
     sheet.text(195, 106, f"on {SCALE[0]:g} to {SCALE[1]:g}", 20, FAINT)
     sheet.bar(30, 158, 360, 8, _part(prediction.score), rgb(ACCENT))
-    members = "   ".join(
-        f"{name} {number(score, 2)}" for name, score in prediction.members.items() if name in ("a", "b")
-    )
-    sheet.text(30, 178, members, 16, FAINT)
+    low, high, a, b = (number(s, 2) for s in (prediction.low, prediction.high, *map(prediction.members.get, "ab")))
+    sheet.text(30, 178, f"90 % interval {low} to {high}     a {a}   b {b}", 16, FAINT)
     for row, region in enumerate(sorted(prediction.sub_scores, key=lambda r: -prediction.weights[r])):
         y, colour = 228 + 47 * row, rgb(REGION_COLOURS[region])
         sheet.text(30, y, region, 20, colour)
         sheet.text(240, y + 3, f"weight {100 * prediction.weights[region]:.0f} %", 15, FAINT)
         sheet.text(390, y, number(prediction.sub_scores[region], 2), 20, INK, right=True)
         sheet.bar(30, y + 26, 360, 5, _part(prediction.sub_scores[region]), colour)
-    for row, line in enumerate(MEANING):
+    for row, line in enumerate(wrap(MEANING, LINE)):
         sheet.text(30, 618 + 20 * row, line, 15, FAINT)
     return sheet.pixels()
 

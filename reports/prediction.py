@@ -13,13 +13,10 @@ from rich.text import Text
 from featurestore.records import SCALE, Prediction
 from reports.bars import score_bar
 from reports.layout import dim, number, table
+from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, WARM
 
 LOW, HIGH = SCALE
-MEANING = (
-    "It estimates how a pool of raters would rate this photograph, not a person's worth; "
-    "sub-scores are attributions of Model B, not labels."
-)
 
 
 def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:

@@ -109,6 +109,14 @@ def test_percentiles_are_those_of_the_store(explained, workspace: Workspace):
     assert told.percentile == pytest.approx(100 * below)
 
 
+def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predictor, explained):
+    statistics = predictor._parts.normalization
+    values = np.array([explained.prediction.features[name] for name in statistics.features])
+    z = np.array([explained.z[name] for name in statistics.features])
+    assert "averageness" in statistics.features
+    assert np.allclose((values - statistics.mean) / statistics.sd, z, atol=1e-5)
+
+
 def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained):
     report = explanation.data(explained, None, None)
     for of in report.regions:
