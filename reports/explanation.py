@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,18 +16,20 @@ from rich.text import Text
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
 from featurestore.normalization import AVERAGENESS
-from featurestore.records import Explanation, RegionParts
+from featurestore.records import SCALE, Explanation, RegionParts
 from featurestore.store import Store
 from reports.bars import signed_bar
 from reports.layout import dim, number, page, section, table
 from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, WARM
+from reports.plots import Histogram
 from reports.similar import SimilarReport
 
 SHOWN = 3
 """Features of a region that are told, those that moved it most."""
 CLEAR = 0.02
 """Score points. Two models disagree on a region when both move the score by more, to opposite sides."""
+BINS = 24
 UNSEEN = "what the encoder sees"
 
 
@@ -75,7 +79,9 @@ class ExplanationReport:
 
     stored     image_id, subset and the raters' score of a photo that the store has; None of any other
     trees      the baseline's score, its average, and what the shape moves; empty without one
-    group      the subset whose calibration and percentiles are used; None for everyone
+    group      the subset whose calibration, percentiles and distribution are used; None for everyone
+    raters     images by the raters' score in 24 equal bins of the scale; empty without a store
+    below      percent of those images with a lower score
     neighbours by geometry and by embedding, where there is a store
     """
 
@@ -92,6 +98,8 @@ class ExplanationReport:
     stored: Mapping[str, object] | None
     regions: tuple[ToldRegion, ...]
     trees: Mapping[str, float]
+    raters: tuple[int, ...]
+    below: float | None
     neighbours: tuple[SimilarReport, ...]
     notes: tuple[str, ...]
     versions: Mapping[str, str]
@@ -114,6 +122,7 @@ def data(
     }
     regions = [_region(of, region, features) for region, features in told.items()]
     said = of.prediction
+    known = _scores(store, group) if store else np.empty(0)
     return ExplanationReport(
         photo=said.photo,
         score=said.score,
@@ -128,6 +137,8 @@ def data(
         stored=_stored(store, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
         trees={"score": sum(trees.values()), "average": trees["average"], "shape": trees["shape"]} if trees else {},
+        raters=tuple(np.histogram(known, BINS, SCALE)[0].tolist()) if len(known) else (),
+        below=100 * float(np.mean(known < said.score)) if len(known) else None,
         neighbours=neighbours,
         notes=said.notes,
         versions=said.versions,
@@ -178,6 +189,13 @@ def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -
     return {name: float(value) for name, value in rows.items() if value is not None}
 
 
+def _scores(store: Store, group: str | None) -> NDArray[np.float64]:
+    """What the raters said of the photos of the group."""
+    return store.frame(
+        "SELECT score FROM scores JOIN images USING (image_id) WHERE $subset IS NULL OR subset = $subset", subset=group
+    )["score"].to_numpy()
+
+
 def _stored(store: Store | None, neighbours: tuple[SimilarReport, ...]) -> Mapping[str, object] | None:
     if store is None or not neighbours:
         return None
@@ -195,6 +213,7 @@ def render(report: ExplanationReport) -> RenderableType:
         f"score {number(report.score, 2)}, 90 % interval {number(report.low, 2)} to {number(report.high, 2)}",
         Text("\n".join(f"! {note}" for note in report.notes), style=WARM) if report.notes else None,
         section("How the score is made", _sum_table(report)),
+        section("Among the photos of the store", _place_among(report)) if report.raters else None,
         section("Model B, region by region", _regions_table(report), remark="points add up to b"),
         section("What moved the regions", _features_table(report), remark="against a face that is the training mean"),
         section("A second opinion: LightGBM on measured features", _trees(report)) if report.trees else None,
@@ -216,6 +235,11 @@ def _sum_table(report: ExplanationReport) -> Table:
     if report.stored and isinstance(report.stored["score"], float):
         made.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))
     return made
+
+
+def _place_among(report: ExplanationReport) -> RenderableType:
+    label = f"raters' scores of {report.group or 'all photos'}: {report.below:.0f} % lie below; orange: the interval"
+    return Histogram(report.raters, *SCALE, label, height=5, span=(report.low, report.high))
 
 
 def _regions_table(report: ExplanationReport) -> Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from featurestore.errors import UsageError
+from featurestore.store import Store
 from reports.figures import GRID, figure, jpeg, label
 from reports.layout import Picture
 from reports.palette import SERIES
@@ -12,7 +14,23 @@ from reports.palette import SERIES
 BINS = 30
 
 
-def feature_pair(values: pl.DataFrame, first: str, second: str) -> Picture:
+def features_of(store: Store) -> list[str]:
+    """Names of the measured features."""
+    return sorted(set(store.frame("FROM geometric_features LIMIT 0").columns) - {"image_id"})
+
+
+def data(store: Store, first: str, second: str) -> pl.DataFrame:
+    """subset, first and second of every image that has both. Raises UsageError for an unknown feature."""
+    if unknown := {first, second} - set(features_of(store)):
+        raise UsageError(f"There is no feature {min(unknown)!r}: `kallos features` lists them.")
+    return store.frame(
+        f'SELECT coalesce(subset, \'none\') AS subset, "{first}" AS first, "{second}" AS second '
+        "FROM geometric_features JOIN images USING (image_id) "
+        f'WHERE isfinite("{first}") AND isfinite("{second}")'
+    )
+
+
+def render(values: pl.DataFrame, first: str, second: str) -> Picture:
     """`values` has subset, first and second: histograms of both, and one against the other."""
     made, (left, middle, right) = figure(12, 4, "", 1, 3)
     for i, ((subset,), rows) in enumerate(values.sort("subset").group_by("subset", maintain_order=True)):

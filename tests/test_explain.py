@@ -117,6 +117,15 @@ def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predict
     assert np.allclose((values - statistics.mean) / statistics.sd, z, atol=1e-5)
 
 
+def test_the_score_is_placed_among_the_raters_scores(explained, workspace: Workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        report = explanation.data(explained, "FF", store)
+        known = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
+    assert sum(report.raters) == len(known)
+    assert report.below == pytest.approx(100 * float((known < report.score).mean()))
+    assert explanation.data(explained, None, None).raters == ()
+
+
 def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained):
     report = explanation.data(explained, None, None)
     for of in report.regions:

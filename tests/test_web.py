@@ -20,10 +20,12 @@ import pytest
 from PIL import Image
 
 from ensemble.bundle import open_bundle
+from extractors.decode import MAX_BYTES
 from featurestore.errors import QueryError, UsageError
 from kallos.web import answers as answering
 from kallos.web.answers import Answers
 from kallos.web.cookbook import QUERIES
+from tests.command import kallos
 from tests.conftest import Workspace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -165,8 +167,11 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, address: str):
-    """The page, opened; it asks nobody else for anything and complains of nothing."""
+def page(browser, address: str, tmp_path: Path):
+    """The page, opened; it asks nobody else for anything and complains of nothing.
+
+    What it looked like in the end is kept as page.png in the test's temporary folder.
+    """
     opened = browser.new_page()
     elsewhere, complaints = [], []
     opened.on("request", lambda r: elsewhere.append(r.url) if "127.0.0.1" not in r.url and "://" in r.url else None)
@@ -174,6 +179,7 @@ def page(browser, address: str):
     opened.goto(address)
     opened.get_by_role("button", name="Score this photo").wait_for()
     yield opened
+    opened.screenshot(path=tmp_path / "page.png", full_page=True)
     opened.close()
     assert not [url for url in elsewhere if not url.startswith("blob:")]
     assert not complaints
@@ -205,6 +211,51 @@ def test_trouble_is_one_sentence_on_the_page(page, tmp_path: Path):
     page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Score this photo").click()
     page.get_by_text("No face was found").first.wait_for()
+
+
+def test_of_two_faces_the_largest_is_taken_and_named(page, workspace: Workspace, tmp_path: Path):
+    pair = Image.new("RGB", (560, 350), "grey")
+    portrait = Image.open(workspace.portrait)
+    pair.paste(portrait, (0, 0))
+    pair.paste(portrait.resize((210, 210)), (350, 140))
+    pair.save(tmp_path / "pair.png")
+    page.set_input_files("input[type=file] >> nth=0", tmp_path / "pair.png")
+    page.get_by_role("img").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Score this photo").click()
+    page.get_by_text("2 faces, the largest was taken").wait_for()
+
+
+def test_what_is_no_photo_or_too_large_is_refused_on_the_page(page, tmp_path: Path):
+    (tmp_path / "huge.png").write_bytes(bytes(MAX_BYTES + 1))
+    page.set_input_files("input[type=file] >> nth=0", tmp_path / "huge.png")
+    page.get_by_text("exceed the maximum allowed size").wait_for()
+    page.get_by_role("tab", name="Many photos").click()
+    (tmp_path / "letter.png").write_text("dear reader")
+    page.set_input_files("input[type=file][multiple]", tmp_path / "letter.png")
+    page.get_by_text("letter").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Score them").click()
+    page.get_by_role("gridcell", name="not a photo").first.wait_for()
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(browser, address: str):
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    phone.goto(address)
+    phone.get_by_role("button", name="Score this photo").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    phone.close()
+
+
+def test_the_keyboard_reaches_the_button_and_every_field_has_a_name(page):
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText") == "Score this photo":
+            break
+    page.keyboard.press("Enter")
+    page.get_by_text("Choose a photo first.").wait_for()
+    unnamed = "input:not([type=file]):not([aria-label]):not([id]):visible"
+    assert page.locator(unnamed).count() == 0
 
 
 def test_sql_is_run_behind_the_guard(page):
@@ -242,3 +293,10 @@ def test_two_features_are_shown_beside_each_other(page):
     shown = page.get_by_role("img", name="correlation")
     shown.wait_for()
     assert "by subset" in shown.get_attribute("alt")
+
+
+def test_a_taken_port_is_one_sentence(workspace: Workspace):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = kallos("serve", "--bundle", workspace.bundle, "--port", taken.getsockname()[1])
+    assert answer.code == 2
+    assert "choose another --port" in answer.err

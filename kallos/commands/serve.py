@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,12 @@ def serve(
 
     parts = open_parts(store, bundle, protocol, fold)
     card = ((bundle or parts.folders["ensemble"]) / MODEL_CARD).read_text(encoding="utf-8")
-    with Answers(parts, store if store.is_file() else None, card) as answers:
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port.") from error
+    with listening, Answers(parts, store if store.is_file() else None, card) as answers:
         answers.warm_up()
         note(f"http://{host}:{port} answers; Ctrl-C ends it.")
         # no access log: it would hold the names of uploaded files
-        uvicorn.run(application(answers), host=host, port=port, log_level="warning")
+        uvicorn.Server(uvicorn.Config(application(answers), log_level="warning")).run([listening])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,7 @@ from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.stores import open_for_reading
+from reports import feature_pair
 from reports.explained_photo import picture
 from reports.explanation import ExplanationReport, data
 
@@ -37,7 +38,7 @@ class Answers:
         """`card` is the model card that goes with the models, in Markdown."""
         self.card, self._path = card, store
         self._predictor, self._turn = Predictor(parts), threading.Lock()
-        self._asked: dict[str, deque[float]] = defaultdict(deque)
+        self._asked, self._door = deque[tuple[float, str]](), threading.Lock()
 
     def __enter__(self) -> Answers:
         self._predictor.__enter__()
@@ -79,37 +80,22 @@ class Answers:
     def features(self) -> list[str]:
         """Names of the features that can be explored."""
         with self._store() as store:
-            return sorted(set(store.frame("FROM geometric_features LIMIT 0").columns) - {"image_id"})
+            return feature_pair.features_of(store)
 
     def values(self, first: str, second: str) -> pl.DataFrame:
-        """subset, score, and two features of every image that has both."""
+        """Two features of every image that has both. Raises UsageError for an unknown one."""
         with self._store() as store:
-            known = set(store.frame("FROM geometric_features LIMIT 0").columns)
-            if unknown := {first, second} - known:
-                raise UsageError(f"There is no feature {min(unknown)!r}: `kallos features` lists them.")
-            return store.frame(
-                f'SELECT coalesce(subset, \'none\') AS subset, score, "{first}" AS first, "{second}" AS second '
-                "FROM geometric_features JOIN images USING (image_id) LEFT JOIN scores USING (image_id) "
-                f'WHERE isfinite("{first}") AND isfinite("{second}")'
-            )
-
-    def scores(self, group: str | None) -> list[float]:
-        """The raters' scores in the store, of a group or of all."""
-        with self._store() as store:
-            rows = store.frame(
-                "SELECT score FROM scores JOIN images USING (image_id) WHERE $subset IS NULL OR subset = $subset",
-                subset=group,
-            )
-        return rows["score"].to_list()
+            return feature_pair.data(store, first, second)
 
     def admit(self, address: str) -> None:
         """Count a photo of an address. Raises UsageError for more than PER_MINUTE within a minute."""
-        now, asked = time.monotonic(), self._asked[address]
-        while asked and now - asked[0] > 60:
-            asked.popleft()
-        if len(asked) >= PER_MINUTE:
-            raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: wait a little.")
-        asked.append(now)
+        with self._door:
+            now = time.monotonic()
+            while self._asked and now - self._asked[0][0] > 60:
+                self._asked.popleft()
+            if sum(who == address for _, who in self._asked) >= PER_MINUTE:
+                raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: wait a little.")
+            self._asked.append((now, address))
 
     def _store(self) -> Store:
         return open_for_reading(self._known())

@@ -20,13 +20,11 @@ from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.answers import MAX_PHOTOS, Answers
 from kallos.web.cookbook import QUERIES
+from reports import feature_pair
 from reports.explained_photo import picture
-from reports.explanation import ExplanationReport, render
-from reports.feature_pair import feature_pair
+from reports.explanation import render
 from reports.html import PARTS, part, to_html
 from reports.layout import page as paper
-from reports.layout import section
-from reports.plots import Histogram
 from reports.rows import SHOWN
 
 INTRO = """# kallos
@@ -85,7 +83,7 @@ def _one_photo(answers: Answers) -> None:
             report, explained = answers.explain(Path(file), _named(chosen))
             title = f"{report.score:.2f} on {SCALE[0]:g} to {SCALE[1]:g}"
             remark = f"90 % interval {report.low:.2f} to {report.high:.2f}"
-            shown = paper(title, remark, picture(explained), _distribution(answers, report), render(report))
+            shown = paper(title, remark, picture(explained), render(report))
         finally:
             Path(file).unlink(missing_ok=True)
         whole = to_html("kallos: explanation", shown, "Made by `kallos serve`.")
@@ -97,17 +95,6 @@ def _one_photo(answers: Answers) -> None:
 
 def _portrait() -> NDArray[np.uint8]:
     return paint(draw_parameters(int(np.random.default_rng().integers(2**31))), 350)
-
-
-def _distribution(answers: Answers, report: ExplanationReport) -> Any:
-    """Where the score lies among the raters' scores of the store."""
-    if not answers.has_store:
-        return None
-    known = answers.scores(report.group)
-    counts = np.histogram(known, 24, SCALE)[0].tolist()
-    below = np.mean(np.array(known) < report.score) if known else 0.0
-    label = f"raters' scores of {report.group or 'all photos'}: {100 * below:.0f} % lie below; orange: the interval"
-    return section("Among the photos it learnt from", Histogram(counts, *SCALE, label, span=(report.low, report.high)))
 
 
 def _many_photos(answers: Answers) -> None:
@@ -154,7 +141,7 @@ def _features(answers: Answers) -> None:
     answer = gr.HTML(elem_classes="answer")
 
     def show(one: str, other: str) -> str:
-        return part(feature_pair(answers.values(one, other), one, other))
+        return part(feature_pair.render(answers.values(one, other), one, other))
 
     ask.click(_said(show), [first, second], answer, api_visibility="private")
 
