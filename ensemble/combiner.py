@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from featurestore.errors import BundleError
 from featurestore.records import SCALE
 
 FILE = "combiner.json"
@@ -87,10 +88,13 @@ class Combiner(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> Combiner:
-        """Read what `save` wrote."""
-        content = json.loads((folder / FILE).read_text())
-        combiner = cls(content["hidden"], content["centre"], content["spread"]).double()
-        combiner.load_state_dict({k: torch.tensor(v, dtype=torch.float64) for k, v in content["state"].items()})
+        """Read what `save` wrote. Raises BundleError when the folder holds none."""
+        try:
+            content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            combiner = cls(content["hidden"], content["centre"], content["spread"]).double()
+            combiner.load_state_dict({k: torch.tensor(v, dtype=torch.float64) for k, v in content["state"].items()})
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:
+            raise BundleError(f"{folder} holds no readable {FILE}: train or export the model again.") from problem
         return combiner
 
 

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ensemble.combiner import Combiner
 from featurestore.errors import BundleError
+from featurestore.store import Store
 from featurestore.upkeep.health import Symptom, examine
+from featurestore.upkeep.invariants import examine_deeply
 from models.kept import KeptEncoder
 from reports.doctor import DoctorReport
 
@@ -20,15 +23,37 @@ SCARCE_DISK = 2 * 2**30
 """Bytes: a store of SCUT-FBP5500, its snapshot and a rewritten copy take less than half of it."""
 
 
-def examine_all(store: Path) -> DoctorReport:
-    """Everything that a person would be asked for who reports a problem. Nothing is written."""
+def examine_all(store: Path, *, deep: bool = False) -> DoctorReport:
+    """Everything that a person would be asked for who reports a problem. Nothing is written.
+
+    `deep` also reads every value of the store, every photo and every trained model.
+    """
     parts = {
         "Installation": tuple(_installation()),
         "Machine": tuple(_machine(store)),
         "Weights": tuple(_weights(store)),
         "Store": examine(store),
     }
+    if deep and all(symptom.state != "fail" for symptom in parts["Store"]) and store.exists():
+        parts |= {"Store, in depth": examine_deeply(store), "Trained models": tuple(_models(store))}
     return DoctorReport(parts)
+
+
+def _models(store: Path) -> Iterator[Symptom]:
+    """Every finished run's model can be loaded."""
+    from models.registry import load_model
+
+    with Store.open(store, read_only=True) as opened:
+        finished = opened.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done' ORDER BY started_at")
+        folder = opened.runs_folder
+    loaded = 0
+    for run_id, model, name in finished.iter_rows():
+        try:
+            Combiner.load(folder / name) if model == "ensemble" else load_model(folder / name)
+            loaded += 1
+        except BundleError as error:
+            yield Symptom(run_id, "fail", str(error))
+    yield Symptom("models", "ok", f"{loaded} of {len(finished)} finished runs can be loaded")
 
 
 def _installation() -> Iterator[Symptom]:

@@ -10,7 +10,13 @@ import typer
 from kallos.commands.options import DEFAULT_STORE, Json, StorePath
 
 
-def doctor(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read every value, every photo and every trained model.")
+    ] = False,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
     """What is installed, what the machine has, which weights are at hand, and whether the store is well."""
     from featurestore.errors import CheckError
     from kallos.console import out
@@ -18,7 +24,7 @@ def doctor(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     from reports.doctor import render
     from reports.json import to_json
 
-    report = examine_all(store)
+    report = examine_all(store, deep=deep)
     out.print_json(to_json("doctor", report)) if json else out.print(render(report))
     if report.failed:
         raise CheckError(f"Not well: {', '.join(report.failed)}; the report says what to do.")

@@ -1,0 +1,137 @@
+"""What must hold between the tables of every store, whatever was stopped or killed: `kallos doctor --deep`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from featurestore.store import Store
+from featurestore.upkeep.health import State, Symptom
+
+RESTORE = "restore the store from a copy"
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """What holds, the query that counts where it does not, and what to do then."""
+
+    what: str
+    violations: str
+    remedy: str = RESTORE
+    broken: State = "fail"
+
+
+def _orphans(table: str, parent: str, key: str) -> str:
+    return f"SELECT count(*) FROM {table} ANTI JOIN {parent} USING ({key})"
+
+
+def _repeated(table: str, *key: str) -> str:
+    return f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {', '.join(key)} HAVING count(*) > 1)"
+
+
+INVARIANTS = (
+    Invariant("an image has one row", _repeated("images", "image_id")),
+    Invariant("an image is of a data set", _orphans("images", "data_sets", "data_set")),
+    Invariant("a data set lies somewhere", _orphans("data_sets", "locations", "data_set")),
+    Invariant("an image has one score at most", _repeated("scores", "image_id")),
+    Invariant("a score is of an image", _orphans("scores", "images", "image_id")),
+    Invariant("scores are on the scale", "SELECT count(*) FROM scores WHERE NOT score BETWEEN 1 AND 5"),
+    Invariant("a rater rates an image once", _repeated("ratings", "image_id", "rater_id")),
+    Invariant("a rating is of an image", _orphans("ratings", "images", "image_id")),
+    Invariant("an image has one role in a fold", _repeated("splits", "image_id", "protocol", "fold")),
+    Invariant("a role is of an image", _orphans("splits", "images", "image_id")),
+    Invariant("the ledger has one line a try", _repeated("attempts", "sha256", "extractor", "version")),
+    Invariant(
+        "an extractor has one active version",
+        "SELECT count(*) FROM (SELECT 1 FROM extractor_versions GROUP BY extractor HAVING count_if(active) <> 1)",
+        "run `kallos extract`",
+        "warn",
+    ),
+    Invariant("a run has one row", _repeated("runs", "run_id")),
+    Invariant("a run names its training set", _orphans("runs", "manifests", "manifest_id")),
+    Invariant("a training set names its statistics", _orphans("manifests", "statistics", "statistics_id")),
+    *(
+        Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
+        for table in (
+            "training_history",
+            "predictions",
+            "evaluations",
+            "sub_scores",
+            "sub_score_weights",
+            "combiners",
+            "intervals",
+        )
+    ),
+    Invariant("a run says one thing of an image", _repeated("predictions", "run_id", "image_id", "role")),
+    Invariant(
+        "a finished run has its figures",
+        "SELECT count(*) FROM runs ANTI JOIN evaluations USING (run_id) WHERE status = 'done'",
+        "train it again",
+    ),
+    Invariant(
+        "figures are those of the predictions",
+        """
+        SELECT count(*) FROM (
+            SELECT run_id, role, count(*) AS n, avg(abs(p.score - s.score)) AS found
+            FROM predictions p JOIN scores s USING (image_id) GROUP BY run_id, role)
+        JOIN evaluations USING (run_id, role, n) WHERE abs(found - mae) > 1e-9""",
+        "labels were changed after training, or a row was: `kallos verify RUN` says what",
+        "warn",
+    ),
+    Invariant(
+        "weights sum to one",
+        "SELECT count(*) FROM (SELECT sum(weight) AS total FROM sub_score_weights GROUP BY run_id, part) "
+        "WHERE abs(total - 1) > 1e-5",
+    ),
+)
+
+
+def examine_deeply(path: Path) -> tuple[Symptom, ...]:
+    """Every invariant, every block of the file, and every photo's bytes. Nothing is written.
+
+    Raises StoreError for a store that cannot be opened.
+    """
+    with Store.open(path, read_only=True) as store:
+        return (_blocks(store), *_invariants(store), *_photos(store))
+
+
+def _blocks(store: Store) -> Symptom:
+    """Reading every value makes DuckDB compare every block with its checksum."""
+    tables = store.frame("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL")["table_name"]
+    for table in tables:
+        try:
+            store.frame(f'SELECT bit_xor(hash(t)) FROM "{table}" t')
+        except duckdb.Error as error:
+            return Symptom("blocks", "fail", f"{table} cannot be read ({str(error).splitlines()[0]}): {RESTORE}")
+    return Symptom("blocks", "ok", f"every value of {len(tables)} tables can be read")
+
+
+def _invariants(store: Store) -> list[Symptom]:
+    """Those that do not hold, else one symptom for all."""
+    broken = [
+        Symptom(each.what, each.broken, f"not so {count:,} times: {each.remedy}")
+        for each in INVARIANTS
+        if (count := store.value(each.violations))
+    ]
+    return broken or [Symptom("invariants", "ok", f"all {len(INVARIANTS)} between the tables hold")]
+
+
+def _photos(store: Store) -> Iterator[Symptom]:
+    """Photos may move and change; then values are of bytes that are not there any more."""
+    rows = store.frame("SELECT root || '/' || path AS photo, sha256 FROM images JOIN locations USING (data_set)")
+    missing = changed = 0
+    for photo, sha256 in rows.iter_rows():
+        try:
+            with Path(photo).open("rb") as file:
+                changed += hashlib.file_digest(file, "sha256").hexdigest() != sha256
+        except OSError:
+            missing += 1
+    if missing or changed:
+        said = f"{missing:,} of {len(rows):,} are not where they were, {changed:,} have changed: ingest them again"
+        yield Symptom("photos", "warn", said)
+    else:
+        yield Symptom("photos", "ok", f"all {len(rows):,} are where they were, with the same bytes")

@@ -1,0 +1,81 @@
+"""`kallos doctor --deep`: a sound store passes, and every invariant notices the one thing that breaks it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from featurestore.store import Store
+from featurestore.upkeep.invariants import INVARIANTS, examine_deeply
+from tests.command import done, kallos
+from tests.conftest import Workspace
+
+AGAIN = "INSERT INTO {0} FROM {0} LIMIT 1"
+ORPHAN = "UPDATE {} SET {} = 'nobody' WHERE rowid = (SELECT min(rowid) FROM {})"
+BREAKING = {
+    "an image has one row": AGAIN.format("images"),
+    "an image is of a data set": "DELETE FROM data_sets",
+    "a data set lies somewhere": "DELETE FROM locations",
+    "an image has one score at most": AGAIN.format("scores"),
+    "a score is of an image": ORPHAN.format("scores", "image_id", "scores"),
+    "scores are on the scale": "UPDATE scores SET score = 5.5 WHERE rowid = (SELECT min(rowid) FROM scores)",
+    "a rater rates an image once": AGAIN.format("ratings"),
+    "a rating is of an image": ORPHAN.format("ratings", "image_id", "ratings"),
+    "an image has one role in a fold": AGAIN.format("splits"),
+    "a role is of an image": ORPHAN.format("splits", "image_id", "splits"),
+    "the ledger has one line a try": AGAIN.format("attempts"),
+    "an extractor has one active version": "UPDATE extractor_versions SET active = false WHERE extractor = 'skin'",
+    "a run has one row": AGAIN.format("runs"),
+    "a run names its training set": "DELETE FROM manifests",
+    "a training set names its statistics": "DELETE FROM statistics",
+    "a run says one thing of an image": AGAIN.format("predictions"),
+    "a finished run has its figures": "DELETE FROM evaluations",
+    "figures are those of the predictions": "UPDATE evaluations SET mae = mae + 0.001 WHERE role = 'test'",
+    "weights sum to one": "UPDATE sub_score_weights SET weight = 0.9 WHERE region = 'nose'",
+} | {
+    f"{table} are of a run": ORPHAN.format(table, "run_id", table)
+    for table in (
+        "training_history", "predictions", "evaluations", "sub_scores", "sub_score_weights", "combiners", "intervals"
+    )
+}  # fmt: skip
+
+
+@pytest.fixture
+def copy(workspace: Workspace, tmp_path: Path) -> Path:
+    shutil.copytree(workspace.store.with_suffix(".runs"), tmp_path / "kallos.runs")
+    return Path(shutil.copy(workspace.store, tmp_path))
+
+
+def test_a_sound_store_is_well_in_depth(workspace: Workspace):
+    said = done("doctor", "--deep", "--json", "--store", workspace.store).json()["parts"]
+    assert {symptom["state"] for symptom in said["Store, in depth"] + said["Trained models"]} == {"ok"}
+
+
+def test_every_invariant_is_broken_below():
+    assert set(BREAKING) == {invariant.what for invariant in INVARIANTS}
+
+
+@pytest.mark.parametrize("what", BREAKING)
+def test_what_is_broken_is_noticed(what: str, copy: Path):
+    with Store.open(copy) as store:
+        store.execute(BREAKING[what])
+    assert what in {symptom.what for symptom in examine_deeply(copy) if symptom.state != "ok"}
+
+
+def test_photos_that_moved_or_changed_and_models_that_are_damaged_are_noticed(copy: Path, workspace: Workspace):
+    photos = copy.parent / "photos"
+    shutil.copytree(workspace.portraits / "images", photos)
+    first, second = sorted(photos.iterdir())[:2]
+    first.unlink()
+    second.write_bytes(b"another")
+    with Store.open(copy) as store:
+        store.execute("UPDATE locations SET root = $root", root=str(photos))
+        run = store.value("SELECT folder FROM runs WHERE model = 'ensemble'")
+    for damaged in (copy.with_suffix(".runs") / run).glob("*.json"):
+        damaged.write_text("{")
+    answer = kallos("doctor", "--deep", "--store", copy)
+    assert answer.code == 11
+    assert "1 of 120 are not where they were, 1 have changed" in " ".join(answer.out.split())
+    assert run in answer.err
