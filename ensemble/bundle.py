@@ -46,9 +46,13 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
         "files": {name: _sha256(staging / name) for name in _files(staging)},
     }
     (staging / MANIFEST).write_text(json.dumps(content, indent=1))
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
     if folder.exists():
-        shutil.rmtree(folder)
+        # removing takes time, in which there would be no bundle at all
+        folder.rename(earlier)
     staging.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
     return folder
 
 

@@ -51,16 +51,19 @@ class Store:
         schema is brought up to date by whoever opens it for writing, after a backup.
         Raises StoreError when it is missing, locked, not a store, or of another version.
         """
+        if path.is_file() and not path.stat().st_size:
+            # killed as it was made: DuckDB would take it for damaged
+            path.unlink()
         if (read_only or must_exist) and not path.is_file():
             raise StoreError(f"There is no store at {path}: make one with `kallos ingest`.")
-        fresh = not path.exists()
-        if fresh and not path.parent.is_dir():
+        if not path.parent.is_dir():
             raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
         store = cls._connect(path, read_only)
         try:
             # DuckDB's own progress bar would write over kallos's tables.
             store.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true")
-            if fresh:
+            # new, or killed while it was made: the file comes before its first table
+            if not store._holds_anything() and not read_only:
                 store._make_tables()
             else:
                 store._bring_up_to_date(read_only)
@@ -101,6 +104,9 @@ class Store:
         if self._publisher:
             snapshots.remove_all(self.path)
 
+    def _holds_anything(self) -> bool:
+        return bool(self.value("SELECT count(*) FROM duckdb_tables() WHERE NOT internal"))
+
     def _make_tables(self) -> None:
         with self.transaction():
             for table in TABLES:
@@ -114,6 +120,8 @@ class Store:
         try:
             found = int(self.value("SELECT schema_version FROM store_info"))
         except (duckdb.CatalogException, LookupError) as error:
+            if not self._holds_anything():
+                raise StoreError(f"The store {self.path} is empty: fill it with `kallos ingest`.") from error
             raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.") from error
         if found > SCHEMA_VERSION:
             raise StoreError(

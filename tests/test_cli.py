@@ -58,7 +58,7 @@ def test_every_exit_code_is_documented():
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.KallosError)]
     codes = {c.exit_code for c in classes if c is not errors.KallosError}
     assert codes <= {int(n) for n in re.findall(r"\b(\d+) ", EXIT_CODES)}
-    assert len(codes) == 12
+    assert len(codes) == 13
 
 
 def test_shell_completion_is_offered():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -108,3 +109,14 @@ def test_a_store_that_another_process_holds_names_the_process(tmp_path):
             Store.open(path)
     finally:
         holder.communicate("\n")
+
+
+def test_a_store_that_was_killed_before_its_first_table_is_made_by_the_next_command(tmp_path: Path):
+    path = tmp_path / "s.duckdb"
+    for kill in (lambda: duckdb.connect(str(path)).close(), path.touch):
+        path.unlink(missing_ok=True)
+        kill()
+        with pytest.raises(StoreError, match="with `kallos ingest`"):
+            Store.open(path, read_only=True)
+        with Store.open(path) as store:
+            assert store.value("SELECT count(*) FROM images") == 0
