@@ -51,11 +51,12 @@ class Store:
         schema is brought up to date by whoever opens it for writing, after a backup.
         Raises StoreError when it is missing, locked, not a store, or of another version.
         """
-        if path.is_file() and not path.stat().st_size:
+        empty = path.is_file() and not path.stat().st_size
+        if (read_only or must_exist) and (empty or not path.is_file()):
+            raise StoreError(f"There is no store at {path}: make one with `kallos ingest`.")
+        if empty:
             # killed as it was made: DuckDB would take it for damaged
             path.unlink()
-        if (read_only or must_exist) and not path.is_file():
-            raise StoreError(f"There is no store at {path}: make one with `kallos ingest`.")
         if not path.parent.is_dir():
             raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
         store = cls._connect(path, read_only)
