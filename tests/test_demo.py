@@ -1,24 +1,61 @@
-"""`kallos demo`, the first command that anyone types."""
+"""`kallos demo`, the first command that anyone types: it ends well, asks no network, and shows commands that work."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command import kallos
+
+LISTENER = """
+import os, sys
+
+def heard(event, arguments):
+    # between processes of this machine an address is a name, in a network it is a tuple
+    over_network = event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple)
+    if over_network or event == "socket.getaddrinfo":
+        with open(os.environ["HEARD"], "a") as log:
+            print(event, arguments, file=log)
+        raise OSError("no network here")
+
+sys.addaudithook(heard)
+"""
+"""Python runs this at the start of every process, worker processes among them."""
+DEMO = """
+from kallos.cli import main
 from kallos.commands import demo
-from tests.command import done, kallos
+if __name__ == "__main__":
+    demo.EPOCHS = 1
+    main()
+"""
 
 
-def test_the_demo_runs_to_its_end_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(demo, "EPOCHS", 1)
+def test_the_demo_runs_to_its_end_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    folder = Path("demo")
-    answer = done("demo", folder, "--count", 100)
-    assert "done in" in answer.out
+    (tmp_path / "listener").mkdir()
+    (tmp_path / "listener" / "sitecustomize.py").write_text(LISTENER)
+    (tmp_path / "demo.py").write_text(DEMO)
+    heard = tmp_path / "heard.txt"
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "listener"), *sys.path]),
+        "HEARD": str(heard),
+    }
+    asked = "import socket; socket.create_connection(('192.0.2.1', 80))"
+    subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, check=False)
+    assert "192.0.2.1" in heard.read_text(), "the listener must hear"
+    heard.unlink()
+    run = subprocess.run(
+        [sys.executable, "demo.py", "demo", "demo", "--count", "100"], env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert not heard.exists(), heard.read_text()
+    assert "done in" in run.stdout
     for made in ("portraits/images/P0001.jpg", "kallos.duckdb", "bundle/MODEL_CARD.md", "figures", "overlays"):
-        assert (folder / made).exists()
-    typed = [line.removeprefix("$ kallos ") for line in answer.out.splitlines() if line.startswith("$ kallos ")]
+        assert (tmp_path / "demo" / made).exists()
+    typed = [line.removeprefix("$ kallos ") for line in run.stdout.splitlines() if line.startswith("$ kallos ")]
     assert len(typed) > 8
     assert kallos(*typed[-1].split()).code == 0, "a step shown is a command that can be typed"
-    assert "already trained" in done("demo", folder, "--count", 100).err
