@@ -1,11 +1,13 @@
 """What the documents show is run: every query, the Python example, and every command is mentioned."""
 
 import re
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 
 from kallos.cli import EXIT_CODES, app
+from reports.licences_page import markdown as licences
 from tests.command import done
 
 ROOT = Path(__file__).parent.parent
@@ -50,3 +52,13 @@ def test_links_and_pictures_of_the_documents_exist():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_package_that_kallos_asks_for_has_its_licence_listed():
+    page = (ROOT / "docs" / "licences.md").read_text().lower()
+    asked = [
+        name for line in requires("kallos") if (name := re.match(r"[\w-]+", line)[0]) and 'extra == "dev"' not in line
+    ]
+    assert len(asked) > 15
+    assert {name for name in asked if f"| {name.lower()} |" not in page} == set()
+    assert "| duckdb | " in licences()
