@@ -20,8 +20,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## install, then the main job from end to end on drawn portraits
 	$(BIN)/kallos demo demo
 
-test: $(INSTALLED)  ## install, then run the tests: no network, no GPU, no data set
-	$(BIN)/pytest
+test: $(INSTALLED)  ## install, then run the tests, two files at a time: no network, no GPU, no data set
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-real: $(INSTALLED)  ## tests on SCUT-FBP5500; KALLOS_SHARED names the folder with data/ and weights/
 	$(BIN)/pytest -m real
