@@ -17,12 +17,18 @@ class Agreement:
 
     within_sd        mean over images of the standard deviation over raters, on the data set's own scale
     raters           raters with single ratings
+    reliability      of the raters' mean, ICC(1,k) of Shrout & Fleiss 1979: share of its variance that is of the images
+    retest           correlation of the first answer with the second of raters who were asked again
+    again            ratings that were given twice
     leave_one_out    mean over raters of the correlation of one rater with the mean of all others
     lowest, highest  the raters at the two ends of it
     """
 
     within_sd: float
     raters: int
+    reliability: float | None
+    retest: float | None
+    again: int
     leave_one_out: float | None
     lowest: float | None
     highest: float | None
@@ -43,10 +49,18 @@ def agreement(store: Store, data_set: str) -> dict[str, Agreement]:
             SELECT subset, count(*) AS raters, avg(r) AS mean, min(r) AS lowest, max(r) AS highest
             FROM (SELECT subset, if(isnan(r), NULL, r) AS r FROM rater) GROUP BY subset),
         within AS (
-            SELECT if(grouping(subset) = 1, 'all', subset) AS subset, avg(sd) AS within_sd
-            FROM own JOIN scores USING (image_id) GROUP BY GROUPING SETS ((subset), ()))
-        SELECT subset, within_sd, coalesce(raters, 0), mean, lowest, highest
-        FROM within LEFT JOIN raters USING (subset) WHERE within_sd IS NOT NULL ORDER BY subset <> 'all', subset""",
+            SELECT if(grouping(subset) = 1, 'all', subset) AS subset, avg(sd) AS within_sd,
+                   1 - avg(sd^2 / nullif(scores.raters - 1, 0)) / nullif(var_samp(scores.mean), 0) AS reliability
+            FROM own JOIN scores USING (image_id) WHERE sd IS NOT NULL GROUP BY GROUPING SETS ((subset), ())),
+        twice AS (
+            SELECT if(grouping(subset) = 1, 'all', subset) AS subset, corr(first_rating, rating) AS retest,
+                   count(*) AS again
+            FROM ratings JOIN own USING (image_id) WHERE first_rating IS NOT NULL
+            GROUP BY GROUPING SETS ((subset), ()))
+        SELECT subset, within_sd, coalesce(raters, 0), reliability, if(isnan(retest), NULL, retest),
+               coalesce(again, 0), mean, lowest, highest
+        FROM within LEFT JOIN raters USING (subset) LEFT JOIN twice USING (subset)
+        WHERE within_sd IS NOT NULL ORDER BY subset <> 'all', subset""",
         data_set=data_set,
     ).rows()
     groups = {subset: Agreement(*values) for subset, *values in rows}
@@ -55,9 +69,10 @@ def agreement(store: Store, data_set: str) -> dict[str, Agreement]:
 
 def agreement_table(groups: Mapping[str, Agreement]) -> Table:
     """One line a group."""
-    made = table("subset", "raters", "sd in an image", "one to the rest", "lowest", "highest")
+    made = table("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
     for name, group in groups.items():
         correlations = (group.leave_one_out, group.lowest, group.highest)
         raters = f"{group.raters:,}" if group.raters else "–"
-        made.add_row(name, raters, number(group.within_sd), *(number(r) for r in correlations))
+        of_mean = number(group.within_sd), number(group.reliability), number(group.retest)
+        made.add_row(name, raters, *of_mean, *(number(r) for r in correlations))
     return made

@@ -179,7 +179,9 @@ def _page(of: DataSetReport) -> RenderableType:
         )
         if whole.scored
         else dim("No image has a score."),
-        section("Agreement of the raters", agreement_table(of.agreement)) if of.agreement else None,
+        section("Agreement of the raters", agreement_table(of.agreement), remark=_remark(of.agreement["all"]))
+        if of.agreement
+        else None,
         section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage
@@ -187,6 +189,11 @@ def _page(of: DataSetReport) -> RenderableType:
         section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
         section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
     )
+
+
+def _remark(of: Agreement) -> str:
+    again = f"; retest of {plural(of.again, 'rating')}" if of.again else ""
+    return f"sd in an image; reliability of the mean{again}"
 
 
 def _scores_table(subsets: Mapping[str, Scores]) -> Table:
