@@ -19,7 +19,7 @@ from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.upkeep import compacting
 from featurestore.upkeep.compacting import compact, rewrite
-from featurestore.upkeep.erasure import erase
+from featurestore.upkeep.erasure import Receipt, erase
 from featurestore.upkeep.health import examine
 from featurestore.upkeep.migrations import backups
 from featurestore.versions import activate, register
@@ -27,6 +27,10 @@ from tests.command import done, kallos
 from tests.synthetic_store import content, make_store
 
 ERASED = "made-up/0001.png"
+
+
+def unkept(receipt: Receipt) -> None:
+    """Where no receipt is asked for."""
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +128,7 @@ def test_erasing_leaves_no_row_no_byte_and_no_copy(path):
             if store.frame(f'FROM "{t}"').write_json().count(ERASED)
             or content(ERASED) in store.frame(f'FROM "{t}"').write_json()
         }
-    erased = erase(path, [ERASED])
+    erased = erase(path, [ERASED], unkept)
     receipt = erased.receipt
     assert (receipt.photos, receipt.images, receipt.found) == (1, 1, ())
     assert receipt.rows.keys() == held - {"erasures"}
@@ -156,13 +160,13 @@ def test_copies_of_the_photo_under_other_names_go_too(path):
         store.execute(
             f"INSERT INTO images SELECT * REPLACE ('made-up/copy.png' AS image_id) FROM images WHERE image_id = '{ERASED}'"
         )
-    assert erase(path, [ERASED]).image_ids == (ERASED, "made-up/copy.png")
+    assert erase(path, [ERASED], unkept).image_ids == (ERASED, "made-up/copy.png")
 
 
 def test_an_unknown_id_erases_nothing(path):
     before = contents(path)
     with pytest.raises(UsageError, match="nothing was erased"):
-        erase(path, [ERASED, "made-up/nobody.png"])
+        erase(path, [ERASED, "made-up/nobody.png"], unkept)
     assert contents(path)["images"].equals(before["images"])
 
 
@@ -189,7 +193,7 @@ def test_a_trace_beside_the_store_is_found(path, kind):
 def test_a_vector_left_in_a_column_is_found(path):
     with Store.open(path) as store:
         store.execute("UPDATE statistics SET mean_shape = (SELECT shape FROM shapes WHERE image_id = $id)", id=ERASED)
-    assert "statistics.mean_shape" in erase(path, [ERASED]).receipt.found
+    assert "statistics.mean_shape" in erase(path, [ERASED], unkept).receipt.found
 
 
 def test_an_erasure_that_was_killed_is_finished_by_the_same_command(path, monkeypatch):
@@ -201,7 +205,7 @@ def test_an_erasure_that_was_killed_is_finished_by_the_same_command(path, monkey
 
     monkeypatch.setattr(erasure, "rewrite", killed)
     with pytest.raises(KeyboardInterrupt):
-        erase(path, [ERASED])
+        erase(path, [ERASED], unkept)
     monkeypatch.undo()
     assert ERASED.encode() in path.read_bytes()
     assert "erasures" in [symptom.what for symptom in examine(path) if symptom.state == "warn"]
@@ -267,3 +271,16 @@ def test_nothing_is_compacted_while_another_process_writes(path):
             compact(path)
     finally:
         holder.communicate("\n")
+
+
+def test_an_erasure_counts_as_finished_when_its_receipt_is_kept(path: Path):
+    def killed(receipt: Receipt) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        erase(path, [ERASED], killed)
+    receipts = []
+    assert not erase(path, [ERASED], receipts.append).receipt.found
+    assert len(receipts) == 1
+    with Store.open(path, read_only=True) as store:
+        assert store.value("SELECT bool_and(finished) FROM erasures")

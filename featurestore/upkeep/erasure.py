@@ -8,7 +8,7 @@ the ids, the hashes and the vectors. Stopped in between, the same command goes o
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +59,11 @@ class Erased:
     photos: tuple[str, ...]
 
 
-def erase(path: Path, image_ids: Sequence[str]) -> Erased:
-    """Erase images and every copy of the same photo. Raises UsageError, with nothing erased, for an unknown id."""
+def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object]) -> Erased:
+    """Erase images and every copy of the same photo; `keep` is given the receipt before the erasure counts as finished.
+
+    Raises UsageError, with nothing erased, for an unknown id.
+    """
     with Store.open(path, must_exist=True) as store:
         unfinished = bool(store.value("SELECT count(*) FROM erasures WHERE NOT finished"))
         known = _known(store, image_ids)
@@ -79,9 +82,6 @@ def erase(path: Path, image_ids: Sequence[str]) -> Erased:
     copies = _remove_copies(path)
     files = [path, *(file for file in sorted(runs_folder.rglob("*")) if file.is_file())]
     found = find(path, files, traces)
-    if not found:
-        with Store.open(path) as store:
-            store.execute("UPDATE erasures SET finished = true WHERE NOT finished")
     receipt = Receipt(
         erased_at=datetime.now(UTC).isoformat(timespec="seconds"),
         photos=known["sha256"].n_unique(),
@@ -92,6 +92,10 @@ def erase(path: Path, image_ids: Sequence[str]) -> Erased:
         searched=(len(files), sum(file.stat().st_size for file in files)),
         found=tuple(found),
     )
+    keep(receipt)
+    if not found:
+        with Store.open(path) as store:
+            store.execute("UPDATE erasures SET finished = true WHERE NOT finished")
     still_there = tuple(photo for photo in known["photo"].drop_nulls() if Path(photo).exists())
     return Erased(receipt, tuple(known["image_id"]), still_there)
 

@@ -54,14 +54,18 @@ def erase(
     from datetime import UTC, datetime
 
     from featurestore.errors import CheckError
+    from featurestore.upkeep.erasure import Receipt
     from featurestore.upkeep.erasure import erase as erase_photos
     from kallos.console import note, out
     from reports.care import render_erased
     from reports.json import to_json
 
-    erased = erase_photos(store, image_ids)
     written = receipt or store.with_name(f"{store.stem}.erased-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
-    written.write_text(to_json("erasure", erased.receipt) + "\n", encoding="utf-8")
+
+    def keep(made: Receipt) -> None:
+        written.write_text(to_json("erasure", made) + "\n", encoding="utf-8")
+
+    erased = erase_photos(store, image_ids, keep)
     out.print_json(to_json("erasure", erased.receipt)) if json else out.print(render_erased(erased))
     note(f"wrote the receipt {written}, which names nobody")
     if erased.receipt.found:
