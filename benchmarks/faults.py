@@ -92,7 +92,7 @@ def _jobs(folder: Path, portraits: int) -> list[Job]:
     then("empty", "ingested", ingest)
     then("ingested", "extracted", ("extract", "--weights", "none"))
     then("extracted", "trained", ("train", "all", *TRAINING), ("export", "bundle"))
-    # another encoder's seed would need other weights; an earlier version is made by hand for compact to drop
+    # values whose photos are gone, for compact to drop
     then("trained", "older")
     with Store.open(states["older"] / "kallos.duckdb") as store:
         store.execute("UPDATE images SET sha256 = md5(sha256) WHERE image_id < 'demo/P0040.jpg'")

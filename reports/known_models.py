@@ -13,5 +13,5 @@ MODELS = {
 
 
 def rank(model: str) -> int:
-    """Place among the models, from 0."""
-    return list(MODELS).index(model)
+    """Place among the models, from 0; a model that only the store still knows comes last."""
+    return list(MODELS).index(model) if model in MODELS else len(MODELS)

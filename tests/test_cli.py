@@ -14,6 +14,7 @@ from PIL import Image
 
 from featurestore import errors
 from featurestore.store import Store
+from kallos import extras
 from kallos.cli import EXIT_CODES
 from tests.command import Answer, done, kallos
 
@@ -251,3 +252,18 @@ def test_tables_describes_every_table(workspace):
     assert {"images", "scores", "landmarks", "geometric_features", "normalized_features", "embeddings"} <= names
     assert not [row for row in rows if not row["comment"] and not row["table_comment"]]
     assert "score" in done("tables", "scores", "--store", workspace.store).out
+
+
+@pytest.mark.parametrize(
+    ("extra", "typed"),
+    [
+        ("web", ("serve",)),
+        ("hub", ("hub", "push", "bundle", "a/b")),
+        ("hub", ("hub", "pull", "a/b", "bundle")),
+    ],
+)
+def test_what_an_extra_brings_is_named_where_it_is_missing(extra, typed, monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
+    answer = kallos(*typed)
+    assert answer.code == 2
+    assert f"pip install '.[{extra}]'" in answer.err

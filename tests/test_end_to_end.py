@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ensemble.bundle import open_bundle
 from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from extractors.decode import decode
@@ -138,6 +139,23 @@ def test_photos_of_one_name_get_an_overlay_each(workspace, tmp_path):
         shutil.copy(workspace.portrait, tmp_path / folder / "face.jpg")
     done("predict", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
     assert len(list((tmp_path / "seen").iterdir())) == 2
+
+
+def test_an_export_killed_as_it_removes_the_earlier_bundle_leaves_a_whole_one(workspace, tmp_path, monkeypatch):
+    folder = tmp_path / "bundle"
+    shutil.copytree(workspace.bundle, folder)
+
+    def killed(path, **options):
+        if Path(path).exists():
+            (Path(path) / "manifest.json").unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    assert kallos("export", folder, "--store", workspace.store).code == 130
+    monkeypatch.undo()
+    assert open_bundle(folder).folders.keys() >= {"a", "b", "ensemble"}
+    done("export", folder, "--store", workspace.store)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_a_bundle_tells_nothing_of_the_machine(workspace):

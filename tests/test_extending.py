@@ -43,7 +43,6 @@ def test_the_walk_through_works(title: str, copy: Path):
         else:
             file, content = re.match(r"# (\S+)\n(.*)", block, re.S).groups()
             added(copy / file, content) if kind == "python" else changed(copy / file, content)
-    print(said)
     for words in EXPECTED[title]:
         assert words in said
 

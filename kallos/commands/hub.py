@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 hub = typer.Typer(
-    help="Bundles to and from the Hugging Face Hub. Nothing else of kallos goes over the network.", no_args_is_help=True
+    help="Bundles to and from the Hugging Face Hub. Beside --download, all that uses the network.", no_args_is_help=True
 )
 
 Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub; HF_ENDPOINT names another one.")]
@@ -22,6 +22,9 @@ def push(
 ) -> None:
     """Put a bundle into a repository, which is made, private, if need be. HF_TOKEN says who you are."""
     from kallos.console import note
+    from kallos.extras import need
+
+    need("hub", "huggingface_hub", "httpx2")
     from kallos.hub import push as put
 
     note(f"pushed {put(bundle, repository, public=public)}")
@@ -35,6 +38,9 @@ def pull(
 ) -> None:
     """Get a bundle; one that is not as it was exported is refused."""
     from kallos.console import note
+    from kallos.extras import need
+
+    need("hub", "huggingface_hub", "httpx2")
     from kallos.hub import pull as get
 
     note(f"pulled {get(repository, folder, revision)}")

@@ -24,12 +24,11 @@ def serve(
     # read when Gradio is imported: it asks nobody for a newer version and reports nothing
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     from featurestore.errors import UsageError
+    from kallos.extras import need
 
-    try:
-        import gradio  # noqa: F401
-        import uvicorn
-    except ImportError as error:
-        raise UsageError("The page needs Gradio: install it with `pip install 'kallos[web]'`.") from error
+    need("web", "gradio", "uvicorn")
+    import uvicorn
+
     from kallos.console import note
     from kallos.prediction import open_parts
     from kallos.web.answers import Answers

@@ -65,7 +65,10 @@ def export(
         parts = parts_of_store(opened, protocol, fold)
         made = cards(opened, parts.run_ids["ensemble"])
     if space:
+        from kallos.extras import need
         from kallos.space import export_space
+
+        need("web", "gradio")
 
         note(f"wrote the Space {export_space(parts, made, folder)}")
     else:
