@@ -27,7 +27,8 @@ from kallos.portraits.parameters import draw_parameters
 from models.appearance import AppearanceConfig, freeze_statistics, starting_backbone, starting_network, train_appearance
 from models.augmentation import augment
 from models.optimisation import has_bfloat16
-from models.pixels import as_images, centre_of, resize_faces
+from models.pixels import as_images, resize_faces
+from models.view import centre_of
 
 DRAWN = 40
 """Portraits that are drawn; rows repeat them."""

@@ -18,9 +18,10 @@ MANIFEST = "manifest.json"
 REQUIRED = {"a", "b", "ensemble", "encoder"}
 
 
-def export(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
+def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
     """Write a bundle into `folder`, which must be new, empty or an earlier bundle that nobody has touched.
 
+    With `onnx`, Model A is written as graphs, which run in less time and without torch; without it, as trained.
     `cards` are file name -> text of what stands at its top, in place of the cards of single runs.
     The bundle is made beside it and moved into place, so that a half-written one is never seen.
     Raises InputError rather than delete anything that is not a bundle's.
@@ -32,6 +33,10 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
     staging.mkdir(parents=True)
     for name, source in parts.folders.items():
         shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(*cards))
+    if onnx:
+        from models.appearance_export import replace_by_graphs
+
+        replace_by_graphs(staging / "a")
     save_normalization(parts.normalization, staging / "normalization.json")
     for name, text in cards.items():
         (staging / name).write_text(text, encoding="utf-8")

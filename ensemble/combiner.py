@@ -2,8 +2,7 @@
 
     score = m a + (1 - m) b + correction(a, b),   m = sigmoid(logit)
 
-The correction is one hidden layer of tanh units whose last layer starts at zero and is kept small,
-so that with little evidence the combiner stays a weighted mean of its members.
+The correction is one hidden layer of tanh units. `ensemble/combiner_fit.py` learns it; here it is read and used.
 """
 
 from __future__ import annotations
@@ -11,78 +10,70 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from featurestore.errors import BundleError
 from featurestore.records import SCALE
 
 FILE = "combiner.json"
+SHAPES = {
+    "logit": (),
+    "correction.0.weight": ("hidden", 2),
+    "correction.0.bias": ("hidden",),
+    "correction.2.weight": (1, "hidden"),
+    "correction.2.bias": (1,),
+}
+"""What was learnt: name -> shape."""
 
 
-@dataclass(frozen=True)
-class CombinerConfig:
-    """Settings of the combiner's fit: full-batch Adam on out-of-fold predictions."""
+@dataclass(frozen=True, eq=False)
+class Combiner:
+    """Two members' scores to a combined score.
 
-    hidden: int = 8
-    steps: int = 600
-    learning_rate: float = 0.02
-    penalty: float = 0.02
-    seed: int = 0
+    centre, spread  of the members' scores that it was fitted on
+    learnt          the arrays named in SHAPES, float64
+    """
 
-
-class Combiner(nn.Module):
-    """Two members' scores (n,) each to a combined score (n,)."""
-
-    def __init__(self, hidden: int, centre: float, spread: float) -> None:
-        super().__init__()
-        self.centre, self.spread = centre, spread
-        self.logit = nn.Parameter(torch.zeros(()))
-        last = nn.Linear(hidden, 1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.correction = nn.Sequential(nn.Linear(2, hidden), nn.Tanh(), last)
+    centre: float
+    spread: float
+    learnt: dict[str, NDArray[np.float64]]
 
     @property
     def mixing(self) -> float:
         """Weight of A; B has one minus it."""
-        return float(torch.sigmoid(self.logit.detach()))
-
-    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        mixing = torch.sigmoid(self.logit)
-        corrected: torch.Tensor = mixing * a + (1 - mixing) * b + self._correct(a, b)
-        return corrected
-
-    def _correct(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        members = (torch.stack([a, b], dim=1) - self.centre) / self.spread
-        correction: torch.Tensor = self.correction(members)[:, 0]
-        return correction
-
-    def correction_size(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-        """Root mean square of the correction over (n,) member scores."""
-        with torch.inference_mode():
-            return float(self._correct(torch.tensor(a), torch.tensor(b)).square().mean().sqrt())
+        return float(1 / (1 + np.exp(-self.learnt["logit"])))
 
     def predict(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Combined scores (n,), kept on the scale."""
-        with torch.inference_mode():
-            combined = self(torch.tensor(a), torch.tensor(b)).numpy()
+        combined = self.mixing * a + (1 - self.mixing) * b + self._correction(a, b)
         clipped: NDArray[np.float64] = np.clip(combined, *SCALE)
         return clipped
 
     def correction_of(self, a: float, b: float) -> float:
         """What the correction adds for one photo's member scores."""
-        with torch.inference_mode():
-            return float(self._correct(torch.tensor([a]).double(), torch.tensor([b]).double()))
+        return float(self._correction(np.array([a]), np.array([b]))[0])
+
+    def correction_size(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+        """Root mean square of the correction over (n,) member scores."""
+        return float(np.sqrt(np.mean(self._correction(a, b) ** 2)))
+
+    def _correction(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        members = (np.stack([a, b], axis=1) - self.centre) / self.spread
+        hidden = np.tanh(members @ self.learnt["correction.0.weight"].T + self.learnt["correction.0.bias"])
+        correction: NDArray[np.float64] = hidden @ self.learnt["correction.2.weight"][0]
+        return correction + self.learnt["correction.2.bias"]
 
     def save(self, folder: Path) -> None:
         """Write combiner.json; a few dozen numbers need no binary format."""
-        state = {name: value.tolist() for name, value in self.state_dict().items()}
-        hidden = len(state["correction.0.bias"])
-        content = {"hidden": hidden, "centre": self.centre, "spread": self.spread, "state": state}
+        content = {
+            "hidden": len(self.learnt["correction.0.bias"]),
+            "centre": self.centre,
+            "spread": self.spread,
+            "state": {name: value.tolist() for name, value in self.learnt.items()},
+        }
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).write_text(json.dumps(content, indent=1))
 
@@ -91,26 +82,14 @@ class Combiner(nn.Module):
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
         try:
             content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            combiner = cls(content["hidden"], content["centre"], content["spread"]).double()
-            combiner.load_state_dict({k: torch.tensor(v, dtype=torch.float64) for k, v in content["state"].items()})
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:
+            state, hidden = content["state"], content["hidden"]
+            return cls(content["centre"], content["spread"], {name: _array(state, name, hidden) for name in SHAPES})
+        except (OSError, ValueError, KeyError, TypeError) as problem:
             raise BundleError(f"{folder} holds no readable {FILE}: train or export the model again.") from problem
-        return combiner
 
 
-def fit_combiner(
-    a: NDArray[np.float64], b: NDArray[np.float64], scores: NDArray[np.float64], config: CombinerConfig
-) -> Combiner:
-    """Fit on (n,) member scores of rows that neither member was fitted on."""
-    torch.manual_seed(config.seed)
-    members = np.stack([a, b])
-    combiner = Combiner(config.hidden, float(members.mean()), float(members.std()) or 1.0).double()
-    inputs, truth = (torch.tensor(a), torch.tensor(b)), torch.tensor(scores)
-    optimizer = torch.optim.Adam(combiner.parameters(), lr=config.learning_rate)
-    for _ in range(config.steps):
-        optimizer.zero_grad()
-        size = sum((p**2).sum() for p in combiner.correction.parameters())
-        loss = nn.functional.mse_loss(combiner(*inputs), truth) + config.penalty * size
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return combiner
+def _array(state: dict[str, Any], name: str, hidden: int) -> NDArray[np.float64]:
+    array = np.array(state[name], dtype=np.float64)
+    if array.shape != tuple(hidden if length == "hidden" else length for length in SHAPES[name]):
+        raise ValueError(f"{name} has shape {array.shape}")
+    return array

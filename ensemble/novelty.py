@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from extractors.canonical import MESH
@@ -114,9 +113,7 @@ class Novelty:
             "usual": dict(self.usual),
         }
         tensors = {
-            f"{name}/{part}": torch.from_numpy(array)
-            for name, space in self.spaces.items()
-            for part, array in vars(space).items()
+            f"{name}/{part}": array for name, space in self.spaces.items() for part, array in vars(space).items()
         }
         write_model(folder, described, tensors)
 
@@ -125,7 +122,7 @@ class Novelty:
         """What `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, "novelty"), read_tensors(folder)
         spaces = {
-            name: Components(*(tensors[f"{name}/{part}"].numpy() for part in ("mean", "axes", "scale")))
+            name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale")))
             for name in described["usual"]
         }
         return cls(np.array(described["middle"]), described["limits"], spaces, described["usual"])

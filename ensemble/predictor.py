@@ -20,7 +20,7 @@ from featurestore.normalization import averageness
 from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
 from models.attribution import parts_of_b, parts_of_baseline
 from models.crossfit import CrossFitted
-from models.encoder import Encoder
+from models.kept import KeptEncoder
 from models.registry import load_model
 
 
@@ -30,8 +30,9 @@ class Predictor:
     def __init__(self, parts: Parts) -> None:
         """Raises BundleError when the parts were made with other extractors than these."""
         self._parts = parts
-        self._encoder = Encoder.load(parts.folders["encoder"])
-        _check_versions(parts, self._encoder)
+        kept = KeptEncoder.read(parts.folders["encoder"])
+        _check_versions(parts, kept)
+        self._encoder = kept.open()
         self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._intervals = Intervals.load(parts.folders["ensemble"])
@@ -135,7 +136,7 @@ class Predictor:
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
 
 
-def _check_versions(parts: Parts, encoder: Encoder) -> None:
+def _check_versions(parts: Parts, encoder: KeptEncoder) -> None:
     """What the models were trained on must be what this kallos computes."""
     here = {output.extractor: output.version for output in outputs([encoder])}
     known = set(feature_names("geometry")) | set(feature_names("skin"))

@@ -43,15 +43,15 @@ class EncoderIdentity(Protocol):
         """Of the feature maps that its windows look at."""
 
 
-class Encoder(EncoderIdentity, Protocol):
+class Encoder(Protocol):
     """A frozen network that turns a face crop into embeddings; `models` has the real one."""
 
     def encode(
-        self, face: NDArray[np.uint8], boxes: NDArray[np.float32], grids: Sequence[tuple[int, int]]
-    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """(S, S, 3) uint8 RGB to (dim,) of the whole face, and (channels, rows, columns) of each box.
+        self, face: NDArray[np.uint8], cells: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(S, S, 3) uint8 RGB to (dim,) of the whole face, and (channels, K) means in each cell.
 
-        `boxes` is (k, 4): left, top, right, bottom as parts of S; `grids` has k (rows, columns).
+        `cells` is (K, 4): left, top, right, bottom as parts of S.
         """
 
 
@@ -111,7 +111,7 @@ def from_pixels(encoders: Mapping[str, Encoder]) -> dict[str, Callable[[Face], C
 def embeddings_of(encoder: Encoder, face: Face) -> Columns:
     """`vector` (1, dim) of the whole face, and what each region's windows show of it, one row each."""
     side = face.crop.shape[0]
-    vector, pooled = encoder.encode(face.crop, windows.boxes(face.aligned.landmarks, side), windows.GRIDS)
+    vector, pooled = encoder.encode(face.crop, windows.cells(face.aligned.landmarks, side))
     return {"vector": vector[None], **windows.by_region(pooled)}
 
 
@@ -151,7 +151,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
                     for region in windows.WINDOWS
                 ),
             ),
-            code_version=3,  # the mean over the face and its mirror image, in two sizes
+            code_version=4,  # the mean over the face and its mirror image, in two sizes; by ONNX Runtime
             parameters={
                 "weights": encoder.weights,
                 "weights_sha256": encoder.weights_sha256,

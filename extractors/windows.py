@@ -7,7 +7,7 @@ depend on the side, and asymmetry is left to the features that measure it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,30 +55,50 @@ WINDOWS: Mapping[str, tuple[Window, ...]] = {
 """region -> its windows; symmetry has none."""
 
 BOXED = [(window, contour) for windows in WINDOWS.values() for window in windows for contour in window.contours]
-GRIDS = [(window.rows, window.columns) for window, _ in BOXED]
-"""(rows, columns) of each box that `boxes` gives."""
+OUTLINES = np.concatenate([CONTOURS[contour] for _, contour in BOXED])
+STARTS = np.cumsum([0, *(len(CONTOURS[contour]) for _, contour in BOXED)])[:-1]
+"""Landmarks of all boxed contours, and where each contour begins among them."""
+
+MARGINS = np.array([window.margin for window, _ in BOXED], dtype=np.float32)[:, None]
+BOX_OF_CELL = np.repeat(np.arange(len(BOXED)), [window.rows * window.columns for window, _ in BOXED])
 
 
-def boxes(landmarks: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """(468, 2) landmarks in pixels of a crop of `side` to (k, 4) left, top, right, bottom as parts of the side."""
-    made = np.empty((len(BOXED), 4), dtype=np.float32)
-    for row, (window, contour) in enumerate(BOXED):
-        outline = landmarks[list(CONTOURS[contour])] / side
-        low, high = outline.min(axis=0), outline.max(axis=0)
-        around = window.margin * (high - low)
-        made[row] = [*(low - around), *(high + around)]
+def _parts_of_box() -> NDArray[np.float32]:
+    """(K, 4) left, top, right, bottom of every cell as parts of its box, row by row."""
+    return np.array(
+        [
+            (column / window.columns, row / window.rows, (column + 1) / window.columns, (row + 1) / window.rows)
+            for window, _ in BOXED
+            for row in range(window.rows)
+            for column in range(window.columns)
+        ],
+        dtype=np.float32,
+    )
+
+
+PARTS = _parts_of_box()
+
+
+def cells(landmarks: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """(468, 2) landmarks in pixels of a crop of `side` to (K, 4) left, top, right, bottom of cells as parts of it."""
+    outlines = landmarks[OUTLINES] / np.float32(side)
+    low, high = np.minimum.reduceat(outlines, STARTS), np.maximum.reduceat(outlines, STARTS)
+    around = MARGINS * (high - low)
+    corner, extent = (low - around)[BOX_OF_CELL], (high - low + 2 * around)[BOX_OF_CELL]
+    made: NDArray[np.float32] = np.hstack([corner, corner]) + PARTS * np.hstack([extent, extent])
     return made
 
 
-def by_region(pooled: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """What an encoder pooled in each box, (channels, rows, columns) each, to region -> (1, channels x cells)."""
-    coming = iter(pooled)
+def by_region(pooled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """(channels, K) means in the cells that `cells` gives to region -> (1, channels x cells kept of it)."""
+    boxes = iter(np.split(pooled, np.searchsorted(BOX_OF_CELL, range(1, len(BOXED))), axis=1))
     regions = {}
     for region, windows in WINDOWS.items():
         seen = []
         for window in windows:
-            first = next(coming)
-            mirrored = (next(coming) if window.is_paired else first)[:, :, ::-1]
+            shape = (-1, window.rows, window.columns)
+            first = next(boxes).reshape(shape)
+            mirrored = (next(boxes).reshape(shape) if window.is_paired else first)[:, :, ::-1]
             kept = window.cells // window.rows
             seen.append(((first + mirrored) / 2)[:, :, :kept].ravel())
         regions[region] = np.concatenate(seen)[None]

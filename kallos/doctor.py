@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ensemble.combiner import Combiner
@@ -15,10 +16,12 @@ from featurestore.errors import BundleError
 from featurestore.store import Store
 from featurestore.upkeep.health import Symptom, examine
 from featurestore.upkeep.invariants import examine_deeply
+from kallos.extras import TRAINING
 from models.kept import KeptEncoder
 from reports.doctor import DoctorReport
 
-PACKAGES = ("duckdb", "polars", "pyarrow", "numpy", "mediapipe", "opencv-python", "torch", "torchvision", "lightgbm")
+PACKAGES = ("duckdb", "polars", "pyarrow", "numpy", "mediapipe", "opencv-python", "onnxruntime", "lightgbm")
+
 SCARCE_DISK = 2 * 2**30
 """Bytes: a store of SCUT-FBP5500, its snapshot and a rewritten copy take less than half of it."""
 
@@ -63,6 +66,11 @@ def _installation() -> Iterator[Symptom]:
             yield Symptom(name, "ok", version(name))
         except PackageNotFoundError:
             yield Symptom(name, "fail", "is not installed: install kallos again")
+    for name in TRAINING:
+        try:
+            yield Symptom(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Symptom(name, "ok", "is not installed; to train: `pip install '.[train]'` in kallos's folder")
     yield _opencv()
     yield _facemesh()
 
@@ -86,24 +94,26 @@ def _facemesh() -> Symptom:
 
 
 def _machine(store: Path) -> Iterator[Symptom]:
-    import torch
-
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield Symptom("processor", "ok", f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}")
+    yield Symptom("processor", "ok", f"{os.cpu_count()} cores, {platform.machine()}")
     yield Symptom("memory", "ok", f"{memory / 2**30:.0f} GiB")
     free = shutil.disk_usage(store.parent if store.parent.is_dir() else Path.cwd()).free
     yield Symptom("disk", "ok" if free > SCARCE_DISK else "warn", f"{free / 2**30:,.0f} GiB free beside the store")
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: networks run on the processor"
-    yield Symptom("GPU", "ok", gpu)
+    if find_spec("torch"):
+        import torch
+
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: networks run on the processor"
+        yield Symptom("GPU", "ok", gpu)
 
 
 def _weights(store: Path) -> Iterator[Symptom]:
-    import torch
+    if find_spec("torch"):
+        import torch
 
-    cache = Path(torch.hub.get_dir()) / "checkpoints"
-    files = sorted(file.name for file in cache.glob("*.pth")) if cache.is_dir() else []
-    none = "none here: `--weights imagenet --download` fetches them, or give a .safetensors file"
-    yield Symptom("torchvision's", "ok", ", ".join(files) or none)
+        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        files = sorted(file.name for file in cache.glob("*.pth")) if cache.is_dir() else []
+        none = "none here: `--weights imagenet --download` fetches them, or give a .safetensors file"
+        yield Symptom("torchvision's", "ok", ", ".join(files) or none)
     folder = store.with_suffix(".runs") / "encoders"
     for kept in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:

@@ -12,6 +12,7 @@ from featurestore import normalization
 from featurestore.outputs import EMBEDDING, active_versions
 from featurestore.store import Store
 from kallos.console import progress
+from kallos.extras import TRAINING, need
 from models.kept import KeptEncoder
 
 DEFAULT_ENCODER = "mobilenet_v3_small"
@@ -30,13 +31,14 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     """The encoder asked for, else those that the store has embeddings of, else MobileNetV3-Small.
 
     Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
-    Raises UsageError for an unknown network, WeightsError when its weights are missing.
+    Raises UsageError for an unknown network or where torch is not installed, WeightsError when weights are missing.
     """
     if weights is None and (kept := [known for known in known_encoders(store) if name in (None, known.name)]):
         return [_kept(store, encoder) for encoder in kept]
-    from models.encoder import Encoder
+    need("train", *TRAINING)
+    from models.encoder_network import EncoderNetwork
 
-    built = Encoder.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
+    built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
     folder = _folder(store, _version(built))
     if not folder.is_dir():
         staging = _staging(folder)

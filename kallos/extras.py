@@ -6,6 +6,9 @@ from importlib.util import find_spec
 
 from featurestore.errors import UsageError
 
+TRAINING = ("torch", "torchvision", "onnx", "onnxscript")
+"""What training, a new encoder and graphs are made with."""
+
 
 def need(extra: str, *modules: str) -> None:
     """Raises UsageError, with what to install, when a module of that extra is missing."""

@@ -45,6 +45,7 @@ SOURCES = {
         "optimisation",
         "pixels",
         "saved",
+        "view",
         "weights",
     ),
 }

@@ -25,28 +25,32 @@ does and for whom. The other folders are kallos itself, so that this folder runs
 `pip install -r requirements.txt`, `python app.py`. Uploads are deleted after the answer."""
 
 
-def export_space(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
+def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
     """Write a Space into a new or empty folder. Raises InputError for a folder that holds something."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
     staging = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    export(parts, cards, staging / "bundle")
+    export(parts, cards, staging / "bundle", onnx=onnx)
     for room in ROOMS:
         source = Path(__file__).parent.parent / room
         shutil.copytree(source, staging / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROGRAM, staging / PROGRAM.name)
-    (staging / "requirements.txt").write_text("\n".join(_requirements()) + "\n")
+    (staging / "requirements.txt").write_text("\n".join(_requirements({"web"} if onnx else {"web", "train"})) + "\n")
     (staging / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
     if folder.exists():
         folder.rmdir()
     return staging.rename(folder)
 
 
-def _requirements() -> list[str]:
-    """What kallos and its page need, at the versions that are installed here."""
-    asked = (line for line in requires("kallos") or () if "extra ==" not in line or "'web'" in line.replace('"', "'"))
+def _requirements(extras: set[str]) -> list[str]:
+    """What kallos and these extras of it need, at the versions that are installed here."""
+    asked = (
+        line
+        for line in requires("kallos") or ()
+        if "extra ==" not in line or line.replace('"', "'").split("extra == '")[1].split("'")[0] in extras
+    )
     names = (re.split(r"[<>=!~; \[]", line)[0] for line in asked)
     return [f"{name}=={version(name).split('+')[0]}" for name in names]
 

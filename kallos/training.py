@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.combiner import Combiner, CombinerConfig, fit_combiner
+from ensemble.combiner import Combiner
+from ensemble.combiner_fit import CombinerConfig, fit_combiner
 from ensemble.intervals import Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from extractors.faces import load_faces, load_landmarks
@@ -38,7 +39,8 @@ from models.checkpoints import fingerprint
 from models.crossfit import CrossFitted
 from models.registry import Model, load_model
 from models.saved import DESCRIPTION
-from models.subscores import SubscoreConfig, train_subscores
+from models.subscore_training import train_subscores
+from models.subscores import SubscoreConfig
 from models.weights import sha256_of_file
 from reports.cards import cards
 

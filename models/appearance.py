@@ -28,8 +28,9 @@ from models.checkpoints import (
     unprefixed,
 )
 from models.optimisation import MovingAverage, exact_strided, has_bfloat16, one_cycle, settle_batch_norms
-from models.pixels import as_images, centre_of, resize_faces
+from models.pixels import as_images, resize_faces
 from models.saved import read_description, read_tensors, write_model
+from models.view import centre_of
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
@@ -96,7 +97,7 @@ class AppearanceModel:
     needs_embeddings = False
 
     def __init__(self, config: AppearanceConfig, backbone: Backbone, network: nn.Module) -> None:
-        self.config, self._backbone, self._network = config, backbone, network.eval()
+        self.config, self.backbone, self.network = config, backbone, network.eval()
         self.weights, self.weights_sha256 = backbone.weights, backbone.weights_sha256
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
@@ -110,16 +111,17 @@ class AppearanceModel:
         mean of its score and of the expectation over the ratings.
         """
         scores = np.empty(len(faces))
-        place = next(self._network.parameters()).device
+        place = next(self.network.parameters()).device
         with torch.inference_mode():
             for start in range(0, len(faces), PREDICTED_AT_ONCE):
-                images = self._backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
-                looks = [self._scores(look) for look in ([images, images.flip(3)] if mirrored else [images])]
+                images = self.backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
+                looks = [self.scores_of(look) for look in ([images, images.flip(3)] if mirrored else [images])]
                 scores[start : start + PREDICTED_AT_ONCE] = torch.stack(looks).double().mean(0).cpu().numpy()
         return scores
 
-    def _scores(self, images: torch.Tensor) -> torch.Tensor:
-        score, logits = self._network(images)
+    def scores_of(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, 3, h, w) normalised images to (n,) scores."""
+        score, logits = self.network(images)
         if not self.config.histogram:
             return torch.as_tensor(score)
         expected = logits.softmax(1) @ torch.from_numpy(RATINGS).float().to(images.device)
@@ -129,8 +131,9 @@ class AppearanceModel:
         """Write the model into a folder."""
         # the weights by name: a path would tell of the machine that it was trained on
         config = asdict(self.config) | {"weights": self.weights}
-        described = {"kind": self.kind, "config": config, "backbone": self._backbone.describe()}
-        write_model(folder, described, self._network.state_dict())
+        described = {"kind": self.kind, "config": config, "backbone": self.backbone.describe()}
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        write_model(folder, described, tensors)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -139,7 +142,7 @@ class AppearanceModel:
         config = AppearanceConfig(**described["config"])
         backbone = Backbone.blank(described["backbone"])
         network = Regressor(backbone, config.dropout)
-        network.load_state_dict(read_tensors(folder))
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in read_tensors(folder).items()})
         return cls(config, backbone, network.requires_grad_(False))
 
 

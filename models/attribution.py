@@ -7,7 +7,6 @@ all the training mean to this one. Baseline: TreeSHAP (Lundberg et al. 2020) as 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from featurestore.records import REGIONS, FaceBatch, RegionParts
@@ -37,18 +36,15 @@ def _weighted(
     model: SubscoreModel, batch: FaceBatch
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[NDArray[np.float64]]]:
     """Weighted sub-scores (8,) of the face and of the average one, and what each input of each region moves."""
-    here = [own[0] for own in model.inputs_of(batch)]
-    average = [torch.zeros_like(own) for own in here]
-    steps = (torch.arange(STEPS, dtype=torch.float64) + 0.5) / STEPS
-    on_the_way = [(steps[:, None] * own).requires_grad_() for own in here]
-    gradients = torch.autograd.grad(model.network(on_the_way).sum(), on_the_way)
-    with torch.inference_mode():
-        ends = [model.network([own[None] for own in face])[0].numpy() * model.weights for face in (here, average)]
-    moved = []
-    for own, gradient, weight, end, start in zip(here, gradients, model.weights, *ends, strict=True):
-        each = (gradient.mean(0) * own).numpy() * weight
+    steps = (np.arange(STEPS)[:, None] + 0.5) / STEPS
+    ends, starts, moved = [], [], []
+    for network, own, weight in zip(model.networks, model.inputs_of(batch), model.weights, strict=True):
+        end, start = (float(network.sub_scores(face)[0] * weight) for face in (own, np.zeros_like(own)))
+        each = network.gradients(steps * own).mean(axis=0) * own[0] * weight
         moved.append(_adding_up(each, end - start))
-    return ends[0], ends[1], moved
+        ends.append(end)
+        starts.append(start)
+    return np.array(ends), np.array(starts), moved
 
 
 def _adding_up(parts: NDArray[np.float64], whole: float) -> NDArray[np.float64]:

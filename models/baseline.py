@@ -10,9 +10,7 @@ from typing import Any, Self
 
 import lightgbm
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
 
 from featurestore.errors import BundleError, OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch
@@ -62,15 +60,15 @@ class Inputs:
             raise OrderError("These are not the features that the baseline was trained on: train it again.")
         return np.hstack([batch.features, self.components.transform(batch.shapes)])
 
-    def tensors(self) -> dict[str, torch.Tensor]:
+    def tensors(self) -> dict[str, NDArray[Any]]:
         """The components, to be saved."""
-        return {name: torch.from_numpy(array) for name, array in vars(self.components).items()}
+        return dict(vars(self.components))
 
     @classmethod
-    def restore(cls, described: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+    def restore(cls, described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Self:
         """The inputs that a saved model was trained on."""
         names = ("mean", "axes", "scale")
-        return cls(tuple(described["feature_names"]), Components(*(tensors[name].numpy() for name in names)))
+        return cls(tuple(described["feature_names"]), Components(*(tensors[name] for name in names)))
 
 
 class BaselineModel:
@@ -139,7 +137,7 @@ class RidgeModel:
             "intercept": self.intercept,
             "alpha": self.alpha,
         }
-        tensors = self._inputs.tensors() | {"coefficients": torch.from_numpy(self.coefficients)}
+        tensors = self._inputs.tensors() | {"coefficients": self.coefficients}
         write_model(folder, described, tensors)
 
     @classmethod
@@ -147,7 +145,7 @@ class RidgeModel:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, cls.kind), read_tensors(folder)
         inputs = Inputs.restore(described, tensors)
-        return cls(inputs, tensors["coefficients"].numpy(), described["intercept"], described["alpha"])
+        return cls(inputs, tensors["coefficients"], described["intercept"], described["alpha"])
 
 
 def train_baseline(
@@ -175,6 +173,8 @@ def train_ridge(
     learned: FaceBatch, held_out: FaceBatch, config: BaselineConfig, on_epoch: Callable[[Epoch], None]
 ) -> RidgeModel:
     """Solve on `learned`; the penalty by leave-one-out among them."""
+    from sklearn.linear_model import RidgeCV
+
     began = time.monotonic()
     inputs = Inputs.fit(learned, config.components)
     known = np.nan_to_num(inputs.of(learned), nan=0.0)

@@ -1,4 +1,4 @@
-"""An encoder kept in a folder: known by its description, and loaded, with torch, only when it is opened."""
+"""An encoder kept in a folder: known by its description, and loaded only when it is opened."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ class KeptEncoder:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What `Encoder.save` wrote. Raises BundleError when the folder holds no encoder."""
+        """What `EncoderNetwork.save` wrote. Raises BundleError when the folder holds no encoder."""
         try:
+            (folder / "model.onnx").stat()
             card = json.loads((folder / "model.json").read_text(encoding="utf-8"))["backbone"]
             channels = sum(card["maps"].values())
             return cls(folder, card["name"], card["weights"], card["weights_sha256"], card["dim"], channels)
@@ -37,7 +38,7 @@ class KeptEncoder:
             ) from problem
 
     def open(self) -> Encoder:
-        """The network. Raises BundleError when its tensors are missing or damaged."""
+        """The network. Raises BundleError when its graph is damaged."""
         from models.encoder import Encoder
 
-        return Encoder.load(self.folder)
+        return Encoder(self.folder)

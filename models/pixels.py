@@ -14,16 +14,11 @@ def resize_faces(faces: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         return faces
     resized = np.empty((len(faces), side, side, 3), dtype=np.uint8)
     for row, face in enumerate(faces):
-        planes = torch.from_numpy(face.copy()).permute(2, 0, 1)[None]
-        scaled = F.interpolate(planes, (side, side), mode="bilinear", antialias=True, align_corners=False)
+        # torch's own arithmetic on whole numbers is one off now and then, and no graph has it
+        planes = torch.from_numpy(face.copy()).permute(2, 0, 1)[None].float()
+        scaled = F.interpolate(planes, (side, side), mode="bilinear", antialias=True, align_corners=False).round()
         resized[row] = scaled[0].permute(1, 2, 0).numpy()
     return resized
-
-
-def centre_of(faces: NDArray[np.uint8], view: float) -> NDArray[np.uint8]:
-    """(n, S, S, 3) to the middle (n, s, s, 3) of each, s near to `view` of S."""
-    edge = round(faces.shape[1] * (1 - view) / 2)
-    return faces[:, edge : faces.shape[1] - edge, edge : faces.shape[2] - edge]
 
 
 def as_images(faces: NDArray[np.uint8]) -> torch.Tensor:

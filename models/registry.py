@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -10,11 +12,7 @@ from numpy.typing import NDArray
 
 from featurestore.errors import BundleError
 from featurestore.records import FaceBatch
-from models.appearance import AppearanceModel
-from models.baseline import BaselineModel, RidgeModel
-from models.crossfit import CrossFitted
 from models.saved import DESCRIPTION, read_description
-from models.subscores import SubscoreModel
 
 
 class Model(Protocol):
@@ -33,12 +31,27 @@ class Model(Protocol):
         """Write the model into a folder that `load_model` reads."""
 
 
-KINDS = {model.kind: model for model in (AppearanceModel, SubscoreModel, BaselineModel, RidgeModel, CrossFitted)}
+KINDS: Mapping[str, tuple[str, str]] = {
+    "appearance": ("models.appearance", "AppearanceModel"),
+    "appearance-graph": ("models.appearance_graph", "AppearanceGraph"),
+    "subscores": ("models.subscores", "SubscoreModel"),
+    "baseline": ("models.baseline", "BaselineModel"),
+    "ridge": ("models.baseline", "RidgeModel"),
+    "cross-fitted": ("models.crossfit", "CrossFitted"),
+}
+"""kind -> module and class. A module is imported when a model of its kind is met: torch and LightGBM take seconds."""
 
 
 def load_model(folder: Path) -> Model:
     """The model that was saved in a folder. Raises BundleError when there is none of a known kind."""
     kind = read_description(folder).get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise BundleError(f"{folder / DESCRIPTION} names no known kind of model, but {kind!r}: train it again.")
-    return KINDS[kind].load(folder)
+    module, name = KINDS[kind]
+    try:
+        model: Model = getattr(import_module(module), name).load(folder)
+    except ModuleNotFoundError as missing:
+        raise BundleError(
+            f"{folder} needs {missing.name}: in the folder of kallos, `pip install '.[train]'`, or export with --onnx."
+        ) from missing
+    return model

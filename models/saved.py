@@ -1,4 +1,4 @@
-"""Saved models: a folder with `model.json` (what it is) and `model.safetensors` (its tensors). No pickle."""
+"""Saved models: a folder with `model.json` (what it is) and `model.safetensors` (its tensors). No pickle, no torch."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 from featurestore.errors import BundleError
 
 DESCRIPTION, TENSORS = "model.json", "model.safetensors"
 
 
-def write_model(folder: Path, description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+def write_model(folder: Path, description: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
     """Write both files; the description comes last, so that a folder that has one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
+    save_file({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, folder / TENSORS)
+    write_description(folder, description)
+
+
+def write_description(folder: Path, description: Mapping[str, Any]) -> None:
+    """Say what the model in a folder is, when all else of it is there."""
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
 
 
@@ -34,9 +40,10 @@ def read_description(folder: Path, kind: str | None = None) -> dict[str, Any]:
     return described
 
 
-def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
+def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
     """The tensors of `write_model`. Raises BundleError when they are missing or damaged."""
     try:
-        return load_file(folder / TENSORS)
+        tensors: dict[str, NDArray[Any]] = load_file(folder / TENSORS)
     except (OSError, SafetensorError) as problem:
         raise BundleError(f"{folder} holds no readable {TENSORS}: train or export the model again.") from problem
+    return tensors

@@ -5,22 +5,17 @@ The sub-scores have no labels of their own: they are attributions of the score t
 
 from __future__ import annotations
 
-import copy
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from scipy.special import expit, ndtr, softmax
 
-from featurestore.errors import OrderError
-from featurestore.records import REGIONS, SCALE, Epoch, Evaluation, FaceBatch
-from models.optimisation import MovingAverage, one_cycle
+from featurestore.errors import BundleError, OrderError
+from featurestore.records import REGIONS, SCALE, FaceBatch
 from models.saved import read_description, read_tensors, write_model
 
 LOW, HIGH = SCALE
@@ -29,9 +24,6 @@ FURTHEST = 5.0
 
 SMALLEST = 1e-3
 """Standard deviations are taken as at least this part of the region's largest."""
-
-TOLD_EVERY = 5
-"""Epochs between two lines of the history."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +49,6 @@ class SubscoreConfig:
     evenness: float = 0.02
     ema: float = 0.99
     seed: int = 0
-
-
-class RegionNetworks(nn.Module):
-    """Inputs of each region to its sub-score. No region's inputs reach another's network; without any it sees zeros."""
-
-    def __init__(self, widths: Sequence[int], config: SubscoreConfig) -> None:
-        super().__init__()
-        self.regions = nn.ModuleList(
-            nn.Sequential(
-                nn.Dropout(config.input_dropout),
-                nn.Linear(max(width, 1), config.hidden),
-                nn.GELU(),
-                nn.Dropout(config.dropout),
-                nn.Linear(config.hidden, 1),
-            )
-            for width in widths
-        )
-        self.balance = nn.Parameter(torch.zeros(len(widths)))
-
-    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
-        outputs = [network(own) for own, network in zip(inputs, self.regions, strict=True)]
-        return LOW + (HIGH - LOW) * torch.sigmoid(torch.cat(outputs, dim=1))
-
-    def last_layers(self) -> list[nn.Linear]:
-        """The layers whose bias is where a region's sub-score starts from."""
-        return [network[-1] for network in self.regions]  # type: ignore[index]
-
-    def weights(self) -> torch.Tensor:
-        """(8,) positive weights that sum to one."""
-        return torch.softmax(self.balance, dim=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +83,8 @@ class Inputs:
         """How many numbers each region's network sees, in the order of REGIONS."""
         return [len(self.columns[region]) + len(self.means.get(region, ())) for region in REGIONS]
 
-    def of(self, batch: FaceBatch) -> list[torch.Tensor]:
-        """Eight (n, P) float32 tensors. Raises OrderError for other features than were fitted, or no embedding."""
+    def of(self, batch: FaceBatch) -> list[NDArray[np.float32]]:
+        """Eight (n, P) arrays, one a region. Raises OrderError for other features than were fitted, or no embedding."""
         if batch.feature_names != self.feature_names:
             raise OrderError("These are not the features that Model B was trained on: train it again.")
         if missing := self.means.keys() - batch.region_embeddings.keys():
@@ -136,23 +97,52 @@ class Inputs:
             if region in self.means:
                 embedded = (batch.region_embeddings[region] - self.means[region]) / self.scales[region]
                 own = np.hstack([own, embedded])
-            inputs.append(torch.from_numpy(own if own.shape[1] else np.zeros((len(own), 1), dtype=np.float32)))
+            inputs.append(own if own.shape[1] else np.zeros((len(own), 1), dtype=np.float32))
         return inputs
 
-    def tensors(self) -> dict[str, torch.Tensor]:
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Means and scales, to be saved."""
         parts = {"mean": self.means, "scale": self.scales}
-        return {f"{name}/{r}": torch.from_numpy(v) for name, values in parts.items() for r, v in values.items()}
+        return {f"{name}/{r}": v for name, values in parts.items() for r, v in values.items()}
 
     @classmethod
-    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Self:
+    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float32]]) -> Self:
         """The inputs that a saved model was trained on."""
         columns = {region: np.array(own, dtype=np.int64) for region, own in described["columns"].items()}
         means, scales = (
-            {r: tensors[f"{name}/{r}"].numpy() for r in REGIONS if f"{name}/{r}" in tensors}
-            for name in ("mean", "scale")
+            {r: tensors[f"{name}/{r}"] for r in REGIONS if f"{name}/{r}" in tensors} for name in ("mean", "scale")
         )
         return cls(tuple(described["feature_names"]), columns, means, scales)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionNetwork:
+    """One region's network: standardised inputs to a sub-score, by one hidden layer of GELU units.
+
+    inner, inner_bias  (hidden, P) and (hidden,)
+    outer, outer_bias  (hidden,) and a number
+    """
+
+    inner: NDArray[np.float64]
+    inner_bias: NDArray[np.float64]
+    outer: NDArray[np.float64]
+    outer_bias: float
+
+    def sub_scores(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, P) to (n,)."""
+        units = inputs @ self.inner.T + self.inner_bias
+        scores: NDArray[np.float64] = LOW + (HIGH - LOW) * expit((units * ndtr(units)) @ self.outer + self.outer_bias)
+        return scores
+
+    def gradients(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, P) to (n, P): how fast the sub-score grows with each input."""
+        units = inputs @ self.inner.T + self.inner_bias
+        share = (self.sub_scores(inputs) - LOW) / (HIGH - LOW)
+        # the derivative of GELU: ndtr is the normal distribution, and this its density
+        density = np.exp(-(units**2) / 2) / np.sqrt(2 * np.pi)
+        slopes = (ndtr(units) + units * density) * self.outer
+        gradients: NDArray[np.float64] = (HIGH - LOW) * (share * (1 - share))[:, None] * (slopes @ self.inner)
+        return gradients
 
 
 class SubscoreModel:
@@ -161,30 +151,42 @@ class SubscoreModel:
     kind = "subscores"
     needs_faces = False
 
-    def __init__(self, config: SubscoreConfig, inputs: Inputs, network: RegionNetworks) -> None:
-        self.config, self._inputs = config, inputs
+    def __init__(self, config: SubscoreConfig, inputs: Inputs, tensors: Mapping[str, NDArray[np.float32]]) -> None:
+        """`tensors` are those of `RegionNetworks`. Raises BundleError when they do not fit the inputs."""
+        self.config, self._inputs, self._tensors = config, inputs, dict(tensors)
         # double precision: a face has the same sub-scores alone and among others
-        self.network = copy.deepcopy(network).double().eval().requires_grad_(False)
+        self.networks = [self._network(number, width) for number, width in enumerate(inputs.widths)]
+        balance = self._tensor("balance", (len(REGIONS),))
+        self.weights: NDArray[np.float64] = softmax(balance)
+        """(8,) weights in the order of REGIONS; positive, they sum to one."""
+
+    def _network(self, region: int, width: int) -> RegionNetwork:
+        units, inner, outer = self.config.hidden, f"regions.{region}.1", f"regions.{region}.4"
+        return RegionNetwork(
+            inner=self._tensor(f"{inner}.weight", (units, max(width, 1))),
+            inner_bias=self._tensor(f"{inner}.bias", (units,)),
+            outer=self._tensor(f"{outer}.weight", (1, units))[0],
+            outer_bias=float(self._tensor(f"{outer}.bias", (1,))[0]),
+        )
+
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        tensor = self._tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            raise BundleError(f"Model B's tensor {name} is missing or of another shape: train or export it again.")
+        return tensor.astype(np.float64)
 
     @property
     def needs_embeddings(self) -> bool:
         return self.config.use_embedding
 
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """(8,) weights in the order of REGIONS; positive, they sum to one."""
-        weights: NDArray[np.float64] = self.network.weights().numpy()
-        return weights
-
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, 8) sub-scores in the order of REGIONS. Raises OrderError for other features than it learned."""
-        with torch.inference_mode():
-            scores: NDArray[np.float64] = self.network(self.inputs_of(batch)).numpy()
-        return scores
+        each = zip(self.networks, self.inputs_of(batch), strict=True)
+        return np.stack([network.sub_scores(own) for network, own in each], axis=1)
 
-    def inputs_of(self, batch: FaceBatch) -> list[torch.Tensor]:
-        """Eight (n, P) tensors, what each region's network sees: its features, then what the encoder shows of it."""
-        return [own.double() for own in self._inputs.of(batch)]
+    def inputs_of(self, batch: FaceBatch) -> list[NDArray[np.float64]]:
+        """Eight (n, P) arrays, what each region's network sees: its features, then what the encoder shows of it."""
+        return [own.astype(np.float64) for own in self._inputs.of(batch)]
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""
@@ -198,94 +200,11 @@ class SubscoreModel:
             "feature_names": self._inputs.feature_names,
             "columns": {region: own.tolist() for region, own in self._inputs.columns.items()},
         }
-        network = copy.deepcopy(self.network).float().state_dict()
-        write_model(folder, described, {**network, **self._inputs.tensors()})
+        write_model(folder, described, {**self._tensors, **self._inputs.tensors()})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, cls.kind), read_tensors(folder)
         config, inputs = SubscoreConfig(**described["config"]), Inputs.restore(described, tensors)
-        network = RegionNetworks(inputs.widths, config)
-        network.load_state_dict({name: tensor for name, tensor in tensors.items() if "/" not in name})
-        return cls(config, inputs, network)
-
-
-def train_subscores(
-    learned: FaceBatch, held_out: FaceBatch, config: SubscoreConfig, on_epoch: Callable[[Epoch], None]
-) -> SubscoreModel:
-    """Train on `learned` for a fixed number of epochs; what `on_epoch` is told of `held_out` decides nothing.
-
-    Raises OrderError when the embedding is asked for and the batch has none.
-    """
-    inputs = Inputs.fit(learned, config.use_embedding)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        learning = _Learning(learned, inputs, config)
-        for epoch in range(config.epochs):
-            began = time.monotonic()
-            loss = learning.run_epoch(epoch)
-            model = SubscoreModel(config, inputs, learning.average.network)
-            if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
-                continue
-            metrics = Evaluation.of(held_out.scores, model.predict(held_out))
-            on_epoch(
-                Epoch(
-                    epoch=epoch + 1,
-                    epochs=config.epochs,
-                    train_loss=loss,
-                    mae=metrics.mae,
-                    rmse=metrics.rmse,
-                    pearson=metrics.pearson,
-                    seconds=time.monotonic() - began,
-                )
-            )
-    return model
-
-
-class _Learning:
-    """The network, its running average and the optimizer, over the training rows."""
-
-    def __init__(self, learned: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
-        self._config = config
-        self._inputs = inputs.of(learned)
-        self._scores = torch.from_numpy(learned.scores).float()
-        self._network = _start(inputs.widths, float(learned.scores.mean()), config)
-        self.average: MovingAverage[RegionNetworks] = MovingAverage(self._network, config.ema)
-        self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-
-    def run_epoch(self, epoch: int) -> float:
-        """Learn from every training row once; the mean loss met on the way."""
-        rows, losses = len(self._scores), []
-        steps = -(-rows // self._config.batch_size)
-        self._network.train()
-        for done, chosen in enumerate(torch.randperm(rows).tensor_split(steps), start=epoch * steps):
-            self._optimizer.param_groups[0]["lr"] = self._config.lr * one_cycle(done, steps * self._config.epochs)
-            loss = self._loss(chosen)
-            self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            self.average.update(done)
-            losses.append(loss.item() * len(chosen))
-        return sum(losses) / rows
-
-    def _loss(self, rows: torch.Tensor) -> torch.Tensor:
-        """Squared error, and what keeps sub-scores off the ends and the weights from gathering on one region."""
-        config = self._config
-        sub_scores = self._network([own[rows] for own in self._inputs])
-        weights = self._network.weights()
-        error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
-        beyond = ((sub_scores - (LOW + HIGH) / 2).abs() - config.saturation_free).relu()
-        unevenness = math.log(len(weights)) + (weights * weights.log()).sum()
-        penalties = config.saturation_penalty * beyond.square().mean() + config.evenness * unevenness
-        loss: torch.Tensor = error + penalties
-        return loss
-
-
-def _start(widths: Sequence[int], mean_score: float, config: SubscoreConfig) -> RegionNetworks:
-    """The untrained network: every sub-score is about the mean training score."""
-    network = RegionNetworks(widths, config)
-    share = (mean_score - LOW) / (HIGH - LOW)
-    for last in network.last_layers():
-        nn.init.constant_(last.bias, math.log(share / (1 - share)))
-    return network
+        return cls(config, inputs, {name: tensor for name, tensor in tensors.items() if "/" not in name})

@@ -18,7 +18,8 @@ from models.appearance import AppearanceConfig, AppearanceModel, Regressor, star
 from models.augmentation import augment
 from models.backbones import build_backbone
 from models.optimisation import MovingAverage, one_cycle, settle_batch_norms
-from models.pixels import centre_of, resize_faces
+from models.pixels import resize_faces
+from models.view import centre_of
 from tests.face_batches import learnable_batch, split
 
 TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=32, ema=0.9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,13 @@ from torchvision.models import get_model
 from featurestore.errors import BundleError, UsageError, WeightsError
 from models.backbones import IMAGENET_MEAN, Backbone, build_backbone
 from models.encoder import Encoder
+from models.encoder_network import EncoderNetwork
+from models.kept import KeptEncoder
 
 TENSORFLOW = {"input": "x/127.5-1, RGB, 224", "padding": "stride-2 convolutions pad (0,1,0,1) as TensorFlow SAME"}
 
 
-BOXES = np.array([[0.1, 0.2, 0.4, 0.5], [0.5, 0.5, 0.9, 1.1]], dtype=np.float32)
-GRIDS = [(2, 3), (1, 1)]
+CELLS = np.array([[0.1, 0.2, 0.4, 0.5], [0.5, 0.5, 0.9, 1.1], [-0.2, 0, 0.1, 0.2]], dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,20 @@ def faces() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return Encoder.build("mobilenet_v3_small", "none", size=64)
+def network() -> EncoderNetwork:
+    return EncoderNetwork.build("mobilenet_v3_small", "none", size=64)
+
+
+@pytest.fixture(scope="module")
+def kept(network: EncoderNetwork, tmp_path_factory: pytest.TempPathFactory) -> KeptEncoder:
+    folder = tmp_path_factory.mktemp("encoder")
+    network.save(folder)
+    return KeptEncoder.read(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder(kept: KeptEncoder) -> Encoder:
+    return kept.open()
 
 
 def torchvision_file(folder: Path, name: str = "mobilenet_v3_small", **metadata: str) -> Path:
@@ -76,7 +89,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 def test_an_image_size_that_the_network_cannot_take() -> None:
     with pytest.raises(UsageError, match="64 pixels"):
-        Encoder.build("vit_b_32", "none", size=64)
+        EncoderNetwork.build("vit_b_32", "none", size=64)
 
 
 def test_imagenet_is_offline_unless_asked_and_says_the_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,59 +177,55 @@ def test_pickles_missing_files_and_unknown_inputs_are_refused(tmp_path: Path) ->
         build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, input="BGR, mean removed")))
 
 
-def test_a_photo_has_the_same_bits_before_and_after_others(encoder: Encoder, faces: np.ndarray) -> None:
-    there = [encoder.encode(face, BOXES, GRIDS) for face in faces]
-    back = [encoder.encode(face, BOXES, GRIDS) for face in faces[::-1]][::-1]
-    for (vector, windows), (again, windows_again) in zip(there, back, strict=True):
-        assert (vector.dtype, vector.shape) == (np.float32, (encoder.dim,))
+def test_a_photo_has_the_same_bits_before_and_after_others(kept: KeptEncoder, faces: np.ndarray) -> None:
+    encoder = kept.open()
+    there = [encoder.encode(face, CELLS) for face in faces]
+    back = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
+    for (vector, pooled), (again, pooled_again) in zip(there, back, strict=True):
+        assert (vector.dtype, vector.shape) == (np.float32, (kept.dim,))
+        assert (pooled.dtype, pooled.shape) == (np.float32, (kept.channels, len(CELLS)))
         assert np.array_equal(vector, again)
-        assert all(map(np.array_equal, windows, windows_again))
-        assert [w.shape for w in windows] == [(encoder.channels, *grid) for grid in GRIDS]
+        assert np.array_equal(pooled, pooled_again)
     assert len(np.unique([vector for vector, _ in there], axis=0)) == len(faces)
 
 
-def test_windows_show_the_maps_where_they_lie(encoder: Encoder, faces: np.ndarray) -> None:
+def test_cells_show_the_maps_where_they_lie(encoder: Encoder, faces: np.ndarray) -> None:
     face = faces[0].copy()
     face[:, :40] = 0
-    dark, bright = (np.array([[left, 0.1, left + 0.2, 0.9]], dtype=np.float32) for left in (0.05, 0.75))
     changed = face.copy()
     changed[30:50, 70:] = 255 - changed[30:50, 70:]
-    moved = {
-        name: np.abs(encoder.encode(face, box, [(1, 1)])[1][0] - encoder.encode(changed, box, [(1, 1)])[1][0]).mean()
-        for name, box in (("dark", dark), ("bright", bright))
-    }
-    assert moved["bright"] > 5 * moved["dark"]
+    dark_and_bright = np.array([[0.05, 0.1, 0.25, 0.9], [0.75, 0.1, 0.95, 0.9]], dtype=np.float32)
+    before, after = (encoder.encode(each, dark_and_bright)[1] for each in (face, changed))
+    dark, bright = np.abs(after - before).mean(axis=0)
+    assert bright > 5 * dark
 
 
-def test_a_mirrored_face_is_seen_the_same_with_its_windows_mirrored(encoder: Encoder, faces: np.ndarray) -> None:
-    mirrored_boxes = BOXES[:, [2, 1, 0, 3]] * (-1, 1, -1, 1) + (1, 0, 1, 0)
-    vector, windows = encoder.encode(faces[0], BOXES, GRIDS)
-    mirrored, mirrored_windows = encoder.encode(faces[0][:, ::-1], mirrored_boxes.astype(np.float32), GRIDS)
+def test_a_mirrored_face_is_seen_the_same_with_its_cells_mirrored(encoder: Encoder, faces: np.ndarray) -> None:
+    mirrored_cells = CELLS[:, [2, 1, 0, 3]] * (-1, 1, -1, 1) + (1, 0, 1, 0)
+    vector, pooled = encoder.encode(faces[0], CELLS)
+    mirrored, mirrored_pooled = encoder.encode(faces[0][:, ::-1].copy(), mirrored_cells.astype(np.float32))
     assert np.allclose(mirrored, vector, atol=1e-4)
-    for straight, flipped in zip(windows, mirrored_windows, strict=True):
-        assert np.allclose(flipped[:, :, ::-1], straight, atol=1e-3)
+    assert np.allclose(mirrored_pooled, pooled, atol=1e-3)
 
 
 def test_networks_without_maps_are_refused() -> None:
     with pytest.raises(UsageError, match="convolutional encoder"):
-        Encoder.build("vit_b_16", "none")
+        EncoderNetwork.build("vit_b_16", "none")
 
 
-def test_a_saved_encoder_is_the_same_encoder(encoder: Encoder, faces: np.ndarray, tmp_path: Path) -> None:
-    encoder.save(tmp_path / "encoder")
-    again = Encoder.load(tmp_path / "encoder")
-    assert np.array_equal(again.encode(faces[0], BOXES, GRIDS)[0], encoder.encode(faces[0], BOXES, GRIDS)[0])
-    assert (again.name, again.weights, again.weights_sha256) == (
-        encoder.name,
-        encoder.weights,
-        encoder.weights_sha256,
-    )
-    with pytest.raises(BundleError, match=r"no readable model\.json"):
-        Encoder.load(tmp_path)
-
-
-@pytest.mark.real
-def test_the_shared_mobilenet_weights_fit() -> None:
-    file = Path(os.environ["KALLOS_SHARED"]) / "weights" / "mobilenet_v2_imagenet.safetensors"
-    backbone = build_backbone("mobilenet_v2", str(file))
-    assert (backbone.dim, backbone.mean, backbone.card.same_padding) == (1280, (0.5, 0.5, 0.5), True)
+def test_a_kept_encoder_is_the_network_that_it_was_made_of(
+    network: EncoderNetwork, kept: KeptEncoder, encoder: Encoder, faces: np.ndarray, tmp_path: Path
+) -> None:
+    for face in (faces[0], np.repeat(np.repeat(faces[1], 4, axis=0), 4, axis=1)):
+        with torch.inference_mode():
+            vector, pooled = network(torch.from_numpy(face), torch.from_numpy(CELLS))
+        for here, there in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
+            assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
+    for identity in ("name", "weights", "weights_sha256", "dim", "channels"):
+        assert getattr(kept, identity) == getattr(network, identity)
+    with pytest.raises(BundleError, match="holds no encoder"):
+        KeptEncoder.read(tmp_path)
+    shutil.copytree(kept.folder, tmp_path / "damaged")
+    (tmp_path / "damaged" / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(BundleError, match=r"no readable model\.onnx"):
+        KeptEncoder.read(tmp_path / "damaged").open()

@@ -14,26 +14,43 @@ from hypothesis import strategies as st
 from featurestore.errors import BundleError, OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from models.appearance import AppearanceConfig, starting_backbone, train_appearance
+from models.appearance_export import replace_by_graphs
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.crossfit import CrossFitted
 from models.principal import Components
 from models.registry import KINDS, Model, load_model
-from models.subscores import SubscoreConfig, train_subscores
+from models.subscore_training import train_subscores
+from models.subscores import SubscoreConfig
 from tests.face_batches import learnable_batch, split
 
 SMALL = BaselineConfig(components=5, rounds=200, report_every=20, learning_rate=0.1)
 PIXELS = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=1)
-TOLERANCE = {"appearance": 1e-5, "subscores": 1e-12, "baseline": 1e-12, "ridge": 1e-9, "cross-fitted": 1e-9}
+TOLERANCE = {
+    "appearance": 1e-5,
+    "appearance-graph": 1e-5,
+    "subscores": 1e-12,
+    "baseline": 1e-12,
+    "ridge": 1e-9,
+    "cross-fitted": 1e-9,
+}
 
 
 def nothing(*_: object) -> None:
     """A listener that does not listen."""
 
 
+def graph(batch: FaceBatch, folder: Path) -> Model:
+    """Model A as a bundle holds it."""
+    TRAIN["appearance"](batch, folder / "checkpoint").save(folder / "model")
+    replace_by_graphs(folder / "model")
+    return load_model(folder / "model")
+
+
 TRAIN: dict[str, Callable[[FaceBatch, Path], Model]] = {
     "appearance": lambda b, folder: train_appearance(
         starting_backbone(PIXELS), *split(b), PIXELS, nothing, nothing, folder
     ),
+    "appearance-graph": graph,
     "subscores": lambda b, _: train_subscores(*split(b), SubscoreConfig(use_embedding=True, epochs=3), nothing),
     "baseline": lambda b, _: train_baseline(*split(b), SMALL, nothing),
     "ridge": lambda b, _: train_ridge(*split(b), SMALL, nothing),
@@ -64,9 +81,18 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(
     models[kind].save(tmp_path / "model")
     again = load_model(tmp_path / "model")
     assert np.array_equal(again.predict(batch), models[kind].predict(batch))
-    assert (again.kind, again.needs_faces) == (kind, kind == "appearance")
+    assert (again.kind, again.needs_faces) == (kind, kind.startswith("appearance"))
     assert again.needs_embeddings == models[kind].needs_embeddings
-    assert {file.suffix for file in (tmp_path / "model").rglob("*.*")} <= {".json", ".safetensors", ".txt"}
+    assert {file.suffix for file in (tmp_path / "model").rglob("*.*")} <= {".json", ".safetensors", ".txt", ".onnx"}
+
+
+def test_a_graph_predicts_what_its_network_does(models: dict[str, Model], batch: FaceBatch) -> None:
+    assert batch.faces is not None
+    unscaled = replace(batch, faces=batch.faces[:, :72, :72])
+    for faces, tolerance in ((unscaled, 1e-4), (batch, 5e-3)):  # scaled, a pixel may be rounded otherwise
+        scores = models["appearance"].predict(faces)
+        assert np.abs(models["appearance-graph"].predict(faces) - scores).max() < tolerance
+        assert np.ptp(scores) > 0.1
 
 
 @pytest.mark.parametrize("kind", TRAIN)

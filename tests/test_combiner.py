@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensemble.combiner import CombinerConfig, fit_combiner
+from ensemble.combiner_fit import CombinerConfig, fit_combiner
 
 
 def members(noise_a: float, noise_b: float, count: int = 300, seed: int = 0):

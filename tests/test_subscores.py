@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS, SCALE, Evaluation, FaceBatch
 from models.crossfit import CrossFitted
-from models.subscores import SubscoreConfig, SubscoreModel, train_subscores
+from models.subscore_training import train_subscores
+from models.subscores import SubscoreConfig, SubscoreModel
 from tests.face_batches import learnable_batch, split
 
 CONFIG = SubscoreConfig(epochs=25, batch_size=32)

@@ -48,6 +48,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train on the training rows of one fold. Interrupted and run again, it goes on where it stopped."""
+    from kallos.extras import TRAINING, need
+
+    need("train", *TRAINING)
     from featurestore.store import Store
     from kallos.console import out
     from kallos.training import Trainer
@@ -93,6 +96,9 @@ def benchmark(
 
     Interrupted and run again, it goes on where it stopped, at the epoch.
     """
+    from kallos.extras import TRAINING, need
+
+    need("train", *TRAINING)
     from featurestore.errors import UsageError
     from featurestore.store import Store
     from featurestore.training_sets import folds_of

@@ -39,6 +39,9 @@ def write(
     A pack holds face crops and scores, which are personal data: delete it when its results are taken. `kallos erase`
     removes packs below the store's runs folder (kallos.runs) and reaches none elsewhere.
     """
+    from kallos.extras import TRAINING, need
+
+    need("train", *TRAINING)
     from featurestore.store import Store
     from featurestore.training_sets import folds_of
     from kallos.console import note
@@ -75,6 +78,9 @@ def take(
     Nothing in the folder is run: checksums, settings and tensors are looked at first. Results must be those of a pack
     that this store wrote.
     """
+    from kallos.extras import TRAINING, need
+
+    need("train", *TRAINING)
     from featurestore.store import Store
     from kallos.console import note
     from kallos.packing import take_pack

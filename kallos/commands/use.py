@@ -50,11 +50,18 @@ def export(
     space: Annotated[
         bool, typer.Option("--space", help="Write a Hugging Face Space around it, which `python app.py` runs too.")
     ] = False,
+    onnx: Annotated[
+        bool, typer.Option(help="Model A as ONNX graphs, which need no torch and less time, or as it was trained.")
+    ] = True,
     protocol: Protocol = None,
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Write the deployment bundle: models, normalisation, encoder, model card, data card, manifest with hashes."""
+    from kallos.extras import TRAINING, need
+
+    if onnx:
+        need("train", *TRAINING)
     from ensemble.bundle import export as write_bundle
     from ensemble.parts import parts_of_store
     from kallos.console import note
@@ -65,11 +72,9 @@ def export(
         parts = parts_of_store(opened, protocol, fold)
         made = cards(opened, parts.run_ids["ensemble"])
     if space:
-        from kallos.extras import need
+        need("web", "gradio")
         from kallos.space import export_space
 
-        need("web", "gradio")
-
-        note(f"wrote the Space {export_space(parts, made, folder)}")
+        note(f"wrote the Space {export_space(parts, made, folder, onnx=onnx)}")
     else:
-        note(f"wrote the bundle {write_bundle(parts, made, folder)}")
+        note(f"wrote the bundle {write_bundle(parts, made, folder, onnx=onnx)}")

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
+from numpy.typing import NDArray
 
 DTYPES = {
     "I64": torch.int64,
@@ -94,6 +95,16 @@ def save_file(
         file.write(len(text).to_bytes(8, "little") + text)
         for _, tensor in placed:
             file.write(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+
+
+def load_arrays(filename: str | Path) -> dict[str, NDArray[Any]]:
+    """Every tensor of a file, as NumPy arrays. Raises as `safe_open`."""
+    return {name: tensor.numpy() for name, tensor in load_file(filename).items()}
+
+
+def save_arrays(arrays: Mapping[str, NDArray[Any]], filename: str | Path) -> None:
+    """Write NumPy arrays."""
+    save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, filename)
 
 
 def _tensors(header: Mapping[str, Any], content: bytearray, start: int) -> Iterator[tuple[str, torch.Tensor]]:

@@ -1,0 +1,49 @@
+"""Model A as a graph: what a bundle holds, so that photos are scored without torch and in less time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore.errors import OrderError
+from featurestore.records import FaceBatch
+from models.graphs import Graph
+from models.saved import read_description
+from models.view import centre_of
+
+PREDICTED_AT_ONCE = 32
+
+
+class AppearanceGraph:
+    """A Model A that `appearance_export` wrote."""
+
+    kind = "appearance-graph"
+    needs_faces = True
+    needs_embeddings = False
+
+    def __init__(self, folder: Path) -> None:
+        """Raises BundleError when the folder holds no readable graph."""
+        self._folder, self._graph = folder, Graph(folder, threads=os.cpu_count() or 1)
+        self._view = float(read_description(folder, self.kind)["config"]["view"])
+
+    def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n,) scores, as those of the model that it was made from. Raises OrderError without faces."""
+        if batch.faces is None:
+            raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
+        faces, starts = centre_of(batch.faces, self._view), range(0, len(batch), PREDICTED_AT_ONCE)
+        scores = [self._graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
+        return np.concatenate(scores).astype(np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Copy the graph into a folder."""
+        shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `replace_by_graphs` wrote. Raises BundleError when the folder holds none."""
+        return cls(folder)

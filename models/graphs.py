@@ -1,0 +1,97 @@
+"""Networks as ONNX graphs: written with torch, run by ONNX Runtime, which is faster here and needs no torch."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from featurestore.errors import BundleError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.onnx import ONNXProgram
+
+GRAPH = "model.onnx"
+QUIET = 3
+"""Errors only, of ONNX Runtime's levels."""
+
+
+class Graph:
+    """A graph that is ready to run."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        """Raises BundleError when the folder holds no graph that can be run."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = QUIET
+        try:
+            # from bytes: a graph that names other files as its tensors finds none
+            content = (folder / GRAPH).read_bytes()
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as problem:
+            raise BundleError(f"{folder} holds no readable {GRAPH}: train or export the model again.") from problem
+
+    def run(self, **inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Outputs in the order in which they were named."""
+        outputs: list[NDArray[np.float32]] = self._session.run(None, inputs)
+        return outputs
+
+
+def export(
+    network: nn.Module,
+    inputs: Mapping[str, NDArray[Any]],
+    outputs: Sequence[str],
+    any_size: Mapping[str, Sequence[int]],
+) -> ONNXProgram:
+    """A network as a graph; `inputs` are examples of what it will be run with.
+
+    `any_size` is input -> its dimensions that may be of another size than the example's.
+    """
+    import torch
+
+    sizes = {name: dict.fromkeys(any_size.get(name, ()), torch.export.Dim.DYNAMIC) for name in inputs}
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            network.eval(),
+            tuple(torch.from_numpy(example) for example in inputs.values()),
+            dynamo=True,
+            verbose=False,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple(sizes.values()),
+        )
+    assert program is not None
+    return program
+
+
+def write_graph(program: ONNXProgram, network: nn.Module, folder: Path) -> None:
+    """Write an exported graph with the weights of `network`, which has the architecture that was exported."""
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
+    program.apply_weights(network.state_dict())
+    # the exporter notes the lines of code behind every node, by the paths of this machine
+    ClearMetadataAndDocStringPass()(program.model)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / GRAPH).write_bytes(program.model_proto.SerializeToString())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter logs, and warns of what it uses itself."""
+    told = logging.getLogger("torch.onnx")
+    level = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        told.setLevel(level)

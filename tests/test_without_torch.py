@@ -1,0 +1,55 @@
+"""A bundle where torch is not installed: it predicts and explains; what needs torch says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import done
+from tests.conftest import Workspace
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(("torch", "torchvision", "onnx", "onnxscript", "onnx_ir")))
+from kallos.cli import main
+main()
+"""
+"""A module that is None counts as not installed."""
+
+
+def without_torch(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command line in a Python that finds no torch."""
+    typed = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    return subprocess.run(typed, capture_output=True, text=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_bundle_says_the_same_without_torch(command: str, workspace: Workspace, tmp_path: Path) -> None:
+    asked = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
+    answer = without_torch(*asked, folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == done(*asked).json()
+
+
+@pytest.mark.parametrize("command", [("train", "all"), ("benchmark", "-p", "demo"), ("export", "other")])
+def test_what_needs_torch_says_so(command: tuple[str, ...], workspace: Workspace, tmp_path: Path) -> None:
+    answer = without_torch(*command, "--store", workspace.store, folder=tmp_path)
+    assert answer.returncode == 2
+    assert "pip install '.[train]'" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_bundle_of_networks_as_trained_says_that_it_needs_torch(workspace: Workspace, tmp_path: Path) -> None:
+    done("export", tmp_path / "trained", "--no-onnx", "--store", workspace.store)
+    answer = without_torch("predict", workspace.portrait, "--bundle", tmp_path / "trained", folder=tmp_path)
+    assert answer.returncode == 9
+    assert "needs torch" in answer.stderr
+    asked = ("predict", workspace.portrait, "--json", "--bundle")
+    trained, graphs = (done(*asked, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
+    there, here = (said["predictions"][0]["score"] for said in (trained, graphs))
+    assert here == pytest.approx(there, abs=1e-3)
