@@ -63,6 +63,7 @@ def export(
             network.eval(),
             tuple(torch.from_numpy(example) for example in inputs.values()),
             dynamo=True,
+            optimize=False,  # `write_graph` does so with the weights in place: it makes equal ones one
             verbose=False,
             input_names=list(inputs),
             output_names=list(outputs),
@@ -74,13 +75,20 @@ def export(
 
 def write_graph(program: ONNXProgram, network: nn.Module, folder: Path) -> None:
     """Write an exported graph with the weights of `network`, which has the architecture that was exported."""
+    import onnx_ir
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+    from onnxscript.optimizer import optimize
 
-    program.apply_weights(network.state_dict())
+    model = program.model.clone()
+    for name, tensor in network.state_dict().items():
+        if not name.endswith("num_batches_tracked"):  # which only training looks at
+            model.graph.initializers[name].const_value = onnx_ir.tensor(tensor.numpy())
+    with _quiet():
+        optimize(model)
     # the exporter notes the lines of code behind every node, by the paths of this machine
-    ClearMetadataAndDocStringPass()(program.model)
+    ClearMetadataAndDocStringPass()(model)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / GRAPH).write_bytes(program.model_proto.SerializeToString())
+    (folder / GRAPH).write_bytes(onnx_ir.to_proto(model).SerializeToString())
 
 
 @contextmanager
