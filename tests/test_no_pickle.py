@@ -44,7 +44,14 @@ class Bomb:
 
 
 @pytest.mark.parametrize(
-    "file", ["a/part-1/model.safetensors", "b/part-1/model.json", "normalization.json", "baseline/part-1/model.txt"]
+    "file",
+    [
+        "a/part-1/model.onnx",
+        "b/part-1/model.safetensors",
+        "b/part-1/model.json",
+        "normalization.json",
+        "baseline/part-1/model.txt",
+    ],
 )
 def test_a_pickle_in_a_bundle_is_refused_unread(file: str, workspace: Workspace, tmp_path: Path):
     bundle = tmp_path / "bundle"
