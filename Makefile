@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench-store bench-training bench-serving faults format clean
+.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving faults format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,16 @@ bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltab
 
 bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=file of MobileNetV2, or none
 	$(BIN)/python -m benchmarks.training --weights $(or $(WEIGHTS),none)
+
+bench: $(INSTALLED)  ## extraction beside its floor and a notebook's loop; PHOTOS=folder, or 500 drawn portraits
+	@test -n "$(PHOTOS)" || $(BIN)/kallos ingest demo bench-portraits --count 500 --store bench-portraits/kallos.duckdb
+	$(BIN)/python -m benchmarks.extraction $(or $(PHOTOS),bench-portraits/images)
+
+bench-graphs: demo  ## ONNX graphs beside torch, speed and parity, on the demo's portraits
+	$(BIN)/python -m benchmarks.graphs --store demo/kallos.duckdb
+
+bench-predict: demo  ## one photo through a loaded bundle beside its kernels, and the command from cold
+	$(BIN)/python -m benchmarks.prediction --bundle demo/bundle --photos demo/portraits/images
 
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving

@@ -52,7 +52,7 @@ class FaceMesh:
                 min_detection_confidence=CONFIDENCE,
             )
             # the graph starts in threads of its own; one image waits for them
-            self._process(np.zeros((64, 64, 3), dtype=np.uint8))
+            self.process(np.zeros((64, 64, 3), dtype=np.uint8))
 
     def __enter__(self) -> FaceMesh:
         return self
@@ -82,14 +82,15 @@ class FaceMesh:
     def _faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         height, width = image.shape[:2]
         with nullcontext() if self._has_met_a_face else _muted():
-            found = self._process(image)
+            found = self.process(image)
         self._has_met_a_face = self._has_met_a_face or bool(found)
         return [
             np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], dtype=np.float32)
             for face in found
         ]
 
-    def _process(self, image: NDArray[np.uint8]) -> list[Any]:
+    def process(self, image: NDArray[np.uint8]) -> list[Any]:
+        """MediaPipe's faces of an RGB image, none where it finds none."""
         return self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
 
 

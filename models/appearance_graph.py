@@ -28,16 +28,20 @@ class AppearanceGraph:
 
     def __init__(self, folder: Path) -> None:
         """Raises BundleError when the folder holds no readable graph."""
-        self._folder, self._graph = folder, Graph(folder, threads=os.cpu_count() or 1)
+        self._folder, self.graph = folder, Graph(folder, threads=os.cpu_count() or 1)
         self._view = float(read_description(folder, self.kind)["config"]["view"])
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores, as those of the model that it was made from. Raises OrderError without faces."""
         if batch.faces is None:
             raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
-        faces, starts = centre_of(batch.faces, self._view), range(0, len(batch), PREDICTED_AT_ONCE)
-        scores = [self._graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
+        faces, starts = self.in_view(batch.faces), range(0, len(batch), PREDICTED_AT_ONCE)
+        scores = [self.graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
         return np.concatenate(scores).astype(np.float64)
+
+    def in_view(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(n, S, S, 3) face crops to the middle of each, which is what the graph is given."""
+        return centre_of(faces, self._view)
 
     def save(self, folder: Path) -> None:
         """Copy the graph into a folder."""

@@ -32,6 +32,8 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = QUIET
+        # threads that wait busily would take a core from whatever comes next
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             # from bytes: a graph that names other files as its tensors finds none
             content = (folder / GRAPH).read_bytes()

@@ -1,0 +1,149 @@
+"""`make bench`: extraction beside its floor and beside the loop that it replaces, in one run on the same photos.
+
+The floor is what cannot be left out: decoding, FaceMesh and the encoder's graph, called one after another on photos
+that lie in memory, divided by the number of cores. The loop is what notebooks do: one photo at a time, a row appended
+to a pandas table, a csv and an npy file in the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from extractors import windows
+from extractors.alignment import align_face
+from extractors.decode import photo_paths
+from extractors.facemesh import FaceMesh
+from models.encoder import Encoder
+from models.encoder_network import EncoderNetwork
+
+ENCODER, WEIGHTS = "mobilenet_v3_small", "none"
+"""A random network takes as long as a trained one."""
+
+KALLOS = [sys.executable, "-m", "kallos"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("photos", type=Path, help="folder of photos")
+    parser.add_argument("--count", type=int, default=5500, help="photos at most")
+    arguments = parser.parse_args()
+    cores = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="kallos-bench-") as scratch:
+        folder = Path(scratch)
+        photos = _copied(photo_paths(arguments.photos)[: arguments.count + 1], folder / "photos")
+        last = photos.pop()
+        EncoderNetwork.build(ENCODER, WEIGHTS).save(folder / "encoder")
+        aside = last.rename(folder / last.name)
+        kernels = _kernels(photos, Encoder(folder / "encoder"))
+        figures = {"floor: kernels on one core, divided by the cores": sum(kernels.values()) / cores}
+        _ingest(folder, photos)
+        figures["kallos extract"] = _seconds(lambda: _kallos("extract", "--weights", WEIGHTS, folder=folder))
+        figures["kallos extract, nothing to do"] = _seconds(lambda: _kallos("extract", folder=folder))
+        _ingest(folder, [*photos, aside.rename(last)])
+        figures["kallos extract, one photo more"] = _seconds(lambda: _kallos("extract", folder=folder))
+        figures["a notebook's loop"] = _seconds(lambda: _notebook(photos, folder))
+    _print(figures, kernels, len(photos), cores)
+
+
+def _copied(paths: list[Path], folder: Path) -> list[Path]:
+    folder.mkdir()
+    return [Path(shutil.copyfile(path, folder / f"{number:05}{path.suffix}")) for number, path in enumerate(paths)]
+
+
+def _kernels(photos: list[Path], encoder: Encoder) -> dict[str, float]:
+    """kernel -> seconds over all photos."""
+    spent = dict.fromkeys(("decode", "FaceMesh", "encoder"), 0.0)
+    contents = [path.read_bytes() for path in photos]
+    with FaceMesh() as mesh:
+        for content in contents:
+            began = time.perf_counter()
+            image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+            decoded = time.perf_counter()
+            found = mesh.process(image)
+            meshed = time.perf_counter()
+            if found:
+                height, width = image.shape[:2]
+                scale = (width, height, width)
+                points = np.array([(p.x, p.y, p.z) for p in found[0].landmark], dtype=np.float32) * scale
+                face = align_face(image, points.astype(np.float32))
+                cells = windows.cells(face.landmarks, face.image.shape[0])
+                ready = time.perf_counter()
+                encoder.encode(face.image, cells)
+                spent["encoder"] += time.perf_counter() - ready
+            spent["decode"] += decoded - began
+            spent["FaceMesh"] += meshed - decoded
+    return spent
+
+
+def _notebook(photos: list[Path], folder: Path) -> None:
+    """The loop that a notebook has: everything by its own library, one photo at a time."""
+    import mediapipe
+    import pandas as pd
+    import torch
+    from torchvision.models import mobilenet_v3_small
+    from torchvision.transforms.v2.functional import normalize
+
+    network = mobilenet_v3_small(weights=None)
+    network.classifier = torch.nn.Identity()
+    network.eval()
+    mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1)
+    table, embeddings = pd.DataFrame(), []
+    for path in photos:
+        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        found = mesh.process(image)
+        if not found.multi_face_landmarks:
+            continue
+        points = np.array([(p.x, p.y, p.z) for p in found.multi_face_landmarks[0].landmark]).ravel()
+        small = torch.from_numpy(cv2.resize(image, (224, 224))).permute(2, 0, 1)[None] / 255
+        with torch.no_grad():
+            embeddings.append(network(normalize(small, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))[0].numpy())
+        row = pd.DataFrame([{"image": path.name, **{f"landmark_{i}": value for i, value in enumerate(points)}}])
+        table = pd.concat([table, row], ignore_index=True)
+    table.to_csv(folder / "landmarks.csv", index=False)
+    np.save(folder / "embeddings.npy", np.stack(embeddings))
+
+
+def _ingest(folder: Path, photos: list[Path]) -> None:
+    with (folder / "scores.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "score"), *((path.name, 3.0) for path in photos)])
+    _kallos("ingest", "csv", str(folder / "scores.csv"), "--images", str(folder / "photos"), folder=folder)
+
+
+def _kallos(*typed: str, folder: Path) -> None:
+    subprocess.run([*KALLOS, *typed, "--store", str(folder / "bench.duckdb")], check=True, capture_output=True)
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _print(figures: dict[str, float], kernels: dict[str, float], photos: int, cores: int) -> None:
+    table = Table("", "seconds", "times the floor", "ms a photo", title=f"{photos:,} photos, {cores} cores")
+    floor = next(iter(figures.values()))
+    for name, seconds in figures.items():
+        table.add_row(name, f"{seconds:.1f}", f"{seconds / floor:.2f}", f"{seconds / photos * 1000:.1f}")
+    for name, seconds in kernels.items():
+        table.add_row(f"  {name}, one core", f"{seconds:.1f}", "", f"{seconds / photos * 1000:.1f}")
+    Console(highlight=False).print(table)
+
+
+if __name__ == "__main__":
+    main()

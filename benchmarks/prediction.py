@@ -1,0 +1,96 @@
+"""`make bench-predict`: one photo through a loaded bundle beside its bare kernels, and the command from cold.
+
+The kernels are decoding, FaceMesh, the encoder's graph and Model A's graphs, one after another on a photo that lies in
+memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from ensemble.bundle import open_bundle
+from ensemble.predictor import Predictor
+from extractors import windows
+from extractors.decode import photo_paths
+from extractors.facemesh import FaceMesh
+from extractors.values import face_of
+from models.appearance_graph import AppearanceGraph
+from models.graphs import Graph
+from models.kept import KeptEncoder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, required=True, help="folder of photos")
+    parser.add_argument("--count", type=int, default=100, help="photos at most")
+    arguments = parser.parse_args()
+    photos = photo_paths(arguments.photos)[: arguments.count]
+    kernels = _kernels(arguments.bundle, photos)
+    with Predictor(open_bundle(arguments.bundle)) as predictor:
+        loaded = [_milliseconds(lambda path=path: predictor.predict(path)) for path in photos]
+    typed = ["predict", str(photos[0]), "--bundle", str(arguments.bundle)]
+    cold = [_milliseconds(lambda: _kallos(*typed)) for _ in range(5)]
+    folder = _milliseconds(lambda: _kallos("predict", *map(str, photos), "--bundle", str(arguments.bundle), "--json"))
+    helped = [_milliseconds(lambda: _kallos("--help")) for _ in range(5)]
+    table = Table("", "milliseconds, median", title=f"{len(photos)} photos")
+    for name, spent in kernels.items():
+        table.add_row(f"  kernel: {name}", f"{np.median(spent):.1f}")
+    floor = float(np.median(np.sum(list(kernels.values()), axis=0)))
+    table.add_row("kernels, together", f"{floor:.1f}")
+    table.add_row(f"a loaded bundle, {np.median(loaded) / floor:.2f} times the kernels", f"{np.median(loaded):.1f}")
+    table.add_row("`kallos predict` of one photo, cold", f"{np.median(cold):.0f}")
+    table.add_row("`kallos predict` of all, each", f"{(folder - np.median(cold)) / (len(photos) - 1):.1f}")
+    table.add_row("`kallos --help`", f"{np.median(helped):.0f}")
+    Console(highlight=False).print(table)
+
+
+def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
+    """kernel -> milliseconds of each photo."""
+    encoder = KeptEncoder.read(bundle / "encoder").open()
+    models = [AppearanceGraph.load(part) for part in sorted((bundle / "a").glob("part-*"))]
+    graphs: list[Graph] = [model.graph for model in models]
+    spent: dict[str, list[float]] = {
+        name: [] for name in ("decode", "FaceMesh", "encoder", f"Model A, {len(graphs)} fits")
+    }
+    with FaceMesh() as mesh:
+        for path in photos:
+            content = path.read_bytes()
+            image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+            face = face_of(image, mesh)
+            cells = windows.cells(face.aligned.landmarks, face.crop.shape[0])
+            seen = models[0].in_view(face.crop[None])
+            work: tuple[Callable[[], object], ...] = (
+                lambda content=content: np.asarray(Image.open(io.BytesIO(content)).convert("RGB")),
+                lambda image=image: mesh.process(image),
+                lambda face=face, cells=cells: encoder.encode(face.crop, cells),
+                lambda seen=seen: [graph.run(faces=seen) for graph in graphs],
+            )
+            for name, kernel in zip(spent, work, strict=True):
+                spent[name].append(_milliseconds(kernel))
+    return spent
+
+
+def _kallos(*typed: str) -> None:
+    subprocess.run([sys.executable, "-m", "kallos", *typed], check=True, capture_output=True)
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+if __name__ == "__main__":
+    main()
