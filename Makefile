@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving faults format clean
+.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving slim faults format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ bench-predict: demo  ## one photo through a loaded bundle beside its kernels, an
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving
 
+slim: demo  ## an environment without torch that predicts from the demo's bundle, and its size
+	$(PYTHON) -m venv .venv-slim
+	.venv-slim/bin/pip install --quiet --constraint constraints.txt .
+	.venv-slim/bin/kallos predict demo/portraits/images/P0001.jpg --bundle demo/bundle
+	du -sh .venv-slim
+
 faults: $(INSTALLED)  ## every command that writes killed 30 times at random moments; some 40 minutes
 	$(BIN)/python -m benchmarks.faults
 
@@ -73,4 +79,4 @@ format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) .venv-bench-* demo
+	rm -rf $(VENV) .venv-bench-* .venv-slim demo bench-portraits
