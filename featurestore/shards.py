@@ -1,0 +1,84 @@
+"""Work that was done elsewhere: Parquet files beside the store, until its one writer takes them in.
+
+A shard holds one row a photo: its lines of the ledger, and what each output has of it in columns `<table>.<column>`.
+It appears whole or not at all, and is removed when its rows are in the store.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from featurestore.outputs import Output
+from featurestore.store import Store
+
+Written = tuple[Output, pl.DataFrame, pl.DataFrame]
+"""An output, its rows and its lines of the ledger, as `featurestore.outputs.write` takes them."""
+
+_WHOLE, _PARTIAL = ".parquet", ".partial"
+
+
+def folder_of(path: Path) -> Path:
+    """Where the shards of the store at `path` lie."""
+    return path.with_suffix(".runs").resolve() / "shards"
+
+
+def write_shard(folder: Path, written: Iterable[Written]) -> str:
+    """Write what came of some photos into a shard, synced to the disk; returns the shard's name."""
+    outputs = list(written)
+    photos = (
+        pl.concat(attempts for _, _, attempts in outputs)
+        .group_by("sha256", maintain_order=True)
+        .agg(attempts=pl.struct(pl.exclude("sha256")))
+    )
+    for output, rows, _ in outputs:
+        if len(rows):
+            named = rows.rename({name: f"{output.table_name}.{name}" for name in rows.columns if name != "sha256"})
+            photos = photos.join(named, on="sha256", how="left")
+    partial = folder / f"{uuid.uuid4().hex}{_PARTIAL}"
+    with partial.open("wb") as file:
+        photos.write_parquet(file)
+        file.flush()
+        os.fsync(file.fileno())
+    return partial.rename(partial.with_suffix(_WHOLE)).name
+
+
+def left_over(store: Store) -> list[Path]:
+    """The whole shards that lie beside the store; half a shard, of a process that was killed, is removed."""
+    for partial in folder_of(store.path).glob(f"*{_PARTIAL}"):
+        partial.unlink(missing_ok=True)
+    return sorted(folder_of(store.path).glob(f"*{_WHOLE}"))
+
+
+def merge(store: Store, shard: Path) -> tuple[int, int]:
+    """Take a shard into the store and remove it; returns how many photos were new, and how many of them failed.
+
+    What the ledger has already is left out, so that a shard may be merged again by whoever was killed before its
+    removal. A shard that cannot be read is removed: its photos are still to do.
+    """
+    try:
+        photos = pl.read_parquet(shard)
+    except pl.exceptions.ComputeError:
+        shard.unlink()
+        return 0, 0
+    tried = photos.select("sha256", "attempts").explode("attempts").unnest("attempts")
+    tables = store.frame("SELECT extractor, version, table_name FROM extractor_versions")
+    with store.transaction():
+        with store.registered(tried):
+            new = store.frame(
+                "FROM incoming ANTI JOIN attempts USING (sha256, extractor, version) SEMI JOIN images USING (sha256) "
+                "SEMI JOIN extractor_versions USING (extractor, version)"
+            )
+        for extractor, version, table in tables.iter_rows():
+            columns = {name: name.removeprefix(f"{table}.") for name in photos.columns if name.startswith(f"{table}.")}
+            ok = new.filter(extractor=extractor, version=version, status="ok")
+            if len(ok):
+                rows = photos.select("sha256", *columns).rename(columns)
+                store.append(table, rows.join(ok.select("sha256"), on="sha256", how="semi"))
+        store.append("attempts", new)
+    shard.unlink()
+    return new["sha256"].n_unique(), new.filter(pl.col("status") != "ok")["sha256"].n_unique()
