@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -61,8 +62,10 @@ def look_on_ray(
         import ray
         from ray.data import ActorPoolStrategy, from_arrow_refs
 
-        processes = min(WORKERS, *(int(node["Resources"].get("CPU", WORKERS)) for node in ray.nodes() if node["Alive"]))
-        shards = from_arrow_refs([ray.put(table) for table in _tables(tasks)]).map_batches(
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        processes = min(WORKERS, *(int(node["Resources"].get("CPU", WORKERS)) for node in nodes if node["Alive"]))
+        submitted: list[Any] = [ray.put(table) for table in _tables(tasks)]
+        shards = from_arrow_refs(submitted).map_batches(
             _Actor,
             fn_constructor_args=(folder, tuple(wanted), tuple(encoders), processes),
             num_cpus=processes,
@@ -97,7 +100,7 @@ def session() -> Iterator[None]:
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     # not below TMPDIR: the paths of Ray's sockets may not be long
     with tempfile.TemporaryDirectory(prefix="kallos-ray-", dir="/tmp", ignore_cleanup_errors=True) as logs:
-        alone = {"include_dashboard": False, "_temp_dir": logs}
+        alone: dict[str, Any] = {"include_dashboard": False, "_temp_dir": logs}
         try:
             with muted():
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if elsewhere else alone))
@@ -142,6 +145,6 @@ class _Actor:
         return pa.table({"shard": [write_shard(self._folder, batch.take())]})
 
 
-def _task(row: dict[str, object]) -> Task:
+def _task(row: dict[str, Any]) -> Task:
     known = row.pop("landmarks")
     return Task(**row, landmarks=None if known is None else np.frombuffer(known, np.float32).reshape(-1, 3))
