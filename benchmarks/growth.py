@@ -79,11 +79,11 @@ def _table(found: dict[int, dict[str, list[float]]]) -> Table:
     sizes = list(found)
     table = Table("", *(f"{size:,}: cpu s (wall), MiB" for size in sizes), *(f"n^ to {b:,}" for b in sizes[1:]))
     for operation in found[sizes[0]]:
-        measured = [found[size][operation] for size in sizes]
-        shown = [f"{cpu:.3f} ({wall:.2f}), {peak:,.0f}" for cpu, wall, peak in measured]
+        rows = [found[size][operation] for size in sizes]
+        shown = [f"{cpu:.3f} ({wall:.2f}), {peak:,.0f}" for cpu, wall, peak in rows]
         grown = [
             log(b[0] / a[0]) / log(to / start)
-            for (a, b), (start, to) in zip(pairwise(measured), pairwise(sizes), strict=True)
+            for (a, b), (start, to) in zip(pairwise(rows), pairwise(sizes), strict=True)
         ]
         table.add_row(operation, *shown, *(f"{exponent:.2f}" for exponent in grown))
     return table
@@ -96,7 +96,7 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
     random = np.random.default_rng(0)
 
     def measure(operation: str, work: Callable[[], object]) -> None:
-        with _measured() as result:
+        with measured() as result:
             work()
         before = found.get(operation, [0.0, 0.0, 0.0])
         found[operation] = [before[0] + result[0], before[1] + result[1], max(before[2], result[2])]
@@ -112,7 +112,7 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
             hashes = [hashlib.sha256(name.encode()).hexdigest() for name in ids]
             tables, rows = (
                 _images(ids, hashes, random),
-                [(output, _values(output, hashes, random)) for output in wanted],
+                [(output, values_of(output, hashes, random, LEFT_OUT)) for output in wanted],
             )
             measure("write", lambda tables=tables, rows=rows: _append(store, tables, rows))
         measure("write", lambda: store.execute("CHECKPOINT"))
@@ -138,21 +138,21 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
 
 
 @contextmanager
-def _measured() -> Iterator[list[float]]:
+def measured() -> Iterator[list[float]]:
     """CPU seconds of this process and its children, seconds on the wall, MiB that this process took for a while."""
     result: list[float] = []
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    began, cpu, memory = time.perf_counter(), _cpu_seconds(), _mebibytes("VmRSS")
+    began, cpu, memory = time.perf_counter(), cpu_seconds(), mebibytes("VmRSS")
     yield result
-    result.extend((_cpu_seconds() - cpu, time.perf_counter() - began, _mebibytes("VmHWM") - memory))
+    result.extend((cpu_seconds() - cpu, time.perf_counter() - began, mebibytes("VmHWM") - memory))
 
 
-def _mebibytes(name: str) -> float:
+def mebibytes(name: str) -> float:
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) / 1024
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
 
@@ -177,11 +177,13 @@ def _images(ids: list[str], hashes: list[str], random: np.random.Generator) -> d
     }
 
 
-def _values(output: Output, hashes: list[str], random: np.random.Generator) -> pl.DataFrame:
+def values_of(
+    output: Output, hashes: list[str], random: np.random.Generator, left_out: tuple[str, ...] = ()
+) -> pl.DataFrame:
     """Random values of one output; what is left out stays NULL."""
     columns: dict[str, object] = {"sha256": hashes}
     for column in output.stored_columns:
-        if column.name in LEFT_OUT:
+        if column.name in left_out:
             continue
         if output.extractor == "fingerprint":
             columns[column.name] = random.integers(0, 2**63, len(hashes), dtype=np.uint64)

@@ -25,7 +25,7 @@ from extractors.values import EncoderSource
 from extractors.workers import WORKERS, Task, Workers
 from featurestore.errors import ExtractionError, KallosError
 from featurestore.outputs import Output
-from featurestore.shards import folder_of, left_over, merge, write_shard
+from featurestore.shards import folder_of, merge, merge_left_over, write_shard
 from featurestore.store import Store
 
 SHARD = 500
@@ -82,8 +82,7 @@ def look_on_ray(
             raise
         finally:
             # stopped with Ctrl-C, what was looked at is kept
-            for shard in left_over(store):
-                merge(store, shard)
+            merge_left_over(store)
 
 
 @contextmanager

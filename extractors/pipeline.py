@@ -22,7 +22,7 @@ from extractors.workers import Task, Workers
 from featurestore.errors import OrderError
 from featurestore.outputs import Output, write
 from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
-from featurestore.shards import left_over, merge
+from featurestore.shards import merge_left_over
 from featurestore.store import Store
 from featurestore.versions import activate, register
 
@@ -85,9 +85,7 @@ def _look(
     store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], engine: Engine, on_progress: OnProgress
 ) -> tuple[int, int]:
     """What needs pixels; returns how many photos were looked at, and how many of them failed."""
-    for shard in left_over(store):
-        # looked at for a run that was killed before it could write them
-        merge(store, shard)
+    merge_left_over(store)
     todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
     if todo.is_empty():
         return 0, 0

@@ -54,25 +54,29 @@ def left_over(store: Store) -> list[Path]:
     return sorted(folder_of(store.path).glob(f"*{_WHOLE}"))
 
 
-def merge(store: Store, shard: Path) -> tuple[int, int]:
+def merge_left_over(store: Store) -> None:
+    """Take in what a run left that was stopped: of shards that were merged and not yet removed nothing comes twice."""
+    for shard in left_over(store):
+        merge(store, shard, left_over=True)
+
+
+def merge(store: Store, shard: Path, *, left_over: bool = False) -> tuple[int, int]:
     """Take a shard into the store and remove it; returns how many photos were new, and how many of them failed.
 
-    What the ledger has already is left out, so that a shard may be merged again by whoever was killed before its
-    removal. A shard that cannot be read is removed: its photos are still to do.
+    Of one that is left over from another run, what the ledger has already is left out, and what is no image any more;
+    asking that reads the whole ledger, which shards of this very run need not wait for. A shard that cannot be read is
+    removed: its photos are still to do.
     """
     try:
         photos = pl.read_parquet(shard)
     except pl.exceptions.ComputeError:
         shard.unlink()
         return 0, 0
-    tried = photos.select("sha256", "attempts").explode("attempts").unnest("attempts")
+    new = photos.select("sha256", "attempts").explode("attempts").unnest("attempts")
     tables = store.frame("SELECT extractor, version, table_name FROM extractor_versions")
     with store.transaction():
-        with store.registered(tried):
-            new = store.frame(
-                "FROM incoming ANTI JOIN attempts USING (sha256, extractor, version) SEMI JOIN images USING (sha256) "
-                "SEMI JOIN extractor_versions USING (extractor, version)"
-            )
+        if left_over:
+            new = _new(store, new)
         for extractor, version, table in tables.iter_rows():
             columns = {name: name.removeprefix(f"{table}.") for name in photos.columns if name.startswith(f"{table}.")}
             ok = new.filter(extractor=extractor, version=version, status="ok")
@@ -82,3 +86,11 @@ def merge(store: Store, shard: Path) -> tuple[int, int]:
         store.append("attempts", new)
     shard.unlink()
     return new["sha256"].n_unique(), new.filter(pl.col("status") != "ok")["sha256"].n_unique()
+
+
+def _new(store: Store, attempts: pl.DataFrame) -> pl.DataFrame:
+    with store.registered(attempts):
+        return store.frame(
+            "FROM incoming ANTI JOIN attempts USING (sha256, extractor, version) SEMI JOIN images USING (sha256) "
+            "SEMI JOIN extractor_versions USING (extractor, version)"
+        )
