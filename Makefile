@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench-store bench-training bench-serving faults format clean
+.PHONY: help demo test test-real check golden docs bench-store bench-training bench-serving bench-growth bench-ledger faults format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,12 @@ bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=
 
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving
+
+bench-growth: $(INSTALLED)  ## the store's work at 5,500, 50,000 and 500,000 images; 10 GB of disk, 20 GB of memory
+	$(BIN)/python -m benchmarks.growth
+
+bench-ledger: $(INSTALLED)  ## the one writer of a cluster before a ledger of ten million lines
+	$(BIN)/python -m benchmarks.ledger
 
 faults: $(INSTALLED)  ## every command that writes killed 30 times at random moments; some 40 minutes
 	$(BIN)/python -m benchmarks.faults

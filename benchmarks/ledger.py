@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.growth import measured, values_of
-from benchmarks.store.kallos_store import _attempts as attempts_of
+from benchmarks.store.kallos_store import attempts_of
 from extractors.cluster import SHARD
-from extractors.pipeline import _define_features as define_features
+from extractors.pipeline import define_features
 from extractors.values import FROM_LANDMARKS, outputs
 from featurestore.outputs import Output
 from featurestore.planning import from_pixels_todo
@@ -87,8 +87,8 @@ def _fill(store: Store, wanted: list[Output], photos: int, left: int) -> None:
         register(store, wanted)
         store.execute("INSERT INTO locations BY NAME SELECT 'big' AS data_set, '/photos' AS root")
         store.execute(
-            "INSERT INTO images BY NAME SELECT 'big/' || i || '.jpg' AS image_id, 'big' AS data_set, i || '.jpg' AS path, "
-            "sha256(i::VARCHAR) AS sha256 FROM range($photos) r(i)",
+            "INSERT INTO images BY NAME SELECT 'big/' || i || '.jpg' AS image_id, 'big' AS data_set, "
+            "i || '.jpg' AS path, sha256(i::VARCHAR) AS sha256 FROM range($photos) r(i)",
             photos=photos,
         )
         for output in wanted:

@@ -25,6 +25,7 @@ from featurestore.planning import forget_failures, from_landmarks_todo, from_pix
 from featurestore.shards import merge_left_over
 from featurestore.store import Store
 from featurestore.versions import activate, register
+from featurestore.views import make_views
 
 COMMIT_SECONDS = 5.0
 CHUNK = 2000
@@ -70,8 +71,10 @@ def extract(
         raise OrderError("The store has no images yet: run `kallos ingest` first.")
     wanted = outputs(encoders)
     with store.transaction():
-        _define_features(store, wanted)
+        redefined = define_features(store, wanted)
         register(store, wanted)
+        if redefined:
+            make_views(store)
         if retry_failed:
             forget_failures(store, wanted)
     looked, failed = _look(store, wanted, encoders, engine or look_here, on_progress)
@@ -167,7 +170,8 @@ def _measure(store: Store, wanted: Sequence[Output], on_progress: OnProgress) ->
     return len(measured)
 
 
-def _define_features(store: Store, wanted: Sequence[Output]) -> None:
+def define_features(store: Store, wanted: Sequence[Output]) -> int:
+    """Bring what the store says of features up to date; returns how many definitions were added or removed."""
     versions = {output.extractor: output.version for output in wanted}
     rows = pl.DataFrame(
         {
@@ -186,6 +190,7 @@ def _define_features(store: Store, wanted: Sequence[Output]) -> None:
         }
         for d in definitions()
     )
-    for kind in ("geometry", "skin"):
-        own = rows.filter(pl.col("extractor") == kind)
+    return sum(
         store.sync("feature_definitions", own, "t.extractor_version = $version", version=versions[kind])
+        for (kind,), own in rows.group_by("extractor")
+    )
