@@ -18,7 +18,7 @@ DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
 def run_extract(
-    store: Store, encoders: list[KeptEncoder], *, retry_failed: bool, engine: Engine | None = None
+    store: Store, encoders: list[KeptEncoder], *, retry_failed: bool, engine: Engine
 ) -> tuple[Extracted, float]:
     """Extract what is missing; returns what was done and the seconds taken."""
     began = time.monotonic()
