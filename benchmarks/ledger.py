@@ -2,7 +2,7 @@
 
 The store holds images and the ledger, with a part of the photos still to do; the values of those that are done are left
 out, so that it fits on a small disk. Through kallos's own functions: what is left to do, then shards at the real width
-merged one after the other, as a run merges its own and as it merges those of a run that was stopped. Last the same
+merged, as a run merges its own and as it merges those of a run that was stopped. Last the same
 values as they lie in shards, read in place.
 """
 
@@ -23,13 +23,13 @@ from extractors.pipeline import define_features
 from extractors.values import FROM_LANDMARKS, outputs
 from featurestore.outputs import Output
 from featurestore.planning import from_pixels_todo
-from featurestore.shards import folder_of, left_over, merge, write_shard
+from featurestore.shards import AT_ONCE, folder_of, left_over, merge, write_shard
 from featurestore.store import Store
 from featurestore.versions import register
 from kallos.extraction import chosen_encoders
 
 LINES = 10_000_000
-SHARDS = 20
+SHARDS = 2 * AT_ONCE
 
 
 def main() -> None:
@@ -72,10 +72,8 @@ def _measure(path: Path, lines: int) -> list[tuple[str, float, float, float]]:
             ("a stopped run", shards[SHARDS // 2 :], True),
         ):
             with measured() as result:
-                for shard in some:
-                    merge(store, shard, left_over=again)
-            cpu, wall, memory = result
-            found.append((f"a shard of {SHARD} photos merged, of {of}", cpu / len(some), wall / len(some), memory))
+                merge(store, some, left_over=again)
+            found.append((f"{len(some)} shards of {SHARD} photos merged, of {of}", *result))
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -21,11 +22,12 @@ import pyarrow as pa
 
 from extractors.batch import Batch
 from extractors.facemesh import muted
+from extractors.pipeline import COMMIT_SECONDS
 from extractors.values import EncoderSource
 from extractors.workers import WORKERS, Task, Workers
 from featurestore.errors import ExtractionError, KallosError
 from featurestore.outputs import Output
-from featurestore.shards import folder_of, merge, merge_left_over, write_shard
+from featurestore.shards import AT_ONCE, folder_of, merge, merge_left_over, write_shard
 from featurestore.store import Store
 
 SHARD = 500
@@ -73,9 +75,15 @@ def look_on_ray(
             batch_size=None,
             batch_format="pyarrow",
         )
+        waiting: list[Path] = []
+        merged = time.monotonic()
         try:
             for row in shards.iter_rows():
-                yield merge(store, folder / row["shard"])
+                waiting.append(folder / row["shard"])
+                if len(waiting) == AT_ONCE or time.monotonic() - merged > COMMIT_SECONDS:
+                    yield merge(store, waiting)
+                    waiting, merged = [], time.monotonic()
+            yield merge(store, waiting)
         except ray.exceptions.RayTaskError as problem:
             if isinstance(problem.cause, KallosError):
                 raise problem.cause from problem

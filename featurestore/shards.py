@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +18,9 @@ from featurestore.store import Store
 
 Written = tuple[Output, pl.DataFrame, pl.DataFrame]
 """An output, its rows and its lines of the ledger, as `featurestore.outputs.write` takes them."""
+
+AT_ONCE = 20
+"""Shards that are merged in one transaction: twice as fast as one by one, and still no great matter for memory."""
 
 _WHOLE, _PARTIAL = ".parquet", ".partial"
 
@@ -56,22 +59,22 @@ def left_over(store: Store) -> list[Path]:
 
 def merge_left_over(store: Store) -> None:
     """Take in what a run left that was stopped: of shards that were merged and not yet removed nothing comes twice."""
-    for shard in left_over(store):
-        merge(store, shard, left_over=True)
+    shards = left_over(store)
+    for start in range(0, len(shards), AT_ONCE):
+        merge(store, shards[start : start + AT_ONCE], left_over=True)
 
 
-def merge(store: Store, shard: Path, *, left_over: bool = False) -> tuple[int, int]:
-    """Take a shard into the store and remove it; returns how many photos were new, and how many of them failed.
+def merge(store: Store, shards: Sequence[Path], *, left_over: bool = False) -> tuple[int, int]:
+    """Take shards into the store and remove them; returns how many photos were new, and how many of them failed.
 
-    Of one that is left over from another run, what the ledger has already is left out, and what is no image any more;
-    asking that reads the whole ledger, which shards of this very run need not wait for. A shard that cannot be read is
-    removed: its photos are still to do.
+    Of those that are left over from another run, what the ledger has already is left out, and what is no image any
+    more; asking that reads the whole ledger, which shards of this very run need not wait for. A shard that cannot be
+    read is removed: its photos are still to do.
     """
-    try:
-        photos = pl.read_parquet(shard)
-    except pl.exceptions.ComputeError:
-        shard.unlink()
+    if not (read := [photos for shard in shards if (photos := _read(shard)) is not None]):
         return 0, 0
+    # a machine that was given up and yet went on has left the shard of another once more
+    photos = pl.concat(read, how="diagonal").unique("sha256", keep="first", maintain_order=True)
     new = photos.select("sha256", "attempts").explode("attempts").unnest("attempts")
     tables = store.frame("SELECT extractor, version, table_name FROM extractor_versions")
     with store.transaction():
@@ -84,8 +87,17 @@ def merge(store: Store, shard: Path, *, left_over: bool = False) -> tuple[int, i
                 rows = photos.select("sha256", *columns).rename(columns)
                 store.append(table, rows.join(ok.select("sha256"), on="sha256", how="semi"))
         store.append("attempts", new)
-    shard.unlink()
+    for shard in shards:
+        shard.unlink(missing_ok=True)
     return new["sha256"].n_unique(), new.filter(pl.col("status") != "ok")["sha256"].n_unique()
+
+
+def _read(shard: Path) -> pl.DataFrame | None:
+    try:
+        return pl.read_parquet(shard)
+    except pl.exceptions.ComputeError:
+        shard.unlink()
+        return None
 
 
 def _new(store: Store, attempts: pl.DataFrame) -> pl.DataFrame:

@@ -149,7 +149,7 @@ from featurestore.store import Store
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":
     cluster.SHARD = 6
-    cluster.merge = lambda store, shard: time.sleep(600)
+    cluster.merge = lambda store, shards: time.sleep(600)
     with Store.open(Path(sys.argv[1])) as store:
         extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.look_on_ray)
 """

@@ -59,7 +59,7 @@ def rows(store):
 
 
 def test_a_shard_becomes_rows_and_ledger_and_is_gone(store):
-    assert merge(store, shard(store)) == (3, 1)
+    assert merge(store, [shard(store)]) == (3, 1)
     found = rows(store)
     assert len(found["attempts"]) == 4
     assert str(found[SIZES.table_name]) == str([(ONE, [1.0, float("nan")]), (TWO, [3.0, 4.0])])
@@ -70,7 +70,7 @@ def test_a_shard_becomes_rows_and_ledger_and_is_gone(store):
 def test_a_shard_that_was_merged_but_not_removed_changes_nothing(store):
     file = shard(store)
     kept = file.read_bytes()
-    merge(store, file)
+    merge(store, [file])
     once = rows(store)
     file.write_bytes(kept)
     merge_left_over(store)
@@ -78,10 +78,16 @@ def test_a_shard_that_was_merged_but_not_removed_changes_nothing(store):
     assert not file.exists()
 
 
+def test_two_shards_of_the_same_photos_are_one(store):
+    assert merge(store, [shard(store), shard(store)]) == (3, 1)
+    assert len(rows(store)["attempts"]) == 4
+    assert len(rows(store)[SIZES.table_name]) == 2
+
+
 def test_a_photo_that_left_the_store_meanwhile_is_left_out(store):
     file = shard(store)
     store.execute("DELETE FROM images WHERE image_id = 'mine/one'")
-    assert merge(store, file, left_over=True) == (2, 1)
+    assert merge(store, [file], left_over=True) == (2, 1)
     assert rows(store)[SIZES.table_name] == [(TWO, [3.0, 4.0])]
 
 
@@ -93,7 +99,7 @@ def test_half_a_shard_and_a_damaged_one_are_removed(store):
     damaged.write_bytes(whole.read_bytes()[:-50])
     assert left_over(store) == sorted([whole, damaged])
     assert not half.exists()
-    assert merge(store, damaged) == (0, 0)
+    assert merge(store, [damaged]) == (0, 0)
     assert left_over(store) == [whole]
 
 
