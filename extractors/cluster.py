@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -65,7 +66,9 @@ def look_on_ray(
         from ray.data import ActorPoolStrategy, from_arrow_refs
 
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
-        processes = min(WORKERS, *(int(node["Resources"].get("CPU", WORKERS)) for node in nodes if node["Alive"]))
+        cores = [int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]]
+        # a head that only leads has none
+        processes = min([WORKERS, *filter(None, cores)])
         submitted: list[Any] = [ray.put(table) for table in _tables(tasks)]
         shards = from_arrow_refs(submitted).map_batches(
             _Actor,
@@ -97,6 +100,8 @@ def look_on_ray(
 def session() -> Iterator[None]:
     """Ray within: the cluster of RAY_ADDRESS, else one of this machine alone, whose logs are gone afterwards."""
     elsewhere = os.environ.get("RAY_ADDRESS")
+    if elsewhere:
+        _check_listening(elsewhere)
     os.environ.update(_QUIET if elsewhere else _QUIET | _ALONE)
     import ray
     import ray.data
@@ -112,13 +117,24 @@ def session() -> Iterator[None]:
             with muted():
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if elsewhere else alone))
         except (ConnectionError, OSError, RuntimeError, ValueError) as problem:
-            raise ExtractionError(
-                f"Ray cannot start, or be reached at {elsewhere}: {str(problem).splitlines()[0]}"
-            ) from problem
+            raise ExtractionError(f"Ray cannot start: {str(problem).splitlines()[0]}") from problem
         try:
             yield
         finally:
             ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as problem:
+            raise ExtractionError(
+                f"No Ray cluster answers at RAY_ADDRESS={address}: start its head with `ray start --head`, "
+                "or unset RAY_ADDRESS."
+            ) from problem
 
 
 def _tables(tasks: Iterator[Task]) -> Iterator[pa.Table]:

@@ -25,6 +25,7 @@ from featurestore.outputs import active_table
 from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
 from kallos.portraits.dataset import write_demo
+from tests.command import kallos
 from tests.test_pipeline import VIEWS, MeanColour, unheard
 
 # Ray's own code sets options that it has deprecated
@@ -140,12 +141,21 @@ def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos,
     assert store.value("SELECT count(*) FROM embeddings") == PORTRAITS
 
 
+def test_a_cluster_that_does_not_answer_is_named(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    path = ingested(photos, tmp_path)
+    answer = kallos("extract", "--weights", "none", "--engine", "ray", "--store", path)
+    assert answer.code == 13
+    assert "RAY_ADDRESS=127.0.0.1:1" in answer.err
+
+
 DRIVER = """
 import sys, time
 from pathlib import Path
 from extractors import cluster
 from extractors.pipeline import extract
 from featurestore.store import Store
+from tests.command import kallos
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":
     cluster.SHARD = 6
