@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving slim faults format clean
+.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving bench-growth bench-ledger slim faults format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,12 @@ slim: demo  ## an environment without torch that predicts from the demo's bundle
 	.venv-slim/bin/pip install --quiet --constraint constraints.txt .
 	.venv-slim/bin/kallos predict demo/portraits/images/P0001.jpg --bundle demo/bundle
 	du -sh .venv-slim
+
+bench-growth: $(INSTALLED)  ## the store's work at 5,500, 50,000 and 500,000 images; 10 GB of disk, 20 GB of memory
+	$(BIN)/python -m benchmarks.growth
+
+bench-ledger: $(INSTALLED)  ## the one writer of a cluster before a ledger of ten million lines
+	$(BIN)/python -m benchmarks.ledger
 
 faults: $(INSTALLED)  ## every command that writes killed 30 times at random moments; some 40 minutes
 	$(BIN)/python -m benchmarks.faults

@@ -44,7 +44,7 @@ class FaceMesh:
 
     def __init__(self) -> None:
         self._has_met_a_face = False
-        with _muted():
+        with muted():
             self._mesh = _mediapipe().solutions.face_mesh.FaceMesh(
                 static_image_mode=True,
                 max_num_faces=MAX_FACES,
@@ -81,7 +81,7 @@ class FaceMesh:
 
     def _faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         height, width = image.shape[:2]
-        with nullcontext() if self._has_met_a_face else _muted():
+        with nullcontext() if self._has_met_a_face else muted():
             found = self.process(image)
         self._has_met_a_face = self._has_met_a_face or bool(found)
         return [
@@ -108,8 +108,8 @@ def _box_area(face: NDArray[np.float32]) -> float:
 
 
 @contextmanager
-def _muted() -> Iterator[None]:
-    """Silence what MediaPipe's C++ code logs to stderr while it starts and when it meets its first face."""
+def muted() -> Iterator[None]:
+    """Silence C++ code that writes to stderr, as MediaPipe's does when it starts and when it meets its first face."""
     # one thread at a time: a second one would keep the first one's nowhere, and restore that
     with _MUTING:
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

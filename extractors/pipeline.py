@@ -6,22 +6,26 @@ First what needs pixels, in worker processes; then what is computed from stored 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.batch import Batch
 from extractors.definitions import definitions
-from extractors.values import FROM_LANDMARKS, Columns, EncoderSource, outputs
-from extractors.workers import Answer, Task, Workers
+from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
+from extractors.workers import Task, Workers
 from featurestore.errors import OrderError
-from featurestore.outputs import ATTEMPT_COLUMNS, Output, write
+from featurestore.outputs import Output, write
 from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
+from featurestore.shards import merge_left_over
 from featurestore.store import Store
 from featurestore.versions import activate, register
+from featurestore.views import make_views
 
 COMMIT_SECONDS = 5.0
 CHUNK = 2000
@@ -29,6 +33,15 @@ CHUNK = 2000
 
 OnProgress = Callable[[int, int, str], None]
 """Told how many of how many are done, and what is being done."""
+
+
+class Engine(Protocol):
+    """Where photos are looked at."""
+
+    def __call__(
+        self, store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
+    ) -> Generator[tuple[int, int]]:
+        """Write what comes of the tasks; gives, as work goes on, how many photos more were looked at and failed."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,12 @@ class Extracted:
 
 
 def extract(
-    store: Store, encoders: Sequence[EncoderSource], on_progress: OnProgress, *, retry_failed: bool = False
+    store: Store,
+    encoders: Sequence[EncoderSource],
+    on_progress: OnProgress,
+    *,
+    retry_failed: bool = False,
+    engine: Engine | None = None,
 ) -> Extracted:
     """Bring every image of the store up to date with the current extractors and these encoders.
 
@@ -53,11 +71,13 @@ def extract(
         raise OrderError("The store has no images yet: run `kallos ingest` first.")
     wanted = outputs(encoders)
     with store.transaction():
-        _define_features(store, wanted)
+        redefined = define_features(store, wanted)
         register(store, wanted)
+        if redefined:
+            make_views(store)
         if retry_failed:
             forget_failures(store, wanted)
-    looked, failed = _look(store, wanted, encoders, on_progress)
+    looked, failed = _look(store, wanted, encoders, engine or look_here, on_progress)
     measured = _measure(store, wanted, on_progress)
     with store.transaction():
         activate(store, [(output.extractor, output.version) for output in wanted])
@@ -65,27 +85,44 @@ def extract(
 
 
 def _look(
-    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], on_progress: OnProgress
+    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], engine: Engine, on_progress: OnProgress
 ) -> tuple[int, int]:
     """What needs pixels; returns how many photos were looked at, and how many of them failed."""
+    merge_left_over(store)
     todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
     if todo.is_empty():
         return 0, 0
     store.publish()
     done = failed = 0
-    batch = _Batch(store, wanted)
+    with closing(engine(store, wanted, encoders, _tasks(store, wanted[0], todo))) as written:
+        for looked, unusable in written:
+            done, failed = done + looked, failed + unusable
+            on_progress(done, len(todo), "looking at photos")
+    return done, failed
+
+
+def look_here(
+    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
+) -> Generator[tuple[int, int]]:
+    """The engine of one machine: worker processes look, and what they say is written every few seconds."""
+    batch, committed = Batch(wanted), time.monotonic()
     with Workers(encoders) as workers:
         try:
-            for answer in workers.answers(_tasks(store, wanted[0], todo)):
+            for answer in workers.answers(tasks):
                 batch.add(answer)
-                done += 1
-                failed += any(attempt.status != "ok" for attempt in answer.attempts)
-                batch.commit_if_due()
-                on_progress(done, len(todo), "looking at photos")
+                if time.monotonic() - committed > COMMIT_SECONDS:
+                    _write(store, batch)
+                    committed = time.monotonic()
+                yield 1, int(any(attempt.status != "ok" for attempt in answer.attempts))
         finally:
             # stopped with Ctrl-C, what was answered is kept
-            batch.commit()
-    return done, failed
+            _write(store, batch)
+
+
+def _write(store: Store, batch: Batch) -> None:
+    with store.transaction():
+        for output, rows, attempts in batch.take():
+            write(store, output, rows, attempts)
 
 
 def _tasks(store: Store, landmarks: Output, todo: pl.DataFrame) -> Iterator[Task]:
@@ -133,45 +170,8 @@ def _measure(store: Store, wanted: Sequence[Output], on_progress: OnProgress) ->
     return len(measured)
 
 
-class _Batch:
-    """Answers that wait to be written, rows and ledger together."""
-
-    def __init__(self, store: Store, wanted: Sequence[Output]) -> None:
-        self._store, self._outputs = store, {output.extractor: output for output in wanted}
-        self._committed = time.monotonic()
-        self._rows: dict[str, list[tuple[str, Columns]]] = defaultdict(list)
-        self._attempts: dict[str, list[tuple[object, ...]]] = defaultdict(list)
-
-    def add(self, answer: Answer) -> None:
-        for name, columns in answer.rows.items():
-            self._rows[name].append((answer.sha256, columns))
-        for a in answer.attempts:
-            line = (answer.sha256, a.extractor, self._outputs[a.extractor].version, a.status, a.detail, a.milliseconds)
-            self._attempts[a.extractor].append(line)
-
-    def commit_if_due(self) -> None:
-        if time.monotonic() - self._committed > COMMIT_SECONDS:
-            self.commit()
-
-    def commit(self) -> None:
-        with self._store.transaction():
-            for name, lines in self._attempts.items():
-                attempts = pl.DataFrame(lines, schema=ATTEMPT_COLUMNS, orient="row")
-                write(self._store, self._outputs[name], _stacked(self._rows[name]), attempts)
-        self._rows.clear()
-        self._attempts.clear()
-        self._committed = time.monotonic()
-
-
-def _stacked(rows: list[tuple[str, Columns]]) -> pl.DataFrame:
-    """Rows of one extractor as one frame; no rows give an empty one."""
-    if not rows:
-        return pl.DataFrame()
-    columns = {name: np.concatenate([row[name] for _, row in rows]) for name in rows[0][1]}
-    return pl.DataFrame({"sha256": [sha256 for sha256, _ in rows], **columns})
-
-
-def _define_features(store: Store, wanted: Sequence[Output]) -> None:
+def define_features(store: Store, wanted: Sequence[Output]) -> int:
+    """Bring what the store says of features up to date; returns how many definitions were added or removed."""
     versions = {output.extractor: output.version for output in wanted}
     rows = pl.DataFrame(
         {
@@ -190,6 +190,7 @@ def _define_features(store: Store, wanted: Sequence[Output]) -> None:
         }
         for d in definitions()
     )
-    for kind in ("geometry", "skin"):
-        own = rows.filter(pl.col("extractor") == kind)
+    return sum(
         store.sync("feature_definitions", own, "t.extractor_version = $version", version=versions[kind])
+        for (kind,), own in rows.group_by("extractor")
+    )

@@ -76,10 +76,11 @@ class Answer:
 class Workers:
     """A pool of spawned processes. Use it as a context manager: leaving it leaves no process behind."""
 
-    def __init__(self, encoders: Sequence[EncoderSource]) -> None:
+    def __init__(self, encoders: Sequence[EncoderSource], processes: int = WORKERS) -> None:
+        self._waiting = processes * WAITING
         self._encoders = {f"{EMBEDDING}{encoder.name}": encoder for encoder in encoders}
         # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
-        self._pool = ProcessPool(max_workers=WORKERS, context=multiprocessing.get_context("spawn"))
+        self._pool = ProcessPool(max_workers=processes, context=multiprocessing.get_context("spawn"))
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +93,7 @@ class Workers:
         """An answer a task, in the order of the tasks. Raises ExtractionError when workers cannot start."""
         self._start()
         coming = iter(tasks)
-        running = deque((task, self._look(task)) for task in islice(coming, WORKERS * WAITING))
+        running = deque((task, self._look(task)) for task in islice(coming, self._waiting))
         while running:
             task, future = running.popleft()
             answer = _answer(task, future)

@@ -21,6 +21,9 @@ from featurestore.schema import quote
 from featurestore.store import Store
 
 AVERAGENESS = "averageness"
+CHUNK = 1_000
+"""Faces whose shapes are widened to float64 at once: of half a million they would take 4 GB, twice over."""
+
 DEFINITION = {
     "feature": AVERAGENESS,
     "summary": "Distance of the face's shape from the average of the training rows.",
@@ -74,8 +77,10 @@ class Normalization:
 
 def averageness(shapes: NDArray[np.float32], mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
     """Procrustes distance to the mean face, (n,): 0 is the mean itself (Langlois & Roggman 1990)."""
-    difference = shapes.astype(np.float64) - mean_shape.astype(np.float64)
-    distance: NDArray[np.float64] = np.sqrt((difference**2).sum(axis=1))
+    distance = np.empty(len(shapes))
+    for start in range(0, len(shapes), CHUNK):
+        some = slice(start, start + CHUNK)
+        distance[some] = np.sqrt(((shapes[some] - mean_shape.astype(np.float64)) ** 2).sum(axis=1))
     return distance
 
 
@@ -179,7 +184,7 @@ def statistics(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
     """
     values = store.frame(query)
     shapes = matrix(values["shape"])
-    mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
+    mean_shape = shapes.mean(axis=0, dtype=np.float64).astype(np.float32)
     columns = np.column_stack([matrix(values["geometry"]), matrix(values["skin"]), averageness(shapes, mean_shape)])
     sd = np.nanstd(columns, axis=0)
     return pl.DataFrame(

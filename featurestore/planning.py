@@ -25,18 +25,19 @@ def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
     return store.frame(
         f"""
         WITH {_WANTED},
-        contents AS (
-            SELECT sha256, list(root || '/' || path ORDER BY image_id) AS paths, min(image_id) AS first_id
-            FROM images JOIN locations USING (data_set) WHERE sha256 IS NOT NULL GROUP BY sha256),
-        missing AS (
-            SELECT sha256, extractor FROM contents CROSS JOIN wanted
-            ANTI JOIN attempts USING (sha256, extractor, version)),
+        photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
         faceless AS (
             SELECT sha256 FROM attempts JOIN wanted USING (extractor, version)
-            WHERE extractor = 'landmarks' AND status <> 'ok')
-        SELECT sha256, paths, list(extractor ORDER BY extractor <> 'landmarks', extractor) AS missing
-        FROM missing JOIN contents USING (sha256) ANTI JOIN faceless USING (sha256)
-        GROUP BY sha256, paths, first_id ORDER BY first_id""",
+            WHERE extractor = 'landmarks' AND status <> 'ok'),
+        untried AS (
+            SELECT sha256, extractor FROM photos CROSS JOIN wanted
+            ANTI JOIN attempts USING (sha256, extractor, version)),
+        todo AS (
+            SELECT sha256, list(extractor ORDER BY extractor <> 'landmarks', extractor) AS missing
+            FROM untried ANTI JOIN faceless USING (sha256) GROUP BY sha256)
+        SELECT sha256, list(root || '/' || path ORDER BY image_id) AS paths, any_value(missing) AS missing
+        FROM todo JOIN images USING (sha256) JOIN locations USING (data_set)
+        GROUP BY sha256 ORDER BY min(image_id)""",
         **_named(outputs),
     )
 

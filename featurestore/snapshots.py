@@ -24,6 +24,9 @@ EVERY_SECONDS = 10.0
 MOST_COST = 0.05
 """... and taking them costs no more than this share of the writer's time."""
 
+AT_ONCE = 512 * 2**20
+"""Bytes of a store whose first snapshot is taken at once. Copying a larger one takes longer than many a command."""
+
 _NAME = "%Y%m%dT%H%M%S.%f"
 
 
@@ -32,7 +35,7 @@ class Publisher:
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._path, self._connection = path, connection
-        self._due = 0.0
+        self._due = time.monotonic() + EVERY_SECONDS if path.stat().st_size > AT_ONCE else 0.0
 
     def publish_if_due(self) -> None:
         """Take a snapshot, unless the last one is young; call it outside a transaction."""

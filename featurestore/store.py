@@ -146,7 +146,7 @@ class Store:
     def publish(self) -> None:
         """From now on, publish snapshots for readers as the store is written."""
         self._publisher = snapshots.Publisher(self.path, self.connection)
-        self._publisher.publish()
+        self._publisher.publish_if_due()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -37,16 +37,17 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     What features mean must be in `feature_definitions` by then: the views' columns say it.
     """
     shown = active_versions(store)
-    for extractor, version in versions:
-        if shown.get(extractor) != version:
-            store.execute(
-                "UPDATE extractor_versions SET active = (version = $version), "
-                "activated_at = CASE WHEN version = $version THEN now()::TIMESTAMP ELSE activated_at END "
-                "WHERE extractor = $extractor",
-                version=version,
-                extractor=extractor,
-            )
-    make_views(store)
+    turned = [(extractor, version) for extractor, version in versions if shown.get(extractor) != version]
+    for extractor, version in turned:
+        store.execute(
+            "UPDATE extractor_versions SET active = (version = $version), "
+            "activated_at = CASE WHEN version = $version THEN now()::TIMESTAMP ELSE activated_at END "
+            "WHERE extractor = $extractor",
+            version=version,
+            extractor=extractor,
+        )
+    if turned:
+        make_views(store)
 
 
 def rollback(store: Store, extractor: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from extractors.pipeline import Extracted, extract
+from extractors.pipeline import Engine, Extracted, extract
 from extractors.values import EncoderIdentity, outputs
 from featurestore import normalization
 from featurestore.outputs import EMBEDDING, active_versions
@@ -18,11 +18,13 @@ from models.kept import KeptEncoder
 DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
-def run_extract(store: Store, encoders: list[KeptEncoder], *, retry_failed: bool) -> tuple[Extracted, float]:
+def run_extract(
+    store: Store, encoders: list[KeptEncoder], *, retry_failed: bool, engine: Engine
+) -> tuple[Extracted, float]:
     """Extract what is missing; returns what was done and the seconds taken."""
     began = time.monotonic()
     with progress("extracting", "images") as advance:
-        done = extract(store, encoders, advance, retry_failed=retry_failed)
+        done = extract(store, encoders, advance, retry_failed=retry_failed, engine=engine)
     normalize(store)
     return done, time.monotonic() - began
 
@@ -82,7 +84,8 @@ def _version(encoder: EncoderIdentity) -> str:
 
 def _folder(store: Store, version: str) -> Path:
     """Encoders lie beside the store, under the version of the embeddings that they make."""
-    return store.runs_folder / "encoders" / version
+    # resolved: workers on other machines have another working folder
+    return store.runs_folder.resolve() / "encoders" / version
 
 
 def _staging(folder: Path) -> Path:

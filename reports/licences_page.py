@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-EXTRAS = ("", "web", "hub")
+EXTRAS = ("", "web", "hub", "ray")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its page and its hub commands, and with those in
-turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which every bundle repeats.
+Made by `make docs` from the packages that are installed with kallos, its page, its hub commands and its Ray engine, and
+with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which every
+bundle repeats.
 Each package's own files have the text of its licence.
 
 | package | version | licence | needed by |

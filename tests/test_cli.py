@@ -258,6 +258,7 @@ def test_tables_describes_every_table(workspace):
     ("extra", "typed"),
     [
         ("web", ("serve",)),
+        ("ray", ("extract", "--engine", "ray")),
         ("hub", ("hub", "push", "bundle", "a/b")),
         ("hub", ("hub", "pull", "a/b", "bundle")),
     ],

@@ -51,7 +51,9 @@ class Kallos(System):
         added = _features("skin", (name,))
         with self.store.transaction():
             register(self.store, [added])
-            write(self.store, added, pl.DataFrame({"sha256": ids, "features": values[:, None]}), _attempts(added, ids))
+            write(
+                self.store, added, pl.DataFrame({"sha256": ids, "features": values[:, None]}), attempts_of(added, ids)
+            )
 
     def neighbours(self, vector: NDArray[np.float32], k: int) -> list[str]:
         search = Search("embedding", k, encoder="bench")
@@ -67,7 +69,7 @@ class Kallos(System):
         self.store.append("splits", _splits(faces))
         geometry = _features("geometry", faces.names)
         for output, column, values in ((geometry, "features", faces.features), (VECTORS, "vector", faces.embeddings)):
-            write(self.store, output, pl.DataFrame({"sha256": ids, column: values}), _attempts(output, ids))
+            write(self.store, output, pl.DataFrame({"sha256": ids, column: values}), attempts_of(output, ids))
 
 
 def _features(extractor: str, names: tuple[str, ...]) -> Output:
@@ -84,7 +86,7 @@ def _splits(faces: Faces) -> pl.DataFrame:
     )
 
 
-def _attempts(output: Output, ids: list[str]) -> pl.DataFrame:
+def attempts_of(output: Output, ids: list[str]) -> pl.DataFrame:
     line = {
         "extractor": output.extractor,
         "version": output.version,

@@ -17,6 +17,7 @@ import polars as pl
 
 from featurestore import snapshots
 from featurestore.errors import UsageError
+from featurestore.shards import folder_of
 from featurestore.store import Store
 from featurestore.upkeep.compacting import rewrite
 from featurestore.upkeep.migrations import backups
@@ -34,7 +35,7 @@ class Receipt:
     photos        different photos that were erased
     images        names under which they stood in the store
     rows          table -> rows removed
-    copies        files and folders removed because they held older states: snapshots, backups, training packs
+    copies        files and folders removed because they held older states: snapshots, backups, training packs, shards
     trained       finished or running runs that learnt from one of the photos: their models were not changed
     searched      files that were searched, and how many bytes they have
     found         where something was still found; empty when the erasure is complete
@@ -157,9 +158,10 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
 
 
 def _remove_copies(path: Path) -> tuple[str, ...]:
-    """Older states of the store, what a killed command left of one, and training packs in the runs folder."""
+    """Older states of the store, what a killed command left of one, and training packs and shards of runs."""
     packs = [description.parent for description in sorted(path.with_suffix(".runs").rglob(PACK))]
-    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*")), *packs]
+    shards = sorted(folder_of(path).glob("*"))
+    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*")), *packs, *shards]
     for copy in copies:
         shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
     snapshots.remove_all(path)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kallos.commands.options import DEFAULT_STORE, Download, Encoder, EncoderWeights, Json, StorePath
+from kallos.extras import need
 
 if TYPE_CHECKING:
     from featurestore.ingest.dataset import DataSet
+
+
+class Where(StrEnum):
+    """Where photos are looked at."""
+
+    local = "local"
+    ray = "ray"
+
 
 ingest = typer.Typer(help="Put a data set's labels, ratings and splits into the store.", no_args_is_help=True)
 
@@ -93,6 +103,9 @@ def extract(
     weights: EncoderWeights = None,
     download: Download = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try photos that failed once more.")] = False,
+    engine: Annotated[
+        Where, typer.Option(help="Where photos are looked at: here, or on a Ray cluster (see docs/scale.md).")
+    ] = Where.local,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -103,9 +116,14 @@ def extract(
     from reports.extraction import render, summary
     from reports.json import to_json
 
+    if engine is Where.ray:
+        need("ray", "ray")
+        from extractors.cluster import look_on_ray as look
+    else:
+        from extractors.pipeline import look_here as look
     with Store.open(store, must_exist=True) as opened:
         encoders = chosen_encoders(opened, encoder, weights, download)
-        done, seconds = run_extract(opened, encoders, retry_failed=retry_failed)
+        done, seconds = run_extract(opened, encoders, retry_failed=retry_failed, engine=look)
         report = summary(opened)
     if done.looked:
         note(f"{done.looked:,} photos in {seconds:.0f} s, {done.looked / seconds:.0f} a second")

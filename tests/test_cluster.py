@@ -1,0 +1,187 @@
+"""The Ray engine writes what the pool of one machine writes, whoever is killed meanwhile."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from polars.testing import assert_frame_equal
+
+from extractors import cluster
+from extractors.decode import decode
+from extractors.facemesh import FaceMesh
+from extractors.pipeline import extract
+from extractors.values import face_of
+from featurestore.ingest.dataset import write
+from featurestore.ingest.table import read_table
+from featurestore.outputs import active_table
+from featurestore.shards import folder_of, left_over
+from featurestore.store import Store
+from kallos.portraits.dataset import write_demo
+from tests.command import kallos
+from tests.test_pipeline import VIEWS, MeanColour, unheard
+
+# Ray's own code sets options that it has deprecated
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+PORTRAITS, IMAGES = 14, 16
+
+
+@dataclass(frozen=True)
+class Killer(MeanColour):
+    """An encoder that once, in the middle, kills the actor whose pool it works in."""
+
+    done: Path = Path()
+
+    def encode(self, face, boxes, grids):
+        looked = self.done.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
+        looked.touch()
+        if len(list(self.done.parent.iterdir())) == 5:
+            self.done.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+        return super().encode(face, boxes, grids)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """Drawn portraits, a file that is no photo, and a photo without a face."""
+    folder = tmp_path_factory.mktemp("photos")
+    write_demo(folder, PORTRAITS, 0, lambda done, count: None)
+    (folder / "images" / "broken.jpg").write_bytes(b"no photo")
+    Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(folder / "images" / "grey.png")
+    names = sorted(photo.name for photo in (folder / "images").iterdir())
+    (folder / "labels.csv").write_text("image,score\n" + "".join(f"{name},3\n" for name in names))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def deadly(photos) -> MeanColour:
+    """An encoder that dies of one of the portraits."""
+    with FaceMesh() as mesh:
+        crop = face_of(decode(photos / "images" / "P0005.jpg"), mesh).crop
+    return MeanColour(dies_of=float(crop.mean(axis=(0, 1)).astype(np.float32)[0]))
+
+
+def ingested(photos: Path, folder: Path) -> Path:
+    with Store.open(folder / "s.duckdb") as store:
+        write(store, read_table(photos / "labels.csv", photos / "images", name="mine"))
+    return folder / "s.duckdb"
+
+
+@pytest.fixture(scope="module")
+def local(photos, deadly, tmp_path_factory) -> Path:
+    """A store that the pool of this machine filled."""
+    path = ingested(photos, tmp_path_factory.mktemp("local"))
+    with Store.open(path) as store:
+        extract(store, [deadly], unheard)
+    return path
+
+
+@pytest.fixture
+def store(photos, tmp_path):
+    with Store.open(ingested(photos, tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ray():
+    with cluster.session():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(cluster, "SHARD", 6)
+
+
+def same(one: Path, store: Store) -> None:
+    with Store.open(one, read_only=True) as other:
+        for view in VIEWS:
+            query = f"SELECT * FROM {view} ORDER BY image_id"
+            assert_frame_equal(other.frame(query), store.frame(query), check_exact=True)
+        ledger = "SELECT * EXCLUDE milliseconds FROM extractions ORDER BY ALL"
+        assert_frame_equal(other.frame(ledger), store.frame(ledger))
+    assert left_over(store) == []
+
+
+def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, deadly):
+    done = extract(store, [deadly], unheard, engine=cluster.look_on_ray)
+    assert (done.looked, done.failed) == (IMAGES, 3)
+    failed = store.frame("SELECT image_id, status FROM extractions WHERE status <> 'ok' ORDER BY ALL").rows()
+    assert failed == [("mine/P0005.jpg", "crash"), ("mine/broken.jpg", "decode_error"), ("mine/grey.png", "no_face")]
+    same(local, store)
+
+
+def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
+    newer = MeanColour(name="newer")
+    for engine in (None, cluster.look_on_ray):
+        path = tmp_path / f"{engine is None}.duckdb"
+        shutil.copy(local, path)
+        with Store.open(path) as store:
+            # other than what FaceMesh would find once more
+            store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
+            assert extract(store, [newer], unheard, engine=engine).looked == PORTRAITS - 1
+    with Store.open(tmp_path / "False.duckdb", read_only=True) as store:
+        assert store.value("SELECT count(*) FROM embeddings WHERE encoder = 'newer'") == PORTRAITS - 1
+        same(tmp_path / "True.duckdb", store)
+
+
+def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos, tmp_path):
+    (tmp_path / "looked").mkdir()
+    killer = Killer(done=tmp_path / "looked" / "killed")
+    done = extract(store, [killer], unheard, engine=cluster.look_on_ray)
+    assert killer.done.exists()
+    assert (done.looked, done.failed) == (IMAGES, 2)
+    assert store.value("SELECT count(*) FROM embeddings") == PORTRAITS
+
+
+def test_a_cluster_that_does_not_answer_is_named(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    path = ingested(photos, tmp_path)
+    answer = kallos("extract", "--weights", "none", "--engine", "ray", "--store", path)
+    assert answer.code == 13
+    assert "RAY_ADDRESS=127.0.0.1:1" in answer.err
+
+
+DRIVER = """
+import sys, time
+from pathlib import Path
+from extractors import cluster
+from extractors.pipeline import extract
+from featurestore.store import Store
+from tests.command import kallos
+from tests.test_pipeline import MeanColour
+if __name__ == "__main__":
+    cluster.SHARD = 6
+    cluster.merge = lambda store, shards: time.sleep(600)
+    with Store.open(Path(sys.argv[1])) as store:
+        extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.look_on_ray)
+"""
+
+
+def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local, deadly, tmp_path):
+    """Whichever engine goes on: here the pool of this machine."""
+    store.close()
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    driver = subprocess.Popen(
+        [sys.executable, str(script), str(store.path), repr(deadly.dies_of)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (whole := list(folder_of(store.path).glob("*.parquet"))):
+        assert driver.poll() is None
+        time.sleep(0.1)
+    driver.kill()
+    driver.wait()
+    with Store.open(store.path) as opened:
+        assert opened.value("SELECT count(*) FROM attempts") == 0
+        assert 0 < extract(opened, [deadly], unheard).looked <= IMAGES - 4 * len(whole)
+        same(local, opened)
