@@ -10,8 +10,9 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from ensemble.parts import MEMBERS, Parts, load_normalization, save_normalization
+from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
 from featurestore.errors import BundleError, InputError
+from models.foreign import distrusted, read_json
 
 FORMAT = "kallos.bundle/1"
 MANIFEST = "manifest.json"
@@ -63,20 +64,18 @@ def open_bundle(folder: Path) -> Parts:
     """
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
-    try:
-        content = json.loads((folder / MANIFEST).read_text())
+    content = read_json(folder / MANIFEST)
+    with distrusted(folder / MANIFEST):
         _verify(folder, content)
         if not REQUIRED <= set(content["parts"]) <= REQUIRED.union(MEMBERS):
             raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
         return Parts(
             folders={name: folder / name for name in content["parts"]},
             normalization=load_normalization(folder / "normalization.json"),
-            versions=content["versions"],
-            trained_on=content["trained_on"],
-            evaluations=content["evaluations"],
+            versions=dict(content["versions"]),
+            trained_on={name: content["trained_on"][name] for name in TRAINED_ON},
+            evaluations=dict(content["evaluations"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder / MANIFEST} is damaged ({error}): get the bundle again.") from error
 
 
 def _may_be_replaced(folder: Path) -> bool:

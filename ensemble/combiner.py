@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from featurestore.errors import BundleError
 from featurestore.records import SCALE
+from models.foreign import distrusted, read_json
 
 FILE = "combiner.json"
 
@@ -89,13 +89,12 @@ class Combiner(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> Combiner:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
-        try:
-            content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            combiner = cls(content["hidden"], content["centre"], content["spread"]).double()
-            combiner.load_state_dict({k: torch.tensor(v, dtype=torch.float64) for k, v in content["state"].items()})
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:
-            raise BundleError(f"{folder} holds no readable {FILE}: train or export the model again.") from problem
-        return combiner
+        content = read_json(folder / FILE)
+        with distrusted(folder / FILE):
+            state = {name: torch.tensor(value, dtype=torch.float64) for name, value in content["state"].items()}
+            combiner = cls(len(state["correction.0.bias"]), float(content["centre"]), float(content["spread"])).double()
+            combiner.load_state_dict(state)
+            return combiner
 
 
 def fit_combiner(

@@ -27,9 +27,10 @@ from models.checkpoints import (
     save_checkpoint,
     unprefixed,
 )
+from models.foreign import check_side
 from models.optimisation import MovingAverage, exact_strided, has_bfloat16, one_cycle, settle_batch_norms
 from models.pixels import as_images, centre_of, resize_faces
-from models.saved import read_description, read_tensors, write_model
+from models.saved import fill, read_description, read_tensors, write_model
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
@@ -137,9 +138,11 @@ class AppearanceModel:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
         described = read_description(folder, cls.kind)
         config = AppearanceConfig(**described["config"])
+        check_side(config.image_size, folder)
         backbone = Backbone.blank(described["backbone"])
-        network = Regressor(backbone, config.dropout)
-        network.load_state_dict(read_tensors(folder))
+        with torch.device("meta"):
+            network = Regressor(backbone, config.dropout)
+        fill(network, read_tensors(folder), folder)
         return cls(config, backbone, network.requires_grad_(False))
 
 

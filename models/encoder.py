@@ -18,8 +18,9 @@ from torchvision.ops import roi_align
 
 from featurestore.errors import UsageError
 from models.backbones import MAP_STRIDES, Backbone, build_backbone, stages_of
+from models.foreign import check_side, distrusted
 from models.pixels import as_images, resize_faces
-from models.saved import read_description, read_tensors, write_model
+from models.saved import fill, read_description, read_tensors, write_model
 
 SMALLER = 6 / 7
 """The second size as a part of the first: 192 pixels beside 224."""
@@ -98,9 +99,11 @@ class Encoder:
     def load(cls, folder: Path) -> Self:
         """An encoder that `save` wrote. Raises BundleError when the folder holds none."""
         described = read_description(folder, "encoder")
-        backbone = Backbone.blank(described["backbone"])
-        backbone.network.load_state_dict(read_tensors(folder))
-        return cls(backbone, described["size"])
+        with distrusted(folder):
+            backbone = Backbone.blank(described["backbone"])
+            fill(backbone.network, read_tensors(folder), folder)
+            check_side(described["size"], folder)
+            return cls(backbone, described["size"])
 
 
 def _fused(network: nn.Module) -> nn.Module:

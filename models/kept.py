@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from featurestore.errors import BundleError
+from models.foreign import read_json
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
@@ -28,10 +28,10 @@ class KeptEncoder:
     def read(cls, folder: Path) -> Self:
         """What `Encoder.save` wrote. Raises BundleError when the folder holds no encoder."""
         try:
-            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))["backbone"]
+            card = read_json(folder / "model.json")["backbone"]
             channels = sum(card["maps"].values())
             return cls(folder, card["name"], card["weights"], card["weights_sha256"], card["dim"], channels)
-        except (OSError, ValueError, KeyError) as problem:
+        except (BundleError, LookupError, TypeError, AttributeError) as problem:
             raise BundleError(
                 f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
             ) from problem

@@ -21,7 +21,7 @@ from torch import nn
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS, SCALE, Epoch, Evaluation, FaceBatch
 from models.optimisation import MovingAverage, one_cycle
-from models.saved import read_description, read_tensors, write_model
+from models.saved import fill, read_description, read_tensors, write_model
 
 LOW, HIGH = SCALE
 FURTHEST = 5.0
@@ -206,8 +206,9 @@ class SubscoreModel:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, cls.kind), read_tensors(folder)
         config, inputs = SubscoreConfig(**described["config"]), Inputs.restore(described, tensors)
-        network = RegionNetworks(inputs.widths, config)
-        network.load_state_dict({name: tensor for name, tensor in tensors.items() if "/" not in name})
+        with torch.device("meta"):
+            network = RegionNetworks(inputs.widths, config)
+        fill(network, {name: tensor for name, tensor in tensors.items() if "/" not in name}, folder)
         return cls(config, inputs, network)
 
 
