@@ -129,7 +129,7 @@ def load_normalization(path: Path) -> Normalization:
     """Read what `save_normalization` wrote. Raises BundleError when the file holds something else."""
     content = read_json(path)
     with distrusted(path):
-        return Normalization(
+        read = Normalization(
             name=content["name"],
             features=tuple(content["features"]),
             regions=tuple(content["regions"]),
@@ -137,3 +137,6 @@ def load_normalization(path: Path) -> Normalization:
             sd=np.array(content["sd"], dtype=np.float64),
             mean_shape=np.array(content["mean_shape"], dtype=np.float32),
         )
+        if not len(read.features) == len(read.regions) == len(read.mean) == len(read.sd) or not (read.sd > 0).all():
+            raise ValueError("its lists do not fit together")
+        return read

@@ -97,7 +97,7 @@ class Predictor:
         score = members.pop("ensemble")
         low, high = calibration.interval(score)
         score = np.clip(score - calibration.bias, *SCALE)
-        if not np.isfinite([*score, *low, *high]).all():
+        if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
             raise BundleError(f"The models in {self._folder} give no number for {photo}: train or export them again.")
         b = self._models["b"]
         assert isinstance(b, CrossFitted)

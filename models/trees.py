@@ -8,7 +8,6 @@ from pathlib import Path
 
 import lightgbm
 
-from featurestore.errors import BundleError
 from models.foreign import distrusted
 
 HEADER = {
@@ -71,6 +70,8 @@ def _check(tree: Mapping[str, str], inputs: int) -> None:
     leaves = tree["leaf_value"].count(" ") + 1
     if tree["num_leaves"] != str(leaves):
         raise ValueError("a tree says another number of leaves than it has")
+    if "n" in tree["leaf_value"]:
+        raise ValueError("a tree holds what is no number")
     if leaves == 1:
         return
     for name, length in [*((name, leaves - 1) for name in OF_NODES), *((name, leaves) for name in OF_LEAVES)]:
@@ -78,7 +79,7 @@ def _check(tree: Mapping[str, str], inputs: int) -> None:
             raise ValueError(f"a tree has another number of {name} than of leaves")
     features, kinds, left, right = (_indices(tree[name]) for name in INDICES)
     # an odd kind is a split on categories
-    if not (0 <= min(features) and max(features) < inputs and 0 <= min(kinds) and not any(kind & 1 for kind in kinds)):
+    if not (min(features) >= 0 and max(features) < inputs and min(kinds) >= 0 and not any(kind & 1 for kind in kinds)):
         raise ValueError("a tree asks for what rows do not have")
     # nodes are counted from the root down, leaves from -1 down
     if sorted(left + right) != [*range(-leaves, 0), *range(1, leaves - 1)]:
