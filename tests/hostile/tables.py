@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
+
+from tests.ingest_files import Row, write_workbook
 
 PHOTOS = ("p0.png", "p1.png", "zoë.png")
 PLAIN = "image,score\np0.png,2\np1.png,3.5\nzoë.png,4\n"
 LONG = "image,rater,score\n" + "".join(f"{photo},{rater},{rater}\n" for photo in PHOTOS for rater in (1, 2, 5))
-WHOLE, SPLIT = (f"image,score\np0.png,{score}\n" for score in ("2", "2\np0.png,3"))
 ODD = (
     *("nan", "NaN", "inf", "-inf", "Infinity", "1e999", "-1e999", "1e308", "9" * 400, "0x2", "2,5", "２", "٣", "1_0"),
     *("", " ", "2 ", "+2", "2.", ".2e1", "1e-400", "-0", "true", "=1+1", "NULL", "\x00", "2\x00", "é"),
@@ -54,3 +57,56 @@ def stories() -> Iterator[tuple[str, bytes]]:
     yield "a byte order mark alone", b"\xef\xbb\xbf"
     yield "line breaks alone", b"\n\n\r\n\n"
     yield "NULs alone", bytes(2000)
+
+
+HEAD: Row = ("Rater", "Filename", "Rating", "original Rating")
+GOOD: Row = (1, "AF1.jpg", 2, None)
+
+
+def workbooks(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Workbooks of single ratings in the layout of SCUT-FBP5500; the first two are sound."""
+    sheets: dict[str, dict[str, list[Row]]] = {
+        "a sheet of all": {"ALL": [HEAD, GOOD], "Asian_Female": [HEAD]},
+        "no sheet of all": {"Asian_Female": [HEAD, GOOD], "Asian_Male": [HEAD, (1, "AM1.jpg", 3, None)]},
+        "an empty sheet of all": {"ALL": []},
+        "a sheet that is a header": {"ALL": [HEAD]},
+        "sheets that do not go together": {"one": [HEAD, GOOD], "two": [("x", "y"), (1, 2)]},
+        "a sheet without the columns": {"ALL": [("Rater", "Rating"), (1, 2)]},
+        "raters that are words": {"ALL": [HEAD, ("ann", "AF1.jpg", 2, None)]},
+        "ratings that are words": {"ALL": [HEAD, (1, "AF1.jpg", "two", None)]},
+        "ratings beyond the scale": {"ALL": [HEAD, (1, "AF1.jpg", 1e300, None)]},
+        "raters beyond all integers": {"ALL": [HEAD, (1e300, "AF1.jpg", 2, None)]},
+        "raters between integers": {"ALL": [HEAD, (1.5, "AF1.jpg", 2, None)]},
+        "photos that are numbers": {"ALL": [HEAD, (1, 5, 2, None)]},
+        "rows without a photo": {"ALL": [HEAD, (1, None, 2, None), (None, "AF1.jpg", 3, None)]},
+        "first ratings that are words": {"ALL": [HEAD, (1, "AF1.jpg", 2, "none")]},
+        "columns of one name": {"ALL": [(*HEAD, "Rating"), (*GOOD, 3)]},
+    }
+    for name, content in sheets.items():
+        yield name, write_workbook(folder / "ratings.xlsx", content)
+    sound = write_workbook(folder / "ratings.xlsx", sheets["a sheet of all"]).read_bytes()
+    for name, damaged in {
+        "a workbook cut short": sound[: len(sound) // 2],
+        "an empty workbook": b"",
+        "text by name of workbook": b"Rater,Filename\n",
+        "a zip of something else": b"PK\x05\x06" + bytes(18),
+    }.items():
+        (folder / "ratings.xlsx").write_bytes(damaged)
+        yield name, folder / "ratings.xlsx"
+    yield "no sheets at all", write_workbook(folder / "ratings.xlsx", {})
+    yield "a sheet of a million empty rows", _inflated(folder / "ratings.xlsx")
+
+
+def _inflated(path: Path) -> Path:
+    """A few kilobytes that unpack to many megabytes."""
+    body = '<row r="1"><c r="A1"><v>1</v></c></row>' * 1_000_000
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    sheet = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
+    write_workbook(path, {"ALL": [HEAD]})
+    with zipfile.ZipFile(path) as sound:
+        kept = {name: sound.read(name) for name in sound.namelist() if "sheet1" not in name}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bomb:
+        for name, content in kept.items():
+            bomb.writestr(name, content)
+        bomb.writestr("xl/worksheets/sheet1.xml", sheet)
+    return path
