@@ -30,6 +30,24 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
     staging = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
+    try:
+        _fill(staging, parts, cards)
+    except OSError:
+        # a full disk must not stay full of half a bundle
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if folder.exists():
+        # removing takes time, in which there would be no bundle at all
+        folder.rename(earlier)
+    staging.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
+    return folder
+
+
+def _fill(staging: Path, parts: Parts, cards: Mapping[str, str]) -> None:
+    """Write all of a bundle; the manifest comes last."""
     staging.mkdir(parents=True)
     for name, source in parts.folders.items():
         shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(*cards))
@@ -47,14 +65,6 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
         "files": {name: _sha256(staging / name) for name in _files(staging)},
     }
     (staging / MANIFEST).write_text(json.dumps(content, indent=1))
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    shutil.rmtree(earlier, ignore_errors=True)
-    if folder.exists():
-        # removing takes time, in which there would be no bundle at all
-        folder.rename(earlier)
-    staging.rename(folder)
-    shutil.rmtree(earlier, ignore_errors=True)
-    return folder
 
 
 def open_bundle(folder: Path) -> Parts:

@@ -100,10 +100,12 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, *_: object) -> None:
         """Raises StoreError in place of what DuckDB says when the file is damaged or the disk is full."""
         self.close()
-        if isinstance(problem, _BROKEN) or (isinstance(problem, duckdb.Error) and "Corrupt" in str(problem)):
-            reason = str(problem).partition("\n")[0]
-            if "No space left" in reason:
-                raise StoreError(f"The disk is full, {self.path} could not grow: make room, then go on.") from problem
+        if not isinstance(problem, duckdb.Error):
+            return
+        reason = str(problem).partition("\n")[0]
+        if "No space left" in reason:
+            raise StoreError(f"The disk is full, {self.path} could not grow: make room, then go on.") from problem
+        if isinstance(problem, _BROKEN) or "Corrupt" in reason:
             raise StoreError(
                 f"{self.path} is damaged or cannot be reached ({reason}): put a copy in its place, "
                 "or make it again with `kallos ingest`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sys
 
 import typer
@@ -71,10 +72,11 @@ def main() -> None:
     except KallosError as error:
         sys.exit(_say(f"kallos: {error}", error.exit_code))
     except OSError as error:
-        if error.errno not in NO_PLACE:
+        # a copied folder gives a list of (source, target, reason)
+        where, reason = error.args[0][0][1:] if isinstance(error, shutil.Error) else (error.filename, error.strerror)
+        if error.errno not in NO_PLACE and not isinstance(error, shutil.Error):
             raise
-        where = error.filename or "A file"
-        sys.exit(_say(f"kallos: {where} cannot be used ({error.strerror}): make room, or choose another place.", 3))
+        sys.exit(_say(f"kallos: {where or 'A file'} cannot be used ({reason}): make room, or choose another place.", 3))
     except SystemExit as stop:
         if stop.code == 130:
             _say("kallos: stopped; run the same command again to go on.", 130)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,18 @@ DESCRIPTION, TENSORS = "model.json", "model.safetensors"
 def write_model(folder: Path, description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
     """Write both files; the description comes last, so that a folder that has one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
+    write_tensors(folder / TENSORS, tensors)
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+
+def write_tensors(file: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file. Raises OSError, also where the library says it in words of its own."""
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file, metadata)
+    except SafetensorError as problem:
+        if code := re.search(r"os error (\d+)", str(problem)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(file)) from problem
+        raise
 
 
 def read_description(folder: Path, kind: str | None = None) -> dict[str, Any]:
