@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving bench-growth bench-ledger slim faults format clean
+.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving bench-growth bench-ledger slim faults hostile fuzz format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,9 +80,23 @@ bench-ledger: $(INSTALLED)  ## the one writer of a cluster before a ledger of te
 faults: $(INSTALLED)  ## every command that writes killed 30 times at random moments; some 40 minutes
 	$(BIN)/python -m benchmarks.faults
 
+hostile: demo  ## bombs, a million rows, full disks, typed as commands with limits of time and memory; some 10 minutes
+	$(BIN)/python -m benchmarks.hostile
+
+# The fuzzer lives in an environment of its own and borrows the packages of the other.
+.venv-fuzz/.installed: benchmarks/requirements-fuzz.txt
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --requirement $<
+	@touch $@
+
+fuzz: demo .venv-fuzz/.installed  ## decoder, csv reader and bundle loader under a coverage-guided fuzzer; SECONDS=600 for each
+	PYTHONPATH=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') OMP_NUM_THREADS=1 \
+		.venv-fuzz/bin/python -W ignore -m benchmarks.fuzz --seconds $(or $(SECONDS),600) \
+		--bundle demo/bundle --portrait demo/portraits/images/P0001.jpg
+
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) .venv-bench-* .venv-slim demo bench-portraits
+	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz demo bench-portraits finds

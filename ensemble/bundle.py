@@ -10,8 +10,9 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from ensemble.parts import MEMBERS, Parts, load_normalization, save_normalization
+from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
 from featurestore.errors import BundleError, InputError
+from models.foreign import distrusted, read_json
 
 FORMAT = "kallos.bundle/1"
 MANIFEST = "manifest.json"
@@ -30,6 +31,24 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool =
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
     staging = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
+    try:
+        _fill(staging, parts, cards, onnx)
+    except OSError:
+        # a full disk must not stay full of half a bundle
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if folder.exists():
+        # removing takes time, in which there would be no bundle at all
+        folder.rename(earlier)
+    staging.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
+    return folder
+
+
+def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
+    """Write all of a bundle; the manifest comes last."""
     staging.mkdir(parents=True)
     for name, source in parts.folders.items():
         shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(*cards))
@@ -51,14 +70,6 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool =
         "files": {name: _sha256(staging / name) for name in _files(staging)},
     }
     (staging / MANIFEST).write_text(json.dumps(content, indent=1))
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    shutil.rmtree(earlier, ignore_errors=True)
-    if folder.exists():
-        # removing takes time, in which there would be no bundle at all
-        folder.rename(earlier)
-    staging.rename(folder)
-    shutil.rmtree(earlier, ignore_errors=True)
-    return folder
 
 
 def open_bundle(folder: Path) -> Parts:
@@ -68,20 +79,18 @@ def open_bundle(folder: Path) -> Parts:
     """
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
-    try:
-        content = json.loads((folder / MANIFEST).read_text())
+    content = read_json(folder / MANIFEST)
+    with distrusted(folder / MANIFEST):
         _verify(folder, content)
         if not REQUIRED <= set(content["parts"]) <= REQUIRED.union(MEMBERS):
             raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
         return Parts(
             folders={name: folder / name for name in content["parts"]},
             normalization=load_normalization(folder / "normalization.json"),
-            versions=content["versions"],
-            trained_on=content["trained_on"],
-            evaluations=content["evaluations"],
+            versions=dict(content["versions"]),
+            trained_on={name: content["trained_on"][name] for name in TRAINED_ON},
+            evaluations=dict(content["evaluations"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder / MANIFEST} is damaged ({error}): get the bundle again.") from error
 
 
 def _may_be_replaced(folder: Path) -> bool:

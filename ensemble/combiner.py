@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.errors import BundleError
 from featurestore.records import SCALE
+from models.foreign import distrusted, read_json
 
 FILE = "combiner.json"
 SHAPES = {
@@ -80,12 +80,11 @@ class Combiner:
     @classmethod
     def load(cls, folder: Path) -> Combiner:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
-        try:
-            content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            state, hidden = content["state"], content["hidden"]
-            return cls(content["centre"], content["spread"], {name: _array(state, name, hidden) for name in SHAPES})
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise BundleError(f"{folder} holds no readable {FILE}: train or export the model again.") from problem
+        content = read_json(folder / FILE)
+        with distrusted(folder / FILE):
+            state, hidden = content["state"], len(content["state"]["correction.0.bias"])
+            learnt = {name: _array(state, name, hidden) for name in SHAPES}
+            return cls(float(content["centre"]), float(content["spread"]), learnt)
 
 
 def _array(state: dict[str, Any], name: str, hidden: int) -> NDArray[np.float64]:

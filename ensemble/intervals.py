@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from featurestore.errors import UsageError
 from featurestore.records import SCALE
+from models.foreign import distrusted, read_json
 
 FILE = "intervals.json"
 LEVEL = 0.9
@@ -95,6 +96,11 @@ class Intervals:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        content = json.loads((folder / FILE).read_text())
-        return cls({name: Calibration(**c) for name, c in content["calibrations"].items()})
+        """Read what `save` wrote. Raises BundleError when the folder holds none."""
+        content = read_json(folder / FILE)
+        with distrusted(folder / FILE):
+            read = {
+                name: Calibration(int(c["n"]), float(c["bias"]), float(c["half_width"]))
+                for name, c in content["calibrations"].items()
+            }
+            return cls({EVERYONE: read[EVERYONE], **read})

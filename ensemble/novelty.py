@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from extractors.canonical import MESH
 from extractors.points import Landmarks
 from featurestore.records import FaceBatch
+from models.foreign import distrusted
 from models.principal import Components
 from models.saved import read_description, read_tensors, write_model
 
@@ -121,11 +122,12 @@ class Novelty:
     def load(cls, folder: Path) -> Self:
         """What `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, "novelty"), read_tensors(folder)
-        spaces = {
-            name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale")))
-            for name in described["usual"]
-        }
-        return cls(np.array(described["middle"]), described["limits"], spaces, described["usual"])
+        with distrusted(folder):
+            spaces = {
+                name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale")))
+                for name in described["usual"]
+            }
+            return cls(np.array(described["middle"]), described["limits"], spaces, described["usual"])
 
 
 def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:

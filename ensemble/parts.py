@@ -13,9 +13,12 @@ from featurestore import normalization, runs
 from featurestore.errors import OrderError
 from featurestore.normalization import Normalization
 from featurestore.store import Store
+from models.foreign import distrusted, read_json
 
 MEMBERS = ("a", "b", "b-features", "baseline", "ridge")
 """Models that can take part; A and B make the combined score, the others stand beside it."""
+
+TRAINED_ON = ("data_sets", "protocol", "fold", "manifest_id", "runs", "weights", "encoder")
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,17 @@ def save_normalization(fitted: Normalization, path: Path) -> None:
 
 
 def load_normalization(path: Path) -> Normalization:
-    """Read what `save_normalization` wrote."""
-    content = json.loads(path.read_text())
-    return Normalization(
-        name=content["name"],
-        features=tuple(content["features"]),
-        regions=tuple(content["regions"]),
-        mean=np.array(content["mean"], dtype=np.float64),
-        sd=np.array(content["sd"], dtype=np.float64),
-        mean_shape=np.array(content["mean_shape"], dtype=np.float32),
-    )
+    """Read what `save_normalization` wrote. Raises BundleError when the file holds something else."""
+    content = read_json(path)
+    with distrusted(path):
+        read = Normalization(
+            name=content["name"],
+            features=tuple(content["features"]),
+            regions=tuple(content["regions"]),
+            mean=np.array(content["mean"], dtype=np.float64),
+            sd=np.array(content["sd"], dtype=np.float64),
+            mean_shape=np.array(content["mean_shape"], dtype=np.float32),
+        )
+        if not len(read.features) == len(read.regions) == len(read.mean) == len(read.sd) or not (read.sd > 0).all():
+            raise ValueError("its lists do not fit together")
+        return read

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner
-from ensemble.intervals import EVERYONE, Intervals
+from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import MEMBERS, Parts
 from extractors.decode import decode
@@ -20,6 +20,7 @@ from featurestore.normalization import averageness
 from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
 from models.attribution import parts_of_b, parts_of_baseline
 from models.crossfit import CrossFitted
+from models.foreign import distrusted
 from models.kept import KeptEncoder
 from models.registry import load_model
 
@@ -28,16 +29,21 @@ class Predictor:
     """Loaded models, ready for photos. Use it as a context manager."""
 
     def __init__(self, parts: Parts) -> None:
-        """Raises BundleError when the parts were made with other extractors than these."""
+        """Raises BundleError when the parts cannot be used, or were made with other extractors than these."""
         self._parts = parts
         kept = KeptEncoder.read(parts.folders["encoder"])
-        _check_versions(parts, kept)
+        with distrusted(self._folder):
+            _check_versions(parts, kept)
         self._encoder = kept.open()
         self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._intervals = Intervals.load(parts.folders["ensemble"])
         self._novelty = Novelty.load(parts.folders["ensemble"] / NOVELTY)
         self._mesh = FaceMesh()
+
+    @property
+    def _folder(self) -> Path:
+        return self._parts.folders["ensemble"].parent
 
     def __enter__(self) -> Self:
         self._mesh.__enter__()
@@ -64,15 +70,16 @@ class Predictor:
         a, b = prediction.members["a"], prediction.members["b"]
         model, baseline = self._models["b"], self._models.get("baseline")
         assert isinstance(model, CrossFitted)
-        return Explanation(
-            prediction=prediction,
-            weight_a=self._combiner.mixing,
-            correction=self._combiner.correction_of(a, b),
-            bias=self._intervals.of(group).bias,
-            regions=parts_of_b(model, batch),
-            trees=parts_of_baseline(baseline, batch) if isinstance(baseline, CrossFitted) else None,
-            z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
-        )
+        with distrusted(self._folder):
+            return Explanation(
+                prediction=prediction,
+                weight_a=self._combiner.mixing,
+                correction=self._combiner.correction_of(a, b),
+                bias=self._intervals.of(group).bias,
+                regions=parts_of_b(model, batch),
+                trees=parts_of_baseline(baseline, batch) if isinstance(baseline, CrossFitted) else None,
+                z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
+            )
 
     def _predicted(self, photo: Path, group: str | None) -> tuple[Prediction, FaceBatch]:
         calibration = self._intervals.of(group)
@@ -81,11 +88,18 @@ class Predictor:
             face = face_of(image, self._mesh)
         except NoFaceError as error:
             raise NoFaceError(f"{photo}: {error}") from error
+        with distrusted(self._folder):
+            return self._judged(photo, face, calibration)
+
+    def _judged(self, photo: Path, face: Face, calibration: Calibration) -> tuple[Prediction, FaceBatch]:
+        """What the models say of a face. Raises BundleError when they give no number."""
         batch, raw = self.batch_of(str(photo), face)
         members = self.scores(batch)
         score = members.pop("ensemble")
         low, high = calibration.interval(score)
         score = np.clip(score - calibration.bias, *SCALE)
+        if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
+            raise BundleError(f"The models in {self._folder} give no number for {photo}: train or export them again.")
         b = self._models["b"]
         assert isinstance(b, CrossFitted)
         prediction = Prediction(
@@ -105,8 +119,9 @@ class Predictor:
 
     def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
         """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""
-        members = {name: model.predict(batch) for name, model in self._models.items()}
-        return {"ensemble": self._combiner.predict(members["a"], members["b"]), **members}
+        with distrusted(self._folder):
+            members = {name: model.predict(batch) for name, model in self._models.items()}
+            return {"ensemble": self._combiner.predict(members["a"], members["b"]), **members}
 
     def interval(self, combined: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low and high ends (n,) of the 90 % intervals of combined scores."""

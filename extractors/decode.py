@@ -41,7 +41,8 @@ def decode(path: Path) -> NDArray[np.uint8]:
             with Image.open(path, formats=PHOTO_FORMATS) as image:
                 _check_pixels(path, image.width * image.height)
                 image.load()
-                return _rgb(ImageOps.exif_transpose(image))
+                ImageOps.exif_transpose(image, in_place=True)
+                return _rgb(image)
         except Image.DecompressionBombError as error:
             _check_pixels(path, int(re.findall(r"\d+", str(error))[0]))
             raise
@@ -96,7 +97,7 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
         grey = np.clip(np.asarray(image, dtype=np.float32) / 257, 0, 255).round().astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.has_transparency_data:
-        coloured = image.convert("RGBA")
-        white = Image.new("RGBA", coloured.size, "white")
-        image = Image.alpha_composite(white, coloured)
-    return np.asarray(image.convert("RGB"))
+        coloured = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", coloured.size, "white")
+        image.paste(coloured, mask=coloured)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

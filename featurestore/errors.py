@@ -4,11 +4,21 @@
 Anything that is not a `KallosError` is a bug and shows its traceback (exit code 1).
 """
 
+LONGEST = 2000
+"""Letters of a message; a name or a line of a file that stands in it may have any length."""
+
 
 class KallosError(Exception):
     """Trouble that a user can mend."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The message on one line: what it repeats of files and their names must not steer a terminal."""
+        said = super().__str__()
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
+        # the remedy stands at the end
+        return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
 class UsageError(KallosError):

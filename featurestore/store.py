@@ -21,6 +21,7 @@ from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quot
 PATIENCE_SECONDS = 2.0
 """How long a reader waits for a writer to end or to publish its first snapshot."""
 
+_BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 _LOCKED = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)")
 
 
@@ -70,8 +71,8 @@ class Store:
                 store._bring_up_to_date(read_only)
             if not read_only:
                 snapshots.remove_all(path)
-        except BaseException:
-            store.close()
+        except BaseException as problem:
+            store.__exit__(type(problem), problem)
             raise
         return store
 
@@ -96,8 +97,19 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, *_: object) -> None:
+        """Raises StoreError in place of what DuckDB says when the file is damaged or the disk is full."""
         self.close()
+        if not isinstance(problem, duckdb.Error):
+            return
+        reason = str(problem).partition("\n")[0]
+        if "No space left" in reason:
+            raise StoreError(f"The disk is full, {self.path} could not grow: make room, then go on.") from problem
+        if isinstance(problem, _BROKEN) or "Corrupt" in reason:
+            raise StoreError(
+                f"{self.path} is damaged or cannot be reached ({reason}): put a copy in its place, "
+                "or make it again with `kallos ingest`."
+            ) from problem
 
     def close(self) -> None:
         """Close the connection; a writer's snapshots go with it."""
@@ -119,11 +131,13 @@ class Store:
 
     def _bring_up_to_date(self, read_only: bool) -> None:
         try:
-            found = int(self.value("SELECT schema_version FROM store_info"))
-        except (duckdb.CatalogException, LookupError) as error:
+            found = self.value("SELECT schema_version FROM store_info")
+        except (duckdb.CatalogException, duckdb.BinderException, LookupError):
+            found = None
+        if not isinstance(found, int) or found < 1:
             if not self._holds_anything():
-                raise StoreError(f"The store {self.path} is empty: fill it with `kallos ingest`.") from error
-            raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.") from error
+                raise StoreError(f"The store {self.path} is empty: fill it with `kallos ingest`.")
+            raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.")
         if found > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.path} has schema version {found}, this kallos knows {SCHEMA_VERSION}: use a newer kallos."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sys
 
 import typer
@@ -21,6 +23,9 @@ from kallos.commands.store import store
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
 11 a check failed · 12 leakage · 13 worker processes · 14 hub · 130 stopped with Ctrl-C."""
+
+NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""What the machine says of a disk that is full, and of places where nothing may be read or written."""
 
 app = typer.Typer(
     name="kallos",
@@ -66,6 +71,12 @@ def main() -> None:
         app()
     except KallosError as error:
         sys.exit(_say(f"kallos: {error}", error.exit_code))
+    except OSError as error:
+        # a copied folder gives a list of (source, target, reason)
+        where, reason = error.args[0][0][1:] if isinstance(error, shutil.Error) else (error.filename, error.strerror)
+        if error.errno not in NO_PLACE and not isinstance(error, shutil.Error):
+            raise
+        sys.exit(_say(f"kallos: {where or 'A file'} cannot be used ({reason}): make room, or choose another place.", 3))
     except SystemExit as stop:
         if stop.code == 130:
             _say("kallos: stopped; run the same command again to go on.", 130)

@@ -44,6 +44,7 @@ SOURCES = {
         "checkpoints",
         "optimisation",
         "pixels",
+        "foreign",
         "saved",
         "view",
         "weights",

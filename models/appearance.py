@@ -27,10 +27,12 @@ from models.checkpoints import (
     save_checkpoint,
     unprefixed,
 )
+from models.foreign import check_side
 from models.optimisation import MovingAverage, exact_strided, has_bfloat16, one_cycle, settle_batch_norms
 from models.pixels import as_images, resize_faces
 from models.saved import read_description, read_tensors, write_model
 from models.view import centre_of
+from models.weights import fill
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
@@ -140,9 +142,11 @@ class AppearanceModel:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
         described = read_description(folder, cls.kind)
         config = AppearanceConfig(**described["config"])
+        check_side(config.image_size, folder)
         backbone = Backbone.blank(described["backbone"])
-        network = Regressor(backbone, config.dropout)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in read_tensors(folder).items()})
+        with torch.device("meta"):
+            network = Regressor(backbone, config.dropout)
+        fill(network, {name: torch.from_numpy(array) for name, array in read_tensors(folder).items()}, folder)
         return cls(config, backbone, network.requires_grad_(False))
 
 

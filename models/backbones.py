@@ -107,9 +107,10 @@ class Backbone:
 
     @classmethod
     def blank(cls, described: Mapping[str, Any]) -> Self:
-        """The architecture that `describe` told of, ready for its tensors (`network.load_state_dict`)."""
+        """The architecture that `describe` told of, ready for its tensors (`models.weights.fill`)."""
         card = BackboneCard(**described)
-        network, _ = _trimmed(card.name, None, card.options)
+        with torch.device("meta"):
+            network, _ = _trimmed(card.name, None, card.options)
         if card.same_padding:
             _pad_like_tensorflow(network)
         return cls(network, card)

@@ -12,10 +12,11 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.errors import BundleError, OrderError
+from featurestore.errors import OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from models.principal import Components
 from models.saved import read_description, read_tensors, write_model
+from models.trees import read_trees
 
 TREES = "model.txt"
 
@@ -53,6 +54,11 @@ class Inputs:
     def fit(cls, learned: FaceBatch, count: int) -> Self:
         """Inputs whose components are fitted on the given rows."""
         return cls(learned.feature_names, Components.fit(learned.shapes, count))
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row has."""
+        return len(self.feature_names) + len(self.components.scale)
 
     def of(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, F + k), NaN where a feature is. Raises OrderError for other features than were fitted."""
@@ -105,13 +111,9 @@ class BaselineModel:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """A model that `save` wrote. Raises BundleError when the folder holds none."""
-        described = read_description(folder, cls.kind)
-        try:
-            trees = lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as problem:
-            raise BundleError(f"{folder} holds no readable {TREES}: train or export the model again.") from problem
-        config = BaselineConfig(**described["config"])
-        return cls(config, Inputs.restore(described, read_tensors(folder)), trees)
+        described, tensors = read_description(folder, cls.kind), read_tensors(folder)
+        config, inputs = BaselineConfig(**described["config"]), Inputs.restore(described, tensors)
+        return cls(config, inputs, read_trees(folder / TREES, inputs.width))
 
 
 class RidgeModel:

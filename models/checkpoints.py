@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
+
+from models.saved import write_tensors
 
 FILE = "checkpoint.safetensors"
 
@@ -34,7 +35,7 @@ def save_checkpoint(folder: Path, known_by: str, tensors: Mapping[str, torch.Ten
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{FILE}.partial"
     header = {"fingerprint": known_by, "state": json.dumps(dict(state))}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=header)
+    write_tensors(partial, {name: tensor.cpu().numpy() for name, tensor in tensors.items()}, header)
     partial.replace(folder / FILE)
 
 

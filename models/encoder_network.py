@@ -85,8 +85,9 @@ class EncoderNetwork(nn.Module):
         }
         program = export(self, examples, ["vector", "pooled"], {"face": (0, 1), "cells": (0,)})
         write_graph(program, self, folder)
-        described = {"kind": "encoder", "size": self._sizes[0], "backbone": self._backbone.describe()}
-        write_description(folder, described)
+        known = ("name", "weights", "weights_sha256", "dim", "channels")
+        size = {"size": self._sizes[0]}
+        write_description(folder, {"kind": "encoder"} | {name: getattr(self, name) for name in known} | size)
 
 
 def _pool(maps: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:

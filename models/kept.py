@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from featurestore.errors import BundleError
+from models.foreign import distrusted, read_json
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
@@ -27,15 +27,14 @@ class KeptEncoder:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What `EncoderNetwork.save` wrote. Raises BundleError when the folder holds no encoder."""
-        try:
-            (folder / "model.onnx").stat()
-            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))["backbone"]
-            channels = sum(card["maps"].values())
-            return cls(folder, card["name"], card["weights"], card["weights_sha256"], card["dim"], channels)
-        except (OSError, ValueError, KeyError) as problem:
-            raise BundleError(
-                f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
-            ) from problem
+        with distrusted(folder):
+            if not (folder / "model.onnx").is_file():
+                raise BundleError(
+                    f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
+                )
+            said = read_json(folder / "model.json")
+            name, weights, sha256 = (str(said[key]) for key in ("name", "weights", "weights_sha256"))
+            return cls(folder, name, weights, sha256, int(said["dim"]), int(said["channels"]))
 
     def open(self) -> Encoder:
         """The network. Raises BundleError when its graph is damaged."""

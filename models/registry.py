@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from featurestore.errors import BundleError
 from featurestore.records import FaceBatch
+from models.foreign import distrusted
 from models.saved import DESCRIPTION, read_description
 
 
@@ -49,9 +50,11 @@ def load_model(folder: Path) -> Model:
         raise BundleError(f"{folder / DESCRIPTION} names no known kind of model, but {kind!r}: train it again.")
     module, name = KINDS[kind]
     try:
-        model: Model = getattr(import_module(module), name).load(folder)
+        loader = getattr(import_module(module), name)
     except ModuleNotFoundError as missing:
         raise BundleError(
             f"{folder} needs {missing.name}: in the folder of kallos, `pip install '.[train]'`, or export with --onnx."
         ) from missing
+    with distrusted(folder):
+        model: Model = loader.load(folder)
     return model

@@ -12,10 +12,26 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from torchvision.models import get_model_weights
 
-from featurestore.errors import WeightsError
+from featurestore.errors import BundleError, WeightsError
 
 INCEPTION_INPUT = "x/127.5-1"
 TENSORFLOW_PADDING = "stride-2 convolutions pad (0,1,0,1)"
+
+
+def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Give a network without storage (built on the device `meta`) its tensors.
+
+    Built so, a description costs no memory, whatever sizes it names. Raises BundleError for a tensor that is
+    missing, unknown, or of another shape or type.
+    """
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() ^ tensors.keys()):
+        raise BundleError(f"{folder} {'lacks' if name in wanted else 'has a strange'} tensor {name}: export it again.")
+    for name, tensor in tensors.items():
+        if (tensor.shape, tensor.dtype) != (wanted[name].shape, wanted[name].dtype):
+            raise BundleError(f"{folder} has a tensor {name} that does not fit its network: export it again.")
+    network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
+    network.to(memory_format=torch.channels_last)
 
 
 def imagenet_weights(name: str, download: bool) -> Any:

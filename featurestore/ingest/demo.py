@@ -10,7 +10,7 @@ import polars.selectors as cs
 
 from featurestore.errors import InputError
 from featurestore.ingest.dataset import DataSet, conform
-from featurestore.ingest.files import read_csv
+from featurestore.ingest.files import columns_of, read_csv
 from featurestore.ingest.table import read_table
 
 NAME = "demo"
@@ -25,12 +25,13 @@ def read_demo(folder: Path) -> DataSet:
     parameters = folder / "parameters.csv"
     if not parameters.is_file():
         raise InputError(f"{folder} holds no drawn portraits: draw them with `kallos ingest demo`.")
-    drawn = read_csv(parameters).with_columns(image_id=pl.format(f"{NAME}/{{}}", "image"))
     rated = read_table(folder / "ratings.csv", folder / "images", name=NAME)
-    long = drawn.select("image_id", cs.numeric().cast(pl.Float64)).unpivot(index="image_id", variable_name="parameter")
-    images = rated.images.drop("subset").join(
-        drawn.select("image_id", "subset"), on="image_id", how="left", maintain_order="left"
-    )
+    with columns_of(parameters):
+        drawn = read_csv(parameters).with_columns(image_id=pl.format(f"{NAME}/{{}}", "image"))
+        numbers = drawn.select("image_id", cs.numeric().cast(pl.Float64))
+        subsets = drawn.select("image_id", "subset")
+    long = numbers.unpivot(index="image_id", variable_name="parameter")
+    images = rated.images.drop("subset").join(subsets, on="image_id", how="left", maintain_order="left")
     return replace(
         rated,
         licence="drawn by kallos: free to use",

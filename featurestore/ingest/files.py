@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fastexcel
@@ -35,7 +37,19 @@ def read_sheets(path: Path, preferred: str) -> pl.DataFrame:
         sheets = [workbook.load_sheet(name).to_polars() for name in names]
     except fastexcel.FastExcelError as error:
         raise DataError(f"{path} cannot be read as a workbook: save it again as xlsx.") from error
+    if not sheets:
+        raise DataError(f"{path} has no sheets: save it again as xlsx.")
     return pl.concat(sheets, how="diagonal_relaxed")
+
+
+@contextmanager
+def columns_of(path: Path) -> Iterator[None]:
+    """Around what takes a file's columns apart: words where numbers should be are a DataError that names the file."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{path} has columns of another kind ({reason}): take the file of the release.") from error
 
 
 def read_text(path: Path) -> str:

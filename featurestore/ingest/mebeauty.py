@@ -9,7 +9,7 @@ import polars as pl
 
 from featurestore.errors import DataError, InputError
 from featurestore.ingest.dataset import DataSet, Finding, conform, empty, findings_frame
-from featurestore.ingest.files import read_csv, read_score_list, read_sheets
+from featurestore.ingest.files import columns_of, read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import build_scores, check_within, label_findings, present
 from featurestore.ingest.photos import find_photos, scan_images
 
@@ -87,9 +87,10 @@ def _read_list(file: Path) -> pl.DataFrame:
     rows = read_score_list(file) if file.suffix == ".txt" else read_csv(file)
     if lacking := {"image", "score"} - set(rows.columns):
         raise DataError(f"{file} has no column {', '.join(sorted(lacking))}: take the file of the release.")
-    rows = rows.with_columns(pl.col("score").cast(pl.Float64, strict=False))
-    check_within(rows, "score", SCALE, file, f"correct {file.name}")
-    return rows.select(_image_id("image"), "score")
+    with columns_of(file):
+        rows = rows.with_columns(pl.col("score").cast(pl.Float64, strict=False))
+        check_within(rows, "score", SCALE, file, f"correct {file.name}")
+        return rows.select(_image_id("image"), "score")
 
 
 def _ratings(workbook: Path) -> pl.DataFrame:
@@ -102,11 +103,12 @@ def _ratings(workbook: Path) -> pl.DataFrame:
         raise DataError(f"{workbook} has neither a column path nor image: take the workbook of the release.")
     # A column without a name is pandas' row number.
     raters = [c for c in wide.columns if c not in ("path", "image", "mean") and not c.startswith("__UNNAMED__")]
-    long = (
-        wide.select(_image_id(column), pl.col(raters).cast(pl.Float64, strict=False))
-        .unpivot(index="image_id", variable_name="rater_id", value_name="rating")
-        .drop_nulls()
-        .unique(["image_id", "rater_id"], keep="first", maintain_order=True)
-    )
+    with columns_of(workbook):
+        long = (
+            wide.select(_image_id(column), pl.col(raters).cast(pl.Float64, strict=False))
+            .unpivot(index="image_id", variable_name="rater_id", value_name="rating")
+            .drop_nulls()
+            .unique(["image_id", "rater_id"], keep="first", maintain_order=True)
+        )
     check_within(long.rename({"image_id": "image"}), "rating", SCALE, workbook, f"correct {workbook.name}")
     return conform("ratings", long)

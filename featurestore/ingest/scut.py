@@ -10,7 +10,7 @@ import polars as pl
 
 from featurestore.errors import DataError, InputError
 from featurestore.ingest.dataset import DataSet, Finding, conform, empty, findings_frame
-from featurestore.ingest.files import read_csv, read_score_list, read_sheets
+from featurestore.ingest.files import columns_of, read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import (
     build_scores,
     check_within,
@@ -111,12 +111,13 @@ def _ratings(file: Path | None) -> pl.DataFrame:
     wanted = ["Rater", "Filename", "Rating", "original Rating"]
     if lacking := [c for c in wanted if c not in raw.columns]:
         raise DataError(f"{file} has no column {', '.join(lacking)}: SCUT's ratings have {', '.join(wanted)}.")
-    rows = raw.select(
-        _image_id("Filename"),
-        pl.col("Rater").cast(pl.Int64).cast(pl.String).alias("rater_id"),
-        pl.col("Rating").cast(pl.Float64).alias("rating"),
-        pl.col("original Rating").cast(pl.Float64).alias("first_rating"),
-    )
+    with columns_of(file):
+        rows = raw.select(
+            _image_id("Filename"),
+            pl.col("Rater").cast(pl.Int64).cast(pl.String).alias("rater_id"),
+            pl.col("Rating").cast(pl.Float64).alias("rating"),
+            pl.col("original Rating").cast(pl.Float64).alias("first_rating"),
+        )
     check_within(rows.rename({"image_id": "image"}), "rating", SCALE, file, f"correct {file.name}")
     return conform("ratings", rows)
 
@@ -128,7 +129,9 @@ def _histograms(file: Path | None) -> pl.DataFrame:
     raw, steps = read_csv(file), ["1", "2", "3", "4", "5"]
     if lacking := [c for c in ("filename", *steps) if c not in raw.columns]:
         raise DataError(f"{file} has no column {', '.join(lacking)}: histograms have filename,1,2,3,4,5.")
-    return raw.select(_image_id("filename"), pl.concat_list(pl.col(steps).cast(pl.Int32)).alias("histogram"))
+    counts = pl.col(steps).cast(pl.UInt32).cast(pl.Int32)
+    with columns_of(file):
+        return raw.select(_image_id("filename"), pl.concat_list(counts).alias("histogram"))
 
 
 def _scores(published: pl.DataFrame, ratings: pl.DataFrame, histograms: pl.DataFrame) -> pl.DataFrame:

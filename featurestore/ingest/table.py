@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,10 @@ def _parse(csv: Path) -> pl.DataFrame:
     header = read_text(csv).partition("\n")[0]
     separator = max(",;\t", key=header.count)
     raw = read_csv(csv, separator, infer=False)
-    raw = raw.select(pl.all().str.strip_chars().replace("", None).name.map(str.strip))
+    names = [name.strip() for name in raw.columns]
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise DataError(f"{csv} has several columns called {twice[0]!r}: rename or remove them.")
+    raw = raw.rename(dict(zip(raw.columns, names, strict=True))).select(pl.all().str.strip_chars().replace("", None))
     # Where the semicolon separates columns, the comma is the decimal point.
     return raw.select(pl.all().str.replace(r"^(-?\d+),(\d+)$", "${1}.${2}")) if separator == ";" else raw
 

@@ -78,7 +78,7 @@ def rewrite(path: Path) -> None:
     a new file is free of them. Killed at any time, one of the two whole files is the store.
     """
     fresh = path.with_name(f".{path.name}.rewritten")
-    fresh.unlink(missing_ok=True)
+    _remove(fresh)
     try:
         with closing(duckdb.connect(str(path))) as connection:
             (name,) = connection.execute("SELECT current_database()").fetchall()[0]
@@ -94,7 +94,13 @@ def rewrite(path: Path) -> None:
     except duckdb.Error as error:
         raise StoreError(f"{path} could not be rewritten ({str(error).splitlines()[0]}): it is as it was.") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        _remove(fresh)
+
+
+def _remove(fresh: Path) -> None:
+    """The new file and its write-ahead log, which a full disk leaves and the next new file would take for its own."""
+    for file in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+        file.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:

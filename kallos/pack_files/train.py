@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 from featurestore.records import Epoch, FaceBatch
 from models.appearance import AppearanceConfig, AppearanceModel, train_appearance
 from models.backbones import Backbone
-from models.weights import sha256_of_file
+from models.weights import fill, sha256_of_file
 
 PACK = Path(__file__).resolve().parent
 QUIET = 10.0
@@ -53,7 +53,7 @@ def train(key: str, config: AppearanceConfig, card: Mapping[str, Any], faces: ND
     fit = PACK / "fits" / key
     learned, held_out = (read_rows(fit / f"{role}.safetensors", faces) for role in ("learned", "held_out"))
     backbone = Backbone.blank(card)
-    backbone.network.load_state_dict(load_file(PACK / "backbone.safetensors"))
+    fill(backbone.network, load_file(PACK / "backbone.safetensors"), PACK)
     history: list[Epoch] = []
 
     def told(epoch: Epoch) -> None:

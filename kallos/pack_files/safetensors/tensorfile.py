@@ -102,9 +102,11 @@ def load_arrays(filename: str | Path) -> dict[str, NDArray[Any]]:
     return {name: tensor.numpy() for name, tensor in load_file(filename).items()}
 
 
-def save_arrays(arrays: Mapping[str, NDArray[Any]], filename: str | Path) -> None:
+def save_arrays(
+    arrays: Mapping[str, NDArray[Any]], filename: str | Path, metadata: Mapping[str, str] | None = None
+) -> None:
     """Write NumPy arrays."""
-    save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, filename)
+    save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, filename, metadata)
 
 
 def _tensors(header: Mapping[str, Any], content: bytearray, start: int) -> Iterator[tuple[str, torch.Tensor]]:
