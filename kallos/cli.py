@@ -20,7 +20,10 @@ from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
-11 a check failed · 12 leakage · 13 worker processes · 14 hub · 130 stopped with Ctrl-C."""
+11 a check failed · 12 leakage · 13 worker processes · 14 hub · 15 a disk is full · 130 stopped with Ctrl-C."""
+STOPPED = "kallos: stopped; run the same command again to go on."
+NO_ROOM = ("No space left on device", "Disk quota exceeded")
+"""What the system says, and with it Python, DuckDB and the libraries that write models."""
 
 app = typer.Typer(
     name="kallos",
@@ -60,16 +63,31 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command line; expected trouble becomes one sentence and a documented exit code."""
-    from featurestore.errors import KallosError
+    from featurestore.errors import DiskError, KallosError
 
     try:
         app()
-    except KallosError as error:
-        sys.exit(_say(f"kallos: {error}", error.exit_code))
     except SystemExit as stop:
         if stop.code == 130:
-            _say("kallos: stopped; run the same command again to go on.", 130)
+            _say(STOPPED, 130)
         raise
+    except Exception as error:
+        if _met_a_full_disk(error):
+            full = "A disk is full: make room and run the same command again; what was stored is kept."
+            sys.exit(_say(f"kallos: {full}", DiskError.exit_code))
+        if isinstance(error, KallosError):
+            sys.exit(_say(f"kallos: {error}", error.exit_code))
+        if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+            # Ctrl-C while DuckDB was at work
+            sys.exit(_say(STOPPED, 130))
+        raise
+
+
+def _met_a_full_disk(error: BaseException | None) -> bool:
+    """Whether the error, or one that it came of, is a write that found no room."""
+    if error is None:
+        return False
+    return any(words in str(error) for words in NO_ROOM) or _met_a_full_disk(error.__cause__ or error.__context__)
 
 
 def _say(message: str, code: int) -> int:

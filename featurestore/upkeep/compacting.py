@@ -85,7 +85,8 @@ def rewrite(path: Path) -> None:
             connection.execute("SET preserve_insertion_order = true; CHECKPOINT")
             connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
             connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
-            connection.execute("DETACH fresh")
+            # detaching would do it too, but not say what went wrong
+            connection.execute("CHECKPOINT fresh; DETACH fresh")
             with fresh.open("rb") as file:
                 os.fsync(file.fileno())
             fresh.chmod(path.stat().st_mode)

@@ -1,0 +1,48 @@
+"""SIGKILL at random moments: the store stays whole, and the same command finishes the work."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+
+from benchmarks.faults.jobs import Job, command, damage, environment, kallos, reset
+
+TITLE = "Killed with SIGKILL"
+COLUMNS = ("command", "kills", "it takes, s", "killed after, s", "finished before", "damage")
+
+
+def strike(job: Job, work: Path, kills: int) -> tuple[str, ...]:
+    """Kill the command's process group until it was killed `kills` times; where a kill came too late, begin anew."""
+    reset(job, work)
+    takes = kallos(work, *job.typed)
+    wanted = job.result(work)
+    moments, struck, finished, found = random.Random(7), list[float](), 0, list[str]()
+    reset(job, work)
+    while len(struck) < kills:
+        child = subprocess.Popen(
+            command(job.typed),
+            cwd=work,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        moment = moments.uniform(0.3, takes)
+        try:
+            child.wait(moment)
+            finished += 1
+        except subprocess.TimeoutExpired:
+            struck.append(moment)
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        found += damage(job, work)
+        if child.returncode in job.over:
+            found += [] if job.result(work) == wanted else ["another result"]
+            reset(job, work)
+    kallos(work, *job.typed, over=job.over)
+    found += [] if job.result(work) == wanted else ["another result in the end"]
+    spread = f"{min(struck):.1f} to {max(struck):.1f}"
+    return job.name, str(len(struck)), f"{takes:.1f}", spread, str(finished), "; ".join(sorted(set(found))) or "none"
