@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +74,15 @@ def rewrite(path: Path) -> None:
     """Copy what the store holds into a new file that takes its place.
 
     DELETE leaves bytes in DuckDB's file until something else is written there, and VACUUM does not remove them: only
-    a new file is free of them. Killed at any time, one of the two whole files is the store.
+    a new file is free of them. Killed at any time, one of the two whole files is the store. Raises StoreError.
     """
     fresh = path.with_name(f".{path.name}.rewritten")
-    fresh.unlink(missing_ok=True)
+    _remove(fresh)
     try:
-        with closing(duckdb.connect(str(path))) as connection:
+        with Store.open(path, must_exist=True) as store:
+            connection = store.connection
             (name,) = connection.execute("SELECT current_database()").fetchall()[0]
-            connection.execute("SET preserve_insertion_order = true; CHECKPOINT")
+            connection.execute("CHECKPOINT")
             connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
             connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
             # detaching would do it too, but not say what went wrong
@@ -95,7 +95,13 @@ def rewrite(path: Path) -> None:
     except duckdb.Error as error:
         raise StoreError(f"{path} could not be rewritten ({str(error).splitlines()[0]}): it is as it was.") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        _remove(fresh)
+
+
+def _remove(store: Path) -> None:
+    """A store that is not whole, with what was not yet written into it."""
+    for file in (store, store.with_name(f"{store.name}.wal")):
+        file.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:
