@@ -24,7 +24,7 @@ from featurestore.store import Store
 from featurestore.versions import activate, register
 
 COMMIT_SECONDS = 5.0
-CHUNK = 2000
+CHUNK = 500
 """Faces that are measured at once from stored landmarks."""
 
 OnProgress = Callable[[int, int, str], None]
@@ -58,7 +58,8 @@ def extract(
         if retry_failed:
             forget_failures(store, wanted)
     looked, failed = _look(store, wanted, encoders, on_progress)
-    measured = _measure(store, wanted, on_progress)
+    with store.passing():
+        measured = _measure(store, wanted, on_progress)
     with store.transaction():
         activate(store, [(output.extractor, output.version) for output in wanted])
     return Extracted(looked, failed, measured)
@@ -74,7 +75,7 @@ def _look(
     store.publish()
     done = failed = 0
     batch = _Batch(store, wanted)
-    with Workers(encoders) as workers:
+    with Workers(encoders) as workers, store.passing():
         try:
             for answer in workers.answers(_tasks(store, wanted[0], todo)):
                 batch.add(answer)

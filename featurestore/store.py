@@ -19,6 +19,10 @@ from featurestore import snapshots
 from featurestore.errors import StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
 
+PASSING_MEMORY = "128MB"
+"""What DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what each
+checkpoint loads to write it anew. Nothing is slower for it."""
+
 PATIENCE_SECONDS = 2.0
 """How long a reader waits for a writer to end or to publish its first snapshot."""
 
@@ -162,6 +166,13 @@ class Store:
             self._publisher.publish_if_due()
 
     @contextmanager
+    def passing(self) -> Iterator[None]:
+        """For work on one part of the rows after the other: inside, memory does not grow with the store."""
+        self.execute(f"SET memory_limit = '{PASSING_MEMORY}'")
+        yield
+        self.execute("RESET memory_limit")
+
+    @contextmanager
     def overheard(self) -> Iterator[list[str]]:
         """The queries that are asked inside, as anyone can run them: with values in place of parameters."""
         heard: list[str] = []
@@ -178,6 +189,11 @@ class Store:
         self._hear(query, parameters)
         rows: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
         return rows
+
+    def parts(self, query: str) -> Iterator[pl.DataFrame]:
+        """The rows of a query, some thousand at a time; the connection is not to be used meanwhile."""
+        for batch in self.connection.sql(query).to_arrow_reader(2048):
+            yield pl.DataFrame(pl.from_arrow(batch))
 
     def value(self, query: str, **parameters: object) -> Any:
         """The first column of the first row."""

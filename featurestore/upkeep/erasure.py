@@ -159,7 +159,8 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
 def _remove_copies(path: Path) -> tuple[str, ...]:
     """Older states of the store, what a killed command left of one, and training packs in the runs folder."""
     packs = [description.parent for description in sorted(path.with_suffix(".runs").rglob(PACK))]
-    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*")), *packs]
+    left = [*sorted(path.parent.glob(f".{path.stem}.*")), *path.parent.glob(f"{path.name}.tmp")]
+    copies = [*backups(path), *snapshots.files(path), *left, *packs]
     for copy in copies:
         shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
     snapshots.remove_all(path)
