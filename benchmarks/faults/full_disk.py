@@ -29,12 +29,8 @@ def fill(job: Job, work: Path) -> tuple[str, ...]:
     wanted, found, full = job.result(work), list[str](), list[int]()
     for room in ROOMS:
         reset(job, work)
-        ballast = work.parent / "ballast"
-        free = shutil.disk_usage(work).free
-        with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(free - room, 1))
-        run = subprocess.run(command(job.typed), cwd=work, env=environment(), capture_output=True, text=True)
-        ballast.unlink()
+        with leave(room, work.parent):
+            run = subprocess.run(command(job.typed), cwd=work, env=environment(), capture_output=True, text=True)
         if run.returncode == 0:
             break
         full.append(room)
@@ -44,6 +40,16 @@ def fill(job: Job, work: Path) -> tuple[str, ...]:
         found += [] if job.result(work) == wanted else ["another result in the end"]
     spread = f"{full[0] // 1024:,} to {full[-1] // 1024:,}" if full else "-"
     return job.name, str(len(full)), spread, "; ".join(sorted(set(found))) or "none"
+
+
+@contextlib.contextmanager
+def leave(room: int, disk: Path) -> Iterator[None]:
+    """Fill a disk but for so many bytes."""
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - room)
+    yield
+    ballast.unlink()
 
 
 def _said(code: int, said: str) -> list[str]:
