@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench-store bench-training bench-serving faults format clean
+.PHONY: help demo test test-real check golden docs bench-store bench-training bench-serving bench-memory faults audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,12 +55,20 @@ bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving
 
-faults: $(INSTALLED)  ## every command that writes killed 30 times at random moments; some 40 minutes
+bench-memory: $(INSTALLED)  ## peak memory of each process, 1,000 and 20,000 photos; some 20 minutes, 2 GB of disk
+	$(BIN)/python -m benchmarks.memory
+
+faults: $(INSTALLED)  ## commands killed, stopped with Ctrl-C and out of room; an hour, the last part by who may mount
 	$(BIN)/python -m benchmarks.faults
+
+audit:  ## the pinned dependencies against published vulnerabilities; needs a registry that knows them
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) .venv-bench-* demo
+	rm -rf $(VENV) .venv-bench-* .venv-audit demo
