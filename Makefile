@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving bench-growth bench-ledger slim faults hostile fuzz format clean
+.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,7 +77,10 @@ bench-growth: $(INSTALLED)  ## the store's work at 5,500, 50,000 and 500,000 ima
 bench-ledger: $(INSTALLED)  ## the one writer of a cluster before a ledger of ten million lines
 	$(BIN)/python -m benchmarks.ledger
 
-faults: $(INSTALLED)  ## every command that writes killed 30 times at random moments; some 40 minutes
+bench-memory: $(INSTALLED)  ## peak memory of each process, 1,000 and 20,000 photos; some 20 minutes, 2 GB of disk
+	$(BIN)/python -m benchmarks.memory
+
+faults: $(INSTALLED)  ## commands killed, stopped with Ctrl-C and out of room; an hour, the last part by who may mount
 	$(BIN)/python -m benchmarks.faults
 
 hostile: demo  ## bombs, a million rows, full disks, typed as commands with limits of time and memory; some 10 minutes
@@ -94,9 +97,14 @@ fuzz: demo .venv-fuzz/.installed  ## decoder, csv reader and bundle loader under
 		.venv-fuzz/bin/python -W ignore -m benchmarks.fuzz --seconds $(or $(SECONDS),600) \
 		--bundle demo/bundle --portrait demo/portraits/images/P0001.jpg
 
+audit:  ## the pinned dependencies against published vulnerabilities; needs a registry that knows them
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz demo bench-portraits finds
+	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz .venv-audit demo bench-portraits finds

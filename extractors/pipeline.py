@@ -28,7 +28,7 @@ from featurestore.versions import activate, register
 from featurestore.views import make_views
 
 COMMIT_SECONDS = 5.0
-CHUNK = 2000
+CHUNK = 500
 """Faces that are measured at once from stored landmarks."""
 
 OnProgress = Callable[[int, int, str], None]
@@ -78,7 +78,8 @@ def extract(
         if retry_failed:
             forget_failures(store, wanted)
     looked, failed = _look(store, wanted, encoders, engine or look_here, on_progress)
-    measured = _measure(store, wanted, on_progress)
+    with store.passing():
+        measured = _measure(store, wanted, on_progress)
     with store.transaction():
         activate(store, [(output.extractor, output.version) for output in wanted])
     return Extracted(looked, failed, measured)
@@ -106,7 +107,7 @@ def look_here(
 ) -> Generator[tuple[int, int]]:
     """The engine of one machine: worker processes look, and what they say is written every few seconds."""
     batch, committed = Batch(wanted), time.monotonic()
-    with Workers(encoders) as workers:
+    with Workers(encoders) as workers, store.passing():
         try:
             for answer in workers.answers(tasks):
                 batch.add(answer)

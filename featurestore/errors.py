@@ -116,3 +116,9 @@ class HubError(KallosError):
     """The hub cannot be reached, or refuses."""
 
     exit_code = 14
+
+
+class DiskError(KallosError):
+    """A disk without room for what is written."""
+
+    exit_code = 15

@@ -182,19 +182,53 @@ def statistics(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
 
     `names` are those of the features that the query gives as arrays, geometry before skin.
     """
-    values = store.frame(query)
-    shapes = matrix(values["shape"])
-    mean_shape = shapes.mean(axis=0, dtype=np.float64).astype(np.float32)
-    columns = np.column_stack([matrix(values["geometry"]), matrix(values["skin"]), averageness(shapes, mean_shape)])
-    sd = np.nanstd(columns, axis=0)
+    shapes = _Sum()
+    for rows in store.parts(query):
+        shapes.add(matrix(rows["shape"]))
+    mean_shape = shapes.mean.astype(np.float32)
+    values = _Sum()
+    for rows in store.parts(query):
+        values.add(_values(rows, mean_shape))
+    squares = _Sum()
+    for rows in store.parts(query):
+        squares.add((_values(rows, mean_shape) - values.mean) ** 2)
+    sd = np.sqrt(squares.mean)
     return pl.DataFrame(
         {
             "features": [[*names, AVERAGENESS]],
-            "mean": [np.nanmean(columns, axis=0).tolist()],
+            "mean": [values.mean.tolist()],
             "sd": [np.where(sd > 0, sd, 1.0).tolist()],
             "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
         }
     )
+
+
+def _values(rows: pl.DataFrame, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n, F) features of some rows, `averageness` last."""
+    return np.column_stack(
+        [matrix(rows["geometry"]), matrix(rows["skin"]), averageness(matrix(rows["shape"]), mean_shape)]
+    )
+
+
+class _Sum:
+    """The mean of each column over rows that come part by part, without NaN: bit for bit that of all at once."""
+
+    def __init__(self) -> None:
+        self._total: NDArray[np.float64] | None = None
+        self._count: Any = 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        known = np.where(np.isnan(rows), 0.0, rows.astype(np.float64))
+        # NumPy adds row to row: the sum so far goes first
+        parts = [known] if self._total is None else [self._total[None], known]
+        self._total = np.concatenate(parts).sum(axis=0)
+        self._count = self._count + (~np.isnan(rows)).sum(axis=0)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore"):
+            mean: NDArray[np.float64] = self._total / self._count
+        return mean
 
 
 def _training_values(store: Store, protocol: str, fold: int) -> str:

@@ -43,7 +43,12 @@ def begin(store: Store, run: Run) -> None:
         store.append(
             "runs", pl.DataFrame([row | {"status": "running"}]).with_columns(pl.col("encoder").cast(pl.String))
         )
-        store.execute("UPDATE runs SET started_at = now()::TIMESTAMP WHERE run_id = $run_id", run_id=run.run_id)
+        # what was trained last is asked of these times, which a clock that was put back must not turn round
+        store.execute(
+            "UPDATE runs SET started_at = greatest(now()::TIMESTAMP, "
+            "(SELECT max(started_at) + INTERVAL 1 MICROSECOND FROM runs)) WHERE run_id = $run_id",
+            run_id=run.run_id,
+        )
 
 
 def record_epoch(store: Store, run: Run, part: int, epoch: Epoch) -> None:

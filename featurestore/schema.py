@@ -169,7 +169,11 @@ TABLES = (
         ("table_name", "VARCHAR", "the table that holds this version"),
         ("recipe", "JSON", "what the hash is taken of"),
         ("active", "BOOLEAN", "whether the view shows this version"),
-        ("activated_at", "TIMESTAMP", "when the view last began to show it, in UTC; NULL if it never did"),
+        (
+            "activated_at",
+            "TIMESTAMP",
+            "in UTC, when its view last began to show it, later than all before; NULL if never",
+        ),
     ),
     _table(
         "attempts",
@@ -255,7 +259,7 @@ TABLES = (
         ("manifest_id", "VARCHAR", "the training rows, see manifests"),
         ("config", "JSON", "every setting"),
         ("folder", "VARCHAR", "where the trained model lies, beside the store"),
-        ("started_at", "TIMESTAMP", "in UTC"),
+        ("started_at", "TIMESTAMP", "in UTC, and later than that of every run begun before"),
         ("seconds", "DOUBLE", "training time"),
     ),
     _table(

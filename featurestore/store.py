@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,10 @@ import polars as pl
 from featurestore import snapshots
 from featurestore.errors import StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
+
+PASSING_MEMORY = "128MB"
+"""What DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what each
+checkpoint loads to write it anew. Nothing is slower for it."""
 
 PATIENCE_SECONDS = 2.0
 """How long a reader waits for a writer to end or to publish its first snapshot."""
@@ -56,14 +61,13 @@ class Store:
         if (read_only or must_exist) and (empty or not path.is_file()):
             raise StoreError(f"There is no store at {path}: make one with `kallos ingest`.")
         if empty:
-            # killed as it was made: DuckDB would take it for damaged
-            path.unlink()
+            _remove_empty(path)
         if not path.parent.is_dir():
             raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
         store = cls._connect(path, read_only)
         try:
-            # DuckDB's own progress bar would write over kallos's tables.
-            store.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true")
+            # DuckDB's own progress bar would write over kallos's tables; `now()` is local time by itself.
+            store.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
             # new, or killed while it was made: the file comes before its first table
             if not store._holds_anything() and not read_only:
                 store._make_tables()
@@ -176,6 +180,13 @@ class Store:
             self._publisher.publish_if_due()
 
     @contextmanager
+    def passing(self) -> Iterator[None]:
+        """For work on one part of the rows after the other: inside, memory does not grow with the store."""
+        self.execute(f"SET memory_limit = '{PASSING_MEMORY}'")
+        yield
+        self.execute("RESET memory_limit")
+
+    @contextmanager
     def overheard(self) -> Iterator[list[str]]:
         """The queries that are asked inside, as anyone can run them: with values in place of parameters."""
         heard: list[str] = []
@@ -192,6 +203,11 @@ class Store:
         self._hear(query, parameters)
         rows: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
         return rows
+
+    def parts(self, query: str) -> Iterator[pl.DataFrame]:
+        """The rows of a query, some thousand at a time; the connection is not to be used meanwhile."""
+        for batch in self.connection.sql(query).to_arrow_reader(2048):
+            yield pl.DataFrame(pl.from_arrow(batch))
 
     def value(self, query: str, **parameters: object) -> Any:
         """The first column of the first row."""
@@ -270,6 +286,21 @@ class Store:
             LEFT JOIN duckdb_views() v ON v.view_name = c.table_name AND NOT v.internal
             WHERE NOT c.internal AND NOT contains(table_name, '__') AND table_name <> 'locations'
             ORDER BY table_name, column_index""")
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove a file that a killed command left before DuckDB wrote into it, and would take for damaged.
+
+    It may also be the file that another process makes just now, which holds DuckDB's lock on it: that one is kept.
+    Raises StoreError.
+    """
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"The store {path} is being made by another process: wait until it ends.") from error
+        if not path.stat().st_size:
+            path.unlink()
 
 
 def _filled_in(query: str, parameters: Mapping[str, object]) -> str:

@@ -41,7 +41,9 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     for extractor, version in turned:
         store.execute(
             "UPDATE extractor_versions SET active = (version = $version), "
-            "activated_at = CASE WHEN version = $version THEN now()::TIMESTAMP ELSE activated_at END "
+            # later than all before, also when the clock was put back: `rollback` asks for the one before
+            "activated_at = CASE WHEN version = $version THEN greatest(now()::TIMESTAMP, "
+            "(SELECT max(activated_at) + INTERVAL 1 MICROSECOND FROM extractor_versions)) ELSE activated_at END "
             "WHERE extractor = $extractor",
             version=version,
             extractor=extractor,

@@ -22,10 +22,13 @@ from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
-11 a check failed · 12 leakage · 13 worker processes · 14 hub · 130 stopped with Ctrl-C."""
+11 a check failed · 12 leakage · 13 worker processes · 14 hub · 15 a disk is full · 130 stopped with Ctrl-C."""
+STOPPED = "kallos: stopped; run the same command again to go on."
+NO_ROOM = ("No space left on device", "Disk quota exceeded")
+"""What the system says, and with it Python, DuckDB and the libraries that write models."""
 
-NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-"""What the machine says of a disk that is full, and of places where nothing may be read or written."""
+NO_PLACE = (errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""What it says of places where nothing may be read or written."""
 
 app = typer.Typer(
     name="kallos",
@@ -65,24 +68,43 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command line; expected trouble becomes one sentence and a documented exit code."""
-    from featurestore.errors import KallosError
-
     try:
         app()
-    except KallosError as error:
-        sys.exit(_say(f"kallos: {error}", error.exit_code))
-    except OSError as error:
-        # a copied folder gives a list of (source, target, reason)
-        where, reason = error.args[0][0][1:] if isinstance(error, shutil.Error) else (error.filename, error.strerror)
-        if error.errno not in NO_PLACE and not isinstance(error, shutil.Error):
-            raise
-        sys.exit(_say(f"kallos: {where or 'A file'} cannot be used ({reason}): make room, or choose another place.", 3))
     except SystemExit as stop:
         if stop.code == 130:
-            _say("kallos: stopped; run the same command again to go on.", 130)
+            print(STOPPED, file=sys.stderr)
         raise
+    except Exception as error:
+        sentence, code = _sentence(error)
+        if not sentence:
+            raise
+        print(sentence, file=sys.stderr)
+        sys.exit(code)
 
 
-def _say(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
-    return code
+def _sentence(error: Exception) -> tuple[str, int]:
+    """What is said of trouble that can be expected, and its exit code; nothing of a mistake in kallos itself."""
+    from featurestore.errors import DiskError, InputError, KallosError
+
+    if _met_a_full_disk(error):
+        full = "A disk is full: make room and run the same command again; what was stored is kept."
+        return f"kallos: {full}", DiskError.exit_code
+    if isinstance(error, KallosError):
+        return f"kallos: {error}", error.exit_code
+    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+        # Ctrl-C while DuckDB was at work
+        return STOPPED, 130
+    where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+    if isinstance(error, shutil.Error):
+        # a copied folder gives a list of (source, target, reason)
+        where, reason = error.args[0][0][1:]
+    elif not isinstance(error, OSError) or error.errno not in NO_PLACE:
+        return "", 1
+    return f"kallos: {where or 'A file'} cannot be used ({reason}): choose another place.", InputError.exit_code
+
+
+def _met_a_full_disk(error: BaseException | None) -> bool:
+    """Whether the error, or one that it came of, is a write that found no room."""
+    if error is None:
+        return False
+    return any(words in str(error) for words in NO_ROOM) or _met_a_full_disk(error.__cause__ or error.__context__)

@@ -53,7 +53,7 @@ def predict_each(
 def _write_overlay(prediction: Prediction, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     picture = draw_overlay(decode(prediction.photo), prediction)
+    # imwrite says nothing of a disk that is full
     _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    # unlike imwrite, which is silent when the disk is full
     target.write_bytes(png.tobytes())
     return target

@@ -14,6 +14,7 @@ def open_for_reading(path: Path) -> Store:
     """The store, or the newest snapshot while another process writes. Raises StoreError."""
     store = Store.open(path, read_only=True)
     if store.snapshot_of is not None:
-        age = (datetime.now(UTC) - store.snapshot_of).total_seconds()
+        # a clock that was put back since gives no age
+        age = max((datetime.now(UTC) - store.snapshot_of).total_seconds(), 0.0)
         note(f"{store.writer} is writing: this is its snapshot of {duration(age)} ago.")
     return store

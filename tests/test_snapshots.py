@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -175,3 +176,13 @@ def test_a_disk_without_room_for_a_snapshot_does_not_stop_the_writer(path, monke
         monkeypatch.setattr(snapshots, "copy_held_file", full)
         store.publish()
         assert snapshots.files(path) == [before], "readers keep the snapshot before"
+
+
+def test_the_models_of_a_store_predict_beside_a_writer(workspace, tmp_path):
+    path = tmp_path / "s.duckdb"
+    shutil.copy(workspace.store, path)
+    shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
+    with Writer(path):
+        said = done("predict", workspace.portrait, "--json", "--store", path)
+    assert "score" in said.out
+    assert "snapshot of" in " ".join(said.err.split())

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,7 @@ from featurestore.errors import QueryError, UsageError
 from kallos.web import answers as answering
 from kallos.web.answers import Answers
 from kallos.web.cookbook import QUERIES
+from kallos.web.uploads import PREFIX, folder_of_uploads
 from tests.command import kallos
 from tests.conftest import Workspace
 
@@ -46,28 +48,44 @@ def temporary(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def address(workspace: Workspace, temporary: Path):
-    """`kallos serve`, as it is typed, in a process of its own; Ctrl-C ends it."""
+    """Ctrl-C ends it, and leaves nothing."""
+    with serving(workspace, temporary) as (server, found):
+        yield found
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) in (0, 130)
+    assert "photo.jpg" not in (temporary.parent / "serve.log").read_text(), "no photo is named in a log"
+    assert not list(temporary.glob(f"{PREFIX}*"))
+
+
+@contextlib.contextmanager
+def serving(workspace: Workspace, temporary: Path):
+    """`kallos serve`, as it is typed, in a process of its own; its address once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     typed = [sys.executable, "-m", "kallos", "serve", "--bundle", workspace.bundle, "--store", workspace.store]
     environment = os.environ | {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": str(temporary)}
-    log = temporary.parent / "serve.log"
-    with log.open("w") as out, subprocess.Popen([*typed, "--port", str(port)], stderr=out, env=environment) as server:
+    with (
+        (temporary.parent / "serve.log").open("a") as out,
+        subprocess.Popen([*typed, "--port", str(port)], stderr=out, env=environment) as server,
+    ):
         found = f"http://127.0.0.1:{port}"
         while server.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(found).status_code == 200:
                     break
             time.sleep(0.2)
-        yield found
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) in (0, 130)
-    assert "photo.jpg" not in log.read_text(), "no photo is named in a log"
+        yield server, found
 
 
 def ask(address: str, name: str, content: bytes, **fields: str) -> httpx.Response:
     return httpx.post(f"{address}/predict", files={"photo": (name, content)}, data=fields, timeout=60)
+
+
+def upload(address: str, content: bytes) -> Path:
+    """What the page does with a photo before anyone asks for an answer; returns where it lies."""
+    answer = httpx.post(f"{address}/gradio_api/upload", files={"files": ("photo.jpg", content)}, timeout=60)
+    return Path(answer.raise_for_status().json()[0])
 
 
 # the API
@@ -107,6 +125,25 @@ def test_trouble_is_one_sentence_with_its_exit_code(address: str, tmp_path: Path
 def test_nothing_of_an_upload_is_left(address: str, workspace: Workspace, temporary: Path):
     ask(address, "photo.jpg", workspace.portrait.read_bytes())
     assert not [path for path in temporary.rglob("*") if path.is_file()]
+
+
+def test_uploads_of_a_killed_server_go_with_the_next_that_starts_and_a_living_ones_stay(
+    address: str, workspace: Workspace, temporary: Path, monkeypatch: pytest.MonkeyPatch
+):
+    content = workspace.portrait.read_bytes()
+    with serving(workspace, temporary) as (killed, other):
+        mine, others = upload(address, content), upload(other, content)
+        killed.kill()
+    assert mine.read_bytes() == others.read_bytes() == content
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    with folder_of_uploads() as folder:
+        assert mine.exists()
+        assert not others.exists()
+        assert len(list(temporary.glob(f"{PREFIX}*"))) == 2
+    assert not folder.exists()
+    assert tempfile.gettempdir() == str(temporary)
+    mine.unlink()
 
 
 def test_ten_people_at_once_get_the_same_answer(address: str, workspace: Workspace):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,17 +74,19 @@ def rewrite(path: Path) -> None:
     """Copy what the store holds into a new file that takes its place.
 
     DELETE leaves bytes in DuckDB's file until something else is written there, and VACUUM does not remove them: only
-    a new file is free of them. Killed at any time, one of the two whole files is the store.
+    a new file is free of them. Killed at any time, one of the two whole files is the store. Raises StoreError.
     """
     fresh = path.with_name(f".{path.name}.rewritten")
     _remove(fresh)
     try:
-        with closing(duckdb.connect(str(path))) as connection:
+        with Store.open(path, must_exist=True) as store:
+            connection = store.connection
             (name,) = connection.execute("SELECT current_database()").fetchall()[0]
-            connection.execute("SET preserve_insertion_order = true; CHECKPOINT")
+            connection.execute("CHECKPOINT")
             connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
             connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
-            connection.execute("DETACH fresh")
+            # detaching would do it too, but not say what went wrong
+            connection.execute("CHECKPOINT fresh; DETACH fresh")
             with fresh.open("rb") as file:
                 os.fsync(file.fileno())
             fresh.chmod(path.stat().st_mode)

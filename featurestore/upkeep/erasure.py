@@ -161,7 +161,8 @@ def _remove_copies(path: Path) -> tuple[str, ...]:
     """Older states of the store, what a killed command left of one, and training packs and shards of runs."""
     packs = [description.parent for description in sorted(path.with_suffix(".runs").rglob(PACK))]
     shards = sorted(folder_of(path).glob("*"))
-    copies = [*backups(path), *snapshots.files(path), *sorted(path.parent.glob(f".{path.stem}.*")), *packs, *shards]
+    left = [*sorted(path.parent.glob(f".{path.stem}.*")), *path.parent.glob(f"{path.name}.tmp")]
+    copies = [*backups(path), *snapshots.files(path), *left, *packs, *shards]
     for copy in copies:
         shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
     snapshots.remove_all(path)

@@ -33,6 +33,7 @@ def serve(
     from kallos.prediction import open_parts
     from kallos.web.answers import Answers
     from kallos.web.api import application
+    from kallos.web.uploads import folder_of_uploads
     from reports.cards import MODEL_CARD
 
     parts = open_parts(store, bundle, protocol, fold)
@@ -41,7 +42,7 @@ def serve(
         listening = socket.create_server((host, port))
     except OSError as error:
         raise UsageError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port.") from error
-    with listening, Answers(parts, store if store.is_file() else None, card) as answers:
+    with listening, folder_of_uploads(), Answers(parts, store if store.is_file() else None, card) as answers:
         answers.warm_up()
         note(f"http://{host}:{port} answers; Ctrl-C ends it.")
         # no access log: it would hold the names of uploaded files

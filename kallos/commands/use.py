@@ -30,14 +30,14 @@ def predict(
     from reports.prediction import as_dict, render
 
     parts = open_parts(store, bundle, protocol, fold)
-    said, failed = [], []
+    said, failed = [], False
     for answer in predict_each(parts, photos, overlay, group):
         if isinstance(answer, PhotoError):
             note(f"kallos: {answer}")
-            failed.append(answer)
-            continue
-        said.append(as_dict(answer))
-        if not json:
+            failed = True
+        elif json:
+            said.append(as_dict(answer))
+        else:
             out.print(render(answer))
     if json:
         out.print_json(to_json("predictions", said))

@@ -12,6 +12,7 @@ import uvicorn
 from ensemble.bundle import open_bundle
 from kallos.web.answers import Answers
 from kallos.web.api import application
+from kallos.web.uploads import folder_of_uploads
 
 BUNDLE = Path(__file__).resolve().with_name("bundle")
 # a Space sets both: it is reached from outside its container
@@ -22,7 +23,7 @@ PORT = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
 def main() -> None:
     """Serve until stopped."""
     card = (BUNDLE / "MODEL_CARD.md").read_text(encoding="utf-8")
-    with Answers(open_bundle(BUNDLE), None, card) as answers:
+    with folder_of_uploads(), Answers(open_bundle(BUNDLE), None, card) as answers:
         answers.warm_up()
         # no access log: it would hold the names of uploaded files
         uvicorn.run(application(answers), host=HOST, port=PORT, log_level="warning")

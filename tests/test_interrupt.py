@@ -1,0 +1,96 @@
+"""Ctrl-C in real processes: code 130, one sentence, no process left behind, what was done is kept.
+
+Sent as a terminal does, to every process of the command, and to the first one alone. `make faults` stops the slow
+commands too, at random moments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.faults.interrupts import MARK, SAYS, left
+from featurestore import snapshots
+from featurestore.store import Store
+from tests.command import done
+from tests.conftest import Workspace
+
+WAYS = pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["to all processes", "to the first"])
+Send = Callable[[int, int], None]
+
+
+def stopped(send: Send, arguments: tuple[object, ...], ready: Callable[[], bool]) -> str:
+    """What a command says that is stopped as soon as it is ready for it."""
+    mark = f"test-{time.monotonic_ns()}"
+    with subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        env=os.environ | {MARK: mark},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # where the tests were started in the background, Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        while not ready() and process.poll() is None:
+            time.sleep(0.02)
+        assert left(mark), "the mark must be found while it runs"
+        send(process.pid, signal.SIGINT)
+        said = process.communicate()[1]
+        assert process.returncode == 130, said
+    assert left(mark) == []
+    assert said.endswith(SAYS)
+    assert "Traceback" not in said
+    return said
+
+
+@WAYS
+def test_ingest_keeps_the_portraits_that_were_drawn(tmp_path: Path, send: Send):
+    images = tmp_path / "portraits" / "images"
+    typed = ("-m", "kallos", "ingest", "demo", tmp_path / "portraits", "--count", 20_000)
+    stopped(send, (*typed, "--store", tmp_path / "s.duckdb"), lambda: len(list(images.glob("*.jpg"))) > 3)
+    assert len(list(images.glob("*.jpg"))) > 3
+    assert not (tmp_path / "s.duckdb").exists()
+
+
+@WAYS
+def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Workspace, tmp_path: Path, send: Send):
+    path = tmp_path / "s.duckdb"
+    done("ingest", "demo", workspace.portraits, "--count", 120, "--store", path)
+    wal = path.with_name("s.duckdb.wal")
+
+    def has_written() -> bool:
+        """After the first snapshot, which empties it, the log holds batches of photos alone."""
+        with contextlib.suppress(FileNotFoundError):
+            return bool(snapshots.files(path)) and wal.stat().st_size > 20_000
+        return False
+
+    stopped(send, ("-m", "kallos", "extract", "--weights", "none", "--store", path), has_written)
+    with Store.open(path, read_only=True) as store:
+        assert store.value("SELECT count(*) FROM landmarks") > 0
+
+
+def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
+    """DuckDB makes an error of its own of it."""
+    script = tmp_path / "stopped.py"
+    asking = tmp_path / "asking"
+    script.write_text(
+        "import sys, pathlib\n"
+        "from kallos.cli import main\n"
+        "from featurestore.store import Store\n"
+        "def long(store):\n"
+        f"    pathlib.Path({str(asking)!r}).touch()\n"
+        "    return store.value('SELECT sum(sqrt(range)) FROM range(1000000000000)')\n"
+        "Store.describe = long\n"
+        f"sys.argv = ['kallos', 'tables', '--store', {str(workspace.store)!r}]\n"
+        "main()\n"
+    )
+    assert "kallos: stopped" in stopped(os.killpg, (script,), asking.exists)
