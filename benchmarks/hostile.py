@@ -1,7 +1,7 @@
-"""`make hostile`: what is too large or too slow for the tests, typed as commands: bombs, a million rows, full disks.
+"""`make hostile`: what is too large or too slow for the tests: bombs, photos at the limit, a million rows, full disks.
 
-Each command gets a minute and may take 1 GiB more than one that predicts one portrait (or, of ingest, reads its csv).
-It must end with a documented exit code, without a traceback, and leave what was there.
+Law: each works or ends as a KallosError (of a command: with a documented exit code and no traceback), in a minute
+(`--seconds` gives more on a busy machine), with at most 1 GiB more memory than before, and leaves what was there.
 """
 
 from __future__ import annotations
@@ -9,34 +9,34 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from ensemble.bundle import open_bundle
+from ensemble.predictor import Predictor
+from featurestore.errors import KallosError
 from tests.hostile import bundles, photos
 
-LIMIT_SECONDS, LIMIT_MIB = 60, 1024
+LIMIT_MIB = 1024
 SIDE = 7000
 """Pixels of a square photo just below the decoder's limit."""
 
 LARGE = (
-    ("RGB", "PNG"),
-    ("RGBA", "PNG"),
-    ("LA", "PNG"),
-    ("P", "PNG"),
-    ("I;16", "PNG"),
-    ("CMYK", "JPEG"),
-    ("RGBA", "WEBP"),
+    *(("RGB", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("I;16", "PNG")),
+    *(("CMYK", "JPEG"), ("RGBA", "WEBP")),
 )
 HEAVY = ("a/part-1: the network vit_h_14", "b: hidden 1000000000000", "a: images of 1000000000 pixels")
 WRITERS = (
@@ -50,111 +50,100 @@ WRITERS = (
 )
 
 
-@dataclass(frozen=True)
-class Run:
-    """How a command ended; `mib` is the most that it or one of its processes had."""
+class Outcome(NamedTuple):
+    """How one case ended; `mib` is the memory that it took beyond what was there before."""
 
-    code: int
+    case: str
+    ended: str
     seconds: float
     mib: int
-    said: str
+    lawful: bool
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="the folder that `kallos demo` makes")
-    demo = parser.parse_args().demo.resolve()
-    table, console = Table("what", "exit code", "s", "MiB above", "verdict"), Console(highlight=False)
+    parser.add_argument("--seconds", type=int, default=60, help="that a case may take")
+    arguments = parser.parse_args()
+    demo, limit = arguments.demo.resolve(), arguments.seconds
+    table = Table("case", "ended", "s", "MiB", "law")
     with tempfile.TemporaryDirectory(prefix="kallos-hostile-") as made:
         folder = Path(made)
-        for name, run, above in [*_of_photos(demo, folder), *_of_bundles(demo, folder), *_of_tables(folder)]:
-            table.add_row(name, str(run.code), f"{run.seconds:.1f}", str(above), _verdict(run, above))
-        for name, run, verdict in _of_full_disks(demo, folder):
-            table.add_row(name, str(run.code), f"{run.seconds:.1f}", "", verdict)
-    console.print(table)
+        cases = (_photos(demo, folder, limit), _bundles(demo, folder, limit), _tables(folder, limit))
+        for outcome in chain(*cases, _full_disks(demo, folder, limit)):
+            kept = "kept" if outcome.lawful and outcome.mib <= LIMIT_MIB else "BROKEN"
+            row = (outcome.case, outcome.ended, f"{outcome.seconds:.1f}", str(outcome.mib), kept)
+            table.add_row(*row)
+            print(*row, sep=" | ", file=sys.stderr, flush=True)
+    Console(highlight=False).print(table)
 
 
-def _verdict(run: Run, above: int) -> str:
-    if run.code not in {0, *range(2, 15)} or "Traceback" in run.said:
-        return "FAILED " + run.said[-200:]
-    return "TOO MUCH" if above > LIMIT_MIB else "ok"
-
-
-def _kallos(folder: Path, *typed: object) -> Run:
-    began = time.monotonic()
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "kallos", *map(str, typed)],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=err,
-        )
-        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
-            if time.monotonic() - began > LIMIT_SECONDS:
-                child.kill()
-                ended = os.wait4(child.pid, 0)
-                break
-            time.sleep(0.02)
-        child.returncode = os.waitstatus_to_exitcode(ended[1])
-        err.seek(0)
-        said = err.read().decode(errors="replace")
-    return Run(child.returncode, time.monotonic() - began, ended[2].ru_maxrss >> 10, said)
-
-
-Measured = Iterator[tuple[str, Run, int]]
-
-
-def _of_photos(demo: Path, folder: Path) -> Measured:
-    typed = ("--bundle", demo / "bundle")
-    usual = _kallos(folder, "predict", demo / "portraits" / "images" / "P0001.jpg", *typed)
-    yield "one portrait, predicted", usual, 0
+def _photos(demo: Path, folder: Path, limit: int) -> Iterator[Outcome]:
+    # all are made first: what they took to make must not count as there before
+    cases = dict(photos.bombs())
+    for mode, form in LARGE:
+        cases[f"{mode} {form} of {SIDE} pixels"] = photos.encoded(photos.face(SIDE).convert(mode), form)
+    photos.face.cache_clear()
     photo = folder / "photo.jpg"
-    large = (
-        (f"{mode} {form} of {SIDE} pixels", photos.encoded(photos.face(SIDE).convert(mode), form))
-        for mode, form in LARGE
-    )
-    for name, content in [*photos.bombs(), *large]:
-        photo.write_bytes(content)
-        run = _kallos(folder, "predict", photo, *typed)
-        yield name, run, run.mib - usual.mib
+    with Predictor(open_bundle(demo / "bundle")) as predictor:
+        predictor.predict(demo / "portraits" / "images" / "P0001.jpg")
+        before = _memory("VmRSS")
+        for case, content in cases.items():
+            photo.write_bytes(content)
+            yield _measured(case, lambda: predictor.predict(photo), limit, before)
 
 
-def _of_bundles(demo: Path, folder: Path) -> Measured:
-    portrait = demo / "portraits" / "images" / "P0001.jpg"
-    usual = _kallos(folder, "predict", portrait, "--bundle", demo / "bundle")
+def _bundles(demo: Path, folder: Path, limit: int) -> Iterator[Outcome]:
     for story in HEAVY:
         bundle = folder / "bundle"
         shutil.copytree(demo / "bundle", bundle)
         bundles.FORGED[story](bundle)
         bundles.right(bundle)
-        run = _kallos(folder, "predict", portrait, "--bundle", bundle)
-        yield f"a bundle: {story}", run, run.mib - usual.mib
+        before = _memory("VmRSS")
+        yield _measured(f"bundle, {story}", lambda bundle=bundle: Predictor(open_bundle(bundle)), limit, before)
         shutil.rmtree(bundle)
 
 
-def _of_tables(folder: Path) -> Measured:
-    shown = folder / "photos"
+def _measured(case: str, work: Callable[[], object], limit: int, before: int) -> Outcome:
+    """Do it in this process, whose highest mark of memory is taken back first."""
+    Path("/proc/self/clear_refs").write_text("5")
+    began = time.monotonic()
+    # rings as an error where Python code runs, and ends the process where only a library does
+    signal.alarm(limit)
+    try:
+        work()
+        ended = "works"
+    except KallosError as error:
+        ended = type(error).__name__
+    signal.alarm(0)
+    return Outcome(case, ended, time.monotonic() - began, _memory("VmHWM") - before, True)
+
+
+def _memory(name: str, process: int | str = "self") -> int:
+    """MiB of a process; none of one that has ended."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) >> 10 for line in lines if line.startswith(name))
+
+
+def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
+    shown, csv = folder / "photos", folder / "labels.csv"
     shown.mkdir()
     for number in range(1000):
-        (shown / f"{number}.png").write_bytes(
-            photos.encoded(Image.new("RGB", (8, 8), (number % 256, number // 256, 0)), "PNG")
-        )
-    csv, store = folder / "labels.csv", ("--images", shown, "--store", folder / "s.duckdb")
-    csv.write_text("image,score\n" + "".join(f"{number}.png,{number % 5 + 1}\n" for number in range(1000)))
-    usual = _kallos(folder, "ingest", "csv", csv, *store)
-    yield "a csv of 1,000 rows, ingested", usual, 0
-    for name, lines in {
-        "a csv of a million ratings": (f"{row % 1000}.png,r{row // 1000},{row % 5 + 1}\n" for row in range(1_000_000)),
-        "a csv of a million photos that are not there": (f"x{row}.png,r1,{row % 5 + 1}\n" for row in range(1_000_000)),
+        image = Image.new("RGB", (8, 8), (number % 256, number // 256, 0))
+        (shown / f"{number}.png").write_bytes(photos.encoded(image, "PNG"))
+    usual = 0
+    for case, lines in {
+        "csv of 1,000 ratings": (f"{row}.png,r1,{row % 5 + 1}\n" for row in range(1000)),
+        "csv of 1,000,000 ratings": (f"{row % 1000}.png,r{row // 1000},{row % 5 + 1}\n" for row in range(1_000_000)),
+        "csv of 1,000,000 photos, most not there": (f"{row}.png,r1,{row % 5 + 1}\n" for row in range(1_000_000)),
     }.items():
-        csv.write_text("image,rater,score\n0.png,r0,1\n" + "".join(lines).replace("0.png,r0,1\n", "", 1))
-        run = _kallos(folder, "ingest", "csv", csv, *store)
-        yield name, run, run.mib - usual.mib
+        csv.write_text("image,rater,score\n" + "".join(lines))
+        outcome = _typed(folder, limit, "ingest", "csv", csv, "--images", shown, "--store", folder / "s.duckdb")
+        yield outcome._replace(case=case, mib=outcome.mib - usual)
+        usual = usual or outcome.mib
 
 
-def _of_full_disks(demo: Path, folder: Path) -> Iterator[tuple[str, Run, str]]:
+def _full_disks(demo: Path, folder: Path, limit: int) -> Iterator[Outcome]:
     """Every command that writes, in a file system with next to no room left."""
     for typed in WRITERS:
         with _disk(folder / "disk") as disk:
@@ -163,15 +152,34 @@ def _of_full_disks(demo: Path, folder: Path) -> Iterator[tuple[str, Run, str]]:
             shutil.copy(demo / "kallos.duckdb", disk)
             shutil.copytree(demo / "kallos.runs", disk / "kallos.runs")
             used = sum(file.stat().st_blocks * 512 for file in disk.rglob("*"))
-            before = _scores(disk), {path.name for path in disk.iterdir()}
+            scores, beside = _scores(disk), {path.name for path in disk.iterdir()}
             subprocess.run(["mount", "-o", f"remount,size={used // 1024 + 100}k", disk], check=True)
-            run = _kallos(disk, *typed)
+            outcome = _typed(disk, limit, *typed)
             subprocess.run(["mount", "-o", "remount,size=2g", disk], check=True)
-            left = {path.name for path in disk.iterdir()} - before[1] - {"kallos.duckdb.wal"}
-            # what erase has taken out of the tables before the disk was full is meant to be gone
-            lost = _scores(disk) < before[0] - (typed[0] == "erase")
-            verdict = _verdict(run, 0) if not left and not lost else f"left {left}, lost {lost}"
-            yield f"a full disk: {' '.join(typed[:2])}", run, verdict
+            left = {path.name for path in disk.iterdir()} - beside - {"kallos.duckdb.wal"}
+            # what erase took out of the tables before the disk was full is meant to be gone
+            lost = scores - _scores(disk) > (typed[0] == "erase")
+            yield outcome._replace(
+                mib=0, lawful=outcome.lawful and not left and not lost, case=f"full disk, {typed[0]}"
+            )
+
+
+def _typed(folder: Path, limit: int, *typed: object) -> Outcome:
+    """A command; its memory is the most that it had, without its workers."""
+    began, most = time.monotonic(), 0
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-m", "kallos", *map(str, typed)]
+    with tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=err)
+        while child.poll() is None:
+            most = max(most, _memory("VmHWM", child.pid))
+            time.sleep(0.02)
+            if time.monotonic() - began > limit:
+                child.kill()
+        err.seek(0)
+        is_lawful = child.returncode in {0, *range(2, 15)} and b"Traceback" not in err.read()
+    seconds = time.monotonic() - began
+    return Outcome(" ".join(map(str, typed)), f"exit code {child.returncode}", seconds, most, is_lawful)
 
 
 @contextmanager
