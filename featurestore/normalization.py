@@ -21,6 +21,9 @@ from featurestore.schema import quote
 from featurestore.store import Store
 
 AVERAGENESS = "averageness"
+ROW_BYTES = 6000
+"""Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""
+
 DEFINITION = {
     "feature": AVERAGENESS,
     "summary": "Distance of the face's shape from the average of the training rows.",
@@ -100,7 +103,9 @@ def fit(store: Store, protocol: str, fold: int) -> str:
             about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
             pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
             names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
-            store.append("statistics", pl.DataFrame([about | pinned]).hstack(statistics(store, query, names)))
+            with store.passing(row_count * ROW_BYTES):
+                fitted_now = statistics(store, query, names)
+            store.append("statistics", pl.DataFrame([about | pinned]).hstack(fitted_now))
     return statistics_id
 
 
