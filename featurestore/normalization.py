@@ -24,6 +24,9 @@ AVERAGENESS = "averageness"
 CHUNK = 1_000
 """Faces whose shapes are widened to float64 at once: of half a million they would take 4 GB, twice over."""
 
+ROW_BYTES = 6000
+"""Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""
+
 DEFINITION = {
     "feature": AVERAGENESS,
     "summary": "Distance of the face's shape from the average of the training rows.",
@@ -105,7 +108,9 @@ def fit(store: Store, protocol: str, fold: int) -> str:
             about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
             pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
             names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
-            store.append("statistics", pl.DataFrame([about | pinned]).hstack(statistics(store, query, names)))
+            with store.passing(row_count * ROW_BYTES):
+                fitted_now = statistics(store, query, names)
+            store.append("statistics", pl.DataFrame([about | pinned]).hstack(fitted_now))
     return statistics_id
 
 

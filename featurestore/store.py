@@ -19,9 +19,9 @@ from featurestore import snapshots
 from featurestore.errors import StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
 
-PASSING_MEMORY = "128MB"
-"""What DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what each
-checkpoint loads to write it anew. Nothing is slower for it."""
+PASSING_MEMORY = 128_000_000
+"""Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what
+each checkpoint loads to write it anew. Nothing is slower for it."""
 
 PATIENCE_SECONDS = 2.0
 """How long a reader waits for a writer to end or to publish its first snapshot."""
@@ -180,11 +180,16 @@ class Store:
             self._publisher.publish_if_due()
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
-        """For work on one part of the rows after the other: inside, memory does not grow with the store."""
-        self.execute(f"SET memory_limit = '{PASSING_MEMORY}'")
-        yield
-        self.execute("RESET memory_limit")
+    def passing(self, sorted_bytes: int = 0) -> Iterator[None]:
+        """For work on one part of the rows after the other: inside, memory does not grow with the store.
+
+        A query that joins and sorts that many bytes is given what it must hold of them.
+        """
+        self.execute(f"SET memory_limit = '{max(PASSING_MEMORY, sorted_bytes * 3 // 2)}B'")
+        try:
+            yield
+        finally:
+            self.execute("RESET memory_limit")
 
     @contextmanager
     def overheard(self) -> Iterator[list[str]]:

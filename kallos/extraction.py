@@ -64,9 +64,8 @@ def normalize(store: Store) -> None:
         "SELECT DISTINCT protocol, fold FROM splits SEMI JOIN scores USING (image_id) "
         "SEMI JOIN geometric_features USING (image_id) WHERE role = 'train' ORDER BY ALL"
     )
-    with store.passing():
-        for protocol, fold in folds.iter_rows():
-            normalization.fit(store, protocol, fold)
+    for protocol, fold in folds.iter_rows():
+        normalization.fit(store, protocol, fold)
 
 
 def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
