@@ -59,7 +59,7 @@ def test_every_exit_code_is_documented():
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.KallosError)]
     codes = {c.exit_code for c in classes if c is not errors.KallosError}
     assert codes <= {int(n) for n in re.findall(r"\b(\d+) ", EXIT_CODES)}
-    assert len(codes) == 13
+    assert len(codes) == 14
 
 
 def test_shell_completion_is_offered():
@@ -173,8 +173,8 @@ def test_unknown_backbone_encoder_protocol_and_fold(workspace):
 def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     at = ("--store", workspace.store)
-    encoder = next((workspace.store.with_suffix(".runs") / "encoders").glob("*/*.safetensors"))
-    other = ("--backbone", "resnet18", "--weights", encoder)
+    mobilenet = next(workspace.store.with_suffix(".runs").glob("*-1-a-*/part-1/*.safetensors"))
+    other = ("--backbone", "resnet18", "--weights", mobilenet)
     refused(kallos("train", "a", *other, *at), 8, "does not fit")
     refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *at), 8, "none.safetensors")
     refused(kallos("train", "a", *at), 8, "--download", "--weights none")

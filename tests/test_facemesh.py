@@ -117,14 +117,14 @@ def test_threads_that_are_mute_together_leave_stderr_as_it_was(capfd):
     first_is_in, first_is_out = threading.Event(), threading.Event()
 
     def first() -> None:
-        with facemesh._muted():
+        with facemesh.muted():
             first_is_in.set()
             time.sleep(0.1)
         first_is_out.set()
 
     def second() -> None:
         first_is_in.wait(5)
-        with facemesh._muted():
+        with facemesh.muted():
             first_is_out.wait(5)
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]

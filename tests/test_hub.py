@@ -172,7 +172,8 @@ def test_a_space_says_what_it_is_and_what_it_needs(space: Path):
     for line in ('sdk: "gradio"', 'app_file: "app.py"', 'python_version: "3.11"'):
         assert line in head
     needed = dict(line.split("==") for line in (space / "requirements.txt").read_text().split())
-    assert {"gradio", "torch", "mediapipe", "duckdb"} <= needed.keys()
+    assert {"gradio", "onnxruntime", "mediapipe", "duckdb"} <= needed.keys()
+    assert "torch" not in needed
     assert not {"pytest", "playwright", "kallos"} & needed.keys()
     assert not list(space.rglob("__pycache__"))
 

@@ -199,9 +199,10 @@ def test_reports_on_test_images_do_not_see_it_and_erasure_does_not_take_it_for_t
     assert erase(judged.store, ["plain/P0001.jpg"], lambda receipt: None).receipt.trained == ()
 
 
-def test_a_bundle_says_the_same_and_writes_nothing(judged):
+def test_a_bundle_says_the_same_and_writes_nothing(judged, tmp_path):
+    done("export", tmp_path / "bundle", "--no-onnx", "--store", judged.store)
     before = judged.rows("FROM predictions ORDER BY ALL")
-    from_bundle = judged.evaluate("curved", "--bundle", judged.bundle)
+    from_bundle = judged.evaluate("curved", "--bundle", tmp_path / "bundle")
     assert judged.rows("FROM predictions ORDER BY ALL") == before
     assert from_bundle == judged.evaluate("curved")
 

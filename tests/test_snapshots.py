@@ -122,7 +122,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     typed = [str(Path(sys.executable).with_name("kallos")), "extract", "--weights", "none", "--store", str(out)]
     extract = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             if snapshots.files(out):
                 break
             time.sleep(0.05)

@@ -80,22 +80,29 @@ def rewrite(path: Path) -> None:
     _remove(fresh)
     try:
         with Store.open(path, must_exist=True) as store:
-            connection = store.connection
-            (name,) = connection.execute("SELECT current_database()").fetchall()[0]
-            connection.execute("CHECKPOINT")
-            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
-            connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
-            # detaching would do it too, but not say what went wrong
-            connection.execute("CHECKPOINT fresh; DETACH fresh")
-            with fresh.open("rb") as file:
-                os.fsync(file.fileno())
+            try:
+                _copy(store, fresh)
+            except duckdb.Error as error:
+                reason = str(error).partition("\n")[0]
+                raise StoreError(f"{path} could not be rewritten ({reason}): it is as it was.") from error
             fresh.chmod(path.stat().st_mode)
             # while the old file is still held, so that nobody writes into it in between
             fresh.replace(path)
-    except duckdb.Error as error:
-        raise StoreError(f"{path} could not be rewritten ({str(error).splitlines()[0]}): it is as it was.") from error
     finally:
         _remove(fresh)
+
+
+def _copy(store: Store, fresh: Path) -> None:
+    """All that the store holds, in a new file, on the disk when this returns."""
+    connection = store.connection
+    (name,) = connection.execute("SELECT current_database()").fetchall()[0]
+    connection.execute("CHECKPOINT")
+    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+    connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
+    # detaching would do it too, but not say what went wrong
+    connection.execute("CHECKPOINT fresh; DETACH fresh")
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _remove(fresh: Path) -> None:
