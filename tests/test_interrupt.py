@@ -40,11 +40,15 @@ def stopped(send: Send, arguments: tuple[object, ...], ready: Callable[[], bool]
         # where the tests were started in the background, Ctrl-C is ignored
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
-        while not ready() and process.poll() is None:
-            time.sleep(0.02)
-        assert left(mark), "the mark must be found while it runs"
-        send(process.pid, signal.SIGINT)
-        said = process.communicate()[1]
+        try:
+            while not ready() and process.poll() is None:
+                time.sleep(0.02)
+            assert left(mark), "the mark must be found while it runs"
+            send(process.pid, signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         assert process.returncode == 130, said
     assert left(mark) == []
     assert said.endswith(SAYS)
@@ -88,7 +92,7 @@ def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
         "from featurestore.store import Store\n"
         "def long(store):\n"
         f"    pathlib.Path({str(asking)!r}).touch()\n"
-        "    return store.value('SELECT sum(sqrt(range)) FROM range(1000000000000)')\n"
+        "    return store.value('SELECT sum(sqrt(range)) FROM range(20000000000)')\n"
         "Store.describe = long\n"
         f"sys.argv = ['kallos', 'tables', '--store', {str(workspace.store)!r}]\n"
         "main()\n"
