@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-EXTRAS = ("", "web", "hub", "ray")
+EXTRAS = ("", "train", "web", "hub", "ray")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its page, its hub commands and its Ray engine, and
+Made by `make docs` from the packages that are installed with kallos, its training, its page, its hub commands and its Ray engine, and
 with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which every
 bundle repeats.
 Each package's own files have the text of its licence.
