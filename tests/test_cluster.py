@@ -111,7 +111,6 @@ def same(one: Path, store: Store) -> None:
             assert_frame_equal(other.frame(query), store.frame(query), check_exact=True)
         ledger = "SELECT * EXCLUDE milliseconds FROM extractions ORDER BY ALL"
         assert_frame_equal(other.frame(ledger), store.frame(ledger))
-    assert left_over(store) == []
 
 
 def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, deadly):
@@ -120,6 +119,7 @@ def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, de
     failed = store.frame("SELECT image_id, status FROM extractions WHERE status <> 'ok' ORDER BY ALL").rows()
     assert failed == [("mine/P0005.jpg", "crash"), ("mine/broken.jpg", "decode_error"), ("mine/grey.png", "no_face")]
     same(local, store)
+    assert left_over(store) == []
 
 
 def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
@@ -188,4 +188,5 @@ def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local
     with Store.open(store.path) as opened:
         assert opened.value("SELECT count(*) FROM attempts") == 0
         assert 0 < extract(opened, [deadly], unheard).looked <= IMAGES - 4 * len(whole)
+        # an actor that outlives the driver may leave a shard more, for the next command
         same(local, opened)

@@ -69,7 +69,7 @@ def _step(command: str) -> None:
     out.print()
     out.print(Rule(style="dim"))
     # not cut at the width of the terminal: it is there to be copied
-    out.print(f"[bold]$ {command}", soft_wrap=True)
+    out.print(f"$ {command}", style="bold", soft_wrap=True)
 
 
 def _held_out(store: Path, portraits: Path) -> tuple[Path, str]:
