@@ -12,8 +12,8 @@ EXTRAS = ("", "train", "web", "hub", "ray")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its training, its page, its hub commands and its Ray engine, and
-with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which every
+Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands and Ray engine,
+and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which every
 bundle repeats.
 Each package's own files have the text of its licence.
 
