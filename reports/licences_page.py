@@ -13,8 +13,8 @@ OPENING = """\
 # Licences of what kallos uses
 
 Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands and Ray engine,
-and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which every
-bundle repeats.
+and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which
+every bundle repeats.
 Each package's own files have the text of its licence.
 
 | package | version | licence | needed by |
