@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from featurestore.records import SCALE
 from models.foreign import distrusted, read_json
@@ -44,7 +45,7 @@ class Combiner:
     @property
     def mixing(self) -> float:
         """Weight of A; B has one minus it."""
-        return float(1 / (1 + np.exp(-self.learnt["logit"])))
+        return float(expit(self.learnt["logit"]))
 
     def predict(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Combined scores (n,), kept on the scale."""
@@ -69,7 +70,6 @@ class Combiner:
     def save(self, folder: Path) -> None:
         """Write combiner.json; a few dozen numbers need no binary format."""
         content = {
-            "hidden": len(self.learnt["correction.0.bias"]),
             "centre": self.centre,
             "spread": self.spread,
             "state": {name: value.tolist() for name, value in self.learnt.items()},

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from featurestore import snapshots
-from featurestore.errors import StoreError
+from featurestore.errors import DiskError, StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
 
 PASSING_MEMORY = 128_000_000
@@ -102,13 +102,13 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, *_: object) -> None:
-        """Raises StoreError in place of what DuckDB says when the file is damaged or the disk is full."""
+        """In place of what DuckDB says, StoreError for a damaged file and DiskError for a full disk are raised."""
         self.close()
         if not isinstance(problem, duckdb.Error):
             return
         reason = str(problem).partition("\n")[0]
         if "No space left" in reason:
-            raise StoreError(f"The disk is full, {self.path} could not grow: make room, then go on.") from problem
+            raise DiskError(f"The disk is full, {self.path} could not grow: make room, then go on.") from problem
         if isinstance(problem, _BROKEN) or "Corrupt" in reason:
             raise StoreError(
                 f"{self.path} is damaged or cannot be reached ({reason}): put a copy in its place, "

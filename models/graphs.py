@@ -14,12 +14,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from featurestore.errors import BundleError
+from models.saved import GRAPH
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.onnx import ONNXProgram
 
-GRAPH = "model.onnx"
 QUIET = 3
 """Errors only, of ONNX Runtime's levels."""
 

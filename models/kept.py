@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from featurestore.errors import BundleError
-from models.foreign import distrusted, read_json
+from models.foreign import distrusted
+from models.saved import GRAPH, read_description
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
@@ -28,11 +29,11 @@ class KeptEncoder:
     def read(cls, folder: Path) -> Self:
         """What `EncoderNetwork.save` wrote. Raises BundleError when the folder holds no encoder."""
         with distrusted(folder):
-            if not (folder / "model.onnx").is_file():
+            if not (folder / GRAPH).is_file():
                 raise BundleError(
                     f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
                 )
-            said = read_json(folder / "model.json")
+            said = read_description(folder, "encoder")
             name, weights, sha256 = (str(said[key]) for key in ("name", "weights", "weights_sha256"))
             return cls(folder, name, weights, sha256, int(said["dim"]), int(said["channels"]))
 

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from featurestore.errors import BundleError
 from models.foreign import read_json
 
-DESCRIPTION, TENSORS = "model.json", "model.safetensors"
+DESCRIPTION, TENSORS, GRAPH = "model.json", "model.safetensors", "model.onnx"
 NUMBERS = (np.float32, np.float64, np.int64)
 
 

@@ -64,9 +64,9 @@ def train_subscores(
         for epoch in range(config.epochs):
             began = time.monotonic()
             loss = learning.run_epoch(epoch)
-            model = SubscoreModel(config, inputs, learning.learnt())
             if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
                 continue
+            model = SubscoreModel(config, inputs, learning.learnt())
             metrics = Evaluation.of(held_out.scores, model.predict(held_out))
             on_epoch(
                 Epoch(

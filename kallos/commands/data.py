@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Where(StrEnum):
     """Where photos are looked at."""
 
-    local = "local"
-    ray = "ray"
+    LOCAL = "local"
+    RAY = "ray"
 
 
 ingest = typer.Typer(help="Put a data set's labels, ratings and splits into the store.", no_args_is_help=True)
@@ -105,7 +105,7 @@ def extract(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try photos that failed once more.")] = False,
     engine: Annotated[
         Where, typer.Option(help="Where photos are looked at: here, or on a Ray cluster (see docs/scale.md).")
-    ] = Where.local,
+    ] = Where.LOCAL,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -116,7 +116,7 @@ def extract(
     from reports.extraction import render, summary
     from reports.json import to_json
 
-    if engine is Where.ray:
+    if engine is Where.RAY:
         need("ray", "ray")
         from extractors.cluster import look_on_ray as look
     else:

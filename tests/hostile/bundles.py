@@ -282,7 +282,6 @@ FORGED: dict[str, Change] = {
     "no tree at once": trees("num_tree_per_iteration", "0"),
     "trees elsewhere in memory": trees("tree_sizes", "-5", "999999999"),
     "a leaf that is not a number": trees("leaf_value", "nan"),
-    "combiner: hidden 10^12": said("ensemble/combiner.json", "hidden", value=10**12),
     "combiner: no state": said("ensemble/combiner.json", "state", value={}),
     "combiner: a state of words": said("ensemble/combiner.json", "state", "logit", value="x"),
     "combiner: no spread": said("ensemble/combiner.json", "spread", value=0.0),
