@@ -24,11 +24,15 @@ class Patches:
 
     def __init__(self, image: NDArray[np.uint8], landmarks: Reals) -> None:
         """`image` (h, w, 3) uint8 RGB; `landmarks` (468, 2) in its pixels, NaN for those off the photo."""
-        self._landmarks = landmarks
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
         lightness = np.ascontiguousarray(lab[:, :, 0])
         self._height, self._width = lightness.shape
         self._lab = lab.reshape(-1, 3)
+        size = (self._width, self._height)
+        self._on_photo = ((landmarks >= 0) & (landmarks <= size)).all(axis=1)
+        # OpenCV counts from the centre of the first pixel, landmarks from its edge
+        corners = np.round(np.where(self._on_photo[:, None], landmarks, 0) - 0.5)
+        self._corners = corners.astype(np.int32).clip(0, (self._width - 1, self._height - 1))
         self._laplacian = cv2.Laplacian(lightness, cv2.CV_16S).ravel()
         self._texture = (lightness.astype(np.int16) - cv2.blur(lightness, (BLUR, BLUR))).ravel()
         self._places: dict[str, NDArray[np.intp]] = {}
@@ -69,16 +73,14 @@ class Patches:
     def _inside(self, patch: str) -> NDArray[np.intp]:
         """Flat indices of the patch's pixels; none where it lies off the photo."""
         if patch not in self._places:
-            self._places[patch] = self._fill(self._landmarks[list(CONTOURS[patch])])
+            self._places[patch] = self._fill(list(CONTOURS[patch]))
         return self._places[patch]
 
-    def _fill(self, outline: Reals) -> NDArray[np.intp]:
-        if not ((outline >= 0) & (outline <= (self._width, self._height))).all():
+    def _fill(self, contour: list[int]) -> NDArray[np.intp]:
+        if not self._on_photo[contour].all():
             return np.empty(0, dtype=np.intp)
-        # OpenCV counts from the centre of the first pixel, landmarks from its edge
-        corners = np.round(outline - 0.5).astype(np.int32).clip(0, (self._width - 1, self._height - 1))
-        left, top = corners.min(axis=0)
-        across, down = np.ptp(corners, axis=0) + 1
+        corners = self._corners[contour]
+        left, top, across, down = cv2.boundingRect(corners)
         mask = np.zeros((down, across), dtype=np.uint8)
         cv2.fillPoly(mask, [corners - (left, top)], (1,))
         rows, columns = np.nonzero(mask)
