@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos")
-    parser.add_argument("--count", type=int, default=100, help="photos at most")
+    parser.add_argument("--count", type=int, default=300, help="photos at most")
     arguments = parser.parse_args()
     photos = photo_paths(arguments.photos)[: arguments.count]
     kernels = _kernels(arguments.bundle, photos)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ensemble.combiner import Combiner
 from ensemble.intervals import EVERYONE, Calibration, Intervals
@@ -39,18 +41,20 @@ class Predictor:
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._intervals = Intervals.load(parts.folders["ensemble"])
         self._novelty = Novelty.load(parts.folders["ensemble"] / NOVELTY)
-        self._mesh = FaceMesh()
+        self._mesh, self._open = FaceMesh(), ExitStack()
 
     @property
     def _folder(self) -> Path:
         return self._parts.folders["ensemble"].parent
 
     def __enter__(self) -> Self:
-        self._mesh.__enter__()
+        self._open.enter_context(self._mesh)
+        # for one photo, threads of linear algebra spend a core on waiting for each other
+        self._open.enter_context(threadpool_limits(1, user_api="blas"))
         return self
 
     def __exit__(self, *problem: Any) -> None:
-        self._mesh.__exit__(*problem)
+        self._open.close()
 
     @property
     def groups(self) -> list[str]:

@@ -24,8 +24,9 @@ import pyarrow as pa
 from extractors.batch import Batch
 from extractors.facemesh import muted
 from extractors.pipeline import COMMIT_SECONDS
+from extractors.pool import WORKERS
 from extractors.values import EncoderSource
-from extractors.workers import WORKERS, Task, Workers
+from extractors.workers import Task, Workers
 from featurestore.errors import ExtractionError, KallosError
 from featurestore.outputs import Output
 from featurestore.shards import AT_ONCE, folder_of, merge, merge_left_over, write_shard

@@ -1,36 +1,24 @@
-"""Worker processes that look at photos, a FaceMesh each. One that dies costs the photo it was looking at, no more."""
+"""Worker processes that look at photos, a FaceMesh each. One that dies costs the photo that it was looking at."""
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import signal
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pebble import ProcessExpired, ProcessPool
 
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
+from extractors.pool import WORKERS, Lost, Pool
 from extractors.values import Columns, Encoder, EncoderSource, Face, face_of, from_pixels
-from featurestore.errors import ExtractionError, InputError, PhotoError
+from featurestore.errors import InputError, PhotoError
 from featurestore.outputs import EMBEDDING
-
-WORKERS = min(os.cpu_count() or 1, 8)
-WAITING = 8
-"""Photos a worker that wait or are looked at: enough that no worker is idle, few enough for any memory."""
-
-SECONDS_A_PHOTO = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,59 +62,36 @@ class Answer:
 
 
 class Workers:
-    """A pool of spawned processes. Use it as a context manager: leaving it leaves no process behind."""
+    """A pool of processes that look at photos. Use it as a context manager."""
 
     def __init__(self, encoders: Sequence[EncoderSource], processes: int = WORKERS) -> None:
-        self._waiting = processes * WAITING
-        self._encoders = {f"{EMBEDDING}{encoder.name}": encoder for encoder in encoders}
-        # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
-        self._pool = ProcessPool(max_workers=processes, context=multiprocessing.get_context("spawn"))
+        named = {f"{EMBEDDING}{encoder.name}": encoder for encoder in encoders}
+        self._pool = Pool(_hold, named, ready=_get_ready, processes=processes)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        self._pool.__exit__(*problem)
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[Answer]:
         """An answer a task, in the order of the tasks. Raises ExtractionError when workers cannot start."""
-        self._start()
-        coming = iter(tasks)
-        running = deque((task, self._look(task)) for task in islice(coming, self._waiting))
-        while running:
-            task, future = running.popleft()
-            answer = _answer(task, future)
-            running.extend((task, self._look(task)) for task in islice(coming, 1))
-            yield answer
-
-    def _start(self) -> None:
-        """Without this, workers that cannot start would be blamed on one photo after another."""
-        try:
-            self._pool.schedule(_get_ready).result()
-        except ProcessExpired as died:
-            raise ExtractionError(
-                f"A worker process cannot start ({_how(died)}): `kallos doctor` shows what is installed."
-            ) from died
-
-    def _look(self, task: Task) -> Future[Answer]:
-        encoders = {name: self._encoders[name] for name in task.missing if name in self._encoders}
-        looked: Future[Answer] = self._pool.schedule(_look, args=(task, encoders), timeout=SECONDS_A_PHOTO)
-        return looked
+        for task, answer in self._pool.each(_look, tasks):
+            yield _lost(task, answer) if isinstance(answer, Lost) else answer
 
 
-def _answer(task: Task, future: Future[Answer]) -> Answer:
-    try:
-        return future.result()
-    except ProcessExpired as died:
-        status, detail, milliseconds = "crash", f"the worker process died ({_how(died)})", float("nan")
-    except TimeoutError:
-        status, detail, milliseconds = "timeout", f"took longer than {SECONDS_A_PHOTO:g} s", SECONDS_A_PHOTO * 1000
-    return Answer(task.sha256, [Attempt(name, status, detail, milliseconds) for name in task.blamed])
+def _lost(task: Task, lost: Lost) -> Answer:
+    return Answer(task.sha256, [Attempt(name, lost.status, lost.detail, lost.milliseconds) for name in task.blamed])
 
 
-def _how(died: ProcessExpired) -> str:
-    return signal.Signals(-died.exitcode).name if died.exitcode < 0 else f"exit code {died.exitcode}"
+class _Held:
+    """What a worker process is given once."""
+
+    encoders: ClassVar[Mapping[str, EncoderSource]]
+
+
+def _hold(encoders: Mapping[str, EncoderSource]) -> None:
+    _Held.encoders = encoders
 
 
 def _get_ready() -> None:
@@ -139,13 +104,13 @@ def _mesh() -> FaceMesh:
 
 
 @cache
-def _open(encoder: EncoderSource) -> Encoder:
-    return encoder.open()
+def _open(extractor: str) -> Encoder:
+    return _Held.encoders[extractor].open()
 
 
-def _look(task: Task, encoders: Mapping[str, EncoderSource]) -> Answer:
+def _look(task: Task) -> Answer:
     """In a worker: everything that is missing of one photo and needs its pixels."""
-    opened = {name: _open(encoder) for name, encoder in encoders.items()}
+    opened = {name: _open(name) for name in task.missing if name in _Held.encoders}
     began = time.perf_counter()
     try:
         face = _face(task)

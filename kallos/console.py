@@ -53,7 +53,7 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(title, total=None, rate="")
 
         def advance(done: int, total: int, what: str = title) -> None:

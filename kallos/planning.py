@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from extractors.pool import WORKERS
 from extractors.values import FROM_LANDMARKS, outputs
-from extractors.workers import WORKERS
 from featurestore import normalization
 from featurestore.outputs import feature_versions
 from featurestore.planning import PlanLine, plan

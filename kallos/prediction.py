@@ -1,10 +1,14 @@
-"""What `kallos predict` does: photos to predictions, one after another."""
+"""What `kallos predict` does: photos to predictions; many at once are shared out among worker processes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 
@@ -12,11 +16,24 @@ from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
 from ensemble.predictor import Predictor
 from extractors.decode import decode, photo_paths
+from extractors.pool import Lost, Pool
 from featurestore.errors import PhotoError
 from featurestore.records import Prediction
-from kallos.console import note
+from kallos.console import note, out, progress
 from kallos.stores import open_for_reading
 from reports.overlay import draw_overlay
+
+FEW = 32
+"""Photos that one process has predicted before workers would have started, and that have a panel each."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A photo, the calibration to use, and where the overlay goes if one is wanted."""
+
+    photo: Path
+    group: str | None
+    overlay: Path | None
 
 
 def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:
@@ -27,33 +44,93 @@ def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int
         return parts_of_store(opened, protocol, fold)
 
 
+def photos_in(given: list[Path]) -> list[Path]:
+    """Photos, and those of folders. Raises InputError when there are none."""
+    return [photo for path in given for photo in photo_paths(path)]
+
+
 def predict_each(
-    parts: Parts, photos: list[Path], overlay: Path | None, group: str | None = None
+    parts: Parts, photos: list[Path], overlays: Path | None, group: str | None = None
 ) -> Iterator[Prediction | PhotoError]:
-    """What can be said of each photo in files and folders, in order; overlays are written on the way.
+    """What can be said of each photo, in order; overlays are written on the way.
 
-    A photo that cannot be used gives its PhotoError, and the others go on.
+    A photo that cannot be used gives its PhotoError, and the others go on. Memory does not grow with the photos.
     """
-    paths = [path for given in photos for path in photo_paths(given)]
-    stems = Counter(path.stem for path in paths)
+    asked = [Asked(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
+    many = len(asked) >= FEW
+    # lines on a terminal are progress enough, and would tear a bar apart
+    bar = progress("predicting", "photos") if many and not out.is_terminal else nullcontext(_unheard)
+    with bar as advance:
+        for number, (one, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
+            advance(number, len(asked))
+            if one.overlay and isinstance(answer, Prediction):
+                note(f"wrote {one.overlay}")
+            yield answer
+
+
+def _unheard(done: int, total: int, what: str = "") -> None:
+    """For few photos."""
+
+
+def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
+    """Where each photo's overlay goes; photos of one name, from several folders, must not overwrite each other."""
+    stems = Counter(photo.stem for photo in photos)
+    for number, photo in enumerate(photos, start=1):
+        name = photo.stem if stems[photo.stem] == 1 else f"{photo.stem}_{number}"
+        yield folder / f"{name}_overlay.png" if folder else None
+
+
+Answers = Iterator[tuple[Asked, Prediction | PhotoError]]
+
+
+def _here(parts: Parts, asked: list[Asked]) -> Answers:
     with Predictor(parts) as predictor:
-        for number, path in enumerate(paths, start=1):
-            try:
-                prediction = predictor.predict(path, group)
-            except PhotoError as error:
-                yield error
-                continue
-            if overlay:
-                # photos of one name, from several folders, must not overwrite each other
-                name = path.stem if stems[path.stem] == 1 else f"{path.stem}_{number}"
-                note(f"wrote {_write_overlay(prediction, overlay / f'{name}_overlay.png')}")
-            yield prediction
+        for one in asked:
+            yield one, _said(predictor, one)
 
 
-def _write_overlay(prediction: Prediction, target: Path) -> Path:
+def _shared(parts: Parts, asked: list[Asked]) -> Answers:
+    with Pool(_hold, parts, ready=_get_ready) as pool:
+        for one, answer in pool.each(_said_by_worker, asked):
+            yield one, PhotoError(f"{one.photo}: {answer.detail}") if isinstance(answer, Lost) else answer
+
+
+def _said(predictor: Predictor, asked: Asked) -> Prediction | PhotoError:
+    try:
+        prediction = predictor.predict(asked.photo, asked.group)
+    except PhotoError as error:
+        return error
+    if asked.overlay:
+        _write_overlay(prediction, asked.overlay)
+    return prediction
+
+
+def _write_overlay(prediction: Prediction, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     picture = draw_overlay(decode(prediction.photo), prediction)
     # imwrite says nothing of a disk that is full
     _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     target.write_bytes(png.tobytes())
-    return target
+
+
+class _Held:
+    """What a worker process is given once."""
+
+    parts: ClassVar[Parts]
+
+
+def _hold(parts: Parts) -> None:
+    _Held.parts = parts
+
+
+@cache
+def _predictor() -> Predictor:
+    return Predictor(_Held.parts)
+
+
+def _get_ready() -> None:
+    _predictor()
+
+
+def _said_by_worker(asked: Asked) -> Prediction | PhotoError:
+    return _said(_predictor(), asked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Self
@@ -28,7 +27,7 @@ class AppearanceGraph:
 
     def __init__(self, folder: Path) -> None:
         """Raises BundleError when the folder holds no readable graph."""
-        self._folder, self.graph = folder, Graph(folder, threads=os.cpu_count() or 1)
+        self._folder, self.graph = folder, Graph(folder)
         self._view = float(read_description(folder, self.kind)["config"]["view"])
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:

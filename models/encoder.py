@@ -19,7 +19,7 @@ class Encoder:
 
     def __init__(self, folder: Path) -> None:
         """Raises BundleError when the folder holds no readable graph."""
-        self._graph = Graph(folder, threads=1)
+        self._graph = Graph(folder)
 
     def encode(
         self, face: NDArray[np.uint8], cells: NDArray[np.float32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -37,5 +38,10 @@ class Components:
     def transform(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, d) to (n, k), each column of unit variance over the fitted rows."""
         centred = rows.astype(np.float64) - self.mean
-        coordinates: NDArray[np.float64] = centred @ self.axes.T.astype(np.float64) / self.scale
+        coordinates: NDArray[np.float64] = centred @ self._across / self.scale
         return coordinates
+
+    @cached_property
+    def _across(self) -> NDArray[np.float64]:
+        """(d, k): for one photo, to widen the axes would take longer than to use them."""
+        return self.axes.T.astype(np.float64)

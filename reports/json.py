@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,15 @@ def to_json(name: str, report: object) -> str:
     plain = _plain(report)
     body = plain if isinstance(plain, dict) else {name: plain}
     return json.dumps({"schema": f"kallos.report.{name}/1"} | body, ensure_ascii=False, allow_nan=False)
+
+
+def stream_json(name: str, items: Iterable[object]) -> Iterator[str]:
+    """What `to_json` makes of a list, in pieces, of which one is kept in memory at a time."""
+    before = f'{{"schema": "kallos.report.{name}/1", "{name}": [\n'
+    for item in items:
+        yield before + json.dumps(_plain(item), allow_nan=False, indent=2)
+        before = ",\n"
+    yield ("\n" if before == ",\n" else before) + "]}\n"
 
 
 def _plain(value: Any) -> Any:

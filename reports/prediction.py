@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -49,6 +51,22 @@ def render(prediction: Prediction) -> RenderableType:
     return Panel(
         Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2), width=80
     )
+
+
+def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator[Text]:
+    """A line for each of many photos, in columns wide enough for the names of `photos`."""
+    width = max(len(photo.name) for photo in photos)
+    yield dim(f"{'photo':{width}}  score  90 % interval  ")
+    for p in predictions:
+        ends = f"{number(p.low, 2)} to {number(p.high, 2)}"
+        yield Text.assemble(
+            f"{p.photo.name:{width}}  ",
+            (f"{number(p.score, 2):>5}", f"bold {ACCENT}"),
+            f"  {ends:>13}",
+            (f"  ! {p.notes[0]}" if p.notes else "", WARM),
+            dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
+        )
+    yield dim(MEANING)
 
 
 def _score(prediction: Prediction) -> Table:

@@ -16,6 +16,7 @@ from extractors.faces import load_faces
 from extractors.values import face_of
 from featurestore.store import Store
 from featurestore.training_sets import training_set
+from kallos.prediction import FEW
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 
@@ -135,6 +136,32 @@ def test_predict_writes_overlays_and_goes_on_after_a_bad_photo(workspace, tmp_pa
     assert "letter.jpg" in answer.err
     assert "not a person's worth" in " ".join(answer.out.replace("│", "").split())
     assert decode(tmp_path / "overlays" / "face_overlay.png").shape[0] >= 350
+
+
+def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for portrait in sorted((workspace.portraits / "images").iterdir())[:FEW]:
+        shutil.copy(portrait, photos)
+    letter = photos / "letter.jpg"
+    letter.write_text("dear reader")
+    at = ("predict", photos, "--bundle", workspace.bundle)
+    answer = kallos(*at, "--overlay", tmp_path / "overlays")
+    assert answer.code == 5
+    assert "letter.jpg is not a photo" in " ".join(answer.err.split())
+    heading, *lines, meaning = answer.out.splitlines()
+    assert heading.split()[:2] == ["photo", "score"]
+    assert "not a person's worth" in meaning
+    names = sorted(photo.name for photo in photos.iterdir() if photo != letter)
+    assert [line.split()[0] for line in lines] == names
+    assert len(list((tmp_path / "overlays").iterdir())) == FEW
+
+    said = kallos(*at, "--json")
+    assert said.code == 5
+    each = said.json()["predictions"]
+    assert [f"{one['score']:.2f}".lstrip("0") for one in each] == [line.split()[1] for line in lines]
+    alone = done("predict", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
+    assert alone == [each[7]]
 
 
 def test_photos_of_one_name_get_an_overlay_each(workspace, tmp_path):

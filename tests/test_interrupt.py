@@ -87,11 +87,12 @@ def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
     script = tmp_path / "stopped.py"
     asking = tmp_path / "asking"
     script.write_text(
-        "import sys, pathlib\n"
+        "import pathlib, sys, threading\n"
         "from kallos.cli import main\n"
         "from featurestore.store import Store\n"
         "def long(store):\n"
-        f"    pathlib.Path({str(asking)!r}).touch()\n"
+        # half a second later DuckDB is within it, however busy the machine is
+        f"    threading.Timer(0.5, pathlib.Path({str(asking)!r}).touch).start()\n"
         "    return store.value('SELECT sum(sqrt(range)) FROM range(20000000000)')\n"
         "Store.describe = long\n"
         f"sys.argv = ['kallos', 'tables', '--store', {str(workspace.store)!r}]\n"

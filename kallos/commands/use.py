@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+
+if TYPE_CHECKING:
+    from featurestore.records import Prediction
 
 
 def predict(
@@ -22,25 +26,33 @@ def predict(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Score, sub-scores and weights of single photos. A photo that cannot be used is named, the rest go on."""
+    """Score, sub-scores and weights of photos. A photo that cannot be used is named, the rest go on.
+
+    Of 32 photos and more each has one line, without sub-scores, which --json has.
+    """
     from featurestore.errors import PhotoError
     from kallos.console import note, out
-    from kallos.prediction import open_parts, predict_each
-    from reports.json import to_json
-    from reports.prediction import as_dict, render
+    from kallos.prediction import FEW, open_parts, photos_in, predict_each
+    from reports.json import stream_json
+    from reports.prediction import as_dict, lines, render
 
-    parts = open_parts(store, bundle, protocol, fold)
-    said, failed = [], False
-    for answer in predict_each(parts, photos, overlay, group):
-        if isinstance(answer, PhotoError):
-            note(f"kallos: {answer}")
-            failed = True
-        elif json:
-            said.append(as_dict(answer))
-        else:
-            out.print(render(answer))
+    chosen, failed = photos_in(photos), False
+
+    def predictions() -> Iterator[Prediction]:
+        nonlocal failed
+        for answer in predict_each(open_parts(store, bundle, protocol, fold), chosen, overlay, group):
+            if isinstance(answer, PhotoError):
+                note(f"kallos: {answer}")
+                failed = True
+            else:
+                yield answer
+
     if json:
-        out.print_json(to_json("predictions", said))
+        for piece in stream_json("predictions", map(as_dict, predictions())):
+            typer.echo(piece, nl=False)
+    else:
+        for part in map(render, predictions()) if len(chosen) < FEW else lines(predictions(), chosen):
+            out.print(part, soft_wrap=len(chosen) >= FEW)
     if failed:
         raise typer.Exit(PhotoError.exit_code)
 

@@ -1,0 +1,103 @@
+"""Worker processes that do one work on many items. One that dies costs the item that it was at, no more."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, TimeoutError
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+from threadpoolctl import threadpool_limits
+
+from featurestore.errors import ExtractionError
+
+WORKERS = min(os.cpu_count() or 1, 8)
+WAITING = 8
+"""Items a worker that wait or are worked on: enough that no worker is idle, few enough for any memory."""
+
+SECONDS_AN_ITEM = 60.0
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is known of an item of which nothing came back: crash or timeout, and how."""
+
+    status: str
+    detail: str
+    milliseconds: float
+
+
+class Pool:
+    """Spawned processes. Use it as a context manager: leaving it leaves no process behind."""
+
+    def __init__(
+        self, hold: Callable[..., None], *held: object, ready: Callable[[], None], processes: int = WORKERS
+    ) -> None:
+        """Each process first keeps what `held` is, by `hold(*held)`; one that can do `ready` can work."""
+        self._waiting, self._ready = processes * WAITING, ready
+        # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(max_workers=processes, context=context, initializer=_begin, initargs=(hold, *held))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | Lost]]:
+        """Items and what `work` made of them, in their order. What it raises is raised here.
+
+        Raises ExtractionError when workers cannot start.
+        """
+        self._start()
+        coming = iter(items)
+        running = deque((item, self._begun(work, item)) for item in islice(coming, self._waiting))
+        while running:
+            item, future = running.popleft()
+            result = _result(future)
+            running.extend((item, self._begun(work, item)) for item in islice(coming, 1))
+            yield item, result
+
+    def _start(self) -> None:
+        """Without this, workers that cannot start would be blamed on one item after another."""
+        try:
+            self._pool.schedule(self._ready).result()
+        except ProcessExpired as died:
+            raise ExtractionError(
+                f"A worker process cannot start ({_how(died)}): `kallos doctor` shows what is installed."
+            ) from died
+
+    def _begun(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+        begun: Future[Result] = self._pool.schedule(work, args=(item,), timeout=SECONDS_AN_ITEM)
+        return begun
+
+
+def _begin(hold: Callable[..., None], *held: object) -> None:
+    """In a new process. It has one core: several threads would wait, busily, for those of other processes."""
+    threadpool_limits(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later, such as torch
+    hold(*held)
+
+
+def _result(future: Future[Result]) -> Result | Lost:
+    try:
+        return future.result()
+    except ProcessExpired as died:
+        return Lost("crash", f"the worker process died ({_how(died)})", float("nan"))
+    except TimeoutError:
+        return Lost("timeout", f"took longer than {SECONDS_AN_ITEM:g} s", SECONDS_AN_ITEM * 1000)
+
+
+def _how(died: ProcessExpired) -> str:
+    return signal.Signals(-died.exitcode).name if died.exitcode < 0 else f"exit code {died.exitcode}"
