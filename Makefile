@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench bench-graphs bench-predict bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench: $(INSTALLED)  ## extraction beside its floor and a notebook's loop; PHOTO
 
 bench-graphs: demo  ## ONNX graphs beside torch, speed and parity, on the demo's portraits
 	$(BIN)/python -m benchmarks.graphs --store demo/kallos.duckdb
+
+bench-novelty: $(INSTALLED)  ## how often photos of a trained store, as they are and changed, are warned of; STORE=file
+	$(BIN)/python -m benchmarks.novelty --store $(STORE)
 
 bench-predict: demo  ## one photo through a loaded bundle beside its kernels, and the command from cold
 	$(BIN)/python -m benchmarks.prediction --bundle demo/bundle --photos demo/portraits/images

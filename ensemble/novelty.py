@@ -114,7 +114,7 @@ class Novelty:
             "usual": dict(self.usual),
         }
         tensors = {
-            f"{name}/{part}": array for name, space in self.spaces.items() for part, array in vars(space).items()
+            f"{name}/{part}": array for name, space in self.spaces.items() for part, array in space.tensors().items()
         }
         write_model(folder, described, tensors)
 

@@ -68,7 +68,7 @@ class Inputs:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The components, to be saved."""
-        return dict(vars(self.components))
+        return self.components.tensors()
 
     @classmethod
     def restore(cls, described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Self:

@@ -41,6 +41,10 @@ class Components:
         coordinates: NDArray[np.float64] = centred @ self._across / self.scale
         return coordinates
 
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """What is to be saved."""
+        return {"mean": self.mean, "axes": self.axes, "scale": self.scale}
+
     @cached_property
     def _across(self) -> NDArray[np.float64]:
         """(d, k): for one photo, to widen the axes would take longer than to use them."""
