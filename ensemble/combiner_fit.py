@@ -1,6 +1,7 @@
-"""How the combiner learns: full-batch Adam on out-of-fold predictions.
+"""How the combiner learns: full-batch Adam on out-of-fold predictions, with Huber's loss (Huber 1964).
 
-The correction's last layer starts at zero and is kept small, so that with little evidence the combiner stays a weighted
+Large errors count linearly, as a few photos that every model misjudges would otherwise move all others. The
+correction's last layer starts at zero and is kept small, so that with little evidence the combiner stays a weighted
 mean of its members.
 """
 
@@ -18,12 +19,13 @@ from ensemble.combiner import Combiner
 
 @dataclass(frozen=True)
 class CombinerConfig:
-    """Settings of the combiner's fit."""
+    """Settings of the combiner's fit; errors beyond `large`, in points of the scale, count linearly."""
 
     hidden: int = 8
     steps: int = 600
     learning_rate: float = 0.02
     penalty: float = 0.02
+    large: float = 0.3
     seed: int = 0
 
 
@@ -58,7 +60,7 @@ def fit_combiner(
     for _ in range(config.steps):
         optimizer.zero_grad()
         size = sum((p**2).sum() for p in network.correction.parameters())
-        loss = nn.functional.mse_loss(network(*inputs), truth) + config.penalty * size
+        loss = nn.functional.huber_loss(network(*inputs), truth, delta=config.large) + config.penalty * size
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     learnt = {name: value.numpy() for name, value in network.state_dict().items()}

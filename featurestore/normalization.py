@@ -27,6 +27,9 @@ CHUNK = 1_000
 ROW_BYTES = 6000
 """Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""
 
+FEW = 5_000
+"""Photos that are read once and kept, 30 MB; of more, each of three passes reads them anew."""
+
 DEFINITION = {
     "feature": AVERAGENESS,
     "summary": "Distance of the face's shape from the average of the training rows.",
@@ -187,15 +190,17 @@ def statistics(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
 
     `names` are those of the features that the query gives as arrays, geometry before skin.
     """
+    few = store.value(f"SELECT count(*) FROM ({query})") <= FEW
+    kept = list(store.parts(query)) if few else []
     shapes = _Sum()
-    for rows in store.parts(query):
+    for rows in kept or store.parts(query):
         shapes.add(matrix(rows["shape"]))
     mean_shape = shapes.mean.astype(np.float32)
     values = _Sum()
-    for rows in store.parts(query):
+    for rows in kept or store.parts(query):
         values.add(_values(rows, mean_shape))
     squares = _Sum()
-    for rows in store.parts(query):
+    for rows in kept or store.parts(query):
         squares.add((_values(rows, mean_shape) - values.mean) ** 2)
     sd = np.sqrt(squares.mean)
     return pl.DataFrame(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from featurestore import normalization
 from featurestore.normalization import averageness, matrix, statistics
 from featurestore.store import Store
 
@@ -21,7 +22,10 @@ def store(tmp_path):
         yield made
 
 
-def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_once(store):
+@pytest.mark.parametrize("few", [0, ROWS])
+def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_once(store, monkeypatch, few):
+    """Also where the parts are kept from the first pass on."""
+    monkeypatch.setattr(normalization, "FEW", few)
     made = statistics(store, VALUES, ["a", "b", "c"]).row(0, named=True)
     rows = store.frame(VALUES)
     shapes = matrix(rows["shape"])
