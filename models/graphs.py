@@ -6,7 +6,9 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +22,14 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.onnx import ONNXProgram
 
-QUIET = 3
-"""Errors only, of ONNX Runtime's levels."""
+SILENT = 4
+"""Of ONNX Runtime's levels: what goes wrong is raised, and need not be printed as well."""
+
+AS_ASKED = 1
+"""How an arena grows: by what is asked for, not by powers of two."""
+
+MEMORY, SECONDS = 1 << 30, 60.0
+"""What running graphs may hold at once, bytes beside their weights, and how long one may run: they may be anyone's."""
 
 
 class Graph:
@@ -30,19 +38,49 @@ class Graph:
     def __init__(self, folder: Path) -> None:
         """Raises BundleError when the folder holds no graph that can be run."""
         options = onnxruntime.SessionOptions()
+        _limit_memory()
         options.intra_op_num_threads = 1
-        options.log_severity_level = QUIET
+        options.log_severity_level = SILENT
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+        self._folder = folder
         try:
-            # from bytes: a graph that names other files as its tensors finds none
-            content = (folder / GRAPH).read_bytes()
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                # from bytes: a graph that names other files as its tensors finds none
+                (folder / GRAPH).read_bytes(),
+                options,
+                providers=["CPUExecutionProvider"],
+                # it would run parts of the graph beyond the limits; `write_graph` has done it already
+                disabled_optimizers=["ConstantFolding"],
+            )
         except Exception as problem:
             raise BundleError(f"{folder} holds no readable {GRAPH}: train or export the model again.") from problem
 
     def run(self, **inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """Outputs in the order in which they were named."""
-        outputs: list[NDArray[np.float32]] = self._session.run(None, inputs)
+        """Outputs in the order in which they were named. Raises BundleError when the graph fails or meets a limit."""
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = SILENT
+        watch = Timer(SECONDS, setattr, (options, "terminate", True))
+        watch.start()
+        try:
+            outputs: list[NDArray[np.float32]] = self._session.run(None, inputs, options)
+        except Exception as problem:
+            reason = str(problem).partition("\n")[0]
+            raise BundleError(
+                f"{self._folder / GRAPH} cannot be run ({reason}): train or export it again."
+            ) from problem
+        finally:
+            watch.cancel()
         return outputs
+
+
+@cache
+def _limit_memory() -> None:
+    """One arena for what all graphs of this process compute."""
+    arena = onnxruntime.OrtArenaCfg({"max_mem": MEMORY, "arena_extend_strategy": AS_ASKED})
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    onnxruntime.create_and_register_allocator(place, arena)
 
 
 def export(
