@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Self
@@ -28,7 +29,9 @@ class AppearanceGraph:
 
     def __init__(self, folder: Path) -> None:
         """Raises BundleError when the folder holds no readable graph."""
-        self._folder, self.graph = folder, Graph(folder)
+        # of several processes each is told to use one thread
+        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        self._folder, self.graph = folder, Graph(folder, threads)
         self._view = float(read_description(folder, self.kind)["config"]["view"])
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import Timer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,13 +34,16 @@ MEMORY, SECONDS = 1 << 30, 60.0
 
 
 class Graph:
-    """A graph that is ready to run, on one thread: other cores have other photos, and a second one gains nothing."""
+    """A graph that is ready to run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
         """Raises BundleError when the folder holds no graph that can be run."""
         options = onnxruntime.SessionOptions()
         _limit_memory()
-        options.intra_op_num_threads = 1
+        _limit_time()
+        options.intra_op_num_threads = threads
+        # threads that wait busily would take a core from whatever comes next
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = SILENT
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
@@ -60,8 +64,7 @@ class Graph:
         """Outputs in the order in which they were named. Raises BundleError when the graph fails or meets a limit."""
         options = onnxruntime.RunOptions()
         options.log_severity_level = SILENT
-        watch = Timer(SECONDS, setattr, (options, "terminate", True))
-        watch.start()
+        _RUNNING[id(options)] = time.monotonic(), options
         try:
             outputs: list[NDArray[np.float32]] = self._session.run(None, inputs, options)
         except Exception as problem:
@@ -70,8 +73,25 @@ class Graph:
                 f"{self._folder / GRAPH} cannot be run ({reason}): train or export it again."
             ) from problem
         finally:
-            watch.cancel()
+            del _RUNNING[id(options)]
         return outputs
+
+
+_RUNNING: dict[int, tuple[float, Any]] = {}
+"""When each run began, and its options."""
+
+
+@cache
+def _limit_time() -> None:
+    """One thread stops whatever runs for too long: a timer for each run would cost a photo two milliseconds."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(1)
+            for began, options in list(_RUNNING.values()):
+                options.terminate = time.monotonic() - began > SECONDS
+
+    Thread(target=watch, daemon=True).start()
 
 
 @cache
