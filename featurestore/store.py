@@ -68,6 +68,9 @@ class Store:
         try:
             # DuckDB's own progress bar would write over kallos's tables; `now()` is local time by itself.
             store.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
+            # checkpoints would put small row groups together, all rows anew each time: twice the file, and time that
+            # grows faster than the rows; `compact` does so once
+            store.execute("SET max_vacuum_tasks = 0")
             # new, or killed while it was made: the file comes before its first table
             if not store._holds_anything() and not read_only:
                 store._make_tables()
