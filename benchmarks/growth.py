@@ -33,7 +33,7 @@ from benchmarks.store.kallos_store import attempts_of
 from extractors.pipeline import define_features
 from extractors.values import outputs
 from extractors.windows import WINDOWS
-from featurestore import normalization, training_sets
+from featurestore import statistics, training_sets
 from featurestore.outputs import FEATURES, Output, write
 from featurestore.planning import from_landmarks_todo, from_pixels_todo, plan
 from featurestore.similarity import VIEWS, Search, nearest, stored_image
@@ -123,9 +123,8 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
             measure("write", lambda tables=tables, rows=rows: _append(store, tables, rows))
         measure("write", lambda: store.execute("CHECKPOINT"))
         found["file, MiB"] = [path.stat().st_size / 2**20] * 3
-        for fold in range(2, FOLDS + 1):
-            normalization.fit(store, PROTOCOL, fold)
-        measure("statistics of a fold", lambda: normalization.fit(store, PROTOCOL, 1))
+        folds = [(PROTOCOL, fold) for fold in range(1, FOLDS + 1)]
+        measure("statistics of five folds", lambda: statistics.fit(store, folds))
     encoder = wanted[-1].extractor.partition(":")[2]
     with Store.open(path) as store:
         measure("training set of a fold", lambda: _training_set(store, encoder))

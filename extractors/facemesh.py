@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 import cv2
@@ -95,12 +97,36 @@ class FaceMesh:
 
 
 def _mediapipe() -> Any:
-    """MediaPipe, imported when the first mesh is made: it takes most of a second."""
-    with warnings.catch_warnings():
+    """MediaPipe, imported when the first mesh is made: it takes a while."""
+    with warnings.catch_warnings(), _matplotlib_later():
         # its generated protobuf code and its own imports use what Python and NumPy have deprecated
         warnings.simplefilter("ignore")
         import mediapipe
     return mediapipe
+
+
+class _Later(ModuleType):
+    """A module that is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def _matplotlib_later() -> Iterator[None]:
+    """MediaPipe imports matplotlib for its drawing functions, which is most of its start and not used here."""
+    names = ("matplotlib", "matplotlib.pyplot")
+    if names[0] in sys.modules:
+        yield
+        return
+    package, pyplot = map(_Later, names)
+    vars(package)["pyplot"] = pyplot
+    sys.modules.update(zip(names, (package, pyplot), strict=True))
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def _box_area(face: NDArray[np.float32]) -> float:

@@ -4,7 +4,8 @@ store, schema, snapshots    the file, its tables, and copies for readers beside 
 ingest/                     data sets, from their files to rows
 outputs, versions, views    what extractors write: a table a version, which of them people see, and the views they see
 planning                    what is left to compute
-normalization, training_*   a fold's statistics and rows, pinned; verification derives them again
+normalization, statistics   z-scores, and what they are computed with: fitted on the training rows of each fold
+training_*, verification    a fold's rows, pinned, and derived again
 runs                        what was trained and what it says
 duplicates, similarity      photos that look like one, and the nearest faces
 checks/, guard              is the data sound; people's SQL

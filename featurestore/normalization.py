@@ -6,8 +6,6 @@ must be the mean of the training rows of the fold.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,19 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import LeakageError, UsageError
-from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
+from featurestore.outputs import active_table
 from featurestore.schema import quote
 from featurestore.store import Store
 
 AVERAGENESS = "averageness"
 CHUNK = 1_000
 """Faces whose shapes are widened to float64 at once: of half a million they would take 4 GB, twice over."""
-
-ROW_BYTES = 6000
-"""Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""
-
-FEW = 5_000
-"""Photos that are read once and kept, 30 MB; of more, each of three passes reads them anew."""
 
 DEFINITION = {
     "feature": AVERAGENESS,
@@ -90,45 +82,6 @@ def averageness(shapes: NDArray[np.float32], mean_shape: NDArray[np.float32]) ->
     return distance
 
 
-def fit(store: Store, protocol: str, fold: int) -> str:
-    """Fit on the training rows of a fold; returns the id of the statistics.
-
-    Already fitted on the same photos and versions: nothing is written.
-    """
-    name, versions = f"{protocol}/{fold}", feature_versions(active_versions(store))
-    query = _training_values(store, protocol, fold)
-    row_count, row_hash = rows_of(store, query)
-    statistics_id = hashlib.sha256(f"{name} {versions} {row_hash}".encode()).hexdigest()[:12]
-    fitted = store.frame("SELECT current FROM statistics WHERE statistics_id = $id", id=statistics_id)
-    if fitted["current"].any():
-        return statistics_id
-    with store.transaction():
-        store.sync("feature_definitions", pl.DataFrame([DEFINITION]), "feature = $name", name=AVERAGENESS)
-        store.execute("UPDATE statistics SET current = false WHERE normalization = $name", name=name)
-        if len(fitted):
-            store.execute("UPDATE statistics SET current = true WHERE statistics_id = $id", id=statistics_id)
-        else:
-            about = {"statistics_id": statistics_id, "normalization": name, "current": True, "versions": versions}
-            pinned = {"sql": query, "row_count": row_count, "row_hash": row_hash}
-            names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
-            with store.passing(row_count * ROW_BYTES):
-                fitted_now = statistics(store, query, names)
-            store.append("statistics", pl.DataFrame([about | pinned]).hstack(fitted_now))
-    return statistics_id
-
-
-def is_fresh(store: Store, protocol: str, fold: int, versions: str) -> bool:
-    """Whether the current statistics of a fold are those of today's training photos and of these feature versions."""
-    rows = store.frame(
-        "SELECT row_hash FROM statistics WHERE current AND normalization = $name AND versions = $versions",
-        name=f"{protocol}/{fold}",
-        versions=versions,
-    )
-    if rows.is_empty() or versions != feature_versions(active_versions(store)):
-        return False
-    return bool(rows.item() == rows_of(store, _training_values(store, protocol, fold))[1])
-
-
 def read(store: Store, statistics_id: str) -> Normalization:
     """The stored statistics of that id."""
     row = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
@@ -165,7 +118,7 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
             f"An earlier kallos fitted {name} and kept no record of the rows: run `kallos extract` again."
         )
     outside = store.value(
-        f"SELECT count(*) FROM ({query}) ANTI JOIN ({_training_values(store, protocol, fold)}) USING (sha256)"
+        f"SELECT count(*) FROM ({query}) ANTI JOIN ({training_values(store, protocol, fold)}) USING (sha256)"
     )
     if outside:
         raise LeakageError(
@@ -179,69 +132,7 @@ def matrix(column: pl.Series) -> NDArray[Any]:
     return column.to_numpy().reshape(len(column), -1)
 
 
-def rows_of(store: Store, query: str) -> tuple[int, str]:
-    """How many photos a query of statistics gives, and the sha256 over their hashes."""
-    rows = store.frame(f"SELECT sha256 FROM ({query}) ORDER BY sha256")["sha256"]
-    return len(rows), hashlib.sha256("".join(rows).encode()).hexdigest()
-
-
-def statistics(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
-    """One row: features, mean, sd and mean_shape over the photos of a query of statistics.
-
-    `names` are those of the features that the query gives as arrays, geometry before skin.
-    """
-    few = store.value(f"SELECT count(*) FROM ({query})") <= FEW
-    kept = list(store.parts(query)) if few else []
-    shapes = _Sum()
-    for rows in kept or store.parts(query):
-        shapes.add(matrix(rows["shape"]))
-    mean_shape = shapes.mean.astype(np.float32)
-    values = _Sum()
-    for rows in kept or store.parts(query):
-        values.add(_values(rows, mean_shape))
-    squares = _Sum()
-    for rows in kept or store.parts(query):
-        squares.add((_values(rows, mean_shape) - values.mean) ** 2)
-    sd = np.sqrt(squares.mean)
-    return pl.DataFrame(
-        {
-            "features": [[*names, AVERAGENESS]],
-            "mean": [values.mean.tolist()],
-            "sd": [np.where(sd > 0, sd, 1.0).tolist()],
-            "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
-        }
-    )
-
-
-def _values(rows: pl.DataFrame, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, F) features of some rows, `averageness` last."""
-    return np.column_stack(
-        [matrix(rows["geometry"]), matrix(rows["skin"]), averageness(matrix(rows["shape"]), mean_shape)]
-    )
-
-
-class _Sum:
-    """The mean of each column over rows that come part by part, without NaN: bit for bit that of all at once."""
-
-    def __init__(self) -> None:
-        self._total: NDArray[np.float64] | None = None
-        self._count: Any = 0
-
-    def add(self, rows: NDArray[Any]) -> None:
-        known = np.where(np.isnan(rows), 0.0, rows.astype(np.float64))
-        # NumPy adds row to row: the sum so far goes first
-        parts = [known] if self._total is None else [self._total[None], known]
-        self._total = np.concatenate(parts).sum(axis=0)
-        self._count = self._count + (~np.isnan(rows)).sum(axis=0)
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        with np.errstate(invalid="ignore"):
-            mean: NDArray[np.float64] = self._total / self._count
-        return mean
-
-
-def _training_values(store: Store, protocol: str, fold: int) -> str:
+def training_values(store: Store, protocol: str, fold: int) -> str:
     """The query of what a fold's statistics are fitted on, on the tables of today's versions."""
     geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
     return (

@@ -186,9 +186,9 @@ class Store:
     def passing(self, sorted_bytes: int = 0) -> Iterator[None]:
         """For work on one part of the rows after the other: inside, memory does not grow with the store.
 
-        A query that joins and sorts that many bytes is given what it must hold of them.
+        A query that joins and sorts that many bytes is given as many more.
         """
-        self.execute(f"SET memory_limit = '{max(PASSING_MEMORY, sorted_bytes * 3 // 2)}B'")
+        self.execute(f"SET memory_limit = '{PASSING_MEMORY + sorted_bytes}B'")
         try:
             yield
         finally:

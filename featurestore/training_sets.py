@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore import normalization
+from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import AVERAGENESS, Normalization
 from featurestore.outputs import EMBEDDING, active_columns, active_table, active_versions, chosen_encoder
@@ -70,7 +70,7 @@ def training_set(
     encoder = chosen_encoder(store, encoder)
     check_roles(store, protocol, fold)
     if normalized_by is None:
-        statistics_id = normalization.fit(store, protocol, fold)
+        (statistics_id,) = statistics.fit(store, [(protocol, fold)])
     else:
         statistics_id = normalization.chosen(store, normalized_by)
         normalization.check_fitted_within(store, statistics_id, protocol, fold)

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from featurestore import normalization, runs
+from featurestore import normalization, runs, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -96,11 +96,11 @@ def _versions(store: Store, pinned: str) -> Iterator[Compared]:
 def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Compared]:
     """Fitted again on the photos that they say, all of them training rows."""
     stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
-    row_count, row_hash = normalization.rows_of(store, stored["sql"])
+    row_count, row_hash = statistics.rows_of(store, stored["sql"])
     yield Compared.of("rows of the statistics", stored["row_hash"], row_hash)
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
     yield Compared.of("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
-    fitted = normalization.statistics(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+    fitted = statistics.of_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from extractors.pipeline import Engine, Extracted, extract
 from extractors.values import EncoderIdentity, outputs
-from featurestore import normalization
+from featurestore import statistics
 from featurestore.outputs import EMBEDDING, active_versions
 from featurestore.store import Store
 from kallos.console import progress
@@ -64,8 +64,7 @@ def normalize(store: Store) -> None:
         "SELECT DISTINCT protocol, fold FROM splits SEMI JOIN scores USING (image_id) "
         "SEMI JOIN geometric_features USING (image_id) WHERE role = 'train' ORDER BY ALL"
     )
-    for protocol, fold in folds.iter_rows():
-        normalization.fit(store, protocol, fold)
+    statistics.fit(store, folds.rows())
 
 
 def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:

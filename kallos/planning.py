@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extractors.pool import WORKERS
 from extractors.values import FROM_LANDMARKS, outputs
-from featurestore import normalization
+from featurestore import statistics
 from featurestore.outputs import feature_versions
 from featurestore.planning import PlanLine, plan
 from featurestore.store import Store
@@ -24,11 +24,11 @@ def plan_report(store: Store) -> PlanReport:
     lines = plan(store, wanted)
     versions = feature_versions({output.extractor: output.version for output in wanted})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
+    fresh = statistics.fresh(store, folds.rows(), versions)
     normalized: dict[str, tuple[int, int]] = {}
     for protocol, fold in folds.iter_rows():
-        fresh, known = normalized.get(protocol, (0, 0))
-        is_fresh = normalization.is_fresh(store, protocol, fold, versions)
-        normalized[protocol] = (fresh + is_fresh, known + 1)
+        well, known = normalized.get(protocol, (0, 0))
+        normalized[protocol] = (well + ((protocol, fold) in fresh), known + 1)
     return PlanReport(images, photos, unreadable, lines, normalized, _wall_seconds(lines))
 
 

@@ -113,6 +113,21 @@ def test_nothing_is_written_to_stderr_and_nothing_warns():
     assert run.stderr == ""
 
 
+def test_matplotlib_is_imported_when_something_is_drawn():
+    program = (
+        "import sys\n"
+        "from extractors.facemesh import FaceMesh\n"
+        "FaceMesh()\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "from mediapipe.python.solutions import drawing_utils\n"
+        "drawn = drawing_utils.plt.figure()\n"
+        "from matplotlib import pyplot\n"
+        "assert isinstance(drawn, pyplot.Figure)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 def test_threads_that_are_mute_together_leave_stderr_as_it_was(capfd):
     first_is_in, first_is_out = threading.Event(), threading.Event()
 

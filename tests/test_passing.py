@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from featurestore import normalization
-from featurestore.normalization import averageness, matrix, statistics
+from featurestore import statistics
+from featurestore.normalization import averageness, matrix
 from featurestore.store import Store
+from tests.synthetic_store import PROTOCOL, make_store
 
 ROWS = 5000
 VALUES = f"""
@@ -25,8 +26,8 @@ def store(tmp_path):
 @pytest.mark.parametrize("few", [0, ROWS])
 def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_once(store, monkeypatch, few):
     """Also where the parts are kept from the first pass on."""
-    monkeypatch.setattr(normalization, "FEW", few)
-    made = statistics(store, VALUES, ["a", "b", "c"]).row(0, named=True)
+    monkeypatch.setattr(statistics, "FEW", few)
+    made = statistics.of_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
     rows = store.frame(VALUES)
     shapes = matrix(rows["shape"])
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
@@ -35,6 +36,19 @@ def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_onc
     assert np.array_equal(made["mean_shape"], mean_shape)
     assert np.array_equal(made["mean"], np.nanmean(columns, axis=0))
     assert np.array_equal(made["sd"], np.nanstd(columns, axis=0))
+
+
+@pytest.mark.parametrize("few", [0, ROWS])
+def test_folds_that_are_fitted_together_have_the_statistics_of_each_alone(tmp_path, monkeypatch, few):
+    monkeypatch.setattr(statistics, "FEW", few)
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        fitted = statistics.fit(store, [(PROTOCOL, 1), (PROTOCOL, 2)])
+        assert len(set(fitted)) == 2
+        for statistics_id in fitted:
+            stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
+            alone = statistics.of_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+            assert {name: stored[name] for name in alone} == alone
+            assert statistics.rows_of(store, stored["sql"]) == (stored["row_count"], stored["row_hash"])
 
 
 def test_memory_is_limited_inside_and_not_afterwards(store):

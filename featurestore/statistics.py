@@ -1,0 +1,200 @@
+"""Statistics of folds: the photos that they are fitted on, read together and part by part, and what is fitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.normalization import AVERAGENESS, DEFINITION, averageness, matrix, training_values
+from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
+from featurestore.store import Store
+
+ROW_BYTES = 6000
+"""Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""
+
+FEW = 10_000
+"""Photos that are read once and kept, 60 MB; of more, each of three passes reads them anew."""
+
+Fold = tuple[str, int]
+"""Protocol and fold."""
+
+Part = tuple[NDArray[np.float64], NDArray[np.float32]]
+"""(n, F-1) features without `averageness` and (n, 936) shapes of some photos."""
+
+
+def fit(store: Store, folds: Sequence[Fold]) -> list[str]:
+    """Fit each fold on its training rows; returns the ids of the statistics.
+
+    A fold that is fitted already on the same photos and versions is left as it is; the others are read together.
+    """
+    versions = feature_versions(active_versions(store))
+    known = dict(store.frame("SELECT statistics_id, current FROM statistics").iter_rows())
+    photos = _training_photos(store, folds)
+    ids = {fold: _statistics_id(fold, versions, photos[fold]) for fold in folds}
+    changed = [fold for fold in folds if not known.get(ids[fold])]
+    if changed:
+        unknown = [fold for fold in changed if ids[fold] not in known]
+        fitted = _fitted(store, [photos[fold] for fold in unknown])
+        with store.transaction():
+            store.sync("feature_definitions", pl.DataFrame([DEFINITION]), "feature = $name", name=AVERAGENESS)
+            for fold in changed:
+                store.execute("UPDATE statistics SET current = false WHERE normalization = $name", name=_name(fold))
+            for fold in set(changed) - set(unknown):
+                store.execute("UPDATE statistics SET current = true WHERE statistics_id = $id", id=ids[fold])
+            for fold, values in zip(unknown, fitted, strict=True):
+                about = {
+                    "statistics_id": ids[fold],
+                    "normalization": _name(fold),
+                    "current": True,
+                    "versions": versions,
+                    "sql": training_values(store, *fold),
+                    "row_count": len(photos[fold]),
+                    "row_hash": _hash(photos[fold]),
+                }
+                store.append("statistics", pl.DataFrame([about]).hstack(values))
+    return [ids[fold] for fold in folds]
+
+
+def fresh(store: Store, folds: Sequence[Fold], versions: str) -> set[Fold]:
+    """The folds whose current statistics are those of today's training photos and of these feature versions."""
+    if versions != feature_versions(active_versions(store)):
+        return set()
+    fitted = store.frame("SELECT statistics_id FROM statistics WHERE current")["statistics_id"]
+    photos = _training_photos(store, folds)
+    return {fold for fold in folds if _statistics_id(fold, versions, photos[fold]) in fitted}
+
+
+def rows_of(store: Store, query: str) -> tuple[int, str]:
+    """How many photos a query of statistics gives, and the sha256 over their hashes."""
+    photos = store.frame(f"SELECT sha256 FROM ({query}) ORDER BY sha256")["sha256"]
+    return len(photos), _hash(photos)
+
+
+def of_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
+    """One row: features, mean, sd and mean_shape over the photos of a query of statistics.
+
+    `names` are those of the features that the query gives as arrays, geometry before skin.
+    """
+    count = store.value(f"SELECT count(*) FROM ({query})")
+    return _frames(store, query, names, [np.ones(count, dtype=np.bool_)])[0]
+
+
+def _training_photos(store: Store, folds: Sequence[Fold]) -> Mapping[Fold, pl.Series]:
+    """Ascending hashes of each fold's training photos that have features: those of `training_values`."""
+    joins = " ".join(
+        f'SEMI JOIN "{active_table(store, name)}" USING (sha256)' for name in ("geometry", "skin", "shape")
+    )
+    asked = pl.DataFrame(folds, schema={"protocol": pl.String, "fold": pl.Int32}, orient="row")
+    with store.registered(asked):
+        rows = store.frame(
+            "SELECT DISTINCT protocol, fold, sha256 FROM splits SEMI JOIN incoming USING (protocol, fold) "
+            f"JOIN images USING (image_id) SEMI JOIN scores USING (image_id) {joins} WHERE role = 'train' "
+            "ORDER BY sha256"
+        )
+    return {fold: rows.filter(protocol=fold[0], fold=fold[1])["sha256"] for fold in folds}
+
+
+def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
+    """Statistics over each of several lists of photos, which are read together."""
+    if not photos:
+        return []
+    names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
+    every = pl.concat(photos).unique().sort()
+    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
+    query = (
+        f"SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM incoming "
+        f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256) '
+        "ORDER BY sha256"
+    )
+    members = [every.is_in(some.implode()).to_numpy() for some in photos]
+    with store.registered(every.to_frame("sha256")):
+        return _frames(store, query, names, members)
+
+
+def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[NDArray[np.bool_]]) -> list[pl.DataFrame]:
+    """Statistics over each of several choices, (n,), of the n photos of a query."""
+    with store.passing(len(members[0]) * ROW_BYTES):
+        kept = list(_parts(store, query)) if len(members[0]) <= FEW else None
+
+        def means(of: Callable[[int, Part], NDArray[Any]]) -> list[NDArray[np.float64]]:
+            """For each choice the means of what is made of its photos."""
+            sums = [_Sum() for _ in members]
+            start = 0
+            for features, shapes in kept or _parts(store, query):
+                for choice, member in enumerate(members):
+                    inside = member[start : start + len(shapes)]
+                    sums[choice].add(of(choice, (features[inside], shapes[inside])))
+                start += len(shapes)
+            return [total.mean for total in sums]
+
+        mean_shapes = [mean.astype(np.float32) for mean in means(lambda _, part: part[1])]
+        mean = means(lambda choice, part: _values(part, mean_shapes[choice]))
+        squares = means(lambda choice, part: (_values(part, mean_shapes[choice]) - mean[choice]) ** 2)
+    return [
+        _row(names, *values) for values in zip(mean, (np.sqrt(square) for square in squares), mean_shapes, strict=True)
+    ]
+
+
+def _row(
+    names: Sequence[str], mean: NDArray[np.float64], sd: NDArray[np.float64], mean_shape: NDArray[np.float32]
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "features": [[*names, AVERAGENESS]],
+            "mean": [mean.tolist()],
+            "sd": [np.where(sd > 0, sd, 1.0).tolist()],
+            "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
+        }
+    )
+
+
+def _parts(store: Store, query: str) -> Iterator[Part]:
+    for rows in store.parts(query):
+        yield np.column_stack([matrix(rows["geometry"]), matrix(rows["skin"])]), matrix(rows["shape"])
+
+
+def _values(part: Part, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n, F) features of some photos, `averageness` last."""
+    features, shapes = part
+    return np.column_stack([features, averageness(shapes, mean_shape)])
+
+
+class _Sum:
+    """The mean of each column over rows that come part by part, without NaN: bit for bit that of all at once."""
+
+    def __init__(self) -> None:
+        self._total: Any = 0.0
+        self._count: Any = 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        unknown = np.isnan(rows)
+        known = rows.astype(np.float64)
+        known[unknown] = 0.0
+        if len(known):
+            # NumPy adds row to row: the sum so far comes into the first
+            known[0] += self._total
+            self._total = known.sum(axis=0)
+            self._count = self._count + len(known) - unknown.sum(axis=0)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore"):
+            mean: NDArray[np.float64] = self._total / self._count
+        return mean
+
+
+def _statistics_id(fold: Fold, versions: str, photos: pl.Series) -> str:
+    return hashlib.sha256(f"{_name(fold)} {versions} {_hash(photos)}".encode()).hexdigest()[:12]
+
+
+def _name(fold: Fold) -> str:
+    return f"{fold[0]}/{fold[1]}"
+
+
+def _hash(photos: pl.Series) -> str:
+    return hashlib.sha256("".join(photos).encode()).hexdigest()
