@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Self
+from weakref import WeakSet
 
 import duckdb
 import polars as pl
@@ -25,6 +26,8 @@ each checkpoint loads to write it anew. Nothing is slower for it."""
 
 PATIENCE_SECONDS = 2.0
 """How long a reader waits for a writer to end or to publish its first snapshot."""
+
+_OPEN: WeakSet[Store] = WeakSet()
 
 _BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 _LOCKED = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)")
@@ -48,6 +51,7 @@ class Store:
         self.snapshot_of, self.writer = snapshot_of, writer
         self._publisher: snapshots.Publisher | None = None
         self._heard: list[str] | None = None
+        _OPEN.add(self)
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, must_exist: bool = False) -> Self:
@@ -120,6 +124,7 @@ class Store:
 
     def close(self) -> None:
         """Close the connection; a writer's snapshots go with it."""
+        _OPEN.discard(self)
         self.connection.close()
         if self._publisher:
             snapshots.remove_all(self.path)
@@ -294,6 +299,12 @@ class Store:
             LEFT JOIN duckdb_views() v ON v.view_name = c.table_name AND NOT v.internal
             WHERE NOT c.internal AND NOT contains(table_name, '__') AND table_name <> 'locations'
             ORDER BY table_name, column_index""")
+
+
+def interrupt_queries() -> None:
+    """End the queries that this process waits for with an error. May be called in the handler of a signal."""
+    for store in list(_OPEN):
+        store.connection.interrupt()
 
 
 def _remove_empty(path: Path) -> None:

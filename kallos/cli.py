@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -24,6 +26,9 @@ EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
 11 a check failed · 12 leakage · 13 worker processes · 14 hub · 15 a disk is full · 130 stopped with Ctrl-C."""
 STOPPED = "kallos: stopped; run the same command again to go on."
+INTERRUPTED = ("Query interrupted", "INTERRUPT Error: Interrupted!")
+"""What DuckDB makes of Ctrl-C within a query."""
+
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 """What the system says, and with it Python, DuckDB and the libraries that write models."""
 
@@ -68,6 +73,8 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command line; expected trouble becomes one sentence and a documented exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
     try:
         app()
     except SystemExit as stop:
@@ -82,6 +89,13 @@ def main() -> None:
         sys.exit(code)
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    """On Ctrl-C. A query has to be told so: else DuckDB 2.0 waits until each of its tasks has ended."""
+    if store := sys.modules.get("featurestore.store"):
+        store.interrupt_queries()
+    signal.default_int_handler(number, frame)
+
+
 def _sentence(error: Exception) -> tuple[str, int]:
     """What is said of trouble that can be expected, and its exit code; nothing of a mistake in kallos itself."""
     from featurestore.errors import DiskError, InputError, KallosError
@@ -91,8 +105,7 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
         return f"kallos: {error}", error.exit_code
-    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
-        # Ctrl-C while DuckDB was at work
+    if str(error) in INTERRUPTED:
         return STOPPED, 130
     where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
     if isinstance(error, shutil.Error):
