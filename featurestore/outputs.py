@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 
@@ -62,7 +63,7 @@ class Output:
         }
         return json.dumps(recipe, sort_keys=True)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """First 12 hex digits of the recipe's sha256."""
         return hashlib.sha256(self.recipe.encode()).hexdigest()[:12]
