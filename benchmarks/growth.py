@@ -34,12 +34,12 @@ from extractors.pipeline import define_features
 from extractors.values import outputs
 from extractors.windows import WINDOWS
 from featurestore import statistics, training_sets
-from featurestore.outputs import FEATURES, Output, write
+from featurestore.outputs import FEATURES, Output
 from featurestore.planning import from_landmarks_todo, from_pixels_todo, plan
 from featurestore.similarity import VIEWS, Search, nearest, stored_image
 from featurestore.store import Store
 from featurestore.training_rows import REGION
-from featurestore.versions import register
+from featurestore.versions import register, write
 from kallos.extraction import chosen_encoders
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters

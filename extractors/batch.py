@@ -10,8 +10,9 @@ import polars as pl
 
 from extractors.values import Columns
 from extractors.workers import Answer
-from featurestore.outputs import ATTEMPT_COLUMNS, Output
+from featurestore.outputs import Output
 from featurestore.shards import Written
+from featurestore.versions import ATTEMPT_COLUMNS
 
 
 class Batch:

@@ -62,6 +62,7 @@ def look_on_ray(
     """
     folder = folder_of(store.path)
     folder.mkdir(parents=True, exist_ok=True)
+    store.publish()
     with session():
         import ray
         from ray.data import ActorPoolStrategy, from_arrow_refs

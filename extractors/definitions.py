@@ -8,7 +8,6 @@ from typing import Any
 import extractors.geometry.compute
 import extractors.skin  # noqa: F401
 from extractors.catalogue import GEOMETRIC, INVARIANT, SKIN, FeatureDefinition
-from featurestore.normalization import DEFINITION
 
 
 def definitions() -> tuple[FeatureDefinition, ...]:
@@ -18,6 +17,9 @@ def definitions() -> tuple[FeatureDefinition, ...]:
 
 def catalogue() -> tuple[FeatureDefinition, ...]:
     """All features that a model sees: those that extractors measure, then averageness."""
+    # worker processes know definitions, but no store
+    from featurestore.normalization import DEFINITION
+
     return (*definitions(), _averageness(DEFINITION))
 
 

@@ -20,11 +20,11 @@ from extractors.definitions import definitions
 from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
 from extractors.workers import Task, Workers
 from featurestore.errors import OrderError
-from featurestore.outputs import Output, write
+from featurestore.outputs import Output
 from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
 from featurestore.shards import merge_left_over
 from featurestore.store import Store
-from featurestore.versions import activate, register
+from featurestore.versions import activate, register, write
 from featurestore.views import make_views
 
 COMMIT_SECONDS = 5.0
@@ -93,7 +93,6 @@ def _look(
     todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
     if todo.is_empty():
         return 0, 0
-    store.publish()
     done = failed = 0
     with closing(engine(store, wanted, encoders, _tasks(store, wanted[0], todo))) as written:
         for looked, unusable in written:
@@ -108,6 +107,8 @@ def look_here(
     """The engine of one machine: worker processes look, and what they say is written every few seconds."""
     batch, committed = Batch(wanted), time.monotonic()
     with Workers(encoders) as workers, store.passing():
+        # while the workers start
+        store.publish()
         try:
             for answer in workers.answers(tasks):
                 batch.add(answer)

@@ -37,16 +37,17 @@ class Lost:
 
 
 class Pool:
-    """Spawned processes. Use it as a context manager: leaving it leaves no process behind."""
+    """Spawned processes, which start at once. Use it as a context manager: leaving it leaves no process behind."""
 
     def __init__(
         self, hold: Callable[..., None], *held: object, ready: Callable[[], None], processes: int = WORKERS
     ) -> None:
         """Each process first keeps what `held` is, by `hold(*held)`; one that can do `ready` can work."""
-        self._waiting, self._ready = processes * WAITING, ready
+        self._waiting = processes * WAITING
         # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=processes, context=context, initializer=_begin, initargs=(hold, *held))
+        self._can_work: Future[None] = self._pool.schedule(ready)
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +73,7 @@ class Pool:
     def _start(self) -> None:
         """Without this, workers that cannot start would be blamed on one item after another."""
         try:
-            self._pool.schedule(self._ready).result()
+            self._can_work.result()
         except ProcessExpired as died:
             raise ExtractionError(
                 f"A worker process cannot start ({_how(died)}): `kallos doctor` shows what is installed."

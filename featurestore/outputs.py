@@ -1,4 +1,4 @@
-"""What extractors write: one table per version, keyed by the photo's bytes, and the ledger of every attempt."""
+"""What extractors write: one table per version, keyed by the photo's bytes; and which versions people see."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from featurestore.errors import OrderError, UsageError
 from featurestore.schema import Column
-from featurestore.store import Store
 
-ATTEMPT_COLUMNS = {
-    "sha256": pl.String,
-    "extractor": pl.String,
-    "version": pl.String,
-    "status": pl.String,
-    "detail": pl.String,
-    "milliseconds": pl.Float64,
-}
+if TYPE_CHECKING:
+    # worker processes know outputs, but no store
+    from featurestore.store import Store
+
 EMBEDDING = "embedding:"
 FEATURES = "geometric_features"
 """The view of features. Its tables keep all features of a photo in one array, `features`, which the view takes apart
@@ -135,13 +129,6 @@ def encoder_weights(store: Store, encoder: str) -> str:
             extractor=f"{EMBEDDING}{encoder}",
         )
     )
-
-
-def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFrame) -> None:
-    """Add the rows of one batch and their ledger lines; call it inside a transaction."""
-    if len(rows):
-        store.append(output.table_name, rows)
-    store.append("attempts", attempts)
 
 
 def feature_versions(versions: Mapping[str, str]) -> str:

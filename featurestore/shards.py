@@ -17,7 +17,7 @@ from featurestore.outputs import Output
 from featurestore.store import Store
 
 Written = tuple[Output, pl.DataFrame, pl.DataFrame]
-"""An output, its rows and its lines of the ledger, as `featurestore.outputs.write` takes them."""
+"""An output, its rows and its lines of the ledger, as `featurestore.versions.write` takes them."""
 
 AT_ONCE = 20
 """Shards that are merged in one transaction: twice as fast as one by one, and still no great matter for memory."""

@@ -1,4 +1,4 @@
-"""Which version of each output people see: registered when it is new, shown when it is whole, rolled back at will."""
+"""Versions of each output: registered when new, filled, shown when whole, rolled back at will."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from featurestore.outputs import Output, active_versions
 from featurestore.schema import Column, Table
 from featurestore.store import Store
 from featurestore.views import make_views
+
+ATTEMPT_COLUMNS = {
+    "sha256": pl.String,
+    "extractor": pl.String,
+    "version": pl.String,
+    "status": pl.String,
+    "detail": pl.String,
+    "milliseconds": pl.Float64,
+}
 
 
 def register(store: Store, outputs: Sequence[Output]) -> None:
@@ -29,6 +38,13 @@ def register(store: Store, outputs: Sequence[Output]) -> None:
             values = [output.extractor, output.version, output.view, output.table_name, output.recipe, False]
             store.append("extractor_versions", pl.DataFrame([values], schema=columns, orient="row"))
     activate(store, [(o.extractor, o.version) for o in outputs if o.extractor not in shown])
+
+
+def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFrame) -> None:
+    """Add the rows of one batch and their ledger lines; call it inside a transaction."""
+    if len(rows):
+        store.append(output.table_name, rows)
+    store.append("attempts", attempts)
 
 
 def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:

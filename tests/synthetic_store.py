@@ -16,13 +16,13 @@ from PIL import Image
 
 from extractors.canonical import MESH
 from featurestore import runs
-from featurestore.outputs import ATTEMPT_COLUMNS, Output, write
+from featurestore.outputs import Output
 from featurestore.records import REGIONS, Epoch
 from featurestore.runs import Run
 from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from featurestore.versions import register
+from featurestore.versions import ATTEMPT_COLUMNS, register, write
 
 DATA_SET = "made-up"
 PROTOCOL = "made-up-2fold"

@@ -3,12 +3,12 @@
 import polars as pl
 import pytest
 
-from featurestore.outputs import ATTEMPT_COLUMNS, Output
+from featurestore.outputs import Output
 from featurestore.schema import Column
 from featurestore.shards import folder_of, left_over, merge, merge_left_over, write_shard
 from featurestore.store import Store
 from featurestore.upkeep.erasure import erase
-from featurestore.versions import register
+from featurestore.versions import ATTEMPT_COLUMNS, register
 
 SIZES = Output("sizes", "sizes", "one row an image", (Column("size", "FLOAT[2]", "made up"),), 1)
 COLOURS = Output("colours", "colours", "one row an image", (Column("red", "DOUBLE", "made up"),), 1)

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from benchmarks.store.system import System
 from benchmarks.store.workload import EMBEDDING, FOLDS, Faces, TrainingSet
-from featurestore.outputs import ATTEMPT_COLUMNS, Output, active_table, active_versions, write
+from featurestore.outputs import Output, active_table, active_versions
 from featurestore.schema import Column
 from featurestore.similarity import Query, Search, nearest
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, keys_sql
-from featurestore.versions import register
+from featurestore.versions import ATTEMPT_COLUMNS, register, write
 
 PROTOCOL = "bench"
 VECTORS = Output(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from extractors.alignment import mirrored, turned_onto, unit_shapes
@@ -92,6 +94,7 @@ def cheeks_shape_asymmetry(face: Landmarks) -> Values:
     return _regional_asymmetry(face, "cheeks")
 
 
+@lru_cache(maxsize=1)
 def _mirror_gaps(face: Landmarks) -> Values:
     """(n, 468) how far each landmark lies from its mirrored partner once the mirror image is fitted."""
     shapes = unit_shapes(face.own)
