@@ -6,6 +6,7 @@ midline are written down, the left ones follow from the mirror map.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -139,16 +140,21 @@ class Landmarks:
     def __init__(self, pixels: Reals) -> None:
         """`pixels`: (n, 468, 3), x and y in pixels with y down, z in the same unit."""
         self._pixels = np.asarray(pixels, dtype=np.float64)
-        across = self["left_zygion"] - self["right_zygion"]
-        self.face_width = _lengths(across)
+        self._places: dict[str, Values] = {}
+
+    @cached_property
+    def face_width(self) -> Values:
         """(n,) pixels between the zygions (landmarks 234 and 454)."""
+        return _lengths(self["left_zygion"] - self["right_zygion"])
+
+    @cached_property
+    def own(self) -> Values:
+        """(n, 468, 3) in the face's own frame; y still points down."""
         eyes = self["left_eye_centre"] - self["right_eye_centre"]
         angle = np.arctan2(eyes[:, 1], eyes[:, 0])
         cos, sin = (np.cos(angle) / self.face_width)[:, None], (np.sin(angle) / self.face_width)[:, None]
         x, y, z = np.moveaxis(self._pixels - self._pixels[:, :1], 2, 0)
-        self.own: Values = np.stack([x * cos + y * sin, y * cos - x * sin, z / self.face_width[:, None]], axis=2)
-        """(n, 468, 3) in the face's own frame; y still points down."""
-        self._places: dict[str, Values] = {}
+        return np.stack([x * cos + y * sin, y * cos - x * sin, z / self.face_width[:, None]], axis=2)
 
     def __len__(self) -> int:
         return len(self._pixels)
