@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from ensemble.bundle import export
 from ensemble.parts import Parts
@@ -46,12 +47,12 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
 
 def _requirements(extras: set[str]) -> list[str]:
     """What kallos and these extras of it need, at the versions that are installed here."""
-    asked = (
-        line
-        for line in requires("kallos") or ()
-        if "extra ==" not in line or line.replace('"', "'").split("extra == '")[1].split("'")[0] in extras
+    asked = map(Requirement, requires("kallos") or ())
+    names = (
+        needed.name
+        for needed in asked
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
     )
-    names = (re.split(r"[<>=!~; \[]", line)[0] for line in asked)
     return [f"{name}=={version(name).split('+')[0]}" for name in names]
 
 
