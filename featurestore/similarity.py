@@ -24,20 +24,21 @@ WITH distances AS MATERIALIZED (
     SELECT image_id, {function}({column}::DOUBLE[{size}], {query}) AS distance
     FROM {view}{where})"""
 
-# rounded far below what is shown: threads may add one image's features up in any order, and ties must stay ties
+# lists and not UNPIVOT: a row a feature would take as much memory as all features, several times over
 _FEATURES = """
-WITH measured AS (
-    SELECT image_id, feature, value
-    FROM (UNPIVOT geometric_features ON COLUMNS(* EXCLUDE image_id) INTO NAME feature VALUE value)
-    WHERE feature IN (SELECT feature FROM feature_catalog WHERE extractor = 'geometry') AND isfinite(value)),
+WITH features AS (
+    SELECT image_id, [{names}] AS measured FROM geometric_features),
 spread AS (
-    SELECT feature, stddev_pop(value) AS sd FROM measured
-    GROUP BY feature HAVING sd > 1e-9 * max(abs(value))),
+    SELECT list(CASE WHEN sd > 1e-9 * high THEN sd END ORDER BY place) AS sds FROM (
+        SELECT place, stddev_pop(value) FILTER (isfinite(value)) AS sd, max(abs(value)) FILTER (isfinite(value)) AS high
+        FROM (SELECT unnest(measured) AS value, generate_subscripts(measured, 1) AS place FROM features)
+        GROUP BY place)),
 query AS ({query}),
 distances AS MATERIALIZED (
-    SELECT m.image_id, round(sqrt(avg(((m.value - q.value) / sd) ** 2)), 12) AS distance
-    FROM measured m JOIN query q USING (feature) JOIN spread USING (feature)
-    GROUP BY m.image_id)"""
+    SELECT image_id, sqrt(list_avg(list_filter(
+        list_transform(list_zip(f.measured, q.measured, sds), lambda v: ((v[1] - v[2]) / v[3]) ** 2),
+        lambda square: isfinite(square)))) AS distance
+    FROM features f, query q, spread)"""
 
 # what is told of the nearest is joined to them alone
 _NEAREST = """,
@@ -139,7 +140,7 @@ def nearest(store: Store, query: Query, search: Search) -> Neighbours:
     if query.image_id is not None:
         _check_extracted(store, query.image_id, search)
     if search.by == "geometry":
-        distances = _features(query)
+        distances = _features(store, query)
     elif search.by == "landmarks":
         distances = _arrays(store, query, "shapes", "shape", "array_distance")
     else:
@@ -163,14 +164,15 @@ def _arrays(store: Store, query: Query, view: str, column: str, function: str, s
     return _ARRAYS.format(query=wanted, function=function, column=column, size=size, view=view, where=where)
 
 
-def _features(query: Query) -> str:
+def _features(store: Store, query: Query) -> str:
+    rows = store.frame("SELECT feature FROM feature_catalog WHERE extractor = 'geometry' ORDER BY feature")
+    names = rows["feature"].to_list()
     if query.values is None:
-        wanted = f"SELECT feature, value FROM measured WHERE image_id = {_id(query)}"
+        wanted = f"SELECT measured FROM features WHERE image_id = {_id(query)}"
     else:
-        known = {name: value for name, value in query.values.items() if np.isfinite(value)}
-        names, values = ", ".join(map(quote, known)), _numbers(np.array(list(known.values())))
-        wanted = f"SELECT unnest([{names}]) AS feature, unnest({values}::DOUBLE[]) AS value"
-    return _FEATURES.format(query=wanted)
+        values = np.array([query.values.get(name, np.nan) for name in names])
+        wanted = f"SELECT {_numbers(values)}::DOUBLE[] AS measured"
+    return _FEATURES.format(names=", ".join(f'"{name}"' for name in names), query=wanted)
 
 
 def _id(query: Query) -> str:
