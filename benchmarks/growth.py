@@ -123,8 +123,7 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
             measure("write", lambda tables=tables, rows=rows: _append(store, tables, rows))
         measure("write", lambda: store.execute("CHECKPOINT"))
         found["file, MiB"] = [path.stat().st_size / 2**20] * 3
-        folds = [(PROTOCOL, fold) for fold in range(1, FOLDS + 1)]
-        measure("statistics of five folds", lambda: statistics.fit(store, folds))
+        measure("statistics of five folds", lambda: statistics.fit(store))
     encoder = wanted[-1].extractor.partition(":")[2]
     with Store.open(path) as store:
         measure("training set of a fold", lambda: _training_set(store, encoder))
@@ -137,8 +136,11 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
         measure("what is left to do", lambda: _left_to_do(store, wanted))
     measure("kallos extract, nothing to do", lambda: _extract(path))
     with Store.open(path) as store:
-        measure("add one image", lambda: _add(store, folder, random))
-    measure("kallos extract, one new image", lambda: _extract(path))
+        _add(store, folder, "unrated.jpg", random, ("images",))
+    measure("kallos extract, one new image without a score", lambda: _extract(path))
+    with Store.open(path) as store:
+        measure("add one image", lambda: _add(store, folder, "rated.jpg", random, ("images", "scores", "splits")))
+    measure("kallos extract, one new image that folds learn from", lambda: _extract(path))
     return found
 
 
@@ -229,13 +231,14 @@ def _left_to_do(store: Store, wanted: list[Output]) -> None:
         from_landmarks_todo(store, output, wanted[0])
 
 
-def _add(store: Store, folder: Path, random: np.random.Generator) -> None:
-    """One image more, whose values are still to be extracted."""
+def _add(store: Store, folder: Path, name: str, random: np.random.Generator, told: tuple[str, ...]) -> None:
+    """One image more, whose values are still to be extracted, in the tables that are told of it."""
     from PIL import Image
 
-    Image.fromarray(paint(draw_parameters(1), 350)).save(folder / "new.jpg")
-    sha256 = hashlib.sha256((folder / "new.jpg").read_bytes()).hexdigest()
-    _append(store, _images(["new.jpg"], [sha256], random), [])
+    Image.fromarray(paint(draw_parameters(len(name)), 350)).save(folder / name)
+    sha256 = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    tables = _images([name], [sha256], random)
+    _append(store, {table: tables[table] for table in told}, [])
 
 
 def _extract(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from featurestore.normalization import AVERAGENESS, DEFINITION, averageness, matrix, training_values
 from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
+from featurestore.schema import quote
 from featurestore.store import Store
 
 ROW_BYTES = 6000
@@ -27,16 +28,16 @@ Part = tuple[NDArray[np.float64], NDArray[np.float32]]
 """(n, F-1) features without `averageness` and (n, 936) shapes of some photos."""
 
 
-def fit(store: Store, folds: Sequence[Fold]) -> list[str]:
-    """Fit each fold on its training rows; returns the ids of the statistics.
+def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
+    """Fit each fold, or only one, on its training rows; returns the ids of the statistics.
 
     A fold that is fitted already on the same photos and versions is left as it is; the others are read together.
     """
     versions = feature_versions(active_versions(store))
     known = dict(store.frame("SELECT statistics_id, current FROM statistics").iter_rows())
-    photos = _training_photos(store, folds)
-    ids = {fold: _statistics_id(fold, versions, photos[fold]) for fold in folds}
-    changed = [fold for fold in folds if not known.get(ids[fold])]
+    photos = _training_photos(store, only)
+    ids = {fold: _statistics_id(fold, versions, own) for fold, own in photos.items()}
+    changed = [fold for fold in ids if not known.get(ids[fold])]
     if changed:
         unknown = [fold for fold in changed if ids[fold] not in known]
         fitted = _fitted(store, [photos[fold] for fold in unknown])
@@ -57,16 +58,16 @@ def fit(store: Store, folds: Sequence[Fold]) -> list[str]:
                     "row_hash": _hash(photos[fold]),
                 }
                 store.append("statistics", pl.DataFrame([about]).hstack(values))
-    return [ids[fold] for fold in folds]
+    return ids
 
 
-def fresh(store: Store, folds: Sequence[Fold], versions: str) -> set[Fold]:
+def fresh(store: Store, versions: str) -> set[Fold]:
     """The folds whose current statistics are those of today's training photos and of these feature versions."""
     if versions != feature_versions(active_versions(store)):
         return set()
     fitted = store.frame("SELECT statistics_id FROM statistics WHERE current")["statistics_id"]
-    photos = _training_photos(store, folds)
-    return {fold for fold in folds if _statistics_id(fold, versions, photos[fold]) in fitted}
+    photos = _training_photos(store)
+    return {fold for fold, own in photos.items() if _statistics_id(fold, versions, own) in fitted}
 
 
 def rows_of(store: Store, query: str) -> tuple[int, str]:
@@ -84,19 +85,20 @@ def of_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
     return _frames(store, query, names, [np.ones(count, dtype=np.bool_)])[0]
 
 
-def _training_photos(store: Store, folds: Sequence[Fold]) -> Mapping[Fold, pl.Series]:
+def _training_photos(store: Store, only: Fold | None = None) -> dict[Fold, pl.Series]:
     """Ascending hashes of each fold's training photos that have features: those of `training_values`."""
     joins = " ".join(
         f'SEMI JOIN "{active_table(store, name)}" USING (sha256)' for name in ("geometry", "skin", "shape")
     )
-    asked = pl.DataFrame(folds, schema={"protocol": pl.String, "fold": pl.Int32}, orient="row")
-    with store.registered(asked):
-        rows = store.frame(
-            "SELECT DISTINCT protocol, fold, sha256 FROM splits SEMI JOIN incoming USING (protocol, fold) "
-            f"JOIN images USING (image_id) SEMI JOIN scores USING (image_id) {joins} WHERE role = 'train' "
-            "ORDER BY sha256"
-        )
-    return {fold: rows.filter(protocol=fold[0], fold=fold[1])["sha256"] for fold in folds}
+    where = "" if only is None else f" AND protocol = {quote(only[0])} AND fold = {int(only[1])}"
+    rows = store.frame(
+        f"SELECT DISTINCT protocol, fold, sha256 FROM splits JOIN images USING (image_id) "
+        f"SEMI JOIN scores USING (image_id) {joins} WHERE role = 'train'{where} ORDER BY sha256"
+    )
+    return {
+        (protocol, fold): own["sha256"]
+        for (protocol, fold), own in rows.group_by("protocol", "fold", maintain_order=True)
+    }
 
 
 def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:

@@ -70,7 +70,10 @@ def training_set(
     encoder = chosen_encoder(store, encoder)
     check_roles(store, protocol, fold)
     if normalized_by is None:
-        (statistics_id,) = statistics.fit(store, [(protocol, fold)])
+        fitted_now = statistics.fit(store, (protocol, fold))
+        if not fitted_now:
+            raise _too_few(protocol, fold, 0)
+        (statistics_id,) = fitted_now.values()
     else:
         statistics_id = normalization.chosen(store, normalized_by)
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
@@ -242,7 +245,11 @@ def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: i
         if missing := measured - sum(map(len, read.values())):
             raise OrderError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
     if len(read["train"]) < FEWEST_ROWS:
-        raise OrderError(
-            f"Fold {fold} of {protocol} has {len(read['train'])} usable training rows, at least {FEWEST_ROWS} are "
-            "needed: run `kallos extract`, and see `kallos report dataset` for what failed."
-        )
+        raise _too_few(protocol, fold, len(read["train"]))
+
+
+def _too_few(protocol: str, fold: int, rows: int) -> OrderError:
+    return OrderError(
+        f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
+        "run `kallos extract`, and see `kallos report dataset` for what failed."
+    )

@@ -25,7 +25,7 @@ def run_extract(
     began = time.monotonic()
     with progress("extracting", "images") as advance:
         done = extract(store, encoders, advance, retry_failed=retry_failed, engine=engine)
-    normalize(store)
+    statistics.fit(store)
     return done, time.monotonic() - began
 
 
@@ -56,15 +56,6 @@ def known_encoders(store: Store) -> list[KeptEncoder]:
         for extractor, version in active_versions(store).items()
         if extractor.startswith(EMBEDDING)
     ]
-
-
-def normalize(store: Store) -> None:
-    """Fit the normalised features of every fold whose training photos have changed."""
-    folds = store.frame(
-        "SELECT DISTINCT protocol, fold FROM splits SEMI JOIN scores USING (image_id) "
-        "SEMI JOIN geometric_features USING (image_id) WHERE role = 'train' ORDER BY ALL"
-    )
-    statistics.fit(store, folds.rows())
 
 
 def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:

@@ -24,7 +24,7 @@ def plan_report(store: Store) -> PlanReport:
     lines = plan(store, wanted)
     versions = feature_versions({output.extractor: output.version for output in wanted})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
-    fresh = statistics.fresh(store, folds.rows(), versions)
+    fresh = statistics.fresh(store, versions)
     normalized: dict[str, tuple[int, int]] = {}
     for protocol, fold in folds.iter_rows():
         well, known = normalized.get(protocol, (0, 0))

@@ -42,9 +42,9 @@ def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_onc
 def test_folds_that_are_fitted_together_have_the_statistics_of_each_alone(tmp_path, monkeypatch, few):
     monkeypatch.setattr(statistics, "FEW", few)
     with make_store(tmp_path / "s.duckdb", trained=False) as store:
-        fitted = statistics.fit(store, [(PROTOCOL, 1), (PROTOCOL, 2)])
-        assert len(set(fitted)) == 2
-        for statistics_id in fitted:
+        fitted = statistics.fit(store)
+        assert set(fitted) == {(PROTOCOL, 1), (PROTOCOL, 2)}
+        for statistics_id in fitted.values():
             stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
             alone = statistics.of_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
             assert {name: stored[name] for name in alone} == alone

@@ -82,6 +82,12 @@ def test_normalised_table_holds_what_models_see(store):
     assert seen[-1] == pytest.approx(made.test.features[0, -1], abs=1e-9)  # summed in another order
 
 
+def test_a_fold_without_usable_training_rows_is_refused(store):
+    store.execute("DELETE FROM scores")
+    with pytest.raises(OrderError, match="has 0 usable training rows"):
+        training_set(store, PROTOCOL, 1)
+
+
 def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store):
     ids = store.frame("SELECT image_id FROM images ORDER BY image_id")["image_id"]
     folds = np.arange(len(ids)) % 5 + 1

@@ -18,10 +18,10 @@ def duplicates(
     json: Json = False,
 ) -> None:
     """Find photos that look like one, and write the protocol identity-disjoint, which keeps them together."""
+    from featurestore import statistics
     from featurestore.duplicates import find_near_duplicates, make_protocol
     from featurestore.store import Store
     from kallos.console import note, out
-    from kallos.extraction import normalize
     from reports import duplicates as report_module
     from reports.json import to_json
     from reports.selection import Selection, chosen_data_sets
@@ -30,7 +30,7 @@ def duplicates(
         chosen_data_sets(opened, Selection(data_set=data_set))
         find_near_duplicates(opened, encoder)
         make_protocol(opened, data_set)
-        normalize(opened)
+        statistics.fit(opened)
         report = report_module.data(opened)
     out.print_json(to_json("duplicates", report)) if json else out.print(report_module.render(report))
     if sheet and report.photos:

@@ -47,14 +47,14 @@ def rollback(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Show the version of an extractor that was shown before, with what was computed from it."""
+    from featurestore import statistics
     from featurestore.store import Store
     from featurestore.versions import rollback as roll_back
     from kallos.console import note
-    from kallos.extraction import normalize
 
     with Store.open(store, must_exist=True) as opened:
         shown = roll_back(opened, extractor)
-        normalize(opened)
+        statistics.fit(opened)
     for name, version in shown.items():
         note(f"{name} shows version {version[:6]} again")
     note("`kallos extract` would show today's versions again, without computing anything that it still holds.")
