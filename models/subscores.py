@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +157,8 @@ class SubscoreModel:
         self.config, self._inputs, self._tensors = config, inputs, dict(tensors)
         # double precision: a face has the same sub-scores alone and among others
         self.networks = [self._network(number, width) for number, width in enumerate(inputs.widths)]
+        # who shows a score asks for what it is made of, too
+        self._judged: WeakKeyDictionary[FaceBatch, NDArray[np.float64]] = WeakKeyDictionary()
         balance = self._tensor("balance", (len(REGIONS),))
         self.weights: NDArray[np.float64] = softmax(balance)
         """(8,) weights in the order of REGIONS; positive, they sum to one."""
@@ -181,8 +184,10 @@ class SubscoreModel:
 
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, 8) sub-scores in the order of REGIONS. Raises OrderError for other features than it learned."""
-        each = zip(self.networks, self.inputs_of(batch), strict=True)
-        return np.stack([network.sub_scores(own) for network, own in each], axis=1)
+        if batch not in self._judged:
+            each = zip(self.networks, self.inputs_of(batch), strict=True)
+            self._judged[batch] = np.stack([network.sub_scores(own) for network, own in each], axis=1)
+        return self._judged[batch]
 
     def inputs_of(self, batch: FaceBatch) -> list[NDArray[np.float64]]:
         """Eight (n, P) arrays, what each region's network sees: its features, then what the encoder shows of it."""
