@@ -6,6 +6,7 @@ import errno
 import shutil
 import signal
 import sys
+from threading import Event
 from types import FrameType
 
 import typer
@@ -26,14 +27,14 @@ EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing ·
 6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
 11 a check failed · 12 leakage · 13 worker processes · 14 hub · 15 a disk is full · 130 stopped with Ctrl-C."""
 STOPPED = "kallos: stopped; run the same command again to go on."
-INTERRUPTED = ("Query interrupted", "INTERRUPT Error: Interrupted!")
-"""What DuckDB makes of Ctrl-C within a query."""
-
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 """What the system says, and with it Python, DuckDB and the libraries that write models."""
 
 NO_PLACE = (errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 """What it says of places where nothing may be read or written."""
+
+_stopped = Event()
+"""Whether Ctrl-C was typed."""
 
 app = typer.Typer(
     name="kallos",
@@ -73,6 +74,7 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command line; expected trouble becomes one sentence and a documented exit code."""
+    _stopped.clear()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
     try:
@@ -82,7 +84,8 @@ def main() -> None:
             print(STOPPED, file=sys.stderr)
         raise
     except Exception as error:
-        sentence, code = _sentence(error)
+        # libraries make errors of their own of Ctrl-C: DuckDB of a query, NumPy of its import
+        sentence, code = (STOPPED, 130) if _stopped.is_set() else _sentence(error)
         if not sentence:
             raise
         print(sentence, file=sys.stderr)
@@ -91,6 +94,7 @@ def main() -> None:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     """On Ctrl-C. A query has to be told so: else DuckDB 2.0 waits until each of its tasks has ended."""
+    _stopped.set()
     if store := sys.modules.get("featurestore.store"):
         store.interrupt_queries()
     signal.default_int_handler(number, frame)
@@ -105,8 +109,6 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
         return f"kallos: {error}", error.exit_code
-    if str(error) in INTERRUPTED:
-        return STOPPED, 130
     where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
     if isinstance(error, shutil.Error):
         # a copied folder gives a list of (source, target, reason)
