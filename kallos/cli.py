@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import signal
 import sys
-from threading import Event
+from threading import Event, Timer
 from types import FrameType
 
 import typer
@@ -84,7 +85,7 @@ def main() -> None:
             print(STOPPED, file=sys.stderr)
         raise
     except Exception as error:
-        # libraries make errors of their own of Ctrl-C: DuckDB of a query, NumPy of its import
+        # DuckDB makes several errors of its own of Ctrl-C
         sentence, code = (STOPPED, 130) if _stopped.is_set() else _sentence(error)
         if not sentence:
             raise
@@ -93,11 +94,23 @@ def main() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """On Ctrl-C. A query has to be told so: else DuckDB 2.0 waits until each of its tasks has ended."""
+    """On Ctrl-C. A query has to be told so: else DuckDB 2.0 waits until each of its tasks has ended.
+
+    An import ends first: NumPy and others print a traceback of their own when theirs is stopped.
+    """
+    if _is_importing(frame):
+        Timer(0.05, os.kill, (os.getpid(), number)).start()
+        return
     _stopped.set()
     if store := sys.modules.get("featurestore.store"):
         store.interrupt_queries()
     signal.default_int_handler(number, frame)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _sentence(error: Exception) -> tuple[str, int]:
