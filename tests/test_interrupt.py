@@ -104,3 +104,26 @@ def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
             busy.callback(other.kill)
         said = stopped(os.killpg, (script,), asking.exists)
     assert said.startswith("kallos: stopped")
+
+
+def test_an_import_ends_before_the_command_does(workspace: Workspace, tmp_path: Path):
+    """NumPy and others print a traceback of their own when their import is stopped."""
+    importing, imported = tmp_path / "importing", tmp_path / "imported"
+    (tmp_path / "slow.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(importing)!r}).touch()\ntime.sleep(1)\n"
+        f"pathlib.Path({str(imported)!r}).touch()\n"
+    )
+    script = tmp_path / "stopped.py"
+    script.write_text(
+        "import sys, time\n"
+        "from kallos.cli import main\n"
+        "from featurestore.store import Store\n"
+        "def slow(store):\n"
+        "    import slow\n"
+        "    time.sleep(60)\n"
+        "Store.describe = slow\n"
+        f"sys.argv = ['kallos', 'tables', '--store', {str(workspace.store)!r}]\n"
+        "main()\n"
+    )
+    stopped(os.killpg, (script,), importing.exists)
+    assert imported.exists()
