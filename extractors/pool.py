@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 from featurestore.errors import ExtractionError
 
 WORKERS = min(os.cpu_count() or 1, 8)
-WAITING = 32
-"""Items a worker that wait or are worked on: enough that no worker is idle while results are written."""
+WAITING = 8
+"""Items a worker that wait or are worked on: enough that no worker is idle, few enough for any memory."""
 
 SECONDS_AN_ITEM = 60.0
 

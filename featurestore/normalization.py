@@ -134,11 +134,18 @@ def matrix(column: pl.Series) -> NDArray[Any]:
 
 def training_values(store: Store, protocol: str, fold: int) -> str:
     """The query of what a fold's statistics are fitted on, on the tables of today's versions."""
+    return values_of(
+        store,
+        "(\n    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) SEMI JOIN scores USING (image_id)\n"
+        f"    WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train')",
+    )
+
+
+def values_of(store: Store, photos: str) -> str:
+    """The query of what statistics are fitted on, of the photos (sha256) of a table or subquery."""
     geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
     return (
-        "SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM (\n"
-        "    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) SEMI JOIN scores USING (image_id)\n"
-        f"    WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train')\n"
+        f"SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM {photos}\n"
         f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256)\n'
         "ORDER BY sha256"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.normalization import AVERAGENESS, DEFINITION, averageness, matrix, training_values
+from featurestore.normalization import AVERAGENESS, DEFINITION, averageness, matrix, training_values, values_of
 from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
 from featurestore.schema import quote
 from featurestore.store import Store
@@ -107,15 +107,9 @@ def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
         return []
     names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
     every = pl.concat(photos).unique().sort()
-    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
-    query = (
-        f"SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM incoming "
-        f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256) '
-        "ORDER BY sha256"
-    )
     members = [every.is_in(some.implode()).to_numpy() for some in photos]
     with store.registered(every.to_frame("sha256")):
-        return _frames(store, query, names, members)
+        return _frames(store, values_of(store, "incoming"), names, members)
 
 
 def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[NDArray[np.bool_]]) -> list[pl.DataFrame]:
