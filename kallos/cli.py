@@ -20,6 +20,7 @@ from kallos.commands.evaluate import evaluate
 from kallos.commands.explain import explain
 from kallos.commands.features import features
 from kallos.commands.hub import hub
+from kallos.commands.ingest import ingest
 from kallos.commands.pack import pack
 from kallos.commands.serve import serve
 from kallos.commands.store import store
@@ -45,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(data.ingest, name="ingest")
+app.add_typer(ingest, name="ingest")
 app.add_typer(store, name="store")
 app.add_typer(pack, name="pack")
 app.add_typer(hub, name="hub")

@@ -1,16 +1,36 @@
-"""What `kallos ingest` says when it is done."""
+"""What `kallos ingest` says: how it reads a table, and what it stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from featurestore.ingest.dataset import IngestSummary
+from featurestore.ingest.table import TableReading
 from reports.findings import counted, findings_table
-from reports.layout import dim, page, plural, section
+from reports.layout import dim, page, plural, section, table
 from reports.palette import GOOD
+
+
+def render_reading(reading: TableReading, *, stored: bool) -> RenderableType:
+    """How a table was read, and the first answers as they were understood."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for what, text in reading.facts:
+        grid.add_row(what, text)
+    rows = table(*reading.first_rows.columns)
+    for row in reading.first_rows.iter_rows():
+        rows.add_row(*("–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row))
+    return page(
+        f"How {reading.data_set.name} is read",
+        "and then stored" if stored else "nothing is stored: --dry-run",
+        grid,
+        section("First answers", rows),
+    )
 
 
 def render(summary: IngestSummary) -> RenderableType:

@@ -1,12 +1,11 @@
-"""The photos of a folder: which there are, what their headers say, and which one a label means."""
+"""The photos of a folder: which there are, and what their headers say."""
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -95,32 +94,3 @@ def _header(path: Path) -> tuple[str | None, tuple[int | None, int | None], str 
     except (OSError, SyntaxError, ValueError) as error:
         # an OSError's own text names the whole path
         return sha256, unknown, f"cannot be read: {getattr(error, 'strerror', None) or error}"
-
-
-class PhotoNames:
-    """Finds the photo that a label means.
-
-    A label may be the photo's path, or a longer or shorter path that ends alike, with or without suffix;
-    `female/1` never means `male/1.jpg`.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._by_path, self._by_base = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
-        for name in names:
-            for spelling in {name, _bare(name)}:
-                self._by_path[spelling].append(name)
-                self._by_base[spelling.rsplit("/", 1)[-1]].append(name)
-
-    def find(self, label: str) -> list[str]:
-        """The photos that a label may mean: one when it is clear, none when there is no such photo."""
-        parts = unicodedata.normalize("NFC", label.replace("\\", "/")).removeprefix("./").split("/")
-        for start in range(len(parts)):
-            if hits := self._by_path.get("/".join(parts[start:])):
-                return hits
-        tail = "/" + "/".join(parts)
-        return [name for name in self._by_base.get(parts[-1], []) if name.endswith(tail) or _bare(name).endswith(tail)]
-
-
-def _bare(name: str) -> str:
-    """The name without its suffix; a dot elsewhere in the name is no suffix."""
-    return next((name[: -len(s)] for s in PHOTO_SUFFIXES if name.lower().endswith(s)), name)

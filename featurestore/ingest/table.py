@@ -1,215 +1,288 @@
-"""Any csv with an image column and a score column; a rater column makes it long."""
+"""Ratings or scores from any table: read by a recipe that is decided first and shown before anything is stored."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from featurestore.errors import DataError, UsageError
+from featurestore.ingest.answers import check_scale, collect, find_scale, rater_ids, read_numbers, written
+from featurestore.ingest.cells import is_missing
+from featurestore.ingest.columns import Stated
 from featurestore.ingest.dataset import DataSet, Finding, check_name, conform, findings_frame
-from featurestore.ingest.files import read_csv, read_text
-from featurestore.ingest.labels import (
-    build_scores,
-    check_scale,
-    check_within,
-    folds,
-    label_findings,
-)
-from featurestore.ingest.photos import PhotoNames, find_photos, scan_images
+from featurestore.ingest.facts import facts
+from featurestore.ingest.headings import SEX
+from featurestore.ingest.labels import build_scores, folds, label_findings
+from featurestore.ingest.photo_names import Match, PhotoNames
+from featurestore.ingest.photos import find_photos, scan_images
+from featurestore.ingest.raw import Origin, RawTable, read_raw
+from featurestore.ingest.recipe import Recipe
+from featurestore.ingest.roles import find_roles
+from featurestore.ingest.score_columns import UNNAMED_TRAIT
+from featurestore.store import Store
 
-IMAGE_COLUMNS = (
-    "image",
-    "filename",
-    "file",
-    "file_name",
-    "image_path",
-    "path",
-    "img",
-    "photo",
-    "image_id",
-    "name",
-)
-SCORE_COLUMNS = ("score", "rating", "mean", "mean_score", "mean_rating", "label", "attractiveness", "beauty")
-RATER_COLUMNS = ("rater", "rater_id", "raters_id", "annotator", "user", "user_id")
-GROUP_COLUMNS = ("subset", "sex", "ethnicity")
 OWN_READERS = ("scut", "mebeauty")
+IMAGE_COLUMNS = ("subset", "sex", "ethnicity")
+"""Attributes that the table `images` has columns for."""
+
+Scale = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Which column of the csv is what; `groups` maps subset, sex, ethnicity to the columns that are there."""
+@dataclass(frozen=True, eq=False)
+class TableReading:
+    """A table as it was understood.
 
-    image: str
-    score: str
-    rater: str | None
-    groups: dict[str, str]
+    data_set     what can be stored
+    recipe       what was decided, to be used again
+    facts        (what, how it was read): for people, in the order in which they look
+    first_rows   frame: image, trait, rater, session, score: the first answers
+    """
+
+    data_set: DataSet
+    recipe: Recipe
+    facts: tuple[tuple[str, str], ...]
+    first_rows: pl.DataFrame
 
 
 def read_table(
-    csv: Path,
+    file: Path,
     images: Path,
     *,
     name: str | None = None,
-    scale: tuple[float, float] = (1.0, 5.0),
-    image_column: str | None = None,
-    score_column: str | None = None,
-    rater_column: str | None = None,
-) -> DataSet:
-    """Read a csv of scores, or of single ratings where it has a rater column, and the photos of a folder.
+    stated: Stated | None = None,
+    origin: Origin | None = None,
+    recipe: Recipe | None = None,
+    known_scale: Scale | None = None,
+) -> TableReading:
+    """Read ratings (long, or a column a rater or a photo) or mean scores, and the photos of a folder.
 
-    The data set is called as the csv unless it is named. Separator , ; or tab; columns that are not stated
-    are found by name: see IMAGE_COLUMNS, SCORE_COLUMNS, RATER_COLUMNS. An image is given by its path in the
-    folder, or by as much of its end as makes it unique, with or without suffix.
-    Raises InputError for missing files, DataError for labels that cannot be used, UsageError for a bad name.
+    file          csv, tsv, xlsx, xls, ods, sav, dta or Parquet
+    name          of the data set; by default the file's
+    stated        what the user says of the table; the rest is found out, or the table is refused
+    origin        encoding, sheet and whether there are headings
+    recipe        decisions of an earlier reading, instead of `stated` and `origin`
+    known_scale   the scale that the data set has in the store, for one that is not stated
+
+    An image is given by its path in the folder, or by as much of its end as makes it unique, with or without suffix.
+    Raises InputError for missing files, DataError for labels that cannot be used, UsageError for a bad name and for a
+    scale that nobody states.
     """
-    check_scale(scale)
-    name = check_name(name or _name_of(csv))
+    name = data_set_name(file, name)
+    photos, findings = find_photos(images)
+    names = PhotoNames(photos)
+    if recipe is not None:
+        origin = Origin(recipe.encoding, recipe.sheet, recipe.header)
+    table = read_raw(file, origin or Origin(), lambda label: bool(names.find(label).photos))
+    remarks: tuple[str, ...] = ()
+    source_of_scale = "of the recipe"
+    if recipe is None:
+        recipe, remarks, source_of_scale = _decide(table, names, stated or Stated(), known_scale)
+    else:
+        _check_columns(table, recipe)
+    matches = _matches(table, recipe, names)
+    answers = collect(table, recipe, {label for label, match in matches.items() if match.photos})
+    answers, numbers = read_numbers(file, answers, recipe)
+    check_scale(file, answers.rows, recipe.scale)
+    ids, missing = _image_ids(name, matches, set(answers.rows["image"]))
+    if not ids:
+        raise DataError(
+            f"None of the images in {file} is in {images}: the first label is {answers.rows['image'][0]}, "
+            f"the first photo is {min(photos)}; give the right --images or --image-column."
+        )
+    scanned, more = scan_images(name, images, photos)
+    rows, repeated = _once(file, answers.rows.with_columns(image_id=_replaced("image", ids)).drop_nulls("image_id"))
+    findings = [*findings, *missing, *more, *label_findings(scanned, ids.values(), file.name), *repeated]
+    data_set = _data_set(name, images, recipe, table, rows, scanned, ids, findings)
+    described = facts(table, recipe, answers, numbers, matches, source_of_scale, remarks)
+    shown = answers.rows.head(6).select("image", "trait", "rater", "session", "score")
+    return TableReading(data_set, recipe, described, shown)
+
+
+def data_set_name(source: Path, name: str | None) -> str:
+    """The name, or one made of the file's or folder's. Raises UsageError when it cannot be one."""
+    name = check_name(name or re.sub(r"[^a-z0-9_-]+", "-", source.stem.lower()).strip("-_") or source.stem)
     if name in OWN_READERS:
         raise UsageError(f"{name} is the name of a data set with its own reader: choose another --name.")
-    labels = _labels(csv, scale, image_column, score_column, rater_column)
-    rows, images_frame, findings = _matched(csv, images, labels, name)
-    rows, repeated = _once(csv, rows)
-    ratings = conform("ratings", rows.drop_nulls("rater").select("image_id", rater_id="rater", rating="score"))
-    published = rows.filter(pl.col("rater").is_null()).select("image_id", mean="score")
-    scores = build_scores(scale, ratings, published)
-    return DataSet(
-        name=name,
-        root=images,
+    return name
+
+
+def known_scale(store: Store, name: str) -> Scale | None:
+    """The scale that a data set has in the store, where all its traits share one."""
+    scales = store.frame("SELECT DISTINCT scale_low, scale_high FROM traits WHERE data_set = $name", name=name).rows()
+    return scales[0] if len(scales) == 1 else None
+
+
+def _decide(
+    table: RawTable, names: PhotoNames, stated: Stated, known: Scale | None
+) -> tuple[Recipe, tuple[str, ...], str]:
+    """The recipe, remarks on it, and where the scale is known from."""
+    roles = find_roles(table, names, stated)
+    codes = set(stated.missing)
+    texts = [
+        text
+        for score in roles.scores
+        for text in table.cells[score.column].drop_nulls()
+        if not is_missing(text) and text not in codes
+    ]
+    lowest = stated.scale[0] if stated.scale else 1.0
+    numbers = written(table.source, list(dict.fromkeys(texts)), stated.decimal, stated.levels, lowest)
+    headings = [score.column for score in roles.scores]
+    scale, source = find_scale(table.source, texts, headings, stated.scale, known, numbers)
+    known_roles = {field: getattr(roles, field) for field in vars(roles) if field != "remarks"}
+    recipe = Recipe(
+        **known_roles,
         scale=scale,
-        licence="not stated",
-        images=images_frame,
-        ratings=ratings,
-        scores=scores,
-        splits=folds(name, images_frame.join(scores, on="image_id", how="semi").select("image_id", "sha256")),
-        findings=findings_frame(name, findings + repeated),
+        encoding=table.origin.encoding,
+        sheet=table.origin.sheet,
+        header=bool(table.origin.header),
+        missing=tuple(stated.missing),
+        levels=tuple(stated.levels),
+        decimal=numbers.decimal,
     )
+    return recipe, roles.remarks, source
 
 
-def _name_of(csv: Path) -> str:
-    return re.sub(r"[^a-z0-9_-]+", "-", csv.stem.lower()).strip("-_") or csv.stem
-
-
-def _labels(
-    csv: Path, scale: tuple[float, float], image: str | None, score: str | None, rater: str | None
-) -> pl.DataFrame:
-    """image, score, rater (NULL without a rater column), subset, sex, ethnicity where given."""
-    raw = _parse(csv)
-    labels = _numbers(csv, raw, _columns(csv, raw, image, score, rater))
-    check_within(labels, "score", scale, csv, "correct them or state the scale with --scale LOW HIGH")
-    return labels
-
-
-def _parse(csv: Path) -> pl.DataFrame:
-    """Every column as text, blanks as NULL."""
-    header = read_text(csv).partition("\n")[0]
-    separator = max(",;\t", key=header.count)
-    raw = read_csv(csv, separator, infer=False)
-    names = [name.strip() for name in raw.columns]
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise DataError(f"{csv} has several columns called {twice[0]!r}: rename or remove them.")
-    raw = raw.rename(dict(zip(raw.columns, names, strict=True))).select(pl.all().str.strip_chars().replace("", None))
-    # Where the semicolon separates columns, the comma is the decimal point.
-    return raw.select(pl.all().str.replace(r"^(-?\d+),(\d+)$", "${1}.${2}")) if separator == ";" else raw
-
-
-def _columns(csv: Path, raw: pl.DataFrame, image: str | None, score: str | None, rater: str | None) -> Columns:
-    """The columns that were stated, else the first usual name. Raises DataError when one is lacking."""
-    by_lower = {c.lower(): c for c in reversed(raw.columns)}
-    found = ", ".join(raw.columns)
-
-    def optional(stated: str | None, usual: Sequence[str], what: str) -> str | None:
-        if stated is None:
-            return next((by_lower[c] for c in usual if c in by_lower), None)
-        if stated.lower() not in by_lower:
-            raise DataError(f"{csv} has no column {stated!r} for --{what}-column; its columns are {found}.")
-        return by_lower[stated.lower()]
-
-    def needed(stated: str | None, usual: Sequence[str], what: str) -> str:
-        if column := optional(stated, usual, what):
-            return column
+def _check_columns(table: RawTable, recipe: Recipe) -> None:
+    """Raises DataError when the table has not the columns that the recipe was written for."""
+    columns = set(table.cells.columns)
+    needed = recipe.columns - set(recipe.not_used)
+    if lacking := sorted(needed - columns):
+        raise DataError(f"{table.source} has no column {', '.join(lacking)} of the recipe: write one of this table.")
+    if new := sorted(columns - recipe.columns):
         raise DataError(
-            f"{csv} has no {what} column ({', '.join(usual)}); its columns are {found}: state it with --{what}-column."
+            f"{table.source} has columns that the recipe does not know ({', '.join(new)}): write one of this table."
         )
 
-    return Columns(
-        image=needed(image, IMAGE_COLUMNS, "image"),
-        score=needed(score, SCORE_COLUMNS, "score"),
-        rater=optional(rater, RATER_COLUMNS, "rater"),
-        groups={g: by_lower[g] for g in GROUP_COLUMNS if g in by_lower},
-    )
+
+def _matches(table: RawTable, recipe: Recipe, names: PhotoNames) -> dict[str, Match]:
+    """label -> the photos that it may mean."""
+    if recipe.image is None:
+        labels = {score.image for score in recipe.scores if score.image}
+    else:
+        labels = set(table.cells[recipe.image].drop_nulls())
+    matches = {}
+    for label in labels:
+        number = names.by_number(label.removesuffix(".0")) if recipe.numbered_images else None
+        matches[label] = Match([number], "by the number in its name") if number else names.find(label)
+    return matches
 
 
-def _numbers(csv: Path, raw: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    """The labels with finite scores. Raises DataError for what is blank or no number."""
-    rater = pl.col(columns.rater) if columns.rater else pl.lit(None, pl.String)
-    named = raw.select(pl.col(columns.image).alias("image"), text=columns.score, rater=rater, **columns.groups)
-    labels = named.filter(~pl.all_horizontal(pl.col("image", "text").is_null())).with_columns(
-        score=pl.col("text").cast(pl.Float64, strict=False)
-    )
-    if labels.is_empty():
-        raise DataError(f"{csv} has no rows: it needs one row an image.")
-    is_bad = ~pl.col("score").is_finite().fill_null(False) | pl.col("image").is_null()
-    if columns.rater:
-        is_bad |= pl.col("rater").is_null()
-    bad = labels.filter(is_bad)
-    if len(bad):
-        first = bad.row(0, named=True)
-        raise DataError(
-            f"{len(bad)} rows of {csv} lack an image, a rater or a number in {columns.score!r}, the first has "
-            f"{first['text'] or ''!r} for {first['image'] or 'no image'}: correct or remove them."
-        )
-    return labels.drop("text")
-
-
-def _matched(
-    csv: Path, folder: Path, labels: pl.DataFrame, name: str
-) -> tuple[pl.DataFrame, pl.DataFrame, list[Finding]]:
-    """Labels with their image_id, rows for `images`, and findings. Raises DataError when none has a photo."""
-    photos, findings = find_photos(folder)
-    names, ids = PhotoNames(photos), dict[str, str]()
-    for label in sorted(set(labels["image"])):
-        hits = names.find(label)
+def _image_ids(name: str, matches: Mapping[str, Match], labels: set[str]) -> tuple[dict[str, str], list[Finding]]:
+    """label -> image_id of the labels with one photo, and findings on the others."""
+    ids, findings = {}, []
+    for label in sorted(labels):
+        hits = matches[label].photos
         if len(hits) == 1:
             ids[label] = f"{name}/{hits[0]}"
         else:
             detail = f"may mean {' or '.join(hits)}: write its path" if hits else "has a label but no photo"
             findings.append(Finding("missing_image", label, detail))
-    if not ids:
-        raise DataError(
-            f"None of the images in {csv} is in {folder}: the first label is {labels['image'][0]}, "
-            f"the first photo is {min(photos)}; give the right --images or --image-column."
-        )
-    images, more = scan_images(name, folder, photos)
-    findings += more + label_findings(images, ids.values(), csv.name)
-    image_id = pl.col("image").replace_strict(ids, default=None, return_dtype=pl.String)
-    rows = labels.with_columns(image_id=image_id).drop_nulls("image_id")
-    return rows, _with_groups(images, rows), findings
+    return ids, findings
 
 
-def _once(csv: Path, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
-    """Each image, or each image and rater, once: equal rows are merged and reported.
+def _replaced(column: str, values: Mapping[str, str]) -> pl.Expr:
+    return pl.col(column).replace_strict(values, default=None, return_dtype=pl.String)
+
+
+def _once(file: Path, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """Each image, trait, rater and session once: equal rows are merged and reported.
 
     Raises DataError for rows that contradict each other.
     """
-    key = pl.struct("image_id", "rater")
-    distinct = rows.select("image_id", "rater", "score").unique().sort(pl.all())
-    again = distinct.filter(key.is_duplicated())
+    key = ["image_id", "trait", "rater", "session"]
+    distinct = rows.select(*key, "score", "sd", "raters").unique().sort(pl.all())
+    again = distinct.filter(pl.struct(key).is_duplicated())
     if len(again):
+        first = again.row(0, named=True)
+        shared = [first[column] for column in ("trait", "rater", "session")]
+        of = ", ".join(value for value in shared if value not in (None, UNNAMED_TRAIT))
         raise DataError(
-            f"{csv} has several scores for the same image (and rater), the first is {again['image_id'][0]}: "
-            "keep one, or state the column of raters with --rater-column."
+            f"{file} has several scores for the same image, the first is {first['image_id']}{of and f' ({of})'}: "
+            "keep one, or state what tells them apart with --rater-column, --session-column or --trait-column."
         )
-    repeated = rows.filter(key.is_duplicated())["image"].unique()
+    repeated = rows.filter(pl.struct(key).is_duplicated())["image"].unique()
     return distinct, [Finding("duplicate", label, "is labelled more than once") for label in repeated]
 
 
-def _with_groups(images: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Fill subset, sex and ethnicity from the csv; of several values for one image the least is taken."""
-    groups = [g for g in GROUP_COLUMNS if g in rows.columns]
-    given = rows.group_by("image_id").agg(pl.col(groups).min())
-    return conform("images", images.drop(groups).join(given, on="image_id", how="left", maintain_order="left"))
+def _data_set(
+    name: str,
+    root: Path,
+    recipe: Recipe,
+    table: RawTable,
+    rows: pl.DataFrame,
+    images: pl.DataFrame,
+    ids: Mapping[str, str],
+    findings: list[Finding],
+) -> DataSet:
+    scales = dict.fromkeys(sorted(rows["trait"].unique()), recipe.scale)
+    rated = rows.drop_nulls("rater")
+    ratings = conform("ratings", rated.select("image_id", "trait", "session", rater_id="rater", rating="score"))
+    published = rows.filter(pl.col("rater").is_null()).select("image_id", "trait", "sd", "raters", mean="score")
+    scores = build_scores(scales, ratings, published)
+    attributes = _photo_attributes(table, recipe, ids)
+    in_images = attributes.filter(pl.col("attribute").is_in(IMAGE_COLUMNS))
+    images = _with_columns(images, in_images)
+    content = images.select("image_id", "sha256")
+    splits = [
+        folds(name, trait, content.join(scores.filter(trait=trait), on="image_id", how="semi")) for trait in scales
+    ]
+    return DataSet(
+        name=name,
+        root=root,
+        scales=scales,
+        licence="not stated",
+        images=images,
+        ratings=ratings,
+        scores=scores,
+        splits=pl.concat(splits),
+        rater_attributes=_rater_attributes(name, table, recipe, ratings),
+        image_attributes=conform(
+            "image_attributes", attributes.join(in_images, on=["image_id", "attribute"], how="anti")
+        ),
+        findings=findings_frame(name, findings),
+    )
+
+
+def _photo_attributes(table: RawTable, recipe: Recipe, ids: Mapping[str, str]) -> pl.DataFrame:
+    """image_id, attribute, value."""
+    parts = [pl.DataFrame(schema=dict.fromkeys(("image_id", "attribute", "value"), pl.String))]
+    for column, attribute in (recipe.photo_attributes or {}).items():
+        value = _known(attribute, pl.col(column))
+        given = table.cells.select(
+            image_id=_replaced(recipe.image or "", ids), attribute=pl.lit(attribute), value=value
+        )
+        parts.append(given.drop_nulls())
+    return pl.concat(parts).unique().sort(pl.all()).unique(["image_id", "attribute"], keep="first", maintain_order=True)
+
+
+def _rater_attributes(name: str, table: RawTable, recipe: Recipe, ratings: pl.DataFrame) -> pl.DataFrame:
+    """Rows for the table `rater_attributes`, of raters with a rating."""
+    parts = [pl.DataFrame(schema=dict.fromkeys(("rater_id", "attribute", "value"), pl.String))]
+    for column, attribute in (recipe.rater_attributes or {}).items():
+        value = _known(attribute, pl.col(column))
+        given = table.cells.select(rater_id=rater_ids(table, recipe), attribute=pl.lit(attribute), value=value)
+        parts.append(given.drop_nulls())
+    rows = pl.concat(parts).unique().join(ratings, on="rater_id", how="semi").sort(pl.all())
+    return conform("rater_attributes", rows.with_columns(data_set=pl.lit(name)))
+
+
+def _known(attribute: str, value: pl.Expr) -> pl.Expr:
+    """Sex as `female` and `male` where it is written so in short; other values as they are; missing words as NULL."""
+    value = value.map_elements(lambda text: None if is_missing(text) else text, return_dtype=pl.String)
+    return value.map_elements(lambda t: SEX.get(t.lower(), t), return_dtype=pl.String) if attribute == "sex" else value
+
+
+def _with_columns(images: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
+    """Fill subset, sex and ethnicity."""
+    given = attributes.pivot("attribute", index="image_id", values="value") if len(attributes) else attributes
+    known = [column for column in IMAGE_COLUMNS if column in given.columns]
+    if not known:
+        return images
+    return conform(
+        "images",
+        images.drop(known).join(given.select("image_id", *known), on="image_id", how="left", maintain_order="left"),
+    )

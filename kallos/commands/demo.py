@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kallos.commands import data, learn, read, use
+from kallos.commands import data, ingest, learn, read, use
 from kallos.commands.learn import What
 from kallos.commands.read import ReportName
 
@@ -30,7 +30,7 @@ def demo(
 
     _step(f"export KALLOS_STORE={store}")
     _step(f"kallos ingest demo {portraits} --count {count}")
-    data.ingest_demo(portraits, count=count, store=store)
+    ingest.ingest_demo(portraits, count=count, store=store)
 
     _step("kallos extract --weights none")
     data.extract(weights="none", store=store)

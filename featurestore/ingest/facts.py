@@ -1,0 +1,112 @@
+"""How a rating table was read, in words: what a researcher checks before anything is stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from featurestore.ingest.answers import Answers, Scale
+from featurestore.ingest.cells import Numbers
+from featurestore.ingest.photo_names import Match
+from featurestore.ingest.raw import RawTable
+from featurestore.ingest.recipe import Recipe
+
+Facts = tuple[tuple[str, str], ...]
+
+
+def facts(
+    table: RawTable, recipe: Recipe, answers: Answers, numbers: Numbers, matches: Mapping[str, Match], scale_from: str,
+    remarks: Sequence[str],
+) -> Facts:  # fmt: skip
+    """(what, how it was read), in the order in which people look."""
+    rows = answers.rows
+    found = [
+        ("file", ", ".join((table.source.name, *table.notes))),
+        ("layout", _layout(recipe)),
+        ("image", _image(recipe, rows["image"].unique().to_list(), matches)),
+        ("rater", _rater(recipe, rows["rater"].n_unique() if rows["rater"].null_count() == 0 else 0)),
+        ("trait", _with_counts(recipe.trait, Counter(rows["trait"].to_list()))),
+        ("session", _with_counts(recipe.session, Counter(rows["session"].drop_nulls().to_list())) or "one"),
+        ("score", _score(recipe, numbers, len(rows))),
+        ("scale", f"{_range(recipe.scale)}, {scale_from}"),
+        ("missing", _missing(recipe, answers.skipped)),
+        ("photo", _attributes(recipe.photo_attributes)),
+        ("raters", _attributes(recipe.rater_attributes)),
+        ("skipped", "; ".join(f"{number:,}: {why}" for why, number in answers.skipped.items() if why != "no answer")),
+        ("not used", _columns(recipe.not_used)),
+        *(("note", remark) for remark in remarks),
+    ]
+    return tuple((what, text) for what, text in found if text)
+
+
+def _layout(recipe: Recipe) -> str:
+    if recipe.image is None:
+        return f"a row a rater, {_number(recipe, 'column')} of one photo each"
+    if any(score.rater for score in recipe.scores):
+        return f"a row a photo, {_number(recipe, 'column')} of one rater each"
+    return "a row a rating" if recipe.rater else "a row a photo with its score"
+
+
+def _number(recipe: Recipe, noun: str) -> str:
+    return f"{len(recipe.scores)} {noun}{'s' if len(recipe.scores) > 1 else ''}"
+
+
+def _image(recipe: Recipe, labels: Sequence[str], matches: Mapping[str, Match]) -> str:
+    one = [matches[label] for label in labels if len(matches[label].photos) == 1]
+    differing = Counter(match.differs for match in one if match.differs)
+    parts = [
+        f"column {recipe.image!r}" if recipe.image else "headings",
+        f"{len(labels):,} labels" if len(labels) != 1 else "1 label",
+        f"{len(one):,} with a photo",
+        *(f"{number:,} {how}" for how, number in differing.items()),
+    ]
+    return ", ".join(parts)
+
+
+def _rater(recipe: Recipe, raters: int) -> str:
+    count = f"{raters:,} rater{'s' if raters != 1 else ''}"
+    if recipe.rater:
+        return f"column {recipe.rater!r}, {count}"
+    columns = [score.column for score in recipe.scores]
+    if any(score.rater for score in recipe.scores):
+        return f"columns {columns[0]} to {columns[-1]}, {count}"
+    if recipe.image is None:
+        return f"{count}, numbered by row"
+    return "none: scores are means" if not recipe.raters else f"none: scores are means, number in {recipe.raters!r}"
+
+
+def _with_counts(column: str | None, counts: Counter[str]) -> str:
+    listed = ", ".join(f"{name} ({number:,})" for name, number in sorted(counts.items()))
+    return f"column {column!r}: {listed}" if column else ", ".join(sorted(counts))
+
+
+def _score(recipe: Recipe, numbers: Numbers, rows: int) -> str:
+    columns = dict.fromkeys(score.column for score in recipe.scores)
+    parts = [f"column {next(iter(columns))!r}" if len(columns) == 1 else f"{len(columns)} columns", f"{rows:,} answers"]
+    if numbers.levels:
+        parts.append(f"levels from {numbers.levels[0]} to {numbers.levels[-1]}")
+    if numbers.labelled:
+        parts.append(f"numbers of answers such as {numbers.labelled!r}")
+    if numbers.decimal == ",":
+        parts.append("decimal comma")
+    if recipe.sd:
+        parts.append(f"standard deviation in {recipe.sd!r}")
+    return ", ".join(parts)
+
+
+def _range(scale: Scale) -> str:
+    return f"{scale[0]:g} to {scale[1]:g}"
+
+
+def _missing(recipe: Recipe, skipped: Counter[str]) -> str:
+    number = skipped["no answer"]
+    codes = f" (blank, NA ... and {', '.join(recipe.missing)})" if recipe.missing else ""
+    return f"{number:,} cell{'s' if number != 1 else ''} without an answer{codes}" if number or codes else "none"
+
+
+def _attributes(attributes: Mapping[str, str] | None) -> str:
+    return ", ".join(c if c == name else f"{c} as {name}" for c, name in (attributes or {}).items())
+
+
+def _columns(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
