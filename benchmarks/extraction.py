@@ -126,7 +126,17 @@ def _notebook(photos: list[Path], folder: Path) -> None:
 def _ingest(folder: Path, photos: list[Path]) -> None:
     with (folder / "scores.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("image", "score"), *((path.name, 3.0) for path in photos)])
-    _kallos("ingest", "csv", str(folder / "scores.csv"), "--images", str(folder / "photos"), folder=folder)
+    _kallos(
+        "ingest",
+        "table",
+        str(folder / "scores.csv"),
+        "--images",
+        str(folder / "photos"),
+        "--scale",
+        "1",
+        "5",
+        folder=folder,
+    )
 
 
 def _kallos(*typed: str, folder: Path) -> None:

@@ -90,6 +90,7 @@ def _decoder(arguments: argparse.Namespace) -> Door:
 
 
 def _csv(arguments: argparse.Namespace) -> Door:
+    from featurestore.ingest.columns import Stated
     from featurestore.ingest.table import read_table
     from tests.hostile import photos, tables
 
@@ -100,7 +101,7 @@ def _csv(arguments: argparse.Namespace) -> Door:
 
     def use(data: bytes) -> None:
         csv.write_bytes(data)
-        read_table(csv, folder)
+        read_table(csv, folder, stated=Stated(scale=(1, 5)))
 
     return [content for _, content in tables.stories()], use
 

@@ -138,7 +138,20 @@ def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
         "csv of 1,000,000 photos, most not there": (f"{row}.png,r1,{row % 5 + 1}\n" for row in range(1_000_000)),
     }.items():
         csv.write_text("image,rater,score\n" + "".join(lines))
-        outcome = _typed(folder, limit, "ingest", "csv", csv, "--images", shown, "--store", folder / "s.duckdb")
+        outcome = _typed(
+            folder,
+            limit,
+            "ingest",
+            "table",
+            csv,
+            "--images",
+            shown,
+            "--scale",
+            "1",
+            "5",
+            "--store",
+            folder / "s.duckdb",
+        )
         yield outcome._replace(case=case, mib=outcome.mib - usual)
         usual = usual or outcome.mib
 

@@ -68,7 +68,7 @@ def _extract(drawn: Path, folder: Path, count: int) -> Peaks:
         writer = csv.writer(file)
         writer.writerow(["image", "score"])
         writer.writerows([photo.name, 1 + number % 5] for number, photo in enumerate(sorted(photos.iterdir())))
-    _peaks(folder, "ingest", "csv", "scores.csv", "--images", str(photos))
+    _peaks(folder, "ingest", "table", "scores.csv", "--images", str(photos), "--scale", "1", "5")
     return _peaks(folder, "extract", "--weights", "none")
 
 

@@ -11,7 +11,16 @@ from xml.sax.saxutils import escape
 import numpy as np
 from PIL import Image
 
+from featurestore.ingest.columns import Stated
+from featurestore.ingest.dataset import DataSet
+from featurestore.ingest.table import read_table
+
 Row = Sequence[str | float | None]
+
+
+def read_scores(file: Path, photos: Path, name: str | None = None, **stated: object) -> DataSet:
+    """The data set of a table of scores on 1-5, unless another scale is stated."""
+    return read_table(file, photos, name=name, stated=Stated(**{"scale": (1, 5), **stated})).data_set  # type: ignore[arg-type]
 
 
 def write_photo(path: Path, shade: int) -> Path:

@@ -82,20 +82,26 @@ def test_photo_that_does_not_exist(workspace):
 def test_folder_without_an_image(labels, workspace, tmp_path):
     (tmp_path / "empty").mkdir()
     at = ("--store", tmp_path / "s.duckdb")
-    refused(kallos("ingest", "csv", labels, "--images", tmp_path / "empty", *at), 3, "no photo")
+    refused(kallos("ingest", "table", labels, "--images", tmp_path / "empty", "--scale", 1, 5, *at), 3, "no photo")
     refused(kallos("predict", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no photo")
 
 
 def test_csv_without_the_columns(labels, tmp_path):
     labels.write_text("who,what\na,b\n")
-    refused(kallos("ingest", "csv", labels, "--images", labels.parent / "photos", "--store", tmp_path / "s"), 4, "who")
+    refused(
+        kallos(
+            "ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, "--store", tmp_path / "s"
+        ),
+        4,
+        "who",
+    )
 
 
 def test_scores_outside_the_scale_lose_nothing(labels, tmp_path):
     at = ("--store", tmp_path / "s.duckdb")
-    done("ingest", "csv", labels, "--images", labels.parent / "photos", *at)
+    done("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
     labels.write_text(labels.read_text() + "1.png,9\n")
-    refused(kallos("ingest", "csv", labels, "--images", labels.parent / "photos", *at), 4, "--scale")
+    refused(kallos("ingest", "table", labels, "--images", labels.parent / "photos", *at), 4, "--scale")
     assert done("sql", "SELECT count(*) AS n FROM scores", "--json", *at).json() == [{"n": 30}]
 
 
@@ -153,7 +159,7 @@ def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
     at = ("--store", tmp_path / "s.duckdb")
     Store.open(tmp_path / "s.duckdb").connection.close()
     refused(kallos("extract", "--weights", "none", *at), 7, "kallos ingest")
-    done("ingest", "csv", labels, "--images", labels.parent / "photos", *at)
+    done("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
     refused(kallos("train", "baseline", *at), 7, "kallos extract")
 
 

@@ -20,12 +20,12 @@ from extractors.facemesh import FaceMesh
 from extractors.pipeline import extract
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
-from featurestore.ingest.table import read_table
 from featurestore.outputs import active_table
 from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
 from kallos.portraits.dataset import write_demo
 from tests.command import kallos
+from tests.ingest_files import read_scores
 from tests.test_pipeline import VIEWS, MeanColour, unheard
 
 # Ray's own code sets options that it has deprecated
@@ -70,7 +70,7 @@ def deadly(photos) -> MeanColour:
 
 def ingested(photos: Path, folder: Path) -> Path:
     with Store.open(folder / "s.duckdb") as store:
-        write(store, read_table(photos / "labels.csv", photos / "images", name="mine"))
+        write(store, read_scores(photos / "labels.csv", photos / "images", "mine"))
     return folder / "s.duckdb"
 
 

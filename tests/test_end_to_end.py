@@ -227,7 +227,7 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     labels = tmp_path / "labels.csv"
     pl.DataFrame({"image": [p.name for p in kept], "score": [3.0] * 24}).write_csv(labels)
     at = ("--store", tmp_path / "s.duckdb")
-    done("ingest", "csv", labels, "--images", photos, "--name", "mine", *at)
+    done("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
     done("extract", "--weights", "none", *at)
     rows = done(
         "sql",

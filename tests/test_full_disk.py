@@ -56,7 +56,7 @@ def test_a_store_on_a_full_disk_stays_whole_and_goes_on(tmp_path, room):
             pytest.skip("this user may not mount a disk")
         path = disk / "s.duckdb"
         make_store(path).close()
-        for typed in (("ingest", "csv", tmp_path / "more.csv", "--images", photos), ("compact",)):
+        for typed in (("ingest", "table", tmp_path / "more.csv", "--images", photos, "--scale", 1, 5), ("compact",)):
             with leave(room, disk):
                 answer = kallos(*typed, "--store", path)
             assert answer.code == 0 or says_so(answer), answer.err

@@ -77,7 +77,7 @@ def test_a_hostile_folder_is_ingested_without_what_is_no_photo(album, tmp_path: 
     quoted = "\n".join(f'"{name}",{number % 5 + 1}' for number, name in enumerate(good))
     csv.write_text(f"image,score\n{quoted}\n", encoding="utf-8")
     before = sorted(tmp_path.rglob("*"))
-    answer = kallos("ingest", "csv", csv, "--images", folder, "--store", store)
+    answer = kallos("ingest", "table", csv, "--images", folder, "--scale", 1, 5, "--store", store)
     assert answer.code == 0, answer.err
     assert sorted(tmp_path.rglob("*")) == sorted([*before, store])
     with Store.open(store, read_only=True) as opened:

@@ -72,7 +72,7 @@ def test_an_ingest_on_a_full_disk_leaves_what_was_there(disk: Path, tmp_path: Pa
         write_photo(tmp_path / "photos" / name, number)
     csv.write_text("image,rater,score\n" + "".join(f"p{i % 2}.png,{'r' * 40}{i},3\n" for i in range(50_000)))
     fill(disk, but=20_000)
-    answer = kallos("ingest", "csv", csv, "--images", tmp_path / "photos", "--store", store)
+    answer = kallos("ingest", "table", csv, "--images", tmp_path / "photos", "--scale", 1, 5, "--store", store)
     assert answer.code == DiskError.exit_code
     (disk / "filler").unlink()
     assert content(store) == before

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from featurestore.errors import DataError, InputError, KallosError
 from featurestore.ingest.mebeauty import read_mebeauty
 from featurestore.ingest.scut import read_scut
-from featurestore.ingest.table import read_table
 from featurestore.store import Store
 from tests.command import kallos
 from tests.hostile.tables import PHOTOS, PLAIN, stories, workbooks
-from tests.ingest_files import a_release, write_photo, write_workbook
+from tests.ingest_files import a_release, read_scores, write_photo, write_workbook
 
 READ = {
     *("written as utf-8", "written as utf-8-sig", "written as utf-7"),
@@ -42,12 +41,12 @@ def test_a_hostile_csv_is_read_or_refused(story: str, content: bytes, photos: Pa
     csv = tmp_path / "labels.csv"
     csv.write_bytes(content)
     if story in READ:
-        data_set = read_table(csv, photos)
+        data_set = read_scores(csv, photos)
         assert 1 <= len(data_set.scores) <= 3
         assert data_set.scores["score"].is_between(1, 5).all()
         return
     with pytest.raises(DataError) as refused:
-        read_table(csv, photos)
+        read_scores(csv, photos)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 2100
 
@@ -55,10 +54,10 @@ def test_a_hostile_csv_is_read_or_refused(story: str, content: bytes, photos: Pa
 def test_a_refused_csv_leaves_the_store_as_it_was(photos: Path, tmp_path: Path):
     csv, store = tmp_path / "labels.csv", tmp_path / "s.duckdb"
     csv.write_text(PLAIN)
-    assert kallos("ingest", "csv", csv, "--images", photos, "--store", store).code == 0
+    assert kallos("ingest", "table", csv, "--images", photos, "--scale", 1, 5, "--store", store).code == 0
     for content in (b"", b"\xff\xfe", PLAIN.encode() + b"p0.png,nan\n", b"image,score\np0.png,\x1b[2J\n"):
         csv.write_bytes(content)
-        answer = kallos("ingest", "csv", csv, "--images", photos, "--store", store)
+        answer = kallos("ingest", "table", csv, "--images", photos, "--scale", 1, 5, "--store", store)
         assert (answer.code, answer.out) == (DataError.exit_code, "")
         assert answer.err.startswith("kallos: ")
         assert answer.err.removesuffix("\n").isprintable()
@@ -69,7 +68,7 @@ def test_a_refused_csv_leaves_the_store_as_it_was(photos: Path, tmp_path: Path):
 def test_names_in_a_csv_do_not_steer_the_terminal(photos: Path, tmp_path: Path):
     csv = tmp_path / "labels.csv"
     csv.write_bytes(PLAIN.encode() + b"\x1b[2J\x1b]0;owned\x07.png,2\n[bold red]x[/].png,2\n")
-    answer = kallos("ingest", "csv", csv, "--images", photos, "--store", tmp_path / "s.duckdb")
+    answer = kallos("ingest", "table", csv, "--images", photos, "--scale", 1, 5, "--store", tmp_path / "s.duckdb")
     assert answer.code == 0
     assert "\x1b[2J" not in answer.out + answer.err
     assert "\x07" not in answer.out + answer.err
@@ -90,7 +89,7 @@ def test_any_bytes_in_a_csv_are_read_or_refused(lines, separator, junk, place, p
     csv = tmp_path / "labels.csv"
     csv.write_bytes(text[:place] + junk + text[place:])
     try:
-        data_set = read_table(csv, photos)
+        data_set = read_scores(csv, photos)
     except KallosError:
         return
     assert data_set.scores["score"].is_between(1, 5).all()

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from featurestore.errors import DataError, InputError, KallosError, UsageError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
-from featurestore.ingest.table import read_table
 from featurestore.store import Store
-from tests.ingest_files import write_photo
+from tests.ingest_files import read_scores, write_photo
 
 TABLES = ("images", "ratings", "scores", "splits", "findings")
 
@@ -34,7 +33,7 @@ def a_csv(photos: Path, text: str, encoding: str = "utf-8") -> Path:
 
 def test_one_score_an_image(photos: Path) -> None:
     csv = a_csv(photos, "id,Image,Score,Sex\n1,p0.png,1,female\n2,deep/p1.png,3.5,male\n3,p2,5,\n4,gone.png,2,\n")
-    data_set = read_table(csv, photos)
+    data_set = read_scores(csv, photos)
     assert data_set.name == "my-labels"
     assert data_set.scores.select("image_id", "mean", "raters").rows() == [
         ("my-labels/deep/p0.png", 1.0, None),
@@ -51,7 +50,7 @@ def test_one_score_an_image(photos: Path) -> None:
 def test_a_rater_column_makes_it_long(photos: Path) -> None:
     rows = [f"p{i}.png;r{r};{(i + r) % 10 + 1}" for i in range(8) for r in range(3)]
     csv = a_csv(photos, "filename;rater;rating\n" + "\n".join(rows) + "\n", encoding="utf-8-sig")
-    data_set = read_table(csv, photos, name="ten", scale=(1, 10))
+    data_set = read_scores(csv, photos, name="ten", scale=(1, 10))
     assert len(data_set.ratings) == 24
     first = data_set.scores.row(0, named=True)
     assert (first["mean"], first["raters"], first["score"]) == (2.0, 3, pytest.approx(1 + 4 / 9))
@@ -63,19 +62,19 @@ def test_a_rater_column_makes_it_long(photos: Path) -> None:
 
 def test_decimal_commas_between_semicolons(photos: Path) -> None:
     csv = a_csv(photos, "image;score\np0.png;2,5\n")
-    assert read_table(csv, photos).scores["mean"].to_list() == [2.5]
+    assert read_scores(csv, photos).scores["mean"].to_list() == [2.5]
 
 
 def test_stated_columns(photos: Path) -> None:
     csv = a_csv(photos, "who\twhat\tbeauty points\tscore\nann\tp0.png\t4\t99\nbob\tp0.png\t2\t99\n")
-    columns = {"image_column": "what", "score_column": "Beauty Points", "rater_column": "who"}
-    data_set = read_table(csv, photos, **columns)
+    columns = {"image_column": "what", "score_columns": ["Beauty Points"], "rater_column": "who"}
+    data_set = read_scores(csv, photos, **columns)
     assert data_set.ratings.sort("rater_id").select("rater_id", "rating").rows() == [("ann", 4.0), ("bob", 2.0)]
 
 
 def test_equal_rows_are_merged_and_reported(photos: Path) -> None:
     csv = a_csv(photos, "image,score\np0.png,2\ndeep/p0.png,2\n")
-    data_set = read_table(csv, photos)
+    data_set = read_scores(csv, photos)
     assert len(data_set.scores) == 1
     assert data_set.findings.filter(kind="duplicate")["subject"].to_list() == ["deep/p0.png", "p0.png"]
 
@@ -99,29 +98,29 @@ def test_equal_rows_are_merged_and_reported(photos: Path) -> None:
 )
 def test_labels_that_cannot_be_used(photos: Path, text: str, error: type[KallosError], message: str) -> None:
     with pytest.raises(error, match=message) as raised:
-        read_table(a_csv(photos, text), photos)
+        read_scores(a_csv(photos, text), photos)
     assert "\n" not in str(raised.value)
 
 
 def test_paths_names_and_scales_that_do_not_exist(photos: Path) -> None:
     csv = a_csv(photos, "image,score\np0.png,2\n")
     with pytest.raises(InputError, match="There is no file"):
-        read_table(photos / "none.csv", photos)
+        read_scores(photos / "none.csv", photos)
     with pytest.raises(InputError, match="There is no folder"):
-        read_table(csv, photos / "none")
+        read_scores(csv, photos / "none")
     with pytest.raises(UsageError, match="own reader"):
-        read_table(csv, photos, name="scut")
+        read_scores(csv, photos, name="scut")
     with pytest.raises(UsageError, match="cannot name"):
-        read_table(csv, photos, name="A b")
+        read_scores(csv, photos, name="A b")
     with pytest.raises(UsageError, match="scale"):
-        read_table(csv, photos, scale=(5, 5))
+        read_scores(csv, photos, scale=(5, 5))
     with pytest.raises(DataError, match="no column 'x' for --score-column"):
-        read_table(csv, photos, score_column="x")
+        read_scores(csv, photos, score_columns=["x"])
 
 
 def test_an_ambiguous_label_is_a_finding(photos: Path) -> None:
     write_photo(photos / "other" / "p0.png", 50)
-    data_set = read_table(a_csv(photos, "image,score\np0.png,2\np1.png,2\n"), photos)
+    data_set = read_scores(a_csv(photos, "image,score\np0.png,2\np1.png,2\n"), photos)
     finding = data_set.findings.filter(kind="missing_image").row(0, named=True)
     assert finding["subject"] == "p0.png"
     assert finding["detail"] == "may mean deep/p0.png or other/p0.png: write its path"
@@ -141,7 +140,7 @@ def test_the_order_of_rows_does_not_matter(photos: Path, ratings: dict[tuple[int
     shuffled = rows.copy()
     random.Random(seed).shuffle(shuffled)
     one, two = (
-        read_table(a_csv(photos, "\n".join(["image,rater,rating", *lines])), photos) for lines in (rows, shuffled)
+        read_scores(a_csv(photos, "\n".join(["image,rater,rating", *lines])), photos) for lines in (rows, shuffled)
     )
     for table in TABLES:
         assert getattr(one, table).equals(getattr(two, table)), table
@@ -152,10 +151,10 @@ def test_the_order_of_rows_does_not_matter(photos: Path, ratings: dict[tuple[int
 def test_ingesting_a_csv_twice_changes_nothing_and_a_corrected_one_only_its_row(photos: Path, tmp_path: Path) -> None:
     rows = [f"p{i}.png,{1 + i / 2}" for i in range(8)]
     with Store.open(tmp_path / "s.duckdb") as store:
-        write(store, read_table(a_csv(photos, "image,score\n" + "\n".join(rows)), photos))
-        again = write(store, read_table(a_csv(photos, "image,score\n" + "\n".join(reversed(rows))), photos))
+        write(store, read_scores(a_csv(photos, "image,score\n" + "\n".join(rows)), photos))
+        again = write(store, read_scores(a_csv(photos, "image,score\n" + "\n".join(reversed(rows))), photos))
         rows[3] = "p3.png,1"
-        corrected = write(store, read_table(a_csv(photos, "image,score\n" + "\n".join(rows)), photos))
+        corrected = write(store, read_scores(a_csv(photos, "image,score\n" + "\n".join(rows)), photos))
     assert set(again.changed.values()) == {0}
     assert {table: n for table, n in corrected.changed.items() if n} == {"scores": 2}
 

@@ -15,7 +15,6 @@ from rich.console import Console
 from scipy.stats import spearmanr
 
 from featurestore.ingest.dataset import empty, write
-from featurestore.ingest.table import read_table
 from featurestore.outside import OutsideRows
 from featurestore.store import Store
 from featurestore.training_rows import Rows
@@ -24,6 +23,7 @@ from kallos.portraits.dataset import write_demo
 from reports import outside
 from reports.json import to_json
 from tests.command import done, kallos
+from tests.ingest_files import read_scores
 from tests.test_cli import refused
 
 NEW, COPIES = 60, 12
@@ -71,10 +71,10 @@ def extracted(workspace, tmp_path_factory):
         shutil.copy(photo, folder / "seen" / f"{i}.jpg")
     table(folder / "seen.csv", [f"{i}.jpg" for i in range(30)], np.linspace(1, 5, 30))
     at = ("--store", store)
-    done("ingest", "csv", folder / "plain.csv", "--images", photos, *at)
-    done("ingest", "csv", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
+    done("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *at)
+    done("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
     for name in ("mixed", "seen"):
-        done("ingest", "csv", folder / f"{name}.csv", "--images", folder / name, *at)
+        done("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *at)
     done("extract", *at)
     return store
 
@@ -221,9 +221,9 @@ def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path
     few = tmp_path / "few.csv"
     table(few, ["P0001.jpg", "P0002.jpg"], [2.0, 3.0])
     photos = judged.rows("SELECT root FROM locations WHERE data_set = 'plain'")[0][0]
-    done("ingest", "csv", few, "--images", photos, *at)
+    done("ingest", "table", few, "--images", photos, "--scale", 1, 5, *at)
     with Store.open(judged.store) as store:
-        known = read_table(few, Path(photos), name="unscored")
+        known = read_scores(few, Path(photos), "unscored")
         write(store, replace(known, scores=empty("scores"), splits=empty("splits")))
     refused(kallos("evaluate", "--data-set", "unscored", *at), 4, "unscored has no scores", "kallos ingest")
     refused(kallos("evaluate", "--data-set", "few", *at), 7, "Only 2", "kallos extract")

@@ -22,7 +22,6 @@ from extractors.pipeline import Extracted, extract
 from extractors.values import outputs
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
-from featurestore.ingest.table import read_table
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
@@ -130,6 +129,7 @@ from pathlib import Path
 from extractors import pipeline
 from featurestore.store import Store
 from tests.test_pipeline import MeanColour
+from tests.ingest_files import read_scores
 if __name__ == "__main__":
     pipeline.COMMIT_SECONDS = 0.0
     pipeline.CHUNK = 20
@@ -216,7 +216,7 @@ def test_two_identical_photos_are_computed_once_and_stand_under_both_names(works
     labels = tmp_path / "labels.csv"
     labels.write_text("image,score\na.jpg,3\nb.jpg,3\nsub.jpg,4\n")
     with Store.open(tmp_path / "s.duckdb") as store:
-        write(store, read_table(labels, photos, name="mine"))
+        write(store, read_scores(labels, photos, "mine"))
         assert extract(store, [MeanColour()], unheard).looked == 2
         rows = store.frame("SELECT image_id, jaw_width FROM geometric_features ORDER BY image_id")
         assert rows["image_id"].to_list() == ["mine/a.jpg", "mine/b.jpg", "mine/sub.jpg"]

@@ -54,7 +54,7 @@ def test_every_second_writer_is_told_who_holds_the_store(path, tmp_path, how):
     (tmp_path / "more.csv").write_text("image,score\n" + "".join(f"{p.name},3\n" for p in photos.iterdir()))
     with held(path, how) as process:
         for typed in (
-            ("ingest", "csv", tmp_path / "more.csv", "--images", photos),
+            ("ingest", "table", tmp_path / "more.csv", "--images", photos, "--scale", 1, 5),
             ("extract", "--weights", "none"),
             ("train", "all"),
             ("compact",),
@@ -73,7 +73,7 @@ def test_commands_that_begin_a_store_at_once_lose_nothing(path, tmp_path):
     waiting = []
     for name in "abc":
         (tmp_path / f"{name}.csv").write_text("image,score\n" + "".join(f"{p.name},3\n" for p in photos.iterdir()))
-        typed = ["ingest", "csv", tmp_path / f"{name}.csv", "--images", photos, "--store", store]
+        typed = ["ingest", "table", tmp_path / f"{name}.csv", "--images", photos, "--scale", 1, 5, "--store", store]
         waiting.append([sys.executable, "-m", "kallos", *map(str, typed)])
     done = []
     while waiting:
