@@ -136,6 +136,7 @@ if __name__ == "__main__":
     with Store.open(Path(sys.argv[1])) as store:
         pipeline.extract(store, [MeanColour()], lambda done, total, what: print(done, flush=True))
 """
+from tests.ingest_files import read_scores
 
 
 def test_thirty_sigkills_at_random_moments(store, whole, tmp_path):
