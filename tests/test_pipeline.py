@@ -25,6 +25,7 @@ from featurestore.ingest.demo import read_demo
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
+from tests.ingest_files import read_scores
 
 VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
 EXTRACTORS = 6
@@ -129,14 +130,12 @@ from pathlib import Path
 from extractors import pipeline
 from featurestore.store import Store
 from tests.test_pipeline import MeanColour
-from tests.ingest_files import read_scores
 if __name__ == "__main__":
     pipeline.COMMIT_SECONDS = 0.0
     pipeline.CHUNK = 20
     with Store.open(Path(sys.argv[1])) as store:
         pipeline.extract(store, [MeanColour()], lambda done, total, what: print(done, flush=True))
 """
-from tests.ingest_files import read_scores
 
 
 def test_thirty_sigkills_at_random_moments(store, whole, tmp_path):
