@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def _table(name: str, comment: str, *columns: tuple[str, str, str]) -> Table:
 
 _IMAGE = ("image_id", "VARCHAR", "data set / path of the photo inside it")
 _CONTENT = ("sha256", "VARCHAR", "hash of the photo's bytes, see images")
+_TRAIT = ("trait", "VARCHAR", "what was rated, see traits")
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
 _FOLD = ("fold", "INTEGER", "fold of the protocol, from 1")
 
@@ -89,9 +90,15 @@ TABLES = (
         "data_sets",
         "one row a data set",
         ("data_set", "VARCHAR", "name, first part of every image_id"),
+        ("licence", "VARCHAR", "terms of use"),
+    ),
+    _table(
+        "traits",
+        "one row is one trait that photos of a data set were rated on: a target of its own",
+        ("data_set", "VARCHAR", "see data_sets"),
+        ("trait", "VARCHAR", "such as attractive; score where the data set does not say"),
         ("scale_low", "DOUBLE", "lowest rating a rater can give"),
         ("scale_high", "DOUBLE", "highest rating a rater can give"),
-        ("licence", "VARCHAR", "terms of use"),
     ),
     _table(
         "locations",
@@ -114,21 +121,24 @@ TABLES = (
     ),
     _table(
         "ratings",
-        "one row is one rater's rating of one image",
+        "one row is one rater's rating of one image on one trait, in one session",
         _IMAGE,
         ("rater_id", "VARCHAR", "the rater"),
         ("rating", "DOUBLE", "on the data set's own scale"),
         ("first_rating", "DOUBLE", "the first answer where the rater was asked again, else NULL"),
+        _TRAIT,
+        ("session", "VARCHAR", "when, where raters rated in several sessions, else NULL"),
     ),
     _table(
         "scores",
-        "one row an image: what the raters said together",
+        "one row an image and trait: the raters' answers together",
         _IMAGE,
-        ("mean", "DOUBLE", "mean rating on the data set's own scale, as published"),
+        ("mean", "DOUBLE", "mean rating on the data set's own scale, each rater counted once, or as published"),
         ("sd", "DOUBLE", "standard deviation over raters, NULL where single ratings are unknown"),
         ("raters", "INTEGER", "number of raters, NULL where unknown"),
         ("histogram", "INTEGER[]", "how many raters gave each whole rating from scale_low up, or NULL"),
         ("score", "DOUBLE", "mean mapped linearly to 1-5: what models learn"),
+        _TRAIT,
     ),
     _table(
         "splits",
@@ -137,6 +147,22 @@ TABLES = (
         ("protocol", "VARCHAR", "such as scut-5fold"),
         _FOLD,
         ("role", "VARCHAR", "train, val or test"),
+        ("trait", "VARCHAR", "the one trait that the protocol is about, see traits"),
+    ),
+    _table(
+        "rater_attributes",
+        "one row is what a table says of one rater",
+        ("data_set", "VARCHAR", "see data_sets"),
+        ("rater_id", "VARCHAR", "see ratings"),
+        ("attribute", "VARCHAR", "such as sex or age"),
+        ("value", "VARCHAR", "as given"),
+    ),
+    _table(
+        "image_attributes",
+        "one row is what a table says of one image besides subset, sex and ethnicity",
+        _IMAGE,
+        ("attribute", "VARCHAR", "such as age"),
+        ("value", "VARCHAR", "as given"),
     ),
     _table(
         "published_landmarks",
@@ -261,6 +287,9 @@ TABLES = (
         ("folder", "VARCHAR", "where the trained model lies, beside the store"),
         ("started_at", "TIMESTAMP", "in UTC, and later than that of every run begun before"),
         ("seconds", "DOUBLE", "training time"),
+        _TRAIT,
+        ("scale_low", "DOUBLE", "lower end of the data set's own scale; NULL where several data sets differ"),
+        ("scale_high", "DOUBLE", "upper end of the data set's own scale; NULL where several data sets differ"),
     ),
     _table(
         "training_history",

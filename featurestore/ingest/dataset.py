@@ -22,7 +22,15 @@ POLARS_TYPES: dict[str, pl.DataType] = {
     "INTEGER[]": pl.List(pl.Int32()),
     "FLOAT[]": pl.List(pl.Float32()),
 }
-PER_IMAGE = ("images", "ratings", "scores", "splits", "published_landmarks", "drawn_parameters")
+PER_IMAGE = (
+    "images",
+    "ratings",
+    "scores",
+    "splits",
+    "image_attributes",
+    "published_landmarks",
+    "drawn_parameters",
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -72,27 +80,32 @@ class DataSet:
     """One data set as a reader found it; each frame has the columns of the table of its name.
 
     root    folder that images.path is relative to
-    scale   lowest and highest rating that a rater can give
+    scales  trait -> lowest and highest rating that a rater can give; empty for photos without ratings
     """
 
     name: str
     root: Path
-    scale: tuple[float, float]
+    scales: Mapping[str, tuple[float, float]]
     licence: str
     images: pl.DataFrame
     scores: pl.DataFrame
     findings: pl.DataFrame
     splits: pl.DataFrame
     ratings: pl.DataFrame = field(default_factory=partial(empty, "ratings"))
+    rater_attributes: pl.DataFrame = field(default_factory=partial(empty, "rater_attributes"))
+    image_attributes: pl.DataFrame = field(default_factory=partial(empty, "image_attributes"))
     published_landmarks: pl.DataFrame = field(default_factory=partial(empty, "published_landmarks"))
     drawn_parameters: pl.DataFrame = field(default_factory=partial(empty, "drawn_parameters"))
 
     def described(self) -> pl.DataFrame:
         """The row for the table `data_sets`."""
-        low, high = self.scale
-        values = [self.name, low, high, self.licence]
-        columns = ["data_set", "scale_low", "scale_high", "licence"]
-        return conform("data_sets", pl.DataFrame([values], schema=columns, orient="row"))
+        return pl.DataFrame({"data_set": [self.name], "licence": [self.licence]})
+
+    def traits(self) -> pl.DataFrame:
+        """The rows for the table `traits`."""
+        rows = [(self.name, trait, low, high) for trait, (low, high) in self.scales.items()]
+        columns = ["data_set", "trait", "scale_low", "scale_high"]
+        return conform("traits", pl.DataFrame(rows, schema=dict.fromkeys(columns), orient="row"))
 
     def location(self) -> pl.DataFrame:
         """The row for the table `locations`."""
@@ -136,8 +149,14 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
             table: store.sync(table, getattr(data_set, table), "starts_with(t.image_id, $prefix)", prefix=prefix)
             for table in PER_IMAGE
         }
-        one_row = {"data_sets": data_set.described(), "locations": data_set.location(), "findings": data_set.findings}
-        for table, rows in one_row.items():
+        per_data_set = {
+            "data_sets": data_set.described(),
+            "traits": data_set.traits(),
+            "locations": data_set.location(),
+            "rater_attributes": data_set.rater_attributes,
+            "findings": data_set.findings,
+        }
+        for table, rows in per_data_set.items():
             changed[table] = store.sync(table, rows, "t.data_set = $name", name=data_set.name)
     return _summary(data_set, changed)
 

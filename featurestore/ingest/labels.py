@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from featurestore.errors import DataError, UsageError
+from featurestore.errors import DataError
 from featurestore.ingest.dataset import Finding, conform, empty
 from featurestore.records import SCALE
 
+Scale = tuple[float, float]
+UNNAMED_TRAIT = "score"
+"""The trait of a table that does not say what was rated."""
 
-def check_scale(scale: tuple[float, float]) -> None:
-    """Raises UsageError when the highest rating is not above the lowest."""
-    if not scale[0] < scale[1]:
-        raise UsageError(f"A scale from {scale[0]:g} to {scale[1]:g} is empty: give --scale LOW HIGH, as in 1 10.")
+LONGEST_HISTOGRAM = 100
+"""Steps of a scale up to which ratings are counted one by one."""
 
 
 def check_within(values: pl.DataFrame, column: str, scale: tuple[float, float], source: Path, remedy: str) -> None:
@@ -33,30 +35,48 @@ def check_within(values: pl.DataFrame, column: str, scale: tuple[float, float], 
 
 
 def build_scores(
-    scale: tuple[float, float], ratings: pl.DataFrame, published: pl.DataFrame | None = None
+    scales: Mapping[str, Scale], ratings: pl.DataFrame, published: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Rows for the table `scores` from single ratings, published means (image_id, mean), or both.
+    """Rows for the table `scores` from single ratings, published means, or both.
 
-    A published mean wins. sd is the population's (divided by n): it describes these raters. The score is
-    1 + 4 (mean - low) / (high - low).
+    ratings     frame: image_id, trait, rater_id, rating
+    published   frame: image_id, trait, mean, and sd and raters where they are known too
+
+    The mean is over raters, each with the mean of the own sessions; sd is the population's (divided by n): it
+    describes these raters. A published value wins. The score is 1 + 4 (mean - low) / (high - low).
     """
-    # Sorted, because a floating-point mean depends on the order of its terms and a csv's must not matter.
+    known = empty("scores") if published is None else conform("scores", published)
+    parts = [_of_trait(trait, scale, ratings, known) for trait, scale in scales.items()]
+    return pl.concat([empty("scores"), *parts]).sort("image_id", "trait")
+
+
+def _of_trait(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    # Sorted, because a floating-point mean depends on the order of its terms and a table's must not matter.
+    given = ratings.filter(trait=trait).sort("image_id", "rating")
+    by_rater = given.group_by("image_id", "rater_id", maintain_order=True).agg(pl.col("rating").mean())
     rated = (
-        ratings.sort("image_id", "rating")
+        by_rater.sort("image_id", "rating")
         .group_by("image_id", maintain_order=True)
         .agg(
             pl.col("rating").mean().alias("rated_mean"),
-            pl.when(pl.len() > 1).then(pl.col("rating").std(ddof=0)).alias("sd"),
-            pl.len().alias("raters"),
-            _histogram(ratings, scale),
+            pl.when(pl.len() > 1).then(pl.col("rating").std(ddof=0)).alias("rated_sd"),
+            pl.len().alias("rated_by"),
         )
     )
-    known = empty("scores").select("image_id", "mean") if published is None else published
-    joined = known.join(rated, on="image_id", how="full", coalesce=True)
-    return conform(
-        "scores",
-        with_score(joined.with_columns(mean=pl.coalesce("mean", "rated_mean")), scale).drop("rated_mean"),
-    ).sort("image_id")
+    counted = given.group_by("image_id").agg(_histogram(given, scale))
+    joined = (
+        known.filter(trait=trait)
+        .drop("trait", "histogram")
+        .join(rated, on="image_id", how="full", coalesce=True)
+        .join(counted, on="image_id", how="left")
+    )
+    filled = joined.with_columns(
+        pl.lit(trait).alias("trait"),
+        mean=pl.coalesce("mean", "rated_mean"),
+        sd=pl.coalesce("sd", "rated_sd"),
+        raters=pl.coalesce("raters", "rated_by"),
+    )
+    return conform("scores", with_score(filled, scale).drop("rated_mean", "rated_sd", "rated_by"))
 
 
 def with_score(frame: pl.DataFrame, scale: tuple[float, float]) -> pl.DataFrame:
@@ -66,29 +86,46 @@ def with_score(frame: pl.DataFrame, scale: tuple[float, float]) -> pl.DataFrame:
 
 
 def _histogram(ratings: pl.DataFrame, scale: tuple[float, float]) -> pl.Expr:
-    """How many raters gave each whole rating; NULL when ratings or scale are not whole."""
+    """How often each whole rating was given; NULL when ratings or scale are not whole, or the scale is a long one."""
     low, high = scale
     is_whole = bool((ratings["rating"] == ratings["rating"].round()).all()) and low == int(low) and high == int(high)
-    if not is_whole:
+    if not is_whole or high - low > LONGEST_HISTOGRAM:
         return pl.lit(None).alias("histogram")
     counts = [(pl.col("rating") == step).sum() for step in range(int(low), int(high) + 1)]
     return pl.concat_list(counts).alias("histogram")
 
 
-def folds(name: str, images: pl.DataFrame, k: int = 5) -> pl.DataFrame:
-    """Rows for the table `splits`: protocol `<name>-5fold` for a data set without official folds.
+def protocol_name(data_set: str, trait: str, k: int = 5) -> str:
+    """The protocol of a trait of a data set without official folds."""
+    return f"{data_set}-{k}fold" if trait == UNNAMED_TRAIT else f"{data_set}-{trait}-{k}fold"
+
+
+def folds(
+    name: str, trait: str, images: pl.DataFrame, k: int = 5, known: Mapping[str, int] | None = None
+) -> pl.DataFrame:
+    """Rows for the table `splits`: a protocol of k folds for a trait of a data set without official folds.
 
     Drawn by a hash of the image_id, so the same images always have the same folds; photos with the same
     bytes share a fold. `images` has image_id and sha256. Fewer than k different photos give no folds.
+    `known` are the folds (image_id -> fold whose test set it is in) of photos that were dealt before: they stay there,
+    and new photos go to the smallest folds.
     """
+    known = known or {}
     content = images.select("image_id", group=pl.col("image_id").min().over(pl.coalesce("sha256", "image_id")))
+    fold_by_group = {group: known[image_id] for image_id, group in content.iter_rows() if image_id in known}
     groups = sorted(content["group"].unique(), key=lambda group: hashlib.sha256(group.encode()).digest())
     if len(groups) < k:
         return empty("splits")
-    fold_of = pl.DataFrame({"group": groups, "test_fold": [i % k + 1 for i in range(len(groups))]})
+    sizes = Counter(fold_by_group.values())
+    for group in groups:
+        if group not in fold_by_group:
+            fold_by_group[group] = min(range(1, k + 1), key=lambda fold: (sizes[fold], fold))
+            sizes[fold_by_group[group]] += 1
+    fold_of = pl.DataFrame(list(fold_by_group.items()), schema=["group", "test_fold"], orient="row")
     drawn = content.join(fold_of, on="group").join(pl.DataFrame({"fold": range(1, k + 1)}), how="cross")
     role = pl.when(pl.col("fold") == pl.col("test_fold")).then(pl.lit("test")).otherwise(pl.lit("train"))
-    rows = drawn.select("image_id", "fold", role.alias("role"), protocol=pl.lit(f"{name}-{k}fold"))
+    protocol = protocol_name(name, trait, k)
+    rows = drawn.select("image_id", "fold", role.alias("role"), protocol=pl.lit(protocol), trait=pl.lit(trait))
     return conform("splits", rows).sort("fold", "image_id")
 
 

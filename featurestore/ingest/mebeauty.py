@@ -15,6 +15,7 @@ from featurestore.ingest.photos import find_photos, scan_images
 
 NAME = "mebeauty"
 SCALE = (1.0, 10.0)
+TRAIT = "attractiveness"
 LICENCE = "non-commercial research only"
 PHOTO_FOLDERS = ("cropped_images/images_crop_align_mtcnn", "original_images")
 PROTOCOLS = {
@@ -38,19 +39,20 @@ def read_mebeauty(folder: Path) -> DataSet:
     images, more = scan_images(NAME, root, photos)
     lists, repeated = _lists(folder / "scores")
     ratings = _ratings(folder / "scores" / WORKBOOK)
-    published = lists.unique("image_id", keep="first", maintain_order=True).select("image_id", mean="score")
-    scores = build_scores(SCALE, ratings, published)
+    first = lists.unique("image_id", keep="first", maintain_order=True)
+    published = first.select("image_id", pl.lit(TRAIT).alias("trait"), mean="score")
+    scores = build_scores({TRAIT: SCALE}, ratings, published)
     findings += more + repeated + label_findings(images, scores["image_id"], "scores")
     sex, ethnicity = (pl.col("image_id").str.split("/").list.get(i, null_on_oob=True) for i in (1, 2))
     return DataSet(
         name=NAME,
         root=root,
-        scale=SCALE,
+        scales={TRAIT: SCALE},
         licence=LICENCE,
         images=images.with_columns(sex=sex, ethnicity=ethnicity, subset=ethnicity + "_" + sex),
         ratings=present(ratings, images),
         scores=present(scores, images),
-        splits=present(conform("splits", lists.drop("score")), images),
+        splits=present(conform("splits", lists.drop("score").with_columns(trait=pl.lit(TRAIT))), images),
         findings=findings_frame(NAME, findings),
     )
 
@@ -111,4 +113,4 @@ def _ratings(workbook: Path) -> pl.DataFrame:
             .unique(["image_id", "rater_id"], keep="first", maintain_order=True)
         )
     check_within(long.rename({"image_id": "image"}), "rating", SCALE, workbook, f"correct {workbook.name}")
-    return conform("ratings", long)
+    return conform("ratings", long.with_columns(trait=pl.lit(TRAIT)))

@@ -12,12 +12,10 @@ from featurestore.ingest import headings
 from featurestore.ingest.cells import Numbers
 from featurestore.ingest.columns import Columns
 from featurestore.ingest.headings import normal, slug
+from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.ingest.recipe import ScoreColumn
 
 _SESSION = re.compile(r"(?P<head>.*?)[ _.\-]*(?:t|time|session|wave|occasion)[ _.\-]?(?P<session>\d+)")
-
-UNNAMED_TRAIT = "score"
-"""The trait of a table that does not say what was rated."""
 
 
 def face_columns(columns: Columns) -> list[ScoreColumn]:

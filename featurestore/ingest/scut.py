@@ -22,6 +22,7 @@ from featurestore.ingest.photos import find_photos, scan_images
 
 NAME = "scut"
 SCALE = (1.0, 5.0)
+TRAIT = "attractiveness"
 LICENCE = "non-commercial research only"
 LANDMARKS = 86
 OLD_PREFIXES = {"fty": "AF", "mty": "AM", "ftw": "CF", "mtw": "CM"}
@@ -47,7 +48,7 @@ def read_scut(folder: Path, ratings: Path | None = None, histograms: Path | None
     labels_file = folder / "train_test_files" / "All_labels.txt"
     labels = read_score_list(labels_file)
     check_within(labels, "score", SCALE, labels_file, f"correct {labels_file.name}")
-    published = labels.select(_image_id("image"), mean="score")
+    published = labels.select(_image_id("image"), pl.lit(TRAIT).alias("trait"), mean="score")
     findings += label_findings(images, published["image_id"], labels_file.name)
     rated = present(_ratings(ratings or _found(folder, "All_Ratings.xlsx", "ratings*.csv")), images)
     counted = _histograms(histograms or _found(folder, "histograms.csv"))
@@ -55,7 +56,7 @@ def read_scut(folder: Path, ratings: Path | None = None, histograms: Path | None
     return DataSet(
         name=NAME,
         root=folder / "Images",
-        scale=SCALE,
+        scales={TRAIT: SCALE},
         licence=LICENCE,
         images=images,
         ratings=rated,
@@ -117,6 +118,7 @@ def _ratings(file: Path | None) -> pl.DataFrame:
             pl.col("Rater").cast(pl.Int64).cast(pl.String).alias("rater_id"),
             pl.col("Rating").cast(pl.Float64).alias("rating"),
             pl.col("original Rating").cast(pl.Float64).alias("first_rating"),
+            pl.lit(TRAIT).alias("trait"),
         )
     check_within(rows.rename({"image_id": "image"}), "rating", SCALE, file, f"correct {file.name}")
     return conform("ratings", rows)
@@ -136,7 +138,7 @@ def _histograms(file: Path | None) -> pl.DataFrame:
 
 def _scores(published: pl.DataFrame, ratings: pl.DataFrame, histograms: pl.DataFrame) -> pl.DataFrame:
     """Published means; spread from single ratings, and from the histogram where there are none."""
-    scores = build_scores(SCALE, ratings, published)
+    scores = build_scores({TRAIT: SCALE}, ratings, published)
     steps = [pl.col("counts").list.get(i) for i in range(5)]
     n = pl.sum_horizontal(steps)
     mean = pl.sum_horizontal([(i + 1) * s for i, s in enumerate(steps)]) / n
@@ -165,7 +167,11 @@ def _splits(folder: Path) -> pl.DataFrame:
     files += [("scut-60-40", 1, role, half / f"{role}.txt") for role in ("train", "test")]
     rows = [
         read_score_list(file).select(
-            _image_id("image"), protocol=pl.lit(protocol), fold=pl.lit(fold), role=pl.lit(role)
+            _image_id("image"),
+            protocol=pl.lit(protocol),
+            fold=pl.lit(fold),
+            role=pl.lit(role),
+            trait=pl.lit(TRAIT),
         )
         for protocol, fold, role, file in files
     ]

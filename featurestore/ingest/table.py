@@ -16,13 +16,12 @@ from featurestore.ingest.columns import Stated
 from featurestore.ingest.dataset import DataSet, Finding, check_name, conform, findings_frame
 from featurestore.ingest.facts import facts
 from featurestore.ingest.headings import SEX
-from featurestore.ingest.labels import build_scores, folds, label_findings
+from featurestore.ingest.labels import UNNAMED_TRAIT, build_scores, folds, label_findings
 from featurestore.ingest.photo_names import Match, PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.ingest.raw import Origin, RawTable, read_raw
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.roles import find_roles
-from featurestore.ingest.score_columns import UNNAMED_TRAIT
 from featurestore.store import Store
 
 OWN_READERS = ("scut", "mebeauty")

@@ -155,8 +155,42 @@ _CROSS_FIT = """
         run_id VARCHAR, subset VARCHAR, n INTEGER, bias DOUBLE, half_width DOUBLE, level DOUBLE)
 """
 
+
+def _name_traits(store: Store) -> None:
+    """Ratings, scores and roles are of a trait, which has the scale; what was there is one trait a data set."""
+    for statement in _NAME_TRAITS.split(";"):
+        store.execute(statement)
+
+
+_NAME_TRAITS = """
+    CREATE TABLE traits AS
+        SELECT data_set, if(data_set IN ('scut', 'mebeauty'), 'attractiveness', 'score') AS trait, scale_low, scale_high
+        FROM data_sets;
+    ALTER TABLE data_sets DROP COLUMN scale_low;
+    ALTER TABLE data_sets DROP COLUMN scale_high;
+    ALTER TABLE ratings ADD COLUMN trait VARCHAR;
+    ALTER TABLE ratings ADD COLUMN session VARCHAR;
+    UPDATE ratings SET trait = t.trait FROM traits t WHERE t.data_set = split_part(image_id, '/', 1);
+    ALTER TABLE scores ADD COLUMN trait VARCHAR;
+    UPDATE scores SET trait = t.trait FROM traits t WHERE t.data_set = split_part(image_id, '/', 1);
+    ALTER TABLE splits ADD COLUMN trait VARCHAR;
+    UPDATE splits SET trait = t.trait FROM traits t WHERE t.data_set = split_part(image_id, '/', 1);
+    CREATE TABLE rater_attributes (data_set VARCHAR, rater_id VARCHAR, attribute VARCHAR, value VARCHAR);
+    CREATE TABLE image_attributes (image_id VARCHAR, attribute VARCHAR, value VARCHAR);
+    ALTER TABLE runs ADD COLUMN trait VARCHAR;
+    ALTER TABLE runs ADD COLUMN scale_low DOUBLE;
+    ALTER TABLE runs ADD COLUMN scale_high DOUBLE;
+    UPDATE runs SET trait = p.trait, scale_low = p.low, scale_high = p.high FROM (
+        SELECT protocol, any_value(s.trait) AS trait,
+               if(count(DISTINCT (scale_low, scale_high)) = 1, any_value(scale_low), NULL) AS low,
+               if(count(DISTINCT (scale_low, scale_high)) = 1, any_value(scale_high), NULL) AS high
+        FROM splits s JOIN traits t ON t.data_set = split_part(image_id, '/', 1) GROUP BY protocol) p
+    WHERE p.protocol = runs.protocol
+"""
+
 STEPS: list[tuple[str, Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _cross_fit),
+    ("traits with scales of their own, sessions, attributes of raters and images", _name_traits),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""
