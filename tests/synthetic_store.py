@@ -26,6 +26,7 @@ from featurestore.versions import ATTEMPT_COLUMNS, register, write
 
 DATA_SET = "made-up"
 PROTOCOL = "made-up-2fold"
+TRAIT = "score"
 SUBSETS = ("AF", "AM", "CF", "CM")
 RATERS = 6
 FEATURES = {
@@ -72,8 +73,10 @@ def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: 
     mean = ratings.mean(axis=1)
     subsets = [SUBSETS[i % 4] for i in range(n)]
     store.append("locations", pl.DataFrame({"data_set": [DATA_SET], "root": [str(folder)]}))
-    about = {"data_set": [DATA_SET], "scale_low": [1.0], "scale_high": [5.0]}
-    store.append("data_sets", pl.DataFrame(about | {"licence": ["made up, free to use"]}))
+    store.append("data_sets", pl.DataFrame({"data_set": [DATA_SET], "licence": ["made up, free to use"]}))
+    store.append(
+        "traits", pl.DataFrame({"data_set": [DATA_SET], "trait": [TRAIT], "scale_low": [1.0], "scale_high": [5.0]})
+    )
     columns = {
         "image_id": ids,
         "data_set": DATA_SET,
@@ -90,14 +93,23 @@ def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: 
         "image_id": np.repeat(ids, RATERS),
         "rater_id": np.tile([f"r{i}" for i in range(RATERS)], n),
         "rating": ratings.ravel(),
+        "trait": TRAIT,
     }
     store.append("ratings", pl.DataFrame(long))
     histogram = [[int((row == value).sum()) for value in range(1, 6)] for row in ratings]
-    scores = {"mean": mean, "sd": ratings.std(axis=1), "raters": RATERS, "histogram": histogram, "score": mean}
+    scores = {
+        "mean": mean,
+        "sd": ratings.std(axis=1),
+        "raters": RATERS,
+        "histogram": histogram,
+        "score": mean,
+        "trait": TRAIT,
+    }
     store.append("scores", pl.DataFrame({"image_id": ids} | scores))
     for fold in (1, 2):
         roles = ["test" if i % 2 == fold - 1 else "train" for i in range(n)]
-        store.append("splits", pl.DataFrame({"image_id": ids, "protocol": PROTOCOL, "fold": fold, "role": roles}))
+        of_fold = {"image_id": ids, "protocol": PROTOCOL, "fold": fold, "role": roles, "trait": TRAIT}
+        store.append("splits", pl.DataFrame(of_fold))
     found = [("missing_image", f"gone{i}.png", "has a score but no file") for i in range(5)]
     found.append(("bad_landmarks", "0001.pts", "holds 0 points, 86 were expected"))
     columns_of = ["kind", "subject", "detail"]

@@ -164,7 +164,13 @@ def ods(path: Path, rows: list[tuple[object, ...]]) -> bytes:
     body = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
     names = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in ("office", "table", "text"))
     with zipfile.ZipFile(path, "w") as book:
-        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        kind = "application/vnd.oasis.opendocument.spreadsheet"
+        book.writestr("mimetype", kind)
+        entry = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+        space = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+        book.writestr(
+            "META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{space}">{entry}</manifest:manifest>'
+        )
         book.writestr(
             "content.xml",
             f"<office:document-content {names}><office:body><office:spreadsheet>"

@@ -16,8 +16,9 @@ from featurestore import outputs, versions
 from featurestore.errors import DataError, InputError, UsageError
 from featurestore.ingest.dataset import PER_IMAGE, DataSet, Finding, conform, findings_frame, write
 from featurestore.ingest.files import read_csv, read_score_list, read_sheets
-from featurestore.ingest.labels import build_scores, check_scale, folds
-from featurestore.ingest.photos import PhotoNames, find_photos, scan_images
+from featurestore.ingest.labels import build_scores, folds
+from featurestore.ingest.photo_names import PhotoNames
+from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.planning import from_pixels_todo
 from featurestore.schema import Column
 from featurestore.store import Store
@@ -29,10 +30,11 @@ def a_data_set(root: Path, shades: dict[str, int], name: str = "mine") -> DataSe
         write_photo(root / photo, shade)
     photos, _ = find_photos(root)
     images, findings = scan_images(name, root, photos)
-    published = images.select("image_id", mean=pl.lit(2.5))
-    scores = build_scores((1.0, 5.0), conform("ratings", pl.DataFrame(schema={"image_id": pl.String})), published)
-    splits = folds(name, images.select("image_id", "sha256"))
-    return DataSet(name, root, (1.0, 5.0), "none", images, scores, findings_frame(name, findings), splits)
+    published = images.select("image_id", pl.lit("score").alias("trait"), mean=pl.lit(2.5))
+    scales = {"score": (1.0, 5.0)}
+    scores = build_scores(scales, conform("ratings", pl.DataFrame(schema={"image_id": pl.String})), published)
+    splits = folds(name, "score", images.select("image_id", "sha256"))
+    return DataSet(name, root, scales, "none", images, scores, findings_frame(name, findings), splits)
 
 
 SHADES = {f"p{i}.png": i for i in range(12)}
@@ -165,22 +167,22 @@ def test_folders_without_photos_are_input_errors(tmp_path: Path) -> None:
 
 def test_labels_find_their_photo_by_any_clear_ending() -> None:
     names = PhotoNames(["female/1.jpg", "male/1.jpg", "male/2.final.JPG", "solo.png"])
-    assert names.find("female/1.jpg") == ["female/1.jpg"]
-    assert names.find("./female/1") == ["female/1.jpg"]
-    assert names.find("C:\\data\\female\\1.jpg") == ["female/1.jpg"]
-    assert names.find("2.final") == ["male/2.final.JPG"]
-    assert names.find("/elsewhere/solo.png") == ["solo.png"]
-    assert sorted(names.find("1.jpg")) == ["female/1.jpg", "male/1.jpg"]
-    assert names.find("other/1.jpg") == []
-    assert names.find("../male/1.jpg") == ["male/1.jpg"]
-    assert names.find("") == []
+    assert names.find("female/1.jpg").photos == ["female/1.jpg"]
+    assert names.find("./female/1").photos == ["female/1.jpg"]
+    assert names.find("C:\\data\\female\\1.jpg").photos == ["female/1.jpg"]
+    assert names.find("2.final").photos == ["male/2.final.JPG"]
+    assert names.find("/elsewhere/solo.png").photos == ["solo.png"]
+    assert sorted(names.find("1.jpg").photos) == ["female/1.jpg", "male/1.jpg"]
+    assert names.find("other/1.jpg").photos == []
+    assert names.find("../male/1.jpg").photos == ["male/1.jpg"]
+    assert names.find("").photos == []
 
 
 def test_scores_of_ratings_by_hand() -> None:
     ratings = pl.DataFrame(
-        {"image_id": ["a", "a", "a", "b"], "rater_id": list("xyzx"), "rating": [1.0, 4.0, 10.0, 7.0]}
+        {"image_id": ["a", "a", "a", "b"], "trait": "t", "rater_id": list("xyzx"), "rating": [1.0, 4.0, 10.0, 7.0]}
     )
-    rows = build_scores((1.0, 10.0), ratings).rows(named=True)
+    rows = build_scores({"t": (1.0, 10.0)}, ratings).rows(named=True)
     assert rows[0] == {
         "image_id": "a",
         "mean": 5.0,
@@ -188,14 +190,15 @@ def test_scores_of_ratings_by_hand() -> None:
         "raters": 3,
         "histogram": [1, 0, 0, 1, 0, 0, 0, 0, 0, 1],
         "score": pytest.approx(1 + 4 * 4 / 9),
+        "trait": "t",
     }
     assert (rows[1]["mean"], rows[1]["sd"], rows[1]["raters"]) == (7.0, None, 1)
 
 
 def test_a_published_mean_wins_and_broken_ratings_have_no_histogram() -> None:
-    ratings = pl.DataFrame({"image_id": ["a", "a"], "rater_id": ["x", "y"], "rating": [1.0, 2.5]})
-    published = pl.DataFrame({"image_id": ["a", "b"], "mean": [2.0, 5.0]})
-    rows = build_scores((1.0, 5.0), ratings, published).rows(named=True)
+    ratings = pl.DataFrame({"image_id": ["a", "a"], "trait": "t", "rater_id": ["x", "y"], "rating": [1.0, 2.5]})
+    published = pl.DataFrame({"image_id": ["a", "b"], "trait": "t", "mean": [2.0, 5.0]})
+    rows = build_scores({"t": (1.0, 5.0)}, ratings, published).rows(named=True)
     assert [(r["mean"], r["raters"], r["histogram"], r["score"]) for r in rows] == [
         (2.0, 2, None, 2.0),
         (5.0, None, None, 5.0),
@@ -206,8 +209,8 @@ def test_a_published_mean_wins_and_broken_ratings_have_no_histogram() -> None:
 @given(st.lists(st.tuples(st.text("abcdef", min_size=1), st.sampled_from("0123456789")), unique_by=lambda x: x[0]))
 def test_folds_cover_everything_once_and_keep_equal_photos_together(content: list[tuple[str, str]]) -> None:
     images = pl.DataFrame(content, schema={"image_id": pl.String, "sha256": pl.String}, orient="row")
-    drawn = folds("mine", images)
-    assert drawn.equals(folds("mine", images.reverse()))
+    drawn = folds("mine", "score", images)
+    assert drawn.equals(folds("mine", "score", images.reverse()))
     if images["sha256"].n_unique() < 5:
         assert drawn.is_empty()
         return
@@ -238,5 +241,3 @@ def test_label_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_sheets(bad, "ALL")
     with pytest.raises(InputError, match="There is no file"):
         read_sheets(tmp_path / "none.xlsx", "ALL")
-    with pytest.raises(UsageError, match="--scale"):
-        check_scale((5.0, 1.0))

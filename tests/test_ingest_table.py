@@ -82,17 +82,25 @@ def test_equal_rows_are_merged_and_reported(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("picture,score\np0.png,2\n", DataError, "its columns are picture, score: state it with --image-column"),
+        ("who,score\nann,2\n", DataError, "its columns are who, score: state it with --image-column"),
         ("image,points\np0.png,2\n", DataError, "state it with --score-column"),
-        ("image,score\np0.png,7\np1.png,0\n", DataError, "2 scores .* outside 1-5, the first is 7 .*--scale LOW HIGH"),
-        ("image,score\np0.png,2\np1.png,n/a\n", DataError, "1 rows .* 'n/a' for p1.png"),
-        ("image,score\np0.png,nan\n", DataError, "number in 'score'"),
-        ("image,score\np0.png,\n", DataError, "'' for p0.png"),
-        ("image,score\n,2\n", DataError, "for no image"),
-        ("image,rater,score\np0.png,,2\n", DataError, "lack an image, a rater"),
+        (
+            "image,score\np0.png,7\np1.png,0\n",
+            DataError,
+            r"2 scores .* outside 1 to 5 \(7, 0\), the first is 7 .*--scale LOW HIGH",
+        ),
+        ("image,score\np0.png,2\np1.png,good\n", DataError, "1 answers .* 'good' for p1.png"),
+        ("image,score\np0.png,nan\n", DataError, "no rows with an answer"),
+        ("image,score\np0.png,\n", DataError, "no rows with an answer"),
+        ("image,score\n,2\n", DataError, "first label in 'image' is blank"),
+        (
+            "image,rater,score\np0.png,,2\np1.png,a,2\n",
+            DataError,
+            "1 rows .* lack a rater in 'rater', the first for p0.png",
+        ),
         ("image,score\n", DataError, "no rows"),
         ("", DataError, "cannot be read as csv"),
-        ("image,score\nelse.png,2\n", DataError, "first label is else.png, the first photo is deep/p0.png"),
+        ("image,score\nelse.png,2\n", DataError, "first label in 'image' is else.png, the first photo is deep/p0.png"),
         ("image,score\np0.png,2\np0.png,3\n", DataError, "several scores .* --rater-column"),
     ],
 )
@@ -145,7 +153,7 @@ def test_the_order_of_rows_does_not_matter(photos: Path, ratings: dict[tuple[int
     for table in TABLES:
         assert getattr(one, table).equals(getattr(two, table)), table
     for (image, rater), rating in ratings.items():
-        assert (f"my-labels/deep/p{image}.png", rater, rating, None) in one.ratings.rows()
+        assert (f"my-labels/deep/p{image}.png", rater, rating, None, "score", None) in one.ratings.rows()
 
 
 def test_ingesting_a_csv_twice_changes_nothing_and_a_corrected_one_only_its_row(photos: Path, tmp_path: Path) -> None:

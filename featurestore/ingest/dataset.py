@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 
 def conform(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with exactly the columns and types of a table; what it lacks is NULL."""
-    columns = {c.name: POLARS_TYPES[c.type] for t in TABLES if t.name == table for c in t.columns}
+    columns = _columns(table)
     if unknown := set(frame.columns) - set(columns):
         raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
     known = [
@@ -54,9 +54,13 @@ def conform(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(known)
 
 
+def _columns(table: str) -> dict[str, pl.DataType]:
+    return {c.name: POLARS_TYPES[c.type] for t in TABLES if t.name == table for c in t.columns}
+
+
 def empty(table: str) -> pl.DataFrame:
     """No rows of a table."""
-    return conform(table, pl.DataFrame(schema={"image_id": pl.String}))
+    return pl.DataFrame(schema=_columns(table))
 
 
 def findings_frame(name: str, findings: Iterable[Finding]) -> pl.DataFrame:

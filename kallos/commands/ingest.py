@@ -191,6 +191,7 @@ def _show(reading: TableReading, json: bool, dry_run: bool) -> None:
 
 
 def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -> None:
+    from featurestore.ingest.adding import added
     from featurestore.ingest.dataset import write
     from featurestore.store import Store
     from kallos.console import out
@@ -198,5 +199,5 @@ def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -
     from reports.json import to_json
 
     with Store.open(path) as store:
-        summary = write(store, data_set, replace=replace)
+        summary = write(store, data_set if replace else added(store, data_set))
     out.print_json(to_json("ingest", summary)) if json else out.print(render(summary))
