@@ -12,9 +12,10 @@ from typing import Any
 
 from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
 from featurestore.errors import BundleError, InputError
+from featurestore.traits import Target
 from models.foreign import distrusted, read_json
 
-FORMAT = "kallos.bundle/1"
+FORMAT = "kallos.bundle/2"
 MANIFEST = "manifest.json"
 REQUIRED = {"a", "b", "ensemble", "encoder"}
 
@@ -63,6 +64,8 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "format": FORMAT,
         "kallos": package_version("kallos"),
         "parts": sorted(parts.folders),
+        "trait": parts.target.trait,
+        "scale": parts.target.scale,
         "versions": dict(parts.versions),
         "features": list(parts.normalization.features),
         "trained_on": dict(parts.trained_on),
@@ -84,7 +87,9 @@ def open_bundle(folder: Path) -> Parts:
         _verify(folder, content)
         if not REQUIRED <= set(content["parts"]) <= REQUIRED.union(MEMBERS):
             raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
+        scale = content["scale"]
         return Parts(
+            target=Target(str(content["trait"]), None if scale is None else (float(scale[0]), float(scale[1]))),
             folders={name: folder / name for name in content["parts"]},
             normalization=load_normalization(folder / "normalization.json"),
             versions=dict(content["versions"]),

@@ -13,6 +13,7 @@ from featurestore import normalization, runs
 from featurestore.errors import OrderError
 from featurestore.normalization import Normalization
 from featurestore.store import Store
+from featurestore.traits import Target, target_of_run
 from models.foreign import distrusted, read_json
 
 MEMBERS = ("a", "b", "b-features", "baseline", "ridge")
@@ -25,6 +26,7 @@ TRAINED_ON = ("data_sets", "protocol", "fold", "manifest_id", "runs", "weights",
 class Parts:
     """Folders of saved models and what they were trained on.
 
+    target          the trait that they learnt, and the scale that it was rated on
     folders         a, b and ensemble, and where trained b-features, baseline and ridge; encoder
     normalization   statistics of the training rows
     versions        extractor -> version that the models were trained on
@@ -32,6 +34,7 @@ class Parts:
     evaluations     model -> its figures on the test rows
     """
 
+    target: Target
     folders: Mapping[str, Path]
     normalization: Normalization
     versions: Mapping[str, str]
@@ -69,6 +72,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     folders = {model: run.folder for model, run in chosen.items()}
     folders["encoder"] = store.runs_folder / "encoders" / encoder_version
     return Parts(
+        target=target_of_run(store, chosen["ensemble"].run_id),
         folders=folders,
         normalization=normalization.read(store, statistics_id),
         versions={k: v for k, v in versions.items() if not k.startswith("embedding:") or k.endswith(f":{b.encoder}")},

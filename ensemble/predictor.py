@@ -118,6 +118,8 @@ class Predictor:
             landmarks=face.landmarks,
             notes=(*([face.remark] if face.remark else []), *self._novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
+            trait=self._parts.target.trait,
+            scale=self._parts.target.scale,
         )
         return prediction, batch
 

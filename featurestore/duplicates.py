@@ -28,8 +28,11 @@ from featurestore.errors import OrderError
 from featurestore.normalization import matrix
 from featurestore.outputs import EMBEDDING, active_table, chosen_encoder
 from featurestore.store import Store
+from featurestore.traits import traits_of
 
 PROTOCOL = "identity-disjoint"
+"""The protocol of a store of one trait; with several, each has its own: `identity-disjoint-attractive`."""
+
 FOLDS = 5
 HAMMING = 24
 """Of 64 bits: two faces at random differ in 32, the furthest true pair of SCUT-FBP5500 in 20."""
@@ -86,18 +89,31 @@ def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFra
 def make_protocol(store: Store, data_set: str | None = None) -> None:
     """Write the protocol `identity-disjoint`: five folds of whole groups, balanced by data set, subset and score.
 
+    One for each trait where photos were rated on several.
+
     Images are ordered by data set, subset, fifth of the scores within the subset, and a hash of their group's bytes,
     and groups are dealt to the folds in that order. Neither the order of rows nor a seed plays a part.
     """
+    known = store.frame("SELECT data_set FROM data_sets WHERE data_set = coalesce($name, data_set)", name=data_set)
+    traits = traits_of(store, known["data_set"].to_list())
+    rows = [_dealt(store, data_set, trait, PROTOCOL if len(traits) == 1 else f"{PROTOCOL}-{trait}") for trait in traits]
+    if rows:
+        with store.transaction():
+            store.sync("splits", pl.concat(rows), "starts_with(t.protocol, $protocol)", protocol=PROTOCOL)
+
+
+def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.DataFrame:
     images = store.frame(
         """
         SELECT image_id, sha256, coalesce(group_id, sha256) AS unit, data_set, coalesce(subset, '') AS subset, score
-        FROM images JOIN scores USING (image_id) SEMI JOIN geometric_features USING (image_id)
+        FROM images JOIN (FROM scores WHERE trait = $trait) USING (image_id)
+        SEMI JOIN geometric_features USING (image_id)
         LEFT JOIN (
             SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates
         ) USING (image_id)
         WHERE data_set = coalesce($data_set, data_set)""",
         data_set=data_set,
+        trait=trait,
     )
     stratum = ["data_set", "subset"]
     fifth = (pl.col("score").rank("ordinal").over(stratum) - 1) * 5 // pl.len().over(stratum)
@@ -114,14 +130,15 @@ def make_protocol(store: Store, data_set: str | None = None) -> None:
         pl.DataFrame({"fold": np.arange(1, FOLDS + 1, dtype=np.int32)}), how="cross"
     )
     role = pl.when(pl.col("fold") == pl.col("test_fold")).then(pl.lit("test")).otherwise(pl.lit("train"))
-    rows = dealt.select("image_id", pl.lit(PROTOCOL).alias("protocol"), "fold", role.alias("role"))
-    with store.transaction():
-        store.sync("splits", rows.sort("fold", "image_id"), "t.protocol = $protocol", protocol=PROTOCOL)
+    rows = dealt.select(
+        "image_id", pl.lit(protocol).alias("protocol"), "fold", role.alias("role"), pl.lit(trait).alias("trait")
+    )
+    return rows.sort("fold", "image_id")
 
 
 def searched(store: Store) -> bool:
     """Whether near-duplicates were looked for, which leaves the protocol behind even where there are none."""
-    return bool(store.value("SELECT count(*) FROM splits WHERE protocol = $protocol", protocol=PROTOCOL))
+    return bool(store.value("SELECT count(*) FROM splits WHERE starts_with(protocol, $protocol)", protocol=PROTOCOL))
 
 
 def leaks(store: Store) -> pl.DataFrame:

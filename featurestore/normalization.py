@@ -136,7 +136,8 @@ def training_values(store: Store, protocol: str, fold: int) -> str:
     """The query of what a fold's statistics are fitted on, on the tables of today's versions."""
     return values_of(
         store,
-        "(\n    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id) SEMI JOIN scores USING (image_id)\n"
+        "(\n    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id)\n"
+        "    SEMI JOIN scores USING (image_id, trait)\n"
         f"    WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train')",
     )
 

@@ -31,6 +31,7 @@ class OutsideRows:
     """
 
     data_set: str
+    trait: str
     rows: Rows
     subsets: tuple[str | None, ...]
     scale: tuple[float, float]
@@ -40,21 +41,23 @@ class OutsideRows:
     unmeasured: int
 
 
-def outside_rows(store: Store, data_set: str, versions: Mapping[str, str], manifest_id: str) -> OutsideRows:
-    """The rows of a data set for models that were trained on the given versions (extractor -> version) and manifest.
+def outside_rows(store: Store, data_set: str, trait: str, versions: Mapping[str, str], manifest_id: str) -> OutsideRows:
+    """The rows of a data set, with their scores on a trait, for models that were trained on the given versions
+    (extractor -> version) and manifest.
 
     Raises OrderError when the store shows other versions or too few images have values, DataError when there are no
     scores, LeakageError when every scored photo was learnt from.
     """
     _check_versions(store, versions)
     every = store.frame(
-        "SELECT image_id, sha256, subset, score, histogram FROM images LEFT JOIN scores USING (image_id) "
-        "WHERE data_set = $data_set ORDER BY image_id",
+        "SELECT image_id, sha256, subset, score, histogram FROM images LEFT JOIN "
+        "(FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $data_set ORDER BY image_id",
         data_set=data_set,
+        trait=trait,
     )
     scored = every.drop_nulls("score")
     if scored.is_empty():
-        raise DataError(f"{data_set} has no scores to judge by: run `kallos ingest` with a csv that has them.")
+        raise DataError(f"{data_set} has no scores to judge by: add them with `kallos ingest table`.")
     learnt = _learnt_from(store, manifest_id)
     new = scored if learnt is None else scored.join(learnt, on="sha256", how="anti", maintain_order="left")
     if new.is_empty():
@@ -68,9 +71,12 @@ def outside_rows(store: Store, data_set: str, versions: Mapping[str, str], manif
             f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features, at least "
             f"{FEWEST} are needed: run `kallos extract`, and see `kallos report dataset` for what failed."
         )
-    low, high = store.frame("SELECT scale_low, scale_high FROM data_sets WHERE data_set = $name", name=data_set).row(0)
+    low, high = store.frame(
+        "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
+    ).row(0)
     return OutsideRows(
         data_set=data_set,
+        trait=trait,
         rows=Rows.gathered(keys, arrays),
         subsets=tuple(keys["subset"]),
         scale=(low, high),

@@ -132,6 +132,8 @@ class Prediction:
     landmarks   (468, 3) float32: x, y, z in pixels of the upright photo
     notes       remarks such as "3 faces, the largest was taken"
     versions    what computed it: extractors, models, bundle
+    trait       what the raters were asked about
+    scale       lowest and highest rating of their own scale; None where the models learnt from several
     """
 
     photo: Path
@@ -145,6 +147,8 @@ class Prediction:
     landmarks: NDArray[np.float32]
     notes: tuple[str, ...]
     versions: Mapping[str, str]
+    trait: str
+    scale: tuple[float, float] | None
 
 
 @dataclass(frozen=True)

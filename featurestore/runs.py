@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS, Epoch, Evaluation
 from featurestore.store import Store
+from featurestore.traits import target_of
 
 OUTSIDE = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
@@ -39,10 +40,12 @@ def begin(store: Store, run: Run) -> None:
     """Record a run as running. Begun again after an interruption, it keeps the history of its epochs."""
     with store.transaction():
         store.execute("DELETE FROM runs WHERE run_id = $run_id", run_id=run.run_id)
-        row = asdict(run) | {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
-        store.append(
-            "runs", pl.DataFrame([row | {"status": "running"}]).with_columns(pl.col("encoder").cast(pl.String))
-        )
+        target = target_of(store, run.protocol)
+        low, high = target.scale or (None, None)
+        row = asdict(run) | {"trait": target.trait, "scale_low": low, "scale_high": high}
+        row |= {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
+        types = {"encoder": pl.String, "scale_low": pl.Float64, "scale_high": pl.Float64}
+        store.append("runs", pl.DataFrame([row | {"status": "running"}], schema_overrides=types))
         # what was trained last is asked of these times, which a clock that was put back must not turn round
         store.execute(
             "UPDATE runs SET started_at = greatest(now()::TIMESTAMP, "

@@ -382,6 +382,13 @@ VIEWS = (
         ("feature_definitions",),
     ),
     View(
+        "evaluated_traits",
+        "one row is a run and a data set: the trait that it is evaluated by, of the same name or the only one",
+        "SELECT run_id, t.data_set, coalesce(max(t.trait) FILTER (t.trait = r.trait), "
+        "if(count(*) = 1, max(t.trait), NULL)) AS trait FROM runs r, traits t GROUP BY run_id, t.data_set",
+        ("runs", "traits"),
+    ),
+    View(
         "normalizations",
         "one row is one feature's statistics over the training rows of a fold",
         "SELECT normalization, unnest(features) AS feature, unnest(mean) AS mean, unnest(sd) AS sd, statistics_id "

@@ -14,6 +14,7 @@ from featurestore.errors import OrderError, PhotoError, UsageError
 from featurestore.outputs import chosen_encoder
 from featurestore.schema import quote
 from featurestore.store import Store
+from featurestore.traits import SINGLE_SCORES
 
 VIEWS = {"embedding": "embeddings", "geometry": "geometric_features", "landmarks": "shapes"}
 """What faces can be compared by -> the view that holds it."""
@@ -46,7 +47,7 @@ nearest AS (
     SELECT image_id, distance FROM distances WHERE isfinite(distance){scope} ORDER BY distance, image_id LIMIT {k})
 SELECT row_number() OVER (ORDER BY distance, image_id) AS rank, image_id, distance, score, subset,
        sha256 = {sha256} AS same_photo
-FROM nearest JOIN images USING (image_id) LEFT JOIN scores USING (image_id)
+FROM nearest JOIN images USING (image_id) LEFT JOIN {scores} USING (image_id)
 ORDER BY distance, image_id"""
 
 
@@ -149,7 +150,9 @@ def nearest(store: Store, query: Query, search: Search) -> Neighbours:
     scope = f" AND image_id <> {_id(query)}" if query.image_id is not None else ""
     if search.data_set is not None:
         scope += f" AND image_id IN (SELECT image_id FROM images WHERE data_set = {quote(search.data_set)})"
-    sql = (distances + _NEAREST.format(sha256=quote(query.sha256), scope=scope, k=search.k)).strip()
+    sql = (
+        distances + _NEAREST.format(scores=SINGLE_SCORES, sha256=quote(query.sha256), scope=scope, k=search.k)
+    ).strip()
     return Neighbours(store.frame(sql), sql)
 
 

@@ -93,7 +93,7 @@ def _training_photos(store: Store, only: Fold | None = None) -> dict[Fold, pl.Se
     where = "" if only is None else f" AND protocol = {quote(only[0])} AND fold = {int(only[1])}"
     rows = store.frame(
         f"SELECT DISTINCT protocol, fold, sha256 FROM splits JOIN images USING (image_id) "
-        f"SEMI JOIN scores USING (image_id) {joins} WHERE role = 'train'{where} ORDER BY sha256"
+        f"SEMI JOIN scores USING (image_id, trait) {joins} WHERE role = 'train'{where} ORDER BY sha256"
     )
     return {
         (protocol, fold): own["sha256"]

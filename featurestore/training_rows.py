@@ -27,7 +27,7 @@ def keys_sql(protocol: str, fold: int) -> str:
     """The query of the labelled images of a fold: image_id, sha256, score, histogram, role."""
     return (
         "SELECT image_id, sha256, score, histogram, role\n"
-        "FROM splits JOIN images USING (image_id) JOIN scores USING (image_id)\n"
+        "FROM splits JOIN images USING (image_id) JOIN scores USING (image_id, trait)\n"
         f"WHERE protocol = {quote(protocol)} AND fold = {int(fold)}"
     )
 

@@ -236,7 +236,7 @@ def _read(store: Store, protocol: str, fold: int, tables: Tables) -> dict[str, R
 def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:
     if encoder is not None:
         measured = store.value(
-            "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id) "
+            "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id, trait) "
             "SEMI JOIN geometric_features USING (image_id) "
             "WHERE protocol = $protocol AND fold = $fold AND role IN ('train', 'test')",
             protocol=protocol,

@@ -18,6 +18,7 @@ from featurestore import runs
 from featurestore.outside import OutsideRows, outside_rows
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
+from featurestore.traits import matching_trait
 from kallos.console import progress
 from kallos.stores import open_for_reading
 from reports import outside
@@ -45,7 +46,7 @@ class Said:
     def report(self) -> OutsideReport:
         """What it is worth."""
         on: dict[str, Any] = dict(self.parts.trained_on)
-        trained_on = f"{', '.join(on['data_sets'])} ({on['protocol']}, fold {on['fold']})"
+        trained_on = f"{', '.join(on['data_sets'])} ({self.parts.target.trait}, {on['protocol']}, fold {on['fold']})"
         return outside.data(self.of, trained_on, self.parts.run_ids, self.scores, self.low, self.high)
 
 
@@ -75,7 +76,8 @@ def evaluate_runs(path: Path, data_set: str, protocol: str | None, fold: int | N
 def _say(store: Store, data_set: str, parts: Parts) -> Said:
     """Predict every row that can be judged."""
     chosen_data_sets(store, Selection(data_set=data_set))
-    of = outside_rows(store, data_set, parts.versions, str(parts.trained_on["manifest_id"]))
+    trait = matching_trait(store, data_set, parts.target.trait)
+    of = outside_rows(store, data_set, trait, parts.versions, str(parts.trained_on["manifest_id"]))
     batch = of.rows.batch(parts.normalization)
     blocks = []
     with Predictor(parts) as predictor, progress(f"predicting {data_set}", "images") as advance:

@@ -152,7 +152,8 @@ def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
 
 def _split(store: Store, run: JudgedRun) -> FoldSplit:
     wanted = store.frame(
-        "SELECT image_id FROM splits SEMI JOIN scores USING (image_id) SEMI JOIN geometric_features USING (image_id) "
+        "SELECT image_id FROM splits SEMI JOIN scores USING (image_id, trait) "
+        "SEMI JOIN geometric_features USING (image_id) "
         "WHERE protocol = $protocol AND fold = $fold AND role = 'test' ORDER BY image_id",
         protocol=run.run.protocol,
         fold=run.run.fold,

@@ -9,9 +9,10 @@ from typing import Any
 from featurestore.duplicates import leaks, searched
 from featurestore.records import SCALE
 from featurestore.store import Store
+from featurestore.traits import target_of
 from reports import dataset
 from reports.agreement import Agreement
-from reports.dataset import BINS, DataSetReport, Scores
+from reports.dataset import BINS, DataSetReport, Scores, TraitReport
 from reports.layout import number, plural, share
 from reports.markdown import escape, grid, page
 from reports.selection import Selection
@@ -85,9 +86,10 @@ class Split:
 
 @dataclass(frozen=True)
 class CardDataSet:
-    """One data set; `duplicates` is None where they were not searched for."""
+    """One data set and the trait of the protocol; `duplicates` is None where they were not searched for."""
 
     report: DataSetReport
+    trait: TraitReport
     labels: Labels
     duplicates: Duplicates | None
 
@@ -97,6 +99,7 @@ class DataCard:
     """The data sets of a protocol, and every split that they stand in."""
 
     protocol: str
+    trait: str
     data_sets: tuple[CardDataSet, ...]
     splits: tuple[Split, ...]
 
@@ -107,23 +110,26 @@ def data(store: Store, protocol: str) -> DataCard:
         "SELECT DISTINCT data_set FROM splits JOIN images USING (image_id) WHERE protocol = $protocol ORDER BY ALL",
         protocol=protocol,
     )["data_set"].to_list()
-    return DataCard(protocol, tuple(_data_set(store, name) for name in names), _splits(store, names))
+    trait = target_of(store, protocol).trait
+    return DataCard(protocol, trait, tuple(_data_set(store, name, trait) for name in names), _splits(store, names))
 
 
-def _data_set(store: Store, name: str) -> CardDataSet:
+def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
     (report,) = dataset.data(store, Selection(data_set=name)).data_sets
+    (of_trait,) = (of for of in report.traits if of.trait == trait)
     labels = store.frame(
         """
         WITH own AS (SELECT image_id FROM images WHERE data_set = $name),
-        single AS (FROM ratings SEMI JOIN own USING (image_id)),
-        scored AS (FROM scores SEMI JOIN own USING (image_id))
+        single AS (FROM ratings SEMI JOIN own USING (image_id) WHERE trait = $trait),
+        scored AS (FROM scores SEMI JOIN own USING (image_id) WHERE trait = $trait)
         SELECT min(raters), max(raters),
                (SELECT count(DISTINCT rater_id) FROM single), (SELECT count(DISTINCT image_id) FROM single),
                count(histogram), (SELECT count(*) FROM single WHERE first_rating <> rating)
         FROM scored""",
         name=name,
+        trait=trait,
     ).row(0)
-    return CardDataSet(report, Labels(*labels), _duplicates(store, name) if searched(store) else None)
+    return CardDataSet(report, of_trait, Labels(*labels), _duplicates(store, name) if searched(store) else None)
 
 
 def _duplicates(store: Store, name: str) -> Duplicates:
@@ -167,7 +173,7 @@ def render(card: DataCard) -> str:
 
 
 def _head(card: DataCard) -> dict[str, Any]:
-    images = sum(of.report.subsets["all"].images for of in card.data_sets)
+    images = sum(of.report.images for of in card.data_sets)
     return {
         "license": "other",
         "license_name": "terms-of-the-data-sets",
@@ -178,16 +184,16 @@ def _head(card: DataCard) -> dict[str, Any]:
 
 
 def _section(of: CardDataSet) -> str:
-    report, whole = of.report, of.report.subsets["all"]
+    report, trait = of.report, of.trait
     return "\n\n".join(
         [
             f"## Data set {escape(report.name)}",
             f"- Terms: {escape(report.licence or 'not stated')}\n"
-            f"- {plural(whole.images, 'image')}, {whole.scored:,} with a score\n"
-            f"- Raters' scale: {report.scale[0]:g} to {report.scale[1]:g}",
-            _scores(report.subsets),
+            f"- {plural(report.images, 'image')}, {trait.subsets['all'].scored:,} with a score\n"
+            f"- Rated on: {escape(trait.trait)}, from {trait.scale[0]:g} to {trait.scale[1]:g}",
+            _scores(trait.subsets),
             _labels(of),
-            _agreement(report.agreement),
+            _agreement(trait.agreement),
             _quality(of),
         ]
     )
@@ -213,7 +219,7 @@ def _scores(subsets: Mapping[str, Scores]) -> str:
 
 
 def _labels(of: CardDataSet) -> str:
-    labels, (low, high) = of.labels, of.report.scale
+    labels, (low, high) = of.labels, of.trait.scale
     mapped = "" if (low, high) == SCALE else f", mapped linearly from {low:g}–{high:g} to {SCALE[0]:g}–{SCALE[1]:g}"
     said = [f"A score is the mean of an image's ratings{mapped}; it is what models learn."]
     if labels.most is None:
@@ -223,7 +229,7 @@ def _labels(of: CardDataSet) -> str:
         said.append(f"An image was rated by {span} raters, where that is known.")
     if labels.single:
         said.append(
-            f"Single ratings are known of {plural(labels.single, 'image')}: {plural(of.report.ratings, 'rating')} by "
+            f"Single ratings are known of {plural(labels.single, 'image')}: {plural(of.trait.ratings, 'rating')} by "
             f"{plural(labels.raters, 'rater')}."
         )
         if labels.changed:

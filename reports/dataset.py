@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import SCALE
 from featurestore.store import Store
 from reports.agreement import Agreement, agreement, agreement_table
@@ -24,6 +25,7 @@ from reports.json import for_pictures
 from reports.layout import Picture, dim, number, page, plural, section, table
 from reports.palette import SERIES
 from reports.plots import Histogram
+from reports.scales import on_both
 from reports.selection import Selection, chosen_data_sets
 
 if TYPE_CHECKING:
@@ -58,18 +60,31 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class TraitReport:
+    """One trait of a data set. `subsets` and `agreement` hold the whole under "all", then each subset.
+
+    scale    lowest and highest rating that a rater could give
+    ratings  single ratings
+    """
+
+    trait: str
+    scale: tuple[float, float]
+    ratings: int
+    subsets: Mapping[str, Scores]
+    agreement: Mapping[str, Agreement]
+
+
+@dataclass(frozen=True)
 class DataSetReport:
-    """One data set. `subsets` and `agreement` hold the whole under "all", then each subset.
+    """One data set.
 
     with_photos  whether its page shows a sample of the photos
     """
 
     name: str
     licence: str | None
-    scale: tuple[float, float]
-    ratings: int
-    subsets: Mapping[str, Scores]
-    agreement: Mapping[str, Agreement]
+    images: int
+    traits: tuple[TraitReport, ...]
     folds: tuple[Fold, ...]
     findings: tuple[FindingCount, ...]
     extraction: ExtractionReport
@@ -90,15 +105,14 @@ def data(store: Store, selection: Selection) -> DatasetReport:
 
 
 def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
-    about = store.frame("SELECT licence, scale_low, scale_high FROM data_sets WHERE data_set = $name", name=name)
-    licence, low, high = about.row(0)
+    traits = store.frame(
+        "SELECT trait, scale_low, scale_high FROM traits WHERE data_set = $name ORDER BY trait", name=name
+    ).rows()
     return DataSetReport(
         name=name,
-        licence=licence,
-        scale=(low, high),
-        ratings=store.value("SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $n", n=name),
-        subsets=_subsets(store, name),
-        agreement=agreement(store, name),
+        licence=store.value("SELECT licence FROM data_sets WHERE data_set = $name", name=name),
+        images=store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name),
+        traits=tuple(_trait(store, name, trait, (low, high)) for trait, low, high in traits),
         folds=_folds(store, name),
         findings=counted(store.frame("FROM findings WHERE data_set = $name", name=name)),
         extraction=summary(store, name),
@@ -107,11 +121,21 @@ def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
     )
 
 
-def _subsets(store: Store, name: str) -> dict[str, Scores]:
-    rows = store.frame(
-        "SELECT coalesce(subset, 'none') AS subset, score FROM images LEFT JOIN scores USING (image_id) "
-        "WHERE data_set = $name ORDER BY subset",
+def _trait(store: Store, name: str, trait: str, scale: tuple[float, float]) -> TraitReport:
+    ratings = store.value(
+        "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait",
         name=name,
+        trait=trait,
+    )
+    return TraitReport(trait, scale, ratings, _subsets(store, name, trait), agreement(store, name, trait))
+
+
+def _subsets(store: Store, name: str, trait: str) -> dict[str, Scores]:
+    rows = store.frame(
+        "SELECT coalesce(subset, 'none') AS subset, score FROM images "
+        "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $name ORDER BY subset",
+        name=name,
+        trait=trait,
     )
     groups = {str(subset): group for (subset,), group in rows.group_by("subset", maintain_order=True)}
     named = {"all": rows} | (groups if len(groups) > 1 else {})
@@ -135,18 +159,19 @@ def _folds(store: Store, name: str) -> tuple[Fold, ...]:
 
 
 def _photos(store: Store, name: str) -> tuple[Photo, ...]:
-    """A dozen photos from the lowest score to the highest."""
+    """A dozen photos from the lowest score to the highest, on the first trait."""
     if not store.has("landmarks"):
         return ()
     rows = store.frame(
         """
-        WITH ranked AS (
+        WITH ranking AS (FROM scores WHERE trait = (SELECT min(trait) FROM traits WHERE data_set = $name)),
+        ranked AS (
             SELECT image_id, ntile($sheet) OVER (ORDER BY score, image_id) AS tile
-            FROM images JOIN scores USING (image_id) JOIN landmarks USING (image_id) WHERE data_set = $name),
+            FROM images JOIN ranking USING (image_id) JOIN landmarks USING (image_id) WHERE data_set = $name),
         sample AS (SELECT min_by(image_id, hash(image_id)) AS image_id FROM ranked GROUP BY tile)
         SELECT root || '/' || path, score, x, y, z
         FROM sample JOIN landmarks USING (image_id) JOIN images USING (image_id) JOIN locations USING (data_set)
-             JOIN scores USING (image_id)
+             JOIN ranking USING (image_id)
         ORDER BY score, image_id""",
         name=name,
         sheet=SHEET,
@@ -163,25 +188,12 @@ def render(report: DatasetReport) -> RenderableType:
 
 
 def _page(of: DataSetReport) -> RenderableType:
-    whole = of.subsets["all"]
-    low, high = of.scale
-    scale = "" if of.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
     return page(
         f"Data set {of.name}",
-        f"{plural(whole.images, 'image')}, {plural(of.ratings, 'single rating')}",
+        f"{plural(of.images, 'image')}, {plural(sum(trait.ratings for trait in of.traits), 'single rating')}",
         dim(f"Terms: {of.licence or 'unknown'}"),
-        section(
-            "Scores",
-            Histogram(whole.histogram, *SCALE, f"score, 1-5{scale}"),
-            "",
-            _scores_table(of.subsets),
-            remark=f"mean {number(whole.mean)}, sd {number(whole.sd)}",
-        )
-        if whole.scored
-        else dim("No image has a score."),
-        section("Agreement of the raters", agreement_table(of.agreement), remark=_remark(of.agreement["all"]))
-        if of.agreement
-        else None,
+        *(part for trait in of.traits for part in _trait_parts(trait, len(of.traits) > 1)),
+        None if of.traits else dim("No image has a score: add ratings with `kallos ingest table`."),
         section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage
@@ -189,6 +201,26 @@ def _page(of: DataSetReport) -> RenderableType:
         section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
         section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
     )
+
+
+def _trait_parts(of: TraitReport, several: bool) -> list[RenderableType]:
+    """Scores of a trait and, where single ratings are known, how far the raters agree."""
+    whole, (low, high) = of.subsets["all"], of.scale
+    scale = "" if of.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
+    of_trait = f" on {of.trait}" if several or of.trait != UNNAMED_TRAIT else ""
+    parts: list[RenderableType] = [
+        section(
+            f"Scores{of_trait}",
+            Histogram(whole.histogram, *SCALE, f"score, 1-5{scale}"),
+            "",
+            _scores_table(of.subsets),
+            remark=f"mean {on_both(whole.mean, of.scale)}, sd {number(whole.sd)}",
+        )
+    ]
+    if of.agreement:
+        heading = f"Agreement of the raters{of_trait}"
+        parts.append(section(heading, agreement_table(of.agreement), remark=_remark(of.agreement["all"])))
+    return parts
 
 
 def _remark(of: Agreement) -> str:
@@ -216,7 +248,9 @@ def figures(report: DatasetReport, folder: Path, suffix: str) -> list[Path]:
     """A score histogram and, where landmarks are known, a contact sheet for each data set."""
     written = []
     for of in report.data_sets:
-        written.append(save(_score_figure(of), folder, f"scores_{of.name}", suffix))
+        for trait in of.traits:
+            name = of.name if len(of.traits) == 1 else f"{of.name}_{trait.trait}"
+            written.append(save(_score_figure(name, trait), folder, f"scores_{name}", suffix))
         if of.photos:
             written.append(save(_sheet(of), folder, f"contact_sheet_{of.name}", suffix))
     return written
@@ -226,8 +260,8 @@ def _sheet(of: DataSetReport) -> Figure:
     return contact_sheet(of.photos, f"{of.name}: landmarks, from the lowest score to the highest")
 
 
-def _score_figure(of: DataSetReport) -> Figure:
-    made, (axes,) = figure(6.4, 4.0, f"Scores of {of.name}")
+def _score_figure(name: str, of: TraitReport) -> Figure:
+    made, (axes,) = figure(6.4, 4.0, f"Scores of {name}")
     groups = {name: group for name, group in of.subsets.items() if name != "all"} or of.subsets
     edges = np.linspace(*SCALE, BINS + 1)
     below = np.zeros(BINS)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from featurestore.duplicates import PROTOCOL, leaks
 from featurestore.store import Store
+from featurestore.traits import SINGLE_SCORES
 from reports.contact_sheet import Photo, contact_sheet
 from reports.json import for_pictures
 from reports.layout import dim, number, page, plural, section, share, table
@@ -62,8 +63,8 @@ def data(store: Store) -> DuplicatesReport:
     """From the tables that `find_near_duplicates` and `make_protocol` wrote."""
     rows = store.frame(
         "SELECT n.image_id, other_id, group_id, hamming, cosine_distance, a.score, b.score AS other_score "
-        "FROM near_duplicates n LEFT JOIN scores a ON a.image_id = n.image_id "
-        "LEFT JOIN scores b ON b.image_id = n.other_id ORDER BY cosine_distance, n.image_id, other_id"
+        f"FROM near_duplicates n LEFT JOIN {SINGLE_SCORES} a ON a.image_id = n.image_id "
+        f"LEFT JOIN {SINGLE_SCORES} b ON b.image_id = n.other_id ORDER BY cosine_distance, n.image_id, other_id"
     )
     pairs = tuple(Pair(*row) for row in rows.iter_rows())
     images = {image_id for pair in pairs for image_id in (pair.image_id, pair.other_id)}

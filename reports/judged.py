@@ -75,7 +75,8 @@ def judged_rows(store: Store, name: str, run: Run, role: str, data_set: str | No
     """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
     rows: pl.DataFrame = store.frame(
         "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
-        "FROM predictions p JOIN scores s USING (image_id) JOIN images USING (image_id) "
+        "FROM predictions p JOIN images USING (image_id) JOIN evaluated_traits USING (run_id, data_set) "
+        "JOIN scores s USING (image_id, trait) "
         "WHERE run_id = $run_id AND role = $role AND data_set = coalesce($data_set, data_set) ORDER BY image_id",
         run_id=run.run_id,
         role=role,

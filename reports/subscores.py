@@ -101,8 +101,9 @@ def data(store: Store, selection: Selection) -> SubScoreReport:
 
 def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     rows = store.frame(
-        "SELECT image_id, region, sub_score, s.score FROM sub_scores JOIN scores s USING (image_id) "
-        "JOIN predictions p USING (run_id, image_id) WHERE run_id = $run_id AND role = 'test'",
+        "SELECT image_id, region, sub_score, s.score FROM sub_scores JOIN runs USING (run_id) "
+        "JOIN scores s USING (image_id, trait) JOIN predictions p USING (run_id, image_id) "
+        "WHERE run_id = $run_id AND role = 'test'",
         run_id=run.run_id,
     ).pivot("region", index=["image_id", "score"], values="sub_score")
     weights = store.frame(

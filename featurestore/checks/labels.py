@@ -33,14 +33,15 @@ def scores_off_scale(store: Store, data_set: str) -> list[Finding]:
 
 
 def unscored_images(store: Store, data_set: str) -> list[Finding]:
-    """Every photo has a score."""
+    """Every photo of a data set with scores has one."""
     total, unscored, first = store.frame(
         """
         SELECT count(*), count_if(score IS NULL)::INT, min(image_id) FILTER (score IS NULL)
-        FROM images LEFT JOIN scores USING (image_id) WHERE data_set = $data_set""",
+        FROM images LEFT JOIN (SELECT image_id, max(score) AS score FROM scores GROUP BY image_id) USING (image_id)
+        WHERE data_set = $data_set""",
         data_set=data_set,
     ).row(0)
-    if not unscored:
+    if not unscored or unscored == total:
         return []
     remedy = "`kallos report dataset` lists what ingest found: add the labels, or leave out the photos"
     return [Finding("warn", "scores", "share of photos without", unscored / total, 0, unscored, remedy, first)]

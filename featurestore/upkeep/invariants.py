@@ -37,12 +37,19 @@ INVARIANTS = (
     Invariant("an image has one row", _repeated("images", "image_id")),
     Invariant("an image is of a data set", _orphans("images", "data_sets", "data_set")),
     Invariant("a data set lies somewhere", _orphans("data_sets", "locations", "data_set")),
-    Invariant("an image has one score at most", _repeated("scores", "image_id")),
+    Invariant("an image has one score at most on a trait", _repeated("scores", "image_id", "trait")),
     Invariant("a score is of an image", _orphans("scores", "images", "image_id")),
     Invariant("scores are on the scale", "SELECT count(*) FROM scores WHERE NOT score BETWEEN 1 AND 5"),
-    Invariant("a rater rates an image once", _repeated("ratings", "image_id", "rater_id")),
+    Invariant(
+        "a rater rates an image on a trait once in a session",
+        _repeated("ratings", "image_id", "rater_id", "trait", "session"),
+    ),
     Invariant("a rating is of an image", _orphans("ratings", "images", "image_id")),
     Invariant("an image has one role in a fold", _repeated("splits", "image_id", "protocol", "fold")),
+    Invariant(
+        "a protocol is about one trait",
+        "SELECT count(*) FROM (SELECT protocol FROM splits GROUP BY protocol HAVING count(DISTINCT trait) <> 1)",
+    ),
     Invariant("a role is of an image", _orphans("splits", "images", "image_id")),
     Invariant("the ledger has one line a try", _repeated("attempts", "sha256", "extractor", "version")),
     Invariant(
@@ -77,7 +84,7 @@ INVARIANTS = (
         """
         SELECT count(*) FROM (
             SELECT run_id, role, count(*) AS n, avg(abs(p.score - s.score)) AS found
-            FROM predictions p JOIN scores s USING (image_id) GROUP BY run_id, role)
+            FROM predictions p JOIN runs USING (run_id) JOIN scores s USING (image_id, trait) GROUP BY run_id, role)
         JOIN evaluations USING (run_id, role, n) WHERE abs(found - mae) > 1e-9""",
         "labels were changed after training, or a row was: `kallos verify RUN` says what",
         "warn",

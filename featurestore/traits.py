@@ -1,0 +1,72 @@
+"""Which trait is meant: traits are targets of their own on the same photos, and nothing pools two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from featurestore.errors import OrderError, UsageError
+from featurestore.store import Store
+
+SINGLE_SCORES = "(SELECT image_id, any_value(score) AS score FROM scores GROUP BY image_id HAVING count(*) = 1)"
+"""A subquery for SQL that is about no trait: the score of each image that was rated on one trait only."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What models of a protocol learn.
+
+    trait   what was rated
+    scale   lowest and highest rating of the data sets' own scale; None where several data sets differ
+    """
+
+    trait: str
+    scale: tuple[float, float] | None
+
+
+def target_of(store: Store, protocol: str) -> Target:
+    """The target of a protocol that the store has."""
+    rows = store.frame(
+        "SELECT DISTINCT trait, scale_low, scale_high FROM splits JOIN images USING (image_id) "
+        "JOIN traits USING (data_set, trait) WHERE protocol = $protocol",
+        protocol=protocol,
+    ).rows()
+    scales = {(low, high) for _, low, high in rows}
+    return Target(rows[0][0], scales.pop() if len(scales) == 1 else None)
+
+
+def target_of_run(store: Store, run_id: str) -> Target:
+    """What a recorded run learnt."""
+    trait, low, high = store.frame("SELECT trait, scale_low, scale_high FROM runs WHERE run_id = $id", id=run_id).row(0)
+    return Target(trait, None if low is None else (low, high))
+
+
+def traits_of(store: Store, data_sets: Sequence[str]) -> list[str]:
+    """The traits that any of these data sets was rated on, in alphabetical order."""
+    return store.frame(
+        "SELECT DISTINCT trait FROM traits WHERE list_contains($names, data_set) ORDER BY trait", names=list(data_sets)
+    )["trait"].to_list()
+
+
+def chosen_trait(store: Store, data_sets: Sequence[str], stated: str | None = None) -> str:
+    """The stated trait, else the only one of these data sets.
+
+    Raises OrderError where there are no ratings, UsageError, which names the traits, where there are several.
+    """
+    traits = traits_of(store, data_sets)
+    if not traits:
+        raise OrderError(f"There are no ratings of {', '.join(data_sets)} yet: add them with `kallos ingest table`.")
+    if stated is None and len(traits) > 1:
+        raise UsageError(f"Photos were rated on several traits: choose one with --trait, of {', '.join(traits)}.")
+    if stated is not None and stated not in traits:
+        raise UsageError(f"There is no trait {stated!r}: choose from {', '.join(traits)}.")
+    return stated or traits[0]
+
+
+def matching_trait(store: Store, data_set: str, trait: str) -> str:
+    """The trait of a data set by which models of another one are evaluated: that of the same name, else its only one.
+
+    Raises OrderError where there are no ratings, UsageError, which names the traits, where none matches.
+    """
+    traits = traits_of(store, [data_set])
+    return trait if trait in traits else chosen_trait(store, [data_set])
