@@ -334,7 +334,7 @@ def _only_protocol(store: Store) -> str:
     known = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
     if not known:
         raise OrderError("The store has no images with a protocol yet: run `kallos ingest` first.")
-    ingested = [protocol for protocol in known if protocol != IDENTITY_DISJOINT]
+    ingested = [protocol for protocol in known if not protocol.startswith(IDENTITY_DISJOINT)]
     if len(ingested) != 1:
         raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(known)}.")
     return str(ingested[0])

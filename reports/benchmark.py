@@ -17,6 +17,7 @@ from featurestore.errors import OrderError
 from featurestore.records import Evaluation
 from featurestore.runs import latest
 from featurestore.store import Store
+from featurestore.traits import Target, target_of_run
 from reports.anchors import ANCHORS, Anchor
 from reports.bootstrap import METRICS, RESAMPLES, Estimate, resampled_figures
 from reports.evaluation import problems_of
@@ -26,6 +27,7 @@ from reports.judged import JudgedRun, calibrated_by_group, judged_runs
 from reports.known_models import rank
 from reports.layout import dim, number, page, section, table
 from reports.palette import ACCENT, BAD, GOOD
+from reports.scales import target_line
 from reports.selection import Selection, chosen_runs
 
 NAME = "benchmark"
@@ -81,6 +83,7 @@ class BenchmarkReport:
     """
 
     protocol: str
+    target: Target
     splits: tuple[FoldSplit, ...]
     models: tuple[ModelFigures, ...]
     combined: tuple[Combined, ...]
@@ -108,6 +111,7 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
     ]
     return BenchmarkReport(
         protocol=protocol,
+        target=target_of_run(store, first[0].run.run_id),
         splits=splits,
         models=tuple(ranked),
         combined=_combined(store, judged),
@@ -190,10 +194,16 @@ def _calibrated(store: Store, runs: Sequence[JudgedRun]) -> Groups | None:
 
 def _leak_free(store: Store, protocol: str) -> dict[str, float]:
     """model -> mean PC on the identity-disjoint folds, where they were trained."""
-    if protocol == IDENTITY_DISJOINT:
+    same = store.frame(
+        "SELECT DISTINCT o.protocol FROM splits s JOIN splits o USING (image_id, trait) "
+        "WHERE s.protocol = $protocol AND starts_with(o.protocol, $disjoint) AND o.protocol <> s.protocol",
+        protocol=protocol,
+        disjoint=IDENTITY_DISJOINT,
+    )["protocol"]
+    if protocol.startswith(IDENTITY_DISJOINT) or same.is_empty():
         return {}
     try:
-        judged = _judged(store, IDENTITY_DISJOINT)
+        judged = _judged(store, same[0])
     except OrderError:
         return {}
     return {
@@ -209,6 +219,7 @@ def render(report: BenchmarkReport) -> RenderableType:
     return page(
         "Benchmark",
         f"{report.protocol}: {len(report.splits)} folds, {rows:,} test rows",
+        target_line(report.target),
         *(section(title, _metric_table(report, metric)) for metric, title in METRICS.items()),
         dim(f"Intervals hold 95 % of {RESAMPLES:,} resamples of the images of every fold."),
         section("Beside published figures", _anchors_table(report)) if report.anchors else None,

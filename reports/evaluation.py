@@ -15,6 +15,7 @@ from rich.text import Text
 
 from featurestore.records import SCALE, Evaluation
 from featurestore.store import Store
+from featurestore.traits import Target, target_of_run
 from reports.bars import bar, signed_bar
 from reports.figures import GRID, draw_scatter, figure, label, save
 from reports.groups import Groups, compare_groups, render_groups
@@ -23,6 +24,7 @@ from reports.judged import JudgedRun, judged_runs
 from reports.layout import number, page, section, table
 from reports.palette import BAD, GOOD, SERIES
 from reports.plots import Histogram, Scatter
+from reports.scales import target_line
 from reports.selection import Selection
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class EvaluatedRun:
 class EvaluationReport:
     """The runs, the highest PC first; `constant_mae` is what always saying the mean would give."""
 
+    target: Target
     runs: tuple[EvaluatedRun, ...]
     constant_mae: float
 
@@ -100,7 +103,9 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
         (_evaluated(store, run) for run in judged), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
     )
     truth = judged[0].truth
-    return EvaluationReport(tuple(runs), float(np.abs(truth - truth.mean()).mean()))
+    return EvaluationReport(
+        target_of_run(store, runs[0].run_id), tuple(runs), float(np.abs(truth - truth.mean()).mean())
+    )
 
 
 def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
@@ -169,6 +174,7 @@ def render(report: EvaluationReport) -> RenderableType:
     return page(
         "Evaluation",
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
+        target_line(report.target),
         _runs_table(report.runs),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,

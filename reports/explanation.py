@@ -23,6 +23,7 @@ from reports.layout import dim, number, page, section, table
 from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, WARM
 from reports.plots import Histogram
+from reports.scales import on_both
 from reports.similar import SimilarReport
 
 SHOWN = 3
@@ -103,6 +104,8 @@ class ExplanationReport:
     neighbours: tuple[SimilarReport, ...]
     notes: tuple[str, ...]
     versions: Mapping[str, str]
+    trait: str
+    scale: tuple[float, float] | None
     meaning: str = MEANING
 
 
@@ -122,7 +125,7 @@ def data(
     }
     regions = [_region(of, region, features) for region, features in told.items()]
     said = of.prediction
-    known = _scores(store, group) if store else np.empty(0)
+    known = _scores(store, said.trait, group) if store else np.empty(0)
     return ExplanationReport(
         photo=said.photo,
         score=said.score,
@@ -134,7 +137,7 @@ def data(
         correction=of.correction,
         bias=of.bias,
         group=group,
-        stored=_stored(store, neighbours),
+        stored=_stored(store, said.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
         trees={"score": sum(trees.values()), "average": trees["average"], "shape": trees["shape"]} if trees else {},
         raters=tuple(np.histogram(known, BINS, SCALE)[0].tolist()) if len(known) else (),
@@ -142,6 +145,8 @@ def data(
         neighbours=neighbours,
         notes=said.notes,
         versions=said.versions,
+        trait=said.trait,
+        scale=said.scale,
     )
 
 
@@ -189,18 +194,23 @@ def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -
     return {name: float(value) for name, value in rows.items() if value is not None}
 
 
-def _scores(store: Store, group: str | None) -> NDArray[np.float64]:
+def _scores(store: Store, trait: str, group: str | None) -> NDArray[np.float64]:
     """What the raters said of the photos of the group."""
     return store.frame(
-        "SELECT score FROM scores JOIN images USING (image_id) WHERE $subset IS NULL OR subset = $subset", subset=group
+        "SELECT score FROM scores JOIN images USING (image_id) "
+        "WHERE trait = $trait AND ($subset IS NULL OR subset = $subset)",
+        trait=trait,
+        subset=group,
     )["score"].to_numpy()
 
 
-def _stored(store: Store | None, neighbours: tuple[SimilarReport, ...]) -> Mapping[str, object] | None:
+def _stored(store: Store | None, trait: str, neighbours: tuple[SimilarReport, ...]) -> Mapping[str, object] | None:
     if store is None or not neighbours:
         return None
     rows = store.frame(
-        "SELECT image_id, subset, score FROM images LEFT JOIN scores USING (image_id) WHERE image_id = $i",
+        "SELECT image_id, subset, score FROM images "
+        "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE image_id = $i",
+        trait=trait,
         i=neighbours[0].query,
     ).to_dicts()
     return rows[0] if rows else None
@@ -210,7 +220,8 @@ def render(report: ExplanationReport) -> RenderableType:
     """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
     return page(
         f"Explanation of {report.photo.name}",
-        f"score {number(report.score, 2)}, 90 % interval {number(report.low, 2)} to {number(report.high, 2)}",
+        f"score {on_both(report.score, report.scale)}, "
+        f"90 % interval {number(report.low, 2)} to {number(report.high, 2)}",
         Text("\n".join(f"! {note}" for note in report.notes), style=WARM) if report.notes else None,
         section("How the score is made", _sum_table(report)),
         section("Among the photos of the store", _place_among(report)) if report.raters else None,

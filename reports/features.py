@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS
 from featurestore.store import Store
+from featurestore.traits import chosen_trait
 from reports.bars import signed_bar
 from reports.drift import Drift, drift, drift_table
 from reports.figures import figure, horizontal_bars, label, save
@@ -81,6 +82,7 @@ class Cluster:
 class FeaturesReport:
     """All features of the active extractors, by region, over the images that have a score."""
 
+    trait: str
     images: int
     features: tuple[FeatureLine, ...]
     clusters: tuple[Cluster, ...]
@@ -89,14 +91,16 @@ class FeaturesReport:
 
 
 def data(store: Store, selection: Selection) -> FeaturesReport:
-    """Raises OrderError before `kallos extract`."""
+    """Raises OrderError before `kallos extract` and without ratings, UsageError where a trait has to be named."""
     names = chosen_data_sets(store, selection)
     if not store.has("geometric_features"):
         raise OrderError("The store has no features yet: run `kallos extract` first.")
+    trait = chosen_trait(store, names, selection.trait)
     rows = store.frame(
         "SELECT data_set, subset, score, f.* EXCLUDE (image_id) FROM geometric_features f JOIN images USING (image_id) "
-        "JOIN scores USING (image_id) WHERE list_contains($names, data_set) AND score IS NOT NULL",
+        "JOIN scores USING (image_id) WHERE list_contains($names, data_set) AND trait = $trait AND score IS NOT NULL",
         names=names,
+        trait=trait,
     )
     if rows.is_empty():
         raise OrderError("No image has both features and a score yet: run `kallos extract` first.")
@@ -113,7 +117,7 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
     )
     between = with_score[:-1, :-1]
     clusters = _clusters(columns, between, with_score[:-1, -1])
-    return FeaturesReport(len(rows), lines, clusters, drift(rows, columns), tuple(map(tuple, between.tolist())))
+    return FeaturesReport(trait, len(rows), lines, clusters, drift(rows, columns), tuple(map(tuple, between.tolist())))
 
 
 def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,7 +191,7 @@ def render(report: FeaturesReport) -> RenderableType:
     """The strongest features first, then the catalogue by region."""
     return page(
         "Features",
-        f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score",
+        f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score on {report.trait}",
         section("With the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"),
         section("All by region", _catalogue_table(report), *_unmeasured(report)),
         section("Say nearly the same", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")

@@ -69,7 +69,7 @@ class Made:
 
 @dataclass(frozen=True)
 class LineageReport:
-    """One image. `score` is the raters' mean, of `raters` of them."""
+    """One image. `score` is the raters' mean on the trait of the runs, of `raters` of them."""
 
     image_id: str
     sha256: str
@@ -77,6 +77,7 @@ class LineageReport:
     height: int
     data_set: str
     subset: str | None
+    trait: str | None
     score: float | None
     raters: int
     said: tuple[Said, ...]
@@ -94,9 +95,12 @@ def data(store: Store, selection: Selection) -> LineageReport:
     said = _said(store, image_id, runs)
     learnt = _learnt(store, said[-1].manifest_id)
     about = store.frame(
-        "SELECT image_id, sha256, width, height, data_set, subset, score, coalesce(raters, 0)::INT AS raters "
-        "FROM images LEFT JOIN scores USING (image_id) WHERE image_id = $image_id",
+        """
+        SELECT image_id, sha256, width, height, data_set, subset, trait, score, coalesce(raters, 0)::INT AS raters
+        FROM images LEFT JOIN (FROM evaluated_traits WHERE run_id = $run) USING (data_set)
+        LEFT JOIN scores USING (image_id, trait) WHERE image_id = $image_id""",
         image_id=image_id,
+        run=said[0].run_id,
     ).row(0, named=True)
     return LineageReport(**about, said=said, learnt=learnt, made=_made(store, image_id, learnt.manifest_id))
 

@@ -12,6 +12,7 @@ from featurestore.duplicates import leaks, searched
 from featurestore.records import Evaluation
 from featurestore.runs import OUTSIDE, Run, bundled, load
 from featurestore.store import Store
+from featurestore.traits import Target, target_of_run
 from reports import subscores
 from reports.bootstrap import Estimate, correlations, figures, means, resamples
 from reports.groups import Groups, compare_groups
@@ -81,6 +82,7 @@ class ModelCard:
     sub_scores  of Model B, where it is among the runs
     """
 
+    target: Target
     runs: tuple[CardRun, ...]
     licences: Mapping[str, str | None]
     rows: int
@@ -115,6 +117,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         protocol=run.protocol,
     )
     return ModelCard(
+        target=target_of_run(store, run_id),
         runs=tuple(_card_run(store, each, tested[each.model]) for each in ordered),
         licences=dict(licences.iter_rows()),
         rows=rows,

@@ -16,6 +16,7 @@ from reports.known_models import MODELS
 from reports.layout import duration, number, plural, share
 from reports.markdown import escape, estimate, grid, page
 from reports.model_card import Combined, ModelCard
+from reports.scales import target_line
 from reports.subscores import ATTRIBUTION, SubScoreRun
 
 TERMS = {
@@ -64,6 +65,7 @@ def render(card: ModelCard) -> str:
         _head(card, f"kallos {name}"),
         f"# kallos: {escape(name)}",
         ESTIMATES,
+        target_line(card.target),
         _details(card),
         USES,
         _training_data(card),

@@ -70,9 +70,10 @@ def _holdings(store: Store, names: list[str]) -> list[tuple[str, int, int, int, 
             WHERE active GROUP BY image_id
             HAVING count_if(status = 'ok') = (SELECT count(*) FROM extractor_versions WHERE active)),
         single AS (SELECT image_id, count(*) AS ratings FROM ratings GROUP BY image_id)
-        SELECT data_set, count(*)::INT, count(score)::INT, coalesce(sum(ratings), 0)::INT,
+        SELECT data_set, count(*)::INT, count_if(image_id IN (SELECT image_id FROM scores))::INT,
+               coalesce(sum(ratings), 0)::INT,
                count_if(image_id IN (FROM done))::INT
-        FROM images LEFT JOIN scores USING (image_id) LEFT JOIN single USING (image_id)
+        FROM images LEFT JOIN single USING (image_id)
         WHERE list_contains($names, data_set) GROUP BY data_set ORDER BY data_set""",
         names=names,
     ).rows()

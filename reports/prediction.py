@@ -17,6 +17,7 @@ from reports.bars import score_bar
 from reports.layout import dim, number, table
 from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, WARM
+from reports.scales import named, own
 
 LOW, HIGH = SCALE
 
@@ -25,9 +26,11 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
     """Plain values; landmarks as 468 lists of x, y, z in pixels when asked for."""
     plain: dict[str, Any] = {
         "photo": str(prediction.photo),
+        "trait": prediction.trait,
         "score": prediction.score,
         "low": prediction.low,
         "high": prediction.high,
+        "own_scale": _on_own_scale(prediction),
         "members": dict(prediction.members),
         "sub_scores": dict(prediction.sub_scores),
         "weights": dict(prediction.weights),
@@ -37,6 +40,15 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
         "meaning": MEANING,
     }
     return plain | ({"landmarks": prediction.landmarks.tolist()} if landmarks else {})
+
+
+def _on_own_scale(prediction: Prediction) -> dict[str, float] | None:
+    """The score and its interval on the scale that the raters used; None where they used several."""
+    if prediction.scale is None:
+        return None
+    ends = {"lowest": prediction.scale[0], "highest": prediction.scale[1]}
+    values = {"score": prediction.score, "low": prediction.low, "high": prediction.high}
+    return ends | {name: own(value, prediction.scale) for name, value in values.items()}
 
 
 def render(prediction: Prediction) -> RenderableType:
@@ -80,6 +92,13 @@ def _score(prediction: Prediction) -> Table:
     made.add_row(
         dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
     )
+    if prediction.scale not in (None, SCALE):
+        low, high = (own(end, prediction.scale) for end in (prediction.low, prediction.high))
+        made.add_row(
+            Text(f"on {named(prediction.scale)}", style="bold"),
+            Text(number(own(prediction.score, prediction.scale), 2), style=f"bold {ACCENT}"),
+            Text.assemble((f"{number(low, 2)} to {number(high, 2)}", ACCENT), (", on the raters' own scale", "dim")),
+        )
     for name, score in prediction.members.items():
         made.add_row(dim(f"model {name}"), dim(number(score, 2)), _scale(score, ACCENT))
     return made

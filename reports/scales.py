@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import SCALE
+from featurestore.traits import Target
 from reports.layout import number
 
 Scale = tuple[float, float]
@@ -19,6 +21,18 @@ def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
     if scale is None or scale == SCALE:
         return number(score, digits)
     return f"{number(own(score, scale), digits)} on {named(scale)} ({number(score, digits)} on {named(SCALE)})"
+
+
+def target_line(target: Target) -> str | None:
+    """What models learnt, and what their errors are on the raters' own scale; None where there is nothing to add."""
+    named_trait = "" if target.trait == UNNAMED_TRAIT else f"Trait: {target.trait}."
+    if target.scale is None or target.scale == SCALE:
+        return named_trait or None
+    factor = (target.scale[1] - target.scale[0]) / (SCALE[1] - SCALE[0])
+    scales = (
+        f"Raters used {named(target.scale)}; figures are on {named(SCALE)}: an error times {factor:g} is on theirs."
+    )
+    return f"{named_trait} {scales}".strip()
 
 
 def named(scale: Scale) -> str:

@@ -15,6 +15,7 @@ from featurestore.training_sets import check_fold
 class Selection:
     """`data_set` narrows the reports on data; protocol, fold and runs those on models; the lineage is of one image.
 
+    trait   what was rated, for reports on features where photos were rated on several traits
     photos  whether a page may show photos of the data set
     """
 
@@ -23,6 +24,7 @@ class Selection:
     fold: int | None = None
     runs: tuple[str, ...] = ()
     image: str | None = None
+    trait: str | None = None
     photos: bool = False
 
 

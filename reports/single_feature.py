@@ -15,6 +15,7 @@ from rich.text import Text
 from extractors.catalogue import FeatureDefinition
 from featurestore.normalization import AVERAGENESS
 from featurestore.store import Store
+from featurestore.traits import chosen_trait, traits_of
 from reports.bars import interval_bar, spark
 from reports.catalogue import definition_of, plausible
 from reports.features import correlations, fisher_interval
@@ -31,7 +32,7 @@ AVERAGENESS_RAW = """
     WHERE feature = 'averageness' AND normalization = (SELECT min(normalization) FROM normalizations)"""
 GROUPED = """
     SELECT coalesce(nullif(concat_ws(' ', if(data_sets > 1, data_set, NULL), subset), ''), 'none') AS name, value, score
-    FROM ({raw}) JOIN images USING (image_id) LEFT JOIN scores USING (image_id),
+    FROM ({raw}) JOIN images USING (image_id) LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id),
          (SELECT count(*) AS data_sets FROM data_sets)
     ORDER BY image_id"""
 
@@ -66,37 +67,45 @@ class FeatureReport:
     """A definition, and its values over the range from `low` to `high`: everything first, then each subset.
 
     There are no groups where there is no store or where it holds no values of the feature. `stored_version` is
-    the version of the formula that gave the values, None where unknown.
+    the version of the formula that gave the values, None where unknown; `trait` is what the scores are about, None
+    where there are none.
     """
 
     definition: FeatureDefinition
+    trait: str | None
     stored_version: int | None
     low: float
     high: float
     groups: tuple[Group, ...]
 
 
-def data(store: Store | None, name: str) -> FeatureReport:
-    """Averageness is shown under the first normalization. Raises UsageError for an unknown feature."""
+def data(store: Store | None, name: str, trait: str | None = None) -> FeatureReport:
+    """Averageness is shown under the first normalization; correlations are with the scores on a trait.
+
+    Raises UsageError for an unknown feature, and where photos were rated on several traits and none is named.
+    """
     definition = definition_of(name)
-    rows = _values(store, name) if store else pl.DataFrame()
+    if store is not None:
+        data_sets = store.frame("SELECT data_set FROM data_sets")["data_set"].to_list()
+        trait = chosen_trait(store, data_sets, trait) if traits_of(store, data_sets) else None
+    rows = _values(store, name, trait) if store else pl.DataFrame()
     if store is None or rows.is_empty():
-        return FeatureReport(definition, None, math.nan, math.nan, ())
+        return FeatureReport(definition, trait, None, math.nan, math.nan, ())
     version = store.value("SELECT max(version) FROM feature_catalog WHERE feature = $name", name=name)
     low, high = _range(rows["value"].to_numpy())
     subsets = rows.partition_by("name", as_dict=True)
     named = {"all": rows} | ({str(key[0]): subsets[key] for key in sorted(subsets)} if len(subsets) > 1 else {})
     groups = tuple(_group(definition, n, r, low, high) for n, r in named.items())
-    return FeatureReport(definition, version, low, high, groups)
+    return FeatureReport(definition, trait, version, low, high, groups)
 
 
-def _values(store: Store, name: str) -> pl.DataFrame:
+def _values(store: Store, name: str, trait: str | None) -> pl.DataFrame:
     """name of the subset, value and score of every image with a face; empty where the store has no such column."""
     view = "normalized_features" if name == AVERAGENESS else "geometric_features"
     if not store.has(view) or name not in store.frame(f"FROM {view} LIMIT 0").columns:
         return pl.DataFrame()
     raw = AVERAGENESS_RAW if name == AVERAGENESS else RAW.format(name=name)
-    return store.frame(GROUPED.format(raw=raw)).cast({"value": pl.Float64, "score": pl.Float64})
+    return store.frame(GROUPED.format(raw=raw), trait=trait).cast({"value": pl.Float64, "score": pl.Float64})
 
 
 def _range(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -141,7 +150,9 @@ def render(report: FeatureReport) -> RenderableType:
         definition.region,
         *heading,
         section("Spread", _spread_table(report), remark="images with a face; the plausible range is the thick line"),
-        section("With the score", _score_table(report), remark="Pearson correlation (PC)"),
+        section(f"With the score on {report.trait}", _score_table(report), remark="Pearson correlation (PC)")
+        if report.trait
+        else None,
         dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
     )
 

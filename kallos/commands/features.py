@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def features(
     name: Annotated[str | None, typer.Argument(help="Only this feature, with its values in the store.")] = None,
     region: Annotated[str | None, typer.Option("--region", "-r", help="Only this region of the face.")] = None,
+    trait: Annotated[
+        str | None, typer.Option(help="Trait that it is correlated with, where there are several.")
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -31,11 +34,11 @@ def features(
         return
     if region is not None:
         raise UsageError("A feature lies in one region: give either its name or --region.")
-    report = _with_values(store, name)
+    report = _with_values(store, name, trait)
     out.print_json(to_json("feature", report)) if json else out.print(single_feature.render(report))
 
 
-def _with_values(path: Path, name: str) -> FeatureReport:
+def _with_values(path: Path, name: str, trait: str | None) -> FeatureReport:
     """The report on one feature; its definition alone where there is no store."""
     from kallos.console import note
     from kallos.stores import open_for_reading
@@ -46,4 +49,4 @@ def _with_values(path: Path, name: str) -> FeatureReport:
         note(f"There is no store at {path}: the definition stands alone.")
         return report
     with open_for_reading(path) as opened:
-        return data(opened, name)
+        return data(opened, name, trait)

@@ -37,6 +37,9 @@ def report(
     data_set: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,
+    trait: Annotated[
+        str | None, typer.Option(help="Trait that features are correlated with, where there are several.")
+    ] = None,
     run: Annotated[list[str] | None, typer.Option(help="Only these runs; give it once a run.")] = None,
     image: Annotated[str | None, typer.Option(help="The image whose lineage is told.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Also write the figures into this folder.")] = None,
@@ -57,7 +60,7 @@ def report(
 
     chosen = REPORTS[name.value]
     selection = Selection(
-        data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()), image=image, photos=photos
+        data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()), image=image, trait=trait, photos=photos
     )
     with open_for_reading(store) as opened, opened.overheard() as queries:
         report = chosen.data(opened, selection)

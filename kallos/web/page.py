@@ -26,6 +26,7 @@ from reports.explanation import render
 from reports.html import PARTS, part, to_html
 from reports.layout import page as paper
 from reports.rows import SHOWN
+from reports.scales import on_both
 
 INTRO = """# kallos
 **How would a pool of raters rate this photograph?** That is all a score says. It says nothing of a person's worth,
@@ -81,7 +82,7 @@ def _one_photo(answers: Answers) -> None:
         try:
             answers.admit(request.client.host)
             report, explained = answers.explain(Path(file), _named(chosen))
-            title = f"{report.score:.2f} on {SCALE[0]:g} to {SCALE[1]:g}"
+            title = on_both(report.score, report.scale or SCALE)
             remark = f"90 % interval {report.low:.2f} to {report.high:.2f}"
             shown = paper(title, remark, picture(explained), render(report))
         finally:
