@@ -75,7 +75,7 @@ def evaluate_runs(path: Path, data_set: str, protocol: str | None, fold: int | N
 def _say(store: Store, data_set: str, parts: Parts) -> Said:
     """Predict every row that can be judged."""
     chosen_data_sets(store, Selection(data_set=data_set))
-    of = outside_rows(store, data_set, parts.versions, str(parts.trained_on["manifest_id"]))
+    of = outside_rows(store, data_set, parts.versions, parts.photos)
     batch = of.rows.batch(parts.normalization)
     blocks = []
     with Predictor(parts) as predictor, progress(f"predicting {data_set}", "images") as advance:

@@ -16,6 +16,7 @@ from featurestore.records import SCALE, Prediction
 from reports.bars import score_bar
 from reports.layout import dim, number, table
 from reports.meaning import MEANING
+from reports.origin import doubts, learnt_from
 from reports.palette import ACCENT, REGION_COLOURS, WARM
 
 LOW, HIGH = SCALE
@@ -33,6 +34,9 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
         "weights": dict(prediction.weights),
         "features": dict(prediction.features),
         "notes": list(prediction.notes),
+        "in_training": prediction.in_training,
+        "origin": prediction.origin,
+        "doubts": doubts(prediction.origin),
         "versions": dict(prediction.versions),
         "meaning": MEANING,
     }
@@ -44,9 +48,9 @@ def render(prediction: Prediction) -> RenderableType:
     parts: list[RenderableType] = [_score(prediction)]
     if prediction.sub_scores:
         parts += ["", _sub_scores(prediction)]
-    if prediction.notes:
-        parts += ["", *(Text(f"! {note}", style=WARM) for note in prediction.notes)]
-    parts += ["", dim(MEANING)]
+    if warnings := [*prediction.notes, *doubts(prediction.origin)]:
+        parts += ["", *(Text(f"! {warning}", style=WARM) for warning in warnings)]
+    parts += ["", dim(f"{learnt_from(prediction.origin)}."), dim(MEANING)]
     title = Text(str(prediction.photo.name), style="bold")
     return Panel(
         Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2), width=80
@@ -54,10 +58,12 @@ def render(prediction: Prediction) -> RenderableType:
 
 
 def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator[Text]:
-    """A line for each of many photos, in columns wide enough for the names of `photos`."""
+    """A line for each of many photos, in columns wide enough for the names of `photos`, and what they come from."""
     width = max(len(photo.name) for photo in photos)
     yield dim(f"{'photo':{width}}  score  90 % interval  ")
+    origin = None
     for p in predictions:
+        origin = p.origin
         ends = f"{number(p.low, 2)} to {number(p.high, 2)}"
         yield Text.assemble(
             f"{p.photo.name:{width}}  ",
@@ -66,6 +72,9 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
             (f"  ! {p.notes[0]}" if p.notes else "", WARM),
             dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
         )
+    if origin:
+        yield from (Text(f"! {doubt}", style=WARM) for doubt in doubts(origin))
+        yield dim(f"{learnt_from(origin)}.")
     yield dim(MEANING)
 
 
