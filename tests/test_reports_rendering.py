@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from extractors.canonical import MESH
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
-from featurestore.records import REGIONS, Prediction
+from featurestore.records import REGIONS, Comparison, Origin, Prediction
 from featurestore.store import Store
 from reports import ingest, prediction, rows, tables
 from reports.bars import bar, interval_bar, signed_bar, spark
@@ -53,6 +53,8 @@ def predicted() -> Prediction:
         landmarks=landmarks,
         notes=("3 faces, the largest was taken",),
         versions={"bundle": "1"},
+        origin=Origin("run-1", ("one", "two"), "one-5fold", 2, (Comparison("mean", 30, 0.5, 0.52, -0.1, 0.06),)),
+        in_training=False,
     )
 
 
@@ -156,6 +158,8 @@ def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
     for expected in ("photo.jpg", "3.42", "model a", "3.50", "symmetry", "22 %", "the largest was taken", *REGIONS):
         assert expected in text
     assert prediction.MEANING in text
+    assert "run-1, learnt from one, two (one-5fold, fold 2)." in text
+    assert "On its 30 test photos the model was not clearly better than always saying the mean" in text
 
 
 def test_a_prediction_without_model_b_has_a_panel_and_an_overlay(predicted: Prediction):
