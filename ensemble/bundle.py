@@ -6,17 +6,22 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
 from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
+from ensemble.training_photos import TrainingPhotos
 from featurestore.errors import BundleError, InputError
+from featurestore.records import Comparison
 from featurestore.traits import Target
 from models.foreign import distrusted, read_json
 
-FORMAT = "kallos.bundle/2"
+KIND = "kallos.bundle/"
+FORMAT = f"{KIND}2"
 MANIFEST = "manifest.json"
+PHOTOS = "training_photos.bin"
 REQUIRED = {"a", "b", "ensemble", "encoder"}
 
 
@@ -58,6 +63,7 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
 
         replace_by_graphs(staging / "a")
     save_normalization(parts.normalization, staging / "normalization.json")
+    parts.photos.save(staging / PHOTOS)
     for name, text in cards.items():
         (staging / name).write_text(text, encoding="utf-8")
     content = {
@@ -70,6 +76,7 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "features": list(parts.normalization.features),
         "trained_on": dict(parts.trained_on),
         "evaluations": {model: dict(figures) for model, figures in parts.evaluations.items()},
+        "comparisons": [asdict(comparison) for comparison in parts.comparisons],
         "files": {name: _sha256(staging / name) for name in _files(staging)},
     }
     (staging / MANIFEST).write_text(json.dumps(content, indent=1))
@@ -84,6 +91,8 @@ def open_bundle(folder: Path) -> Parts:
         raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
     content = read_json(folder / MANIFEST)
     with distrusted(folder / MANIFEST):
+        if content["format"] != FORMAT:
+            raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
         _verify(folder, content)
         if not REQUIRED <= set(content["parts"]) <= REQUIRED.union(MEMBERS):
             raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
@@ -95,7 +104,14 @@ def open_bundle(folder: Path) -> Parts:
             versions=dict(content["versions"]),
             trained_on={name: content["trained_on"][name] for name in TRAINED_ON},
             evaluations=dict(content["evaluations"]),
+            photos=TrainingPhotos.load(folder / PHOTOS, str(content["trained_on"]["manifest_id"])),
+            comparisons=tuple(_comparison(each) for each in content["comparisons"]),
         )
+
+
+def _comparison(content: dict[str, Any]) -> Comparison:
+    figures = (float(content[name]) for name in ("mae", "mae_beside", "low", "high"))
+    return Comparison(str(content["beside"]), int(content["n"]), *figures)
 
 
 def _may_be_replaced(folder: Path) -> bool:
@@ -103,15 +119,20 @@ def _may_be_replaced(folder: Path) -> bool:
         return True
     if not folder.is_dir():
         return False
+    if not any(folder.iterdir()):
+        return True
     try:
-        return not any(folder.iterdir()) or bool(open_bundle(folder))
-    except (InputError, BundleError):
+        content = read_json(folder / MANIFEST)
+        with distrusted(folder / MANIFEST):
+            # one of an earlier kallos too: that is how it is exported again
+            _verify(folder, content)
+            return str(content["format"]).startswith(KIND)
+    except BundleError:
         return False
 
 
 def _verify(folder: Path, content: dict[str, Any]) -> None:
-    if content["format"] != FORMAT:
-        raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
+    """Raises BundleError for a file that is missing, added or altered."""
     listed, found = set(content["files"]), set(_files(folder)) - {MANIFEST}
     if listed != found:
         name = min(listed ^ found)

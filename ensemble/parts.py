@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ensemble.training_photos import TrainingPhotos
 from featurestore import normalization, runs
 from featurestore.errors import OrderError
 from featurestore.normalization import Normalization
+from featurestore.records import Comparison, Origin
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.foreign import distrusted, read_json
@@ -32,6 +35,8 @@ class Parts:
     versions        extractor -> version that the models were trained on
     trained_on      data set, protocol, fold, manifest, licence and each member's weights
     evaluations     model -> its figures on the test rows
+    photos          those of the training rows
+    comparisons     the ensemble beside simpler models on its test rows, where they were compared
     """
 
     target: Target
@@ -40,6 +45,23 @@ class Parts:
     versions: Mapping[str, str]
     trained_on: Mapping[str, object]
     evaluations: Mapping[str, Mapping[str, float]]
+    photos: TrainingPhotos
+    comparisons: tuple[Comparison, ...] = ()
+
+    @property
+    def origin(self) -> Origin:
+        """What a score of these models comes from."""
+        on: Mapping[str, Any] = self.trained_on
+        data_sets = tuple(map(str, on["data_sets"]))
+        return Origin(
+            model=self.run_ids["ensemble"],
+            data_sets=data_sets,
+            trait=self.target.trait,
+            scale=self.target.scale,
+            protocol=str(on["protocol"]),
+            fold=int(on["fold"]),
+            comparisons=self.comparisons,
+        )
 
     @property
     def run_ids(self) -> dict[str, str]:
@@ -78,6 +100,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         versions={k: v for k, v in versions.items() if not k.startswith("embedding:") or k.endswith(f":{b.encoder}")},
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
+        photos=TrainingPhotos.of(runs.learnt_from(store, latest["ensemble"]), b.manifest_id),
     )
 
 

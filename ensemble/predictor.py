@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +26,9 @@ from models.crossfit import CrossFitted
 from models.foreign import distrusted
 from models.kept import KeptEncoder
 from models.registry import load_model
+
+LEARNT = "This photo is one that the model was trained on."
+"""The first of the notes: whatever else is said of the photo says little then."""
 
 
 class Predictor:
@@ -92,10 +96,12 @@ class Predictor:
             face = face_of(image, self._mesh)
         except NoFaceError as error:
             raise NoFaceError(f"{photo}: {error}") from error
+        with photo.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         with distrusted(self._folder):
-            return self._judged(photo, face, calibration)
+            return self._judged(photo, sha256, face, calibration)
 
-    def _judged(self, photo: Path, face: Face, calibration: Calibration) -> tuple[Prediction, FaceBatch]:
+    def _judged(self, photo: Path, sha256: str, face: Face, calibration: Calibration) -> tuple[Prediction, FaceBatch]:
         """What the models say of a face. Raises BundleError when they give no number."""
         batch, raw = self.batch_of(str(photo), face)
         members = self.scores(batch)
@@ -106,6 +112,9 @@ class Predictor:
             raise BundleError(f"The models in {self._folder} give no number for {photo}: train or export them again.")
         b = self._models["b"]
         assert isinstance(b, CrossFitted)
+        in_training = sha256 in self._parts.photos
+        remarks = [LEARNT] if in_training else []
+        remarks += [face.remark] if face.remark else []
         prediction = Prediction(
             photo=photo,
             score=float(score[0]),
@@ -116,10 +125,10 @@ class Predictor:
             weights=dict(zip(REGIONS, b.weights.tolist(), strict=True)),
             features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
-            notes=(*([face.remark] if face.remark else []), *self._novelty.warnings(batch, face.landmarks)),
+            notes=(*remarks, *self._novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
-            trait=self._parts.target.trait,
-            scale=self._parts.target.scale,
+            origin=self._parts.origin,
+            in_training=in_training,
         )
         return prediction, batch
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-
-import polars as pl
 
 from featurestore.errors import DataError, LeakageError, OrderError
 from featurestore.outputs import EMBEDDING, active_versions
@@ -26,7 +24,7 @@ class OutsideRows:
     scale       lowest and highest rating of the data set's own scale
     images      of the data set
     unscored    without a score
-    learnt      scored, but with the bytes of a training row; None where the store does not know the training rows
+    learnt      scored, but with the bytes of a training row
     unmeasured  scored and not learnt, but without landmarks, features or embedding
     """
 
@@ -37,13 +35,15 @@ class OutsideRows:
     scale: tuple[float, float]
     images: int
     unscored: int
-    learnt: int | None
+    learnt: int
     unmeasured: int
 
 
-def outside_rows(store: Store, data_set: str, trait: str, versions: Mapping[str, str], manifest_id: str) -> OutsideRows:
-    """The rows of a data set, with their scores on a trait, for models that were trained on the given versions
-    (extractor -> version) and manifest.
+def outside_rows(
+    store: Store, data_set: str, trait: str, versions: Mapping[str, str], learnt: Container[str]
+) -> OutsideRows:
+    """The rows of a data set, with their scores on a trait, for models of the given versions (extractor -> version)
+    that learnt from these photos.
 
     Raises OrderError when the store shows other versions or too few images have values, DataError when there are no
     scores, LeakageError when every scored photo was learnt from.
@@ -58,8 +58,7 @@ def outside_rows(store: Store, data_set: str, trait: str, versions: Mapping[str,
     scored = every.drop_nulls("score")
     if scored.is_empty():
         raise DataError(f"{data_set} has no scores to judge by: add them with `kallos ingest table`.")
-    learnt = _learnt_from(store, manifest_id)
-    new = scored if learnt is None else scored.join(learnt, on="sha256", how="anti", maintain_order="left")
+    new = scored.filter([sha256 not in learnt for sha256 in scored["sha256"]])
     if new.is_empty():
         raise LeakageError(
             f"The models learnt from every scored photo of {data_set}: judge them on a data set of other photos."
@@ -82,7 +81,7 @@ def outside_rows(store: Store, data_set: str, trait: str, versions: Mapping[str,
         scale=(low, high),
         images=len(every),
         unscored=len(every) - len(scored),
-        learnt=None if learnt is None else len(scored) - len(new),
+        learnt=len(scored) - len(new),
         unmeasured=len(new) - len(keys),
     )
 
@@ -94,9 +93,3 @@ def _check_versions(store: Store, versions: Mapping[str, str]) -> None:
             f"The store does not show the version of {', '.join(changed)} that the models were trained on: "
             "run `kallos extract` with their encoder and weights, or `kallos rollback`."
         )
-
-
-def _learnt_from(store: Store, manifest_id: str) -> pl.DataFrame | None:
-    """The hashes of a manifest's training photos, None where the store does not know it."""
-    known = store.frame("SELECT sql FROM manifests WHERE manifest_id = $id", id=manifest_id)
-    return None if known.is_empty() else store.frame(f"SELECT DISTINCT sha256 FROM ({known.item()})")

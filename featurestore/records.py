@@ -116,6 +116,48 @@ class Epoch:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A model beside a simpler one, on the n test photos of the model that both predict.
+
+    beside       "mean", which always says the mean score of the training photos, or "ridge", the linear floor
+    mae          mean absolute error of the model, in points of `SCALE`
+    mae_beside   that of the simpler one
+    low, high    ends of the 95 % interval of mae - mae_beside, from paired resamples of the photos
+    """
+
+    beside: str
+    n: int
+    mae: float
+    mae_beside: float
+    low: float
+    high: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the model is better beyond chance; few photos show little."""
+        return self.high < 0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The model that a score comes from, and what it learnt from.
+
+    model        id of its run
+    trait        what the raters were asked about
+    scale        lowest and highest rating of their own scale; None where the data sets have several
+    comparisons  how it does on its own test photos beside simpler ones
+    """
+
+    model: str
+    data_sets: tuple[str, ...]
+    trait: str
+    scale: tuple[float, float] | None
+    protocol: str
+    fold: int
+    comparisons: tuple[Comparison, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What kallos says of one photo.
@@ -132,8 +174,8 @@ class Prediction:
     landmarks   (468, 3) float32: x, y, z in pixels of the upright photo
     notes       remarks such as "3 faces, the largest was taken"
     versions    what computed it: extractors, models, bundle
-    trait       what the raters were asked about
-    scale       lowest and highest rating of their own scale; None where the models learnt from several
+    origin      the model, and what it learnt from
+    in_training whether the model was trained on a photo with the very same bytes
     """
 
     photo: Path
@@ -147,8 +189,8 @@ class Prediction:
     landmarks: NDArray[np.float32]
     notes: tuple[str, ...]
     versions: Mapping[str, str]
-    trait: str
-    scale: tuple[float, float] | None
+    origin: Origin
+    in_training: bool
 
 
 @dataclass(frozen=True)

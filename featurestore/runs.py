@@ -192,6 +192,15 @@ def load(store: Store, run_id: str) -> Run:
     return Run(**row | {"config": json.loads(row["config"]), "folder": store.runs_folder / row["folder"]})
 
 
+def learnt_from(store: Store, run_id: str) -> list[str]:
+    """The sha256 of the training photos of a run, as the store has them now: erased ones are gone."""
+    return store.frame(
+        "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) "
+        "WHERE run_id = $run_id AND role = 'out_of_fold' ORDER BY sha256",
+        run_id=run_id,
+    )["sha256"].to_list()
+
+
 def predictions(store: Store, run_id: str, role: str) -> pl.DataFrame:
     """image_id and score of one run and role, by image_id."""
     return store.frame(

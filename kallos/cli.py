@@ -7,11 +7,14 @@ import os
 import shutil
 import signal
 import sys
+from importlib.metadata import version
 from threading import Event, Timer
 from types import FrameType
+from typing import Annotated
 
 import typer
 
+from kallos import loading
 from kallos.commands import care, data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
@@ -72,6 +75,24 @@ app.command()(care.doctor)
 app.command()(care.compact)
 app.command()(care.erase)
 app.command()(demo)
+for _group in (app, data.ingest, store, pack, hub):
+    for _command in _group.registered_commands:
+        _command.cls = loading.LoadingCommand
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kallos {version('kallos')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _before(
+    wanted: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
@@ -82,10 +103,12 @@ def main() -> None:
     try:
         app()
     except SystemExit as stop:
+        loading.end()
         if stop.code == 130:
             print(STOPPED, file=sys.stderr)
         raise
     except Exception as error:
+        loading.end()
         # DuckDB makes several errors of its own of Ctrl-C
         sentence, code = (STOPPED, 130) if _stopped.is_set() else _sentence(error)
         if not sentence:

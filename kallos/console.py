@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskProgressColumn as PercentColumn
 from rich.segment import Segment
+
+from kallos import loading
 
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -22,6 +25,7 @@ class SafeConsole(Console):
         super().__init__(markup=False, emoji=False, **settings)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        loading.end()
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control else Segment(_UNPRINTABLE.sub("", text), style)
@@ -42,6 +46,12 @@ def note(message: str) -> None:
     err.print(message, soft_wrap=True)
 
 
+def plain(text: str) -> None:
+    """Text for programs on stdout, as it is."""
+    loading.end()
+    typer.echo(text, nl=False)
+
+
 @contextmanager
 def progress(title: str, unit: str) -> Iterator[Advance]:
     """A bar with count, rate and time left; yields the function that moves it."""
@@ -53,6 +63,8 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
+    # while the bar is there, stderr is another
+    loading.end()
     with Progress(*columns, console=err, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(title, total=None, rate="")
 

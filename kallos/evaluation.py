@@ -77,7 +77,7 @@ def _say(store: Store, data_set: str, parts: Parts) -> Said:
     """Predict every row that can be judged."""
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
-    of = outside_rows(store, data_set, trait, parts.versions, str(parts.trained_on["manifest_id"]))
+    of = outside_rows(store, data_set, trait, parts.versions, parts.photos)
     batch = of.rows.batch(parts.normalization)
     blocks = []
     with Predictor(parts) as predictor, progress(f"predicting {data_set}", "images") as advance:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ensemble.bundle import open_bundle
-from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from featurestore.records import Explanation
 from featurestore.similarity import Search, stored_image
 from featurestore.store import Store
 from kallos.similarity import find_similar
 from kallos.stores import open_for_reading
+from kallos.trained import trained_parts
 from reports.explanation import ExplanationReport, data
 
 NEAREST = 5
@@ -30,7 +30,7 @@ def explain_photo(
             explained = predictor.explain(Path(name), group)
         return data(explained, group, None), explained
     with open_for_reading(store) as opened:
-        parts = open_bundle(bundle) if bundle else parts_of_store(opened, protocol, fold)
+        parts = open_bundle(bundle) if bundle else trained_parts(opened, protocol, fold)
         with Predictor(parts) as predictor:
             explained = predictor.explain(_file_of(opened, name), group)
         encoder = str(parts.trained_on["encoder"])

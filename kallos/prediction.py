@@ -12,15 +12,13 @@ from typing import ClassVar
 
 import cv2
 
-from ensemble.bundle import open_bundle
-from ensemble.parts import Parts, parts_of_store
+from ensemble.parts import Parts
 from ensemble.predictor import Predictor
 from extractors.decode import decode, photo_paths
 from extractors.pool import Lost, Pool
 from featurestore.errors import PhotoError
 from featurestore.records import Prediction
 from kallos.console import note, out, progress
-from kallos.stores import open_for_reading
 from reports.overlay import draw_overlay
 
 FEW = 32
@@ -36,30 +34,23 @@ class Asked:
     overlay: Path | None
 
 
-def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:
-    """The models of a bundle, or those trained last in the store."""
-    if bundle:
-        return open_bundle(bundle)
-    with open_for_reading(store) as opened:
-        return parts_of_store(opened, protocol, fold)
-
-
 def photos_in(given: list[Path]) -> list[Path]:
     """Photos, and those of folders. Raises InputError when there are none."""
     return [photo for path in given for photo in photo_paths(path)]
 
 
 def predict_each(
-    parts: Parts, photos: list[Path], overlays: Path | None, group: str | None = None
+    parts: Parts, photos: list[Path], overlays: Path | None, group: str | None = None, *, shown: bool = True
 ) -> Iterator[Prediction | PhotoError]:
     """What can be said of each photo, in order; overlays are written on the way.
 
     A photo that cannot be used gives its PhotoError, and the others go on. Memory does not grow with the photos.
+    `shown` says that each answer is shown, on a terminal or elsewhere, as it comes.
     """
     asked = [Asked(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
     many = len(asked) >= FEW
     # lines on a terminal are progress enough, and would tear a bar apart
-    bar = progress("predicting", "photos") if many and not out.is_terminal else nullcontext(_unheard)
+    bar = progress("predicting", "photos") if many and not (shown and out.is_terminal) else nullcontext(_unheard)
     with bar as advance:
         for number, (one, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
             advance(number, len(asked))

@@ -51,7 +51,10 @@ def render_erased(erased: Erased) -> RenderableType:
 
 def _trained(runs: tuple[str, ...]) -> RenderableType:
     more = [dim(f"… {len(runs) - SHOWN:,} more")] if len(runs) > SHOWN else []
-    advice = dim("They were not changed: train again on what is left, and export bundles again.")
+    advice = dim(
+        "They were not changed: train again on what is left, and export bundles again. "
+        "Those from before still recognise the photo when it is shown."
+    )
     return Group(*(Text(run) for run in runs[:SHOWN]), *more, advice)
 
 

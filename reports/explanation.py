@@ -16,11 +16,12 @@ from rich.text import Text
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
 from featurestore.normalization import AVERAGENESS
-from featurestore.records import SCALE, Explanation, RegionParts
+from featurestore.records import SCALE, Explanation, Origin, RegionParts
 from featurestore.store import Store
 from reports.bars import signed_bar
 from reports.layout import dim, number, page, section, table
 from reports.meaning import MEANING
+from reports.origin import doubts, learnt_from
 from reports.palette import ACCENT, REGION_COLOURS, WARM
 from reports.plots import Histogram
 from reports.scales import on_both
@@ -84,6 +85,7 @@ class ExplanationReport:
     raters     images by the raters' score in 24 equal bins of the scale; empty without a store
     below      percent of those images with a lower score
     neighbours by geometry and by embedding, where there is a store
+    doubts     what the model was not shown to be better than, a sentence each
     """
 
     photo: Path
@@ -103,9 +105,10 @@ class ExplanationReport:
     below: float | None
     neighbours: tuple[SimilarReport, ...]
     notes: tuple[str, ...]
+    in_training: bool
+    origin: Origin
+    doubts: tuple[str, ...]
     versions: Mapping[str, str]
-    trait: str
-    scale: tuple[float, float] | None
     meaning: str = MEANING
 
 
@@ -125,7 +128,7 @@ def data(
     }
     regions = [_region(of, region, features) for region, features in told.items()]
     said = of.prediction
-    known = _scores(store, said.trait, group) if store else np.empty(0)
+    known = _scores(store, said.origin.trait, group) if store else np.empty(0)
     return ExplanationReport(
         photo=said.photo,
         score=said.score,
@@ -137,16 +140,17 @@ def data(
         correction=of.correction,
         bias=of.bias,
         group=group,
-        stored=_stored(store, said.trait, neighbours),
+        stored=_stored(store, said.origin.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
         trees={"score": sum(trees.values()), "average": trees["average"], "shape": trees["shape"]} if trees else {},
         raters=tuple(np.histogram(known, BINS, SCALE)[0].tolist()) if len(known) else (),
         below=100 * float(np.mean(known < said.score)) if len(known) else None,
         neighbours=neighbours,
         notes=said.notes,
+        in_training=said.in_training,
+        origin=said.origin,
+        doubts=tuple(doubts(said.origin)),
         versions=said.versions,
-        trait=said.trait,
-        scale=said.scale,
     )
 
 
@@ -220,9 +224,9 @@ def render(report: ExplanationReport) -> RenderableType:
     """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
     return page(
         f"Explanation of {report.photo.name}",
-        f"score {on_both(report.score, report.scale)}, "
+        f"score {on_both(report.score, report.origin.scale)}, "
         f"90 % interval {number(report.low, 2)} to {number(report.high, 2)}",
-        Text("\n".join(f"! {note}" for note in report.notes), style=WARM) if report.notes else None,
+        _warnings(report),
         section("How the score is made", _sum_table(report)),
         section("Among the photos of the store", _place_among(report)) if report.raters else None,
         section("Model B, region by region", _regions_table(report), remark="points add up to b"),
@@ -230,8 +234,14 @@ def render(report: ExplanationReport) -> RenderableType:
         section("A second opinion: LightGBM on measured features", _trees(report)) if report.trees else None,
         *(section(f"Nearest by {of.by}", _nearest_table(of), remark=of.distance) for of in report.neighbours),
         dim(MEANING),
+        dim(f"{learnt_from(report.origin)}."),
         dim(f"Made with {', '.join(f'{name} {version[:12]}' for name, version in report.versions.items())}."),
     )
+
+
+def _warnings(report: ExplanationReport) -> Text | None:
+    warnings = [*report.notes, *report.doubts]
+    return Text("\n".join(f"! {warning}" for warning in warnings), style=WARM) if warnings else None
 
 
 def _sum_table(report: ExplanationReport) -> Table:

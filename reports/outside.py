@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 from sklearn.isotonic import IsotonicRegression
 
 from featurestore.outside import OutsideRows
@@ -19,7 +18,6 @@ from reports.bootstrap import RESAMPLES, Estimate, rank_correlations, resamples
 from reports.groups import Groups, compare_groups, estimate_cell, render_groups
 from reports.json import for_pictures
 from reports.layout import dim, number, page, plural, section, table
-from reports.palette import WARM
 from reports.plots import Scatter
 
 NAME = "outside"
@@ -84,7 +82,7 @@ class OutsideReport:
     images: int
     judged: int
     unscored: int
-    learnt: int | None
+    learnt: int
     unmeasured: int
     constant_mae: float
     models: tuple[OutsideModel, ...]
@@ -204,17 +202,14 @@ def render(report: OutsideReport) -> RenderableType:
     )
 
 
-def _left_out(report: OutsideReport) -> Text | None:
+def _left_out(report: OutsideReport) -> str | None:
     reasons = {
-        "that the models learnt from": report.learnt or 0,
+        "that the models learnt from": report.learnt,
         "without landmarks, features or embedding": report.unmeasured,
         "without a score": report.unscored,
     }
     said = [f"{count:,} {why}" for why, count in reasons.items() if count]
-    lines = [f"Of {plural(report.images, 'image')} these were left out: {', '.join(said)}."] if said else []
-    if report.learnt is None:
-        lines.append("The store does not know what the models learnt from: training photos may be among the images.")
-    return Text("\n".join(lines), style=WARM if report.learnt is None else "") if lines else None
+    return f"Of {plural(report.images, 'image')} these were left out: {', '.join(said)}." if said else None
 
 
 def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:

@@ -62,8 +62,8 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     sheet.text(30, 34, "score", 20, FAINT)
     sheet.text(30, 56, number(prediction.score, 2), 78, INK)
     sheet.text(195, 106, f"on {SCALE[0]:g} to {SCALE[1]:g}", 20, FAINT)
-    if prediction.scale not in (None, SCALE):
-        sheet.text(195, 80, on_both(prediction.score, prediction.scale).partition(" (")[0], 20, INK)
+    if prediction.origin.scale not in (None, SCALE):
+        sheet.text(195, 80, on_both(prediction.score, prediction.origin.scale).partition(" (")[0], 20, INK)
     sheet.bar(30, 158, 360, 8, _part(prediction.score), rgb(ACCENT))
     low, high, a, b = (number(s, 2) for s in (prediction.low, prediction.high, *map(prediction.members.get, "ab")))
     sheet.text(30, 178, f"90 % interval {low} to {high}     a {a}   b {b}", 16, FAINT)

@@ -16,8 +16,9 @@ from featurestore.records import SCALE, Prediction
 from reports.bars import score_bar
 from reports.layout import dim, number, table
 from reports.meaning import MEANING
+from reports.origin import doubts, learnt_from
 from reports.palette import ACCENT, REGION_COLOURS, WARM
-from reports.scales import named, own
+from reports.scales import rescaled, scale_name
 
 LOW, HIGH = SCALE
 
@@ -26,7 +27,6 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
     """Plain values; landmarks as 468 lists of x, y, z in pixels when asked for."""
     plain: dict[str, Any] = {
         "photo": str(prediction.photo),
-        "trait": prediction.trait,
         "score": prediction.score,
         "low": prediction.low,
         "high": prediction.high,
@@ -36,6 +36,9 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
         "weights": dict(prediction.weights),
         "features": dict(prediction.features),
         "notes": list(prediction.notes),
+        "in_training": prediction.in_training,
+        "origin": prediction.origin,
+        "doubts": doubts(prediction.origin),
         "versions": dict(prediction.versions),
         "meaning": MEANING,
     }
@@ -44,11 +47,11 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
 
 def _on_own_scale(prediction: Prediction) -> dict[str, float] | None:
     """The score and its interval on the scale that the raters used; None where they used several."""
-    if prediction.scale is None:
+    if prediction.origin.scale is None:
         return None
-    ends = {"lowest": prediction.scale[0], "highest": prediction.scale[1]}
+    ends = {"lowest": prediction.origin.scale[0], "highest": prediction.origin.scale[1]}
     values = {"score": prediction.score, "low": prediction.low, "high": prediction.high}
-    return ends | {name: own(value, prediction.scale) for name, value in values.items()}
+    return ends | {name: rescaled(value, prediction.origin.scale) for name, value in values.items()}
 
 
 def render(prediction: Prediction) -> RenderableType:
@@ -56,9 +59,9 @@ def render(prediction: Prediction) -> RenderableType:
     parts: list[RenderableType] = [_score(prediction)]
     if prediction.sub_scores:
         parts += ["", _sub_scores(prediction)]
-    if prediction.notes:
-        parts += ["", *(Text(f"! {note}", style=WARM) for note in prediction.notes)]
-    parts += ["", dim(MEANING)]
+    if warnings := [*prediction.notes, *doubts(prediction.origin)]:
+        parts += ["", *(Text(f"! {warning}", style=WARM) for warning in warnings)]
+    parts += ["", dim(f"{learnt_from(prediction.origin)}."), dim(MEANING)]
     title = Text(str(prediction.photo.name), style="bold")
     return Panel(
         Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2), width=80
@@ -66,10 +69,12 @@ def render(prediction: Prediction) -> RenderableType:
 
 
 def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator[Text]:
-    """A line for each of many photos, in columns wide enough for the names of `photos`."""
+    """A line for each of many photos, in columns wide enough for the names of `photos`, and what they come from."""
     width = max(len(photo.name) for photo in photos)
     yield dim(f"{'photo':{width}}  score  90 % interval  ")
+    origin = None
     for p in predictions:
+        origin = p.origin
         ends = f"{number(p.low, 2)} to {number(p.high, 2)}"
         yield Text.assemble(
             f"{p.photo.name:{width}}  ",
@@ -78,6 +83,9 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
             (f"  ! {p.notes[0]}" if p.notes else "", WARM),
             dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
         )
+    if origin:
+        yield from (Text(f"! {doubt}", style=WARM) for doubt in doubts(origin))
+        yield dim(f"{learnt_from(origin)}.")
     yield dim(MEANING)
 
 
@@ -92,11 +100,11 @@ def _score(prediction: Prediction) -> Table:
     made.add_row(
         dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
     )
-    if prediction.scale not in (None, SCALE):
-        low, high = (own(end, prediction.scale) for end in (prediction.low, prediction.high))
+    if prediction.origin.scale not in (None, SCALE):
+        low, high = (rescaled(end, prediction.origin.scale) for end in (prediction.low, prediction.high))
         made.add_row(
-            Text(f"on {named(prediction.scale)}", style="bold"),
-            Text(number(own(prediction.score, prediction.scale), 2), style=f"bold {ACCENT}"),
+            Text(f"on {scale_name(prediction.origin.scale)}", style="bold"),
+            Text(number(rescaled(prediction.score, prediction.origin.scale), 2), style=f"bold {ACCENT}"),
             Text.assemble((f"{number(low, 2)} to {number(high, 2)}", ACCENT), (", on the raters' own scale", "dim")),
         )
     for name, score in prediction.members.items():

@@ -11,7 +11,7 @@ from rich.text import Text
 from reports.layout import dim, plural
 
 SHOWN = 100
-"""Rows; programs take all of them with --json or --csv."""
+"""Rows; programs take all of them with --json or --csv FILE."""
 LONGEST = 60
 """Characters of one value."""
 
@@ -23,7 +23,7 @@ def render(rows: pl.DataFrame) -> RenderableType:
         made.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in rows.head(SHOWN).iter_rows():
         made.add_row(*(_cell(value) for value in row))
-    more = f", the first {SHOWN} are shown: --csv or --json gives all" if len(rows) > SHOWN else ""
+    more = f", the first {SHOWN} are shown: --csv FILE or --json gives all" if len(rows) > SHOWN else ""
     return Group(made, dim(f"{plural(len(rows), 'row')}{more}"))
 
 

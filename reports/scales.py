@@ -10,7 +10,7 @@ from reports.layout import number
 Scale = tuple[float, float]
 
 
-def own(score: float, scale: Scale) -> float:
+def rescaled(score: float, scale: Scale) -> float:
     """A score from 1 to 5 on the data set's own scale: the inverse of how it was mapped at ingest."""
     (low, high), (bottom, top) = scale, SCALE
     return low + (high - low) * (score - bottom) / (top - bottom)
@@ -20,7 +20,7 @@ def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
     """`4.90 on 1-7 (3.60 on 1-5)`; one number where both scales are the same, or there is no other."""
     if scale is None or scale == SCALE:
         return number(score, digits)
-    return f"{number(own(score, scale), digits)} on {named(scale)} ({number(score, digits)} on {named(SCALE)})"
+    return f"{number(rescaled(score, scale), digits)} on {scale_name(scale)} ({number(score, digits)} on {scale_name(SCALE)})"
 
 
 def target_line(target: Target) -> str | None:
@@ -29,13 +29,11 @@ def target_line(target: Target) -> str | None:
     if target.scale is None or target.scale == SCALE:
         return named_trait or None
     factor = (target.scale[1] - target.scale[0]) / (SCALE[1] - SCALE[0])
-    scales = (
-        f"Raters used {named(target.scale)}; figures are on {named(SCALE)}: an error times {factor:g} is on theirs."
-    )
+    scales = f"Raters used {scale_name(target.scale)}; figures are on {scale_name(SCALE)}: an error times {factor:g} is on theirs."
     return f"{named_trait} {scales}".strip()
 
 
-def named(scale: Scale) -> str:
+def scale_name(scale: Scale) -> str:
     """`1-7`; `-3 to 3` where the lowest is negative."""
     low, high = scale
     return f"{low:g} to {high:g}" if low < 0 else f"{low:g}-{high:g}"

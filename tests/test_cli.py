@@ -150,7 +150,7 @@ def test_sql_that_writes(workspace):
 def test_sql_for_programs(workspace):
     query = "SELECT subset, count(*) AS n FROM images GROUP BY subset ORDER BY subset"
     as_json = done("sql", query, "--json", "--store", workspace.store).json()
-    as_csv = done("sql", query, "--csv", "--store", workspace.store).out
+    as_csv = done("sql", query, "--csv", "-", "--store", workspace.store).out
     assert as_csv.splitlines()[0] == "subset,n"
     assert [f"{row['subset']},{row['n']}" for row in as_json] == as_csv.splitlines()[1:]
 

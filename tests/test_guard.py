@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from featurestore import guard
-from featurestore.errors import QueryError, StoreError, UsageError
+from featurestore.errors import QueryError, StoreError
 from featurestore.store import Store
 from tests.command import done, kallos
 from tests.hostile_sql import HOSTILE
@@ -270,12 +270,6 @@ def test_the_command_refuses_with_the_exit_code_of_sql(path):
     answer = kallos("sql", "SELECT * FROM duckdb_databases()", "--store", path)
     assert answer.code == QueryError.exit_code
     assert str(path.parent) not in answer.out + answer.err
-
-
-def test_csv_without_lists_is_written_and_with_them_refused(path):
-    assert done("sql", "SELECT 1 AS one", "--csv", "--store", path).out == "one\n1\n"
-    answer = kallos("sql", "FROM scores", "--csv", "--store", path)
-    assert (answer.code, "histogram" in answer.err) == (UsageError.exit_code, True)
 
 
 def test_no_allowed_function_tells_of_the_process_whatever_it_is_asked(opened, path):

@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from extractors.canonical import MESH
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
-from featurestore.records import REGIONS, Prediction
+from featurestore.records import REGIONS, Comparison, Origin, Prediction
 from featurestore.store import Store
 from reports import ingest, prediction, rows, tables
 from reports.bars import bar, interval_bar, signed_bar, spark
@@ -53,8 +53,16 @@ def predicted() -> Prediction:
         landmarks=landmarks,
         notes=("3 faces, the largest was taken",),
         versions={"bundle": "1"},
-        trait="attractive",
-        scale=(1.0, 7.0),
+        origin=Origin(
+            "run-1",
+            ("one", "two"),
+            "attractive",
+            (1.0, 7.0),
+            "one-5fold",
+            2,
+            (Comparison("mean", 30, 0.5, 0.52, -0.1, 0.06),),
+        ),
+        in_training=False,
     )
 
 
@@ -155,9 +163,21 @@ def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
     lines = shown(prediction.render(predicted), 100)
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert max(len(line) for line in lines) <= 80
-    for expected in ("photo.jpg", "3.42", "on 1-7 4.63", "model a", "3.50", "symmetry", "22 %", "the largest was taken", *REGIONS):
+    for expected in (
+        "photo.jpg",
+        "3.42",
+        "on 1-7 4.63",
+        "model a",
+        "3.50",
+        "symmetry",
+        "22 %",
+        "the largest was taken",
+        *REGIONS,
+    ):
         assert expected in text
     assert prediction.MEANING in text
+    assert "run-1, learnt from one, two (attractive, one-5fold, fold 2)." in text
+    assert "On its 30 test photos the model was not clearly better than always saying the mean" in text
 
 
 def test_a_prediction_without_model_b_has_a_panel_and_an_overlay(predicted: Prediction):
@@ -170,7 +190,7 @@ def test_a_prediction_becomes_json(predicted: Prediction):
     plain = json.loads(to_json("predictions", [prediction.as_dict(predicted, landmarks=True)]))["predictions"][0]
     assert plain["score"] == predicted.score
     assert plain["features"] == {"eye_width": 0.2, "unmeasured": None}
-    assert (plain["trait"], plain["own_scale"]["score"]) == ("attractive", pytest.approx(4.6258))
+    assert (plain["origin"]["trait"], plain["own_scale"]["score"]) == ("attractive", pytest.approx(4.6258))
     assert np.array(plain["landmarks"]).shape == (468, 3)
     assert "landmarks" not in prediction.as_dict(predicted)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kallos.commands.options import DEFAULT_STORE, Json, StorePath
+from kallos.commands.options import DEFAULT_STORE, Csv, Json, Parquet, Sav, StorePath
 
 if TYPE_CHECKING:
     from reports.single_feature import FeatureReport
@@ -21,19 +21,32 @@ def features(
     ] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
+    csv: Csv = None,
+    parquet: Parquet = None,
+    sav: Sav = None,
 ) -> None:
-    """Every feature with formula, unit, plausible range and source; of one also its spread and correlation."""
+    """Every feature with formula, unit, plausible range and source; of one also its spread and correlation.
+
+    With --csv, --parquet or --sav: the values of every image, beside its scores.
+    """
     from featurestore.errors import UsageError
     from kallos.console import out
-    from reports import catalogue, single_feature
+    from kallos.stores import open_for_reading
+    from kallos.table_out import TableOut
+    from reports import catalogue, feature_values, single_feature
     from reports.json import to_json
 
+    if name is not None and region is not None:
+        raise UsageError("A feature lies in one region: give either its name or --region.")
+    if files := TableOut(csv, parquet, sav):
+        with open_for_reading(store) as opened:
+            files.write(*feature_values.data(opened, name, region))
+        if not json:
+            return
     if name is None:
         listed = catalogue.data(region)
         out.print_json(to_json("catalogue", listed)) if json else out.print(catalogue.render(listed))
         return
-    if region is not None:
-        raise UsageError("A feature lies in one region: give either its name or --region.")
     report = _with_values(store, name, trait)
     out.print_json(to_json("feature", report)) if json else out.print(single_feature.render(report))
 

@@ -33,3 +33,6 @@ EncoderWeights = Annotated[
     ),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Allow torchvision to fetch ImageNet weights.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.")]
+Parquet = Annotated[Path | None, typer.Option("--parquet", help="Write the table into this Parquet file.")]
+Sav = Annotated[Path | None, typer.Option("--sav", help="Write the table into this SPSS file, with labels.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+from kallos.commands.options import DEFAULT_STORE, Csv, Fold, Json, Parquet, Protocol, Sav, StorePath
 
 
 class ReportName(StrEnum):
@@ -51,7 +51,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Tables and plots in the terminal, one HTML file to keep or to send, JSON for programs, pictures for papers."""
-    from kallos.console import note, out
+    from kallos.console import note, out, plain
     from kallos.stores import open_for_reading
     from reports.html import write_html
     from reports.json import to_json
@@ -68,7 +68,7 @@ def report(
         write_html(html, f"report {name.value}", chosen.render(report), queries)
         note(f"wrote {html}")
     elif sql:
-        typer.echo("\n\n".join(f"{query};" for query in queries))
+        plain("\n\n".join(f"{query};" for query in queries) + "\n")
     else:
         out.print_json(to_json(name.value, report)) if json else out.print(chosen.render(report))
     if figures:
@@ -80,25 +80,26 @@ def sql(
     query: Annotated[str, typer.Argument(help="One SELECT.")],
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    csv: Csv = None,
+    parquet: Parquet = None,
+    sav: Sav = None,
 ) -> None:
     """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
-    from featurestore.errors import UsageError
     from featurestore.guard import select
-    from kallos.console import out
+    from kallos.console import out, plain
     from kallos.stores import open_for_reading
+    from kallos.table_out import TableOut
     from reports.rows import render
+    from reports.table_files import bytes_as_hex
 
+    files = TableOut(csv, parquet, sav)
     # the query runs in a process of its own, which finds the same store or snapshot
     open_for_reading(store).close()
     rows = select(store, query)
-    if csv:
-        if nested := [name for name, kind in rows.schema.items() if kind.is_nested()]:
-            raise UsageError(f"CSV cannot hold the lists of {', '.join(nested)}: leave them out, or ask for --json.")
-        typer.echo(rows.write_csv(), nl=False)
-    elif json:
-        typer.echo(rows.write_json())
-    else:
+    files.write(rows)
+    if json:
+        plain(bytes_as_hex(rows).write_json() + "\n")
+    elif not files:
         out.print(render(rows))
 
 
@@ -108,10 +109,10 @@ def tables(
     json: Json = False,
 ) -> None:
     """Every table and column of the store, and what one row is."""
-    from kallos.console import out
+    from kallos.console import out, plain
     from kallos.stores import open_for_reading
     from reports import tables as listing
 
     with open_for_reading(store) as opened:
         described = listing.data(opened, table)
-    typer.echo(described.write_json()) if json else out.print(listing.render(described))
+    plain(described.write_json() + "\n") if json else out.print(listing.render(described))

@@ -30,7 +30,7 @@ def serve(
     import uvicorn
 
     from kallos.console import note
-    from kallos.prediction import open_parts
+    from kallos.trained import open_parts
     from kallos.web.answers import Answers
     from kallos.web.api import application
     from kallos.web.uploads import folder_of_uploads

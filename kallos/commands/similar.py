@@ -34,7 +34,7 @@ def similar(
     """The nearest faces of the store, exactly: every image is compared. Near says alike, not the same person."""
     from featurestore.errors import UsageError
     from featurestore.similarity import Search
-    from kallos.console import note, out
+    from kallos.console import note, out, plain
     from kallos.similarity import find_similar
     from kallos.stores import open_for_reading
     from reports.json import to_json
@@ -45,7 +45,7 @@ def similar(
     with open_for_reading(store) as opened:
         report = find_similar(opened, image, Search(by.value, k, encoder, data_set))
     if sql:
-        typer.echo(report.sql)
+        plain(report.sql + "\n")
     else:
         out.print_json(to_json("similar", report)) if json else out.print(render(report))
     if sheet:

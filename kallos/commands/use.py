@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kallos.commands.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+from kallos.commands.options import DEFAULT_STORE, Csv, Fold, Json, Parquet, Protocol, Sav, StorePath
 
 if TYPE_CHECKING:
     from featurestore.records import Prediction
@@ -25,36 +26,63 @@ def predict(
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
+    csv: Csv = None,
+    parquet: Parquet = None,
+    sav: Sav = None,
 ) -> None:
     """Score, sub-scores and weights of photos. A photo that cannot be used is named, the rest go on.
 
-    Of 32 photos and more each has one line, without sub-scores, which --json has.
+    Of 32 photos and more each has one line, without sub-scores, which --json and the tables of --csv, --parquet and
+    --sav have. In a table a photo that cannot be used has a row with the reason.
     """
     from featurestore.errors import PhotoError
-    from kallos.console import note, out
-    from kallos.prediction import FEW, open_parts, photos_in, predict_each
-    from reports.json import stream_json
-    from reports.prediction import as_dict, lines, render
+    from kallos.console import note
+    from kallos.prediction import photos_in, predict_each
+    from kallos.table_out import TableOut
+    from kallos.trained import open_parts
+    from reports.origin import doubts
+    from reports.prediction_table import row, table
 
+    files, rows = TableOut(csv, parquet, sav), []
     chosen, failed = photos_in(photos), False
+    parts = open_parts(store, bundle, protocol, fold)
+    is_shown = json or not files
 
     def predictions() -> Iterator[Prediction]:
         nonlocal failed
-        for answer in predict_each(open_parts(store, bundle, protocol, fold), chosen, overlay, group):
+        answers = predict_each(parts, chosen, overlay, group, shown=is_shown)
+        for photo, answer in zip(chosen, answers, strict=True):
+            if files:
+                rows.append(row(photo, answer, group))
             if isinstance(answer, PhotoError):
                 note(f"kallos: {answer}")
                 failed = True
             else:
                 yield answer
 
-    if json:
-        for piece in stream_json("predictions", map(as_dict, predictions())):
-            typer.echo(piece, nl=False)
+    if is_shown:
+        _show(predictions(), chosen, json)
     else:
-        for part in map(render, predictions()) if len(chosen) < FEW else lines(predictions(), chosen):
-            out.print(part, soft_wrap=len(chosen) >= FEW)
+        deque(predictions(), maxlen=0)
+        for doubt in doubts(parts.origin):
+            note(f"! {doubt}")
+    files.write(*table(rows))
     if failed:
         raise typer.Exit(PhotoError.exit_code)
+
+
+def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> None:
+    from kallos.console import out, plain
+    from kallos.prediction import FEW
+    from reports.json import stream_json
+    from reports.prediction import as_dict, lines, render
+
+    if json:
+        for piece in stream_json("predictions", map(as_dict, predictions)):
+            plain(piece)
+        return
+    for part in map(render, predictions) if len(chosen) < FEW else lines(predictions, chosen):
+        out.print(part, soft_wrap=len(chosen) >= FEW)
 
 
 def export(
@@ -75,13 +103,13 @@ def export(
     if onnx:
         need("train", *TRAINING)
     from ensemble.bundle import export as write_bundle
-    from ensemble.parts import parts_of_store
     from kallos.console import note
     from kallos.stores import open_for_reading
+    from kallos.trained import trained_parts
     from reports.cards import cards
 
     with open_for_reading(store) as opened:
-        parts = parts_of_store(opened, protocol, fold)
+        parts = trained_parts(opened, protocol, fold)
         made = cards(opened, parts.run_ids["ensemble"])
     if space:
         need("web", "gradio")

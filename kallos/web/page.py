@@ -82,7 +82,7 @@ def _one_photo(answers: Answers) -> None:
         try:
             answers.admit(request.client.host)
             report, explained = answers.explain(Path(file), _named(chosen))
-            title = on_both(report.score, report.scale or SCALE)
+            title = on_both(report.score, report.origin.scale or SCALE)
             remark = f"90 % interval {report.low:.2f} to {report.high:.2f}"
             shown = paper(title, remark, picture(explained), render(report))
         finally:

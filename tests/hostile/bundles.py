@@ -201,8 +201,13 @@ ALTERED: dict[str, Change] = {
         (bundle / "manifest.json").mkdir(),
     )[0],
 }
+BESIDE = {"beside": "mean", "n": 9, "mae": 1.0, "mae_beside": 1.0, "low": 0.0, "high": 0.0}
 PARTS = ("a/part-1", "b/part-1", "b-features/part-1", "baseline/part-1", "ridge/part-1", "ensemble/novelty")
 FORGED: dict[str, Change] = {
+    "training photos cut short": bytes_of("training_photos.bin", b"1234567"),
+    "no training photos": without("training_photos.bin"),
+    "comparisons that are a number": said("manifest.json", "comparisons", value=7),
+    "a comparison without figures": said("manifest.json", "comparisons", value=[BESIDE | {"mae": None}]),
     **{f"{part}: no tensors": bytes_of(f"{part}/model.safetensors", b"") for part in PARTS},
     **{f"{part}: tensors cut short": cut(f"{part}/model.safetensors") for part in PARTS},
     **{

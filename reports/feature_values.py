@@ -1,0 +1,59 @@
+"""The values of features, one row an image (and trait, where there are several): what `kallos features` writes."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from featurestore.errors import OrderError
+from featurestore.normalization import AVERAGENESS
+from featurestore.store import Store
+from reports import catalogue
+from reports.single_feature import AVERAGENESS_RAW
+from reports.table_files import Labels
+
+TABLE = """
+SELECT image_id, data_set, subset, sex, ethnicity, s.* EXCLUDE (image_id, histogram), status, detail,
+       f.* EXCLUDE (image_id)
+FROM images LEFT JOIN scores s USING (image_id) LEFT JOIN ({values}) f USING (image_id) LEFT JOIN (
+    FROM extractions SEMI JOIN (FROM extractor_versions WHERE active) USING (extractor, version)
+    WHERE extractor = 'landmarks') USING (image_id)
+ORDER BY image_id, trait"""
+DESCRIBED = ("images", "scores", "extractions")
+
+
+def data(store: Store, name: str | None = None, region: str | None = None) -> tuple[pl.DataFrame, Labels]:
+    """Every image with its scores and the raw values of one feature, of a region's, or of all; a label a column.
+
+    `status` and `detail` say why an image has no values. Averageness depends on a normalization, here the first, so it
+    comes only when it is named. Raises UsageError for an unknown feature or region, OrderError before `kallos extract`.
+    """
+    if name:
+        catalogue.definition_of(name)
+    else:
+        catalogue.data(region)
+    if not store.has("normalized_features"):
+        raise OrderError("The store has no features yet: run `kallos extract` first.")
+    if name == AVERAGENESS:
+        values = f"SELECT image_id, value AS {name} FROM ({AVERAGENESS_RAW})"
+    else:
+        values = f"SELECT image_id, {', '.join(_measured(store, name, region))} FROM geometric_features"
+    rows = store.frame(TABLE.format(values=values))
+    described = store.describe().filter(pl.col("table").is_in(DESCRIBED)).select("column", "comment")
+    features = store.frame("SELECT feature, concat(summary, ' [', unit, ']') FROM feature_catalog")
+    labels = dict([*described.iter_rows(), *features.iter_rows()])
+    return rows.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None)), labels
+
+
+def _measured(store: Store, name: str | None, region: str | None) -> list[str]:
+    """The columns of geometric_features that are asked for."""
+    known = store.frame(
+        "SELECT feature FROM feature_catalog WHERE extractor <> 'normalization' "
+        "AND feature = coalesce($name, feature) AND region = coalesce($region, region)",
+        name=name,
+        region=region,
+    )["feature"]
+    columns = store.frame("FROM geometric_features LIMIT 0").columns
+    names = [column for column in columns if column in set(known)]
+    if not names:
+        raise OrderError(f"The store has no values of {name or region} yet: run `kallos extract` first.")
+    return names

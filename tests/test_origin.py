@@ -1,0 +1,212 @@
+"""What a prediction says of its model: where it comes from, what it is no better than, whether it saw the photo."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.bundle import MANIFEST, open_bundle
+from ensemble.training_photos import SIZE, TrainingPhotos
+from featurestore.records import Comparison, Origin
+from featurestore.store import Store
+from kallos.trained import trained_parts
+from kallos.web.answers import Answers
+from reports.bootstrap import Estimate, means, resamples
+from reports.origin import comparisons, doubts
+from tests.command import done, kallos
+from tests.conftest import Workspace
+from tests.hostile.bundles import put, right
+from tests.synthetic_store import MODEL_NOISE, PROTOCOL, content, make_store
+
+LEARNT = "This photo is one that the model was trained on."
+
+
+def photo_of(workspace: Workspace, role: str) -> Path:
+    """A portrait of that role in the fold that was trained."""
+    with Store.open(workspace.store, read_only=True) as store:
+        path = store.value(
+            "SELECT min(path) FROM predictions JOIN images USING (image_id) WHERE role = $role", role=role
+        )
+    return workspace.portraits / "images" / path
+
+
+# beside simpler models
+
+
+@pytest.fixture
+def made(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb") as store:
+        yield store, {"ensemble": f"{PROTOCOL}-1-ensemble-{len(MODEL_NOISE) - 1:08x}"}
+
+
+def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
+    store, run_ids = made
+    (beside,) = comparisons(store, run_ids)
+    rows = store.frame(
+        "SELECT role, s.score AS truth, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+        "WHERE run_id = $run ORDER BY image_id",
+        run=run_ids["ensemble"],
+    )
+    learnt, tested = (rows.filter(role=role) for role in ("out_of_fold", "test"))
+    truth, said = tested["truth"].to_numpy(), tested["said"].to_numpy()
+    own, mean = np.abs(said - truth), np.abs(learnt["truth"].mean() - truth)
+    interval = Estimate.of(0.0, means(resamples(len(truth)), own - mean))
+    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), interval.low, interval.high)
+    assert beside.better
+    assert not doubts(Origin("m", ("d",), "p", 1, (beside,)))
+
+
+def test_a_model_that_says_the_mean_is_no_better_than_that(made):
+    store, run_ids = made
+    store.execute("UPDATE predictions SET score = 3 WHERE run_id = $run", run=run_ids["ensemble"])
+    (beside,) = comparisons(store, run_ids)
+    assert not beside.better
+    assert abs(beside.mae - beside.mae_beside) < 0.2
+
+
+def test_of_one_test_photo_nothing_is_said(made):
+    store, run_ids = made
+    store.execute("DELETE FROM predictions WHERE role = 'test' AND image_id <> 'made-up/0000.png'")
+    assert comparisons(store, run_ids) == ()
+
+
+@pytest.mark.parametrize(
+    ("mae", "low", "high", "said"),
+    [
+        (0.6, -0.1, 0.3, "no better than the linear floor (ridge): mean error 0.600 against 0.500"),
+        (0.5, 0.0, 0.0, "no better than"),
+        (0.45, -0.15, 0.05, "not clearly better than"),
+        (0.45, -0.15, -0.01, None),
+    ],
+)
+def test_a_doubt_is_a_sentence_with_its_figures(mae, low, high, said):
+    found = doubts(Origin("m", ("d",), "p", 1, (Comparison("ridge", 1200, mae, 0.5, low, high),)))
+    assert len(found) == (said is not None)
+    for sentence in found:
+        assert sentence.startswith("On its 1,200 test photos the model was ")
+        assert said in sentence
+        assert f"interval of the difference {low:+.3f} to {high:+.3f}." in sentence
+
+
+def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        parts = trained_parts(store, None, None)
+    beside = {of.beside: of for of in parts.comparisons}["ridge"]
+    ids = [word for model in ("ensemble", "ridge") for word in ("--run", parts.run_ids[model])]
+    best, other = done("report", "compare", *ids, "--json", "--store", workspace.store).json()["runs"]
+    sign = 1 if other["run_id"] == parts.run_ids["ensemble"] else -1
+    ends = sorted(sign * other["mae"][end] for end in ("low", "high"))
+    assert (beside.low, beside.high) == pytest.approx(ends)
+    assert beside.mae - beside.mae_beside == pytest.approx(sign * other["mae"]["value"])
+    assert {best["run_id"], other["run_id"]} == {parts.run_ids["ensemble"], parts.run_ids["ridge"]}
+
+
+def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
+    with Store.open(workspace.store, read_only=True) as store:
+        parts = trained_parts(store, None, None)
+    assert [of.beside for of in parts.comparisons] == ["mean", "ridge"]
+    assert open_bundle(workspace.bundle).origin == parts.origin
+    assert open_bundle(workspace.bundle).photos == parts.photos
+
+
+def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path):
+    at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
+    origin = open_bundle(workspace.bundle).origin
+    named = f"{origin.model}, learnt from demo (demo-5fold, fold 1)."
+    assert doubts(origin), "two epochs on 96 portraits are worth little"
+    for typed in (("predict", workspace.portrait), ("explain", workspace.portrait)):
+        shown = done(*typed, *at).out
+        assert max(map(len, shown.splitlines())) <= 80
+        text = " ".join(shown.replace("│", " ").split())
+        assert all(sentence in text for sentence in (named, *doubts(origin)))
+        answer = done(*typed, "--json", *at).json()
+        said = answer["predictions"][0] if "predictions" in answer else answer
+        assert said["doubts"] == doubts(origin)
+        assert said["origin"]["protocol"] == "demo-5fold"
+        assert len(said["origin"]["comparisons"]) == 2
+    many = done("predict", *[workspace.portrait] * 32, *at).out
+    assert all(many.count(sentence) == 1 for sentence in (named, *doubts(origin)))
+
+
+# photos that were learnt from
+
+
+def test_training_photos_are_recognised_and_no_others():
+    hashes = [content(f"photo {i}") for i in range(3000)]
+    kept = TrainingPhotos.of(hashes[:2000], "some key")
+    assert all(sha256 in kept for sha256 in hashes[:2000])
+    assert not any(sha256 in kept for sha256 in hashes[2000:])
+    assert len(kept.content) == 2000 * SIZE
+    assert content("photo 0") not in TrainingPhotos.of([], "some key")
+
+
+def test_training_photos_are_kept_and_not_named(tmp_path: Path):
+    hashes = [content(f"photo {i}") for i in range(200)]
+    one, other = TrainingPhotos.of(hashes, "one"), TrainingPhotos.of(hashes, "other")
+    one.save(tmp_path / "photos")
+    assert TrainingPhotos.load(tmp_path / "photos", "one") == one
+    pieces = [{of.content[i : i + SIZE] for i in range(0, len(of.content), SIZE)} for of in (one, other)]
+    assert not pieces[0] & pieces[1]
+    assert not any(bytes.fromhex(sha256)[:SIZE] in one.content for sha256 in hashes)
+
+
+@pytest.mark.parametrize(("role", "expected"), [("out_of_fold", True), ("test", False)])
+@pytest.mark.parametrize("models", ["bundle", "store"])
+def test_a_photo_that_was_trained_on_is_said_to_be_one(workspace: Workspace, tmp_path: Path, role, expected, models):
+    photo = tmp_path / "under another name.jpg"
+    shutil.copy(photo_of(workspace, role), photo)
+    elsewhere = tmp_path / "none.duckdb"
+    at = ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
+    said = done("predict", photo, "--json", *at).json()["predictions"][0]
+    assert (said["in_training"], LEARNT in said["notes"]) == (expected, expected)
+    assert (LEARNT in done("predict", photo, *at).out) == expected
+    if models == "bundle":
+        assert said["notes"][:1] == [LEARNT] * expected or not expected
+        assert done("explain", photo, "--json", *at).json()["in_training"] == expected
+        assert (f"! {LEARNT}" in done("explain", photo, *at).out) == expected
+        assert done("predict", *[photo] * 32, *at).out.count(LEARNT) == 32 * expected
+
+
+def test_the_page_says_it_too(workspace: Workspace):
+    with Answers(open_bundle(workspace.bundle), None, "# A card") as answers:
+        report, _ = answers.explain(photo_of(workspace, "out_of_fold"), None)
+    assert report.in_training
+    assert report.notes[0] == LEARNT
+
+
+def test_the_same_picture_in_another_file_is_not_recognised(workspace: Workspace, tmp_path: Path):
+    with Image.open(photo_of(workspace, "out_of_fold")) as picture:
+        picture.save(tmp_path / "again.png")
+    said = done("predict", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()["predictions"][0]
+    assert not said["in_training"]
+
+
+def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: Workspace, tmp_path: Path):
+    store = tmp_path / "kallos.duckdb"
+    shutil.copy(workspace.store, store)
+    shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
+    with Store.open(store) as opened:
+        image_id, sha256 = opened.frame(
+            "SELECT image_id, sha256 FROM predictions JOIN images USING (image_id) WHERE role = 'out_of_fold' LIMIT 1"
+        ).row(0)
+    shown = done("erase", image_id, "--store", store).out
+    assert "still recognise the photo" in " ".join(shown.split())
+    with Store.open(store, read_only=True) as opened:
+        assert sha256 not in trained_parts(opened, None, None).photos
+    assert sha256 in open_bundle(workspace.bundle).photos
+
+
+def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Workspace, tmp_path: Path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(workspace.bundle, bundle)
+    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(b"kallos.bundle/2", b"kallos.bundle/1"))
+    right(bundle)
+    answer = kallos("predict", workspace.portrait, "--bundle", bundle)
+    assert answer.code == 9
+    assert "export it again" in answer.err
+    done("export", bundle, "--no-onnx", "--store", workspace.store)
+    assert open_bundle(bundle).photos == open_bundle(workspace.bundle).photos
