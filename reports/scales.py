@@ -20,7 +20,8 @@ def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
     """`4.90 on 1-7 (3.60 on 1-5)`; one number where both scales are the same, or there is no other."""
     if scale is None or scale == SCALE:
         return number(score, digits)
-    return f"{number(rescaled(score, scale), digits)} on {scale_name(scale)} ({number(score, digits)} on {scale_name(SCALE)})"
+    theirs = f"{number(rescaled(score, scale), digits)} on {scale_name(scale)}"
+    return f"{theirs} ({number(score, digits)} on {scale_name(SCALE)})"
 
 
 def target_line(target: Target) -> str | None:
