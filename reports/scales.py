@@ -30,8 +30,8 @@ def target_line(target: Target) -> str | None:
     if target.scale is None or target.scale == SCALE:
         return named_trait or None
     factor = (target.scale[1] - target.scale[0]) / (SCALE[1] - SCALE[0])
-    scales = f"Raters used {scale_name(target.scale)}; figures are on {scale_name(SCALE)}: an error times {factor:g} is on theirs."
-    return f"{named_trait} {scales}".strip()
+    scales = f"Raters used {scale_name(target.scale)}; figures are on {scale_name(SCALE)}"
+    return f"{named_trait} {scales}: an error times {factor:g} is on theirs.".strip()
 
 
 def scale_name(scale: Scale) -> str:

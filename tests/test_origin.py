@@ -57,7 +57,7 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
     interval = Estimate.of(0.0, means(resamples(len(truth)), own - mean))
     assert beside == Comparison("mean", 40, own.mean(), mean.mean(), interval.low, interval.high)
     assert beside.better
-    assert not doubts(Origin("m", ("d",), "p", 1, (beside,)))
+    assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
 
 
 def test_a_model_that_says_the_mean_is_no_better_than_that(made):
@@ -84,7 +84,7 @@ def test_of_one_test_photo_nothing_is_said(made):
     ],
 )
 def test_a_doubt_is_a_sentence_with_its_figures(mae, low, high, said):
-    found = doubts(Origin("m", ("d",), "p", 1, (Comparison("ridge", 1200, mae, 0.5, low, high),)))
+    found = doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (Comparison("ridge", 1200, mae, 0.5, low, high),)))
     assert len(found) == (said is not None)
     for sentence in found:
         assert sentence.startswith("On its 1,200 test photos the model was ")
