@@ -20,7 +20,7 @@ from reports.cards import cards
 from reports.markdown import escape, grid
 from tests.command import done, kallos
 from tests.conftest import TRAINING
-from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store
+from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store
 
 CARDS = ("MODEL_CARD.md", "DATA_CARD.md")
 OTHERS = {"elsewhere": 30, "far": 25}
@@ -51,7 +51,9 @@ def completed(store: Store) -> Store:
         others = [f"{name}/{i}.png" for i in range(n)]
         truth = random.uniform(1, 5, n)
         store.append("images", pl.DataFrame({"image_id": others, "data_set": name, "path": others}))
-        store.append("scores", pl.DataFrame({"image_id": others, "mean": truth, "score": truth}))
+        store.append("scores", pl.DataFrame({"image_id": others, "mean": truth, "score": truth, "trait": TRAIT}))
+        of_trait = {"data_set": [name], "trait": [TRAIT], "scale_low": [1.0], "scale_high": [5.0]}
+        store.append("traits", pl.DataFrame(of_trait))
         for model in ("ensemble", "a"):
             said = np.clip(truth + random.normal(0, 1, n), 1, 5)
             runs.record_outside(store, run_of(model), name, tuple(others), said, (said - 0.3, said + 0.3))

@@ -20,7 +20,7 @@ from torchvision.models import get_model
 
 from tests.command import done
 from tests.conftest import Workspace
-from tests.ingest_files import a_release
+from tests.ingest_files import a_release, write_photo, write_workbook
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -80,6 +80,22 @@ def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypa
     typed = commands(section("On SCUT-FBP5500")) + commands((ROOT / "docs/accuracy.md").read_text(encoding="utf-8"))
     assert [command[0] for command in typed][:4] == ["ingest", "extract", "train", "benchmark"]
     run_all(typed, {})
+
+
+def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+    for i in range(6):
+        write_photo(Path("photos") / f"face_{i}.png", i)
+    for name, raters in (("ratings", ("r1", "r2")), ("wave2", ("r3", "r4"))):
+        rows = [(f"face_{i}", rater, i % 7 + 1.0) for i in range(6) for rater in raters]
+        write_workbook(Path(f"{name}.xlsx"), {"Data": [("image", "rater", "rating"), *rows]})
+    run_all(commands(page), {})
+    (row,) = done("sql", "SELECT count(*) AS n, count(DISTINCT rater_id) AS raters FROM ratings", "--json").json()
+    assert row == {"n": 24, "raters": 4}
+    Path("ratings.csv").write_text("image,rater,rating\nface_0,r1,7\n")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(code, {})
 
 
 def test_the_command_reference_is_that_of_the_code(tmp_path: Path):

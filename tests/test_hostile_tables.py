@@ -17,12 +17,13 @@ from tests.hostile.tables import PHOTOS, PLAIN, stories, workbooks
 from tests.ingest_files import a_release, read_scores, write_photo, write_workbook
 
 READ = {
-    *("written as utf-8", "written as utf-8-sig", "written as utf-7"),
-    *("semicolons between columns", "tabs between columns"),
+    *(f"written as utf-{kind}" for kind in ("8", "8-sig", "7", "16", "32")),
+    *(f"{separator} between columns" for separator in ("semicolons", "tabs", "bars")),
     *("CRLF between lines", "CR between lines", "LF CR between lines"),
     *("quotes", "quotes within quotes", "a line break within quotes", "equal rows", "a rater column"),
     *("the score '2 '", "the score '+2'", "the score '2.'", "the score '.2e1'"),
-    *("two columns of one name", "columns without a name", "columns called like kallos's own"),
+    *(f"the score {word!r}" for word in ("", " ", "nan", "NaN", "NULL", "２", "٣")),
+    *("a row too short", "columns without a name", "columns called like kallos's own"),
     *("ten thousand columns", "a field of a million letters"),
     *("paths that lead elsewhere", "formulas", "SQL"),
 }
@@ -55,7 +56,7 @@ def test_a_refused_csv_leaves_the_store_as_it_was(photos: Path, tmp_path: Path):
     csv, store = tmp_path / "labels.csv", tmp_path / "s.duckdb"
     csv.write_text(PLAIN)
     assert kallos("ingest", "table", csv, "--images", photos, "--scale", 1, 5, "--store", store).code == 0
-    for content in (b"", b"\xff\xfe", PLAIN.encode() + b"p0.png,nan\n", b"image,score\np0.png,\x1b[2J\n"):
+    for content in (b"", b"\xff\xfe", PLAIN.encode() + b"p0.png,bad\n", b"image,score\np0.png,\x1b[2J\n"):
         csv.write_bytes(content)
         answer = kallos("ingest", "table", csv, "--images", photos, "--scale", 1, 5, "--store", store)
         assert (answer.code, answer.out) == (DataError.exit_code, "")

@@ -123,8 +123,9 @@ def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
 def test_dataset_counts_what_is_there(store: Store):
     (of,) = dataset.data(store, EVERYTHING).data_sets
     assert of.name == DATA_SET
-    assert of.ratings == 80 * 6
-    assert [(s, g.images, sum(g.histogram)) for s, g in of.subsets.items()] == [
+    (trait,) = of.traits
+    assert (of.images, trait.trait, trait.scale, trait.ratings) == (80, "score", (1, 5), 80 * 6)
+    assert [(s, g.images, sum(g.histogram)) for s, g in trait.subsets.items()] == [
         ("all", 80, 80), ("AF", 20, 20), ("AM", 20, 20), ("CF", 20, 20), ("CM", 20, 20)
     ]  # fmt: skip
     assert [(f.fold, f.train, f.val, f.test) for f in of.folds] == [(1, 40, 0, 40), (2, 40, 0, 40)]
@@ -149,7 +150,7 @@ def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
     expected = [
         np.corrcoef(ratings[:, i], np.delete(ratings, i, axis=1).mean(axis=1))[0, 1] for i in range(ratings.shape[1])
     ]
-    whole = of.agreement["all"]
+    whole = of.traits[0].agreement["all"]
     assert whole.raters == 6
     assert whole.leave_one_out == pytest.approx(np.mean(expected))
     assert (whole.lowest, whole.highest) == pytest.approx((min(expected), max(expected)))
@@ -161,16 +162,27 @@ def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
 
 def test_the_retest_is_of_raters_who_were_asked_again(store: Store):
     store.execute("UPDATE ratings SET first_rating = rating + 1 WHERE rater_id = (SELECT min(rater_id) FROM ratings)")
-    whole = dataset.data(store, EVERYTHING).data_sets[0].agreement["all"]
+    whole = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
     asked = store.value("SELECT count(*) FROM ratings WHERE first_rating IS NOT NULL")
     assert (whole.retest, whole.again) == (pytest.approx(1.0), asked)
+
+
+def test_the_retest_is_between_sessions_too(store: Store):
+    before = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
+    store.execute("UPDATE ratings SET session = '1'")
+    store.execute(
+        "INSERT INTO ratings SELECT * REPLACE ('2' AS session, 6 - rating AS rating) FROM ratings WHERE rater_id = 'r0'"
+    )
+    whole = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
+    assert (whole.retest, whole.again) == (pytest.approx(-1.0), 80)
+    assert (whole.raters, whole.reliability) == (before.raters, pytest.approx(before.reliability))
 
 
 def test_a_data_set_without_ratings_or_features_is_reported(labels_only: Store):
     labels_only.execute("DELETE FROM ratings")
     labels_only.execute("UPDATE scores SET sd = NULL")
     report = dataset.data(labels_only, EVERYTHING)
-    assert report.data_sets[0].agreement == {}
+    assert report.data_sets[0].traits[0].agreement == {}
     text = shown(dataset.render(report))
     assert "Agreement" not in text
     assert "kallos extract" in text

@@ -53,6 +53,8 @@ def predicted() -> Prediction:
         landmarks=landmarks,
         notes=("3 faces, the largest was taken",),
         versions={"bundle": "1"},
+        trait="attractive",
+        scale=(1.0, 7.0),
     )
 
 
@@ -153,7 +155,7 @@ def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
     lines = shown(prediction.render(predicted), 100)
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert max(len(line) for line in lines) <= 80
-    for expected in ("photo.jpg", "3.42", "model a", "3.50", "symmetry", "22 %", "the largest was taken", *REGIONS):
+    for expected in ("photo.jpg", "3.42", "on 1-7 4.63", "model a", "3.50", "symmetry", "22 %", "the largest was taken", *REGIONS):
         assert expected in text
     assert prediction.MEANING in text
 
@@ -168,6 +170,7 @@ def test_a_prediction_becomes_json(predicted: Prediction):
     plain = json.loads(to_json("predictions", [prediction.as_dict(predicted, landmarks=True)]))["predictions"][0]
     assert plain["score"] == predicted.score
     assert plain["features"] == {"eye_width": 0.2, "unmeasured": None}
+    assert (plain["trait"], plain["own_scale"]["score"]) == ("attractive", pytest.approx(4.6258))
     assert np.array(plain["landmarks"]).shape == (468, 3)
     assert "landmarks" not in prediction.as_dict(predicted)
 

@@ -16,6 +16,7 @@ from featurestore.training_rows import Arrays, keys_sql
 from featurestore.versions import ATTEMPT_COLUMNS, register, write
 
 PROTOCOL = "bench"
+TRAIT = "score"
 VECTORS = Output(
     "embedding:bench", "embeddings", "one row is one image", (Column("vector", f"FLOAT[{EMBEDDING}]", "made up"),), 1
 )
@@ -65,7 +66,7 @@ class Kallos(System):
     def _append(self, faces: Faces) -> None:
         ids = faces.ids
         self.store.append("images", pl.DataFrame({"image_id": ids, "data_set": PROTOCOL, "path": ids, "sha256": ids}))
-        self.store.append("scores", pl.DataFrame({"image_id": ids, "score": faces.scores}))
+        self.store.append("scores", pl.DataFrame({"image_id": ids, "score": faces.scores, "trait": TRAIT}))
         self.store.append("splits", _splits(faces))
         geometry = _features("geometry", faces.names)
         for output, column, values in ((geometry, "features", faces.features), (VECTORS, "vector", faces.embeddings)):
@@ -82,7 +83,7 @@ def _splits(faces: Faces) -> pl.DataFrame:
     role = pl.when(pl.col("fold") == pl.col("tested")).then(pl.lit("test")).otherwise(pl.lit("train"))
     folds = pl.DataFrame({"fold": np.arange(1, FOLDS + 1, dtype=np.int32)})
     return rows.join(folds, how="cross").select(
-        "image_id", "fold", role.alias("role"), pl.lit(PROTOCOL).alias("protocol")
+        "image_id", "fold", role.alias("role"), pl.lit(PROTOCOL).alias("protocol"), pl.lit(TRAIT).alias("trait")
     )
 
 

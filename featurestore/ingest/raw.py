@@ -97,7 +97,7 @@ def _text(source: Path, origin: Origin) -> tuple[pl.DataFrame, Origin, list[str]
         separator, text = first[4:], rest
     separator = separator or _separator(text)
     lines = text.split("\n")
-    above = _rows_above(csv.reader(lines[:50], delimiter=separator))
+    above = _rows_above(csv.reader(_sample(lines), delimiter=separator))
     notes = [f"{SEPARATORS[separator]} between columns", encoding.upper().removesuffix("-SIG")]
     notes += [_above(above)] if above else []
     try:
@@ -115,7 +115,7 @@ def _text(source: Path, origin: Origin) -> tuple[pl.DataFrame, Origin, list[str]
 
 def _separator(text: str) -> str:
     """The separator that gives the most regular rows, then the most columns; of equals the comma gives way."""
-    lines = [line for line in text[:100_000].split("\n")[:50] if line.strip()]
+    lines = [line for line in _sample(text[:100_000].split("\n")) if line.strip()]
 
     def regularity(separator: str) -> tuple[bool, float, int, bool]:
         try:
@@ -126,6 +126,11 @@ def _separator(text: str) -> str:
         return (width > 1, times / max(1, len(lines)), width, separator != ",")
 
     return max(SEPARATORS, key=regularity)
+
+
+def _sample(lines: Sequence[str]) -> list[str]:
+    """The first lines, cut to a length that Python's csv module takes."""
+    return [line[:100_000] for line in lines[:50]]
 
 
 def _workbook(source: Path, origin: Origin) -> tuple[pl.DataFrame, Origin, list[str]]:
