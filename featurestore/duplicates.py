@@ -16,6 +16,7 @@ find two different photos of one person: the protocol is free of copies, not of 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ from featurestore.store import Store
 from featurestore.traits import traits_of
 
 PROTOCOL = "identity-disjoint"
-"""The protocol of a store of one trait; with several, each has its own: `identity-disjoint-attractive`."""
+"""The protocol of a store of one trait; where others come, they have their own: `identity-disjoint-trustworthy`."""
 
 FOLDS = 5
 HAMMING = 24
@@ -89,17 +90,28 @@ def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFra
 def make_protocol(store: Store, data_set: str | None = None) -> None:
     """Write the protocol `identity-disjoint`: five folds of whole groups, balanced by data set, subset and score.
 
-    One for each trait where photos were rated on several.
+    Where photos were rated on several traits there is one for each. A trait that has the plain name keeps it, with all
+    that was trained on it.
 
     Images are ordered by data set, subset, fifth of the scores within the subset, and a hash of their group's bytes,
     and groups are dealt to the folds in that order. Neither the order of rows nor a seed plays a part.
     """
     known = store.frame("SELECT data_set FROM data_sets WHERE data_set = coalesce($name, data_set)", name=data_set)
-    traits = traits_of(store, known["data_set"].to_list())
-    rows = [_dealt(store, data_set, trait, PROTOCOL if len(traits) == 1 else f"{PROTOCOL}-{trait}") for trait in traits]
-    if rows:
-        with store.transaction():
-            store.sync("splits", pl.concat(rows), "starts_with(t.protocol, $protocol)", protocol=PROTOCOL)
+    dealt = {
+        protocol: _dealt(store, data_set, trait, protocol)
+        for trait, protocol in _protocols(store, traits_of(store, known["data_set"].to_list())).items()
+    }
+    with store.transaction():
+        for protocol, rows in dealt.items():
+            store.sync("splits", rows, "t.protocol = $protocol", protocol=protocol)
+
+
+def _protocols(store: Store, traits: Sequence[str]) -> dict[str, str]:
+    """trait -> its protocol."""
+    holder = store.value("SELECT min(trait) FROM splits WHERE protocol = $protocol", protocol=PROTOCOL)
+    if holder is None and store.value("SELECT count(DISTINCT trait) FROM traits") == 1:
+        (holder,) = traits
+    return {trait: PROTOCOL if trait == holder else f"{PROTOCOL}-{trait}" for trait in traits}
 
 
 def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.DataFrame:

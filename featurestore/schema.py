@@ -279,7 +279,7 @@ TABLES = (
         ("model", "VARCHAR", "a, b, b-features, baseline, ridge or ensemble"),
         ("protocol", "VARCHAR", "see splits"),
         _FOLD,
-        ("status", "VARCHAR", "running or done"),
+        ("status", "VARCHAR", "running or done; pooled: an earlier kallos trained it on several traits at once"),
         ("weights", "VARCHAR", "what the network started from: imagenet, a file's name, none"),
         ("encoder", "VARCHAR", "the embedding's extractor, NULL where none is used"),
         ("manifest_id", "VARCHAR", "the training rows, see manifests"),

@@ -63,8 +63,10 @@ def _compared(store: Store, run: Run) -> Iterator[Compared]:
     manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     yield Compared.of("manifest", run.manifest_id, manifest_id)
     yield from _versions(store, manifest["versions"])
+    # before schema version 4 a query named no trait: an image had one score
+    query = manifest["sql"].replace("JOIN scores USING (image_id)\n", "JOIN scores USING (image_id, trait)\n")
     try:
-        rows = Rows.from_sql(store, manifest["sql"]).of(_places(store, manifest))
+        rows = Rows.from_sql(store, query).of(_places(store, manifest))
     except duckdb.CatalogException:
         yield Compared(
             "rows", f"{manifest['row_count']:,} rows", "their versions were removed by `kallos compact`", False

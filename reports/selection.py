@@ -69,7 +69,13 @@ def no_run(store: Store, selection: Selection) -> OrderError:
 
 def _finished(store: Store, run_id: str) -> Run:
     run = load(store, run_id)
-    if store.value("SELECT status FROM runs WHERE run_id = $run_id", run_id=run_id) != "done":
+    status = store.value("SELECT status FROM runs WHERE run_id = $run_id", run_id=run_id)
+    if status == "pooled":
+        raise OrderError(
+            f"The run {run_id!r} learnt from scores on several traits at once, by an earlier kallos: "
+            "`kallos train` with a --protocol of one trait."
+        )
+    if status != "done":
         raise OrderError(f"The run {run_id!r} is not finished: run the same `kallos train` again.")
     return run
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from extractors.canonical import MESH
 from featurestore import runs
+from featurestore.ingest.labels import build_scores
 from featurestore.outputs import Output
 from featurestore.records import REGIONS, Epoch
 from featurestore.runs import Run
@@ -96,6 +97,9 @@ def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: 
         "trait": TRAIT,
     }
     store.append("ratings", pl.DataFrame(long))
+    ages = {"data_set": DATA_SET, "rater_id": [f"r{i}" for i in range(RATERS)], "attribute": "age", "value": "30"}
+    store.append("rater_attributes", pl.DataFrame(ages))
+    store.append("image_attributes", pl.DataFrame({"image_id": ids, "attribute": "camera", "value": "made up"}))
     histogram = [[int((row == value).sum()) for value in range(1, 6)] for row in ratings]
     scores = {
         "mean": mean,
@@ -116,6 +120,38 @@ def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: 
     store.append("findings", pl.DataFrame(found, columns_of, orient="row").with_columns(data_set=pl.lit(DATA_SET)))
     points = {"x": [[1.0, 2.0]], "y": [[3.0, 4.0]]}
     store.append("published_landmarks", pl.DataFrame({"image_id": ids[:1]} | points))
+
+
+def add_trait(store: Store, trait: str, scale: tuple[int, int] = (1, 7), seed: int = 1) -> str:
+    """Rate every image on another trait, in two sessions, with other answers; returns the protocol."""
+    random = np.random.default_rng(seed)
+    low, high = scale
+    ids = store.frame("SELECT image_id FROM images ORDER BY image_id")["image_id"].to_list()
+    opinions = random.normal((low + high) / 2, 1, (len(ids), 1)) + random.normal(0, 0.7, (len(ids), 2, RATERS))
+    ratings = np.clip(np.round(opinions), low, high)
+    sessions = [
+        pl.DataFrame(
+            {
+                "image_id": np.repeat(ids, RATERS),
+                "trait": trait,
+                "rater_id": np.tile([f"r{i}" for i in range(RATERS)], len(ids)),
+                "session": str(number + 1),
+                "rating": ratings[:, number].ravel(),
+            }
+        )
+        for number in (0, 1)
+    ]
+    given = pl.concat(sessions)
+    about = {"data_set": [DATA_SET], "trait": [trait], "scale_low": [float(low)], "scale_high": [float(high)]}
+    store.append("traits", pl.DataFrame(about))
+    store.append("ratings", given)
+    store.append("scores", build_scores({trait: (low, high)}, given))
+    protocol = f"{DATA_SET}-{trait}-2fold"
+    for fold in (1, 2):
+        roles = ["test" if i // 2 % 2 == fold - 1 else "train" for i in range(len(ids))]
+        rows = {"image_id": ids, "trait": trait, "protocol": protocol, "fold": fold, "role": roles}
+        store.append("splits", pl.DataFrame(rows))
+    return protocol
 
 
 def _outputs() -> dict[str, Output]:

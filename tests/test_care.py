@@ -147,6 +147,17 @@ def test_erasing_leaves_no_row_no_byte_and_no_copy(path):
         assert store.frame("SELECT photos, finished FROM erasures").rows() == [(1, True)]
 
 
+def test_what_is_known_of_a_rater_goes_with_the_last_rating(path):
+    with Store.open(path) as store:
+        store.execute(f"UPDATE ratings SET rater_id = 'once' WHERE image_id = '{ERASED}' AND rater_id = 'r0'")
+        store.execute(
+            "INSERT INTO rater_attributes VALUES ('made-up', 'once', 'sex', 'f'), ('made-up', 'once', 'age', '9')"
+        )
+    assert erase(path, [ERASED], unkept).receipt.rows["rater_attributes"] == 2
+    with Store.open(path, read_only=True) as store:
+        assert store.value("SELECT count(*) FROM rater_attributes") == 6
+
+
 def test_deleting_alone_would_leave_bytes(path):
     """Why a new file is written: this is what DuckDB does without."""
     with Store.open(path) as store:

@@ -20,7 +20,7 @@ from featurestore.store import Store
 from reports import checks
 from reports.selection import Selection
 from tests.command import done, kallos
-from tests.synthetic_store import DATA_SET, content, make_store
+from tests.synthetic_store import DATA_SET, add_trait, content, make_store
 
 NUMBER = "substr(image_id, 9, 4)::INT"
 """The number of a made-up image, from 0."""
@@ -32,7 +32,7 @@ def sound_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checks") / "sound.duckdb"
     with make_store(path) as store:
         faceless = store.frame("SELECT image_id FROM images ANTI JOIN landmarks USING (image_id)")["image_id"].to_list()
-        for table in ("images", "scores", "ratings", "splits"):
+        for table in ("images", "image_attributes", "scores", "ratings", "splits"):
             store.execute(f"DELETE FROM {table} WHERE list_contains($ids, image_id)", ids=faceless)
         store.execute("UPDATE feature_definitions SET low = 0, high = 4")
     return path
@@ -83,6 +83,14 @@ def statements(*texts: str) -> Plant:
     def plant(store: Store) -> None:
         for text in texts:
             store.execute(text)
+
+    return plant
+
+
+def another_trait(*texts: str) -> Plant:
+    def plant(store: Store) -> None:
+        add_trait(store, "trustworthy")
+        statements(*texts)(store)
 
     return plant
 
@@ -193,6 +201,12 @@ FAULTS = {
     "two raters": Fault(
         "few_raters", "warn", "scores", statements(f"UPDATE scores SET raters = 2 WHERE image_id = '{FIRST}'")
     ),
+    "two raters on another trait": Fault(
+        "few_raters",
+        "warn",
+        "scores on trustworthy",
+        another_trait("UPDATE scores SET raters = 2 WHERE trait = 'trustworthy' AND mean > 5"),
+    ),
     "a photo under two names": Fault(
         "duplicate_photos", "warn", FIRST, statements(f"UPDATE images SET sha256 = 'same' WHERE {NUMBER} < 2")
     ),
@@ -207,6 +221,7 @@ FAULTS = {
             f"DELETE FROM images WHERE image_id = '{FIRST}'",
             f"DELETE FROM scores WHERE image_id = '{FIRST}'",
             f"DELETE FROM ratings WHERE image_id = '{FIRST}'",
+            f"DELETE FROM image_attributes WHERE image_id = '{FIRST}'",
         ),
     ),
     "a prediction of a lost photo": Fault(

@@ -14,7 +14,7 @@ from featurestore.outputs import active_table
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from tests.command import done, kallos
-from tests.synthetic_store import DATA_SET, content, make_store
+from tests.synthetic_store import DATA_SET, add_trait, content, make_store
 
 IMAGES = 200
 
@@ -114,7 +114,7 @@ def test_a_photo_that_left_is_no_copy(store):
 def protocol(store: Store) -> pl.DataFrame:
     return store.frame(
         "SELECT image_id, fold, role, subset, score, sha256 FROM splits JOIN images USING (image_id) "
-        "JOIN scores USING (image_id) WHERE protocol = $p ORDER BY fold, image_id",
+        "JOIN scores USING (image_id, trait) WHERE protocol = $p ORDER BY fold, image_id",
         p=PROTOCOL,
     )
 
@@ -155,6 +155,28 @@ def test_a_training_set_of_the_protocol_can_be_made(store):
     make_protocol(store)
     made = training_set(store, PROTOCOL, 2)
     assert len(made.train) + len(made.test) == IMAGES - 1
+
+
+def test_another_trait_has_a_protocol_of_its_own_and_the_first_keeps_its_name(store):
+    make_protocol(store)
+    before = protocol(store)
+    add_trait(store, "trustworthy")
+    make_protocol(store)
+    assert store.frame(
+        "SELECT protocol, trait, count(*) FROM splits WHERE starts_with(protocol, $p) GROUP BY ALL ORDER BY ALL",
+        p=PROTOCOL,
+    ).rows() == [
+        (PROTOCOL, "score", FOLDS * (IMAGES - 1)),
+        (f"{PROTOCOL}-trustworthy", "trustworthy", FOLDS * (IMAGES - 1)),
+    ]
+    assert protocol(store).equals(before)
+
+
+def test_with_two_traits_from_the_start_each_is_named(store):
+    add_trait(store, "trustworthy")
+    make_protocol(store)
+    made = store.frame("SELECT DISTINCT protocol, trait FROM splits WHERE starts_with(protocol, $p)", p=PROTOCOL)
+    assert set(made.rows()) == {(f"{PROTOCOL}-{trait}", trait) for trait in ("score", "trustworthy")}
 
 
 def test_leaks_are_counted_by_fold(store):

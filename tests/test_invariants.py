@@ -18,10 +18,17 @@ BREAKING = {
     "an image has one row": AGAIN.format("images"),
     "an image is of a data set": "DELETE FROM data_sets",
     "a data set lies somewhere": "DELETE FROM locations",
-    "an image has one score at most": AGAIN.format("scores"),
+    "an image has one score at most on a trait": AGAIN.format("scores"),
+    "a data set has one scale of a trait": "INSERT INTO traits VALUES ('demo', 'score', 1, 7)",
+    "a trait is of a data set": "INSERT INTO traits VALUES ('nobody', 'score', 1, 7)",
+    "an attribute is of an image": "INSERT INTO image_attributes VALUES ('demo/nobody', 'age', '30')",
+    "a rater has one value of an attribute": "INSERT INTO rater_attributes SELECT 'demo', 'r', 'age', n FROM range(2) t(n)",
+    "ratings are on the scale of their trait": "UPDATE ratings SET rating = 6 WHERE rowid = 0",
+    "a protocol is about one trait": "UPDATE splits SET trait = 'other' WHERE rowid = 0",
+    "a finished run names its trait": "UPDATE runs SET trait = NULL WHERE model = 'b'",
     "a score is of an image": ORPHAN.format("scores", "image_id", "scores"),
     "scores are on the scale": "UPDATE scores SET score = 5.5 WHERE rowid = (SELECT min(rowid) FROM scores)",
-    "a rater rates an image once": AGAIN.format("ratings"),
+    "a rater rates an image on a trait once in a session": AGAIN.format("ratings"),
     "a rating is of an image": ORPHAN.format("ratings", "image_id", "ratings"),
     "an image has one role in a fold": AGAIN.format("splits"),
     "a role is of an image": ORPHAN.format("splits", "image_id", "splits"),
@@ -39,6 +46,9 @@ BREAKING = {
     for table in (
         "training_history", "predictions", "evaluations", "sub_scores", "sub_score_weights", "combiners", "intervals"
     )
+} | {
+    f"{table} are on traits of their data set": f"UPDATE {table} SET trait = 'other' WHERE rowid = 0"
+    for table in ("scores", "ratings", "splits")
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A store of schema version 1 is brought up to date when it is opened: nothing lost, a backup beside it, kills survived."""
+"""A store of an earlier schema is brought up to date when it is opened: nothing lost, a backup beside it, kills survived."""
 
 import signal
 import subprocess
@@ -11,15 +11,16 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from featurestore import normalization
-from featurestore.errors import StoreError
+from featurestore.errors import OrderError, StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.store import Store
 from featurestore.transfer.exporting import export_store
 from featurestore.transfer.importing import import_store
 from featurestore.upkeep import migrations
+from reports.selection import Selection, chosen_runs
 from tests.catalogue import catalogue, content
 
-SCHEMA_1 = (Path(__file__).parent / "stores" / "schema_1.sql").read_text()
+SCHEMA_1, SCHEMA_3 = ((Path(__file__).parent / "stores" / f"schema_{version}.sql").read_text() for version in (1, 3))
 ROOT = "/home/somebody/photos"
 TWINS = ["old/0003.png", "old/0004.png"]
 
@@ -36,6 +37,15 @@ def old(tmp_path: Path) -> Path:
 @pytest.fixture
 def migrated(old: Path):
     with Store.open(old) as store:
+        yield store
+
+
+@pytest.fixture
+def of_schema_3(tmp_path: Path):
+    path = tmp_path / "three.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(SCHEMA_3)
+    with Store.open(path) as store:
         yield store
 
 
@@ -56,12 +66,13 @@ def version_of(path: Path) -> int:
         return connection.execute("SELECT schema_version FROM store_info").fetchall()[0][0]
 
 
-def test_the_schema_is_that_of_a_new_store(migrated, tmp_path):
+def test_the_schema_is_that_of_a_new_store(migrated, of_schema_3, tmp_path):
     names = [each.name for each in (*TABLES, *VIEWS)]
     with Store.open(tmp_path / "new.duckdb") as new:
-        for found, expected in zip(catalogue(migrated), catalogue(new), strict=True):
-            known = found.filter(pl.col(found.columns[0]).is_in(names))
-            assert known.rows() == expected.rows()
+        for store in (migrated, of_schema_3):
+            for found, expected in zip(catalogue(store), catalogue(new), strict=True):
+                known = found.filter(pl.col(found.columns[0]).is_in(names))
+                assert known.rows() == expected.rows()
 
 
 def test_every_table_and_view_is_known_and_has_a_comment(migrated):
@@ -87,7 +98,12 @@ def test_every_table_and_view_is_known_and_has_a_comment(migrated):
         "SELECT image_id, extractor, version, status, milliseconds FROM extractions WHERE status <> 'missing'",
         "SELECT extractor, version, output, table_name, recipe, active FROM extractor_versions",
         "SELECT manifest_id, protocol, fold, sql, versions, row_count, row_hash FROM manifests",
-        "SELECT data_set, scale_low, scale_high, licence FROM data_sets",
+        "SELECT data_set, licence FROM data_sets",
+        "SELECT image_id, rater_id, rating, first_rating FROM ratings",
+        "SELECT image_id, mean, sd, raters, histogram, score FROM scores",
+        "SELECT image_id, protocol, fold, role FROM splits",
+        "SELECT run_id, model, protocol, fold, status, weights, encoder, manifest_id, config, folder, started_at, seconds "
+        "FROM runs",
         "SELECT created_at FROM store_info",
         "SELECT run_id, epoch, train_loss, mae, rmse, pearson, seconds FROM training_history",
         "SELECT run_id, image_id, role, score FROM predictions",
@@ -96,13 +112,9 @@ def test_every_table_and_view_is_known_and_has_a_comment(migrated):
             f"SELECT * FROM {table}"
             for table in (
                 "images",
-                "ratings",
-                "scores",
-                "splits",
                 "published_landmarks",
                 "drawn_parameters",
                 "findings",
-                "runs",
                 "evaluations",
                 "sub_scores",
             )
@@ -150,6 +162,43 @@ def test_statistics_and_manifests_still_normalise(migrated):
     assert fitted.mean_shape.tolist() == [0.5] * 936
     pinned = migrated.frame("SELECT manifest_id, statistics_id, value_hash FROM manifests ORDER BY ALL").rows()
     assert pinned == [(name, name, None) for name in ("aaaaaaaaaa01", "aaaaaaaaaa02")]
+
+
+def test_a_store_of_schema_3_names_its_traits(of_schema_3):
+    scales = of_schema_3.frame("SELECT * FROM traits ORDER BY data_set").rows()
+    assert scales == [("mine", "score", 1, 7), ("scut", "attractiveness", 1, 5), ("yours", "score", 1, 5)]
+    for table, rows in (("ratings", 12), ("scores", 4)):
+        named = of_schema_3.frame(
+            f"SELECT split_part(image_id, '/', 1), trait, count(*) FROM {table} GROUP BY ALL ORDER BY ALL"
+        )
+        assert named.rows() == [("mine", "score", rows), ("scut", "attractiveness", rows), ("yours", "score", rows)]
+    assert of_schema_3.value("SELECT count(*) FROM ratings WHERE session IS NULL AND first_rating = 3") == 12
+
+
+def test_a_protocol_over_several_traits_becomes_one_for_each(of_schema_3):
+    protocols = of_schema_3.frame("SELECT protocol, trait, count(*) FROM splits GROUP BY ALL ORDER BY ALL").rows()
+    assert protocols == [
+        ("identity-disjoint-attractiveness", "attractiveness", 8),
+        ("identity-disjoint-score", "score", 8),
+        ("mine-5fold", "score", 8),
+        ("of-scores", "score", 16),
+        ("scut-5fold", "attractiveness", 8),
+        ("yours-5fold", "score", 8),
+    ]
+
+
+def test_runs_know_what_they_learnt_and_those_of_several_traits_count_no_more(of_schema_3):
+    runs = of_schema_3.frame("SELECT run_id, trait, scale_low, scale_high, status FROM runs ORDER BY run_id").rows()
+    assert runs == [
+        ("identity-disjoint-1-ridge", None, None, None, "pooled"),
+        ("mine-5fold-1-ridge", "score", 1, 7, "done"),
+        ("of-scores-1-ridge", "score", None, None, "done"),
+        ("scut-5fold-1-a", None, None, None, "running"),
+        ("scut-5fold-1-ridge", "attractiveness", 1, 5, "done"),
+        ("yours-5fold-1-ridge", "score", 1, 5, "done"),
+    ]
+    with pytest.raises(OrderError, match=r"identity-disjoint-1-ridge.* on several traits at once"):
+        chosen_runs(of_schema_3, Selection(runs=("identity-disjoint-1-ridge",)))
 
 
 def test_the_change_is_recorded_once(old):

@@ -10,6 +10,7 @@ REFERRING: dict[str, tuple[Severity, str]] = {
     "scores": ("fail", _INGEST),
     "ratings": ("fail", _INGEST),
     "splits": ("fail", _INGEST),
+    "image_attributes": ("warn", _INGEST),
     "predictions": ("warn", _TRAIN),
     "sub_scores": ("warn", _TRAIN),
 }

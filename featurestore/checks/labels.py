@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from featurestore.checks.contract import Finding
+from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import SCALE
 from featurestore.store import Store
 
@@ -18,18 +19,18 @@ def scores_off_scale(store: Store, data_set: str) -> list[Finding]:
     # NaN is above every number for DuckDB, so that it is not between the two
     rows = store.frame(
         """
-        SELECT image_id, score FROM scores JOIN images USING (image_id)
+        SELECT trait, image_id, score FROM scores JOIN images USING (image_id)
         WHERE data_set = $data_set AND NOT coalesce(score BETWEEN $low AND $high, false)
-        ORDER BY abs(score - ($low + $high) / 2) DESC, image_id""",
+        ORDER BY trait, abs(score - ($low + $high) / 2) DESC, image_id""",
         data_set=data_set,
         low=low,
         high=high,
-    ).rows()
-    if not rows:
-        return []
-    example = f"{rows[0][0]} has {rows[0][1]}"
+    )
     measure = f"scores outside {low:g} to {high:g}"
-    return [Finding("fail", "scores", measure, len(rows), 0, len(rows), REINGEST, example)]
+    return [
+        Finding("fail", _subject(trait), measure, len(off), 0, len(off), REINGEST, f"{off[0, 1]} has {off[0, 2]}")
+        for (trait,), off in rows.group_by("trait", maintain_order=True)
+    ]
 
 
 def unscored_images(store: Store, data_set: str) -> list[Finding]:
@@ -49,14 +50,19 @@ def unscored_images(store: Store, data_set: str) -> list[Finding]:
 
 def few_raters(store: Store, data_set: str) -> list[Finding]:
     """Enough raters stand behind every score."""
-    few, fewest, first = store.frame(
+    rows = store.frame(
         """
-        SELECT count(*), min(raters), arg_min(image_id, raters) FROM scores JOIN images USING (image_id)
-        WHERE data_set = $data_set AND raters < $enough""",
+        SELECT trait, count(*), min(raters), arg_min(image_id, raters) FROM scores JOIN images USING (image_id)
+        WHERE data_set = $data_set AND raters < $enough GROUP BY trait ORDER BY 3, trait""",
         data_set=data_set,
         enough=FEW_RATERS,
-    ).row(0)
-    if not few:
-        return []
+    )
     remedy = "gather more ratings, or leave out these photos"
-    return [Finding("warn", "scores", "fewest raters of a photo", fewest, FEW_RATERS, few, remedy, first)]
+    return [
+        Finding("warn", _subject(trait), "fewest raters of a photo", fewest, FEW_RATERS, few, remedy, first)
+        for trait, few, fewest, first in rows.iter_rows()
+    ]
+
+
+def _subject(trait: str) -> str:
+    return "scores" if trait == UNNAMED_TRAIT else f"scores on {trait}"

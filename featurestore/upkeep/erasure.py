@@ -152,6 +152,9 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
             delete("findings", "subject = $path OR contains(detail, $path)", path=path)
         for table, column in columns.iter_rows():
             delete(table, f'list_contains($values, "{column}")', values=hashes if column == "sha256" else ids)
+        if removed.get("ratings"):
+            rating = "SELECT split_part(image_id, '/', 1), rater_id FROM ratings"
+            delete("rater_attributes", f"(data_set, rater_id) NOT IN ({rating})")
         if ids:
             store.execute("INSERT INTO erasures VALUES (now()::TIMESTAMP, $photos, false)", photos=len(hashes))
     return {table: count for table, count in removed.items() if count}

@@ -38,13 +38,31 @@ INVARIANTS = (
     Invariant("an image is of a data set", _orphans("images", "data_sets", "data_set")),
     Invariant("a data set lies somewhere", _orphans("data_sets", "locations", "data_set")),
     Invariant("an image has one score at most on a trait", _repeated("scores", "image_id", "trait")),
+    Invariant("a data set has one scale of a trait", _repeated("traits", "data_set", "trait")),
+    Invariant("a trait is of a data set", _orphans("traits", "data_sets", "data_set")),
     Invariant("a score is of an image", _orphans("scores", "images", "image_id")),
+    *(
+        Invariant(
+            f"{table} are on traits of their data set",
+            f"SELECT count(*) FROM {table} JOIN images USING (image_id) ANTI JOIN traits USING (data_set, trait)",
+        )
+        for table in ("scores", "ratings", "splits")
+    ),
     Invariant("scores are on the scale", "SELECT count(*) FROM scores WHERE NOT score BETWEEN 1 AND 5"),
     Invariant(
         "a rater rates an image on a trait once in a session",
         _repeated("ratings", "image_id", "rater_id", "trait", "session"),
     ),
     Invariant("a rating is of an image", _orphans("ratings", "images", "image_id")),
+    Invariant(
+        "ratings are on the scale of their trait",
+        "SELECT count(*) FROM ratings JOIN images USING (image_id) JOIN traits USING (data_set, trait) "
+        "WHERE NOT rating BETWEEN scale_low AND scale_high",
+    ),
+    Invariant("an attribute is of an image", _orphans("image_attributes", "images", "image_id")),
+    Invariant(
+        "a rater has one value of an attribute", _repeated("rater_attributes", "data_set", "rater_id", "attribute")
+    ),
     Invariant("an image has one role in a fold", _repeated("splits", "image_id", "protocol", "fold")),
     Invariant(
         "a protocol is about one trait",
@@ -77,6 +95,11 @@ INVARIANTS = (
     Invariant(
         "a finished run has its figures",
         "SELECT count(*) FROM runs ANTI JOIN evaluations USING (run_id) WHERE status = 'done'",
+        "train it again",
+    ),
+    Invariant(
+        "a finished run names its trait",
+        "SELECT count(*) FROM runs WHERE status = 'done' AND trait IS NULL",
         "train it again",
     ),
     Invariant(

@@ -157,7 +157,10 @@ _CROSS_FIT = """
 
 
 def _name_traits(store: Store) -> None:
-    """Ratings, scores and roles are of a trait, which has the scale; what was there is one trait a data set."""
+    """Ratings, scores and roles are of a trait, which has the scale; what was there is one trait a data set.
+
+    A protocol over data sets of different traits becomes one for each, and runs that pooled them count no more.
+    """
     for statement in _NAME_TRAITS.split(";"):
         store.execute(statement)
 
@@ -180,12 +183,17 @@ _NAME_TRAITS = """
     ALTER TABLE runs ADD COLUMN trait VARCHAR;
     ALTER TABLE runs ADD COLUMN scale_low DOUBLE;
     ALTER TABLE runs ADD COLUMN scale_high DOUBLE;
-    UPDATE runs SET trait = p.trait, scale_low = p.low, scale_high = p.high FROM (
-        SELECT protocol, any_value(s.trait) AS trait,
-               if(count(DISTINCT (scale_low, scale_high)) = 1, any_value(scale_low), NULL) AS low,
-               if(count(DISTINCT (scale_low, scale_high)) = 1, any_value(scale_high), NULL) AS high
-        FROM splits s JOIN traits t ON t.data_set = split_part(image_id, '/', 1) GROUP BY protocol) p
-    WHERE p.protocol = runs.protocol
+    UPDATE runs SET trait = if(traits = 1, learnt.trait, NULL), scale_low = low, scale_high = high,
+                    status = if(traits = 1, status, 'pooled')
+    FROM (
+        SELECT run_id, count(DISTINCT trait) AS traits, min(trait) AS trait,
+               if(count(DISTINCT (scale_low, scale_high)) = 1, min(scale_low), NULL) AS low,
+               if(count(DISTINCT (scale_low, scale_high)) = 1, min(scale_high), NULL) AS high
+        FROM predictions JOIN traits ON data_set = split_part(image_id, '/', 1) WHERE role <> 'outside'
+        GROUP BY run_id) learnt
+    WHERE learnt.run_id = runs.run_id;
+    UPDATE splits SET protocol = protocol || '-' || trait WHERE protocol IN (
+        SELECT protocol FROM splits GROUP BY protocol HAVING count(DISTINCT trait) > 1)
 """
 
 STEPS: list[tuple[str, Callable[[Store], None]]] = [
