@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.console import RenderableType
 from rich.text import Text
 
+from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from reports.findings import counted, findings_table
 from reports.layout import dim, page, plural, section
@@ -23,6 +24,7 @@ def render(summary: IngestSummary) -> RenderableType:
         "protocols: " + ", ".join(f"{name} ({plural(n, 'fold')})" for name, n in summary.folds.items())
         if summary.folds
         else "no protocol",
+        beside_line(summary.beside),
     ]
     changed = {table: rows for table, rows in summary.changed.items() if rows}
     findings = counted(summary.findings)

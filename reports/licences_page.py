@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-EXTRAS = ("", "train", "web", "hub", "ray")
+EXTRAS = ("", "train", "web", "hub", "ray", "heic")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands and Ray engine,
-and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which
+Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine and
+HEIC, and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which
 every bundle repeats.
 Each package's own files have the text of its licence.
 

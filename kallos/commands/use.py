@@ -36,7 +36,8 @@ def predict(
     from reports.json import stream_json
     from reports.prediction import as_dict, lines, render
 
-    chosen, failed = photos_in(photos), False
+    chosen, refused = photos_in(photos)
+    failed = refused > 0
 
     def predictions() -> Iterator[Prediction]:
         nonlocal failed
