@@ -108,7 +108,7 @@ def _header(path: Path) -> _Header:
         return _Header(sha256, trouble="has too many pixels to be decoded safely")
     except UnidentifiedImageError:
         return _Header(sha256, trouble="is not a photo" if path.stat().st_size else "is empty")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, RuntimeError, SyntaxError, ValueError) as error:
         # an OSError's own text names the whole path
         return _Header(sha256, trouble=f"cannot be read: {getattr(error, 'strerror', None) or error}")
 
