@@ -28,8 +28,8 @@ from rich.table import Table
 
 from extractors import windows
 from extractors.alignment import align_face
-from extractors.decode import photo_paths
 from extractors.facemesh import FaceMesh
+from featurestore.folders import contents
 from models.encoder import Encoder
 from models.encoder_network import EncoderNetwork
 
@@ -47,7 +47,7 @@ def main() -> None:
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="kallos-bench-") as scratch:
         folder = Path(scratch)
-        given = photo_paths(arguments.photos)[: arguments.count + 2]
+        given = list(contents(arguments.photos).photos)[: arguments.count + 2]
         EncoderNetwork.build(ENCODER, WEIGHTS).save(folder / "encoder")
         first = _copied(given[:1], folder / "photos")
         _ingest(folder, first)

@@ -22,9 +22,9 @@ from rich.table import Table
 from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
 from extractors import windows
-from extractors.decode import photo_paths
 from extractors.facemesh import FaceMesh
 from extractors.values import face_of
+from featurestore.folders import contents
 from models.appearance_graph import AppearanceGraph
 from models.graphs import Graph
 from models.kept import KeptEncoder
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos")
     parser.add_argument("--count", type=int, default=300, help="photos at most")
     arguments = parser.parse_args()
-    photos = photo_paths(arguments.photos)[: arguments.count]
+    photos = list(contents(arguments.photos).photos)[: arguments.count]
     kernels = _kernels(arguments.bundle, photos)
     with Predictor(open_bundle(arguments.bundle)) as predictor:
         loaded = [_milliseconds(lambda path=path: predictor.predict(path)) for path in photos]

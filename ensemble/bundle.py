@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
 from ensemble.training_photos import TrainingPhotos
 from featurestore.errors import BundleError, InputError
+from featurestore.folders import is_litter
 from featurestore.records import Comparison
 from featurestore.traits import Target
 from models.foreign import distrusted, read_json
@@ -57,7 +58,7 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
     """Write all of a bundle; the manifest comes last."""
     staging.mkdir(parents=True)
     for name, source in parts.folders.items():
-        shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(*cards))
+        shutil.copytree(source, staging / name, ignore=_without(cards))
     if onnx:
         from models.appearance_export import replace_by_graphs
 
@@ -80,6 +81,11 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "files": {name: _sha256(staging / name) for name in _files(staging)},
     }
     (staging / MANIFEST).write_text(json.dumps(content, indent=1))
+
+
+def _without(cards: Collection[str]) -> Callable[[str, list[str]], list[str]]:
+    """For `copytree`: the cards of a single run and litter stay behind."""
+    return lambda _, names: [name for name in names if name in cards or is_litter(Path(name))]
 
 
 def open_bundle(folder: Path) -> Parts:
@@ -119,7 +125,7 @@ def _may_be_replaced(folder: Path) -> bool:
         return True
     if not folder.is_dir():
         return False
-    if not any(folder.iterdir()):
+    if all(map(is_litter, folder.iterdir())):
         return True
     try:
         content = read_json(folder / MANIFEST)
@@ -144,8 +150,8 @@ def _verify(folder: Path, content: dict[str, Any]) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    """Every file below a folder, relative, with forward slashes. Links are refused."""
-    paths = sorted(folder.rglob("*"))
+    """Every file below a folder but litter, relative, with forward slashes. Links are refused."""
+    paths = [path for path in sorted(folder.rglob("*")) if not is_litter(path)]
     if links := [path for path in paths if path.is_symlink()]:
         raise BundleError(f"{links[0]} is a link: a bundle holds plain files only.")
     return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]

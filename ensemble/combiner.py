@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from featurestore.records import SCALE
+from featurestore.records import on_scale
 from models.foreign import distrusted, read_json
 
 FILE = "combiner.json"
@@ -50,8 +50,7 @@ class Combiner:
     def predict(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Combined scores (n,), kept on the scale."""
         combined = self.mixing * a + (1 - self.mixing) * b + self._correction(a, b)
-        clipped: NDArray[np.float64] = np.clip(combined, *SCALE)
-        return clipped
+        return on_scale(combined)
 
     def correction_of(self, a: float, b: float) -> float:
         """What the correction adds for one photo's member scores."""

@@ -39,6 +39,7 @@ _TASKS = pa.schema(
     {
         "sha256": pa.string(),
         "paths": pa.list_(pa.string()),
+        "roots": pa.list_(pa.string()),
         "missing": pa.list_(pa.string()),
         "landmarks": pa.binary(),
     }
@@ -58,7 +59,7 @@ def look_on_ray(
 ) -> Generator[tuple[int, int]]:
     """An engine of `extractors.pipeline`; RAY_ADDRESS names the cluster, without it Ray runs on this machine.
 
-    Raises ExtractionError when Ray cannot start or be reached.
+    Raises ExtractionError when Ray cannot start or be reached, FolderGoneError as the pool of one machine.
     """
     folder = folder_of(store.path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +147,7 @@ def _tables(tasks: Iterator[Task]) -> Iterator[pa.Table]:
             {
                 "sha256": task.sha256,
                 "paths": task.paths,
+                "roots": task.roots,
                 "missing": task.missing,
                 "landmarks": None if task.landmarks is None else task.landmarks.tobytes(),
             }

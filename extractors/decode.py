@@ -12,23 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from featurestore.errors import InputError, PhotoError
-from featurestore.records import PHOTO_FORMATS, PHOTO_SUFFIXES
+from featurestore.colours import conversion_of
+from featurestore.errors import ExtraError, InputError, PhotoError
+from featurestore.photo_files import open_photo
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 
 _SIXTEEN_BIT = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
-# what Pillow's decoders raise on damaged data
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+# what the decoders of Pillow and libheif raise on damaged data
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
 
 def decode(path: Path) -> NDArray[np.uint8]:
-    """Read a photo as (h, w, 3) uint8 RGB, turned upright by its EXIF orientation.
+    """Read a photo as (h, w, 3) uint8 sRGB, turned upright by its EXIF orientation.
 
     Grey, palette, CMYK and 16-bit pictures become RGB, transparency lies on white, of several frames the first
-    counts. The limits are checked before any pixel is decoded. Raises InputError when there is no such file,
-    PhotoError when it is empty, too large, damaged or no picture.
+    counts; a colour profile is obeyed. The limits are checked before any pixel is decoded. Raises InputError when
+    there is no such file or the system cannot read it, PhotoError when it is empty, too large, damaged or no picture.
     """
     if not path.is_file():
         what = "is a folder, not a photo" if path.is_dir() else "does not exist"
@@ -38,7 +39,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
         # Pillow warns of large sizes, which are checked here, and of damaged metadata, which do not matter
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=PHOTO_FORMATS) as image:
+            with path.open("rb") as file, open_photo(file) as image:
                 _check_pixels(path, image.width * image.height)
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)
@@ -46,33 +47,17 @@ def decode(path: Path) -> NDArray[np.uint8]:
         except Image.DecompressionBombError as error:
             _check_pixels(path, int(re.findall(r"\d+", str(error))[0]))
             raise
+        except ExtraError as error:
+            raise ExtraError(f"{path} {error}") from error
         except PermissionError as error:
             raise InputError(f"{path} may not be read: change its permissions.") from error
         except UnidentifiedImageError as error:
             raise PhotoError(f"{path} is not a photo: convert it to JPEG or PNG.") from error
         except _DAMAGE as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # not the photo's fault, as on a network folder that went away
+                raise InputError(f"{path} cannot be read ({error.strerror}): check its disk.") from error
             raise PhotoError(f"{path} is damaged or cut short: save or copy it again.") from error
-
-
-def photo_paths(path: Path) -> list[Path]:
-    """The file itself, or the photos anywhere below a folder, by suffix, sorted; hidden files are left out.
-
-    Raises InputError when there is none, or when a link leads out of the folder.
-    """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise InputError(f"{path} does not exist: give the path of a photo or of a folder of photos.")
-    photos = sorted(
-        p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and not p.name.startswith(".") and p.is_file()
-    )
-    if not photos:
-        raise InputError(f"{path} holds no photo: give a folder with JPEG, PNG, WebP, BMP, TIFF or GIF files.")
-    folder = path.resolve()
-    for photo in photos:
-        if not photo.resolve().is_relative_to(folder):
-            raise InputError(f"{photo} is a link that leads out of {path}: put a copy of the photo in its place.")
-    return photos
 
 
 def _check_bytes(path: Path) -> None:
@@ -92,12 +77,19 @@ def _check_pixels(path: Path, pixels: int) -> None:
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    conversion, plain = conversion_of(image), _plain(image)
+    if conversion:
+        plain = conversion.apply(plain)
+    return np.asarray(plain if plain.mode == "RGB" else plain.convert("RGB"))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Eight bits a channel, without transparency."""
     if image.mode in _SIXTEEN_BIT:
         # Pillow's own conversion would cut off at 255
-        grey = np.clip(np.asarray(image, dtype=np.float32) / 257, 0, 255).round().astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        return Image.fromarray(np.clip(np.asarray(image, dtype=np.float32) / 257, 0, 255).round().astype(np.uint8))
     if image.has_transparency_data:
         coloured = image if image.mode == "RGBA" else image.convert("RGBA")
         image = Image.new("RGB", coloured.size, "white")
         image.paste(coloured, mask=coloured)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return image

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -17,12 +18,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.detector import Box, FaceDetector, overlap
 from featurestore.errors import NoFaceError
 
 VERSION = 1
 MAX_FACES = 4
 CONFIDENCE = 0.5
 BORDER = 0.25
+
+PORTRAIT = 0.4
+"""Part of the photo's longer side. Beside a face that large FaceMesh's own detector sees others from a third of it."""
+
+QUARTERED = 0.6
+"""Part of the photo's longer side: four squares of it cover a photo, and share more than a face that needs them."""
+
+SEEN = 0.1
+"""Part of a square's side from which `FaceDetector` sees faces in it."""
+
+NEARER = (1, 2, 4)
+"""Where FaceMesh's own detector sees nothing, the photo is seen in squares of these parts of its longer side."""
+
+SMALLEST = 48.0
+"""Pixels. In narrower faces landmarks are off by more than a hundredth of the face's width."""
+
 _MUTING = threading.Lock()
 
 # protobuf 4 warns of a call that MediaPipe makes on every image; catch_warnings is not for several threads
@@ -31,14 +49,16 @@ warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype")
 
 @dataclass(frozen=True, eq=False)
 class FoundFace:
-    """One face of a photo.
+    """The largest face of a photo.
 
     landmarks  (468, 3) float32: x, y in pixels of the photo, y down; z in the same unit, away from the viewer
-    faces      how many faces there are (at most `MAX_FACES` are looked for); this is the largest
+    faces      how many faces there are; a face below a third of the largest's size may be missed
+    place      which of several this is, such as `2nd from the left`
     """
 
     landmarks: NDArray[np.float32]
     faces: int
+    place: str
 
 
 class FaceMesh:
@@ -63,13 +83,60 @@ class FaceMesh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._mesh.close()
+        if "_detector" in vars(self):
+            self._detector.close()
+
+    @cached_property
+    def _detector(self) -> FaceDetector:
+        """Made when it is needed, which most portraits never do."""
+        with muted():
+            return FaceDetector(_mediapipe())
 
     def find(self, image: NDArray[np.uint8]) -> FoundFace:
         """The largest face of an upright (h, w, 3) uint8 RGB photo. Raises NoFaceError."""
         faces = self._faces(image) or self._faces_in_border(image)
-        if not faces:
-            raise NoFaceError("No face was found: use a photo that shows one face from the front, well lit.")
-        return FoundFace(max(faces, key=_box_area), len(faces))
+        faces = self._and_smaller(image, faces) if faces else self._small(image)
+        largest = max(range(len(faces)), key=lambda i: _box_area(faces[i]))
+        return FoundFace(faces[largest], len(faces), _place(faces, largest))
+
+    def _and_smaller(self, image: NDArray[np.uint8], faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """FaceMesh's own detector sees faces from a ninth of the photo: beside a small one it misses others."""
+        size, longer = max(float(np.ptp(face[:, :2], axis=0).max()) for face in faces), max(image.shape[:2])
+        if size > PORTRAIT * longer:
+            return faces
+        side = longer if size > PORTRAIT / 2 * longer else round(QUARTERED * longer)
+        return faces + self._closely(image, side, faces)
+
+    def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The faces that are seen first from nearer and nearer. Raises NoFaceError, which says what size would do."""
+        longer, widest = max(image.shape[:2]), 0.0
+        for side in dict.fromkeys(round(max(longer / part, SMALLEST / SEEN)) for part in NEARER):
+            faces = self._closely(image, side, [])
+            widest = max([widest, *(_width(face) for face in faces)])
+            if widest >= SMALLEST:
+                return [face for face in faces if _width(face) >= SMALLEST]
+        size = f"at least {max(SMALLEST, SEEN * longer / NEARER[-1]):.0f} pixels wide"
+        if widest:
+            raise NoFaceError(
+                f"The face is about {widest:.0f} pixels wide, too small to be measured: use a photo with a face {size}."
+            )
+        raise NoFaceError(f"No face was found: use a photo that shows one face from the front, well lit, {size}.")
+
+    def _closely(
+        self, image: NDArray[np.uint8], side: int, known: list[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Faces beside the known ones that the detector sees in squares of `side` pixels and FaceMesh from near by."""
+        found: list[NDArray[np.float32]] = []
+        for box in self._detector.boxes(image, side):
+            if any(overlap(box, _box(face)) for face in known + found):
+                continue
+            left, top, right, bottom = box
+            room = max(right - left, bottom - top)
+            x, y = max(int(left - room), 0), max(int(top - room), 0)
+            near = np.ascontiguousarray(image[y : int(bottom + room), x : int(right + room)])
+            seen = (face + np.array((x, y, 0), dtype=np.float32) for face in self._faces(near))
+            found += [face for face in seen if overlap(box, _box(face))][:1]
+        return found
 
     def _faces_in_border(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """The detector knows faces with some room around them; one that fills the photo gets it here."""
@@ -131,6 +198,24 @@ def _matplotlib_later() -> Iterator[None]:
 
 def _box_area(face: NDArray[np.float32]) -> float:
     return float(np.prod(np.ptp(face[:, :2], axis=0)))
+
+
+def _box(face: NDArray[np.float32]) -> Box:
+    (left, top), (right, bottom) = face[:, :2].min(axis=0).tolist(), face[:, :2].max(axis=0).tolist()
+    return left, top, right, bottom
+
+
+def _width(face: NDArray[np.float32]) -> float:
+    return float(np.ptp(face[:, 0]))
+
+
+def _place(faces: list[NDArray[np.float32]], one: int) -> str:
+    """Such as `2nd from the left`; from the top where faces stand rather above each other."""
+    middles = np.array([face[:, :2].mean(axis=0) for face in faces])
+    axis = int(np.argmax(np.ptp(middles, axis=0)))
+    number = int((middles[:, axis] < middles[one, axis]).sum()) + 1
+    ending = "th" if 10 < number % 100 < 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending} from the {('left', 'top')[axis]}"
 
 
 @contextmanager

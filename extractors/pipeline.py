@@ -21,7 +21,13 @@ from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
 from extractors.workers import Task, Workers
 from featurestore.errors import OrderError
 from featurestore.outputs import Output
-from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
+from featurestore.planning import (
+    forget_failures,
+    forget_mended,
+    from_landmarks_todo,
+    from_pixels_todo,
+    require_folders,
+)
 from featurestore.shards import merge_left_over
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
@@ -63,21 +69,24 @@ def extract(
 ) -> Extracted:
     """Bring every image of the store up to date with the current extractors and these encoders.
 
-    A photo that cannot be used goes to the ledger with its reason. Killed at any time, at most the last few
-    seconds of work are done again. What people see changes to new versions at the end, all at once.
-    Raises OrderError when the store has no images.
+    A photo that cannot be used goes to the ledger with its reason; one that was missing is tried again when it is
+    there. Killed at any time, at most the last few seconds of work are done again. What people see changes to new
+    versions at the end, all at once. Raises OrderError when the store has no images, and FolderGoneError, with nothing
+    recorded, when the folder of photos to look at is not there.
     """
     if not store.value("SELECT count(*) FROM images"):
         raise OrderError("The store has no images yet: run `kallos ingest` first.")
     wanted = outputs(encoders)
+    merge_left_over(store)
     with store.transaction():
         redefined = define_features(store, wanted)
         register(store, wanted)
         if redefined:
             make_views(store)
-        if retry_failed:
-            forget_failures(store, wanted)
-    looked, failed = _look(store, wanted, encoders, engine or look_here, on_progress)
+        forget_failures(store, wanted) if retry_failed else forget_mended(store, wanted)
+        todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
+        require_folders(todo)
+    looked, failed = _look(store, wanted, todo, encoders, engine or look_here, on_progress)
     with store.passing():
         measured = _measure(store, wanted, on_progress)
     with store.transaction():
@@ -86,11 +95,14 @@ def extract(
 
 
 def _look(
-    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], engine: Engine, on_progress: OnProgress
+    store: Store,
+    wanted: Sequence[Output],
+    todo: pl.DataFrame,
+    encoders: Sequence[EncoderSource],
+    engine: Engine,
+    on_progress: OnProgress,
 ) -> tuple[int, int]:
     """What needs pixels; returns how many photos were looked at, and how many of them failed."""
-    merge_left_over(store)
-    todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
     if todo.is_empty():
         return 0, 0
     done = failed = 0
@@ -132,8 +144,8 @@ def _tasks(store: Store, landmarks: Output, todo: pl.DataFrame) -> Iterator[Task
     for rows in todo.iter_slices(CHUNK):
         known = rows.filter(~pl.col("missing").list.contains("landmarks"))
         found = _landmarks(store, landmarks, known["sha256"]) if len(known) else {}
-        for sha256, paths, missing in rows.select("sha256", "paths", "missing").iter_rows():
-            yield Task(sha256, paths, missing, found.get(sha256))
+        for sha256, paths, roots, missing in rows.select("sha256", "paths", "roots", "missing").iter_rows():
+            yield Task(sha256, paths, roots, missing, found.get(sha256))
 
 
 def _landmarks(store: Store, landmarks: Output, sha256: pl.Series) -> dict[str, NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from extractors.decode import decode
 from extractors.facemesh import FaceMesh
 from extractors.pool import WORKERS, Lost, Pool
 from extractors.values import Columns, Encoder, EncoderSource, Face, face_of, from_pixels
-from featurestore.errors import InputError, PhotoError
+from featurestore.errors import FolderGoneError, InputError, PhotoError
+from featurestore.folders import gone, is_there
 from featurestore.outputs import EMBEDDING
 
 
@@ -27,12 +29,14 @@ class Task:
 
     sha256     what its bytes must hash to
     paths      where it lies, under one name or several
+    roots      the folders of the data sets that it lies in
     missing    extractors that need its pixels
     landmarks  (468, 3) float32 where they are known already
     """
 
     sha256: str
     paths: Sequence[str]
+    roots: Sequence[str]
     missing: Sequence[str]
     landmarks: NDArray[np.float32] | None = None
 
@@ -75,7 +79,10 @@ class Workers:
         self._pool.__exit__(*problem)
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[Answer]:
-        """An answer a task, in the order of the tasks. Raises ExtractionError when workers cannot start."""
+        """An answer a task, in the order of the tasks.
+
+        Raises ExtractionError when workers cannot start, FolderGoneError when a photo's folder went away.
+        """
         for task, answer in self._pool.each(_look, tasks):
             yield _lost(task, answer) if isinstance(answer, Lost) else answer
 
@@ -114,6 +121,9 @@ def _look(task: Task) -> Answer:
     began = time.perf_counter()
     try:
         face = _face(task)
+    except FolderGoneError:
+        # the folder's trouble, not the photo's: nothing is recorded
+        raise
     except (PhotoError, InputError) as error:
         status = error.status if isinstance(error, PhotoError) else "missing"
         spent = (time.perf_counter() - began) * 1000
@@ -130,11 +140,17 @@ def _look(task: Task) -> Answer:
 
 
 def _face(task: Task) -> Face:
-    path = next((p for p in map(Path, task.paths) if p.is_file()), Path(task.paths[0]))
-    image = decode(path)
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != task.sha256:
-            raise ChangedPhotoError("The photo has changed since it was ingested: run `kallos ingest` again.")
+    path = Path(next(filter(os.path.isfile, task.paths), task.paths[0]))
+    try:
+        image = decode(path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (InputError, OSError) as error:
+        if not any(map(is_there, map(Path, task.roots))):
+            raise gone(task.roots[0]) from error
+        raise InputError(str(error)) from error
+    if digest != task.sha256:
+        raise ChangedPhotoError("The photo has changed since it was ingested: run `kallos ingest` again.")
     return face_of(image, _mesh(), task.landmarks)
 
 

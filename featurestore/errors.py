@@ -33,6 +33,10 @@ class InputError(KallosError):
     exit_code = 3
 
 
+class FolderGoneError(InputError):
+    """The folder of a data set is not there, or empty, as a disk that is not mounted leaves it."""
+
+
 class DataError(KallosError):
     """Labels that cannot be used: missing columns, scores outside the scale."""
 
@@ -50,6 +54,12 @@ class NoFaceError(PhotoError):
     """A readable photo in which FaceMesh finds no face."""
 
     status = "no_face"
+
+
+class ExtraError(PhotoError):
+    """A photo of a kind that is read with an extra which is not installed."""
+
+    status = "needs_extra"
 
 
 class StoreError(KallosError):

@@ -6,19 +6,26 @@ A photo is known by its bytes: moved, renamed or twice in the data sets, it is c
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
+from featurestore.folders import gone, is_there
 from featurestore.outputs import Output, active_versions
+from featurestore.photo_files import reads_heic
 from featurestore.store import Store
+
+_OUTSIDE = "status IN ('missing', 'needs_extra')"
+"""Failures that say nothing of the photo itself."""
 
 _WANTED = "wanted AS (SELECT unnest($extractors) AS extractor, unnest($versions) AS version)"
 
 
 def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
-    """The photos to look at: sha256, paths (absolute) and the list of extractors that have not tried them.
+    """The photos to look at: sha256, paths (absolute), their data sets' folders, extractors that have not tried them.
 
     A photo whose landmarks failed is done: nothing else can be computed from it.
     """
@@ -35,10 +42,41 @@ def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
         todo AS (
             SELECT sha256, list(extractor ORDER BY extractor <> 'landmarks', extractor) AS missing
             FROM untried ANTI JOIN faceless USING (sha256) GROUP BY sha256)
-        SELECT sha256, list(root || '/' || path ORDER BY image_id) AS paths, any_value(missing) AS missing
+        SELECT sha256, list(root || '/' || path ORDER BY image_id) AS paths, list(DISTINCT root ORDER BY root) AS roots,
+               any_value(missing) AS missing
         FROM todo JOIN images USING (sha256) JOIN locations USING (data_set)
         GROUP BY sha256 ORDER BY min(image_id)""",
         **_named(outputs),
+    )
+
+
+def require_folders(todo: pl.DataFrame) -> None:
+    """Raises FolderGoneError when photos of `from_pixels_todo` lie in a folder that is not there."""
+    if absent := [root for root in todo["roots"].explode().unique().sort() if not is_there(Path(root))]:
+        lost = todo.filter(pl.col("roots").list.eval(pl.element().is_in(absent)).list.all())
+        if len(lost):
+            raise gone(lost["roots"][0][0])
+
+
+def mended(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
+    """sha256 of photos whose failure was no fault of theirs and is over: missing ones are there, extras installed."""
+    rows = store.frame(
+        f"""
+        WITH {_WANTED}
+        SELECT sha256, bool_or(status = 'missing') AS missing, list(DISTINCT root || '/' || path) AS paths
+        FROM attempts JOIN wanted USING (extractor, version) JOIN images USING (sha256) JOIN locations USING (data_set)
+        WHERE {_OUTSIDE} GROUP BY sha256 ORDER BY sha256""",
+        **_named(outputs),
+    )
+    return pl.DataFrame(
+        {
+            "sha256": [
+                sha256
+                for sha256, missing, paths in rows.iter_rows()
+                if (any(os.access(path, os.R_OK) for path in paths) if missing else reads_heic())
+            ]
+        },
+        schema={"sha256": pl.String},
     )
 
 
@@ -62,6 +100,7 @@ class PlanLine:
     stale     has a row of another version only
     missing   was never tried, or only with failures of other versions
     failed    was tried by the wanted version and failed, or its landmarks did
+    again     of those that are stale or missing: failed by no fault of theirs, such as missing ones that are there now
     orphaned  has rows, of any version, but is no image of the store any more
     why       what made rows stale, what went wrong, as short phrases
     shown     the version that the views show, where it is another
@@ -74,6 +113,7 @@ class PlanLine:
     stale: int
     missing: int
     failed: int
+    again: int
     orphaned: int
     why: tuple[str, ...]
     shown: str | None
@@ -82,26 +122,29 @@ class PlanLine:
 
 def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
     """A line for each wanted output, landmarks first; nothing is written."""
-    return tuple(_line(store, output, outputs[0]) for output in outputs)
+    with store.registered(mended(store, outputs)):
+        return tuple(_line(store, output, outputs[0]) for output in outputs)
 
 
 def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
-    fresh, stale, missing, failed = store.frame(
-        """
+    fresh, stale, missing, failed, again = store.frame(
+        f"""
         WITH photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
-        now AS (FROM attempts WHERE extractor = $extractor AND version = $version),
-        faceless AS (
-            FROM attempts WHERE extractor = 'landmarks' AND version = $landmarks AND status <> 'ok'),
+        tried AS (FROM attempts WHERE NOT ({_OUTSIDE} AND sha256 IN (SELECT sha256 FROM incoming))),
+        now AS (FROM tried WHERE extractor = $extractor AND version = $version),
+        faceless AS (FROM tried WHERE extractor = 'landmarks' AND version = $landmarks AND status <> 'ok'),
         before AS (
             SELECT DISTINCT sha256 FROM attempts
             WHERE extractor = $extractor AND version <> $version AND status = 'ok'),
         states AS (
             SELECT CASE WHEN now.status = 'ok' THEN 'fresh'
                         WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
-                        WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state
+                        WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
+                   sha256 IN (SELECT sha256 FROM incoming) AS is_mended
             FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
         SELECT count_if(state = 'fresh')::INT, count_if(state = 'stale')::INT,
-               count_if(state = 'missing')::INT, count_if(state = 'failed')::INT FROM states""",
+               count_if(state = 'missing')::INT, count_if(state = 'failed')::INT,
+               count_if(state IN ('stale', 'missing') AND is_mended)::INT FROM states""",
         extractor=output.extractor,
         version=output.version,
         landmarks=landmarks.version,
@@ -121,6 +164,7 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
         stale=stale,
         missing=missing,
         failed=failed,
+        again=again,
         orphaned=orphaned,
         why=(*(_changes(store, output) if stale else ()), *(_failures(store, output, landmarks) if failed else ())),
         shown=_shown_instead(store, output),
@@ -184,6 +228,12 @@ def forget_failures(store: Store, outputs: Sequence[Output]) -> None:
         f"WITH {_WANTED} DELETE FROM attempts WHERE status <> 'ok' AND (extractor, version) IN (FROM wanted)",
         **_named(outputs),
     )
+
+
+def forget_mended(store: Store, outputs: Sequence[Output]) -> None:
+    """Take failures that are over out of the ledger, see `mended`."""
+    with store.registered(mended(store, outputs)):
+        store.execute(f"DELETE FROM attempts WHERE {_OUTSIDE} AND sha256 IN (SELECT sha256 FROM incoming)")
 
 
 def _named(outputs: Sequence[Output]) -> dict[str, object]:

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin", "symmetry")
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".mpo")
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""What Pillow may open a photo as; MPO files are read as JPEG."""
+PHOTO_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".avif", ".heic", ".heif", ".hif"),
+)
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+"""What Pillow may open a photo as, beside HEIC, which is an extra; MPO files are read as JPEG."""
 SCALE = (1.0, 5.0)
 """Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
+
+
+def on_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores kept on `SCALE`; what is no number stays none, so that a broken model is not taken for a sure one."""
+    return np.where(np.isfinite(scores), np.clip(scores, *SCALE), scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +180,7 @@ class Prediction:
     weights     region -> weight of that sub-score in Model B; they sum to one
     features    name -> raw value of each feature, in the unit of the catalogue
     landmarks   (468, 3) float32: x, y, z in pixels of the upright photo
-    notes       remarks such as "3 faces, the largest was taken"
+    notes       remarks such as "3 faces, the largest was taken: the 2nd from the left"
     versions    what computed it: extractors, models, bundle
     origin      the model, and what it learnt from
     in_training whether the model was trained on a photo with the very same bytes
@@ -214,7 +222,7 @@ class Explanation:
     """Why a photo got its score.
 
     weight_a * a + (1 - weight_a) * b + correction - bias, kept on the scale, is the score; the contributions of the
-    regions add up to b, and what is in `trees` to the baseline's score.
+    regions add up to b, and what is in `trees` to the baseline's score before it is kept on the scale.
 
     correction  the combiner's
     bias        taken off for a group with a calibration of its own

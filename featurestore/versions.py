@@ -47,6 +47,15 @@ def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFra
     store.append("attempts", attempts)
 
 
+def forget(store: Store, photos: pl.Series) -> None:
+    """Remove what any version computed of photos (sha256), so that they are looked at again; in a transaction."""
+    if photos.is_empty():
+        return
+    with store.registered(photos.to_frame("sha256")):
+        for table in [*store.frame("SELECT table_name FROM extractor_versions")["table_name"], "attempts"]:
+            store.execute(f'DELETE FROM "{table}" WHERE sha256 IN (SELECT sha256 FROM incoming)')
+
+
 def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     """Point the views at these (extractor, version), all at once; call it inside a transaction.
 

@@ -17,6 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalToken
 
 from ensemble.bundle import open_bundle
 from featurestore.errors import HubError, InputError
+from featurestore.folders import is_litter
 from reports.cards import MODEL_CARD
 
 SHOWN = "README.md"
@@ -30,7 +31,8 @@ def push(bundle: Path, repository: str, *, public: bool) -> str:
     Raises InputError or BundleError for what is no whole bundle, HubError when the Hub cannot be reached or refuses.
     """
     open_bundle(bundle)
-    files = {path.relative_to(bundle).as_posix(): path for path in sorted(bundle.rglob("*")) if path.is_file()}
+    listed = [path for path in sorted(bundle.rglob("*")) if path.is_file() and not is_litter(path)]
+    files = {path.relative_to(bundle).as_posix(): path for path in listed}
     files[SHOWN] = bundle / MODEL_CARD
     operations = [CommitOperationAdd(name, path) for name, path in files.items()]
     with _spoken(repository):

@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from featurestore.errors import BundleError, InputError, OrderError, PackError
+from featurestore.folders import is_litter
 from featurestore.records import Epoch, FaceBatch
 from featurestore.store import Store
 from featurestore.transfer.folder import CHECKSUMS, staging
@@ -205,7 +206,7 @@ def _results(folder: Path) -> list[Path]:
 
 def _check(result: Path, described: Mapping[str, Any]) -> None:
     """Raises PackError unless a result is as the runner wrote it, and what the pack asked for."""
-    if {file.name for file in result.iterdir() if file.is_file()} != {*RESULT, CHECKSUMS}:
+    if {file.name for file in result.iterdir() if file.is_file() and not is_litter(file)} != {*RESULT, CHECKSUMS}:
         _refuse(result, "a file is missing or does not belong there")
     checksums = "".join(f"{sha256_of_file(result / name)}  {name}\n" for name in sorted(RESULT))
     if (result / CHECKSUMS).read_bytes() != checksums.encode():

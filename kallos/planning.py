@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from extractors.pool import WORKERS
 from extractors.values import FROM_LANDMARKS, outputs
 from featurestore import statistics
+from featurestore.folders import is_there
 from featurestore.outputs import feature_versions
 from featurestore.planning import PlanLine, plan
 from featurestore.store import Store
@@ -21,6 +24,7 @@ def plan_report(store: Store) -> PlanReport:
     images, photos, unreadable = store.frame(
         "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count_if(sha256 IS NULL)::INT FROM images"
     ).row(0)
+    roots = store.frame("SELECT DISTINCT root FROM locations ORDER BY root")["root"].to_list()
     lines = plan(store, wanted)
     versions = feature_versions({output.extractor: output.version for output in wanted})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
@@ -29,7 +33,9 @@ def plan_report(store: Store) -> PlanReport:
     for protocol, fold in folds.iter_rows():
         well, known = normalized.get(protocol, (0, 0))
         normalized[protocol] = (well + ((protocol, fold) in fresh), known + 1)
-    return PlanReport(images, photos, unreadable, lines, normalized, _wall_seconds(lines))
+    todo = any(line.stale + line.missing for line in lines)
+    absent = tuple(root for root in roots if not is_there(Path(root))) if todo else ()
+    return PlanReport(images, photos, unreadable, absent, lines, normalized, _wall_seconds(lines))
 
 
 def _wall_seconds(lines: tuple[PlanLine, ...]) -> float | None:

@@ -14,9 +14,10 @@ import cv2
 
 from ensemble.parts import Parts
 from ensemble.predictor import Predictor
-from extractors.decode import decode, photo_paths
+from extractors.decode import decode
 from extractors.pool import Lost, Pool
-from featurestore.errors import PhotoError
+from featurestore.errors import InputError, PhotoError
+from featurestore.folders import beside_line, contents
 from featurestore.records import Prediction
 from kallos.console import note, out, progress
 from reports.overlay import draw_overlay
@@ -34,9 +35,29 @@ class Asked:
     overlay: Path | None
 
 
-def photos_in(given: list[Path]) -> list[Path]:
-    """Photos, and those of folders. Raises InputError when there are none."""
-    return [photo for path in given for photo in photo_paths(path)]
+def photos_in(given: list[Path]) -> tuple[list[Path], int]:
+    """Photos, and those anywhere below folders; and how many more there are that cannot be read, each of them named.
+
+    What lies beside the photos of a folder is counted in a line. Raises InputError for a path that is not there, and
+    for a folder without photos.
+    """
+    chosen, refused = list[Path](), 0
+    for path in given:
+        if not path.is_dir():
+            if not path.is_file():
+                raise InputError(f"{path} does not exist: give the path of a photo or of a folder of photos.")
+            chosen.append(path)
+            continue
+        inside = contents(path)
+        for name, reason in inside.refused:
+            note(f"kallos: {InputError(f'{name} {reason}.')}")
+        if not inside.photos:
+            raise InputError(f"{path} holds no photo that can be read: give a folder with JPEG or PNG files.")
+        if line := beside_line(inside.beside):
+            note(f"{path}: {line}")
+        chosen += inside.photos
+        refused += len(inside.refused)
+    return chosen, refused
 
 
 def predict_each(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.errors import OrderError, UsageError
-from featurestore.records import SCALE, Epoch, Evaluation, FaceBatch
+from featurestore.records import SCALE, Epoch, Evaluation, FaceBatch, on_scale
 from models.augmentation import augment
 from models.backbones import Backbone, build_backbone
 from models.checkpoints import (
@@ -119,7 +119,7 @@ class AppearanceModel:
                 images = self.backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
                 looks = [self.scores_of(look) for look in ([images, images.flip(3)] if mirrored else [images])]
                 scores[start : start + PREDICTED_AT_ONCE] = torch.stack(looks).double().mean(0).cpu().numpy()
-        return scores
+        return on_scale(scores)
 
     def scores_of(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 3, h, w) normalised images to (n,) scores."""

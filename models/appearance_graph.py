@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import OrderError
-from featurestore.records import FaceBatch
+from featurestore.records import FaceBatch, on_scale
 from models.graphs import Graph
 from models.saved import read_description
 from models.view import centre_of
@@ -40,7 +40,7 @@ class AppearanceGraph:
             raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
         faces, starts = self.in_view(batch.faces), range(0, len(batch), PREDICTED_AT_ONCE)
         scores = [self.graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
-        return np.concatenate(scores).astype(np.float64)
+        return on_scale(np.concatenate(scores).astype(np.float64))
 
     def in_view(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(n, S, S, 3) face crops to the middle of each, which is what the graph is given."""

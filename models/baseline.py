@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import OrderError
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
 from models.principal import Components
 from models.saved import read_description, read_tensors, write_model
 from models.trees import read_trees
@@ -90,10 +90,13 @@ class BaselineModel:
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores. Raises OrderError for other features than it learned."""
         scores = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads)
-        return np.asarray(scores)
+        return on_scale(np.asarray(scores))
 
     def shap(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n, F + k + 1) TreeSHAP values of features, shape components and the mean; a row adds up to its score."""
+        """(n, F + k + 1) TreeSHAP values of features, shape components and the mean.
+
+        A row adds up to its score before that is kept on the scale.
+        """
         values = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads, pred_contrib=True)
         return np.asarray(values)
 
@@ -129,7 +132,7 @@ class RidgeModel:
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores; an unknown feature counts as the training mean. Raises OrderError for other features."""
         scores: NDArray[np.float64] = np.nan_to_num(self._inputs.of(batch), nan=0.0) @ self.coefficients
-        return scores + self.intercept
+        return on_scale(scores + self.intercept)
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""

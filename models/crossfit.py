@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import BundleError
-from featurestore.records import FaceBatch
+from featurestore.records import FaceBatch, on_scale
 from models.saved import read_description, write_model
 from models.subscores import SubscoreModel
 
@@ -36,8 +36,7 @@ class CrossFitted:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
-        scores: NDArray[np.float64] = np.mean([model.predict(batch) for model in self.models], axis=0)
-        return scores
+        return on_scale(np.mean([model.predict(batch) for model in self.models], axis=0))
 
     def save(self, folder: Path) -> None:
         """Write every model into a folder of its own within `folder`."""

@@ -26,7 +26,7 @@ class Model(Protocol):
     @property
     def needs_embeddings(self) -> bool: ...
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores."""
+        """(n,) scores on `featurestore.records.SCALE`."""
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder that `load_model` reads."""

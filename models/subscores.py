@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
 from featurestore.errors import BundleError, OrderError
-from featurestore.records import REGIONS, SCALE, FaceBatch
+from featurestore.records import REGIONS, SCALE, FaceBatch, on_scale
 from models.saved import read_description, read_tensors, write_model
 
 LOW, HIGH = SCALE
@@ -195,7 +195,7 @@ class SubscoreModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""
-        return self.sub_scores(batch) @ self.weights
+        return on_scale(self.sub_scores(batch) @ self.weights)
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""

@@ -142,7 +142,9 @@ def data(
         group=group,
         stored=_stored(store, said.origin.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
-        trees={"score": sum(trees.values()), "average": trees["average"], "shape": trees["shape"]} if trees else {},
+        trees={"score": said.members["baseline"], "average": trees["average"], "shape": trees["shape"]}
+        if trees
+        else {},
         raters=tuple(np.histogram(known, BINS, SCALE)[0].tolist()) if len(known) else (),
         below=100 * float(np.mean(known < said.score)) if len(known) else None,
         neighbours=neighbours,

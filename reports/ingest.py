@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.ingest.table import TableReading
 from reports.findings import counted, findings_table
@@ -43,6 +44,7 @@ def render(summary: IngestSummary) -> RenderableType:
         "protocols: " + ", ".join(f"{name} ({plural(n, 'fold')})" for name, n in summary.folds.items())
         if summary.folds
         else "no protocol",
+        beside_line(summary.beside),
     ]
     changed = {table: rows for table, rows in summary.changed.items() if rows}
     findings = counted(summary.findings)

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-EXTRAS = ("", "train", "web", "hub", "ray")
+EXTRAS = ("", "train", "web", "hub", "ray", "heic")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands and Ray engine,
-and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of their own, which
-every bundle repeats.
-Each package's own files have the text of its licence.
+Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine
+and reader of HEIC, and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of
+their own, which every bundle repeats.
+Each package's own files have the text of its licence. The wheels of pillow_heif, an extra, hold x265 and are therefore
+under the GPL 2 as a whole.
 
 | package | version | licence | needed by |
 |---|---|---|---|

@@ -20,6 +20,7 @@ class PlanReport:
 
     images        images of the store
     photos        different photos among them, known by their bytes; figures of `lines` count these
+    absent        folders of data sets that are not there, where photos are left to look at
     unreadable    images whose file could not be read at ingest
     seconds       wall time that `kallos extract` would take; at least, where some extractor has no time
                   recorded yet, and None where none has
@@ -29,6 +30,7 @@ class PlanReport:
     images: int
     photos: int
     unreadable: int
+    absent: tuple[str, ...]
     lines: tuple[PlanLine, ...]
     normalized: Mapping[str, tuple[int, int]]
     seconds: float | None
@@ -80,7 +82,14 @@ def _normalized(report: PlanReport) -> RenderableType:
 
 
 def _advice(report: PlanReport) -> RenderableType:
-    lines: list[RenderableType] = []
+    lines: list[RenderableType] = [
+        Text(f"The folder {root} is not there: connect its disk, or ingest its data set again.", style=WARM)
+        for root in report.absent
+    ]
+    if again := max((line.again for line in report.lines), default=0):
+        lines.append(
+            Text(f"{plural(again, 'photo')} could not be read before and can be now: `kallos extract` tries again.")
+        )
     if report.unreadable:
         lines.append(dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: mend and ingest again."))
     if any(line.failed for line in report.lines):

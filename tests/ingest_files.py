@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from featurestore.ingest.columns import Stated
@@ -28,6 +29,11 @@ def write_photo(path: Path, shade: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 6), (shade % 256, shade // 256, 90)).save(path, format="PNG")
     return path
+
+
+def let_pillow_write_heic() -> None:
+    """From here on, as kallos reads it."""
+    pillow_heif.register_heif_opener()
 
 
 def score(name: str) -> float:

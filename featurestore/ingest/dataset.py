@@ -12,8 +12,10 @@ from typing import NamedTuple
 import polars as pl
 
 from featurestore.errors import UsageError
+from featurestore.folders import contents
 from featurestore.schema import TABLES
 from featurestore.store import Store
+from featurestore.versions import forget
 
 POLARS_TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
@@ -31,6 +33,7 @@ PER_IMAGE = (
     "published_landmarks",
     "drawn_parameters",
 )
+COLOUR_PROFILE = "colour_profile"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -126,6 +129,7 @@ class IngestSummary:
     landmarks   images with landmarks that came with the data set
     changed     table -> rows added or removed; all zero when nothing was new
     findings    frame: data_set, kind, subject, detail
+    beside      what lies beside the photos: suffix, `hidden` and the like -> number of files
     """
 
     data_set: str
@@ -138,6 +142,7 @@ class IngestSummary:
     subsets: Mapping[str, int]
     changed: Mapping[str, int]
     findings: pl.DataFrame
+    beside: Mapping[str, int] = field(default_factory=dict)
 
 
 def write(store: Store, data_set: DataSet) -> IngestSummary:
@@ -149,6 +154,7 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
     prefix = f"{check_name(data_set.name)}/"
     with store.transaction():
         _refuse_other_photos(store, data_set)
+        forget(store, _first_converted(store, data_set))
         changed = {
             table: store.sync(table, getattr(data_set, table), "starts_with(t.image_id, $prefix)", prefix=prefix)
             for table in PER_IMAGE
@@ -180,6 +186,17 @@ def _refuse_other_photos(store: Store, data_set: DataSet) -> None:
             )
 
 
+def _first_converted(store: Store, data_set: DataSet) -> pl.Series:
+    """sha256 of photos whose colour profile was not known: what an earlier kallos measured of them is not sRGB's."""
+    known = store.frame(
+        "SELECT subject AS path FROM findings WHERE data_set = $name AND kind = $kind",
+        name=data_set.name,
+        kind=COLOUR_PROFILE,
+    )
+    found = data_set.findings.filter(pl.col("kind") == COLOUR_PROFILE).select(path="subject")
+    return found.join(known, on="path", how="anti").join(data_set.images, on="path")["sha256"]
+
+
 def _summary(data_set: DataSet, changed: Mapping[str, int]) -> IngestSummary:
     folds = data_set.splits.group_by("protocol").agg(pl.col("fold").max()).sort("protocol")
     subsets = data_set.images.drop_nulls("subset").group_by("subset").len().sort("subset")
@@ -194,4 +211,5 @@ def _summary(data_set: DataSet, changed: Mapping[str, int]) -> IngestSummary:
         subsets=dict(subsets.iter_rows()),
         changed=changed,
         findings=data_set.findings,
+        beside=contents(data_set.root).beside,
     )

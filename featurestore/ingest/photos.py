@@ -7,13 +7,17 @@ import unicodedata
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from PIL import Image, UnidentifiedImageError
 
-from featurestore.errors import InputError
-from featurestore.ingest.dataset import Finding, conform
-from featurestore.records import PHOTO_FORMATS, PHOTO_SUFFIXES
+from featurestore.colours import conversion_of
+from featurestore.errors import ExtraError, InputError
+from featurestore.folders import contents
+from featurestore.ingest.dataset import COLOUR_PROFILE, Finding, conform
+from featurestore.photo_files import open_photo
+from featurestore.records import PHOTO_SUFFIXES
 
 
 def find_photos(root: Path) -> tuple[dict[str, str], list[Finding]]:
@@ -25,19 +29,22 @@ def find_photos(root: Path) -> tuple[dict[str, str], list[Finding]]:
     """
     if not root.is_dir():
         raise InputError(f"There is no folder {root}: give the folder that holds the photos.")
-    names, findings = {}, []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        is_hidden = any(part.startswith(".") for part in relative.parts)
-        if is_hidden or path.suffix.lower() not in PHOTO_SUFFIXES or not path.is_file():
-            continue
-        name = unicodedata.normalize("NFC", relative.as_posix())
-        if refusal := _refusal(root, path, name):
-            findings.append(Finding("unreadable", name.encode(errors="replace").decode(), refusal))
+    inside = contents(root)
+    names = dict[str, str]()
+    findings = [Finding("unreadable", _shown(root, path), reason) for path, reason in inside.refused]
+    for path in inside.photos:
+        relative = path.relative_to(root).as_posix()
+        name = unicodedata.normalize("NFC", relative)
+        if _shown(root, path) != name:
+            findings.append(Finding("unreadable", _shown(root, path), "its file name is not UTF-8"))
         elif name in names:
             findings.append(Finding("duplicate", name, "two files have this name, spelt with other code points"))
         else:
-            names[name] = relative.as_posix()
+            names[name] = relative
+    if not names and findings:
+        _, first, reason = findings[0]
+        more = f", and {len(findings) - 1:,} more" if len(findings) > 1 else ""
+        raise InputError(f"{root} holds no photo that can be read ({first} {reason}{more}): mend that first.")
     if not names:
         raise InputError(
             f"{root} holds no photo ({', '.join(s[1:] for s in PHOTO_SUFFIXES)}): give the folder that holds them."
@@ -45,27 +52,25 @@ def find_photos(root: Path) -> tuple[dict[str, str], list[Finding]]:
     return names, findings
 
 
-def _refusal(root: Path, path: Path, name: str) -> str | None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-        return "is a link that leads out of the folder"
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "its file name is not UTF-8"
-    return None
+def _shown(root: Path, path: Path) -> str:
+    """The name as it can be stored: what is not UTF-8 becomes question marks."""
+    return unicodedata.normalize("NFC", path.relative_to(root).as_posix()).encode(errors="replace").decode()
 
 
 def scan_images(name: str, root: Path, photos: Mapping[str, str]) -> tuple[pl.DataFrame, list[Finding]]:
-    """Rows for the table `images` from photo name -> path, and findings: unreadable, duplicate.
+    """Rows for the table `images` from photo name -> path, and findings: unreadable, duplicate, colour_profile.
 
     Only headers are read. An unreadable photo keeps its row, without width and height, so that the
     extractors record it in their ledger.
     """
     rows, findings, first_of = [], [], dict[str, str]()
     for photo, path in sorted(photos.items()):
-        sha256, size, trouble = _header(root / path)
+        sha256, size, trouble, profile = _header(root / path)
         if trouble:
             findings.append(Finding("unreadable", path, trouble))
+        if profile:
+            detail = f"has the colour profile {profile}: its colours are converted to sRGB"
+            findings.append(Finding(COLOUR_PROFILE, path, detail))
         if sha256 in first_of:
             findings.append(Finding("duplicate", path, f"has the same bytes as {first_of[sha256]}"))
         elif sha256:
@@ -76,21 +81,32 @@ def scan_images(name: str, root: Path, photos: Mapping[str, str]) -> tuple[pl.Da
     return conform("images", frame), findings
 
 
-def _header(path: Path) -> tuple[str | None, tuple[int | None, int | None], str | None]:
-    """sha256, (width, height), and what is wrong."""
-    sha256, unknown = None, (None, None)
+class _Header(NamedTuple):
+    """What is known of a photo without decoding it: hash, (width, height), what is wrong, a profile beside sRGB's."""
+
+    sha256: str | None
+    size: tuple[int | None, int | None] = (None, None)
+    trouble: str | None = None
+    profile: str | None = None
+
+
+def _header(path: Path) -> _Header:
+    sha256 = None
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             # Pillow warns of large photos and of damaged metadata: neither matters for a header.
             warnings.simplefilter("ignore")
             file.seek(0)
-            with Image.open(file, formats=PHOTO_FORMATS) as photo:
-                return sha256, photo.size, None
+            with open_photo(file) as photo:
+                conversion = conversion_of(photo)
+                return _Header(sha256, photo.size, profile=conversion.name if conversion else None)
+    except ExtraError as error:
+        return _Header(sha256, trouble=str(error))
     except Image.DecompressionBombError:
-        return sha256, unknown, "has too many pixels to be decoded safely"
+        return _Header(sha256, trouble="has too many pixels to be decoded safely")
     except UnidentifiedImageError:
-        return sha256, unknown, "is not a photo" if path.stat().st_size else "is empty"
-    except (OSError, SyntaxError, ValueError) as error:
+        return _Header(sha256, trouble="is not a photo" if path.stat().st_size else "is empty")
+    except (OSError, RuntimeError, SyntaxError, ValueError) as error:
         # an OSError's own text names the whole path
-        return sha256, unknown, f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        return _Header(sha256, trouble=f"cannot be read: {getattr(error, 'strerror', None) or error}")

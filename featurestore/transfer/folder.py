@@ -7,10 +7,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import filterfalse
 from pathlib import Path
 from typing import NoReturn
 
 from featurestore.errors import ExportError, InputError
+from featurestore.folders import is_litter
 
 SCHEMA = "schema.json"
 CHECKSUMS = "checksums.sha256"
@@ -73,9 +75,12 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _files(folder: Path) -> list[str]:
-    """Every file below a folder, relative, with forward slashes; raises ExportError for what is no plain file."""
+    """Every file below a folder but litter, relative, with forward slashes.
+
+    Raises ExportError for what is no plain file.
+    """
     names = []
-    for path in sorted(folder.rglob("*")):
+    for path in filterfalse(is_litter, sorted(folder.rglob("*"))):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             _refuse(folder, f"{name!r} is no plain file")

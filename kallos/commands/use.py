@@ -44,7 +44,8 @@ def predict(
     from reports.prediction_table import row, table
 
     files, rows = TableOut(csv, parquet, sav), []
-    chosen, failed = photos_in(photos), False
+    chosen, refused = photos_in(photos)
+    failed = refused > 0
     parts = open_parts(store, bundle, protocol, fold)
     is_shown = json or not files
 

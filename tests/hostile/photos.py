@@ -22,8 +22,11 @@ from PIL import Image
 from featurestore.records import PHOTO_FORMATS
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from tests.ingest_files import let_pillow_write_heic
 
-SUFFIX = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "tiff", "GIF": "gif"}
+let_pillow_write_heic()
+
+FORMATS = (*PHOTO_FORMATS, "HEIF")
 MODES = (
     *("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F"),
     *("LA", "PA", "RGBX", "RGBa", "La", "I;16", "I;16L", "I;16B", "I;16N"),
@@ -92,7 +95,7 @@ def by_opencv() -> Iterator[tuple[str, bytes]]:
 
 def truncated() -> Iterator[tuple[str, bytes]]:
     """Each format cut off at every hundredth of its length."""
-    for form in PHOTO_FORMATS:
+    for form in FORMATS:
         content = encoded(face(), form)
         for share in range(1, 100):
             yield f"{form} {share} %", content[: len(content) * share // 100]
@@ -101,7 +104,7 @@ def truncated() -> Iterator[tuple[str, bytes]]:
 def flipped() -> Iterator[tuple[str, bytes]]:
     """Each format with one to eight bits flipped, at random places and in the first 200 bytes."""
     random = np.random.default_rng(6)
-    for form in PHOTO_FORMATS:
+    for form in FORMATS:
         content = encoded(face(), form)
         for number in range(FLIPS):
             damaged = bytearray(content)
