@@ -75,7 +75,7 @@ app.command()(care.doctor)
 app.command()(care.compact)
 app.command()(care.erase)
 app.command()(demo)
-for _group in (app, data.ingest, store, pack, hub):
+for _group in (app, ingest, store, pack, hub):
     for _command in _group.registered_commands:
         _command.cls = loading.LoadingCommand
 
