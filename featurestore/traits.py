@@ -69,4 +69,9 @@ def matching_trait(store: Store, data_set: str, trait: str) -> str:
     Raises OrderError where there are no ratings, UsageError, which names the traits, where none matches.
     """
     traits = traits_of(store, [data_set])
+    if len(traits) > 1 and trait not in traits:
+        raise UsageError(
+            f"The models learnt {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings that come "
+            f"nearest into a data set of their own, with `kallos ingest table` and --name NAME --trait {trait}."
+        )
     return trait if trait in traits else chosen_trait(store, [data_set])

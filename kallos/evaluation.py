@@ -46,8 +46,9 @@ class Said:
     def report(self) -> OutsideReport:
         """What it is worth."""
         on: dict[str, Any] = dict(self.parts.trained_on)
-        trained_on = f"{', '.join(on['data_sets'])} ({self.parts.target.trait}, {on['protocol']}, fold {on['fold']})"
-        return outside.data(self.of, trained_on, self.parts.run_ids, self.scores, self.low, self.high)
+        learnt = self.parts.target.trait
+        trained_on = f"{', '.join(on['data_sets'])} ({learnt}, {on['protocol']}, fold {on['fold']})"
+        return outside.data(self.of, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high)
 
 
 def evaluate_bundle(path: Path, data_set: str, folder: Path) -> OutsideReport:

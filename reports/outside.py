@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 from sklearn.isotonic import IsotonicRegression
 
 from featurestore.outside import OutsideRows
@@ -18,6 +19,7 @@ from reports.bootstrap import RESAMPLES, Estimate, rank_correlations, resamples
 from reports.groups import Groups, compare_groups, estimate_cell, render_groups
 from reports.json import for_pictures
 from reports.layout import dim, number, page, plural, section, table
+from reports.palette import WARM
 from reports.plots import Scatter
 
 NAME = "outside"
@@ -68,7 +70,9 @@ class OutsideModel:
 class OutsideReport:
     """Trained models on a data set, the ensemble first.
 
+    trait         of the data set's own ratings
     scale         of the data set's own ratings
+    learnt_trait  what the models learnt
     trained_on    data sets, protocol and fold
     images, unscored, learnt, unmeasured   see OutsideRows
     judged        images that are left
@@ -77,7 +81,9 @@ class OutsideReport:
     """
 
     data_set: str
+    trait: str
     scale: tuple[float, float]
+    learnt_trait: str
     trained_on: str
     images: int
     judged: int
@@ -93,6 +99,7 @@ class OutsideReport:
 
 def data(
     of: OutsideRows,
+    learnt_trait: str,
     trained_on: str,
     run_ids: Mapping[str, str],
     predicted: Mapping[str, NDArray[np.float64]],
@@ -108,7 +115,9 @@ def data(
     best = judged["ensemble"]
     return OutsideReport(
         data_set=of.data_set,
+        trait=of.trait,
         scale=of.scale,
+        learnt_trait=learnt_trait,
         trained_on=trained_on,
         images=of.images,
         judged=len(of.rows),
@@ -192,6 +201,7 @@ def render(report: OutsideReport) -> RenderableType:
     return page(
         "Evaluation outside",
         f"{plural(report.judged, 'image')} of {report.data_set}, models trained on {report.trained_on}",
+        _traits(report),
         _left_out(report),
         _transfer_table("model", {model.name: model.overall for model in report.models}),
         section("By subset", _transfer_table("subset", rows), remark=ensemble.name) if ensemble.subsets else None,
@@ -199,6 +209,16 @@ def render(report: OutsideReport) -> RenderableType:
         dim(_reading(report)),
         section("Fairness, after the map", render_groups(groups), remark=ensemble.name) if groups.gaps else None,
         section("Predicted against the raters' score", scatter, remark=ensemble.name),
+    )
+
+
+def _traits(report: OutsideReport) -> Text | None:
+    if report.trait == report.learnt_trait:
+        return None
+    return Text(
+        f"The models learnt {report.learnt_trait}. {report.data_set} was rated on {report.trait} only, which they are "
+        "compared with here.",
+        style=WARM,
     )
 
 

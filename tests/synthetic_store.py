@@ -127,7 +127,7 @@ def add_trait(store: Store, trait: str, scale: tuple[int, int] = (1, 7), seed: i
     random = np.random.default_rng(seed)
     low, high = scale
     ids = store.frame("SELECT image_id FROM images ORDER BY image_id")["image_id"].to_list()
-    opinions = random.normal((low + high) / 2, 1, (len(ids), 1)) + random.normal(0, 0.7, (len(ids), 2, RATERS))
+    opinions = random.normal((low + high) / 2, 1, (len(ids), 1, 1)) + random.normal(0, 0.7, (len(ids), 2, RATERS))
     ratings = np.clip(np.round(opinions), low, high)
     sessions = [
         pl.DataFrame(

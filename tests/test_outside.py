@@ -73,6 +73,11 @@ def extracted(workspace, tmp_path_factory):
     at = ("--store", store)
     done("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *at)
     done("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
+    trusted = [7 - t for t in truth]
+    for name, trait, scores in (("named", "attractive", truth), ("pair", "kind", truth), ("pair", "calm", trusted)):
+        table(folder / f"{name}.csv", names, scores)
+        stated = ("--images", photos, "--scale", 1, 7, "--trait", trait)
+        done("ingest", "table", folder / f"{name}.csv", *stated, *at)
     for name in ("mixed", "seen"):
         done("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *at)
     done("extract", *at)
@@ -118,6 +123,28 @@ def test_a_monotone_change_of_the_scale_leaves_the_ranks_and_is_undone_by_the_ma
     assert learned["mapped_mae"] < curved["constant_mae"]
     assert learned["spearman"]["low"] > 0.2
     assert learned["mapped_mae"] < 0.6 * learned["mae"]
+
+
+def test_the_only_trait_of_another_name_is_compared_with_and_said(judged):
+    report = judged.evaluate("named")
+    assert (report["learnt_trait"], report["trait"], report["scale"]) == ("score", "attractive", [1, 7])
+    assert report["models"][0]["overall"]["spearman"]["value"] == pytest.approx(
+        judged.evaluate("plain")["models"][0]["overall"]["spearman"]["value"]
+    )
+    text = " ".join(done("evaluate", "--data-set", "named", "--store", judged.store).out.split())
+    assert "The models learnt score. named was rated on attractive only" in text
+    assert "rated on" not in done("evaluate", "--data-set", "plain", "--store", judged.store).out
+
+
+def test_none_of_several_other_traits_is_guessed_and_the_same_one_is_found(judged):
+    at = ("--data-set", "pair", "--store", judged.store)
+    refused(kallos("evaluate", *at), 2, "learnt score, and pair was rated on calm, kind", "--trait score")
+    with Store.open(judged.store) as store:
+        for table in ("traits", "scores", "splits"):
+            store.execute(f"UPDATE {table} SET trait = 'score' WHERE trait = 'kind'")
+    same = judged.evaluate("pair")
+    assert same["trait"] == "score"
+    assert same["models"][0]["overall"]["spearman"]["value"] > 0.2
 
 
 def test_figures_are_those_of_the_stored_predictions_also_by_subset(judged):
@@ -250,7 +277,7 @@ def made_rows(truth, subsets) -> OutsideRows:
     ids = [f"x/{i}" for i in range(n)]
     keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
     arrays = {"geometry": np.zeros((n, 1)), "skin": np.zeros((n, 0)), "shape": np.zeros((n, 936), np.float32)}
-    return OutsideRows("x", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
+    return OutsideRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
 
 
 @pytest.fixture
@@ -264,7 +291,7 @@ def curved_truth():
 
 def test_the_map_undoes_another_use_of_the_scale(curved_truth):
     of, predicted = curved_truth
-    report = outside.data(of, "x", {"ensemble": "run"}, {"ensemble": predicted})
+    report = outside.data(of, "score", "x", {"ensemble": "run"}, {"ensemble": predicted})
     overall = report.models[0].overall
     assert overall.mae > 0.8
     assert overall.mapped_mae < 0.08
@@ -297,7 +324,7 @@ def test_noise_that_says_nothing_is_not_made_better_than_the_mean():
 def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
     of, predicted = curved_truth
     said = {"ensemble": predicted, "a": predicted}
-    report = outside.data(of, "x", dict.fromkeys(said, "run"), said, predicted - 0.1, predicted + 0.1)
+    report = outside.data(of, "score", "x", dict.fromkeys(said, "run"), said, predicted - 0.1, predicted + 0.1)
     ensemble, a = report.models
     assert a.overall.coverage is None
     assert ensemble.overall.coverage.width == pytest.approx(0.2)
@@ -311,7 +338,9 @@ def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_the_page_fits_and_says_what_it_means(curved_truth, width):
     of, predicted = curved_truth
-    report = outside.data(of, "x", {"ensemble": "run"}, {"ensemble": predicted}, predicted - 0.1, predicted + 0.1)
+    report = outside.data(
+        of, "score", "x", {"ensemble": "run"}, {"ensemble": predicted}, predicted - 0.1, predicted + 0.1
+    )
     console = Console(file=io.StringIO(), width=width)
     console.print(outside.render(report))
     lines = console.file.getvalue().splitlines()

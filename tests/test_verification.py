@@ -11,7 +11,7 @@ from featurestore.errors import OrderError
 from featurestore.store import Store
 from featurestore.verification import verify
 from tests.command import done, kallos
-from tests.synthetic_store import PROTOCOL, content, make_store
+from tests.synthetic_store import PROTOCOL, add_trait, content, make_store
 
 RUN = f"{PROTOCOL}-1-b-00000003"
 TRAINED_ON = "made-up/0001.png"
@@ -96,6 +96,18 @@ def test_versions_that_were_dropped_show(store):
 def test_a_run_of_an_earlier_kallos_is_not_called_sound(store):
     store.execute("UPDATE manifests SET value_hash = NULL")
     assert broken(store) == {"manifest"}
+
+
+def test_another_trait_of_the_same_photos_changes_nothing_of_a_run(store):
+    add_trait(store, "trustworthy")
+    assert verify(store, RUN).holds
+
+
+def test_a_query_from_before_traits_still_gives_its_rows(store):
+    sql = "replace(sql, 'USING (image_id, trait)', 'USING (image_id)')"
+    store.execute(f"UPDATE manifests SET sql = {sql}")
+    add_trait(store, "trustworthy")
+    assert broken(store) == {"manifest"}, "the text was changed, the rows are the same"
 
 
 def test_an_unknown_run(store):

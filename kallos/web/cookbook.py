@@ -4,14 +4,14 @@ from __future__ import annotations
 
 QUERIES = {
     "Scores by subset": """
-SELECT subset, count(*) AS images, round(avg(score), 3) AS mean, round(stddev_samp(score), 3) AS sd
+SELECT trait, subset, count(*) AS images, round(avg(score), 3) AS mean, round(stddev_samp(score), 3) AS sd
 FROM scores JOIN images USING (image_id)
-GROUP BY subset ORDER BY subset
+GROUP BY trait, subset ORDER BY trait, subset
 """,
     "Harsh and lenient raters": """
-SELECT rater_id, round(avg(rating - mean), 2) AS bias, round(corr(rating, mean), 3) AS agreement
-FROM ratings JOIN scores USING (image_id)
-GROUP BY rater_id ORDER BY bias
+SELECT trait, rater_id, round(avg(rating - mean), 2) AS bias, round(corr(rating, mean), 3) AS agreement
+FROM ratings JOIN scores USING (image_id, trait)
+GROUP BY trait, rater_id ORDER BY bias
 LIMIT 10
 """,
 }
