@@ -19,7 +19,6 @@ from extractors.batch import Batch
 from extractors.definitions import definitions
 from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
 from extractors.workers import Task, Workers
-from featurestore.errors import OrderError
 from featurestore.outputs import Output
 from featurestore.planning import (
     forget_failures,
@@ -29,6 +28,7 @@ from featurestore.planning import (
     require_folders,
 )
 from featurestore.shards import merge_left_over
+from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
 from featurestore.views import make_views
@@ -75,7 +75,7 @@ def extract(
     recorded, when the folder of photos to look at is not there.
     """
     if not store.value("SELECT count(*) FROM images"):
-        raise OrderError("The store has no images yet: run `kallos ingest` first.")
+        raise before_extract(store, "The store has no photo yet")
     wanted = outputs(encoders)
     merge_left_over(store)
     with store.transaction():

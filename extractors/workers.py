@@ -150,7 +150,7 @@ def _face(task: Task) -> Face:
             raise gone(task.roots[0]) from error
         raise InputError(str(error)) from error
     if digest != task.sha256:
-        raise ChangedPhotoError("The photo has changed since it was ingested: run `kallos ingest` again.")
+        raise ChangedPhotoError("The photo has changed since it was ingested: ingest its data set again.")
     return face_of(image, _mesh(), task.landmarks)
 
 

@@ -66,9 +66,14 @@ def outside_rows(
     encoder = next(name.removeprefix(EMBEDDING) for name in versions if name.startswith(EMBEDDING))
     keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
     if len(keys) < FEWEST:
+        few = f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features"
         raise OrderError(
-            f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features, at least "
-            f"{FEWEST} are needed: run `kallos extract`, and see `kallos report dataset` for what failed."
+            f"{few}, at least {FEWEST} are needed: "
+            + (
+                "run `kallos extract`, and see `kallos report dataset` for what failed."
+                if len(keys) < len(new)
+                else "judge the models on a data set of more photos."
+            )
         )
     low, high = store.frame(
         "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
@@ -91,5 +96,5 @@ def _check_versions(store: Store, versions: Mapping[str, str]) -> None:
     if changed := [extractor for extractor, version in versions.items() if shown.get(extractor) != version]:
         raise OrderError(
             f"The store does not show the version of {', '.join(changed)} that the models were trained on: "
-            "run `kallos extract` with their encoder and weights, or `kallos rollback`."
+            f"run `kallos extract` with their encoder and weights, or `kallos rollback {changed[0]}`."
         )

@@ -142,9 +142,9 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
                         WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
                    sha256 IN (SELECT sha256 FROM incoming) AS is_mended
             FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
-        SELECT count_if(state = 'fresh')::INT, count_if(state = 'stale')::INT,
-               count_if(state = 'missing')::INT, count_if(state = 'failed')::INT,
-               count_if(state IN ('stale', 'missing') AND is_mended)::INT FROM states""",
+        SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
+               count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT,
+               count(*) FILTER (state IN ('stale', 'missing') AND is_mended)::INT FROM states""",
         extractor=output.extractor,
         version=output.version,
         landmarks=landmarks.version,

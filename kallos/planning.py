@@ -10,6 +10,7 @@ from featurestore import statistics
 from featurestore.folders import is_there
 from featurestore.outputs import feature_versions
 from featurestore.planning import PlanLine, plan
+from featurestore.steps import before_extract
 from featurestore.store import Store
 from kallos.extraction import known_encoders
 from reports.plan import PlanReport
@@ -19,11 +20,13 @@ START_SECONDS = 4.0
 
 
 def plan_report(store: Store) -> PlanReport:
-    """The plan as a report; nothing is written."""
+    """The plan as a report; nothing is written. Raises OrderError when the store has no images."""
     wanted = outputs(known_encoders(store))
     images, photos, unreadable = store.frame(
-        "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count_if(sha256 IS NULL)::INT FROM images"
+        "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count(*) FILTER (sha256 IS NULL)::INT FROM images"
     ).row(0)
+    if not images:
+        raise before_extract(store, "The store has no photo yet")
     roots = store.frame("SELECT DISTINCT root FROM locations ORDER BY root")["root"].to_list()
     lines = plan(store, wanted)
     versions = feature_versions({output.extractor: output.version for output in wanted})
