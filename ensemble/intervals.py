@@ -78,8 +78,9 @@ class Intervals:
     def of(self, group: str | None) -> Calibration:
         """A group's calibration, or everyone's. Raises UsageError, naming the groups, for an unknown one."""
         if (group or EVERYONE) not in self.calibrations:
-            known = ", ".join(sorted(self.calibrations.keys() - {EVERYONE})) or "none"
-            raise UsageError(f"The models have no calibration for the group {group!r}: known are {known}.")
+            known = ", ".join(sorted(self.calibrations.keys() - {EVERYONE}))
+            others = f", or choose from {known}" if known else ""
+            raise UsageError(f"The models have no calibration for the group {group!r}: leave the group out{others}.")
         return self.calibrations[group or EVERYONE]
 
     def rows(self) -> list[dict[str, object]]:

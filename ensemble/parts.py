@@ -12,6 +12,8 @@ import numpy as np
 from featurestore import normalization, runs
 from featurestore.errors import OrderError
 from featurestore.normalization import Normalization
+from featurestore.outputs import found_encoder
+from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from models.foreign import distrusted, read_json
 
@@ -55,9 +57,8 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         protocol, fold = _last_combined(store, protocol, fold)
     latest = runs.latest(store, protocol, fold)
     if missing := [model for model in ("a", "b", "ensemble") if model not in latest]:
-        raise OrderError(
-            f"Fold {fold} of {protocol} has no trained {' and '.join(missing)}: "
-            f"run `kallos train all --protocol {protocol} --fold {fold}` first."
+        raise before_training(
+            store, f"Fold {fold} of {protocol} has no trained {' and '.join(missing)}", train_all(store, protocol, fold)
         )
     chosen = runs.bundled(store, runs.load(store, latest["ensemble"]))
     b = chosen["b"]
@@ -67,7 +68,12 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     versions = json.loads(versions_json)
     encoder_version = versions[f"embedding:{b.encoder}"]
     folders = {model: run.folder for model, run in chosen.items()}
-    folders["encoder"] = store.runs_folder / "encoders" / encoder_version
+    if lost := [run.folder for run in chosen.values() if not run.folder.is_dir()]:
+        raise OrderError(
+            f"A trained model is not in {lost[0]}: put the folder {store.runs_folder.name} back beside the store, "
+            f"or run `{train_all(store, protocol, fold)}`."
+        )
+    folders["encoder"] = found_encoder(store, str(b.encoder), encoder_version)
     return Parts(
         folders=folders,
         normalization=normalization.read(store, statistics_id),
@@ -86,7 +92,7 @@ def _last_combined(store: Store, protocol: str | None, fold: int | None) -> tupl
         fold=fold,
     ).rows()
     if not rows:
-        raise OrderError("There is no trained ensemble yet: run `kallos train all` first, or give --bundle DIR.")
+        raise before_training(store, "There is no trained ensemble yet", train_all(store, protocol, fold))
     return rows[0][0], rows[0][1]
 
 
@@ -111,7 +117,8 @@ def _evaluations(store: Store, chosen: Mapping[str, runs.Run]) -> dict[str, dict
     figures = {}
     for model, run in chosen.items():
         rows = store.frame(
-            "SELECT n, mae, rmse, pearson, spearman FROM evaluations WHERE run_id = $id AND role = 'test'",
+            "SELECT n, mae, rmse, coalesce(pearson, 'nan') AS pearson, coalesce(spearman, 'nan') AS spearman "
+            "FROM evaluations WHERE run_id = $id AND role = 'test'",
             id=run.run_id,
         ).to_dicts()
         if rows:

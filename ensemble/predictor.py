@@ -14,10 +14,10 @@ from ensemble.combiner import Combiner
 from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import MEMBERS, Parts
-from extractors.decode import decode
 from extractors.facemesh import FaceMesh
+from extractors.photo import Photo, read_photo
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
-from featurestore.errors import BundleError, NoFaceError
+from featurestore.errors import BundleError, NoFaceError, UsageError
 from featurestore.normalization import averageness
 from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
 from models.attribution import parts_of_b, parts_of_baseline
@@ -28,7 +28,7 @@ from models.registry import load_model
 
 
 class Predictor:
-    """Loaded models, ready for photos. Use it as a context manager."""
+    """Loaded models, ready for photos, also without `with`; as a context manager it ends with it."""
 
     def __init__(self, parts: Parts) -> None:
         """Raises BundleError when the parts cannot be used, or were made with other extractors than these."""
@@ -41,7 +41,7 @@ class Predictor:
         self._combiner = Combiner.load(parts.folders["ensemble"])
         self._intervals = Intervals.load(parts.folders["ensemble"])
         self._novelty = Novelty.load(parts.folders["ensemble"] / NOVELTY)
-        self._mesh, self._open = FaceMesh(), ExitStack()
+        self._mesh, self._open, self._is_closed = FaceMesh(), ExitStack(), False
 
     @property
     def _folder(self) -> Path:
@@ -54,6 +54,7 @@ class Predictor:
         return self
 
     def __exit__(self, *problem: Any) -> None:
+        self._is_closed = True
         self._open.close()
 
     @property
@@ -61,16 +62,18 @@ class Predictor:
         """Groups of the training data that have a calibration of their own."""
         return sorted(self._intervals.calibrations.keys() - {EVERYONE})
 
-    def predict(self, photo: str | Path, group: str | None = None) -> Prediction:
+    def predict(self, photo: Photo, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data where one is named.
+
+        photo  a path, the bytes of a photo file, a PIL image, or (h, w, 3) uint8 RGB pixels of an upright photo
 
         Raises InputError, PhotoError or NoFaceError, and UsageError for a group that the models do not know.
         """
-        return self._predicted(Path(photo), group)[0]
+        return self._predicted(photo, group)[0]
 
-    def explain(self, photo: str | Path, group: str | None = None) -> Explanation:
+    def explain(self, photo: Photo, group: str | None = None) -> Explanation:
         """Score one photo as `predict` does, and say what the score is made of. Raises as `predict`."""
-        prediction, batch = self._predicted(Path(photo), group)
+        prediction, batch = self._predicted(photo, group)
         a, b = prediction.members["a"], prediction.members["b"]
         model, baseline = self._models["b"], self._models.get("baseline")
         assert isinstance(model, CrossFitted)
@@ -85,15 +88,17 @@ class Predictor:
                 z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
             )
 
-    def _predicted(self, photo: Path, group: str | None) -> tuple[Prediction, FaceBatch]:
+    def _predicted(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
+        if self._is_closed:
+            raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
         calibration = self._intervals.of(group)
-        image = decode(photo)
+        name, image = read_photo(photo)
         try:
             face = face_of(image, self._mesh)
         except NoFaceError as error:
-            raise NoFaceError(f"{photo}: {error}") from error
+            raise NoFaceError(f"{name}: {error}") from error
         with distrusted(self._folder):
-            return self._judged(photo, face, calibration)
+            return self._judged(name, face, calibration)
 
     def _judged(self, photo: Path, face: Face, calibration: Calibration) -> tuple[Prediction, FaceBatch]:
         """What the models say of a face. Raises BundleError when they give no number."""

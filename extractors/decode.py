@@ -6,6 +6,9 @@ import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,8 @@ from featurestore.records import PHOTO_FORMATS, PHOTO_SUFFIXES
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 50_000_000
+UNNAMED = Path("The photo")
+"""What messages call a photo that is no file."""
 
 _SIXTEEN_BIT = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 # what Pillow's decoders raise on damaged data
@@ -33,25 +38,49 @@ def decode(path: Path) -> NDArray[np.uint8]:
     if not path.is_file():
         what = "is a folder, not a photo" if path.is_dir() else "does not exist"
         raise InputError(f"{path} {what}: give the path of a photo.")
-    _check_bytes(path)
+    _check_bytes(path, path.stat().st_size)
+    with _in_sentences(path), Image.open(path, formats=PHOTO_FORMATS) as image:
+        return _upright(path, image)
+
+
+def decode_bytes(content: bytes) -> NDArray[np.uint8]:
+    """The same of what a photo file holds."""
+    _check_bytes(UNNAMED, len(content))
+    with _in_sentences(UNNAMED), Image.open(BytesIO(content), formats=PHOTO_FORMATS) as image:
+        return _upright(UNNAMED, image)
+
+
+def decode_image(image: Image.Image) -> NDArray[np.uint8]:
+    """The same of a PIL image, which is left as it is."""
+    with _in_sentences(UNNAMED):
+        check_pixels(UNNAMED, image.width * image.height)
+        return _upright(UNNAMED, ImageOps.exif_transpose(image))
+
+
+def _upright(name: Path, image: Image.Image) -> NDArray[np.uint8]:
+    check_pixels(name, image.width * image.height)
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    return _rgb(image)
+
+
+@contextmanager
+def _in_sentences(name: Path) -> Iterator[None]:
+    """What Pillow raises of a photo that cannot be used becomes PhotoError or InputError."""
     with warnings.catch_warnings():
         # Pillow warns of large sizes, which are checked here, and of damaged metadata, which do not matter
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=PHOTO_FORMATS) as image:
-                _check_pixels(path, image.width * image.height)
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return _rgb(image)
+            yield
         except Image.DecompressionBombError as error:
-            _check_pixels(path, int(re.findall(r"\d+", str(error))[0]))
+            check_pixels(name, int(re.findall(r"\d+", str(error))[0]))
             raise
         except PermissionError as error:
-            raise InputError(f"{path} may not be read: change its permissions.") from error
+            raise InputError(f"{name} may not be read: change its permissions.") from error
         except UnidentifiedImageError as error:
-            raise PhotoError(f"{path} is not a photo: convert it to JPEG or PNG.") from error
+            raise PhotoError(f"{name} is not a photo: convert it to JPEG or PNG.") from error
         except _DAMAGE as error:
-            raise PhotoError(f"{path} is damaged or cut short: save or copy it again.") from error
+            raise PhotoError(f"{name} is damaged or cut short: save or copy it again.") from error
 
 
 def photo_paths(path: Path) -> list[Path]:
@@ -75,15 +104,15 @@ def photo_paths(path: Path) -> list[Path]:
     return photos
 
 
-def _check_bytes(path: Path) -> None:
-    size = path.stat().st_size
+def _check_bytes(path: Path, size: int) -> None:
     if size == 0:
         raise PhotoError(f"{path} is empty: copy or download it again.")
     if size > MAX_BYTES:
         raise PhotoError(f"{path} has {size / 2**20:.0f} MiB, the limit is {MAX_BYTES // 2**20} MiB: save it smaller.")
 
 
-def _check_pixels(path: Path, pixels: int) -> None:
+def check_pixels(path: Path, pixels: int) -> None:
+    """Raises PhotoError when a photo has more pixels than are decoded."""
     if pixels > MAX_PIXELS:
         raise PhotoError(
             f"{path} has {pixels / 1e6:.0f} million pixels, the limit is {MAX_PIXELS // 1_000_000} million: "

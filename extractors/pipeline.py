@@ -19,10 +19,10 @@ from extractors.batch import Batch
 from extractors.definitions import definitions
 from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
 from extractors.workers import Task, Workers
-from featurestore.errors import OrderError
 from featurestore.outputs import Output
 from featurestore.planning import forget_failures, from_landmarks_todo, from_pixels_todo
 from featurestore.shards import merge_left_over
+from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
 from featurestore.views import make_views
@@ -68,7 +68,7 @@ def extract(
     Raises OrderError when the store has no images.
     """
     if not store.value("SELECT count(*) FROM images"):
-        raise OrderError("The store has no images yet: run `kallos ingest` first.")
+        raise before_extract(store, "The store has no photo yet")
     wanted = outputs(encoders)
     with store.transaction():
         redefined = define_features(store, wanted)

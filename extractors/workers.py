@@ -134,7 +134,7 @@ def _face(task: Task) -> Face:
     image = decode(path)
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != task.sha256:
-            raise ChangedPhotoError("The photo has changed since it was ingested: run `kallos ingest` again.")
+            raise ChangedPhotoError("The photo has changed since it was ingested: ingest its data set again.")
     return face_of(image, _mesh(), task.landmarks)
 
 

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from featurestore.errors import OrderError
 from featurestore.normalization import matrix
 from featurestore.outputs import EMBEDDING, active_table, chosen_encoder
+from featurestore.steps import before_extract
 from featurestore.store import Store
 
 PROTOCOL = "identity-disjoint"
@@ -76,8 +76,11 @@ def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFra
     """
     encoder = chosen_encoder(store, encoder)
     if encoder is None:
-        raise OrderError("The store has no embeddings yet: run `kallos extract` first.")
-    pairs = _named(store, _pairs(_photos(store, encoder)))
+        raise before_extract(store, "The store has no embeddings yet")
+    photos = _photos(store, encoder)
+    if not photos.sha256:
+        raise before_extract(store, "No photo has a fingerprint, a shape and an embedding yet")
+    pairs = _named(store, _pairs(photos))
     with store.transaction():
         store.sync("near_duplicates", pairs)
     return pairs
@@ -163,17 +166,16 @@ def _pairs(photos: _Photos) -> pl.DataFrame:
     blocks = [slice(start, start + BLOCK) for start in range(0, len(photos.sha256), BLOCK)]
     nearest = [(_to_nearest(photos.cosine(rows), rows), _to_nearest(photos.shape(rows), rows)) for rows in blocks]
     found = []
-    if nearest:
-        cosine, shape = (float(np.median(np.concatenate(each))) for each in zip(*nearest, strict=True))
-        for rows in blocks:
-            cosines, shapes, differing = photos.cosine(rows), photos.shape(rows), photos.hamming(rows)
-            same = (differing <= SAME) & (shapes <= SAME_SHAPE * shape)
-            near = (differing <= HAMMING) & (cosines <= cosine) & (shapes <= shape)
-            near &= cosines * shape + shapes * cosine <= 2 * NEAR * cosine * shape
-            for i, j in zip(*np.nonzero(same | near), strict=True):
-                first, second = photos.sha256[rows.start + i], photos.sha256[j]
-                if first < second:
-                    found.append((first, second, round(float(differing[i, j])), float(cosines[i, j])))
+    cosine, shape = (float(np.median(np.concatenate(each))) for each in zip(*nearest, strict=True))
+    for rows in blocks:
+        cosines, shapes, differing = photos.cosine(rows), photos.shape(rows), photos.hamming(rows)
+        same = (differing <= SAME) & (shapes <= SAME_SHAPE * shape)
+        near = (differing <= HAMMING) & (cosines <= cosine) & (shapes <= shape)
+        near &= cosines * shape + shapes * cosine <= 2 * NEAR * cosine * shape
+        for i, j in zip(*np.nonzero(same | near), strict=True):
+            first, second = photos.sha256[rows.start + i], photos.sha256[j]
+            if first < second:
+                found.append((first, second, round(float(differing[i, j])), float(cosines[i, j])))
     columns = {"sha256": pl.String, "other": pl.String, "hamming": pl.Int32, "cosine_distance": pl.Float64}
     return pl.DataFrame(found, schema=columns, orient="row")
 

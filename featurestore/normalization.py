@@ -129,7 +129,7 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
 
 def matrix(column: pl.Series) -> NDArray[Any]:
     """A column of arrays of one length as (n, N)."""
-    return column.to_numpy().reshape(len(column), -1)
+    return column.to_numpy()
 
 
 def training_values(store: Store, protocol: str, fold: int) -> str:

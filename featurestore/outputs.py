@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurestore.errors import OrderError, UsageError
 from featurestore.schema import Column
+from featurestore.steps import before_extract
 
 if TYPE_CHECKING:
     # worker processes know outputs, but no store
@@ -87,7 +89,7 @@ def active_table(store: Store, extractor: str) -> str:
     """The table that holds what the views show of an extractor. Raises OrderError before it has run."""
     rows = store.frame("SELECT table_name FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
     if rows.is_empty():
-        raise OrderError(f"The store has no {extractor} yet: run `kallos extract` first.")
+        raise before_extract(store, f"The store has no {extractor} yet")
     return str(rows.item())
 
 
@@ -131,6 +133,25 @@ def encoder_weights(store: Store, encoder: str) -> str:
     )
 
 
+def encoder_folder(store: Store, version: str) -> Path:
+    """Encoders lie beside the store, under the version of the embeddings that they make."""
+    # resolved: workers on other machines have another working folder
+    return store.runs_folder.resolve() / "encoders" / version
+
+
+def found_encoder(store: Store, encoder: str, version: str) -> Path:
+    """The folder of an encoder that the store has embeddings of. Raises OrderError when it is gone."""
+    folder = encoder_folder(store, version)
+    if not folder.is_dir():
+        query = "SELECT any_value(recipe ->> '$.parameters.weights') FROM extractor_versions WHERE version = $version"
+        weights = store.value(query, version=version) or "imagenet"
+        raise OrderError(
+            f"The encoder of the embeddings is not in {folder}: put the folder {store.runs_folder.name} back beside "
+            f"the store, or run `kallos extract --encoder {encoder} --weights {weights}`."
+        )
+    return folder
+
+
 def feature_versions(versions: Mapping[str, str]) -> str:
-    """The versions that statistics of features depend on, as one word."""
-    return "+".join(versions[extractor] for extractor in ("geometry", "skin", "shape"))
+    """The versions that statistics of features depend on, as one word; a dash for what was never extracted."""
+    return "+".join(versions.get(extractor, "–") for extractor in ("geometry", "skin", "shape"))

@@ -54,7 +54,7 @@ def outside_rows(store: Store, data_set: str, versions: Mapping[str, str], manif
     )
     scored = every.drop_nulls("score")
     if scored.is_empty():
-        raise DataError(f"{data_set} has no scores to judge by: run `kallos ingest` with a csv that has them.")
+        raise DataError(f"{data_set} has no scores to judge by: `kallos ingest --help` shows how to bring ratings in.")
     learnt = _learnt_from(store, manifest_id)
     new = scored if learnt is None else scored.join(learnt, on="sha256", how="anti", maintain_order="left")
     if new.is_empty():
@@ -64,9 +64,14 @@ def outside_rows(store: Store, data_set: str, versions: Mapping[str, str], manif
     encoder = next(name.removeprefix(EMBEDDING) for name in versions if name.startswith(EMBEDDING))
     keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
     if len(keys) < FEWEST:
+        few = f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features"
         raise OrderError(
-            f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features, at least "
-            f"{FEWEST} are needed: run `kallos extract`, and see `kallos report dataset` for what failed."
+            f"{few}, at least {FEWEST} are needed: "
+            + (
+                "run `kallos extract`, and see `kallos report dataset` for what failed."
+                if len(keys) < len(new)
+                else "judge the models on a data set of more photos."
+            )
         )
     low, high = store.frame("SELECT scale_low, scale_high FROM data_sets WHERE data_set = $name", name=data_set).row(0)
     return OutsideRows(
@@ -86,7 +91,7 @@ def _check_versions(store: Store, versions: Mapping[str, str]) -> None:
     if changed := [extractor for extractor, version in versions.items() if shown.get(extractor) != version]:
         raise OrderError(
             f"The store does not show the version of {', '.join(changed)} that the models were trained on: "
-            "run `kallos extract` with their encoder and weights, or `kallos rollback`."
+            f"run `kallos extract` with their encoder and weights, or `kallos rollback {changed[0]}`."
         )
 
 

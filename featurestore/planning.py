@@ -100,8 +100,8 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
                         WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
                         WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state
             FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
-        SELECT count_if(state = 'fresh')::INT, count_if(state = 'stale')::INT,
-               count_if(state = 'missing')::INT, count_if(state = 'failed')::INT FROM states""",
+        SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
+               count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT FROM states""",
         extractor=output.extractor,
         version=output.version,
         landmarks=landmarks.version,

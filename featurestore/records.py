@@ -123,6 +123,7 @@ class Prediction:
     It estimates how the pool of raters behind the training data would rate the photograph, not a person's
     worth. Sub-scores have no labels of their own: they are attributions of Model B.
 
+    photo       its path; `The photo` when what was given was no file
     score       combined score on `SCALE`
     low, high   ends of its 90 % prediction interval
     members     each model's own score

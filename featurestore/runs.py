@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS, Epoch, Evaluation
+from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 
 OUTSIDE = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
+
+RESULTS = ("predictions", "evaluations", "sub_scores", "sub_score_weights", "combiners", "intervals")
+"""Tables of what a finished run gives. One whose model was lost is trained again, and gives them anew."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Run:
 def begin(store: Store, run: Run) -> None:
     """Record a run as running. Begun again after an interruption, it keeps the history of its epochs."""
     with store.transaction():
-        store.execute("DELETE FROM runs WHERE run_id = $run_id", run_id=run.run_id)
+        for table in ("runs", *RESULTS):
+            store.execute(f"DELETE FROM {table} WHERE run_id = $run_id", run_id=run.run_id)
         row = asdict(run) | {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
         store.append(
             "runs", pl.DataFrame([row | {"status": "running"}]).with_columns(pl.col("encoder").cast(pl.String))
@@ -153,9 +158,9 @@ def discard(store: Store, run: Run) -> None:
 
 
 def is_done(store: Store, run_id: str) -> bool:
-    """Whether that run was trained to its end."""
-    query = "SELECT count(*) FROM runs WHERE run_id = $run_id AND status = 'done'"
-    return bool(store.value(query, run_id=run_id))
+    """Whether that run was trained to its end, and its model still lies beside the store."""
+    rows = store.frame("SELECT folder FROM runs WHERE run_id = $run_id AND status = 'done'", run_id=run_id)
+    return bool(len(rows)) and (store.runs_folder / rows.item()).is_dir()
 
 
 def latest(store: Store, protocol: str, fold: int) -> dict[str, str]:
@@ -183,6 +188,8 @@ def load(store: Store, run_id: str) -> Run:
         "FROM runs WHERE run_id = $run_id",
         run_id=run_id,
     ).to_dicts()
+    if not rows and not store.value("SELECT count(*) FROM runs"):
+        raise before_training(store, "There is no trained run yet", train_all(store))
     if not rows:
         raise OrderError(f"There is no run {run_id!r}: `kallos report training` lists the runs.")
     row = rows[0]

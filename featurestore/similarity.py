@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from featurestore.errors import OrderError, PhotoError, UsageError
 from featurestore.outputs import chosen_encoder
 from featurestore.schema import quote
+from featurestore.steps import before_extract
 from featurestore.store import Store
 
 VIEWS = {"embedding": "embeddings", "geometry": "geometric_features", "landmarks": "shapes"}
@@ -126,7 +127,7 @@ def checked(store: Store, search: Search) -> Search:
     if search.by != "embedding" and search.encoder is not None:
         raise UsageError(f"--encoder {search.encoder} chooses embeddings: leave it out, or search --by embedding.")
     if not store.has(view) or not store.value(f"SELECT count(*) FROM {view}"):
-        raise OrderError(f"The store has no {view} yet: run `kallos extract` first.")
+        raise before_extract(store, f"The store has no {view} yet")
     if search.by != "embedding":
         return search
     return replace(search, encoder=chosen_encoder(store, search.encoder))

@@ -63,15 +63,21 @@ class Store:
         """
         empty = path.is_file() and not path.stat().st_size
         if (read_only or must_exist) and (empty or not path.is_file()):
-            raise StoreError(f"There is no store at {path}: make one with `kallos ingest`.")
+            raise StoreError(
+                f"There is no store at {path}: choose another --store, or make one, `kallos ingest --help` shows how."
+            )
         if empty:
             _remove_empty(path)
         if not path.parent.is_dir():
             raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
         store = cls._connect(path, read_only)
         try:
-            # DuckDB's own progress bar would write over kallos's tables; `now()` is local time by itself.
-            store.execute("SET enable_progress_bar = false; SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
+            # DuckDB's own progress bar would write over kallos's tables; in a notebook without ipywidgets it is off,
+            # and DuckDB refuses to be told so
+            if store.value("SELECT current_setting('enable_progress_bar')"):
+                store.execute("SET enable_progress_bar = false")
+            # `now()` is local time by itself
+            store.execute("SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
             # checkpoints would put small row groups together, all rows anew each time: twice the file, and time that
             # grows faster than the rows; `compact` does so once
             store.execute("SET max_vacuum_tasks = 0")
@@ -119,7 +125,7 @@ class Store:
         if isinstance(problem, _BROKEN) or "Corrupt" in reason:
             raise StoreError(
                 f"{self.path} is damaged or cannot be reached ({reason}): put a copy in its place, "
-                "or make it again with `kallos ingest`."
+                "or make it again, `kallos ingest --help` shows how."
             ) from problem
 
     def close(self) -> None:
@@ -148,7 +154,7 @@ class Store:
             found = None
         if not isinstance(found, int) or found < 1:
             if not self._holds_anything():
-                raise StoreError(f"The store {self.path} is empty: fill it with `kallos ingest`.")
+                raise StoreError(f"The store {self.path} is empty: fill it, `kallos ingest --help` shows how.")
             raise StoreError(f"{self.path} is a DuckDB file of another program: choose another --store.")
         if found > SCHEMA_VERSION:
             raise StoreError(

@@ -16,6 +16,7 @@ from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import AVERAGENESS, Normalization
 from featurestore.outputs import EMBEDDING, active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
+from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 
@@ -66,7 +67,7 @@ def training_set(
     """
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
-        raise OrderError("The store has no features yet: run `kallos extract` first.")
+        raise before_extract(store, "The store has no features yet")
     encoder = chosen_encoder(store, encoder)
     check_roles(store, protocol, fold)
     if normalized_by is None:
@@ -138,7 +139,7 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
     known = store.frame("SELECT protocol, max(fold) AS folds FROM splits GROUP BY protocol ORDER BY protocol")
     folds = dict(known.iter_rows())
     if not folds:
-        raise OrderError("The store has no images with a protocol yet: run `kallos ingest` first.")
+        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
     if protocol not in folds:
         raise UsageError(f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}.")
     if not 1 <= fold <= folds[protocol]:

@@ -10,6 +10,7 @@ import polars as pl
 from featurestore.errors import OrderError, UsageError
 from featurestore.outputs import Output, active_versions
 from featurestore.schema import Column, Table
+from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.views import make_views
 
@@ -81,6 +82,8 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
     ).to_dicts()
     earlier = [row["version"] for row in rows if row["extractor"] == extractor and not row["active"]]
     known = sorted({row["extractor"] for row in rows})
+    if not known:
+        raise before_extract(store, "The store has nothing that was extracted")
     if extractor not in known:
         raise UsageError(f"There is no extractor {extractor!r} in the store: choose from {', '.join(known)}.")
     if not earlier:

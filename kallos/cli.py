@@ -12,6 +12,7 @@ from types import FrameType
 
 import typer
 
+from kallos import streams
 from kallos.commands import care, data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
@@ -24,9 +25,10 @@ from kallos.commands.pack import pack
 from kallos.commands.serve import serve
 from kallos.commands.store import store
 
-EXIT_CODES = """Exit codes: 0 done · 2 wrong use · 3 file or folder missing · 4 labels unusable · 5 photo unusable ·
-6 store missing or in use · 7 an earlier step is missing · 8 weights · 9 bundle, export or pack · 10 SQL ·
-11 a check failed · 12 leakage · 13 worker processes · 14 hub · 15 a disk is full · 130 stopped with Ctrl-C."""
+EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 labels unusable, 5 photo unusable,
+6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle, export or pack, 10 SQL,
+11 a check failed, 12 leakage, 13 worker processes, 14 hub, 15 a disk is full, 130 stopped with Ctrl-C,
+141 nobody reads the output."""
 STOPPED = "kallos: stopped; run the same command again to go on."
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 """What the system says, and with it Python, DuckDB and the libraries that write models."""
@@ -78,8 +80,9 @@ def main() -> None:
     _stopped.clear()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
+    streams.get_ready()
     try:
-        app()
+        _run()
     except SystemExit as stop:
         if stop.code == 130:
             print(STOPPED, file=sys.stderr)
@@ -89,8 +92,28 @@ def main() -> None:
         sentence, code = (STOPPED, 130) if _stopped.is_set() else _sentence(error)
         if not sentence:
             raise
-        print(sentence, file=sys.stderr)
+        from kallos.console import note
+
+        note(sentence)
         sys.exit(code)
+
+
+def _run() -> None:
+    """The command that was typed. Where nobody reads its output any more it ends without a word."""
+    try:
+        try:
+            app()
+        finally:
+            # else what is left would be met when Python ends
+            sys.stdout.flush()
+    except BrokenPipeError:
+        streams.leave_unread()
+        sys.exit(streams.NOBODY_READS)
+    except SystemExit as stop:
+        if streams.is_unread(stop):
+            streams.leave_unread()
+            sys.exit(streams.NOBODY_READS)
+        raise
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -11,20 +11,37 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskProgressColumn as PercentColumn
 from rich.segment import Segment
+from rich.text import Text
+
+from kallos.advice import complete
+from kallos.streams import plain
 
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class SafeConsole(Console):
-    """Prints names that come from files: none is taken for markup, moves the cursor or turns the line around."""
+    """Prints names that come from files: none is taken for markup, moves the cursor or turns the line around.
+
+    Commands that a text names get the --store that was typed; what the stream cannot draw is drawn plainly.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(markup=False, emoji=False, **settings)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        if isinstance(renderable, Text):
+            renderable = complete(renderable)
         for segment in super().render(renderable, options):
             text, style, control = segment
-            yield segment if control else Segment(_UNPRINTABLE.sub("", text), style)
+            yield segment if control else Segment(plain(_UNPRINTABLE.sub("", text), self.encoding), style)
+
+    def print_json(self, json: str) -> None:  # type: ignore[override]
+        """Values as they are: characters that the stream lacks are escaped."""
+        super().print_json(json, ensure_ascii=not self.encoding.startswith("utf"))
+
+    def on_broken_pipe(self) -> None:
+        """As for any other output that nobody reads: `main` ends the command."""
+        raise
 
 
 out = SafeConsole()

@@ -9,7 +9,7 @@ from pathlib import Path
 from extractors.pipeline import Engine, Extracted, extract
 from extractors.values import EncoderIdentity, outputs
 from featurestore import statistics
-from featurestore.outputs import EMBEDDING, active_versions
+from featurestore.outputs import EMBEDDING, active_versions, encoder_folder, found_encoder
 from featurestore.store import Store
 from kallos.console import progress
 from kallos.extras import TRAINING, need
@@ -41,7 +41,7 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     from models.encoder_network import EncoderNetwork
 
     built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
-    folder = _folder(store, _version(built))
+    folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
         staging = _staging(folder)
         built.save(staging)
@@ -52,7 +52,7 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
 def known_encoders(store: Store) -> list[KeptEncoder]:
     """The encoders that the store has embeddings of."""
     return [
-        KeptEncoder.read(_folder(store, version))
+        KeptEncoder.read(found_encoder(store, extractor.removeprefix(EMBEDDING), version))
         for extractor, version in active_versions(store).items()
         if extractor.startswith(EMBEDDING)
     ]
@@ -60,7 +60,7 @@ def known_encoders(store: Store) -> list[KeptEncoder]:
 
 def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
     """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
-    folder = _folder(store, _version(encoder))
+    folder = encoder_folder(store, _version(encoder))
     if not folder.is_dir():
         staging = _staging(folder)
         shutil.copytree(encoder.folder, staging)
@@ -70,12 +70,6 @@ def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
 
 def _version(encoder: EncoderIdentity) -> str:
     return outputs([encoder])[-1].version
-
-
-def _folder(store: Store, version: str) -> Path:
-    """Encoders lie beside the store, under the version of the embeddings that they make."""
-    # resolved: workers on other machines have another working folder
-    return store.runs_folder.resolve() / "encoders" / version
 
 
 def _staging(folder: Path) -> Path:

@@ -183,9 +183,11 @@ def take_pack(store: Store, folder: Path) -> Taken:
 def _described(store: Store, folder: Path) -> dict[str, Any]:
     """The pack's description, from the copy that was kept when it was written."""
     if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}: give one that `kallos pack write` made.")
+        raise InputError(f"There is no folder {folder}: give one that `kallos pack write FOLDER --protocol NAME` made.")
     if not (folder / PACK).is_file():
-        raise PackError(f"{folder} is no training pack (no {PACK}): give one that `kallos pack write` made.")
+        raise PackError(
+            f"{folder} is no training pack (no {PACK}): give one that `kallos pack write FOLDER --protocol NAME` made."
+        )
     kept = _kept(store, folder / PACK)
     if not kept.is_file():
         raise PackError(f"{folder} is no pack of this store, or its {PACK} has changed: write one from this store.")

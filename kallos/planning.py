@@ -7,6 +7,7 @@ from extractors.values import FROM_LANDMARKS, outputs
 from featurestore import statistics
 from featurestore.outputs import feature_versions
 from featurestore.planning import PlanLine, plan
+from featurestore.steps import before_extract
 from featurestore.store import Store
 from kallos.extraction import known_encoders
 from reports.plan import PlanReport
@@ -16,11 +17,13 @@ START_SECONDS = 4.0
 
 
 def plan_report(store: Store) -> PlanReport:
-    """The plan as a report; nothing is written."""
+    """The plan as a report; nothing is written. Raises OrderError when the store has no images."""
     wanted = outputs(known_encoders(store))
     images, photos, unreadable = store.frame(
-        "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count_if(sha256 IS NULL)::INT FROM images"
+        "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count(*) FILTER (sha256 IS NULL)::INT FROM images"
     ).row(0)
+    if not images:
+        raise before_extract(store, "The store has no photo yet")
     lines = plan(store, wanted)
     versions = feature_versions({output.extractor: output.version for output in wanted})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")

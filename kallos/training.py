@@ -30,6 +30,7 @@ from featurestore.errors import KallosError, OrderError, UsageError
 from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
+from featurestore.steps import before_training
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.console import note, progress
@@ -333,7 +334,7 @@ def _only_protocol(store: Store) -> str:
     """The protocol to take when none is given: the only one that came with a data set."""
     known = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
     if not known:
-        raise OrderError("The store has no images with a protocol yet: run `kallos ingest` first.")
+        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
     ingested = [protocol for protocol in known if protocol != IDENTITY_DISJOINT]
     if len(ingested) != 1:
         raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(known)}.")

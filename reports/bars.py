@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.text import Text
 
 from reports.palette import ACCENT, WARM
@@ -22,6 +25,27 @@ def bar(fraction: float, width: int = 16, style: str = ACCENT) -> Text:
 def score_bar(score: float, low: float, high: float, width: int = 16, style: str = ACCENT) -> Text:
     """Where a score lies between the ends of its scale."""
     return bar((score - low) / (high - low), width, style)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A score between the ends of its scale, which are named: as wide as there is room, at most `width`."""
+
+    score: float
+    low: float
+    high: float
+    style: str = ACCENT
+    width: int = 44
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(options.max_width, 8), min(options.max_width, self.width))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        low, high = f"{self.low:g} ", f" {self.high:g}"
+        width = max(min(options.max_width, self.width) - len(low) - len(high), 1)
+        yield Text.assemble(
+            (low, "dim"), score_bar(self.score, self.low, self.high, width, self.style), (high, "dim"), no_wrap=True
+        )
 
 
 def signed_bar(value: float, limit: float, width: int = 17) -> Text:

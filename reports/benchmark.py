@@ -281,8 +281,8 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
     for split in report.splits:
         hashes.add_row(str(split.fold), f"{split.rows:,}", split.sha256[:16])
     said = (
-        "Every RMSE is at least sd·√(1 − PC²), recorded figures are those of the stored predictions, and rows are "
-        "the split's."
+        "Every RMSE is at least sd * sqrt(1 - PC^2), recorded figures are those of the stored predictions, and rows "
+        "are the split's."
     )
     return Group(Text(said, style=GOOD), hashes)
 

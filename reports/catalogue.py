@@ -68,6 +68,6 @@ def _region_table(region: str, features: list[FeatureDefinition]) -> Table:
     for d in features:
         made.add_row(
             Text.assemble((d.name, REGION_COLOURS[region]), (f"\n  {plausible(d)} {d.unit}", "dim")),
-            Group(Text(d.formula), Text(d.source, "dim", no_wrap=True, overflow="ellipsis")),
+            Group(Text(d.formula), Text(d.source, "dim")),
         )
     return made

@@ -143,7 +143,8 @@ def rmse_floor(sd: float, pearson: float) -> float:
 
 def _recorded(store: Store, run_id: str) -> Evaluation | None:
     rows = store.frame(
-        "SELECT n, mae, rmse, pearson, spearman FROM evaluations WHERE run_id = $run_id AND role = 'test'",
+        "SELECT n, mae, rmse, coalesce(pearson, 'nan'), coalesce(spearman, 'nan') "
+        "FROM evaluations WHERE run_id = $run_id AND role = 'test'",
         run_id=run_id,
     ).rows()
     return Evaluation(*rows[0]) if rows else None
@@ -211,7 +212,7 @@ def _verdict(report: EvaluationReport) -> Text:
     constant = f"Always saying the mean would give MAE {number(report.constant_mae)}."
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
-    plausible = "Plausible: every RMSE is at least sd·√(1 − PC²), as it must be."
+    plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as it must be."
     return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
 
 

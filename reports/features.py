@@ -17,8 +17,8 @@ from rich.text import Text
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from featurestore.errors import OrderError
 from featurestore.records import REGIONS
+from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
 from reports.bars import signed_bar
 from reports.drift import Drift, drift, drift_table
@@ -92,14 +92,14 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
     """Raises OrderError before `kallos extract`."""
     names = chosen_data_sets(store, selection)
     if not store.has("geometric_features"):
-        raise OrderError("The store has no features yet: run `kallos extract` first.")
+        raise before_extract(store, "The store has no features yet")
     rows = store.frame(
         "SELECT data_set, subset, score, f.* EXCLUDE (image_id) FROM geometric_features f JOIN images USING (image_id) "
         "JOIN scores USING (image_id) WHERE list_contains($names, data_set) AND score IS NOT NULL",
         names=names,
     )
     if rows.is_empty():
-        raise OrderError("No image has both features and a score yet: run `kallos extract` first.")
+        raise before_training(store, "No image has both features and a score yet", "kallos extract")
     catalogue = store.frame("SELECT feature, region, unit, formula FROM feature_catalog")
     known = [row for row in catalogue.sort("feature").rows() if row[0] in rows.columns]
     known.sort(key=lambda row: REGIONS.index(row[1]))

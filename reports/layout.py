@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
+
+FOLDED = 20
+"""Columns: a longer word without a figure is folded rather than that a table becomes lists."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,75 @@ def section(heading: str, *parts: RenderableType, remark: str = "") -> Section:
     return Section(heading, remark, parts)
 
 
-def table(*columns: str) -> Table:
+class Sheet(Table):
+    """A table that cuts no figure, however narrow the terminal.
+
+    Where it does not fit, columns that only draw what others say are left out, and then each row is written as a
+    list of its own, a line a column.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        said = [column for column in self.columns if not all(map(_only_draws, column.cells))]
+        for columns in (self.columns, said):
+            if widths := self._widths(console, options, columns):
+                some = copy(self)
+                some.columns = [
+                    replace(column, width=width, _index=i)
+                    for i, (column, width) in enumerate(zip(columns, widths, strict=True))
+                ]
+                yield from super(Sheet, some).__rich_console__(console, options)
+                return
+        yield from self._lists(said, options.max_width)
+
+    def _widths(self, console: Console, options: ConsoleOptions, columns: Sequence[Column]) -> list[int]:
+        """What each column gets, the first ones all that they want; nothing when there is too little for all."""
+        room = options.max_width - len(columns) * (self.padding[1] + self.padding[3]) - len(columns) + 1
+        least, most = [], []
+        for column in columns:
+            cells = [*([column.header] if self.show_header else []), *column.cells]
+            most.append(max((console.measure(cell).maximum for cell in cells), default=0))
+            least.append(most[-1] if column.no_wrap else max(map(_longest_word, cells), default=0))
+        room -= sum(least)
+        if room < 0:
+            return []
+        widths = []
+        for needs, wants in zip(least, most, strict=True):
+            widths.append(needs + min(wants - needs, room))
+            room -= widths[-1] - needs
+        return widths
+
+    def _lists(self, columns: Sequence[Column], room: int) -> Iterator[RenderableType]:
+        labels = max(cell_len(str(column.header)) for column in columns)
+        for row, cells in zip(self.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
+            for column, cell in zip(columns, cells, strict=True):
+                if not str(cell):
+                    continue
+                label = Text(str(column.header), style=self.header_style)
+                if _longest_word(cell) > room - labels - 2:
+                    yield Group(label, Padding(cell, (0, 0, 0, 2)))
+                    continue
+                line = Table.grid(padding=(0, 2, 0, 0))
+                line.add_column(width=labels)
+                line.add_column(overflow="fold", style=row.style or "")
+                line.add_row(label, cell)
+                yield line
+            yield ""
+
+
+def _longest_word(cell: RenderableType) -> int:
+    """Columns that the longest word of a cell needs; one without a figure may be folded."""
+    words = [(cell_len(word), any(map(str.isdigit, word))) for word in str(cell).split()]
+    return max((width if has_figure else min(width, FOLDED) for width, has_figure in words), default=0)
+
+
+def _only_draws(cell: RenderableType) -> bool:
+    """Whether a cell holds a drawing and no word, or nothing."""
+    return not any(character.isalnum() for character in str(cell))
+
+
+def table(*columns: str) -> Sheet:
     """A table without frame: the first column is text, the others are figures."""
-    grid = Table(
+    grid = Sheet(
         box=box.SIMPLE_HEAD,
         header_style="dim",
         border_style="dim",

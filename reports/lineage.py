@@ -195,7 +195,7 @@ def _said_table(said: tuple[Said, ...]) -> Table:
 
 
 def _made_table(versions: tuple[Made, ...]) -> Table:
-    made = table("extractor", "version", "this photo", "ms", "made of")
+    made = table("extractor", "version", "photo", "ms", "made of")
     last = made.columns[-1]
     last.justify, last.no_wrap, last.style = "left", False, "dim"
     for of in versions:

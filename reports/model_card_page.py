@@ -46,9 +46,11 @@ LIMITS = """\
 
 - One frontal face a photo; of several faces the largest is taken.
 - The ratings are those of one pool of raters at one time. Other pools rate otherwise: photos and raters from elsewhere
-  are ranked far worse than the test rows above, and the intervals cover less of them. `kallos evaluate` measures it.
+  are ranked far worse than the test rows above, and the intervals cover less of them.
+  `kallos evaluate --data-set NAME` measures it.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
-  than it has. No figure above holds for them. `kallos predict` names what it measures of this, which is not all of it.
+  than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
+  of it.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
 - Other photos of one person may stand on both sides of a split: near-duplicates are found, persons are not recognised.
@@ -215,8 +217,8 @@ def _intervals(card: ModelCard) -> str | None:
     return "\n\n".join(
         [
             said,
-            "Calibrations of single groups, which `kallos predict --group` uses and nothing else does: the bias is "
-            "taken off the score.",
+            "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
+            "the bias is taken off the score.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]
     )

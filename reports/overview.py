@@ -84,7 +84,8 @@ def _standings(store: Store, selection: Selection) -> list[tuple[str, str, int, 
         WITH newest AS (
             SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE status = 'done' GROUP BY protocol, model, fold),
         folds AS (SELECT protocol, count(DISTINCT fold) AS folds FROM splits WHERE role = 'test' GROUP BY protocol)
-        SELECT protocol, model, count(*)::INT, any_value(folds)::INT, avg(pearson), avg(mae), avg(rmse)
+        SELECT protocol, model, count(*)::INT, any_value(folds)::INT,
+               coalesce(avg(pearson), 'nan'), coalesce(avg(mae), 'nan'), coalesce(avg(rmse), 'nan')
         FROM newest JOIN runs USING (run_id) JOIN evaluations USING (run_id) JOIN folds USING (protocol)
         WHERE role = 'test' AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
         GROUP BY protocol, model ORDER BY protocol, avg(pearson) DESC""",

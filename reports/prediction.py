@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.records import SCALE, Prediction
-from reports.bars import score_bar
+from reports.bars import Scale, score_bar
 from reports.layout import dim, number, table
 from reports.meaning import MEANING
 from reports.palette import ACCENT, REGION_COLOURS, WARM
@@ -71,23 +71,20 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
 
 def _score(prediction: Prediction) -> Table:
     made = Table.grid(padding=(0, 2, 0, 0))
+    for is_figure in (False, True, False):
+        made.add_column(no_wrap=is_figure)
     made.add_row(
         Text("score", style="bold"),
         Text(number(prediction.score, 2), style=f"bold {ACCENT}"),
-        _scale(prediction.score, f"bold {ACCENT}"),
+        Scale(prediction.score, LOW, HIGH, f"bold {ACCENT}"),
     )
     interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
     made.add_row(
         dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
     )
     for name, score in prediction.members.items():
-        made.add_row(dim(f"model {name}"), dim(number(score, 2)), _scale(score, ACCENT))
+        made.add_row(dim(f"model {name}"), dim(number(score, 2)), Scale(score, LOW, HIGH))
     return made
-
-
-def _scale(score: float, style: str) -> Text:
-    ends = f"{LOW:g}", f"{HIGH:g}"
-    return Text.assemble((ends[0], "dim"), " ", score_bar(score, LOW, HIGH, 40, style), " ", (ends[1], "dim"))
 
 
 def _sub_scores(prediction: Prediction) -> Table:

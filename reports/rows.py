@@ -5,10 +5,9 @@ from __future__ import annotations
 import polars as pl
 from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from reports.layout import dim, plural
+from reports.layout import Sheet, dim, plural
 
 SHOWN = 100
 """Rows; programs take all of them with --json or --csv."""
@@ -18,7 +17,7 @@ LONGEST = 60
 
 def render(rows: pl.DataFrame) -> RenderableType:
     """The first hundred rows and how many there are."""
-    made = Table(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
+    made = Sheet(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
     for name, kind in rows.schema.items():
         made.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in rows.head(SHOWN).iter_rows():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from featurestore.errors import OrderError, UsageError
 from featurestore.runs import Run, latest, load
+from featurestore.steps import before_extract, before_training, train_all
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 
@@ -30,7 +31,7 @@ def chosen_data_sets(store: Store, selection: Selection) -> list[str]:
     """Names of the data sets. Raises OrderError when there is none, UsageError for an unknown one."""
     known = store.frame("SELECT data_set FROM data_sets ORDER BY data_set")["data_set"].to_list()
     if not known:
-        raise OrderError("The store has no images yet: run `kallos ingest` first.")
+        raise before_extract(store, "The store has no data set yet")
     if selection.data_set is None:
         return known
     if selection.data_set not in known:
@@ -56,19 +57,14 @@ def names_of(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
 
 def no_run(store: Store, selection: Selection) -> OrderError:
     """The error that names the command to run first."""
-    protocol = selection.protocol
-    if protocol is None:
-        known = store.frame("SELECT min(protocol) AS protocol FROM splits")["protocol"]
-        protocol = known[0] or "P"
-    return OrderError(
-        f"There is no trained run: `kallos train all --protocol {protocol} --fold {selection.fold or 1}` first."
-    )
+    return before_training(store, "There is no trained run yet", train_all(store, selection.protocol, selection.fold))
 
 
 def _finished(store: Store, run_id: str) -> Run:
     run = load(store, run_id)
     if store.value("SELECT status FROM runs WHERE run_id = $run_id", run_id=run_id) != "done":
-        raise OrderError(f"The run {run_id!r} is not finished: run the same `kallos train` again.")
+        again = train_all(store, run.protocol, run.fold)
+        raise OrderError(f"The run {run_id!r} is not finished: run the same command again, such as `{again}`.")
     return run
 
 

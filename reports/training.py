@@ -127,9 +127,15 @@ def render(report: TrainingReport) -> RenderableType:
             "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
             "that had not seen it, never test rows. The curves are means over those models."
         ),
-        Lines(_drawn(report, "pearson"), PROGRESS, "PC, held out") if report.curves else None,
-        Lines(_drawn(report, "mae"), PROGRESS, "MAE, held out") if report.curves else None,
+        _lines(report, "pearson", "PC, held out"),
+        _lines(report, "mae", "MAE, held out"),
     )
+
+
+def _lines(report: TrainingReport, metric: str, name: str) -> Lines | None:
+    """The curves, unless none can be drawn: a model that always says the same has no PC."""
+    drawn = _drawn(report, metric)
+    return Lines(drawn, PROGRESS, name) if drawn else None
 
 
 def _runs_table(runs: list[TrainedRun]) -> Table:

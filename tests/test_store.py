@@ -116,7 +116,7 @@ def test_a_store_that_was_killed_before_its_first_table_is_made_by_the_next_comm
     for kill in (lambda: duckdb.connect(str(path)).close(), path.touch):
         path.unlink(missing_ok=True)
         kill()
-        with pytest.raises(StoreError, match="with `kallos ingest`"):
+        with pytest.raises(StoreError, match="`kallos ingest --help`"):
             Store.open(path, read_only=True)
         with Store.open(path) as store:
             assert store.value("SELECT count(*) FROM images") == 0

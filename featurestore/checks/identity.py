@@ -5,7 +5,7 @@ from __future__ import annotations
 from featurestore.checks.contract import Finding, Severity
 from featurestore.store import Store
 
-_INGEST, _TRAIN = "run `kallos ingest` again", "train or evaluate these runs again"
+_INGEST, _TRAIN = "ingest it again (`kallos ingest --help`)", "train or evaluate these runs again"
 REFERRING: dict[str, tuple[Severity, str]] = {
     "scores": ("fail", _INGEST),
     "ratings": ("fail", _INGEST),
@@ -24,7 +24,7 @@ def duplicate_photos(store: Store, data_set: str) -> list[Finding]:
         WHERE data_set = $data_set AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1 ORDER BY 2 DESC, 1""",
         data_set=data_set,
     )
-    remedy = "keep one of the files and run `kallos ingest` again"
+    remedy = "keep one of the files and ingest again (`kallos ingest --help`)"
     return [
         Finding("warn", first, "files with the same bytes", n, 1, n, remedy, f"also {last}")
         for first, n, last in rows.rows()

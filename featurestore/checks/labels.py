@@ -9,7 +9,7 @@ from featurestore.store import Store
 FEW_RATERS = 5
 """The 60 raters of one SCUT face differ by .64: the mean of four is off by .32, more than a good model is."""
 
-REINGEST = "correct the labels and run `kallos ingest` again"
+REINGEST = "correct the labels and ingest again (`kallos ingest --help`)"
 
 
 def scores_off_scale(store: Store, data_set: str) -> list[Finding]:

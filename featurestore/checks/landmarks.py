@@ -44,6 +44,6 @@ def landmarks_outside(store: Store, data_set: str) -> list[Finding]:
         return []
     severity, limit = graded(cropped / images, 0, FAIL_IMAGES)
     measure = f"share of photos with over {MOST_OUTSIDE:.0%} of the points outside"
-    remedy = "look at the photos with `kallos report dataset --figures`, and leave out cropped faces"
+    remedy = "look at the photos with `kallos report dataset --figures DIR`, and leave out cropped faces"
     detail = f"{image_id}: {worst:.0%} of its points"
     return [Finding(severity, "landmarks", measure, cropped / images, limit, cropped, remedy, detail)]

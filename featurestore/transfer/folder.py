@@ -37,7 +37,7 @@ def verify(folder: Path) -> list[str]:
     """
     if not (folder / CHECKSUMS).is_file() or not (folder / SCHEMA).is_file():
         raise InputError(
-            f"{folder} is no export of a store (no {SCHEMA} or {CHECKSUMS}): make one with `kallos store export`."
+            f"{folder} is no export of a store (no {SCHEMA} or {CHECKSUMS}): make one with `kallos store export DIR`."
         )
     found = _files(folder)
     listed = _listed(folder)

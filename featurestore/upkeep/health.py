@@ -45,8 +45,8 @@ def _symptoms(store: Store) -> Iterator[Symptom]:
     yield _tables(store)
     yield _views(store)
     yield _rows_and_ledger(store)
-    yield _stopped(store, "erasures", "NOT finished", "run `kallos erase` with the same ids again")
-    yield _stopped(store, "runs", "status = 'running'", "run the same `kallos train` again to go on")
+    yield _stopped(store, "erasures", "NOT finished", "run `kallos erase IMAGE_ID` again for the same images")
+    yield _stopped(store, "runs", "status = 'running'", "run the same training command again to go on")
     yield _copies(store.path)
 
 

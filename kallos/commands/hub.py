@@ -16,7 +16,7 @@ Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub; HF_ENDPO
 
 @hub.command()
 def push(
-    bundle: Annotated[Path, typer.Argument(help="A bundle that `kallos export` wrote.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle that `kallos export DIR` wrote.")],
     repository: Repository,
     public: Annotated[bool, typer.Option("--public", help="A repository made now can be seen by everyone.")] = False,
 ) -> None:

@@ -40,7 +40,7 @@ def export_folder(
 
 @store.command("import")
 def import_folder(
-    folder: Annotated[Path, typer.Argument(help="A folder that `kallos store export` made.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `kallos store export DIR` made.")],
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:

@@ -45,7 +45,7 @@ def main() -> None:
     for number, key in enumerate(todo, start=1):
         say(f"fit {number} of {len(todo)}: {key}")
         train(key, config, pack["backbone"], faces, clock)
-    say("done: take this folder back and run `kallos pack take` on it")
+    say("done: take this folder back, `kallos pack take FOLDER` takes what was trained")
 
 
 def train(key: str, config: AppearanceConfig, card: Mapping[str, Any], faces: NDArray[np.uint8], clock: Clock) -> None:

@@ -1,0 +1,45 @@
+"""Commands as messages name them, in backticks, and whether the command line takes them as they are printed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from typing import Any
+
+import typer
+import typer.main
+
+from kallos.cli import app
+
+NAMED = re.compile(r"`(kallos(?: [^`]*)?)`")
+FIELD = re.compile(r"\{[^{}]*\}")
+
+
+def leaves(command: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Every command of the command line, by the words that call it."""
+    command = command or typer.main.get_command(app)
+    if not hasattr(command, "commands"):
+        return {path: command}
+    return {
+        words: leaf for name, below in command.commands.items() for words, leaf in leaves(below, (*path, name)).items()
+    }
+
+
+def trouble(typed: str) -> str | None:
+    """Why the command line would not take a command as it is typed; None when it does. Nothing is run."""
+    line = typer.main.get_command(app)
+    for leaf in leaves(line).values():
+        leaf.callback = lambda **_: None
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            line.main(shlex.split(typed)[1:], prog_name="kallos", standalone_mode=False)
+    except typer.TyperException as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def named(text: str) -> list[str]:
+    """The commands that a text names."""
+    return NAMED.findall(text)
