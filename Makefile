@@ -5,14 +5,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
-		|| { echo "kallos needs Python 3.11 or 3.12: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -I kallos/system.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -22,6 +21,9 @@ demo: $(INSTALLED)  ## install, then the main job from end to end on drawn portr
 
 test: $(INSTALLED)  ## install, then run the tests, two files at a time: no network, no GPU, no data set
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
+	.ci/bare $(or $(BARE),demo test)
 
 test-real: $(INSTALLED)  ## tests on SCUT-FBP5500; KALLOS_SHARED names the folder with data/ and weights/
 	$(BIN)/pytest -m real

@@ -59,6 +59,12 @@ def begin(store: Store, run: Run) -> None:
         )
 
 
+def recorded_config(store: Store, run_id: str) -> Mapping[str, Any]:
+    """The settings that a run was begun with; none of a run that is not known."""
+    config = store.value("SELECT max(config) FROM runs WHERE run_id = $run_id", run_id=run_id)
+    return dict(json.loads(config)) if config else {}
+
+
 def record_epoch(store: Store, run: Run, part: int, epoch: Epoch) -> None:
     """One line of the history of one cross-fitted model; an epoch that is trained again replaces its line."""
     line = asdict(epoch) | {"run_id": run.run_id, "part": part}

@@ -34,9 +34,10 @@ from featurestore.steps import before_training
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.console import note, progress
-from models.appearance import AppearanceConfig, starting_backbone, train_appearance
+from models.appearance import AppearanceConfig, choose_computing, starting_backbone, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.checkpoints import fingerprint
+from models.computing import Computing
 from models.crossfit import CrossFitted
 from models.registry import Model, load_model
 from models.saved import DESCRIPTION
@@ -129,9 +130,21 @@ class Trainer:
         def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, folder: Path) -> Model:
             with progress("training a", "steps") as advance:
                 backbone = starting_backbone(self._appearance)
-                return train_appearance(backbone, learned, held_out, self._appearance, told, advance, folder)
+                config, computing = self._appearance, self._computing
+                return train_appearance(backbone, learned, held_out, config, told, advance, folder, computing)
 
-        self._member("a", self._a_config, fit, weights=Path(self._appearance.weights).name, needs_faces=True)
+        weights = Path(self._appearance.weights).name
+        self._member("a", self._a_config, fit, weights=weights, needs_faces=True)
+
+    @cached_property
+    def _computing(self) -> Computing:
+        """How Model A computes: as its run began, or as is fastest now."""
+        begun = runs.recorded_config(self._store, self._run_id("a", self._a_config))
+        if "computing" in begun:
+            return Computing(**begun["computing"])
+        computing = choose_computing(self._appearance, starting_backbone(self._appearance))
+        note(f"a: computes in {computing.precision}, {computing.layout}, by {computing.threads} threads")
+        return computing
 
     @cached_property
     def _a_config(self) -> Mapping[str, Any]:
@@ -267,6 +280,8 @@ class Trainer:
         if runs.is_done(self._store, run_id):
             note(f"{model}: already trained as {run_id}")
             return None
+        if model == "a":  # recorded, and no part of what the run is: it decides how fast, and the last digits
+            config = {**config, "computing": asdict(self._computing)}
         run = Run(
             run_id=run_id,
             model=model,

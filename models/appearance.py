@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,8 +28,9 @@ from models.checkpoints import (
     save_checkpoint,
     unprefixed,
 )
+from models.computing import PRECISIONS, Computing, choose, usual
 from models.foreign import check_side
-from models.optimisation import MovingAverage, exact_strided, has_bfloat16, one_cycle, settle_batch_norms
+from models.optimisation import MovingAverage, exact_strided, one_cycle, settle_batch_norms
 from models.pixels import as_images, resize_faces
 from models.saved import read_description, read_tensors, write_model
 from models.view import centre_of
@@ -39,6 +41,9 @@ RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
 PREDICTED_AT_ONCE = 32
 SETTLED_ON = 320
 """Training faces on which the batch statistics of averaged weights are measured, where they are not frozen."""
+
+TRIED = 8
+"""Photos in a step by which the way of computing is chosen."""
 
 WATCHED = 100
 """Held-out faces that are looked at after each epoch, without their mirror images: they decide nothing."""
@@ -56,6 +61,7 @@ class AppearanceConfig:
     dropout     before the last layer
     histogram   weight of the cross-entropy with the raters' histogram, where it is known
     ema         decay of the moving average of the weights, which is what predicts
+    precision   number format of the products in training: "float32", "bfloat16", or "auto" for the fastest here
     """
 
     backbone: str = "efficientnet_v2_s"
@@ -73,6 +79,7 @@ class AppearanceConfig:
     histogram: float = 0.3
     ema: float = 0.998
     seed: int = 0
+    precision: str = "auto"
 
 
 class Regressor(nn.Module):
@@ -154,9 +161,40 @@ def starting_backbone(config: AppearanceConfig) -> Backbone:
     """What a training starts from. Raises UsageError for settings that cannot be, WeightsError as `build_backbone`."""
     if config.optimizer not in OPTIMIZERS:
         raise UsageError(f"There is no optimizer {config.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}.")
+    if config.precision not in PRECISIONS:
+        raise UsageError(f"There is no precision {config.precision!r}: choose one of {', '.join(PRECISIONS)}.")
     backbone = build_backbone(config.backbone, config.weights, download=config.download)
     backbone.check_size(config.image_size)
     return backbone
+
+
+def choose_computing(config: AppearanceConfig, sees: Backbone) -> Computing:
+    """How a training with these settings computes here: as they say, or as a trial of a second or two finds fastest."""
+    if torch.cuda.is_available():
+        return usual("bfloat16" if config.precision == "auto" else config.precision)
+    if config.precision != "auto":
+        return usual(config.precision)
+    images = torch.zeros(min(TRIED, config.batch_size), 3, config.image_size, config.image_size)
+
+    def step_of(computing: Computing) -> Callable[[], None]:
+        network = starting_network(copy.deepcopy(sees), config, 3.0).train()
+        computing.place(network)
+        if sees.is_trained:
+            freeze_statistics(network)
+        optimizer, _ = _optimizer(network, config)
+        seen = computing.lay(images)
+
+        def step() -> None:
+            with computing.autocast("cpu"):
+                score, logits = network(seen)
+            optimizer.zero_grad()
+            (score.square().mean() + logits.log_softmax(1).mean()).backward()
+            optimizer.step()
+
+        return step
+
+    with torch.random.fork_rng(devices=[]):
+        return choose(step_of)
 
 
 def train_appearance(
@@ -167,22 +205,27 @@ def train_appearance(
     on_epoch: Callable[[Epoch], None],
     on_step: Callable[[int, int], None],
     checkpoint: Path,
+    computing: Computing | None = None,
 ) -> AppearanceModel:
     """Train `backbone` on `learned`; what is told to `on_epoch` is measured on some of `held_out`, and decides nothing.
 
     After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
     interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
     checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
+    `computing` is chosen here where it is not given; a training that goes on keeps what it began with.
     Raises OrderError without faces.
     """
-    training = _Training(learned, held_out, config, backbone)
-    training.resume(checkpoint, on_epoch)
-    while not training.is_over():
-        epoch = training.run_epoch(on_step)
-        training.keep(checkpoint)
-        on_epoch(epoch)
+    training = _Training(learned, held_out, config, backbone, computing, checkpoint)
+    with training.computing.threading():
+        training.resume(on_epoch)
+        while not training.is_over():
+            epoch = training.run_epoch(on_step)
+            training.keep(checkpoint)
+            on_epoch(epoch)
     remove_checkpoint(checkpoint)
-    return training.model()
+    model = training.model()
+    model.network.to(memory_format=torch.channels_last)  # as one that is loaded
+    return model
 
 
 class _Training:
@@ -191,7 +234,15 @@ class _Training:
     All that is random in an epoch is drawn from (seed, epoch), so no generator's state needs keeping.
     """
 
-    def __init__(self, learned: FaceBatch, held_out: FaceBatch, config: AppearanceConfig, backbone: Backbone) -> None:
+    def __init__(
+        self,
+        learned: FaceBatch,
+        held_out: FaceBatch,
+        config: AppearanceConfig,
+        backbone: Backbone,
+        computing: Computing | None,
+        checkpoint: Path,
+    ) -> None:
         known = np.isfinite(learned.histograms).all(axis=1)
         self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
         self._faces, self._scores = _faces_of(learned), learned.scores
@@ -202,12 +253,16 @@ class _Training:
             [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
         )
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._kept = load_checkpoint(checkpoint, self._fingerprint)
+        if self._kept is not None:
+            computing = Computing(**self._kept[1]["computing"])
+        self.computing = computing or choose_computing(config, backbone)
         self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
+        self.computing.place(self._network)
         self._average = MovingAverage(self._network, config.ema)
         self._optimizer, self._peaks = _optimizer(self._network, config)
         self._steps = -(-len(learned) // config.batch_size)
         self._history: list[Epoch] = []
-        self._bfloat16 = self._device.type == "cuda" or has_bfloat16()
 
     def is_over(self) -> bool:
         """All epochs are done."""
@@ -254,7 +309,7 @@ class _Training:
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * share
         varied = augment(self._faces[rows], self._config.image_size, self._config.view, random)
-        images = self._backbone.normalise(varied)
+        images = self.computing.lay(self._backbone.normalise(varied))
         with self._autocast():
             score, logits = self._network(images.to(self._device))
         error = nn.functional.mse_loss(score, self._of(self._scores[rows]))
@@ -267,7 +322,7 @@ class _Training:
         return error.item()
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)
+        return self.computing.autocast(self._device.type)
 
     def _of(self, values: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(values).float().to(self._device)
@@ -291,14 +346,14 @@ class _Training:
         tensors = prefixed("optimizer", optimizer_tensors(self._optimizer))
         for name, network in self._networks().items():
             tensors |= prefixed(name, network.state_dict())
-        save_checkpoint(folder, self._fingerprint, tensors, {"history": [asdict(e) for e in self._history]})
+        state = {"history": [asdict(e) for e in self._history], "computing": asdict(self.computing)}
+        save_checkpoint(folder, self._fingerprint, tensors, state)
 
-    def resume(self, folder: Path, on_epoch: Callable[[Epoch], None]) -> None:
+    def resume(self, on_epoch: Callable[[Epoch], None]) -> None:
         """Take up what `keep` wrote, if it was written by this very training."""
-        kept = load_checkpoint(folder, self._fingerprint)
-        if kept is None:
+        if self._kept is None:
             return
-        tensors, state = kept
+        tensors, state = self._kept
         for name, network in self._networks().items():
             network.load_state_dict(unprefixed(name, tensors))
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]

@@ -1,4 +1,4 @@
-"""Any torchvision classification network, by name, as an extractor of pooled features."""
+"""Any torchvision classification network, by name, as an extractor of pooled features; and one of kallos' own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import nn
 from torchvision.models import get_model, list_models
 
 from featurestore.errors import UsageError, WeightsError
+from models.pyramid import LaplacianPyramid
 from models.weights import (
     INCEPTION_INPUT,
     TENSORFLOW_PADDING,
@@ -30,6 +31,7 @@ from models.weights import (
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HEADS = ("classifier", "fc", "head", "heads")
+OWN = {"laplacian_pyramid": LaplacianPyramid}
 AUXILIARY = ("aux1", "aux2", "AuxLogits")
 OPTIONS = ("image_size", "transform_input")
 """Arguments of a torchvision builder that depend on the weights; networks that have them keep them."""
@@ -129,15 +131,17 @@ def keep_freed_memory() -> None:
 
 
 def build_backbone(name: str, weights: str, *, download: bool = False) -> Backbone:
-    """A torchvision backbone with ImageNet weights, those of a safetensors file, or seeded random ones.
+    """A backbone with ImageNet weights, those of a safetensors file, or seeded random ones.
 
     `weights` is "imagenet", "none" or a path. Raises UsageError for an unknown name and WeightsError when the
     weights are missing, do not fit, or may not be downloaded.
     """
-    known = list_models(module=torchvision.models)
+    known = [*OWN, *list_models(module=torchvision.models)]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or ["efficientnet_v2_s", "mobilenet_v2"]
         raise UsageError(f"There is no backbone {name!r}: the nearest names are {', '.join(near)}.")
+    if weights == "imagenet" and name in OWN:
+        raise WeightsError(f"{name} has fixed filters and learns none: say --weights none.")
     if weights == "imagenet":
         return _from_imagenet(name, download)
     network, spare = _trimmed(name, None, {})
@@ -195,7 +199,7 @@ def _trimmed(name: str, weights: Any, options: Mapping[str, Any]) -> tuple[nn.Mo
         options = {"init_weights": False, **options}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network: nn.Module = get_model(name, weights=weights, **options)
+        network: nn.Module = OWN[name]() if name in OWN else get_model(name, weights=weights, **options)
     names = set(network.state_dict())
     for head in HEADS:
         if hasattr(network, head):

@@ -29,12 +29,6 @@ def one_cycle(step: int, steps: int) -> float:
     return END + (1 - END) * (1 - math.cos(math.pi * left)) / 2
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies in bfloat16; where it does not, float32 is the faster of the two."""
-    features = torch.cpu.get_capabilities()
-    return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
 class ExactConv2d(nn.Conv2d):
     """A convolution in float32, whatever autocast says."""
 

@@ -13,11 +13,16 @@ MEMBERS = ("baseline", "b", "a", "ensemble")
 """What `benchmark` trains; baseline is LightGBM and ridge, b is both forms of Model B."""
 
 Encoder = Annotated[str | None, typer.Option(help="Whose embeddings Model B takes.")]
-Backbone = Annotated[str, typer.Option(help="Model A: any torchvision network.")]
+Backbone = Annotated[
+    str, typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights.")
+]
 Epochs = Annotated[int, typer.Option(help="Model A: epochs.", min=1)]
 ImageSize = Annotated[int, typer.Option(help="Model A: pixels a side.", min=32, max=256)]
 BatchSize = Annotated[int, typer.Option(help="Model A: photos a step.", min=2)]
 Optimizer = Annotated[str, typer.Option(help="Model A: adamw or adam.")]
+Precision = Annotated[
+    str, typer.Option(help="Model A: float32, bfloat16, or auto, the fastest here by a trial of a second or two.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 
 
@@ -43,6 +48,7 @@ def train(
     image_size: ImageSize = 224,
     batch_size: BatchSize = 32,
     optimizer: Optimizer = "adamw",
+    precision: Precision = "auto",
     seed: Seed = 0,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
@@ -67,6 +73,7 @@ def train(
         image_size=image_size,
         batch_size=batch_size,
         optimizer=optimizer,
+        precision=precision,
         seed=seed,
     )
     with Store.open(store, must_exist=True) as opened:
@@ -88,6 +95,7 @@ def benchmark(
     image_size: ImageSize = 224,
     batch_size: BatchSize = 32,
     optimizer: Optimizer = "adamw",
+    precision: Precision = "auto",
     seed: Seed = 0,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
@@ -120,6 +128,7 @@ def benchmark(
         image_size=image_size,
         batch_size=batch_size,
         optimizer=optimizer,
+        precision=precision,
         seed=seed,
     )
     with Store.open(store, must_exist=True) as opened:

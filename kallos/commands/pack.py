@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kallos.commands.learn import Backbone, BatchSize, Encoder, Epochs, ImageSize, Optimizer, Seed
+from kallos.commands.learn import Backbone, BatchSize, Encoder, Epochs, ImageSize, Optimizer, Precision, Seed
 from kallos.commands.options import DEFAULT_STORE, Download, Fold, StorePath, Weights
 
 pack = typer.Typer(
@@ -28,6 +28,7 @@ def write(
     image_size: ImageSize = 224,
     batch_size: BatchSize = 32,
     optimizer: Optimizer = "adamw",
+    precision: Precision = "auto",
     seed: Seed = 0,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -56,6 +57,7 @@ def write(
         image_size=image_size,
         batch_size=batch_size,
         optimizer=optimizer,
+        precision=precision,
         seed=seed,
     )
     with Store.open(store, must_exist=True) as opened:

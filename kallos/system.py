@@ -1,0 +1,66 @@
+"""What kallos needs of the system and no Python package brings: `make` runs this file before it downloads anything.
+
+Python's standard library alone is used here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+
+PYTHONS = ((3, 11), (3, 12))
+LIBRARIES = {"libGL.so.1": "libgl1", "libgomp.so.1": "libgomp1"}
+"""Shared libraries, and the packages of Debian and Ubuntu that hold them: OpenCV draws with the first, in LightGBM the
+second runs the threads."""
+
+
+def main() -> None:
+    """Install what is missing where that may be done; else say how, and exit with code 1."""
+    if sys.version_info[:2] not in PYTHONS:
+        sys.exit("kallos needs Python 3.11 or 3.12: make PYTHON=python3.11 demo")
+    packages = missing()
+    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"installing what kallos needs of the system: {' '.join(packages)}", flush=True)
+        subprocess.run(["apt-get", "update", "--quiet=2"], check=True)
+        subprocess.run(
+            ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *packages],
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        packages = missing()
+    if packages:
+        sys.exit(remedy(packages))
+
+
+def missing(libraries: dict[str, str] = LIBRARIES) -> list[str]:
+    """Debian's packages that hold what this system lacks."""
+    found = [package for library, package in libraries.items() if not _can_be_loaded(library)]
+    if importlib.util.find_spec("ensurepip") is None:  # what `python3 -m venv` needs
+        found.append("python{}.{}-venv".format(*sys.version_info))
+    return found
+
+
+def remedy(packages: list[str]) -> str:
+    """What to do about packages that are missing: on Debian and Ubuntu, one line to type."""
+    if shutil.which("apt-get"):
+        return f"kallos needs packages of the system that are not there: sudo apt-get install {' '.join(packages)}"
+    return f"kallos needs what Debian has in {', '.join(packages)}: install your system's packages of that."
+
+
+def _can_be_loaded(library: str) -> bool:
+    if sys.platform != "linux":
+        return True  # other systems' packages bring their own
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
