@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import struct
 import warnings
 import zlib
@@ -36,10 +37,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
     counts; a colour profile is obeyed. The limits are checked before any pixel is decoded. Raises InputError when
     there is no such file or the system cannot read it, PhotoError when it is empty, too large, damaged or no picture.
     """
-    if not path.is_file():
-        what = "is a folder, not a photo" if path.is_dir() else "does not exist"
-        raise InputError(f"{path} {what}: give the path of a photo.")
-    _check_bytes(path, path.stat().st_size)
+    _check_file(path)
     with _in_sentences(path), path.open("rb") as file, open_photo(file) as image:
         return _upright(path, image)
 
@@ -87,6 +85,19 @@ def _in_sentences(name: Path) -> Iterator[None]:
                 # not the photo's fault, as on a network folder that went away
                 raise InputError(f"{name} cannot be read ({error.strerror}): check its disk.") from error
             raise PhotoError(f"{name} is damaged or cut short: save or copy it again.") from error
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: change its permissions.") from error
+    except OSError as error:
+        raise InputError(f"{path} does not exist: give the path of a photo.") from error
+    if not stat.S_ISREG(status.st_mode):
+        what = "is a folder, not a photo" if stat.S_ISDIR(status.st_mode) else "is no file"
+        raise InputError(f"{path} {what}: give the path of a photo.")
+    _check_bytes(path, status.st_size)
 
 
 def _check_bytes(path: Path, size: int) -> None:
