@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ bench-novelty: $(INSTALLED)  ## how often photos of a trained store, as they are
 
 bench-predict: demo  ## one photo through a loaded bundle beside its kernels, and the command from cold
 	$(BIN)/python -m benchmarks.prediction --bundle demo/bundle --photos demo/portraits/images
+
+bench-first: demo  ## how long a terminal stays empty after a command was typed
+	$(BIN)/python -m benchmarks.first_words
 
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving

@@ -27,6 +27,7 @@ from reports.html import PARTS, part, to_html
 from reports.layout import page as paper
 from reports.rows import SHOWN
 from reports.scales import on_both
+from reports.table_files import BOM, csv_text
 
 INTRO = """# kallos
 **How would a pool of raters rate this photograph?** That is all a score says. It says nothing of a person's worth,
@@ -118,7 +119,7 @@ def _many_photos(answers: Answers) -> None:
             for path in several:
                 path.unlink(missing_ok=True)
         rows = pl.DataFrame(lines, orient="row", schema=["photo", "score", "low", "high", "remarks"])
-        return rows.to_pandas(), _download(rows.write_csv().encode(), "text/csv", "scores.csv")
+        return rows.to_pandas(), _download(BOM + csv_text(rows).encode(), "text/csv", "scores.csv")
 
     ask.click(_said(score), [files, group], [table, link], api_visibility="private")
 
