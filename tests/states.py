@@ -132,7 +132,7 @@ class States:
         table = self._folder / "other.csv"
         rows = [f"P{number:04d}.jpg,{number % 10 + 0.5}" for number in range(1, PORTRAITS + 1)]
         table.write_text("\n".join(["image,score", *rows]), encoding="utf-8")
-        done("ingest", "csv", table, "--images", images, "--scale", 0, 10, "--store", path)
+        done("ingest", "table", table, "--images", images, "--scale", 0, 10, "--store", path)
 
 
 def _copied(store: Path, folder: Path) -> Path:
