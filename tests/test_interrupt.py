@@ -22,6 +22,7 @@ from featurestore import snapshots
 from featurestore.store import Store
 from tests.command import done
 from tests.conftest import Workspace
+from tests.waiting import wait_until
 
 WAYS = pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["to all processes", "to the first"])
 Send = Callable[[int, int], None]
@@ -41,8 +42,7 @@ def stopped(send: Send, arguments: tuple[object, ...], ready: Callable[[], bool]
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         try:
-            while not ready() and process.poll() is None:
-                time.sleep(0.02)
+            wait_until(ready, process, pause=0.02)
             assert left(mark), "the mark must be found while it runs"
             send(process.pid, signal.SIGINT)
             said = process.communicate(timeout=60)[1]
