@@ -30,7 +30,7 @@ class Computing:
 
     def place(self, network: nn.Module) -> None:
         """Have a network's tensors lie as the layout wants."""
-        network.to(memory_format=LAYOUTS[self.layout])  # type: ignore[call-overload]
+        network.to(memory_format=LAYOUTS[self.layout])
 
     def lay(self, images: torch.Tensor) -> torch.Tensor:
         """Have (n, 3, h, w) images lie as the layout wants."""
