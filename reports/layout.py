@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 FOLDED = 20
-"""Columns: a longer word without a figure is folded rather than that a table becomes lists."""
+"""Columns: a longer word with letters is folded rather than that a table becomes lists."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Sheet(Table):
 
 
 def _longest_word(cell: RenderableType) -> int:
-    """Columns that the longest word of a cell needs; one without a figure may be folded."""
-    words = [(cell_len(word), any(map(str.isdigit, word))) for word in str(cell).split()]
+    """Columns that the longest word of a cell needs; a word with letters, such as a name, may be folded."""
+    words = [(cell_len(word), not any(map(str.isalpha, word))) for word in str(cell).split()]
     return max((width if has_figure else min(width, FOLDED) for width, has_figure in words), default=0)
 
 

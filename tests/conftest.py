@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 for name in [name for name in os.environ if name.startswith("KALLOS_") and name != "KALLOS_SHARED"]:
     # settings of whoever runs the tests, such as their own store
@@ -17,6 +18,10 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.command import done  # noqa: E402
+
+# timings belong in benchmarks: on a busy machine any test may take a second
+settings.register_profile("kallos", deadline=None)
+settings.load_profile("kallos")
 
 TRAINING = ("--backbone", "mobilenet_v3_small", "--weights", "none", "--image-size", 64, "--epochs", 2)
 

@@ -165,7 +165,7 @@ def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
 
 def test_predict_before_train(workspace, tmp_path):
     Store.open(tmp_path / "s.duckdb").connection.close()
-    refused(kallos("predict", workspace.portrait, "--store", tmp_path / "s.duckdb"), 7, "kallos train")
+    refused(kallos("predict", workspace.portrait, "--store", tmp_path / "s.duckdb"), 7, "kallos ingest")
 
 
 def test_unknown_backbone_encoder_protocol_and_fold(workspace):

@@ -93,8 +93,15 @@ def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_before_training_the_error_names_the_command(labels_only: Store, name: str):
-    with pytest.raises(OrderError, match=f"kallos train all --protocol {PROTOCOL} --fold 1"):
+    with pytest.raises(OrderError, match="kallos extract"):
         REPORTS[name].data(labels_only, EVERYTHING)
+
+
+@pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
+def test_with_features_it_is_the_command_that_trains(tmp_path: Path, name: str):
+    with make_store(tmp_path / "s.duckdb", 12, trained=False) as untrained:
+        with pytest.raises(OrderError, match=f"kallos train all --protocol {PROTOCOL} --fold 1"):
+            REPORTS[name].data(untrained, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", ["overview", "dataset", "features"])
@@ -167,14 +174,15 @@ def test_the_retest_is_of_raters_who_were_asked_again(store: Store):
     assert (whole.retest, whole.again) == (pytest.approx(1.0), asked)
 
 
-def test_the_retest_is_between_sessions_too(store: Store):
+def test_the_retest_is_between_sessions_too(labels_only: Store):
+    store = labels_only
     before = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
     store.execute("UPDATE ratings SET session = '1'")
     store.execute(
         "INSERT INTO ratings SELECT * REPLACE ('2' AS session, 6 - rating AS rating) FROM ratings WHERE rater_id = 'r0'"
     )
     whole = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
-    assert (whole.retest, whole.again) == (pytest.approx(-1.0), 80)
+    assert (whole.retest, whole.again) == (pytest.approx(-1.0), 12)
     assert (whole.raters, whole.reliability) == (before.raters, pytest.approx(before.reliability))
 
 

@@ -276,7 +276,7 @@ def test_a_file_needs_the_encoder_and_the_versions_of_the_store(workspace, tmp_p
     copy = tmp_path / "s.duckdb"
     copy.write_bytes(workspace.store.read_bytes())
     answer = kallos("similar", workspace.portrait, "--store", copy)
-    assert (answer.code, "`kallos extract` with --encoder" in answer.err) == (9, True)
+    assert (answer.code, "put the folder s.runs back" in answer.err) == (7, True)
     with Store.open(copy) as opened:
         opened.execute("UPDATE extractor_versions SET version = 'older' WHERE extractor = 'geometry'")
     answer = kallos("similar", workspace.portrait, "--by", "geometry", "--store", copy)

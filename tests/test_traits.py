@@ -196,7 +196,7 @@ def test_bundle_and_prediction_name_the_trait_and_its_own_scale(pair: Pair, work
         (done("predict", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
     ):
         (prediction,) = said.json()["predictions"]
-        assert (prediction["trait"], prediction["scale"]) == (trait, scale)
+        assert (prediction["origin"]["trait"], prediction["origin"]["scale"]) == (trait, scale)
     text = " ".join(pair("predict", pair.photo, "--bundle", pair.bundle).out.split())
     assert OTHER in text
     assert "on 1-7" in text
@@ -215,7 +215,7 @@ def test_reports_on_features_ask_which_trait(pair: Pair) -> None:
     refused = kallos("report", "features", "--store", pair.store)
     assert (refused.code, "--trait" in refused.err) == (2, True)
     first, other = (
-        {f["feature"]: f["pearson"] for f in pair("report", "features", "--trait", t, "--json").json()["features"]}
+        {f["name"]: f["correlation"] for f in pair("report", "features", "--trait", t, "--json").json()["features"]}
         for t in ("score", OTHER)
     )
     assert np.corrcoef([first[f] for f in first], [other[f] for f in first])[0, 1] < -0.5
@@ -256,7 +256,6 @@ def unrated(workspace, tmp_path_factory) -> Path:
         ("duplicates",),
         ("features", "jaw_width"),
         ("similar", "photos/P0001.jpg", "--by", "landmarks"),
-        ("report", "lineage", "--image", "photos/P0001.jpg"),
         ("sql", "SELECT count(*) FROM geometric_features"),
         ("compact",),
     ],
@@ -293,6 +292,7 @@ def test_features_of_photos_without_ratings_are_a_query_away(unrated: Path) -> N
 def test_ratings_can_come_later(unrated: Path, tmp_path: Path) -> None:
     copy = tmp_path / "s.duckdb"
     shutil.copy(unrated, copy)
+    shutil.copytree(unrated.with_suffix(".runs"), copy.with_suffix(".runs"))
     photos = unrated.parent / "photos"
     lines = [f"{photo.name},{1 + i % 7}" for i, photo in enumerate(sorted(photos.iterdir()))]
     (tmp_path / "later.csv").write_text("\n".join(["image,score", *lines]))

@@ -64,6 +64,8 @@ def added(store: Store, new: DataSet) -> DataSet:
         ratings=ratings,
         scores=scores,
         splits=pl.concat([conform("splits", new.splits).clear(), *splits]),
+        published_landmarks=_stored(store, new.name, "published_landmarks"),
+        drawn_parameters=_stored(store, new.name, "drawn_parameters"),
         findings=_findings(_stored(store, new.name, "findings"), new.findings, images, scores),
         rater_attributes=of_raters,
         image_attributes=of_images,
