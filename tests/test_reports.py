@@ -99,9 +99,9 @@ def test_before_training_the_error_names_the_command(labels_only: Store, name: s
 
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_with_features_it_is_the_command_that_trains(tmp_path: Path, name: str):
-    with make_store(tmp_path / "s.duckdb", 12, trained=False) as untrained:
-        with pytest.raises(OrderError, match=f"kallos train all --protocol {PROTOCOL} --fold 1"):
-            REPORTS[name].data(untrained, EVERYTHING)
+    named = f"kallos train all --protocol {PROTOCOL} --fold 1"
+    with make_store(tmp_path / "s.duckdb", 12, trained=False) as untrained, pytest.raises(OrderError, match=named):
+        REPORTS[name].data(untrained, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", ["overview", "dataset", "features"])
