@@ -14,7 +14,7 @@ import sys
 
 PYTHONS = ((3, 11), (3, 12))
 LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libgomp.so.1": "libgomp1"}
-"""Shared libraries that OpenCV and LightGBM need, and the packages of Debian and Ubuntu that hold them."""
+"""Shared libraries, and the packages of Debian and Ubuntu that hold them: two are OpenCV's need, one is LightGBM's."""
 
 
 def main() -> None:
