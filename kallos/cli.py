@@ -103,7 +103,7 @@ def main() -> None:
     """Run the command line; expected trouble becomes one sentence and a documented exit code."""
     _stopped.clear()
     # read by OpenMP when torch, LightGBM or scikit-learn are imported: threads that spin while they wait, as they do
-    # otherwise, make two of them slower than one as soon as another program runs (docs/lab/training-step.md)
+    # otherwise, make two of them slower than one as soon as another program runs
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
