@@ -33,8 +33,11 @@ STOPPED = "kallos: stopped; run the same command again to go on."
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 """What the system says, and with it Python, DuckDB and the libraries that write models."""
 
-NO_PLACE = (errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-"""What it says of places where nothing may be read or written."""
+NO_PLACE = (
+    *(errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+)
+"""What it says of places where nothing can be read or written."""
 
 _stopped = Event()
 """Whether Ctrl-C was typed."""

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.steps import train_all
 from featurestore.store import Store
 from reports.bars import bar
 from reports.figures import figure, horizontal_bars, save
@@ -59,7 +60,7 @@ def data(store: Store, selection: Selection) -> OverviewReport:
     holdings = tuple(Holding(*row) for row in _holdings(store, names))
     standings = tuple(Standing(*row) for row in _standings(store, selection))
     features = store.value("SELECT count(*) FROM feature_catalog") if store.has("feature_catalog") else 0
-    return OverviewReport(features, holdings, standings, _following(holdings, standings))
+    return OverviewReport(features, holdings, standings, _following(store, holdings, standings))
 
 
 def _holdings(store: Store, names: list[str]) -> list[tuple[str, int, int, int, int]]:
@@ -94,11 +95,15 @@ def _standings(store: Store, selection: Selection) -> list[tuple[str, str, int, 
     ).rows()
 
 
-def _following(holdings: tuple[Holding, ...], standings: tuple[Standing, ...]) -> tuple[tuple[str, str], ...]:
+def _following(
+    store: Store, holdings: tuple[Holding, ...], standings: tuple[Standing, ...]
+) -> tuple[tuple[str, str], ...]:
     if any(of.extracted == 0 for of in holdings):
         return (("kallos extract", "landmarks, features and embeddings of every photo"),)
+    if not any(of.scored for of in holdings):
+        return (("kallos features", "what was measured"), ("kallos ingest --help", "how to bring ratings in"))
     if not standings:
-        return (("kallos train all", "every model on the first fold"), ("kallos report dataset", "scores and raters"))
+        return ((train_all(store), "every model on the first fold"), ("kallos report dataset", "scores and raters"))
     return (
         ("kallos report evaluation", "errors of the newest runs, by subset"),
         ("kallos report subscores", "what Model B weighs"),

@@ -25,9 +25,9 @@ class Answer:
         return json.loads(self.out)
 
 
-def kallos(*arguments: object) -> Answer:
-    """Run `kallos ARGUMENTS...`; a traceback of a bug is raised as it is."""
-    out, err = io.StringIO(), io.StringIO()
+def kallos(*arguments: object, encoding: str = "utf-8") -> Answer:
+    """Run `kallos ARGUMENTS...` with streams of that encoding; a traceback of a bug is raised as it is."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, newline="", write_through=True) for _ in range(2))
     code = 0
     typed = ["kallos", *map(str, arguments)]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(sys, "argv", typed):
@@ -35,7 +35,7 @@ def kallos(*arguments: object) -> Answer:
             main()
         except SystemExit as stop:
             code = int(stop.code or 0)
-    return Answer(code, out.getvalue(), err.getvalue())
+    return Answer(code, *(stream.buffer.getvalue().decode(encoding) for stream in (out, err)))
 
 
 def done(*arguments: object) -> Answer:

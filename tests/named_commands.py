@@ -14,7 +14,6 @@ import typer.main
 from kallos.cli import app
 
 NAMED = re.compile(r"`(kallos(?: [^`]*)?)`")
-FIELD = re.compile(r"\{[^{}]*\}")
 
 
 def leaves(command: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

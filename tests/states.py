@@ -1,4 +1,4 @@
-"""Stores as users have them on the way: a folder each, with the store, and beside it what belongs to it."""
+"""Stores as users have them on the way: each in a folder of its own, with what lies beside it."""
 
 from __future__ import annotations
 
@@ -16,51 +16,136 @@ from featurestore.outputs import Output
 from featurestore.store import Store
 from kallos.extraction import chosen_encoders
 from tests.command import done
+from tests.conftest import Workspace
 
-PORTRAITS = 40
-LOOKED_AT = 8
+PORTRAITS = 20
+LOOKED_AT = 6
 """Photos that a stopped extraction looked at."""
 
-TRAINING = ("--backbone", "mobilenet_v3_small", "--weights", "none", "--image-size", "32", "--epochs", "1")
+STATES = (
+    "no store",
+    "empty",
+    "ingested",
+    "stopped before the first photo",
+    "partly extracted",
+    "extracted",
+    "photos without scores",
+    "two data sets",
+    "partly trained",
+    "trained",
+    "two data sets, one trained",
+    "trained, models gone",
+    "older version",
+    "older version, brought up to date",
+)
 SCHEMA_1 = Path(__file__).parent / "stores" / "schema_1.sql"
 
 
-def build(folder: Path) -> dict[str, Path]:
-    """name -> the store in that state; one that is ahead is made from a copy of the one before."""
-    made: dict[str, Path] = {}
+class States:
+    """Makes each store once; one that is ahead is made from a copy of the one before."""
 
-    def state(name: str, after: str | None = None) -> Path:
-        place = folder / name.replace(" ", "-")
-        shutil.copytree(made[after].parent, place) if after else place.mkdir()
-        made[name] = place / "kallos.duckdb"
-        return made[name]
+    def __init__(self, folder: Path, workspace: Workspace) -> None:
+        self._folder, self._workspace = folder, workspace
+        self._made: dict[str, Path] = {}
+        self._portraits = folder / "portraits"
 
-    state("no store")
-    Store.open(state("empty")).close()
-    done("ingest", "demo", folder / "portraits", "--count", PORTRAITS, "--store", state("ingested"))
-    _stopped(state("stopped before the first photo", "ingested"), 0)
-    _stopped(state("partly extracted", "ingested"), LOOKED_AT)
-    done("extract", "--store", state("extracted", "partly extracted"))
-    _without_scores(state("photos without scores", "extracted"))
-    _second_data_set(folder, state("two data sets", "extracted"))
-    done("train", "baseline", "--store", state("partly trained", "extracted"))
-    done("train", "all", *TRAINING, "--store", state("trained", "partly trained"))
-    _second_data_set(folder, state("two data sets, one trained", "trained"))
-    shutil.rmtree(state("trained, models gone", "trained").with_suffix(".runs"))
-    with duckdb.connect(str(state("older version"))) as connection:
-        connection.execute(SCHEMA_1.read_text(encoding="utf-8"))
-    Store.open(state("older version, brought up to date", "older version")).close()
-    return made
+    def store(self, state: str) -> Path:
+        """The store in that state, only to be read."""
+        if state not in self._made:
+            getattr(self, f"_{state.replace(',', '').replace(' ', '_')}")(self._place(state))
+        return self._made[state]
+
+    def copy(self, state: str, folder: Path) -> Path:
+        """The same with what lies beside it, for a command that writes."""
+        return _copied(self.store(state), folder)
+
+    def _place(self, state: str) -> Path:
+        self._made[state] = self._folder / state.replace(" ", "-") / "kallos.duckdb"
+        return self._made[state]
+
+    def _from(self, before: str, path: Path) -> None:
+        _copied(self.store(before), path.parent)
+
+    def _no_store(self, path: Path) -> None:
+        path.parent.mkdir()
+
+    def _empty(self, path: Path) -> None:
+        path.parent.mkdir()
+        Store.open(path).close()
+
+    def _ingested(self, path: Path) -> None:
+        path.parent.mkdir()
+        done("ingest", "demo", self._portraits, "--count", PORTRAITS, "--store", path)
+
+    def _stopped_before_the_first_photo(self, path: Path) -> None:
+        self._from("ingested", path)
+        _extract_and_stop(path, 0)
+
+    def _partly_extracted(self, path: Path) -> None:
+        self._from("ingested", path)
+        _extract_and_stop(path, LOOKED_AT)
+
+    def _extracted(self, path: Path) -> None:
+        self._from("partly extracted", path)
+        done("extract", "--store", path)
+
+    def _photos_without_scores(self, path: Path) -> None:
+        self._from("extracted", path)
+        with Store.open(path) as store:
+            for table in ("ratings", "scores", "splits"):
+                store.execute(f"DELETE FROM {table}")
+
+    def _two_data_sets(self, path: Path) -> None:
+        self._from("extracted", path)
+        self._add_another(path, self._portraits / "images")
+
+    def _trained(self, path: Path) -> None:
+        _copied(self._workspace.store, path.parent)
+
+    def _partly_trained(self, path: Path) -> None:
+        self._from("trained", path)
+        with Store.open(path) as store:
+            for table in ("predictions", "evaluations", "training_history", "sub_scores", "sub_score_weights", "runs"):
+                store.execute(
+                    f"DELETE FROM {table} WHERE run_id NOT LIKE '%-ridge-%' AND run_id NOT LIKE '%-baseline-%'"
+                )
+
+    def _two_data_sets_one_trained(self, path: Path) -> None:
+        self._from("trained", path)
+        self._add_another(path, self._workspace.portraits / "images")
+
+    def _trained_models_gone(self, path: Path) -> None:
+        self._from("trained", path)
+        shutil.rmtree(path.with_suffix(".runs"))
+
+    def _older_version(self, path: Path) -> None:
+        path.parent.mkdir()
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(SCHEMA_1.read_text(encoding="utf-8"))
+
+    def _older_version_brought_up_to_date(self, path: Path) -> None:
+        self._from("older version", path)
+        Store.open(path).close()
+
+    def _add_another(self, path: Path, images: Path) -> None:
+        """The same portraits as other people rated them, on another scale."""
+        table = self._folder / "other.csv"
+        rows = [f"P{number:04d}.jpg,{number % 10 + 0.5}" for number in range(1, PORTRAITS + 1)]
+        table.write_text("\n".join(["image,score", *rows]), encoding="utf-8")
+        done("ingest", "csv", table, "--images", images, "--scale", 0, 10, "--store", path)
 
 
-def _without_scores(path: Path) -> None:
-    with Store.open(path) as store:
-        for table in ("ratings", "scores", "splits"):
-            store.execute(f"DELETE FROM {table}")
+def _copied(store: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    if store.is_file():
+        shutil.copy(store, folder / "kallos.duckdb")
+    if store.with_suffix(".runs").is_dir():
+        shutil.copytree(store.with_suffix(".runs"), folder / "kallos.runs")
+    return folder / "kallos.duckdb"
 
 
-def _stopped(path: Path, looked_at: int) -> None:
-    """What an extraction that was stopped with Ctrl-C leaves."""
+def _extract_and_stop(path: Path, looked_at: int) -> None:
+    """What an extraction leaves that is stopped with Ctrl-C."""
 
     def engine(
         store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
@@ -76,18 +161,3 @@ def _stopped(path: Path, looked_at: int) -> None:
         except KeyboardInterrupt:
             return
     raise AssertionError("the extraction was not stopped")
-
-
-def _second_data_set(folder: Path, path: Path) -> None:
-    """The same portraits as other people rated them, on another scale."""
-    table = folder / "other.csv"
-    rows = [f"P{number:04d}.jpg,{number % 10 + 0.5}" for number in range(1, PORTRAITS + 1)]
-    table.write_text("\n".join(["image,score", *rows]), encoding="utf-8")
-    images = folder / "portraits" / "images"
-    done("ingest", "csv", table, "--images", images, "--scale", 0, 10, "--store", path)
-
-
-def copy(store: Path, folder: Path) -> Path:
-    """A store with what lies beside it, for a command that writes."""
-    shutil.copytree(store.parent, folder)
-    return folder / store.name

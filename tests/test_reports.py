@@ -93,7 +93,7 @@ def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_before_training_the_error_names_the_command(labels_only: Store, name: str):
-    with pytest.raises(OrderError, match=f"kallos train all --protocol {PROTOCOL} --fold 1"):
+    with pytest.raises(OrderError, match="kallos extract"):
         REPORTS[name].data(labels_only, EVERYTHING)
 
 

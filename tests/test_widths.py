@@ -1,0 +1,156 @@
+"""Narrow terminals: nothing is wider than they are, and no figure is cut or lost."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from kallos.console import SafeConsole
+from reports.bars import bar
+from reports.layout import table
+from reports.registry import REPORTS
+from tests.command import kallos
+from tests.conftest import Workspace
+from tests.synthetic_store import make_store, train_fold
+
+WIDTHS = (40, 60, 80)
+WIDE = 250
+FIGURE = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+NO_FIGURES = re.compile(
+    r"(from )?1 to 5|below 0 · above"  # headings of columns that only draw
+    r"|\b[0-9a-f]{40,}\b"  # hashes longer than a line
+    r"|.*[┤┬│└█▁▂▃▄▅▆▇⠀-⣿].*"  # plots: ticks depend on the width
+)
+
+
+def figures(text: str) -> Counter[str]:
+    return Counter(FIGURE.findall(NO_FIGURES.sub("", text)))
+
+
+def check(wide: str, narrow: str, width: int) -> None:
+    assert max(map(len, narrow.splitlines())) <= width
+    assert figures(wide) - figures(narrow) == Counter()
+    assert "…" not in NO_FIGURES.sub("", narrow) or "…" in wide
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("widths") / "s.duckdb"
+    with make_store(path, 48) as made:
+        train_fold(made, 2, np.random.default_rng(5))
+    return path
+
+
+def typed(width: int, monkeypatch: pytest.MonkeyPatch, *command: object) -> str:
+    monkeypatch.setattr("kallos.console.out.width", width)
+    answer = kallos(*command)
+    assert answer.code in (0, 11), answer.err
+    return answer.out
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.MonkeyPatch):
+    command = ("report", name, "--store", store)
+    check(typed(WIDE, monkeypatch, *command), typed(width, monkeypatch, *command), width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict PHOTO",
+        "explain PHOTO",
+        "similar demo/P0001.jpg",
+        "features",
+        "features jaw_width",
+        "plan",
+        "check",
+        "doctor",
+        "tables",
+        "tables scores",
+        "verify RUN",
+        "sql 'SELECT * EXCLUDE (sha256) FROM images JOIN scores USING (image_id) LIMIT 5'",
+        "sql 'SELECT run_id, mae, rmse, pearson FROM evaluations'",
+    ],
+)
+def test_a_command(command: str, width: int, workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    runs = sorted(path.name for path in workspace.store.with_suffix(".runs").glob("*-baseline-*"))
+    names = {"PHOTO": str(workspace.portrait), "RUN": runs[0]}
+    words = [names.get(word, word).strip("'") for word in re.findall(r"'[^']*'|\S+", command)]
+    line = (*words, "--store", workspace.store)
+    check(typed(WIDE, monkeypatch, *line), typed(width, monkeypatch, *line), width)
+
+
+# the table itself
+
+
+def shown(renderable: RenderableType, width: int) -> list[str]:
+    console = SafeConsole(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+@pytest.fixture
+def made():
+    sheet = table("model", "PC", "MAE", "")
+    sheet.add_row("baseline", "2.994", "1,234.5", bar(0.5, 12))
+    sheet.add_row(Text("ensemble"), "-0.123", "", bar(1, 12))
+    return sheet
+
+
+def test_where_there_is_room_it_is_a_table(made):
+    assert shown(made, 40)[0].split() == ["model", "PC", "MAE"]
+    assert shown(made, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
+
+
+def test_bars_go_before_the_rows_become_lists(made):
+    assert shown(made, 30) == [
+        "model         PC      MAE",
+        "─────────────────────────",
+        "baseline   2.994  1,234.5",
+        "ensemble  -0.123",
+    ]
+
+
+def test_rows_become_lists_before_a_figure_is_cut(made):
+    assert shown(made, 20) == [
+        "model  baseline",
+        "PC     2.994",
+        "MAE    1,234.5",
+        "",
+        "model  ensemble",
+        "PC     -0.123",
+        "",
+    ]
+
+
+def test_a_value_that_is_too_long_beside_its_label_stands_below_it():
+    sheet = table("run", "PC")
+    sheet.add_row("demo-5fold-1-b-1f2e3d4c", "2.994")
+    assert shown(sheet, 26) == ["run", "  demo-5fold-1-b-1f2e3d4c", "PC   2.994", ""]
+
+
+def test_names_are_folded_and_numbers_are_not():
+    for name, is_table in (
+        ("a_name_of_a_feature_without_a_figure", True),
+        ("sha256_1f2e3d4c5b6a79880123456789", False),
+    ):
+        sheet = table("feature", "PC")
+        sheet.add_row(name, "2.994")
+        lines = shown(sheet, 30)
+        assert (lines[0].split() == ["feature", "PC"]) == is_table
+        assert "2.994" in "".join(lines)
+
+
+def test_a_plain_console_shows_it_too(made):
+    console = Console(file=io.StringIO(), width=20)
+    console.print(made)
+    assert "1,234.5" in console.file.getvalue()
