@@ -26,6 +26,7 @@ from rich.table import Table
 
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from tests.waiting import while_running
 
 TIMES = 20
 CLOCK = """() => {
@@ -74,11 +75,10 @@ def _server(bundle: Path, store: Path) -> Iterator[str]:
     typed = [sys.executable, "-m", "kallos", "serve", "--bundle", bundle, "--store", store, "--port", str(port)]
     with subprocess.Popen(typed, stderr=subprocess.DEVNULL) as server:
         address = f"http://127.0.0.1:{port}"
-        while server.poll() is None:
+        for _ in while_running(server, every=0.02):
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(address).status_code == 200:
                     break
-            time.sleep(0.02)
         yield address
         server.send_signal(signal.SIGINT)
 

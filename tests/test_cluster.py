@@ -27,6 +27,7 @@ from featurestore.store import Store
 from kallos.portraits.dataset import write_demo
 from tests.command import kallos
 from tests.test_pipeline import VIEWS, MeanColour, unheard
+from tests.waiting import while_running
 
 # Ray's own code sets options that it has deprecated
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
@@ -180,9 +181,11 @@ def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while not (whole := list(folder_of(store.path).glob("*.parquet"))):
-        assert driver.poll() is None
-        time.sleep(0.1)
+    whole: list[Path] = []
+    for _ in while_running(driver):
+        if whole := list(folder_of(store.path).glob("*.parquet")):
+            break
+    assert whole
     driver.kill()
     driver.wait()
     with Store.open(store.path) as opened:

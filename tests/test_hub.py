@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import pytest
 
 from tests.command import done, kallos
 from tests.conftest import Workspace
+from tests.waiting import while_running
 
 REPOSITORY = "somebody/faces"
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -189,11 +189,10 @@ def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, t
         port = probe.getsockname()[1]
     environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "app.py"], cwd=space, env=environment, stderr=subprocess.DEVNULL) as server:
-        while server.poll() is None:
+        for _ in while_running(server):
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"http://127.0.0.1:{port}").status_code == 200:
                     break
-            time.sleep(0.2)
         answer = httpx.post(
             f"http://127.0.0.1:{port}/predict", files={"photo": workspace.portrait.read_bytes()}, timeout=60
         )

@@ -22,6 +22,7 @@ from featurestore import snapshots
 from featurestore.store import Store
 from tests.command import done
 from tests.conftest import Workspace
+from tests.waiting import while_running
 
 WAYS = pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["to all processes", "to the first"])
 Send = Callable[[int, int], None]
@@ -41,8 +42,9 @@ def stopped(send: Send, arguments: tuple[object, ...], ready: Callable[[], bool]
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         try:
-            while not ready() and process.poll() is None:
-                time.sleep(0.02)
+            for _ in while_running(process, every=0.02):
+                if ready():
+                    break
             assert left(mark), "the mark must be found while it runs"
             send(process.pid, signal.SIGINT)
             said = process.communicate(timeout=60)[1]

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from kallos.web.cookbook import QUERIES
 from kallos.web.uploads import PREFIX, folder_of_uploads
 from tests.command import kallos
 from tests.conftest import Workspace
+from tests.waiting import while_running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DOCS = Path(__file__).parent.parent / "docs"
@@ -70,11 +70,10 @@ def serving(workspace: Workspace, temporary: Path):
         subprocess.Popen([*typed, "--port", str(port)], stderr=out, env=environment) as server,
     ):
         found = f"http://127.0.0.1:{port}"
-        while server.poll() is None:
+        for _ in while_running(server):
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(found).status_code == 200:
                     break
-            time.sleep(0.2)
         yield server, found
 
 
