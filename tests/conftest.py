@@ -23,7 +23,10 @@ from tests.command import done  # noqa: E402
 settings.register_profile("kallos", deadline=None)
 settings.load_profile("kallos")
 
-TRAINING = ("--backbone", "mobilenet_v3_small", "--weights", "none", "--image-size", 64, "--epochs", 2)
+TRAINING = (
+    *("--backbone", "mobilenet_v3_small", "--weights", "none", "--image-size", 64, "--epochs", 2),
+    *("--precision", "float32"),
+)
 
 
 @dataclass(frozen=True)
