@@ -13,7 +13,7 @@ from kallos.commands.learn import What
 from kallos.commands.read import ReportName
 
 BACKBONE, IMAGE_SIZE, BATCH_SIZE, EPOCHS = "laplacian_pyramid", 128, 16, 8
-"""A Model A that learns from 480 portraits without weights to start from (docs/lab/demo.md)."""
+"""A Model A that learns from 480 portraits without weights to start from (docs/lab/training-step.md)."""
 
 LEFT_OUT = (ReportName.BENCHMARK, ReportName.LINEAGE)
 """One needs every fold trained, the other is of one image."""
