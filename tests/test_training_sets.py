@@ -16,7 +16,7 @@ from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.training_sets import PARTS, training_set
 from featurestore.versions import activate, register
-from tests.synthetic_store import FEATURES, PROTOCOL, content, make_store
+from tests.synthetic_store import FEATURES, PROTOCOL, TRAIT, content, make_store
 
 
 @pytest.fixture
@@ -93,7 +93,8 @@ def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_ro
     folds = np.arange(len(ids)) % 5 + 1
     for fold in range(1, 6):
         roles = ["test" if own == fold else "train" for own in folds]
-        store.append("splits", pl.DataFrame({"image_id": ids, "protocol": "five", "fold": fold, "role": roles}))
+        rows = {"image_id": ids, "trait": TRAIT, "protocol": "five", "fold": fold, "role": roles}
+        store.append("splits", pl.DataFrame(rows))
     fold_of = dict(zip(ids, folds, strict=True))
     made = training_set(store, "five", 2)
     others = [1, 3, 4, 5]
@@ -201,7 +202,7 @@ def test_statistics_of_other_rows_are_refused(store):
 @pytest.mark.parametrize("as_copy", [False, True])
 def test_a_photo_in_both_roles_is_refused(store, as_copy):
     """Under one name or, byte for byte the same, under two."""
-    split = {"protocol": [PROTOCOL], "fold": [1], "role": ["train"]}
+    split = {"trait": [TRAIT], "protocol": [PROTOCOL], "fold": [1], "role": ["train"]}
     if as_copy:
         store.execute(
             "INSERT INTO images BY NAME SELECT * REPLACE ('made-up/copy.png' AS image_id) FROM images "
