@@ -10,6 +10,7 @@ import polars as pl
 from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import DataSet, conform
 from featurestore.ingest.labels import build_scores, folds, protocol_name
+from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.table import IMAGE_COLUMNS
 from featurestore.store import Store
 
@@ -54,6 +55,8 @@ def added(store: Store, new: DataSet) -> DataSet:
         )
         for trait in scales
     ]
+    dealt = [protocol_name(new.name, trait) for trait in scales]
+    others = _stored(store, new.name, "splits").filter(~pl.col("protocol").is_in(dealt))
     rater_key, image_key = ("data_set", "rater_id", "attribute"), ("image_id", "attribute")
     of_raters = _union(new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value")
     of_images = _union(new.name, _stored(store, new.name, "image_attributes"), new.image_attributes, image_key, "value")
@@ -63,7 +66,7 @@ def added(store: Store, new: DataSet) -> DataSet:
         images=images,
         ratings=ratings,
         scores=scores,
-        splits=pl.concat([conform("splits", new.splits).clear(), *splits]),
+        splits=pl.concat([others, *splits]),
         published_landmarks=_stored(store, new.name, "published_landmarks"),
         drawn_parameters=_stored(store, new.name, "drawn_parameters"),
         findings=_findings(_stored(store, new.name, "findings"), new.findings, images, scores),
@@ -138,5 +141,8 @@ def _findings(stored: pl.DataFrame, new: pl.DataFrame, images: pl.DataFrame, sco
     """The findings of both tables that still hold."""
     scored = images.join(scores, on="image_id", how="semi")["path"].to_list()
     found = pl.concat([stored, new]).unique(["kind", "subject"], keep="last", maintain_order=True)
-    is_labelled_now = (pl.col("kind") == "unlabelled") & pl.col("subject").is_in(scored)
-    return found.filter(~is_labelled_now).sort("kind", "subject")
+    names = PhotoNames(images["path"])
+    there = [subject for subject in found["subject"] if len(names.find(subject).photos) == 1]
+    is_mended = (pl.col("kind") == "unlabelled") & pl.col("subject").is_in(scored)
+    is_mended |= (pl.col("kind") == "missing_image") & pl.col("subject").is_in(there)
+    return found.filter(~is_mended).sort("kind", "subject")

@@ -123,10 +123,11 @@ def _melted_raters(columns: Columns) -> str | None:
 
 
 def _session(columns: Columns) -> str | None:
-    """The column of sessions; one that is the same everywhere tells nothing."""
+    """The column of sessions; of several the one that varies."""
     if columns.stated.session_column is not None:
         return columns.take(columns.find(columns.stated.session_column, "session-column"))
-    found = [c for c in columns.usual(headings.SESSION) if columns.table.cells[c].drop_nulls().n_unique() > 1]
+    usual = columns.usual(headings.SESSION)
+    found = [c for c in usual if columns.table.cells[c].drop_nulls().n_unique() > 1] or usual
     if len(found) > 1:
         raise columns.several(found, "the session", "--session-column")
     return columns.take(found[0]) if found else None
