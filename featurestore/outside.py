@@ -57,7 +57,7 @@ def outside_rows(
     )
     scored = every.drop_nulls("score")
     if scored.is_empty():
-        raise DataError(f"{data_set} has no scores to judge by: add them with `kallos ingest table`.")
+        raise DataError(f"{data_set} has no scores to judge by: add them with `kallos ingest table --help`.")
     new = scored.filter([sha256 not in learnt for sha256 in scored["sha256"]])
     if new.is_empty():
         raise LeakageError(

@@ -55,7 +55,9 @@ def chosen_trait(store: Store, data_sets: Sequence[str], stated: str | None = No
     """
     traits = traits_of(store, data_sets)
     if not traits:
-        raise OrderError(f"There are no ratings of {', '.join(data_sets)} yet: add them with `kallos ingest table`.")
+        raise OrderError(
+            f"There are no ratings of {', '.join(data_sets)} yet: add them with `kallos ingest table --help`."
+        )
     if stated is None and len(traits) > 1:
         raise UsageError(f"Photos were rated on several traits: choose one with --trait, of {', '.join(traits)}.")
     if stated is not None and stated not in traits:
@@ -72,6 +74,6 @@ def matching_trait(store: Store, data_set: str, trait: str) -> str:
     if len(traits) > 1 and trait not in traits:
         raise UsageError(
             f"The models learnt {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings that come "
-            f"nearest into a data set of their own, with `kallos ingest table` and --name NAME --trait {trait}."
+            f"nearest into a data set of their own, as `kallos ingest table --help` says, with --name NAME --trait {trait}."
         )
     return trait if trait in traits else chosen_trait(store, [data_set])

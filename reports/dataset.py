@@ -193,7 +193,7 @@ def _page(of: DataSetReport) -> RenderableType:
         f"{plural(of.images, 'image')}, {plural(sum(trait.ratings for trait in of.traits), 'single rating')}",
         dim(f"Terms: {of.licence or 'unknown'}"),
         *(part for trait in of.traits for part in _trait_parts(trait, len(of.traits) > 1)),
-        None if of.traits else dim("No image has a score: add ratings with `kallos ingest table`."),
+        None if of.traits else dim("No image has a score: add ratings with `kallos ingest table --help`."),
         section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage

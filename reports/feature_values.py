@@ -1,4 +1,4 @@
-"""The values of features, one row an image (and trait, where there are several): what `kallos features` writes."""
+"""The values of features, one row an image: what `kallos features` writes into a file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from reports.single_feature import AVERAGENESS_RAW
 from reports.table_files import Labels
 
 TABLE = """
-SELECT image_id, data_set, subset, sex, ethnicity, s.* EXCLUDE (image_id, histogram), status, detail,
-       f.* EXCLUDE (image_id)
-FROM images LEFT JOIN scores s USING (image_id) LEFT JOIN ({values}) f USING (image_id) LEFT JOIN (
+SELECT image_id, data_set, subset, sex, ethnicity, status, detail, f.* EXCLUDE (image_id)
+FROM images LEFT JOIN ({values}) f USING (image_id) LEFT JOIN (
     FROM extractions SEMI JOIN (FROM extractor_versions WHERE active) USING (extractor, version)
     WHERE extractor = 'landmarks') USING (image_id)
-ORDER BY image_id, trait"""
+ORDER BY image_id"""
 DESCRIBED = ("images", "scores", "extractions")
 
 
@@ -37,11 +36,23 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
         values = f"SELECT image_id, value AS {name} FROM ({AVERAGENESS_RAW})"
     else:
         values = f"SELECT image_id, {', '.join(_measured(store, name, region))} FROM geometric_features"
-    rows = store.frame(TABLE.format(values=values))
+    scores = _scores(store)
+    rows = store.frame(TABLE.format(values=values)).join(scores, on="image_id", how="left", maintain_order="left")
     described = store.describe().filter(pl.col("table").is_in(DESCRIBED)).select("column", "comment")
     features = store.frame("SELECT feature, concat(summary, ' [', unit, ']') FROM feature_catalog")
     labels = dict([*described.iter_rows(), *features.iter_rows()])
+    for column in set(scores.columns) - set(labels):
+        of, _, trait = column.partition("_")
+        labels[column] = f"{trait}: {labels[of]}"
     return rows.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None)), labels
+
+
+def _scores(store: Store) -> pl.DataFrame:
+    """mean, sd, raters and score of each image; of several traits a column each, such as `mean_attractive`."""
+    rows = store.frame("SELECT image_id, trait, mean, sd, raters, score FROM scores ORDER BY image_id, trait")
+    if rows["trait"].n_unique() < 2:
+        return rows.drop("trait")
+    return rows.pivot("trait", index="image_id", values=["mean", "sd", "raters", "score"])
 
 
 def _measured(store: Store, name: str | None, region: str | None) -> list[str]:

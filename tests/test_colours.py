@@ -20,12 +20,11 @@ from extractors.values import face_of
 from featurestore.colours import LARGEST, _conversion
 from featurestore.ingest.dataset import write
 from featurestore.ingest.photos import scan_images
-from featurestore.ingest.table import read_table
 from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from tests.icc import SPACES, cmyk_profile, grey_profile, in_space, rgb_profile
-from tests.ingest_files import let_pillow_write_heic
+from tests.ingest_files import let_pillow_write_heic, read_scores
 from tests.test_pipeline import MeanColour, unheard
 
 let_pillow_write_heic()
@@ -184,7 +183,7 @@ def test_what_an_earlier_kallos_stored_of_such_photos_is_computed_again_and_noth
     with Store.open(tmp_path / "s.duckdb") as store:
 
         def ingest_and_look() -> int:
-            write(store, read_table(tmp_path / "labels.csv", photos, name="mine"))
+            write(store, read_scores(tmp_path / "labels.csv", photos, "mine"))
             return extract(store, [MeanColour()], unheard).looked
 
         assert ingest_and_look() == 2

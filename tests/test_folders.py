@@ -131,13 +131,13 @@ def test_ingest_names_what_it_cannot_take_and_goes_on(tmp_path: Path):
     (tmp_path / "photos" / "b.png").symlink_to(write_photo(tmp_path / "outside.png", 2))
     (tmp_path / "photos" / "notes.txt").touch()
     (tmp_path / "labels.csv").write_text("image,score\na.png,3\n")
-    at = ("--images", tmp_path / "photos", "--store", tmp_path / "s.duckdb")
-    answer = done("ingest", "csv", tmp_path / "labels.csv", *at)
+    at = ("--images", tmp_path / "photos", "--scale", 1, 5, "--store", tmp_path / "s.duckdb")
+    answer = done("ingest", "table", tmp_path / "labels.csv", *at)
     assert "beside photos: 1 .txt" in answer.out
     assert "leads out of the folder" in " ".join(answer.out.split())
-    assert done("ingest", "csv", tmp_path / "labels.csv", *at, "--json").json()["beside"] == {".txt": 1}
+    assert done("ingest", "table", tmp_path / "labels.csv", *at, "--json").json()["beside"] == {".txt": 1}
     (tmp_path / "photos" / "a.png").unlink()
-    answer = kallos("ingest", "csv", tmp_path / "labels.csv", *at)
+    answer = kallos("ingest", "table", tmp_path / "labels.csv", *at)
     assert (answer.code, answer.err.count("\n")) == (InputError.exit_code, 1)
     assert "no photo that can be read (b.png is a link that leads out of the folder)" in answer.err
 
@@ -210,12 +210,12 @@ def test_without_the_extra_each_heic_is_named_with_the_remedy(workspace: Workspa
 def test_a_photo_that_needed_an_extra_is_tried_again_when_it_is_there(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from tests.test_pipeline import MeanColour, extract, read_table, unheard, write
+    from tests.test_pipeline import MeanColour, extract, read_scores, unheard, write
 
     write_heic(tmp_path / "photos.heic", workspace.portrait)
     (tmp_path / "labels.csv").write_text("image,score\nphotos.heic,3\n")
     with Store.open(tmp_path / "s.duckdb") as store:
-        write(store, read_table(tmp_path / "labels.csv", tmp_path, name="mine"))
+        write(store, read_scores(tmp_path / "labels.csv", tmp_path, "mine"))
         assert extract(store, [MeanColour()], unheard).failed == 0
         store.execute("UPDATE attempts SET status = 'needs_extra' WHERE extractor = 'landmarks'")
         store.execute("DELETE FROM attempts WHERE extractor <> 'landmarks'")

@@ -252,7 +252,7 @@ def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path
         known = read_scores(few, Path(photos), "unscored")
         write(store, replace(known, scores=empty("scores"), splits=empty("splits")))
     refused(kallos("evaluate", "--data-set", "unscored", *at), 4, "unscored has no scores", "kallos ingest")
-    refused(kallos("evaluate", "--data-set", "few", *at), 7, "Only 2", "kallos extract")
+    refused(kallos("evaluate", "--data-set", "few", *at), 7, "Only 2", "more photos")
     refused(kallos("evaluate", "--data-set", "seen", *at), 12, "every scored photo of seen")
     refused(kallos("evaluate", "--data-set", "other", *at), 2, "'other'", "curved")
     refused(kallos("evaluate", "--data-set", "plain", "--protocol", "other", *at), 2, "demo-5fold")

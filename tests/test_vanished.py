@@ -19,13 +19,13 @@ from extractors.pipeline import extract
 from extractors.workers import Task, _Held, _look
 from featurestore.errors import FolderGoneError, InputError
 from featurestore.ingest.dataset import write
-from featurestore.ingest.table import read_table
 from featurestore.store import Store
 from kallos.planning import plan_report
 from kallos.portraits.dataset import write_demo
 from reports.plan import PlanReport, render
 from tests.command import done, kallos
 from tests.hostile.powers import with_the_rights_of_others
+from tests.ingest_files import read_scores
 from tests.test_pipeline import MeanColour, no_half_row, unheard
 
 PHOTOS = 12
@@ -46,7 +46,7 @@ def photos(drawn: Path, tmp_path: Path) -> Path:
 def ingest(store: Store, photos: Path, name: str = "mine") -> None:
     labels = photos.parent / f"{name}.csv"
     labels.write_text("image,score\n" + "".join(f"{photo.name},3\n" for photo in sorted(photos.iterdir())))
-    write(store, read_table(labels, photos, name=name))
+    write(store, read_scores(labels, photos, name))
 
 
 @pytest.fixture

@@ -83,7 +83,9 @@ def _one_photo(answers: Answers) -> None:
         try:
             answers.admit(request.client.host)
             report, explained = answers.explain(Path(file), _named(chosen))
-            title = on_both(report.score, report.origin.scale or SCALE)
+            title = on_both(report.score, report.origin.scale)
+            if report.origin.scale in (None, SCALE):
+                title += f" on {SCALE[0]:g} to {SCALE[1]:g}"
             remark = f"90 % interval {report.low:.2f} to {report.high:.2f}"
             shown = paper(title, remark, picture(explained), render(report))
         finally:
