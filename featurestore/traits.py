@@ -74,6 +74,6 @@ def matching_trait(store: Store, data_set: str, trait: str) -> str:
     if len(traits) > 1 and trait not in traits:
         raise UsageError(
             f"The models learnt {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings that come "
-            f"nearest into a data set of their own, as `kallos ingest table --help` says, with --name NAME --trait {trait}."
+            f"nearest into a data set of their own, see `kallos ingest table --help`, with --trait {trait}."
         )
     return trait if trait in traits else chosen_trait(store, [data_set])
