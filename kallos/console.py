@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskProgressColumn as PercentColumn
@@ -65,7 +64,8 @@ def note(message: str) -> None:
 def plain(text: str) -> None:
     """Text for programs on stdout, as it is."""
     loading.end()
-    typer.echo(text, nl=False)
+    # typer would write UTF-8 where a stream is ASCII
+    print(text, end="")
 
 
 @contextmanager

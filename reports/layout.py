@@ -15,7 +15,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 FOLDED = 20
-"""Columns: a longer word with letters is folded rather than that a table becomes lists."""
+"""Columns: a longer word without a figure is folded rather than that a table becomes lists."""
+
+LONG_NAME = 40
+"""Columns: a longer name with a figure in it too, such as a path."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,13 @@ class Sheet(Table):
 
 
 def _longest_word(cell: RenderableType) -> int:
-    """Columns that the longest word of a cell needs; a word with letters, such as a name, may be folded."""
-    words = [(cell_len(word), not any(map(str.isalpha, word))) for word in str(cell).split()]
-    return max((width if has_figure else min(width, FOLDED) for width, has_figure in words), default=0)
+    """Columns that the longest word of a cell needs: a word without a figure may be folded, and a long name."""
+    return max(map(_least, str(cell).split()), default=0)
+
+
+def _least(word: str) -> int:
+    has_figure, has_letter = any(map(str.isdigit, word)), any(map(str.isalpha, word))
+    return min(cell_len(word), (LONG_NAME if has_letter else cell_len(word)) if has_figure else FOLDED)
 
 
 def _only_draws(cell: RenderableType) -> bool:

@@ -35,7 +35,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "dataset --sql",
     ),
     "check": ("", "--json", "--data-set demo"),
-    "sql": ("'FROM images'", "'FROM geometric_features'", "'FROM predictions' --json", "'FROM splits' --csv"),
+    "sql": ("'FROM images'", "'FROM geometric_features'", "'FROM predictions' --json", "'FROM splits' --csv -"),
     "features": ("", "jaw_width", "averageness --json", "--region eyes"),
     "similar": (
         "demo/P0001.jpg",
@@ -109,11 +109,12 @@ def works(command: str) -> str | None:
 def check(answer: Answer, cell: str) -> None:
     said = answer.out + answer.err
     assert answer.code in DOCUMENTED, (cell, said)
-    for command in named(said):
+    # what a column means may name a command without its arguments
+    for command in [] if cell.startswith("tables") else named(said):
         assert works(command) is None, (cell, command, works(command))
     if answer.code:
         sentence = answer.err.strip().splitlines()[-1]
-        assert re.fullmatch(r"kallos: .+(: .+|`.+)[.)]", sentence), (cell, sentence)
+        assert re.fullmatch(r"kallos: .+(: .+|`.+)[.)?]", sentence), (cell, sentence)
     if answer.code in (6, 7):
         assert named(answer.err) or "--" in answer.err, (cell, answer.err)
 
@@ -132,7 +133,7 @@ def test_every_command_in_every_state(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("kallos.console.out.width", 200)
+    monkeypatch.setattr("kallos.console.out.width", 400)
     Path("FILE").touch()
     Path("EMPTY").mkdir()
     store = states.store(state)

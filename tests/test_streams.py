@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,16 @@ def test_every_character_is_written_somehow(command: tuple[str, ...], encoding: 
 )
 def test_json_says_the_same_in_every_encoding(command: tuple[str, ...], encoding: str, store: Path):
     answer = kallos(*command, "--store", store, encoding=encoding)
-    assert answer.json() == done(*command, "--store", store).json()
+    assert rounded(answer.json()) == rounded(done(*command, "--store", store).json())
+
+
+def rounded(value: Any) -> Any:
+    """The last digits of a sum depend on the order of its terms, which DuckDB leaves open."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def test_errors_are_written_too(tmp_path: Path):
@@ -100,7 +110,7 @@ def run(*typed: object, **streams: object) -> subprocess.Popen[bytes]:
         ("report", "--help"),
         ("report", "evaluation"),
         ("report", "features", "--json"),
-        ("sql", "FROM ratings", "--csv"),
+        ("sql", "FROM ratings", "--csv", "-"),
         ("tables", "--json"),
     ],
     ids=" ".join,
