@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import struct
 import warnings
 import zlib
@@ -31,10 +32,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
     counts; a colour profile is obeyed. The limits are checked before any pixel is decoded. Raises InputError when
     there is no such file or the system cannot read it, PhotoError when it is empty, too large, damaged or no picture.
     """
-    if not path.is_file():
-        what = "is a folder, not a photo" if path.is_dir() else "does not exist"
-        raise InputError(f"{path} {what}: give the path of a photo.")
-    _check_bytes(path)
+    _check_file(path)
     with warnings.catch_warnings():
         # Pillow warns of large sizes, which are checked here, and of damaged metadata, which do not matter
         warnings.simplefilter("ignore")
@@ -60,8 +58,17 @@ def decode(path: Path) -> NDArray[np.uint8]:
             raise PhotoError(f"{path} is damaged or cut short: save or copy it again.") from error
 
 
-def _check_bytes(path: Path) -> None:
-    size = path.stat().st_size
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: change its permissions.") from error
+    except OSError as error:
+        raise InputError(f"{path} does not exist: give the path of a photo.") from error
+    if not stat.S_ISREG(status.st_mode):
+        what = "is a folder, not a photo" if stat.S_ISDIR(status.st_mode) else "is no file"
+        raise InputError(f"{path} {what}: give the path of a photo.")
+    size = status.st_size
     if size == 0:
         raise PhotoError(f"{path} is empty: copy or download it again.")
     if size > MAX_BYTES:

@@ -52,7 +52,7 @@ class FoundFace:
     """The largest face of a photo.
 
     landmarks  (468, 3) float32: x, y in pixels of the photo, y down; z in the same unit, away from the viewer
-    faces      how many faces there are; a face below a third of the largest's size may be missed
+    faces      how many faces there are; one of less than half the largest's size may be missed
     place      which of several this is, such as `2nd from the left`
     """
 
@@ -108,18 +108,20 @@ class FaceMesh:
         return faces + self._closely(image, side, faces)
 
     def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The faces that are seen first from nearer and nearer. Raises NoFaceError, which says what size would do."""
-        longer, widest = max(image.shape[:2]), 0.0
+        """The faces that are seen from nearer and nearer. Raises NoFaceError, which says what size would do."""
+        longer, faces = max(image.shape[:2]), list[NDArray[np.float32]]()
         for side in dict.fromkeys(round(max(longer / part, SMALLEST / SEEN)) for part in NEARER):
-            faces = self._closely(image, side, [])
-            widest = max([widest, *(_width(face) for face in faces)])
-            if widest >= SMALLEST:
-                return [face for face in faces if _width(face) >= SMALLEST]
+            is_found = any(_width(face) >= SMALLEST for face in faces)
+            faces += self._closely(image, side, faces)
+            if is_found:
+                # this look was for others, which may be a little smaller
+                break
+        if large := [face for face in faces if _width(face) >= SMALLEST]:
+            return large
         size = f"at least {max(SMALLEST, SEEN * longer / NEARER[-1]):.0f} pixels wide"
-        if widest:
-            raise NoFaceError(
-                f"The face is about {widest:.0f} pixels wide, too small to be measured: use a photo with a face {size}."
-            )
+        if faces:
+            wide = f"about {max(map(_width, faces)):.0f} pixels wide"
+            raise NoFaceError(f"The face is {wide}, too small to be measured: use a photo with a face {size}.")
         raise NoFaceError(f"No face was found: use a photo that shows one face from the front, well lit, {size}.")
 
     def _closely(

@@ -87,8 +87,11 @@ def _advice(report: PlanReport) -> RenderableType:
         for root in report.absent
     ]
     if again := max((line.again for line in report.lines), default=0):
+        it = "it" if again == 1 else "them"
         lines.append(
-            Text(f"{plural(again, 'photo')} could not be read before and can be now: `kallos extract` tries again.")
+            Text(
+                f"{plural(again, 'photo')} could not be read before and can be now: `kallos extract` tries {it} again."
+            )
         )
     if report.unreadable:
         lines.append(dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: mend and ingest again."))

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import BundleError, OrderError
-from featurestore.records import Epoch, Evaluation, FaceBatch
-from models.appearance import AppearanceConfig, starting_backbone, train_appearance
+from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
+from models.appearance import AppearanceConfig, AppearanceModel, starting_backbone, train_appearance
 from models.appearance_export import replace_by_graphs
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.crossfit import CrossFitted
@@ -117,6 +117,48 @@ def test_training_twice_gives_the_same_model(
 def test_test_scores_are_not_looked_at(kind: str, models: dict[str, Model], batch: FaceBatch) -> None:
     blind = replace(batch, scores=np.full(len(batch), np.nan))
     assert np.array_equal(models[kind].predict(blind), models[kind].predict(batch))
+
+
+def extreme(kind: str, model: Model, batch: FaceBatch, folder: Path) -> list[tuple[Model, FaceBatch]]:
+    """The model and rows that push it far up and far down; pixels cannot, so Model A's last layer is made too strong."""
+    if not kind.startswith("appearance"):
+        return [
+            (
+                model,
+                replace(
+                    batch,
+                    features=batch.features * by,
+                    shapes=batch.shapes * np.float32(by),
+                    region_embeddings={r: v * np.float32(by) for r, v in batch.region_embeddings.items()},
+                ),
+            )
+            for by in (1e6, -1e6)
+        ]
+    made = []
+    for sign in (1e4, -1e4):
+        strong = TRAIN["appearance"](batch, folder / "checkpoint")
+        assert isinstance(strong, AppearanceModel)
+        strong.network.head.weight.data *= sign
+        strong.save(folder / f"{sign}")
+        if kind == "appearance-graph":
+            replace_by_graphs(folder / f"{sign}")
+        made.append((load_model(folder / f"{sign}"), batch))
+    return made
+
+
+@pytest.mark.parametrize("kind", TRAIN)
+def test_no_model_says_more_than_5_or_less_than_1(
+    kind: str, models: dict[str, Model], batch: FaceBatch, tmp_path: Path
+) -> None:
+    said = np.concatenate([model.predict(rows) for model, rows in extreme(kind, models[kind], batch, tmp_path)])
+    assert np.isfinite(said).all()
+    assert 1 <= said.min() < 2
+    assert 4 < said.max() <= 5
+
+
+def test_what_is_no_number_stays_none() -> None:
+    assert np.isnan(on_scale(np.array([np.nan]))).all()
+    assert on_scale(np.array([np.inf, -np.inf, 7.0, -7.0])).tolist() == [np.inf, -np.inf, 5, 1]
 
 
 def test_a_folder_without_a_known_model_is_refused(tmp_path: Path, models: dict[str, Model]) -> None:

@@ -76,9 +76,82 @@ def test_of_several_faces_the_largest_is_taken(mesh, portraits):
     both = np.full((350, 570, 3), 128, dtype=np.uint8)
     both[:220, :220], both[:, 220:] = small, portraits[0]
     found = mesh.find(both)
-    assert found.faces == 2
+    assert (found.faces, found.place) == (2, "2nd from the left")
     assert found.landmarks[:, 0].min() > 220
     assert apart(found.landmarks - (220, 0, 0), mesh.find(portraits[0]).landmarks) < 0.02
+
+
+def on_canvas(width, height, *placed):
+    """Portraits, each of some pixels at some place, before a grey wall with some noise."""
+    canvas = np.random.default_rng(0).normal(140, 4, (height, width, 3)).clip(0, 255).astype(np.uint8)
+    for portrait, side, x, y in placed:
+        how = cv2.INTER_AREA if side < 350 else cv2.INTER_CUBIC
+        canvas[y : y + side, x : x + side] = cv2.resize(portrait, (side, side), interpolation=how)
+    return canvas
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_faces_of_one_size_side_by_side_are_all_counted(count, mesh, portraits):
+    for first in range(3):
+        row = [portraits[(first + i) % 6] for i in range(count)]
+        assert mesh.find(np.hstack(row)).faces == count
+    above = mesh.find(np.vstack(portraits[:2]))
+    assert above.faces == 2
+    assert above.place.endswith(" from the top")
+
+
+@pytest.mark.parametrize(("width", "height"), [(525, 350), (700, 350), (1050, 350), (700, 700), (1400, 1050)])
+@pytest.mark.parametrize("share", [0.5, 0.7])
+def test_a_small_face_beside_a_large_one_is_counted_wherever_it_is(width, height, share, mesh, portraits):
+    side, counts = int(350 * share), []
+    for number, portrait in enumerate(portraits):
+        small = (portraits[number - 1], side, width - side, (0, height - side)[number % 2])
+        found = mesh.find(on_canvas(width, height, (portrait, 350, 0, height - 350), small))
+        assert found.landmarks[:, 0].max() < 350, "the large one is taken"
+        counts.append(found.faces)
+    assert counts.count(2) >= 5
+    assert set(counts) <= {1, 2}
+
+
+def test_one_face_is_one_whatever_is_around_it(mesh, portraits):
+    for margin in (60, 150, 300, 600):
+        for portrait in portraits:
+            assert mesh.find(on_canvas(350 + 2 * margin, 350 + margin, (portrait, 350, margin, margin))).faces == 1
+
+
+def test_a_portrait_costs_no_second_look(portraits):
+    with FaceMesh() as mesh:
+        for portrait in portraits:
+            mesh.find(portrait)
+        assert "_detector" not in vars(mesh)
+
+
+@pytest.mark.parametrize("wide", [52, 64, 96, 128])
+@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_small_face_in_a_corner_of_a_large_photo_is_found(wide, corner, mesh, portraits):
+    side = round(wide * 350 / 147)
+    x, y = corner[0] * (2000 - side), corner[1] * (1500 - side)
+    portrait = portraits[corner[0] + 2 * corner[1]]
+    found = mesh.find(on_canvas(2000, 1500, (portrait, side, x, y)))
+    assert found.faces == 1
+    placed = mesh.find(portrait).landmarks * (side / 350) + np.array((x, y, 0))
+    assert apart(found.landmarks, placed) < 0.02
+
+
+@pytest.mark.parametrize("wide", [24, 32, 40])
+def test_a_face_that_is_too_small_is_told_what_size_would_do(wide, mesh, portraits):
+    side = round(wide * 350 / 147)
+    with pytest.raises(NoFaceError, match="at least 50 pixels wide") as caught:
+        mesh.find(on_canvas(2000, 1500, (portraits[0], side, 1200, 300)))
+    if wide > 24:
+        assert "too small to be measured" in str(caught.value)
+
+
+def test_of_several_small_faces_the_largest_is_taken(mesh, portraits):
+    placed = [(portraits[0], 160, 100, 100), (portraits[1], 230, 1600, 200), (portraits[2], 190, 900, 1200)]
+    found = mesh.find(on_canvas(2000, 1500, *placed))
+    assert (found.faces, found.place) == (3, "3rd from the left")
+    assert found.landmarks[:, 0].min() > 1600
 
 
 def test_a_face_that_fills_the_photo_is_found_with_a_border(mesh, portraits):
