@@ -76,6 +76,27 @@ def test_a_forged_graph_is_refused(story: str, use: Use, workspace: Workspace, t
     assert len(str(refused.value).splitlines()) == 1
 
 
+def test_what_macos_and_windows_leave_in_a_folder_is_ignored(
+    use: Use, workspace: Workspace, trained: Path, tmp_path: Path
+):
+    bundle = copy_of(trained, tmp_path / "bundle")
+    for name in (".DS_Store", "a/.DS_Store", "._manifest.json", "a/part-1/Thumbs.db", "encoder/desktop.ini"):
+        (bundle / name).write_bytes(b"\0\0\0\1Bud1")
+    assert use(bundle) == use(trained)
+    done("export", bundle, "--store", workspace.store)
+    assert not list(bundle.rglob(".DS_Store")), "a bundle is replaced, litter and all"
+    (bundle / "a" / "Thumbs.db.py").write_text("print('hello')")
+    with pytest.raises(BundleError, match=r"a/Thumbs\.db\.py does not belong there"):
+        use(bundle)
+
+
+def test_a_folder_with_nothing_but_litter_is_empty(workspace: Workspace, tmp_path: Path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / ".DS_Store").touch()
+    done("export", tmp_path / "bundle", "--store", workspace.store)
+    assert (tmp_path / "bundle" / "manifest.json").is_file()
+
+
 def test_a_bundle_that_is_only_copied_predicts_the_same(use: Use, trained: Path, tmp_path: Path):
     assert use(copy_of(trained, tmp_path / "bundle")) == use(trained)
 

@@ -1,0 +1,69 @@
+"""A photo of several faces says so, and which one was taken, wherever anything is said of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.bundle import open_bundle
+from extractors.pipeline import extract
+from featurestore.ingest.dataset import write
+from featurestore.store import Store
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import draw_parameters
+from kallos.prediction import predict_each
+from kallos.web.answers import Answers
+from reports.json import to_json
+from reports.prediction import lines
+from tests.command import done
+from tests.conftest import Workspace
+from tests.ingest_files import read_scores
+from tests.test_pipeline import unheard
+
+REMARK = "3 faces, the largest was taken: the 2nd from the left"
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tall portrait between two of three fifths of its size, before black."""
+    canvas = np.zeros((350, 1050, 3), dtype=np.uint8)
+    canvas[:, 350:700] = paint(draw_parameters(1))
+    for seed, left in ((2, 70), (3, 770)):
+        small = Image.fromarray(paint(draw_parameters(seed))).resize((210, 210))
+        canvas[140:, left : left + 210] = np.asarray(small)
+    path = tmp_path_factory.mktemp("three") / "three.png"
+    Image.fromarray(canvas).save(path)
+    return path
+
+
+def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
+    at = (three, "--bundle", workspace.bundle)
+    (said,) = done("predict", *at, "--json").json()["predictions"]
+    assert said["notes"][0] == REMARK
+    shown = " ".join(done("predict", *at).out.replace("│", " ").split())
+    assert f"! {REMARK}" in shown
+    assert done("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK
+
+
+def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
+    (prediction,) = predict_each(open_bundle(workspace.bundle), [three], None)
+    _, line, _ = lines([prediction], [three])
+    assert f"! {REMARK}" in line.plain
+
+
+def test_the_web_answer_says_so(three: Path, workspace: Workspace):
+    with Answers(open_bundle(workspace.bundle), None, "# A card") as answers:
+        report, _ = answers.explain(three, None)
+    assert json.loads(to_json("explanation", report))["notes"][0] == REMARK
+
+
+def test_the_ledger_says_so(three: Path, tmp_path: Path):
+    (tmp_path / "labels.csv").write_text("image,score\nthree.png,3\n")
+    with Store.open(tmp_path / "s.duckdb") as store:
+        write(store, read_scores(tmp_path / "labels.csv", three.parent, "mine"))
+        extract(store, [], unheard)
+        assert store.frame("SELECT status, detail FROM extractions WHERE detail IS NOT NULL").rows() == [("ok", REMARK)]
