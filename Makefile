@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-states test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test: $(INSTALLED)  ## install, then run the tests, two files at a time: no netw
 
 test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
 	.ci/bare $(or $(BARE),demo test)
+
+test-states: $(INSTALLED)  ## every command on a store in every state, some 540 runs
+	$(BIN)/pytest -m states
 
 test-real: $(INSTALLED)  ## tests on SCUT-FBP5500; KALLOS_SHARED names the folder with data/ and weights/
 	$(BIN)/pytest -m real

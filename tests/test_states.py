@@ -119,6 +119,7 @@ def check(answer: Answer, cell: str) -> None:
         assert named(answer.err) or "--" in answer.err, (cell, answer.err)
 
 
+@pytest.mark.states
 @pytest.mark.parametrize("command", ROWS)
 @pytest.mark.parametrize("state", STATES)
 def test_every_command_in_every_state(
