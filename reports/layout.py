@@ -17,8 +17,8 @@ from rich.text import Text
 FOLDED = 20
 """Columns: a longer word without a figure is folded rather than that a table becomes lists."""
 
-LONG_NAME = 40
-"""Columns: a longer name with a figure in it too, such as a path."""
+LONG_PATH = 32
+"""Columns: a longer path too, whatever is in it."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,9 @@ def _longest_word(cell: RenderableType) -> int:
 
 
 def _least(word: str) -> int:
-    has_figure, has_letter = any(map(str.isdigit, word)), any(map(str.isalpha, word))
-    return min(cell_len(word), (LONG_NAME if has_letter else cell_len(word)) if has_figure else FOLDED)
+    if not any(map(str.isdigit, word)):
+        return min(cell_len(word), FOLDED)
+    return min(cell_len(word), LONG_PATH) if "/" in word else cell_len(word)
 
 
 def _only_draws(cell: RenderableType) -> bool:

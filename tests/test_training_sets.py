@@ -140,6 +140,7 @@ def test_before_ingest_and_before_extract(tmp_path):
             training_set(store, PROTOCOL, 1)
         rows = {"image_id": ["m/1"], "protocol": [PROTOCOL], "fold": [1], "role": ["train"]}
         store.append("splits", pl.DataFrame(rows))
+        store.append("images", pl.DataFrame({"image_id": ["m/1"], "data_set": ["m"]}))
         with pytest.raises(OrderError, match="kallos extract"):
             training_set(store, PROTOCOL, 1)
 

@@ -70,7 +70,6 @@ def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.Monkey
         "explain PHOTO",
         "similar demo/P0001.jpg",
         "features",
-        "features jaw_width",
         "plan",
         "check",
         "doctor",
