@@ -68,7 +68,7 @@ def _finished(store: Store, run_id: str) -> Run:
     if status == "pooled":
         raise OrderError(
             f"The run {run_id!r} learnt from scores on several traits at once, by an earlier kallos: "
-            "`kallos train` with a --protocol of one trait."
+            "`kallos train --help` says how to train on a --protocol of one trait."
         )
     if status != "done":
         again = train_all(store, run.protocol, run.fold)
