@@ -16,7 +16,6 @@ from featurestore.upkeep.compacting import compact, rewrite
 from featurestore.upkeep.erasure import erase
 from tests.command import kallos
 from tests.synthetic_store import DATA_SET, make_store
-from tests.waiting import while_running
 
 HOLDER = """
 import sys
@@ -128,7 +127,7 @@ def test_a_reader_during_compact_or_erase_reads_before_or_after_or_is_told_to_wa
     typed = [sys.executable, "-m", "kallos", command, *([f"{DATA_SET}/0001.png"] if command == "erase" else [])]
     seen = set[int]()
     with subprocess.Popen([*typed, "--store", str(path)], stdout=subprocess.DEVNULL) as writer:
-        for _ in while_running(writer, every=0):
+        while writer.poll() is None:
             answer = kallos("sql", "SELECT count(*) AS n FROM images", "--json", "--store", path)
             assert answer.code in (0, 6)
             seen |= {answer.json()[0]["n"]} if answer.code == 0 else set()
