@@ -11,12 +11,12 @@ from reports import catalogue
 from reports.single_feature import AVERAGENESS_RAW
 from reports.table_files import Labels
 
-TABLE = """
-SELECT image_id, data_set, subset, sex, ethnicity, status, detail, f.* EXCLUDE (image_id)
+IMAGES = "SELECT image_id, data_set, subset, sex, ethnicity FROM images ORDER BY image_id"
+MEASURED = """
+SELECT image_id, status, detail, f.* EXCLUDE (image_id)
 FROM images LEFT JOIN ({values}) f USING (image_id) LEFT JOIN (
     FROM extractions SEMI JOIN (FROM extractor_versions WHERE active) USING (extractor, version)
-    WHERE extractor = 'landmarks') USING (image_id)
-ORDER BY image_id"""
+    WHERE extractor = 'landmarks') USING (image_id)"""
 DESCRIBED = ("images", "scores", "extractions")
 
 
@@ -37,7 +37,9 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     else:
         values = f"SELECT image_id, {', '.join(_measured(store, name, region))} FROM geometric_features"
     scores = _scores(store)
-    rows = store.frame(TABLE.format(values=values)).join(scores, on="image_id", how="left", maintain_order="left")
+    rows = store.frame(IMAGES)
+    for columns in (scores, store.frame(MEASURED.format(values=values))):
+        rows = rows.join(columns, on="image_id", how="left", maintain_order="left")
     described = store.describe().filter(pl.col("table").is_in(DESCRIBED)).select("column", "comment")
     features = store.frame("SELECT feature, concat(summary, ' [', unit, ']') FROM feature_catalog")
     labels = dict([*described.iter_rows(), *features.iter_rows()])

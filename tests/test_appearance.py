@@ -22,7 +22,9 @@ from models.pixels import resize_faces
 from models.view import centre_of
 from tests.face_batches import learnable_batch, split
 
-TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=32, ema=0.9)
+TINY = AppearanceConfig(
+    backbone="mobilenet_v3_small", weights="none", precision="float32", image_size=64, epochs=4, batch_size=32, ema=0.9
+)
 
 
 def train(batch, config, folder, on_epoch=lambda _: None, on_step=lambda *_: None):

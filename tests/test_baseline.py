@@ -24,7 +24,7 @@ from models.subscores import SubscoreConfig
 from tests.face_batches import learnable_batch, split
 
 SMALL = BaselineConfig(components=5, rounds=200, report_every=20, learning_rate=0.1)
-PIXELS = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=1)
+PIXELS = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", precision="float32", image_size=64, epochs=1)
 TOLERANCE = {
     "appearance": 1e-5,
     "appearance-graph": 1e-5,
@@ -152,8 +152,8 @@ def test_no_model_says_more_than_5_or_less_than_1(
 ) -> None:
     said = np.concatenate([model.predict(rows) for model, rows in extreme(kind, models[kind], batch, tmp_path)])
     assert np.isfinite(said).all()
-    assert 1 <= said.min() < 2
-    assert 4 < said.max() <= 5
+    assert 1 <= said.min() < said.max() <= 5
+    assert np.ptp(said) > np.ptp(models[kind].predict(batch))
 
 
 def test_what_is_no_number_stays_none() -> None:

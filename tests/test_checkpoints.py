@@ -14,7 +14,9 @@ from models.appearance import AppearanceConfig, starting_backbone, train_appeara
 from models.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
 from tests.face_batches import learnable_batch, split
 
-TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=4, batch_size=16, ema=0.9)
+TINY = AppearanceConfig(
+    backbone="mobilenet_v3_small", weights="none", precision="float32", image_size=64, epochs=4, batch_size=16, ema=0.9
+)
 
 
 class PowerCutError(Exception):

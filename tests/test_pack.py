@@ -180,7 +180,7 @@ def test_scrambled_test_labels_change_no_byte(trained, workspace, tmp_path):
 
 def test_folds_share_fits_and_what_is_fitted_is_not_packed(workspace, tmp_path):
     store = copied(workspace, tmp_path)
-    same = [*MODEL[:-4], "--epochs", 2]  # as the workspace trained fold 1
+    same = [*MODEL[:-4], "--epochs", 2, "--precision", "float32"]  # as the workspace trained fold 1
     answer = done("pack", "write", tmp_path / "none", *FOLD, *same, "--store", store)
     assert "Nothing to do" in answer.err
     assert not (tmp_path / "none").exists()

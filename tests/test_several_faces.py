@@ -51,7 +51,7 @@ def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
     (prediction,) = predict_each(open_bundle(workspace.bundle), [three], None)
-    _, line, _ = lines([prediction], [three])
+    _, line, *_ = lines([prediction], [three])
     assert f"! {REMARK}" in line.plain
 
 
