@@ -278,6 +278,16 @@ def test_sessions_are_kept_apart(photos: Path):
     assert wide.data_set.scores["raters"].to_list() == [4] * 6
 
 
+@pytest.mark.parametrize("heading", ["R{}_t{}", "rater {} time {}", "attractive_R{}_session{}"])
+def test_columns_of_a_rater_in_a_session(photos: Path, heading: str):
+    columns = [(rater, session) for session in (1, 2) for rater in (1, 2, 3)]
+    rows = [(face, *(rating(face, rater + session) for rater, session in columns)) for face in FACES]
+    head = ",".join(["image", *(heading.format(rater, session) for rater, session in columns)])
+    found = read(photos, text(head, *rows)).data_set.ratings
+    assert (found["rater_id"].n_unique(), found["session"].unique().sort().to_list()) == (3, ["1", "2"])
+    assert len(found) == 6 * 6
+
+
 TRAITS = {
     "long": text("image,rater,trait,rating", *((a, b, t, c) for a, b, c in LONG for t in ("attractive", "trustworthy"))),
     "columns": text("image,rater,attractive,trustworthy", *((a, b, c, c) for a, b, c in LONG)),

@@ -15,7 +15,9 @@ from featurestore.ingest.headings import normal, slug
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.ingest.recipe import ScoreColumn
 
-_SESSION = re.compile(r"(?P<head>.*?)[ _.\-]*(?:t|time|session|wave|occasion)[ _.\-]?(?P<session>\d+)")
+_SESSION = r"(?:t|time|session|wave|occasion)[ _.\-]?(?P<session>\d+)"
+_IN_SESSION = re.compile(rf"(?P<head>.*?)[ _.\-]*{_SESSION}", re.IGNORECASE)
+_RATER_IN_SESSION = re.compile(rf"(?P<head>.+)[ _.\-]{_SESSION}", re.IGNORECASE)
 
 
 def face_columns(columns: Columns) -> list[ScoreColumn]:
@@ -100,13 +102,19 @@ def _rater_columns(columns: Columns) -> list[ScoreColumn]:
                 f"its columns are {columns.listed()}."
             )
         return [ScoreColumn(column, None, column) for column in stated]
-    found = []
-    for column in filter(columns.is_numeric, columns.left):
-        if headings.rater_column(column):
-            found.append(ScoreColumn(column, None, column))
-        elif parts := _trait_and_rater(column):
-            found.append(ScoreColumn(column, *parts))
+    found = [score for column in columns.left if columns.is_numeric(column) if (score := _one_rater(column))]
     return found if len(found) > 1 else []
+
+
+def _one_rater(column: str) -> ScoreColumn | None:
+    """A column with a heading such as `R01`, `attractive_R01` or, of a rater who was asked again, `R01_t2`."""
+    parts = _RATER_IN_SESSION.fullmatch(column.strip())
+    for heading, session in ((parts["head"], parts["session"]) if parts else ("", None), (column, None)):
+        if headings.rater_column(heading):
+            return ScoreColumn(column, None, heading, session=session)
+        if trait_and_rater := _trait_and_rater(heading):
+            return ScoreColumn(column, *trait_and_rater, session=session)
+    return None
 
 
 def _trait_and_rater(heading: str) -> tuple[str, str] | None:
@@ -123,8 +131,8 @@ def _session_columns(columns: Columns) -> list[ScoreColumn]:
     """Columns of one session each, such as t1 and t2, rating_t1 or attractive session 2."""
     found = []
     for column in filter(columns.is_numeric, columns.left):
-        if parts := _SESSION.fullmatch(column.strip().lower()):
-            head = normal(parts["head"] or "")
+        if parts := _IN_SESSION.fullmatch(column.strip()):
+            head = normal(parts["head"])
             if not head or head in headings.SCORE or head in headings.TRAITS:
                 trait = slug(head) if head in headings.TRAITS else None
                 found.append(ScoreColumn(column, trait, session=parts["session"]))
