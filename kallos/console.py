@@ -87,8 +87,8 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
         def advance(done: int, total: int, what: str = title) -> None:
             if what != bar.tasks[0].description:
                 bar.reset(task, description=what)
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{done / elapsed:.0f} {unit}/s" if elapsed > 0.5 else ""
+            speed = bar.tasks[0].speed
+            rate = f"{speed:,.1f} {unit}/s" if speed else ""
             bar.update(task, completed=done, total=total, rate=rate)
 
         yield advance

@@ -33,7 +33,7 @@ from featurestore.runs import Run
 from featurestore.steps import before_training
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
-from kallos.console import note, progress
+from kallos.console import Advance, note, progress
 from models.appearance import AppearanceConfig, choose_computing, starting_backbone, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.checkpoints import fingerprint
@@ -51,8 +51,9 @@ CODE_VERSION = 2
 """Raised whenever the code fits other models from the same settings and rows."""
 
 OnEpoch = Callable[[Epoch], None]
-Fit = Callable[[FaceBatch, FaceBatch, OnEpoch, Path], Model]
-"""(learned, held out, listener, folder for checkpoints) to a trained model."""
+OnStep = Callable[[int, int], None]
+Fit = Callable[[FaceBatch, FaceBatch, OnEpoch, OnStep, Path], Model]
+"""(learned, held out, told of epochs, told of steps done and in all, folder for checkpoints) to a trained model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,9 @@ class Trainer:
         config = BaselineConfig(seed=self._appearance.seed)
         for model, train in (("ridge", train_ridge), ("baseline", train_baseline)):
 
-            def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, _: Path, train: Any = train) -> Model:
+            def fit(
+                learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, _: OnStep, __: Path, train: Any = train
+            ) -> Model:
                 model: Model = train(learned, held_out, config, told)
                 return model
 
@@ -120,18 +123,22 @@ class Trainer:
             config = SubscoreConfig(use_embedding=use_embedding, seed=self._appearance.seed)
 
             def fit(
-                learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, _: Path, config: SubscoreConfig = config
+                learned: FaceBatch,
+                held_out: FaceBatch,
+                told: OnEpoch,
+                _: OnStep,
+                __: Path,
+                config: SubscoreConfig = config,
             ) -> Model:
                 return train_subscores(learned, held_out, config, told)
 
             self._member(model, asdict(config), fit, encoder=self._set.encoder if use_embedding else None)
 
     def _a(self) -> None:
-        def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, folder: Path) -> Model:
-            with progress("training a", "steps") as advance:
-                backbone = starting_backbone(self._appearance)
-                config, computing = self._appearance, self._computing
-                return train_appearance(backbone, learned, held_out, config, told, advance, folder, computing)
+        def fit(learned: FaceBatch, held_out: FaceBatch, told: OnEpoch, on_step: OnStep, folder: Path) -> Model:
+            backbone = starting_backbone(self._appearance)
+            config, computing = self._appearance, self._computing
+            return train_appearance(backbone, learned, held_out, config, told, on_step, folder, computing)
 
         weights = Path(self._appearance.weights).name
         self._member("a", self._a_config, fit, weights=weights, needs_faces=True)
@@ -172,9 +179,10 @@ class Trainer:
         train = self._train_with_faces if needs_faces else self._set.train
         test = self._test_with_faces if needs_faces else self._set.test
         out_of_fold, fitted = np.empty(len(train)), []
-        for wanted in self._part_fits(model, config, train):
-            fitted.append(self._fit(run, wanted, fit))
-            out_of_fold[self._set.part == wanted.part] = fitted[-1].predict(wanted.held_out)
+        with progress(f"training {model}", "steps") as advance:
+            for wanted in self._part_fits(model, config, train):
+                fitted.append(self._fit(run, wanted, fit, _of_all(advance, wanted.part, self._set.part.max())))
+                out_of_fold[self._set.part == wanted.part] = fitted[-1].predict(wanted.held_out)
         trained = CrossFitted(fitted)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -194,7 +202,7 @@ class Trainer:
             key = f"{model}-{_seen(config, learned)[:16]}"
             yield PartFit(part, key, learned, train.take(self._set.part == part))
 
-    def _fit(self, run: Run, wanted: PartFit, fit: Fit) -> Model:
+    def _fit(self, run: Run, wanted: PartFit, fit: Fit, on_step: OnStep) -> Model:
         """The model without one part: the kept one, or trained now."""
         folder, part = fit_folder(self._store, wanted.key), wanted.part
         history: list[Epoch] = []
@@ -214,7 +222,7 @@ class Trainer:
             note(f"  {run.model:<10} part {part}/{self._set.part.max()}  is fitted already")
             return load_model(folder)
         try:
-            model = fit(wanted.learned, wanted.held_out, told, folder / CHECKPOINT)
+            model = fit(wanted.learned, wanted.held_out, told, on_step, folder / CHECKPOINT)
         except KallosError:
             runs.discard(self._store, run)
             raise
@@ -318,6 +326,11 @@ class Trainer:
     def _with_faces(self, batch: FaceBatch) -> FaceBatch:
         with progress("reading faces", "images") as advance:
             return replace(batch, faces=load_faces(self._store, batch.image_ids, advance))
+
+
+def _of_all(advance: Advance, part: int, parts: int) -> OnStep:
+    """The steps of one part as steps of all: parts are of one size, so that the time left is that of the member."""
+    return lambda done, total: advance((part - 1) * total + done, parts * total)
 
 
 def _seen(config: Mapping[str, Any], learned: FaceBatch) -> str:

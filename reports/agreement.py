@@ -41,7 +41,7 @@ def agreement(store: Store, data_set: str, trait: str) -> dict[str, Agreement]:
         """
         WITH own AS (SELECT image_id, coalesce(subset, 'none') AS subset FROM images WHERE data_set = $data_set),
         given AS (
-            SELECT own.*, rater_id, rating, first_rating, session
+            SELECT own.*, rater_id, rating, first_rating, row(try_cast(session AS DOUBLE), session) AS session
             FROM ratings JOIN own USING (image_id) WHERE trait = $trait),
         single AS (SELECT image_id, subset, rater_id, avg(rating) AS rating FROM given GROUP BY ALL),
         pooled AS (SELECT image_id, sum(rating) AS total, count(*) AS n FROM single GROUP BY image_id HAVING n > 1),
