@@ -22,7 +22,7 @@ from reports.features import correlations, fisher_interval
 from reports.layout import digits_for, dim, number, page, section, share, table
 from reports.palette import REGION_COLOURS
 
-BINS = 30
+BINS = 28
 TAIL = 0.002
 """Share of the values at either end that the plot makes no room for: they are counted in its outer bins."""
 

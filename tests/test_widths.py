@@ -24,7 +24,7 @@ WIDTHS = (40, 60, 80)
 WIDE = 250
 FIGURE = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 NO_FIGURES = re.compile(
-    r"(from )?1 to 5|below 0 · above"  # headings of columns that only draw
+    r"(from )?1 to 5|below 0 · above|-\d\.\d+ +0 +\+\d\.\d+"  # headings of columns that only draw
     r"|\b[0-9a-f]{40,}\b"  # hashes longer than a line
     r"|.*[┤┬│└█▁▂▃▄▅▆▇⠀-⣿].*"  # plots: ticks depend on the width
 )
@@ -70,6 +70,7 @@ def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.Monkey
         "explain PHOTO",
         "similar demo/P0001.jpg",
         "features",
+        "features jaw_width",
         "plan",
         "check",
         "doctor",
