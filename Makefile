@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-states test-real check golden docs bench bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-states test-real check golden docs bench bench-computing bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltab
 
 bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=file of MobileNetV2, or none
 	$(BIN)/python -m benchmarks.training --weights $(or $(WEIGHTS),none)
+
+bench-computing: $(INSTALLED)  ## what training's trial of precision, layout and threads takes, beside every setting
+	$(BIN)/python -m benchmarks.computing
 
 bench: $(INSTALLED)  ## extraction beside its floor and a notebook's loop; PHOTOS=folder, or 500 drawn portraits
 	@test -n "$(PHOTOS)" || $(BIN)/kallos ingest demo bench-portraits --count 500 --store bench-portraits/kallos.duckdb

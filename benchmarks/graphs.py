@@ -23,9 +23,10 @@ from extractors.alignment import CROP_SIZE
 from extractors.faces import load_faces
 from featurestore.records import FaceBatch
 from featurestore.store import Store
-from models.appearance import AppearanceConfig, AppearanceModel, Regressor, starting_backbone
+from models.appearance import AppearanceConfig, AppearanceModel, Regressor
 from models.appearance_export import replace_by_graphs
 from models.appearance_graph import AppearanceGraph
+from models.appearance_training import starting_backbone
 from models.encoder_network import EncoderNetwork
 from models.kept import KeptEncoder
 

@@ -24,9 +24,16 @@ from torch.nn import functional as F
 from featurestore.records import Epoch, FaceBatch
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from models.appearance import AppearanceConfig, freeze_statistics, starting_backbone, starting_network, train_appearance
+from models.appearance import AppearanceConfig
+from models.appearance_training import (
+    choose_computing,
+    freeze_statistics,
+    starting_backbone,
+    starting_network,
+    train_appearance,
+)
 from models.augmentation import augment
-from models.optimisation import has_bfloat16
+from models.computing import Computing
 from models.pixels import as_images, resize_faces
 from models.view import centre_of
 
@@ -41,9 +48,12 @@ def main() -> None:
     arguments = _arguments()
     config = AppearanceConfig(backbone=arguments.backbone, weights=arguments.weights, epochs=arguments.epochs + 1)
     learned = _rows(arguments.rows)
-    loops = {"bare loop, faces varied": _bare_loop(learned, config, varied=True)}
-    loops["bare loop, faces as they are"] = _bare_loop(learned, config, varied=False)
-    seconds = _in_turn(loops, learned, config)
+    computing = choose_computing(config, starting_backbone(config))
+    loops = {"bare loop, faces varied": _bare_loop(learned, config, computing, varied=True)}
+    loops["bare loop, faces as they are"] = _bare_loop(learned, config, computing, varied=False)
+    with computing.threading():
+        seconds = _in_turn(loops, learned, config, computing)
+    print(computing)
     Console(highlight=False).print(_table(seconds, len(learned)))
 
 
@@ -75,11 +85,14 @@ def _rows(n: int) -> FaceBatch:
     )
 
 
-def _bare_loop(learned: FaceBatch, config: AppearanceConfig, *, varied: bool) -> Callable[[], None]:
+def _bare_loop(
+    learned: FaceBatch, config: AppearanceConfig, computing: Computing, *, varied: bool
+) -> Callable[[], None]:
     """One epoch a call."""
     assert learned.faces is not None
     backbone = starting_backbone(config)
     network = starting_network(backbone, config, 3.0)
+    computing.place(network)
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=config.lr_body, fused=True)
     faces, size, view = learned.faces, config.image_size, config.view
     images = backbone.normalise(as_images(resize_faces(centre_of(faces, view), size)))
@@ -94,8 +107,8 @@ def _bare_loop(learned: FaceBatch, config: AppearanceConfig, *, varied: bool) ->
         if backbone.is_trained:
             freeze_statistics(network)
         for rows in np.array_split(random.permutation(len(faces)), -(-len(faces) // config.batch_size)):
-            with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-                score, logits = network(batch(rows))
+            with computing.autocast("cpu"):
+                score, logits = network(computing.lay(batch(rows)))
             surprise = -(histograms[rows] * logits.log_softmax(1)).sum(1).mean()
             loss = F.mse_loss(score, scores[rows]) + config.histogram * surprise
             optimizer.zero_grad()
@@ -106,7 +119,7 @@ def _bare_loop(learned: FaceBatch, config: AppearanceConfig, *, varied: bool) ->
 
 
 def _in_turn(
-    loops: dict[str, Callable[[], None]], learned: FaceBatch, config: AppearanceConfig
+    loops: dict[str, Callable[[], None]], learned: FaceBatch, config: AppearanceConfig, computing: Computing
 ) -> dict[str, list[float]]:
     """Seconds of every epoch but the first: after each one of kallos's, one of every bare loop."""
     seconds: dict[str, list[float]] = {name: [] for name in ("kallos", *loops)}
@@ -128,7 +141,14 @@ def _in_turn(
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         train_appearance(
-            starting_backbone(config), learned, held_out, config, on_epoch, lambda *_: None, Path(folder) / "checkpoint"
+            starting_backbone(config),
+            learned,
+            held_out,
+            config,
+            on_epoch,
+            lambda *_: None,
+            Path(folder) / "checkpoint",
+            computing,
         )
     return seconds
 

@@ -26,7 +26,8 @@ from featurestore.store import Store
 from featurestore.transfer.folder import CHECKSUMS, staging
 from featurestore.upkeep.erasure import PACK
 from kallos.training import CHECKPOINT, HISTORY, PartFit, Trainer, fit_folder, is_fitted
-from models.appearance import AppearanceConfig, AppearanceModel, starting_backbone
+from models.appearance import AppearanceConfig, AppearanceModel
+from models.appearance_training import starting_backbone
 from models.checkpoints import remove_checkpoint
 from models.saved import DESCRIPTION, TENSORS
 from models.weights import sha256_of_file
@@ -40,6 +41,7 @@ SOURCES = {
     "models": (
         "__init__",
         "appearance",
+        "appearance_training",
         "augmentation",
         "backbones",
         "checkpoints",

@@ -34,7 +34,8 @@ from featurestore.steps import before_training
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.console import Advance, note, progress
-from models.appearance import AppearanceConfig, choose_computing, starting_backbone, train_appearance
+from models.appearance import AppearanceConfig
+from models.appearance_training import choose_computing, starting_backbone, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.checkpoints import fingerprint
 from models.computing import Computing

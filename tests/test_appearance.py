@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torchvision.models import get_model
 
 from featurestore.errors import OrderError, UsageError
-from models.appearance import AppearanceConfig, AppearanceModel, Regressor, starting_backbone, train_appearance
+from models.appearance import AppearanceConfig, AppearanceModel, Regressor
+from models.appearance_training import starting_backbone, train_appearance
 from models.augmentation import augment
 from models.backbones import build_backbone
 from models.optimisation import MovingAverage, one_cycle, settle_batch_norms

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from featurestore.errors import BundleError, OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
-from models.appearance import AppearanceConfig, AppearanceModel, starting_backbone, train_appearance
+from models.appearance import AppearanceConfig, AppearanceModel
 from models.appearance_export import replace_by_graphs
+from models.appearance_training import starting_backbone, train_appearance
 from models.baseline import BaselineConfig, train_baseline, train_ridge
 from models.crossfit import CrossFitted
 from models.principal import Components

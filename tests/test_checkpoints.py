@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from featurestore.records import Epoch
-from models.appearance import AppearanceConfig, starting_backbone, train_appearance
+from models.appearance import AppearanceConfig
+from models.appearance_training import starting_backbone, train_appearance
 from models.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
 from tests.face_batches import learnable_batch, split
 

@@ -14,7 +14,8 @@ from safetensors import safe_open
 
 from featurestore.errors import UsageError
 from models import computing
-from models.appearance import AppearanceConfig, choose_computing, starting_backbone, train_appearance
+from models.appearance import AppearanceConfig
+from models.appearance_training import choose_computing, starting_backbone, train_appearance
 from models.checkpoints import FILE
 from models.computing import NEAR, Computing, choose, usual
 from tests.face_batches import learnable_batch, split

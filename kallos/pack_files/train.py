@@ -24,7 +24,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from featurestore.records import Epoch, FaceBatch
-from models.appearance import AppearanceConfig, AppearanceModel, train_appearance
+from models.appearance import AppearanceConfig, AppearanceModel
+from models.appearance_training import train_appearance
 from models.backbones import Backbone
 from models.weights import fill, sha256_of_file
 
