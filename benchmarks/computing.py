@@ -1,4 +1,4 @@
-"""`make bench-computing`: what `--precision auto` takes beside every setting, and which operations a step consists of."""
+"""`make bench-computing`: what `--precision auto` takes, beside every setting, and where a step's time goes."""
 
 from __future__ import annotations
 
