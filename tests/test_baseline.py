@@ -154,7 +154,7 @@ def test_no_model_says_more_than_5_or_less_than_1(
     said = np.concatenate([model.predict(rows) for model, rows in extreme(kind, models[kind], batch, tmp_path)])
     assert np.isfinite(said).all()
     assert 1 <= said.min() < said.max() <= 5
-    assert np.ptp(said) > np.ptp(models[kind].predict(batch))
+    assert np.ptp(said) > 2
 
 
 def test_what_is_no_number_stays_none() -> None:
