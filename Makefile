@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-states test-real check golden docs bench bench-computing bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-states test-real check golden docs bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ bench-novelty: $(INSTALLED)  ## how often photos of a trained store, as they are
 
 bench-predict: demo  ## one photo through a loaded bundle beside its kernels, and the command from cold
 	$(BIN)/python -m benchmarks.prediction --bundle demo/bundle --photos demo/portraits/images
+
+bench-demo: $(INSTALLED)  ## the demo's seconds, step by step, and how right its bars' time left is
+	$(BIN)/python -m benchmarks.time_left
 
 bench-first: demo  ## how long a terminal stays empty after a command was typed
 	$(BIN)/python -m benchmarks.first_words
