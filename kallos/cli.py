@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from kallos import loading, streams
+from kallos import loading, streams, system
 from kallos.commands import care, data, learn, read, similar, use, versions
 from kallos.commands.check import check
 from kallos.commands.demo import demo
@@ -177,6 +177,8 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
         return f"kallos: {error}", error.exit_code
+    if isinstance(error, ImportError | OSError) and (absent := system.not_loaded(error)):
+        return f"kallos: {absent}", InputError.exit_code
     where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
     if isinstance(error, shutil.Error):
         # a copied folder gives a list of (source, target, reason)

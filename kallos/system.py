@@ -1,6 +1,6 @@
 """What kallos needs of the system and no Python package brings: `make` runs this file before it downloads anything.
 
-Python's standard library alone is used here.
+Python's standard library alone is used here. Installed by pip alone, kallos says the same when a library is missing.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def main() -> None:
         )
         packages = missing()
     if packages:
-        sys.exit(remedy(packages))
+        sys.exit(f"kallos: {remedy(packages)}")
 
 
 def missing(libraries: dict[str, str] = LIBRARIES) -> list[str]:
@@ -47,8 +48,14 @@ def missing(libraries: dict[str, str] = LIBRARIES) -> list[str]:
 def remedy(packages: list[str]) -> str:
     """What to do about packages that are missing: on Debian and Ubuntu, one line to type."""
     if shutil.which("apt-get"):
-        return f"kallos needs packages of the system that are not there: sudo apt-get install {' '.join(packages)}"
-    return f"kallos needs what Debian has in {', '.join(packages)}: install your system's packages of that."
+        return f"packages of the system are missing: sudo apt-get install {' '.join(packages)}"
+    return f"what Debian has in {', '.join(packages)} is missing: install your system's packages of that."
+
+
+def not_loaded(error: Exception) -> str:
+    """The remedy where an import ended because a shared library is not there; nothing for other errors."""
+    found = re.search(r"(\S+): cannot open shared object file", str(error))
+    return remedy([LIBRARIES.get(found[1], found[1])]) if found else ""
 
 
 def _can_be_loaded(library: str) -> bool:
