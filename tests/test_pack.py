@@ -28,7 +28,7 @@ from tests.command import done, kallos
 from tests.test_cli import refused
 
 MODEL = (
-    *("--backbone", "mobilenet_v3_small", "--weights", "none", "--precision", "float32"),
+    *("--backbone", "squeezenet1_1", "--weights", "none", "--precision", "float32"),
     *("--image-size", 64, "--epochs", 2, "--seed", 1),
 )
 FOLD = ("--protocol", "demo-5fold", "--fold", 1)

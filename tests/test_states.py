@@ -19,7 +19,7 @@ from tests.conftest import Workspace
 from tests.named_commands import leaves, named, trouble
 from tests.states import STATES, States
 
-SMALL = "--backbone mobilenet_v3_small --weights none --image-size 32 --epochs 1"
+SMALL = "--backbone squeezenet1_1 --weights none --image-size 32 --epochs 1"
 REPORTS = ("overview", "dataset", "features", "training", "evaluation", "benchmark", "subscores", "compare", "lineage")
 ROWS: dict[str, tuple[str, ...]] = {
     "plan": ("", "--json"),
