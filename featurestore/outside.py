@@ -72,7 +72,7 @@ def outside_rows(
             + (
                 "run `kallos extract`, and see `kallos report dataset` for what failed."
                 if len(keys) < len(new)
-                else "judge the models on a data set of more photos."
+                else "name a data set of more photos with --data-set."
             )
         )
     low, high = store.frame(

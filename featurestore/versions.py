@@ -96,7 +96,10 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
     if extractor not in known:
         raise UsageError(f"There is no extractor {extractor!r} in the store: choose from {', '.join(known)}.")
     if not earlier:
-        raise OrderError(f"The store holds no earlier version of {extractor}: there is nothing to go back to.")
+        raise OrderError(
+            f"The store holds no earlier version of {extractor} to go back to; "
+            '`kallos sql "FROM extractor_versions"` shows which it holds.'
+        )
     active = {row["extractor"]: row["version"] for row in rows if row["active"]}
     chosen = {extractor: earlier[0]}
     for row in rows:

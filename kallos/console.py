@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskProgressColumn as PercentColumn
 from rich.segment import Segment
@@ -36,6 +37,11 @@ class SafeConsole(Console):
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control else Segment(encodable(_UNPRINTABLE.sub("", text), self.encoding), style)
+
+    def measure(self, renderable: RenderableType, *, options: ConsoleOptions | None = None) -> Measurement:
+        """With the --store that rendering adds: a table's column is as wide as what will stand in it."""
+        text = self.render_str(renderable) if isinstance(renderable, str) else renderable
+        return super().measure(complete(text) if isinstance(text, Text) else text, options=options)
 
     def print_json(self, json: str) -> None:  # type: ignore[override]
         """Values as they are: characters that the stream lacks are escaped."""

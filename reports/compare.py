@@ -52,7 +52,10 @@ def data(store: Store, selection: Selection) -> CompareReport:
     """Raises OrderError for fewer than two runs, or when they have no test image in common."""
     judged = judged_runs(store, selection)
     if len(judged) < 2:
-        raise OrderError(f"There is only the run {judged[0].run.run_id!r} to compare: train another model on its fold.")
+        raise OrderError(
+            f"There is only the run {judged[0].run.run_id!r} to compare: "
+            "train another on its fold, as with `kallos train baseline`."
+        )
     common = sorted(set(judged[0].image_ids).intersection(*(run.image_ids for run in judged[1:])))
     if len(common) < 2:
         raise OrderError("The runs have no test images in common: choose runs of one fold with --run.")

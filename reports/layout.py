@@ -76,7 +76,7 @@ class Sheet(Table):
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        said = [column for column in self.columns if not all(map(_only_draws, column.cells))]
+        said = [column for column in self.columns if not self.rows or not all(map(_only_draws, column.cells))]
         for columns in (self.columns, said):
             if widths := self._widths(console, options, columns):
                 some = copy(self)
@@ -106,6 +106,9 @@ class Sheet(Table):
         return widths
 
     def _lists(self, columns: Sequence[Column], room: int) -> Iterator[RenderableType]:
+        if not self.rows:
+            yield Text(", ".join(str(column.header) for column in columns), style=self.header_style)
+            return
         labels = max(cell_len(str(column.header)) for column in columns)
         for row, cells in zip(self.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
             for column, cell in zip(columns, cells, strict=True):

@@ -52,7 +52,7 @@ class Learnt:
     fold: int
     rows: int
     row_hash: str
-    value_hash: str
+    value_hash: str | None
     query: str
 
 
@@ -172,7 +172,8 @@ def render(report: LineageReport) -> RenderableType:
     learnt = report.learnt
     rows = f"{learnt.rows:,} rows of {learnt.protocol}, fold {learnt.fold}"
     asked = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{learnt.manifest_id}'\""
-    pinned = f"hash of the rows {learnt.row_hash[:16]}, of the values {learnt.value_hash[:16]}"
+    values = learnt.value_hash[:16] if learnt.value_hash else "not recorded"
+    pinned = f"hash of the rows {learnt.row_hash[:16]}, of the values {values}"
     return page(
         f"Lineage of {report.image_id}",
         truth,

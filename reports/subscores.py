@@ -131,12 +131,13 @@ def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], sco
     low, high = SCALE
     place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
     others, sub_scores = np.arange(len(share)) != place, values[:, place]
+    rest = share[others].sum()
     return RegionLine(
         region=region,
         weight=float(share[place]),
         weight_sd=weights["sd"][place],
         fits=weights["fits"][place],
-        without=Evaluation.of(scores, values[:, others] @ share[others] / share[others].sum()).pearson,
+        without=Evaluation.of(scores, values[:, others] @ share[others] / rest).pearson if rest else np.nan,
         n=len(sub_scores),
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),

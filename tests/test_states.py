@@ -134,7 +134,7 @@ def test_every_command_in_every_state(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("kallos.console.out.width", 400)
+    monkeypatch.setattr("kallos.console.out.width", 2000)
     Path("FILE").touch()
     Path("EMPTY").mkdir()
     store = states.store(state)
