@@ -35,7 +35,12 @@ ROWS: dict[str, tuple[str, ...]] = {
         "dataset --sql",
     ),
     "check": ("", "--json", "--data-set demo"),
-    "sql": ("'FROM images'", "'FROM geometric_features'", "'FROM predictions' --json", "'FROM splits' --csv -"),
+    "sql": (
+        "'FROM images LIMIT 9'",
+        "'FROM geometric_features LIMIT 2'",
+        "'FROM predictions' --json",
+        "'FROM splits' --csv -",
+    ),
     "features": ("", "jaw_width", "averageness --json", "--region eyes"),
     "similar": (
         "demo/P0001.jpg",
@@ -76,7 +81,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "hub push": ("nowhere a/b",),
     "hub pull": ("a/b pulled", "a/b FILE"),
 }
-"""Command -> what is typed after it."""
+"""Command -> what is typed after it: the first line in every run of the tests, the others with `make test-states`."""
 
 READERS = {"plan", "tables", "report", "check", "sql", "features", "similar", "predict", "explain", "doctor", "verify"}
 """Commands that only read the store, and need no copy of it."""
@@ -119,12 +124,15 @@ def check(answer: Answer, cell: str) -> None:
         assert named(answer.err) or "--" in answer.err, (cell, answer.err)
 
 
-@pytest.mark.states
+@pytest.mark.parametrize(
+    "lines", [slice(1), pytest.param(slice(1, None), marks=pytest.mark.states)], ids=["first", "others"]
+)
 @pytest.mark.parametrize("command", ROWS)
 @pytest.mark.parametrize("state", STATES)
 def test_every_command_in_every_state(
     state: str,
     command: str,
+    lines: slice,
     states: States,
     workspace: Workspace,
     taken_port: int,
@@ -140,7 +148,7 @@ def test_every_command_in_every_state(
     store = states.store(state)
     runs = sorted(path.name for path in store.with_suffix(".runs").glob("*-baseline-*"))
     values = {"PHOTO": str(workspace.portrait), "PORT": str(taken_port), "RUN": [*runs, "nothing"][0]}
-    for number, typed in enumerate(ROWS[command]):
+    for number, typed in enumerate(ROWS[command][lines]):
         used = store if command in READERS else states.copy(state, tmp_path / str(number))
         words = [values.get(word, word) for word in re.findall(r"'[^']*'|\S+", typed)]
         at = [] if command in WITHOUT_A_STORE else ["--store", used]
