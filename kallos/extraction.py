@@ -11,7 +11,7 @@ from extractors.values import EncoderIdentity, outputs
 from featurestore import statistics
 from featurestore.outputs import EMBEDDING, active_versions, encoder_folder, found_encoder
 from featurestore.store import Store
-from kallos.console import progress
+from kallos.console import note, progress
 from kallos.extras import TRAINING, need
 from models.kept import KeptEncoder
 
@@ -43,6 +43,7 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
     folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
+        note(f"writing {built.name} as a graph, once for this store")
         staging = _staging(folder)
         built.save(staging)
         staging.rename(folder)
@@ -62,6 +63,7 @@ def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
     """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
     folder = encoder_folder(store, _version(encoder))
     if not folder.is_dir():
+        note(f"writing {built.name} as a graph, once for this store")
         staging = _staging(folder)
         shutil.copytree(encoder.folder, staging)
         staging.rename(folder)

@@ -112,6 +112,8 @@ def export(
     with open_for_reading(store) as opened:
         parts = trained_parts(opened, protocol, fold)
         made = cards(opened, parts.run_ids["ensemble"])
+    if onnx:
+        note("writing the networks as graphs")
     if space:
         need("web", "gradio")
         from kallos.space import export_space
