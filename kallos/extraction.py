@@ -63,7 +63,6 @@ def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
     """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
     folder = encoder_folder(store, _version(encoder))
     if not folder.is_dir():
-        note(f"writing {built.name} as a graph, once for this store")
         staging = _staging(folder)
         shutil.copytree(encoder.folder, staging)
         staging.rename(folder)
