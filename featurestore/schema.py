@@ -134,7 +134,11 @@ TABLES = (
         "one row an image and trait: the raters' answers together",
         _IMAGE,
         ("mean", "DOUBLE", "mean rating on the data set's own scale, each rater counted once, or as published"),
-        ("sd", "DOUBLE", "standard deviation over raters, NULL where single ratings are unknown"),
+        (
+            "sd",
+            "DOUBLE",
+            "standard deviation over raters (divided by their number), NULL where single ratings are unknown",
+        ),
         ("raters", "INTEGER", "number of raters, NULL where unknown"),
         ("histogram", "INTEGER[]", "how many raters gave each whole rating from scale_low up, or NULL"),
         ("score", "DOUBLE", "mean mapped linearly to 1-5: what models learn"),

@@ -10,11 +10,19 @@ if TYPE_CHECKING:
     from featurestore.store import Store
 
 
+def extract(store: Store) -> tuple[str, str]:
+    """The command that extracts, as it can be typed offline, and what else there is: weights are chosen once."""
+    if store.value("SELECT count(*) FROM extractor_versions WHERE extractor LIKE 'embedding:%'"):
+        return "kallos extract", ""
+    return "kallos extract --weights none", "or `kallos extract --download` for ImageNet's weights"
+
+
 def before_extract(store: Store, missing: str) -> OrderError:
     """The error for what an extraction gives; `missing` says what that is."""
     if not store.value("SELECT count(*) FROM images"):
         return OrderError(f"{missing}, nor any image: `kallos ingest --help` shows how to bring photos in.")
-    return OrderError(f"{missing}: run `kallos extract` first.")
+    command, choice = extract(store)
+    return OrderError(f"{missing}: run `{command}` first{choice and f', {choice}'}.")
 
 
 def before_training(store: Store, missing: str, command: str) -> OrderError:

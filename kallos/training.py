@@ -93,6 +93,8 @@ class Trainer:
 
     def train(self, whats: list[str]) -> None:
         """Train the named models in order: baseline, b, a, ensemble."""
+        if "a" in whats and not runs.is_done(self._store, self._run_id("a", self._a_config)):
+            starting_backbone(self._appearance)  # settings that cannot be are told before anything is trained
         steps = {"baseline": self._baselines, "a": self._a, "b": self._b, "ensemble": self._ensemble}
         for what in whats:
             steps[what]()

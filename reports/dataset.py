@@ -25,7 +25,7 @@ from reports.json import for_pictures
 from reports.layout import Picture, dim, number, page, plural, section, table
 from reports.palette import SERIES
 from reports.plots import Histogram
-from reports.scales import on_both
+from reports.scales import Scale, on_both, scale_name
 from reports.selection import Selection, chosen_data_sets
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _page(of: DataSetReport) -> RenderableType:
         section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage
-        else dim("Nothing is extracted yet: run `kallos extract`."),
+        else dim("Nothing is extracted yet: `kallos report` says how to."),
         section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
         section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
     )
@@ -214,18 +214,18 @@ def _trait_parts(of: TraitReport, several: bool) -> list[RenderableType]:
             Histogram(whole.histogram, *SCALE, f"score, 1-5{scale}"),
             "",
             _scores_table(of.subsets),
-            remark=f"mean {on_both(whole.mean, of.scale)}, sd {number(whole.sd)}",
+            remark=f"mean {on_both(whole.mean, of.scale)}, sd {number(whole.sd)} on {scale_name(SCALE)}",
         )
     ]
     if of.agreement:
         heading = f"Agreement of the raters{of_trait}"
-        parts.append(section(heading, agreement_table(of.agreement), remark=_remark(of.agreement["all"])))
+        parts.append(section(heading, agreement_table(of.agreement), remark=_remark(of.agreement["all"], of.scale)))
     return parts
 
 
-def _remark(of: Agreement) -> str:
+def _remark(of: Agreement, scale: Scale) -> str:
     again = f"; retest of {plural(of.again, 'rating')}" if of.again else ""
-    return f"sd in an image; reliability of the mean{again}"
+    return f"sd in an image, on {scale_name(scale)}; reliability of the mean, ICC(1,k){again}"
 
 
 def _scores_table(subsets: Mapping[str, Scores]) -> Table:

@@ -94,7 +94,8 @@ def render(report: DuplicatesReport) -> RenderableType:
         section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos look like one."),
         section("Test images with a near-duplicate among the training rows", _leaks_table(report)),
         dim(
-            f"The protocol {PROTOCOL} keeps groups together, so that its figures are free of that leak. "
+            f"Protocols named {PROTOCOL}, one a trait, keep groups together: "
+            "their figures are free of that leak. "
             "Other photos of the same person are not recognised: see docs/design.md."
         ),
     )

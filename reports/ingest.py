@@ -34,10 +34,11 @@ def render_reading(reading: TableReading, *, stored: bool) -> RenderableType:
     )
 
 
-def render(summary: IngestSummary) -> RenderableType:
-    """Counts, what changed in the store, and what is wrong with the data."""
+def render(summary: IngestSummary, following: tuple[str, str]) -> RenderableType:
+    """Counts, what changed in the store, what is wrong with the data, and the command that comes next."""
+    command, choice = following
     facts = [
-        f"{plural(summary.images, 'image')}, {summary.scored:,} with a score",
+        f"{plural(summary.images, 'image')}, {plural(summary.scored, 'mean score')}",
         f"{plural(summary.ratings, 'single rating')} by {plural(summary.raters, 'rater')}" if summary.ratings else "",
         f"{plural(summary.landmarks, 'image')} with published landmarks" if summary.landmarks else "",
         f"subsets: {_listed(summary.subsets)}" if summary.subsets else "",
@@ -53,7 +54,7 @@ def render(summary: IngestSummary) -> RenderableType:
         f"rows added or removed: {_listed(changed)}" if changed else "nothing was new",
         Text("\n".join(fact for fact in facts if fact)),
         section("Findings", findings_table(findings)) if findings else Text("Nothing wrong was found.", style=GOOD),
-        dim("Next: `kallos extract`."),
+        dim(f"Next: `{command}`{choice and f', {choice}'}."),
     )
 
 

@@ -193,7 +193,7 @@ def test_a_data_set_without_ratings_or_features_is_reported(labels_only: Store):
     assert report.data_sets[0].traits[0].agreement == {}
     text = shown(dataset.render(report))
     assert "Agreement" not in text
-    assert "kallos extract" in text
+    assert "kallos report" in text
 
 
 def test_the_contact_sheet_shows_a_dozen_from_the_lowest_to_the_highest(store: Store):
@@ -415,7 +415,7 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     assert {of.of_folds for of in whole.standings} == {2}
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.standings) == (0, ())
-    assert [command for command, _ in before.following] == ["kallos extract"]
+    assert [command for command, _ in before.following] == ["kallos extract --weights none"]
     assert "Nothing is trained yet" in shown(overview.render(before))
 
 

@@ -88,9 +88,7 @@ def test_commands_that_begin_a_store_at_once_lose_nothing(path, tmp_path):
 def test_a_store_that_another_process_is_making_is_not_taken_for_an_empty_file(tmp_path):
     """Between making the file and writing into it, DuckDB holds its lock and the file is empty."""
     path = tmp_path / "s.duckdb"
-    making = (
-        f"import fcntl, sys; f = open({str(path)!r}, 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(); sys.stdin.read()"
-    )
+    making = f"import fcntl, sys; f = open({str(path)!r}, 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", making], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         inode = path.stat().st_ino

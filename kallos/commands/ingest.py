@@ -193,6 +193,7 @@ def _show(reading: TableReading, json: bool, dry_run: bool) -> None:
 def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -> None:
     from featurestore.ingest.adding import added
     from featurestore.ingest.dataset import write
+    from featurestore.steps import extract
     from featurestore.store import Store
     from kallos.console import out
     from reports.ingest import render
@@ -200,4 +201,5 @@ def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -
 
     with Store.open(path) as store:
         summary = write(store, data_set if replace else added(store, data_set))
-    out.print_json(to_json("ingest", summary)) if json else out.print(render(summary))
+        following = extract(store)
+    out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, following))
