@@ -12,8 +12,8 @@ from kallos.commands import data, ingest, learn, read, use
 from kallos.commands.learn import What
 from kallos.commands.read import ReportName
 
-BACKBONE, IMAGE_SIZE, BATCH_SIZE, EPOCHS = "laplacian_pyramid", 128, 16, 8
-"""A Model A that learns from 480 portraits without weights to start from (docs/lab/training-step.md)."""
+BACKBONE, IMAGE_SIZE, BATCH_SIZE, EPOCHS = "laplacian_pyramid", 128, 16, 6
+"""A Model A that learns from 240 portraits without weights to start from (docs/lab/training-step.md)."""
 
 LEFT_OUT = (ReportName.BENCHMARK, ReportName.LINEAGE)
 """One needs every fold trained, the other is of one image."""
@@ -21,7 +21,7 @@ LEFT_OUT = (ReportName.BENCHMARK, ReportName.LINEAGE)
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where everything goes.")] = Path("demo"),
-    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 800,
+    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 400,
 ) -> None:
     """The main job from end to end on drawn portraits: nothing is downloaded, no photo is needed."""
     began = time.monotonic()
