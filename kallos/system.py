@@ -55,7 +55,10 @@ def remedy(packages: list[str]) -> str:
 def not_loaded(error: Exception) -> str:
     """The remedy where an import ended because a shared library is not there; nothing for other errors."""
     found = re.search(r"(\S+): cannot open shared object file", str(error))
-    return remedy([LIBRARIES.get(found[1], found[1])]) if found else ""
+    if found is None:
+        return ""
+    known = LIBRARIES.get(found[1])
+    return remedy([known]) if known else f"{found[1]} cannot be loaded: install your system's package that holds it."
 
 
 def _can_be_loaded(library: str) -> bool:

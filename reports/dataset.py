@@ -197,7 +197,7 @@ def _page(of: DataSetReport) -> RenderableType:
         section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
         section("Extraction", coverage_part(of.extraction))
         if of.extraction.coverage
-        else dim("Nothing is extracted yet: `kallos report` says how to."),
+        else dim("Nothing is extracted yet: `kallos report` names the next command."),
         section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
         section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
     )

@@ -109,7 +109,8 @@ def _rater_columns(columns: Columns) -> list[ScoreColumn]:
 def _one_rater(column: str) -> ScoreColumn | None:
     """A column with a heading such as `R01`, `attractive_R01` or, of a rater who was asked again, `R01_t2`."""
     parts = _RATER_IN_SESSION.fullmatch(column.strip())
-    for heading, session in ((parts["head"], parts["session"]) if parts else ("", None), (column, None)):
+    in_session = [(parts["head"], parts["session"])] if parts else []
+    for heading, session in [*in_session, (column, None)]:
         if headings.rater_column(heading):
             return ScoreColumn(column, None, heading, session=session)
         if trait_and_rater := _trait_and_rater(heading):
