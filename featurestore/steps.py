@@ -10,19 +10,24 @@ if TYPE_CHECKING:
     from featurestore.store import Store
 
 
-def extract(store: Store) -> tuple[str, str]:
-    """The command that extracts, as it can be typed offline, and what else there is: weights are chosen once."""
-    if store.value("SELECT count(*) FROM extractor_versions WHERE extractor LIKE 'embedding:%'"):
-        return "kallos extract", ""
-    return "kallos extract --weights none", "or `kallos extract --download` for ImageNet's weights"
+def extract_command(store: Store) -> str:
+    """The command that extracts, as it works offline: the weights of an encoder are chosen once."""
+    known = store.value("SELECT count(*) FROM extractor_versions WHERE extractor LIKE 'embedding:%'")
+    return "kallos extract" if known else "kallos extract --weights none"
+
+
+def how_to_extract(store: Store) -> str:
+    """The same in backticks, with the other choice where there still is one."""
+    command = extract_command(store)
+    other = " (or `kallos extract --download` for ImageNet's weights)" if "--weights" in command else ""
+    return f"`{command}`{other}"
 
 
 def before_extract(store: Store, missing: str) -> OrderError:
     """The error for what an extraction gives; `missing` says what that is."""
     if not store.value("SELECT count(*) FROM images"):
         return OrderError(f"{missing}, nor any image: `kallos ingest --help` shows how to bring photos in.")
-    command, choice = extract(store)
-    return OrderError(f"{missing}: run `{command}` first{choice and f', {choice}'}.")
+    return OrderError(f"{missing}: first run {how_to_extract(store)}.")
 
 
 def before_training(store: Store, missing: str, command: str) -> OrderError:

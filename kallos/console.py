@@ -75,8 +75,8 @@ def plain(text: str) -> None:
 
 
 @contextmanager
-def progress(title: str, unit: str) -> Iterator[Advance]:
-    """A bar with count, rate and time left; yields the function that moves it."""
+def progress(title: str, unit: str, *, shown: bool = True) -> Iterator[Advance]:
+    """A bar with count, rate and time left, or none; yields the function that moves it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -85,9 +85,9 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    # while the bar is there, stderr is another
-    loading.end()
-    with Progress(*columns, console=err, transient=True, redirect_stdout=False) as bar:
+    if shown:  # while the bar is there, stderr is another
+        loading.end()
+    with Progress(*columns, console=err, transient=True, redirect_stdout=False, disable=not shown) as bar:
         task = bar.add_task(title, total=None, rate="")
 
         def advance(done: int, total: int, what: str = title) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,17 +70,12 @@ def predict_each(
     asked = [Asked(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
     many = len(asked) >= FEW
     # lines on a terminal are progress enough, and would tear a bar apart
-    bar = progress("predicting", "photos") if many and not (shown and out.is_terminal) else nullcontext(_unheard)
-    with bar as advance:
+    with progress("predicting", "photos", shown=many and not (shown and out.is_terminal)) as advance:
         for number, (one, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
             advance(number, len(asked))
             if one.overlay and isinstance(answer, Prediction):
                 note(f"wrote {one.overlay}")
             yield answer
-
-
-def _unheard(done: int, total: int, what: str = "") -> None:
-    """For few photos."""
 
 
 def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:

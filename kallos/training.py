@@ -11,7 +11,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -184,7 +183,7 @@ class Trainer:
         test = self._test_with_faces if needs_faces else self._set.test
         out_of_fold, fitted = np.empty(len(train)), []
         # the others take seconds, and have no steps to count
-        with progress(f"training {model}", "steps") if needs_faces else nullcontext(_unheard) as advance:
+        with progress(f"training {model}", "steps", shown=needs_faces) as advance:
             for wanted in self._part_fits(model, config, train):
                 fitted.append(self._fit(run, wanted, fit, _of_all(advance, wanted.part, self._set.part.max())))
                 out_of_fold[self._set.part == wanted.part] = fitted[-1].predict(wanted.held_out)
@@ -331,10 +330,6 @@ class Trainer:
     def _with_faces(self, batch: FaceBatch) -> FaceBatch:
         with progress("reading faces", "images") as advance:
             return replace(batch, faces=load_faces(self._store, batch.image_ids, advance))
-
-
-def _unheard(done: int, total: int, what: str = "") -> None:
-    pass
 
 
 def _of_all(advance: Advance, part: int, parts: int) -> OnStep:

@@ -6,6 +6,7 @@ import polars as pl
 
 from featurestore.errors import OrderError
 from featurestore.normalization import AVERAGENESS
+from featurestore.steps import before_extract
 from featurestore.store import Store
 from reports import catalogue
 from reports.single_feature import AVERAGENESS_RAW
@@ -31,7 +32,7 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     else:
         catalogue.data(region)
     if not store.has("normalized_features"):
-        raise OrderError("The store has no features yet: run `kallos extract` first.")
+        raise before_extract(store, "The store has no features yet")
     if name == AVERAGENESS:
         values = f"SELECT image_id, value AS {name} FROM ({AVERAGENESS_RAW})"
     else:

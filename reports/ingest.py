@@ -34,9 +34,8 @@ def render_reading(reading: TableReading, *, stored: bool) -> RenderableType:
     )
 
 
-def render(summary: IngestSummary, following: tuple[str, str]) -> RenderableType:
+def render(summary: IngestSummary, following: str) -> RenderableType:
     """Counts, what changed in the store, what is wrong with the data, and the command that comes next."""
-    command, choice = following
     facts = [
         f"{plural(summary.images, 'image')}, {plural(summary.scored, 'mean score')}",
         f"{plural(summary.ratings, 'single rating')} by {plural(summary.raters, 'rater')}" if summary.ratings else "",
@@ -54,7 +53,7 @@ def render(summary: IngestSummary, following: tuple[str, str]) -> RenderableType
         f"rows added or removed: {_listed(changed)}" if changed else "nothing was new",
         Text("\n".join(fact for fact in facts if fact)),
         section("Findings", findings_table(findings)) if findings else Text("Nothing wrong was found.", style=GOOD),
-        dim(f"Next: `{command}`{choice and f', {choice}'}."),
+        dim(f"Next: {following}."),
     )
 
 

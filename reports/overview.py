@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.steps import extract, train_all
+from featurestore.steps import extract_command, train_all
 from featurestore.store import Store
 from reports.bars import bar
 from reports.figures import figure, horizontal_bars, save
@@ -100,16 +100,16 @@ def _following(
     store: Store, holdings: tuple[Holding, ...], standings: tuple[Standing, ...]
 ) -> tuple[tuple[str, str], ...]:
     if any(of.extracted == 0 for of in holdings):
-        command, choice = extract(store)
-        return ((command, f"landmarks, features and embeddings of every photo{choice and f'; {choice}'}"),)
+        return ((extract_command(store), "landmarks, features and embeddings of every photo; other weights: --help"),)
     if not any(of.scored for of in holdings):
         return (("kallos features", "what was measured"), ("kallos ingest --help", "how to bring ratings in"))
     if not standings:
-        protocols = store.frame("SELECT trait, min(protocol) FROM splits GROUP BY trait ORDER BY ALL").rows() or [
-            ("", None)
-        ]
-        of = {trait: f" of {trait}" if len(protocols) > 1 else "" for trait, _ in protocols}
-        training = ((train_all(store, name), f"every model on the first fold{of[trait]}") for trait, name in protocols)
+        protocols = store.frame("SELECT trait, min(protocol) FROM splits GROUP BY trait ORDER BY ALL").rows()
+        training = (
+            [(train_all(store, name), f"every model on the first fold of {trait}") for trait, name in protocols]
+            if len(protocols) > 1
+            else [(train_all(store), "every model on the first fold")]
+        )
         return (*training, ("kallos report dataset", "scores and raters"))
     return (
         ("kallos report evaluation", "errors of the newest runs, by subset"),

@@ -228,7 +228,7 @@ def test_features_that_cannot_be_written_are_one_sentence(workspace, tmp_path):
     refused(kallos("features", "jaw_width", "--region", "lips", "--csv", file, *at), 2, "--region")
     refused(kallos("features", "--csv", file, "--store", tmp_path / "none.duckdb"), 6, "kallos ingest")
     Store.open(tmp_path / "empty.duckdb").close()
-    refused(kallos("features", "--csv", file, "--store", tmp_path / "empty.duckdb"), 7, "kallos extract")
+    refused(kallos("features", "--csv", file, "--store", tmp_path / "empty.duckdb"), 7, "kallos ingest")
     assert not file.exists()
 
 

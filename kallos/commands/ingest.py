@@ -193,7 +193,7 @@ def _show(reading: TableReading, json: bool, dry_run: bool) -> None:
 def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -> None:
     from featurestore.ingest.adding import added
     from featurestore.ingest.dataset import write
-    from featurestore.steps import extract
+    from featurestore.steps import how_to_extract
     from featurestore.store import Store
     from kallos.console import out
     from reports.ingest import render
@@ -201,5 +201,5 @@ def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -
 
     with Store.open(path) as store:
         summary = write(store, data_set if replace else added(store, data_set))
-        following = extract(store)
+        following = how_to_extract(store)
     out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, following))
