@@ -226,17 +226,18 @@ def test_an_ingest_names_counts_changes_and_offenders():
         {"data_set": "m", "kind": "missing_image", "subject": [f"{i}.jpg" for i in range(5)], "detail": "no file"}
     )
     made = IngestSummary("m", 10, 9, 60, 6, 0, {"m-5fold": 5}, {"AF": 10}, {"images": 10, "scores": 0}, findings)
-    text = "\n".join(shown(ingest.render(made)))
+    text = "\n".join(shown(ingest.render(made, "kallos extract")))
     for expected in (
-        "10 images, 9 with a score",
+        "10 images, 9 mean scores",
         "60 single ratings by 6 raters",
         "m-5fold (5 folds)",
         "images 10",
         "2 more",
+        "Next: kallos extract.",
     ):
         assert expected in text
     again = replace(made, changed={"images": 0}, findings=findings.clear())
-    assert "nothing was new" in "\n".join(shown(ingest.render(again)))
+    assert "nothing was new" in "\n".join(shown(ingest.render(again, "nothing")))
 
 
 def test_an_extraction_says_what_failed_and_why(tmp_path: Path):
