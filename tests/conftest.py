@@ -71,7 +71,7 @@ class Workspace:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The first process of a run that wants it builds it; the others wait."""
     shared = tmp_path_factory.getbasetemp()
-    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "workspace"
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "demo"
     made = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
