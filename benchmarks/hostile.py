@@ -46,7 +46,6 @@ WRITERS = (
     ("store", "export", "exported"),
     ("train", "b", "--protocol", "demo-5fold", "--fold", "2"),
     ("erase", "demo/P0007.jpg", "--receipt", "receipt.json"),
-    ("pack", "write", "pack", "--protocol", "demo-5fold", "--backbone", "mobilenet_v3_small", "--weights", "none"),
 )
 
 

@@ -92,12 +92,6 @@ class ExportError(KallosError):
     exit_code = 9
 
 
-class PackError(KallosError):
-    """A training pack of another store, or results in it that are incomplete or altered."""
-
-    exit_code = 9
-
-
 class QueryError(KallosError):
     """SQL that the guard refuses or that DuckDB cannot run."""
 

@@ -24,12 +24,11 @@ from kallos.commands.explain import explain
 from kallos.commands.features import features
 from kallos.commands.hub import hub
 from kallos.commands.ingest import ingest
-from kallos.commands.pack import pack
 from kallos.commands.serve import serve
 from kallos.commands.store import store
 
 EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 labels unusable, 5 photo unusable,
-6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle, export or pack, 10 SQL,
+6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
 11 a check failed, 12 leakage, 13 worker processes, 14 hub, 15 a disk is full, 130 stopped with Ctrl-C,
 141 nobody reads the output."""
 STOPPED = "kallos: stopped; run the same command again to go on."
@@ -55,7 +54,6 @@ app = typer.Typer(
 )
 app.add_typer(ingest, name="ingest")
 app.add_typer(store, name="store")
-app.add_typer(pack, name="pack")
 app.add_typer(hub, name="hub")
 app.command()(data.extract)
 app.command()(versions.plan)
@@ -79,7 +77,7 @@ app.command()(care.doctor)
 app.command()(care.compact)
 app.command()(care.erase)
 app.command()(demo)
-for _group in (app, ingest, store, pack, hub):
+for _group in (app, ingest, store, hub):
     for _command in _group.registered_commands:
         _command.cls = loading.LoadingCommand
 

@@ -99,14 +99,6 @@ class Trainer:
         for what in whats:
             steps[what]()
 
-    def missing_a(self) -> Iterator[PartFit]:
-        """What training Model A would fit now, with its face crops; nothing when its run is done."""
-        if runs.is_done(self._store, self._run_id("a", self._a_config)):
-            return
-        for wanted in self._part_fits("a", self._a_config, self._train_with_faces):
-            if not is_fitted(self._store, wanted.key):
-                yield wanted
-
     def _baselines(self) -> None:
         config = BaselineConfig(seed=self._appearance.seed)
         for model, train in (("ridge", train_ridge), ("baseline", train_baseline)):

@@ -76,8 +76,6 @@ ROWS: dict[str, tuple[str, ...]] = {
     "ingest demo": ("FILE",),
     "store export": ("exported", "FILE"),
     "store import": ("nowhere",),
-    "pack write": (f"pack --protocol demo-5fold --fold 1 {SMALL}", "FILE --protocol demo-5fold"),
-    "pack take": ("nowhere", "EMPTY"),
     "hub push": ("nowhere a/b",),
     "hub pull": ("a/b pulled", "a/b FILE"),
 }

@@ -49,7 +49,7 @@ def erase(
 ) -> None:
     """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
 
-    Training packs below the store's runs folder are removed; packs and exports elsewhere are not reached.
+    Exports elsewhere are not reached.
     """
     from datetime import UTC, datetime
 
