@@ -41,8 +41,8 @@ golden: $(INSTALLED)  ## rebuild the golden values of features that are new or w
 	$(BIN)/python -m tests.golden.rebuild
 
 docs: $(INSTALLED)  ## rebuild the pages on features, commands and licences
-	$(BIN)/python -m reports.features_page docs/features.md
-	$(BIN)/python -m reports.licences_page docs/licences.md
+	$(BIN)/python -m kallos.docs_pages.features docs/features.md
+	$(BIN)/python -m kallos.docs_pages.licences docs/licences.md
 	$(BIN)/typer kallos.cli utils docs --name kallos --title "Every command" --output docs/commands.md
 
 # Peers have pins of their own, so each lives in an environment of its own. One that cannot be installed

@@ -18,7 +18,7 @@ from featurestore.upkeep.health import Symptom, examine
 from featurestore.upkeep.invariants import examine_deeply
 from kallos.extras import TRAINING
 from models.kept import KeptEncoder
-from reports.doctor import DoctorReport
+from reports.pages.doctor import DoctorReport
 
 PACKAGES = ("duckdb", "polars", "pyarrow", "numpy", "mediapipe", "opencv-python", "onnxruntime", "lightgbm")
 

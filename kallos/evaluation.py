@@ -21,9 +21,9 @@ from featurestore.training_sets import check_fold
 from featurestore.traits import matching_trait
 from kallos.console import progress
 from kallos.stores import open_for_reading
-from reports import outside
-from reports.outside import OutsideReport
-from reports.selection import Selection, chosen_data_sets
+from reports.pages import external_evaluation
+from reports.pages.external_evaluation import OutsideReport
+from reports.stats.selection import Selection, chosen_data_sets
 
 AT_ONCE = 256
 """Faces in memory: 50 MB."""
@@ -48,7 +48,9 @@ class Said:
         on: dict[str, Any] = dict(self.parts.trained_on)
         learnt = self.parts.target.trait
         trained_on = f"{', '.join(on['data_sets'])} ({learnt}, {on['protocol']}, fold {on['fold']})"
-        return outside.data(self.of, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high)
+        return external_evaluation.data(
+            self.of, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high
+        )
 
 
 def evaluate_bundle(path: Path, data_set: str, folder: Path) -> OutsideReport:

@@ -12,7 +12,7 @@ from featurestore.store import Store
 from kallos.similarity import find_similar
 from kallos.stores import open_for_reading
 from kallos.trained import trained_parts
-from reports.explanation import ExplanationReport, data
+from reports.pages.explanation import ExplanationReport, data
 
 NEAREST = 5
 

@@ -18,7 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalToken
 from ensemble.bundle import open_bundle
 from featurestore.errors import HubError, InputError
 from featurestore.folders import is_litter
-from reports.cards import MODEL_CARD
+from reports.cards.write import MODEL_CARD
 
 SHOWN = "README.md"
 OF_THE_HUB = (SHOWN, ".gitattributes")

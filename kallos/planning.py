@@ -13,7 +13,7 @@ from featurestore.planning import PlanLine, plan
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from kallos.extraction import known_encoders
-from reports.plan import PlanReport
+from reports.pages.plan import PlanReport
 
 START_SECONDS = 4.0
 """Worker processes start, and import MediaPipe and torch."""

@@ -19,7 +19,7 @@ from featurestore.errors import InputError, PhotoError
 from featurestore.folders import beside_line, contents
 from featurestore.records import Prediction
 from kallos.console import note, out, progress
-from reports.overlay import draw_overlay
+from reports.pages.prediction_overlay import draw_overlay
 
 FEW = 32
 """Photos that one process has predicted before workers would have started, and that have a panel each."""

@@ -12,10 +12,10 @@ from featurestore.similarity import Query, Search, checked, nearest, stored_imag
 from featurestore.store import Store
 from kallos.console import note
 from kallos.extraction import known_encoders
-from reports import similar
-from reports.contact_sheet import Photo
-from reports.selection import Selection, chosen_data_sets
-from reports.similar import SimilarReport
+from reports.pages import similar
+from reports.pages.similar import SimilarReport
+from reports.render.contact_sheet import Photo
+from reports.stats.selection import Selection, chosen_data_sets
 
 EXTRACTORS = {"geometry": "geometry", "landmarks": "shape"}
 

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from ensemble.bundle import export
 from ensemble.parts import Parts
 from featurestore.errors import InputError
-from reports.markdown import page
+from reports.cards.markdown import page
 
 PROGRAM = Path(__file__).with_name("space_files") / "app.py"
 ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")

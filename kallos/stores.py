@@ -7,7 +7,7 @@ from pathlib import Path
 
 from featurestore.store import Store
 from kallos.console import note
-from reports.layout import duration
+from reports.render.layout import duration
 
 
 def open_for_reading(path: Path) -> Store:

@@ -9,8 +9,8 @@ import polars as pl
 
 from featurestore.errors import InputError, UsageError
 from kallos.console import note, plain
-from reports.layout import plural
-from reports.table_files import Labels, csv_text, write_table
+from reports.render.layout import plural
+from reports.render.table_files import Labels, csv_text, write_table
 
 STDOUT = Path("-")
 

@@ -9,7 +9,7 @@ from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
 from featurestore.store import Store
 from kallos.stores import open_for_reading
-from reports.origin import comparisons
+from reports.stats.provenance import comparisons
 
 
 def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:

@@ -45,7 +45,7 @@ from models.saved import DESCRIPTION
 from models.subscore_training import train_subscores
 from models.subscores import SubscoreConfig
 from models.weights import sha256_of_file
-from reports.cards import cards
+from reports.cards.write import cards
 
 FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
 CODE_VERSION = 2

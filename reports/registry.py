@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from rich.console import RenderableType
 
 from featurestore.store import Store
-from reports import benchmark, compare, dataset, evaluation, features, lineage, overview, subscores, training
-from reports.selection import Selection
+from reports.pages import benchmark, compare, dataset, evaluation, features, lineage, overview, subscores, training
+from reports.stats.selection import Selection
 
 
 class Report(Protocol):

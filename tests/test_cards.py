@@ -16,8 +16,8 @@ from featurestore.duplicates import make_protocol
 from featurestore.errors import OrderError
 from featurestore.records import REGIONS
 from featurestore.store import Store
-from reports.cards import cards
-from reports.markdown import escape, grid
+from reports.cards.markdown import escape, grid
+from reports.cards.write import cards
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store

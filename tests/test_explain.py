@@ -19,7 +19,7 @@ from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from models import attribution
 from models.attribution import parts_of_b, parts_of_baseline
-from reports import explanation
+from reports.pages import explanation
 from tests.command import done, kallos
 from tests.conftest import Workspace
 

@@ -15,8 +15,8 @@ from featurestore.records import Comparison, Origin
 from featurestore.store import Store
 from kallos.trained import trained_parts
 from kallos.web.answers import Answers
-from reports.bootstrap import Estimate, means, resamples
-from reports.origin import comparisons, doubts
+from reports.stats.bootstrap import Estimate, means, resamples
+from reports.stats.provenance import comparisons, doubts
 from tests.command import done, kallos
 from tests.conftest import Workspace
 from tests.hostile.bundles import put, right

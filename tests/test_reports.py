@@ -13,11 +13,12 @@ from rich.console import Console, RenderableType
 from featurestore.errors import OrderError, UsageError
 from featurestore.records import REGIONS, Evaluation
 from featurestore.store import Store
-from reports import bootstrap, compare, dataset, evaluation, features, lineage, overview, subscores, training
-from reports.drift import drift
-from reports.json import to_json
+from reports.pages import compare, dataset, evaluation, features, lineage, overview, subscores, training
+from reports.pages.drift import drift
 from reports.registry import REPORTS
-from reports.selection import Selection
+from reports.render.json import to_json
+from reports.stats import bootstrap
+from reports.stats.selection import Selection
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store, train_fold
 
 EVERYTHING = Selection()

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from featurestore.guard import HIDDEN_TABLES, select
 from featurestore.store import Store
-from reports.html import part, to_html
-from reports.layout import page, section
-from reports.plots import Histogram, Lines, Scatter
 from reports.registry import REPORTS
-from reports.selection import Selection
+from reports.render.html import part, to_html
+from reports.render.layout import page, section
+from reports.render.terminal_plots import Histogram, Lines, Scatter
+from reports.stats.selection import Selection
 from tests.command import done, kallos
 from tests.synthetic_store import make_store, train_fold
 

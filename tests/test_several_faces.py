@@ -17,8 +17,8 @@ from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.prediction import predict_each
 from kallos.web.answers import Answers
-from reports.json import to_json
-from reports.prediction import lines
+from reports.pages.prediction import lines
+from reports.render.json import to_json
 from tests.command import done
 from tests.conftest import Workspace
 from tests.ingest_files import read_scores

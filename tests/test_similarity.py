@@ -19,8 +19,8 @@ from featurestore.schema import Column
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
 from featurestore.versions import register
-from reports.contact_sheet import CAPTION, Photo, contact_sheet
-from reports.similar import Neighbour, SimilarReport, data, render
+from reports.pages.similar import Neighbour, SimilarReport, data, render
+from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from tests.command import done, kallos
 from tests.synthetic_store import DATA_SET, content, make_store
 

@@ -22,7 +22,7 @@ from featurestore.ingest.dataset import write
 from featurestore.store import Store
 from kallos.planning import plan_report
 from kallos.portraits.dataset import write_demo
-from reports.plan import PlanReport, render
+from reports.pages.plan import PlanReport, render
 from tests.command import done, kallos
 from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import read_scores

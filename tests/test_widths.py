@@ -13,9 +13,9 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from kallos.console import SafeConsole
-from reports.bars import bar
-from reports.layout import table
 from reports.registry import REPORTS
+from reports.render.bars import bar
+from reports.render.layout import table
 from tests.command import kallos
 from tests.conftest import Workspace
 from tests.synthetic_store import make_store, train_fold

@@ -21,8 +21,8 @@ def doctor(
     from featurestore.errors import CheckError
     from kallos.console import out
     from kallos.doctor import examine_all
-    from reports.doctor import render
-    from reports.json import to_json
+    from reports.pages.doctor import render
+    from reports.render.json import to_json
 
     report = examine_all(store, deep=deep)
     out.print_json(to_json("doctor", report)) if json else out.print(render(report))
@@ -34,8 +34,8 @@ def compact(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     """Drop earlier versions and values of photos that are gone, and rewrite the file without them."""
     from featurestore.upkeep.compacting import compact as compact_store
     from kallos.console import out
-    from reports.care import render_compacted
-    from reports.json import to_json
+    from reports.pages.upkeep import render_compacted
+    from reports.render.json import to_json
 
     done = compact_store(store)
     out.print_json(to_json("compacted", done)) if json else out.print(render_compacted(done))
@@ -57,8 +57,8 @@ def erase(
     from featurestore.upkeep.erasure import Receipt
     from featurestore.upkeep.erasure import erase as erase_photos
     from kallos.console import note, out
-    from reports.care import render_erased
-    from reports.json import to_json
+    from reports.pages.upkeep import render_erased
+    from reports.render.json import to_json
 
     written = receipt or store.with_name(f"{store.stem}.erased-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
 

@@ -18,9 +18,9 @@ def check(
     from featurestore.errors import CheckError
     from kallos.console import out
     from kallos.stores import open_for_reading
-    from reports import checks
-    from reports.json import to_json
-    from reports.selection import Selection
+    from reports.pages import checks
+    from reports.render.json import to_json
+    from reports.stats.selection import Selection
 
     with open_for_reading(store) as opened:
         report = checks.data(opened, Selection(data_set=data_set))

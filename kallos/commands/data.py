@@ -33,8 +33,8 @@ def extract(
     from featurestore.store import Store
     from kallos.console import note, out
     from kallos.extraction import chosen_encoders, run_extract
-    from reports.extraction import render, summary
-    from reports.json import to_json
+    from reports.pages.extraction import render, summary
+    from reports.render.json import to_json
 
     if engine is Where.RAY:
         need("ray", "ray")

@@ -22,9 +22,9 @@ def duplicates(
     from featurestore.duplicates import find_near_duplicates, make_protocol
     from featurestore.store import Store
     from kallos.console import note, out
-    from reports import duplicates as report_module
-    from reports.json import to_json
-    from reports.selection import Selection, chosen_data_sets
+    from reports.pages import duplicates as report_module
+    from reports.render.json import to_json
+    from reports.stats.selection import Selection, chosen_data_sets
 
     with Store.open(store, must_exist=True) as opened:
         chosen_data_sets(opened, Selection(data_set=data_set))

@@ -22,10 +22,10 @@ def evaluate(
     from featurestore.errors import UsageError
     from kallos.console import out
     from kallos.evaluation import evaluate_bundle, evaluate_runs
-    from reports import outside
-    from reports.json import to_json
+    from reports.pages import external_evaluation
+    from reports.render.json import to_json
 
     if bundle and (protocol or fold):
         raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
     report = evaluate_bundle(store, data_set, bundle) if bundle else evaluate_runs(store, data_set, protocol, fold)
-    out.print_json(to_json(outside.NAME, report)) if json else out.print(outside.render(report))
+    out.print_json(to_json(external_evaluation.NAME, report)) if json else out.print(external_evaluation.render(report))

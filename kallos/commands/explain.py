@@ -33,10 +33,10 @@ def explain(
     from featurestore.errors import UsageError
     from kallos.console import note, out
     from kallos.explanation import explain_photo
-    from reports.explained_photo import picture, write_picture
-    from reports.explanation import render
-    from reports.html import write_html
-    from reports.json import to_json
+    from reports.pages.explanation import render
+    from reports.pages.explanation_overlay import picture, write_picture
+    from reports.render.html import write_html
+    from reports.render.json import to_json
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{overlay} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")

@@ -10,7 +10,7 @@ import typer
 from kallos.commands.options import DEFAULT_STORE, Csv, Json, Parquet, Sav, StorePath
 
 if TYPE_CHECKING:
-    from reports.single_feature import FeatureReport
+    from reports.pages.one_feature import FeatureReport
 
 
 def features(
@@ -33,8 +33,8 @@ def features(
     from kallos.console import out
     from kallos.stores import open_for_reading
     from kallos.table_out import TableOut
-    from reports import catalogue, feature_values, single_feature
-    from reports.json import to_json
+    from reports.pages import feature_catalogue, feature_values, one_feature
+    from reports.render.json import to_json
 
     if name is not None and region is not None:
         raise UsageError("A feature lies in one region: give either its name or --region.")
@@ -44,18 +44,18 @@ def features(
         if not json:
             return
     if name is None:
-        listed = catalogue.data(region)
-        out.print_json(to_json("catalogue", listed)) if json else out.print(catalogue.render(listed))
+        listed = feature_catalogue.data(region)
+        out.print_json(to_json("catalogue", listed)) if json else out.print(feature_catalogue.render(listed))
         return
     report = _with_values(store, name, trait)
-    out.print_json(to_json("feature", report)) if json else out.print(single_feature.render(report))
+    out.print_json(to_json("feature", report)) if json else out.print(one_feature.render(report))
 
 
 def _with_values(path: Path, name: str, trait: str | None) -> FeatureReport:
     """The report on one feature; its definition alone where there is no store."""
     from kallos.console import note
     from kallos.stores import open_for_reading
-    from reports.single_feature import data
+    from reports.pages.one_feature import data
 
     if not path.is_file():
         report = data(None, name)

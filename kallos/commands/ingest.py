@@ -180,8 +180,8 @@ def ingest_demo(
 def _show(reading: TableReading, json: bool, dry_run: bool) -> None:
     """How the table is read; with --json the page goes to stderr, unless it is all that was asked for."""
     from kallos.console import err, out
-    from reports.ingest import render_reading
-    from reports.json import to_json
+    from reports.pages.ingest import render_reading
+    from reports.render.json import to_json
 
     facts = {"facts": dict(reading.facts), "recipe": reading.recipe, "first_rows": reading.first_rows}
     if json and dry_run:
@@ -196,8 +196,8 @@ def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -
     from featurestore.steps import how_to_extract
     from featurestore.store import Store
     from kallos.console import out
-    from reports.ingest import render
-    from reports.json import to_json
+    from reports.pages.ingest import render
+    from reports.render.json import to_json
 
     with Store.open(path) as store:
         summary = write(store, data_set if replace else added(store, data_set))

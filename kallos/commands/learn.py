@@ -61,9 +61,9 @@ def train(
     from kallos.console import out
     from kallos.training import Trainer
     from models.appearance import AppearanceConfig
-    from reports import evaluation
-    from reports.json import to_json
-    from reports.selection import Selection
+    from reports.pages import evaluation
+    from reports.render.json import to_json
+    from reports.stats.selection import Selection
 
     config = AppearanceConfig(
         backbone=backbone,
@@ -113,9 +113,9 @@ def benchmark(
     from kallos.console import out
     from kallos.training import Trainer
     from models.appearance import AppearanceConfig
-    from reports import benchmark as report
-    from reports.json import to_json
-    from reports.selection import Selection
+    from reports.pages import benchmark as report
+    from reports.render.json import to_json
+    from reports.stats.selection import Selection
 
     wanted = [name.strip() for name in members.split(",")]
     if unknown := set(wanted) - set(MEMBERS):

@@ -53,10 +53,10 @@ def report(
     """Tables and plots in the terminal, one HTML file to keep or to send, JSON for programs, pictures for papers."""
     from kallos.console import note, out, plain
     from kallos.stores import open_for_reading
-    from reports.html import write_html
-    from reports.json import to_json
     from reports.registry import REPORTS
-    from reports.selection import Selection
+    from reports.render.html import write_html
+    from reports.render.json import to_json
+    from reports.stats.selection import Selection
 
     chosen = REPORTS[name.value]
     selection = Selection(
@@ -89,8 +89,8 @@ def sql(
     from kallos.console import out, plain
     from kallos.stores import open_for_reading
     from kallos.table_out import TableOut
-    from reports.rows import render
-    from reports.table_files import bytes_as_hex
+    from reports.pages.query_rows import render
+    from reports.render.table_files import bytes_as_hex
 
     files = TableOut(csv, parquet, sav)
     # the query runs in a process of its own, which finds the same store or snapshot
@@ -111,7 +111,7 @@ def tables(
     """Every table and column of the store, and what one row is."""
     from kallos.console import out, plain
     from kallos.stores import open_for_reading
-    from reports import tables as listing
+    from reports.pages import tables as listing
 
     with open_for_reading(store) as opened:
         described = listing.data(opened, table)

@@ -34,7 +34,7 @@ def serve(
     from kallos.web.answers import Answers
     from kallos.web.api import application
     from kallos.web.uploads import folder_of_uploads
-    from reports.cards import MODEL_CARD
+    from reports.cards.write import MODEL_CARD
 
     parts = open_parts(store, bundle, protocol, fold)
     card = ((bundle or parts.folders["ensemble"]) / MODEL_CARD).read_text(encoding="utf-8")

@@ -37,8 +37,8 @@ def similar(
     from kallos.console import note, out, plain
     from kallos.similarity import find_similar
     from kallos.stores import open_for_reading
-    from reports.json import to_json
-    from reports.similar import render, write_sheet
+    from reports.pages.similar import render, write_sheet
+    from reports.render.json import to_json
 
     if sheet and sheet.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{sheet} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")

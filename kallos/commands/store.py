@@ -25,7 +25,7 @@ def export_folder(
     from featurestore.store import Store
     from featurestore.transfer.exporting import export_store
     from kallos.console import note, out
-    from reports.json import to_json
+    from reports.render.json import to_json
 
     with Store.open(store, read_only=True) as opened:
         done = export_store(opened, folder)
@@ -47,7 +47,7 @@ def import_folder(
     """Make a new store, equal to the one that was exported. Nothing in the folder is run."""
     from featurestore.transfer.importing import import_store
     from kallos.console import note, out
-    from reports.json import to_json
+    from reports.render.json import to_json
 
     done = import_store(folder, store)
     if json:

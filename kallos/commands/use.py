@@ -40,8 +40,8 @@ def predict(
     from kallos.prediction import photos_in, predict_each
     from kallos.table_out import TableOut
     from kallos.trained import open_parts
-    from reports.origin import doubts
-    from reports.prediction_table import row, table
+    from reports.pages.prediction_table import row, table
+    from reports.stats.provenance import doubts
 
     files, rows = TableOut(csv, parquet, sav), []
     chosen, refused = photos_in(photos)
@@ -75,8 +75,8 @@ def predict(
 def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> None:
     from kallos.console import out, plain
     from kallos.prediction import FEW
-    from reports.json import stream_json
-    from reports.prediction import as_dict, lines, render
+    from reports.pages.prediction import as_dict, lines, render
+    from reports.render.json import stream_json
 
     if json:
         for piece in stream_json("predictions", map(as_dict, predictions)):
@@ -107,7 +107,7 @@ def export(
     from kallos.console import note
     from kallos.stores import open_for_reading
     from kallos.trained import trained_parts
-    from reports.cards import cards
+    from reports.cards.write import cards
 
     with open_for_reading(store) as opened:
         parts = trained_parts(opened, protocol, fold)

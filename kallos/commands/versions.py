@@ -14,8 +14,8 @@ def plan(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     from kallos.console import out
     from kallos.planning import plan_report
     from kallos.stores import open_for_reading
-    from reports.json import to_json
-    from reports.plan import render
+    from reports.pages.plan import render
+    from reports.render.json import to_json
 
     with open_for_reading(store) as opened:
         report = plan_report(opened)
@@ -32,8 +32,8 @@ def verify(
     from featurestore.verification import verify as compare
     from kallos.console import out
     from kallos.stores import open_for_reading
-    from reports.json import to_json
-    from reports.verification import render
+    from reports.pages.verification import render
+    from reports.render.json import to_json
 
     with open_for_reading(store) as opened:
         report = compare(opened, run)
