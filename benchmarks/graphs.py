@@ -20,9 +20,9 @@ from rich.table import Table
 
 from extractors import windows
 from extractors.alignment import CROP_SIZE
-from extractors.faces import load_faces
 from featurestore.records import FaceBatch
 from featurestore.store import Store
+from kallos.workflows.stored_faces import load_faces
 from models.appearance import AppearanceConfig, AppearanceModel, Regressor
 from models.appearance_export import replace_by_graphs
 from models.appearance_graph import AppearanceGraph

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
-from featurestore.errors import KallosError
+from extractors.errors import KallosError
 from tests.hostile import bundles, photos
 
 LIMIT_MIB = 1024

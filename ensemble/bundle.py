@@ -13,7 +13,8 @@ from typing import Any
 
 from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
 from ensemble.training_photos import TrainingPhotos
-from featurestore.errors import BundleError, InputError
+from extractors.errors import InputError
+from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
 from featurestore.traits import Target

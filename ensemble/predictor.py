@@ -14,12 +14,14 @@ from ensemble.combiner import Combiner
 from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import MEMBERS, Parts
+from extractors.errors import NoFaceError
 from extractors.facemesh import FaceMesh
 from extractors.photo import Photo, content_hash, read_photo
+from extractors.regions import REGIONS
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
-from featurestore.errors import BundleError, NoFaceError, UsageError
+from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
-from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
+from featurestore.records import SCALE, Explanation, FaceBatch, Prediction
 from models.attribution import parts_of_b, parts_of_baseline
 from models.crossfit import CrossFitted
 from models.foreign import distrusted

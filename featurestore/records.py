@@ -9,13 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin", "symmetry")
-PHOTO_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
-    *(".avif", ".heic", ".heif", ".hif"),
-)
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-"""What Pillow may open a photo as, beside HEIC, which is an extra; MPO files are read as JPEG."""
 SCALE = (1.0, 5.0)
 """Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
 

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.regions import REGIONS
 from featurestore.errors import OrderError
-from featurestore.records import REGIONS, Epoch, Evaluation
+from featurestore.records import Epoch, Evaluation
 from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import target_of

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import REGIONS, FaceBatch, RegionParts
+from extractors.regions import REGIONS
+from featurestore.records import FaceBatch, RegionParts
 from models.baseline import BaselineModel
 from models.crossfit import CrossFitted
 from models.subscores import SubscoreModel

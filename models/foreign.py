@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from featurestore.errors import BundleError, KallosError
+from extractors.errors import KallosError
+from featurestore.errors import BundleError
 
 LARGEST_JSON = 16 * 1024 * 1024
 LARGEST_IMAGE = 1024

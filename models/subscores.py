@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
+from extractors.regions import REGIONS
 from featurestore.errors import BundleError, OrderError
-from featurestore.records import REGIONS, SCALE, FaceBatch, on_scale
+from featurestore.records import SCALE, FaceBatch, on_scale
 from models.saved import read_description, read_tensors, write_model
 
 LOW, HIGH = SCALE

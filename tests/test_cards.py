@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
+from extractors.regions import REGIONS
 from featurestore import runs
 from featurestore.duplicates import make_protocol
 from featurestore.errors import OrderError
-from featurestore.records import REGIONS
 from featurestore.store import Store
 from reports.cards.markdown import escape, grid
 from reports.cards.write import cards
@@ -382,7 +382,7 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
         raise OrderError("no card today")
 
     with monkeypatch.context() as patched:
-        patched.setattr("kallos.training.cards", fails)
+        patched.setattr("kallos.workflows.train.cards", fails)
         assert kallos(*command).code == OrderError.exit_code
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:

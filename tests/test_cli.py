@@ -14,8 +14,8 @@ from PIL import Image
 
 from featurestore import errors
 from featurestore.store import Store
-from kallos import extras
-from kallos.cli import EXIT_CODES
+from kallos.cli.app import EXIT_CODES
+from kallos.workflows import extras
 from tests.command import Answer, done, kallos
 
 
@@ -44,7 +44,7 @@ def labels(tmp_path: Path) -> Path:
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; sys.argv = ['kallos', '--help']\n"
-        "from kallos.cli import main\n"
+        "from kallos.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'mediapipe', 'duckdb', 'polars', 'numpy', 'cv2', 'lightgbm'} & set(sys.modules)\n"

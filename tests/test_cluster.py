@@ -14,16 +14,16 @@ import pytest
 from PIL import Image
 from polars.testing import assert_frame_equal
 
-from extractors import cluster
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.pipeline import extract
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.outputs import active_table
 from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
+from kallos.engines import ray_cluster as cluster
 from kallos.portraits.dataset import write_demo
+from kallos.workflows.extract import extract
 from tests.command import kallos
 from tests.ingest_files import read_scores
 from tests.test_pipeline import VIEWS, MeanColour, unheard
@@ -157,8 +157,8 @@ def test_a_cluster_that_does_not_answer_is_named(photos, tmp_path, monkeypatch):
 DRIVER = """
 import sys, time
 from pathlib import Path
-from extractors import cluster
-from extractors.pipeline import extract
+from kallos.engines import ray_cluster as cluster
+from kallos.workflows.extract import extract
 from featurestore.store import Store
 from tests.command import kallos
 from tests.test_pipeline import MeanColour

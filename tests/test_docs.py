@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kallos.cli import EXIT_CODES, app
+from kallos.cli.app import EXIT_CODES, app
 from kallos.docs_pages.licences import markdown as licences
 from tests.command import done
 

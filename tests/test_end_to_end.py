@@ -12,11 +12,11 @@ from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.faces import load_faces
 from extractors.values import face_of
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from kallos.prediction import FEW
+from kallos.workflows.predict import FEW
+from kallos.workflows.stored_faces import load_faces
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 

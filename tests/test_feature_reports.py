@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from extractors.definitions import catalogue, definitions
+from extractors.regions import REGIONS
 from featurestore.errors import StoreError, UsageError
 from featurestore.normalization import averageness
-from featurestore.records import REGIONS
 from featurestore.store import Store
 from kallos.docs_pages import features as features_page
 from reports.pages import feature_catalogue, one_feature

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import BundleError, InputError, KallosError, OrderError
+from extractors.errors import InputError, KallosError
+from featurestore.errors import BundleError, OrderError
 from models.trees import read_trees
 from tests.command import done, kallos
 from tests.conftest import Workspace

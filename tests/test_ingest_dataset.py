@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from extractors.errors import InputError
 from featurestore import outputs, versions
-from featurestore.errors import DataError, InputError, UsageError
+from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import PER_IMAGE, DataSet, Finding, conform, findings_frame, write
 from featurestore.ingest.files import read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import build_scores, folds

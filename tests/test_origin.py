@@ -13,8 +13,8 @@ from ensemble.bundle import MANIFEST, open_bundle
 from ensemble.training_photos import SIZE, TrainingPhotos
 from featurestore.records import Comparison, Origin
 from featurestore.store import Store
-from kallos.trained import trained_parts
 from kallos.web.answers import Answers
+from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
 from reports.stats.provenance import comparisons, doubts
 from tests.command import done, kallos

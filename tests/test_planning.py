@@ -11,7 +11,7 @@ from featurestore.planning import PlanLine, forget_failures, plan
 from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.versions import rollback
-from kallos.planning import _wall_seconds
+from kallos.workflows.plan import _wall_seconds
 from tests.command import done
 from tests.synthetic_store import _outputs, content, make_store
 

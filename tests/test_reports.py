@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from rich.console import Console, RenderableType
 
+from extractors.regions import REGIONS
 from featurestore.errors import OrderError, UsageError
-from featurestore.records import REGIONS, Evaluation
+from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.pages import compare, dataset, evaluation, features, lineage, overview, subscores, training
 from reports.pages.drift import drift

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from extractors.canonical import MESH
+from extractors.regions import REGIONS
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
-from featurestore.records import REGIONS, Comparison, Origin, Prediction
+from featurestore.records import Comparison, Origin, Prediction
 from featurestore.store import Store
 from reports.pages import ingest, prediction, query_rows, tables
 from reports.pages.extraction import render as render_extraction

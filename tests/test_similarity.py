@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from featurestore.errors import OrderError, PhotoError, UsageError
-from featurestore.outputs import Output, active_table
+from extractors.errors import PhotoError
+from extractors.outputs import Output
+from featurestore.errors import OrderError, UsageError
+from featurestore.outputs import active_table
 from featurestore.schema import Column
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
@@ -289,7 +291,7 @@ def test_nothing_is_loaded_that_is_not_needed(workspace, is_file, spared):
     name = str(workspace.portrait) if is_file else "P0001.jpg"
     code = (
         f"import sys; sys.argv = ['kallos', 'similar', {name!r}, '--by', 'geometry', '--store', {str(workspace.store)!r}]\n"
-        "from kallos.cli import main\n"
+        "from kallos.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
         f"assert not {spared!r} & set(sys.modules)"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kallos.cli import EXIT_CODES
+from kallos.cli.app import EXIT_CODES
 from tests.command import Answer, kallos
 from tests.conftest import Workspace
 from tests.named_commands import leaves, named, trouble
@@ -140,7 +140,7 @@ def test_every_command_in_every_state(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("kallos.console.out.width", 2000)
+    monkeypatch.setattr("kallos.cli.console.out.width", 2000)
     Path("FILE").touch()
     Path("EMPTY").mkdir()
     store = states.store(state)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kallos.streams import NOBODY_READS, plain
+from kallos.cli.streams import NOBODY_READS, plain
 from reports.registry import REPORTS
 from tests.command import done, kallos
 from tests.synthetic_store import make_store, train_fold

@@ -13,15 +13,16 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from extractors import pool
 from extractors.decode import decode
-from extractors.pipeline import extract
-from extractors.workers import Task, _Held, _look
-from featurestore.errors import FolderGoneError, InputError
+from extractors.errors import InputError
+from featurestore.errors import FolderGoneError
 from featurestore.ingest.dataset import write
 from featurestore.store import Store
-from kallos.planning import plan_report
+from kallos.engines import pool
+from kallos.engines.workers import Task, _Held, _look
 from kallos.portraits.dataset import write_demo
+from kallos.workflows.extract import extract
+from kallos.workflows.plan import plan_report
 from reports.pages.plan import PlanReport, render
 from tests.command import done, kallos
 from tests.hostile.powers import with_the_rights_of_others

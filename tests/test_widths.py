@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from kallos.console import SafeConsole
+from kallos.cli.console import SafeConsole
 from reports.registry import REPORTS
 from reports.render.bars import bar
 from reports.render.layout import table
@@ -49,7 +49,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def typed(width: int, monkeypatch: pytest.MonkeyPatch, *command: object) -> str:
-    monkeypatch.setattr("kallos.console.out.width", width)
+    monkeypatch.setattr("kallos.cli.console.out.width", width)
     answer = kallos(*command)
     assert answer.code in (0, 11), answer.err
     return answer.out

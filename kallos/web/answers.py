@@ -19,7 +19,7 @@ from featurestore.records import Explanation
 from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.stores import open_for_reading
+from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
 from reports.pages.explanation import ExplanationReport, data
 from reports.pages.explanation_overlay import picture

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.errors import KallosError
+from extractors.errors import KallosError
 from featurestore.records import SCALE
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters

@@ -13,9 +13,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
-from featurestore.normalization import AVERAGENESS
 from featurestore.records import SCALE, Explanation, Origin, RegionParts
 from featurestore.store import Store
 from reports.pages.similar import SimilarReport

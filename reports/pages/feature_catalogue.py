@@ -12,8 +12,8 @@ from rich.text import Text
 
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
+from extractors.regions import REGIONS
 from featurestore.errors import UsageError
-from featurestore.records import REGIONS
 from reports.render.layout import dim, page, plural, table
 from reports.render.palette import REGION_COLOURS
 

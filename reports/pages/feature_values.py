@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from extractors.averageness import AVERAGENESS
 from featurestore.errors import OrderError
-from featurestore.normalization import AVERAGENESS
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from reports.pages import feature_catalogue

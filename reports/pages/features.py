@@ -17,7 +17,7 @@ from rich.text import Text
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from featurestore.records import REGIONS
+from extractors.regions import REGIONS
 from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
 from featurestore.traits import chosen_trait

@@ -12,8 +12,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
-from featurestore.normalization import AVERAGENESS
 from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.pages.feature_catalogue import definition_of, plausible

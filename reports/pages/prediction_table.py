@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from extractors.definitions import catalogue
-from featurestore.errors import PhotoError
-from featurestore.records import REGIONS, SCALE, Prediction
+from extractors.errors import PhotoError
+from extractors.regions import REGIONS
+from featurestore.records import SCALE, Prediction
 from reports.known_models import MODELS
 from reports.render.scales import rescaled
 from reports.render.table_files import Labels

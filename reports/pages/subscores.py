@@ -13,8 +13,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from extractors.regions import REGIONS
 from featurestore.errors import OrderError
-from featurestore.records import REGIONS, SCALE, Evaluation
+from featurestore.records import SCALE, Evaluation
 from featurestore.runs import Run
 from featurestore.store import Store
 from reports.pages.features import correlations

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from extractors.decode import decode
 from extractors.points import OPEN_CONTOURS, REGION_CONTOURS, Landmarks
-from featurestore.records import REGIONS
+from extractors.regions import REGIONS
 from reports.render.figures import INK, figure
 from reports.render.palette import ACCENT, REGION_COLOURS
 

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from featurestore.errors import InputError, UsageError
+from extractors.errors import InputError
+from featurestore.errors import UsageError
 
 SHORT = 20
 """Elements of a list that get a column each: the points of most scales that people rate on."""
