@@ -23,12 +23,12 @@ from extractors.alignment import CROP_SIZE
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from kallos.workflows.stored_faces import load_faces
-from models.appearance import AppearanceConfig, AppearanceModel, Regressor
-from models.appearance_export import replace_by_graphs
-from models.appearance_graph import AppearanceGraph
-from models.appearance_training import starting_backbone
-from models.encoder_network import EncoderNetwork
-from models.kept import KeptEncoder
+from models.encoders.network import EncoderNetwork
+from models.encoders.spec import KeptEncoder
+from models.image.export import replace_by_graphs
+from models.image.graph import AppearanceGraph
+from models.image.model import AppearanceConfig, AppearanceModel, Regressor
+from models.image.train import starting_backbone
 
 Scorer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

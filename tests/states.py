@@ -12,10 +12,10 @@ import duckdb
 from extractors.outputs import Output
 from extractors.values import EncoderSource
 from featurestore.store import Store
+from kallos.engines.extraction import extract
 from kallos.engines.local import look_here
 from kallos.engines.workers import Task
 from kallos.workflows.encoders import chosen_encoders
-from kallos.workflows.extract import extract
 from tests.command import done
 from tests.conftest import Workspace
 

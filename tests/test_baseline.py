@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from models.baseline.model import BaselineConfig, train_baseline, train_ridge
 
 from featurestore.errors import BundleError, OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
-from models.appearance import AppearanceConfig, AppearanceModel
-from models.appearance_export import replace_by_graphs
-from models.appearance_training import starting_backbone, train_appearance
-from models.baseline import BaselineConfig, train_baseline, train_ridge
+from models.baseline.pca import Components
 from models.crossfit import CrossFitted
-from models.principal import Components
-from models.registry import KINDS, Model, load_model
-from models.subscore_training import train_subscores
-from models.subscores import SubscoreConfig
+from models.image.export import replace_by_graphs
+from models.image.model import AppearanceConfig, AppearanceModel
+from models.image.train import starting_backbone, train_appearance
+from models.loading import load_model
+from models.regions.model import SubscoreConfig
+from models.regions.train import train_subscores
+from models.registry import KINDS, Model
 from tests.face_batches import learnable_batch, split
 
 SMALL = BaselineConfig(components=5, rounds=200, report_every=20, learning_rate=0.1)

@@ -382,7 +382,7 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
         raise OrderError("no card today")
 
     with monkeypatch.context() as patched:
-        patched.setattr("kallos.workflows.train.cards", fails)
+        patched.setattr("kallos.workflows.fold.cards", fails)
         assert kallos(*command).code == OrderError.exit_code
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:

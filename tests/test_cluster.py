@@ -22,8 +22,8 @@ from featurestore.outputs import active_table
 from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
 from kallos.engines import ray_cluster as cluster
+from kallos.engines.extraction import extract
 from kallos.portraits.dataset import write_demo
-from kallos.workflows.extract import extract
 from tests.command import kallos
 from tests.ingest_files import read_scores
 from tests.test_pipeline import VIEWS, MeanColour, unheard
@@ -158,7 +158,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from kallos.engines import ray_cluster as cluster
-from kallos.workflows.extract import extract
+from kallos.engines.extraction import extract
 from featurestore.store import Store
 from tests.command import kallos
 from tests.test_pipeline import MeanColour

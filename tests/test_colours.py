@@ -20,9 +20,9 @@ from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.ingest.photos import scan_images
 from featurestore.store import Store
+from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.workflows.extract import extract
 from tests.icc import SPACES, cmyk_profile, grey_profile, in_space, rgb_profile
 from tests.ingest_files import let_pillow_write_heic, read_scores
 from tests.test_pipeline import MeanColour, unheard

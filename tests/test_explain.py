@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from models.attribution import parts_of_b, parts_of_baseline
 from PIL import Image
 
 from ensemble.bundle import open_bundle
@@ -18,7 +19,6 @@ from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from models import attribution
-from models.attribution import parts_of_b, parts_of_baseline
 from reports.pages import explanation
 from tests.command import done, kallos
 from tests.conftest import Workspace

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from extractors.errors import InputError, KallosError
 from featurestore.errors import BundleError, OrderError
-from models.trees import read_trees
+from models.baseline.trees import read_trees
 from tests.command import done, kallos
 from tests.conftest import Workspace
 from tests.hostile.bundles import ALTERED, FORGED, GRAPHS, Change, copy_of, put, right

@@ -24,8 +24,8 @@ from featurestore.ingest.demo import read_demo
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
-from kallos.workflows import extract as pipeline
-from kallos.workflows.extract import Extracted, extract
+from kallos.engines import extraction as pipeline
+from kallos.engines.extraction import Extracted, extract
 from tests.ingest_files import read_scores
 
 VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
@@ -129,7 +129,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from kallos.engines import local
-from kallos.workflows import extract as pipeline
+from kallos.engines import extraction as pipeline
 from featurestore.store import Store
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from PIL import Image
 from ensemble.bundle import open_bundle
 from featurestore.ingest.dataset import write
 from featurestore.store import Store
+from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.answers import Answers
-from kallos.workflows.extract import extract
 from kallos.workflows.predict import predict_each
 from reports.pages.prediction import lines
 from reports.render.json import to_json

@@ -19,9 +19,9 @@ from featurestore.errors import FolderGoneError
 from featurestore.ingest.dataset import write
 from featurestore.store import Store
 from kallos.engines import pool
+from kallos.engines.extraction import extract
 from kallos.engines.workers import Task, _Held, _look
 from kallos.portraits.dataset import write_demo
-from kallos.workflows.extract import extract
 from kallos.workflows.plan import plan_report
 from reports.pages.plan import PlanReport, render
 from tests.command import done, kallos

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from threading import Event, Timer
 from types import FrameType
@@ -14,19 +16,32 @@ from typing import Annotated
 
 import typer
 
-from kallos.cli import care, learn, loading, read, similar, streams, use, versions
-from kallos.cli import extract as data
-from kallos.cli import system_libraries as system
+from kallos.cli import loading, streams, system_libraries
+from kallos.cli.benchmark import benchmark
 from kallos.cli.check import check
+from kallos.cli.compact import compact
 from kallos.cli.demo import demo
+from kallos.cli.doctor import doctor
 from kallos.cli.duplicates import duplicates
+from kallos.cli.erase import erase
 from kallos.cli.evaluate import evaluate
 from kallos.cli.explain import explain
+from kallos.cli.export import export
+from kallos.cli.extract import extract
 from kallos.cli.features import features
 from kallos.cli.hub import hub
 from kallos.cli.ingest import ingest
+from kallos.cli.plan import plan
+from kallos.cli.predict import predict
+from kallos.cli.report import report
+from kallos.cli.rollback import rollback
 from kallos.cli.serve import serve
+from kallos.cli.similar import similar
+from kallos.cli.sql import sql
 from kallos.cli.store import store
+from kallos.cli.tables import tables
+from kallos.cli.train import train
+from kallos.cli.verify import verify
 
 EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 labels unusable, 5 photo unusable,
 6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
@@ -53,34 +68,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(ingest, name="ingest")
-app.add_typer(store, name="store")
-app.add_typer(hub, name="hub")
-app.command()(data.extract)
-app.command()(versions.plan)
-app.command()(versions.rollback)
-app.command()(versions.verify)
-app.command()(learn.train)
-app.command()(learn.benchmark)
-app.command()(evaluate)
-app.command()(check)
-app.command()(duplicates)
-app.command()(read.report)
-app.command()(read.sql)
-app.command()(read.tables)
-app.command()(similar.similar)
-app.command()(features)
-app.command()(use.predict)
-app.command()(explain)
-app.command()(serve)
-app.command()(use.export)
-app.command()(care.doctor)
-app.command()(care.compact)
-app.command()(care.erase)
-app.command()(demo)
+PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
+    "Try it": (demo,),
+    "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
+    "Models": (train, benchmark, evaluate),
+    "Read what is stored": (report, features, similar, sql, tables),
+    "Score photos": (predict, explain, serve, export, hub),
+    "Look after the store": (doctor, verify, rollback, compact, erase, store),
+}
+for _panel, _commands in PANELS.items():
+    for _command in _commands:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_command.info.name, rich_help_panel=_panel)
+        else:
+            app.command(rich_help_panel=_panel)(_command)
 for _group in (app, ingest, store, hub):
-    for _command in _group.registered_commands:
-        _command.cls = loading.LoadingCommand
+    for _registered in _group.registered_commands:
+        _registered.cls = loading.LoadingCommand
 
 
 def _show_version(wanted: bool) -> None:
@@ -107,6 +111,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
     streams.get_ready()
+    _note_remarks()
     try:
         _run()
     except SystemExit as stop:
@@ -124,6 +129,23 @@ def main() -> None:
 
         note(sentence)
         sys.exit(code)
+
+
+class _Remarks(logging.Handler):
+    """What workflows remark, as lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from kallos.cli.console import note
+
+        note(record.getMessage())
+
+
+def _note_remarks() -> None:
+    log = logging.getLogger("kallos")
+    if not any(isinstance(handler, _Remarks) for handler in log.handlers):
+        log.addHandler(_Remarks())
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 def _run() -> None:
@@ -177,7 +199,7 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
         return f"kallos: {error}", error.exit_code
-    if isinstance(error, ImportError | OSError) and (absent := system.not_loaded(error)):
+    if isinstance(error, ImportError | OSError) and (absent := system_libraries.not_loaded(error)):
         return f"kallos: {absent}", InputError.exit_code
     where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
     if isinstance(error, shutil.Error):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
@@ -17,6 +17,7 @@ from rich.text import Text
 from kallos.cli import loading
 from kallos.cli.streams import plain as encodable
 from kallos.cli.suggestions import complete
+from kallos.workflows.progress import OnProgress
 
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -56,12 +57,6 @@ out = SafeConsole()
 err = SafeConsole(stderr=True, highlight=False)
 
 
-class Advance(Protocol):
-    """Told (done, total) as work goes on, and what the work is when that changes."""
-
-    def __call__(self, done: int, total: int, what: str = "") -> None: ...
-
-
 def note(message: str) -> None:
     """One line on stderr."""
     err.print(message, soft_wrap=True)
@@ -75,8 +70,8 @@ def plain(text: str) -> None:
 
 
 @contextmanager
-def progress(title: str, unit: str, *, shown: bool = True) -> Iterator[Advance]:
-    """A bar with count, rate and time left, or none; yields the function that moves it."""
+def progress(*, shown: bool = True) -> Iterator[OnProgress]:
+    """A bar with count, rate and time left, from the first that it is told; yields the function that moves it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -85,16 +80,19 @@ def progress(title: str, unit: str, *, shown: bool = True) -> Iterator[Advance]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    if shown:  # while the bar is there, stderr is another
-        loading.end()
-    with Progress(*columns, console=err, transient=True, redirect_stdout=False, disable=not shown) as bar:
-        task = bar.add_task(title, total=None, rate="")
+    bar = Progress(*columns, console=err, transient=True, redirect_stdout=False, disable=not shown)
+    task = bar.add_task("", total=None, rate="")
 
-        def advance(done: int, total: int, what: str = title) -> None:
-            if what != bar.tasks[0].description:
-                bar.reset(task, description=what)
-            speed = bar.tasks[0].speed
-            rate = f"{speed:,.1f} {unit}/s" if speed else ""
-            bar.update(task, completed=done, total=total, rate=rate)
+    def advance(done: int, total: int, what: str) -> None:
+        if shown and not bar.live.is_started:
+            loading.end()  # while the bar is there, stderr is another
+            bar.start()
+        if what != bar.tasks[0].description:
+            bar.reset(task, description=what)
+        speed = bar.tasks[0].speed
+        bar.update(task, completed=done, total=total, rate=f"{speed:,.1f}/s" if speed else "")
 
+    try:
         yield advance
+    finally:
+        bar.stop()

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from kallos.cli import extract as data
-from kallos.cli import ingest, learn, read, use
-from kallos.cli.learn import What
-from kallos.cli.read import ReportName
+from kallos.cli.export import export
+from kallos.cli.extract import extract
+from kallos.cli.ingest import ingest_demo
+from kallos.cli.predict import predict
+from kallos.cli.report import ReportName, report
+from kallos.cli.train import What, train
 
 BACKBONE, IMAGE_SIZE, BATCH_SIZE, EPOCHS = "laplacian_pyramid", 128, 16, 6
 """A Model A that learns from 240 portraits without weights to start from (docs/lab/training-step.md)."""
@@ -32,15 +34,15 @@ def demo(
 
     _step(f"export KALLOS_STORE={store}")
     _step(f"kallos ingest demo {portraits} --count {count}")
-    ingest.ingest_demo(portraits, count=count, store=store)
+    ingest_demo(portraits, count=count, store=store)
 
     _step("kallos extract --weights none")
-    data.extract(weights="none", store=store)
+    extract(weights="none", store=store)
 
     sizes = f"--image-size {IMAGE_SIZE} --batch-size {BATCH_SIZE} --epochs {EPOCHS}"
     _step(f"kallos train all --backbone {BACKBONE} --weights none {sizes}")
-    learn.train(
-        What.ALL,
+    train(
+        what=What("all"),
         backbone=BACKBONE,
         weights="none",
         image_size=IMAGE_SIZE,
@@ -52,14 +54,14 @@ def demo(
         if name in LEFT_OUT:
             continue
         _step(f"kallos report {name.value} --figures {figures}")
-        read.report(name, figures=figures, store=store)
+        report(name, figures=figures, store=store)
 
     _step(f"kallos export {bundle}")
-    use.export(bundle, store=store)
+    export(bundle, store=store)
 
     portrait, weights = _held_out(store, portraits)
     _step(f"kallos predict {portrait} --bundle {bundle} --overlay {overlays}")
-    use.predict([portrait], overlay=overlays, bundle=bundle)
+    predict([portrait], overlay=overlays, bundle=bundle)
 
     told: dict[str, Path | str] = {
         "networks started from": f"weights: {weights}",

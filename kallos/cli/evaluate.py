@@ -19,13 +19,11 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Judge trained models on other photos, raters and scales. Photos that they learnt from are left out."""
-    from featurestore.errors import UsageError
-    from kallos.cli.console import out
-    from kallos.workflows.evaluate import evaluate_bundle, evaluate_runs
-    from reports.pages import external_evaluation
+    from kallos.cli.console import out, progress
+    from kallos.workflows.evaluate import evaluate as evaluate_models
+    from reports.pages.external_evaluation import NAME, render
     from reports.render.json import to_json
 
-    if bundle and (protocol or fold):
-        raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
-    report = evaluate_bundle(store, data_set, bundle) if bundle else evaluate_runs(store, data_set, protocol, fold)
-    out.print_json(to_json(external_evaluation.NAME, report)) if json else out.print(external_evaluation.render(report))
+    with progress() as advance:
+        report = evaluate_models(store, data_set, bundle=bundle, protocol=protocol, fold=fold, on_progress=advance)
+    out.print_json(to_json(NAME, report)) if json else out.print(render(report))

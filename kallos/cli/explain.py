@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
-from kallos.cli.read import PictureFormat
+from kallos.cli.options import DEFAULT_STORE, Fold, Json, PictureFormat, Protocol, StorePath
 
 
 def explain(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Download, Encoder, EncoderWeights, Json, StorePath
-from kallos.workflows.extras import need
 
 
 class Where(StrEnum):
@@ -30,21 +29,22 @@ def extract(
     json: Json = False,
 ) -> None:
     """Landmarks, features, shapes, fingerprints and embeddings of every photo that has none of today's version."""
-    from featurestore.store import Store
-    from kallos.cli.console import note, out
-    from kallos.workflows.encoders import chosen_encoders, run_extract
-    from reports.pages.extraction import render, summary
+    from kallos.cli.console import note, out, progress
+    from kallos.workflows.extract import extract as extract_photos
+    from reports.pages.extraction import render
     from reports.render.json import to_json
 
-    if engine is Where.RAY:
-        need("ray", "ray")
-        from kallos.engines.ray_cluster import look_on_ray as look
-    else:
-        from kallos.engines.local import look_here as look
-    with Store.open(store, must_exist=True) as opened:
-        encoders = chosen_encoders(opened, encoder, weights, download)
-        done, seconds = run_extract(opened, encoders, retry_failed=retry_failed, engine=look)
-        report = summary(opened)
+    with progress() as advance:
+        extraction = extract_photos(
+            store,
+            encoder=encoder,
+            weights=weights,
+            download=download,
+            retry_failed=retry_failed,
+            engine=engine.value,
+            on_progress=advance,
+        )
+    done, seconds, report = extraction.done, extraction.seconds, extraction.report
     if done.looked:
         note(f"{done.looked:,} photos in {seconds:.0f} s, {done.looked / seconds:.0f} a second")
     elif done.measured:

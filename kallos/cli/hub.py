@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 hub = typer.Typer(
-    help="Bundles to and from the Hugging Face Hub. Beside --download, all that uses the network.", no_args_is_help=True
+    name="hub",
+    help="Bundles to and from the Hugging Face Hub. Beside --download, all that uses the network.",
+    no_args_is_help=True,
 )
 
 Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub; HF_ENDPOINT names another one.")]

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from featurestore.ingest.dataset import DataSet
     from featurestore.ingest.table import TableReading
 
-ingest = typer.Typer(help="Put a data set's photos, ratings and splits into the store.", no_args_is_help=True)
+ingest = typer.Typer(
+    name="ingest", help="Put a data set's photos, ratings and splits into the store.", no_args_is_help=True
+)
 
 _COLUMNS, _CELLS, _RECIPE = "Columns, where they cannot be told", "Cells", "Before anything is stored"
 
@@ -172,7 +174,7 @@ def ingest_demo(
     from kallos.cli.console import progress
     from kallos.portraits.dataset import write_demo
 
-    with progress("drawing", "portraits") as advance:
+    with progress() as advance:
         write_demo(folder, count, seed, advance)
     _write(store, read_demo(folder), json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,3 +37,10 @@ Download = Annotated[bool, typer.Option("--download", help="Allow torchvision to
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.")]
 Parquet = Annotated[Path | None, typer.Option("--parquet", help="Write the table into this Parquet file.")]
 Sav = Annotated[Path | None, typer.Option("--sav", help="Write the table into this SPSS file, with labels.")]
+
+
+class PictureFormat(StrEnum):
+    """Formats of figures."""
+
+    PNG = "png"
+    SVG = "svg"

@@ -34,10 +34,11 @@ def serve(
     from kallos.web.api import application
     from kallos.web.uploads import folder_of_uploads
     from kallos.workflows.trained_models import open_parts
+    from models.registry import ENSEMBLE
     from reports.cards.write import MODEL_CARD
 
     parts = open_parts(store, bundle, protocol, fold)
-    card = ((bundle or parts.folders["ensemble"]) / MODEL_CARD).read_text(encoding="utf-8")
+    card = ((bundle or parts.folders[ENSEMBLE]) / MODEL_CARD).read_text(encoding="utf-8")
     try:
         listening = socket.create_server((host, port))
     except OSError as error:

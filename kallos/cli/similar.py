@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kallos.cli.options import DEFAULT_STORE, Json, StorePath
-from kallos.cli.read import PictureFormat
+from kallos.cli.options import DEFAULT_STORE, Json, PictureFormat, StorePath
 
 
 class By(StrEnum):

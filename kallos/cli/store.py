@@ -9,7 +9,9 @@ import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
-store = typer.Typer(help="Take a store elsewhere: as Parquet files with schema and checksums.", no_args_is_help=True)
+store = typer.Typer(
+    name="store", help="Take a store elsewhere: as Parquet files with schema and checksums.", no_args_is_help=True
+)
 
 
 @store.command("export")

@@ -17,7 +17,8 @@ from featurestore.store import Store
 from featurestore.upkeep.health import Symptom, examine
 from featurestore.upkeep.invariants import examine_deeply
 from kallos.workflows.extras import TRAINING
-from models.kept import KeptEncoder
+from models.encoders.spec import KeptEncoder
+from models.registry import ENSEMBLE
 from reports.pages.doctor import DoctorReport
 
 PACKAGES = ("duckdb", "polars", "pyarrow", "numpy", "mediapipe", "opencv-python", "onnxruntime", "lightgbm")
@@ -44,7 +45,7 @@ def examine_all(store: Path, *, deep: bool = False) -> DoctorReport:
 
 def _models(store: Path) -> Iterator[Symptom]:
     """Every finished run's model can be loaded."""
-    from models.registry import load_model
+    from models.loading import load_model
 
     with Store.open(store, read_only=True) as opened:
         finished = opened.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done' ORDER BY started_at")
@@ -52,7 +53,7 @@ def _models(store: Path) -> Iterator[Symptom]:
     loaded = 0
     for run_id, model, name in finished.iter_rows():
         try:
-            Combiner.load(folder / name) if model == "ensemble" else load_model(folder / name)
+            Combiner.load(folder / name) if model == ENSEMBLE else load_model(folder / name)
             loaded += 1
         except BundleError as error:
             yield Symptom(run_id, "fail", str(error))

@@ -1,34 +1,21 @@
-"""What `kallos extract` does: the pass over the photos, then the normalised features of every fold."""
+"""The encoders of a store: those that it knows, and a new one that is asked for."""
 
 from __future__ import annotations
 
+import logging
 import shutil
-import time
 from pathlib import Path
 
 from extractors.outputs import EMBEDDING
 from extractors.values import EncoderIdentity, outputs
-from featurestore import statistics
 from featurestore.outputs import active_versions, encoder_folder, found_encoder
 from featurestore.store import Store
-from kallos.cli.console import note, progress
-from kallos.engines.engine import Engine
-from kallos.workflows.extract import Extracted, extract
 from kallos.workflows.extras import TRAINING, need
-from models.kept import KeptEncoder
+from models.encoders.spec import KeptEncoder
+
+log = logging.getLogger(__name__)
 
 DEFAULT_ENCODER = "mobilenet_v3_small"
-
-
-def run_extract(
-    store: Store, encoders: list[KeptEncoder], *, retry_failed: bool, engine: Engine
-) -> tuple[Extracted, float]:
-    """Extract what is missing; returns what was done and the seconds taken."""
-    began = time.monotonic()
-    with progress("extracting", "images") as advance:
-        done = extract(store, encoders, advance, retry_failed=retry_failed, engine=engine)
-    statistics.fit(store)
-    return done, time.monotonic() - began
 
 
 def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[KeptEncoder]:
@@ -40,12 +27,12 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     if weights is None and (kept := [known for known in known_encoders(store) if name in (None, known.name)]):
         return [_kept(store, encoder) for encoder in kept]
     need("train", *TRAINING)
-    from models.encoder_network import EncoderNetwork
+    from models.encoders.network import EncoderNetwork
 
     built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
     folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
-        note(f"writing {built.name} as a graph, once for this store")
+        log.info("writing %s as a graph, once for this store", built.name)
         staging = _staging(folder)
         built.save(staging)
         staging.rename(folder)

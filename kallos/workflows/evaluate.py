@@ -1,4 +1,4 @@
-"""What `kallos evaluate` does: trained models on all images of a data set that they did not learn from."""
+"""External evaluation: trained models on all images of a data set that they did not learn from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
 from ensemble.predictor import Predictor
 from featurestore import runs
+from featurestore.errors import UsageError
 from featurestore.outside import OutsideRows, outside_rows
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 from featurestore.traits import matching_trait
-from kallos.cli.console import progress
+from kallos.workflows.progress import OnProgress, ignore
 from kallos.workflows.stored_faces import load_faces
 from kallos.workflows.stores import open_for_reading
+from models.registry import ENSEMBLE
 from reports.pages import external_evaluation
 from reports.pages.external_evaluation import OutsideReport
 from reports.stats.selection import Selection, chosen_data_sets
@@ -30,15 +32,15 @@ AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """What the models of `parts` say of n rows.
+class Predicted:
+    """What the models of `parts` predict of n rows.
 
     scores     model -> (n,) scores, the ensemble first
     low, high  (n,) ends of the ensemble's intervals
     """
 
     parts: Parts
-    of: OutsideRows
+    rows: OutsideRows
     scores: Mapping[str, NDArray[np.float64]]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -49,45 +51,61 @@ class Said:
         learnt = self.parts.target.trait
         trained_on = f"{', '.join(on['data_sets'])} ({learnt}, {on['protocol']}, fold {on['fold']})"
         return external_evaluation.data(
-            self.of, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high
+            self.rows, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high
         )
 
 
-def evaluate_bundle(path: Path, data_set: str, folder: Path) -> OutsideReport:
-    """A bundle on a data set of the store, which is only read."""
-    parts = open_bundle(folder)
-    with open_for_reading(path) as store:
-        return _say(store, data_set, parts).report()
+def evaluate(
+    store: str | Path,
+    data_set: str,
+    *,
+    bundle: str | Path | None = None,
+    protocol: str | None = None,
+    fold: int | None = None,
+    on_progress: OnProgress = ignore,
+) -> OutsideReport:
+    """How trained models do on a data set of other photos, raters and scale; photos that they learnt from are left out.
+
+    Those of a bundle, and the store is only read; or the newest ensemble of a fold with its members, whose predictions
+    are stored. Raises UsageError when both are named.
+    """
+    if bundle is None:
+        return _evaluate_runs(Path(store), data_set, protocol, fold, on_progress)
+    if protocol or fold:
+        raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
+    parts = open_bundle(Path(bundle))
+    with open_for_reading(Path(store)) as opened:
+        return _predicted(opened, data_set, parts, on_progress).report()
 
 
-def evaluate_runs(path: Path, data_set: str, protocol: str | None, fold: int | None) -> OutsideReport:
-    """The newest ensemble of a fold and its members on a data set; what they say goes to `predictions`."""
+def _evaluate_runs(
+    path: Path, data_set: str, protocol: str | None, fold: int | None, on_progress: OnProgress
+) -> OutsideReport:
     with Store.open(path, must_exist=True) as store:
         store.publish()
         if protocol is not None:
             check_fold(store, protocol, fold or 1)
-        said = _say(store, data_set, parts_of_store(store, protocol, fold))
+        predicted = _predicted(store, data_set, parts_of_store(store, protocol, fold), on_progress)
         with store.transaction():
-            for model, scores in said.scores.items():
-                interval = (said.low, said.high) if model == "ensemble" else None
-                runs.record_outside(
-                    store, said.parts.run_ids[model], data_set, said.of.rows.image_ids, scores, interval
-                )
-        return said.report()
+            for model, scores in predicted.scores.items():
+                interval = (predicted.low, predicted.high) if model == ENSEMBLE else None
+                run_id, images = predicted.parts.run_ids[model], predicted.rows.rows.image_ids
+                runs.record_outside(store, run_id, data_set, images, scores, interval)
+        return predicted.report()
 
 
-def _say(store: Store, data_set: str, parts: Parts) -> Said:
+def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predicted:
     """Predict every row that can be judged."""
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
-    of = outside_rows(store, data_set, trait, parts.versions, parts.photos)
-    batch = of.rows.batch(parts.normalization)
+    rows = outside_rows(store, data_set, trait, parts.versions, parts.photos)
+    batch = rows.rows.batch(parts.normalization)
     blocks = []
-    with Predictor(parts) as predictor, progress(f"predicting {data_set}", "images") as advance:
+    with Predictor(parts) as predictor:
         for start in range(0, len(batch), AT_ONCE):
             some = batch.take(np.arange(start, min(start + AT_ONCE, len(batch))))
-            faces = load_faces(store, some.image_ids, lambda *_: None)
+            faces = load_faces(store, some.image_ids)
             blocks.append(predictor.scores(replace(some, faces=faces)))
-            advance(start + len(some), len(batch))
+            on_progress(start + len(some), len(batch), f"predicting {data_set}")
         scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
-        return Said(parts, of, scores, *predictor.interval(scores["ensemble"]))
+        return Predicted(parts, rows, scores, *predictor.interval(scores[ENSEMBLE]))

@@ -1,7 +1,8 @@
-"""What `kallos predict` does: photos to predictions; many at once are shared out among worker processes."""
+"""Photos to predictions; many at once are shared out among worker processes."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +18,18 @@ from extractors.decode import decode
 from extractors.errors import InputError, PhotoError
 from featurestore.folders import beside_line, contents
 from featurestore.records import Prediction
-from kallos.cli.console import note, out, progress
 from kallos.engines.pool import Lost, Pool
+from kallos.workflows.progress import OnProgress, ignore
 from reports.pages.prediction_overlay import draw_overlay
+
+log = logging.getLogger(__name__)
 
 FEW = 32
 """Photos that one process has predicted before workers would have started, and that have a panel each."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A photo, the calibration to use, and where the overlay goes if one is wanted."""
 
     photo: Path
@@ -49,33 +52,35 @@ def photos_in(given: list[Path]) -> tuple[list[Path], int]:
             continue
         inside = contents(path)
         for name, reason in inside.refused:
-            note(f"kallos: {InputError(f'{name} {reason}.')}")
+            log.info("kallos: %s", InputError(f"{name} {reason}."))
         if not inside.photos:
             raise InputError(f"{path} holds no photo that can be read: give a folder with JPEG or PNG files.")
         if line := beside_line(inside.beside):
-            note(f"{path}: {line}")
+            log.info("%s: %s", path, line)
         chosen += inside.photos
         refused += len(inside.refused)
     return chosen, refused
 
 
 def predict_each(
-    parts: Parts, photos: list[Path], overlays: Path | None, group: str | None = None, *, shown: bool = True
+    parts: Parts,
+    photos: list[Path],
+    overlays: Path | None,
+    group: str | None = None,
+    on_progress: OnProgress = ignore,
 ) -> Iterator[Prediction | PhotoError]:
     """What can be said of each photo, in order; overlays are written on the way.
 
     A photo that cannot be used gives its PhotoError, and the others go on. Memory does not grow with the photos.
-    `shown` says that each answer is shown, on a terminal or elsewhere, as it comes.
     """
-    asked = [Asked(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
+    asked = [Request(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
     many = len(asked) >= FEW
-    # lines on a terminal are progress enough, and would tear a bar apart
-    with progress("predicting", "photos", shown=many and not (shown and out.is_terminal)) as advance:
-        for number, (one, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
-            advance(number, len(asked))
-            if one.overlay and isinstance(answer, Prediction):
-                note(f"wrote {one.overlay}")
-            yield answer
+    for number, (request, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
+        if many:
+            on_progress(number, len(asked), "predicting")
+        if request.overlay and isinstance(answer, Prediction):
+            log.info("wrote %s", request.overlay)
+        yield answer
 
 
 def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
@@ -86,22 +91,22 @@ def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
         yield folder / f"{name}_overlay.png" if folder else None
 
 
-Answers = Iterator[tuple[Asked, Prediction | PhotoError]]
+Answers = Iterator[tuple[Request, Prediction | PhotoError]]
 
 
-def _here(parts: Parts, asked: list[Asked]) -> Answers:
+def _here(parts: Parts, asked: list[Request]) -> Answers:
     with Predictor(parts) as predictor:
         for one in asked:
             yield one, _said(predictor, one)
 
 
-def _shared(parts: Parts, asked: list[Asked]) -> Answers:
+def _shared(parts: Parts, asked: list[Request]) -> Answers:
     with Pool(_hold, parts, ready=_get_ready) as pool:
         for one, answer in pool.each(_said_by_worker, asked):
             yield one, PhotoError(f"{one.photo}: {answer.detail}") if isinstance(answer, Lost) else answer
 
 
-def _said(predictor: Predictor, asked: Asked) -> Prediction | PhotoError:
+def _said(predictor: Predictor, asked: Request) -> Prediction | PhotoError:
     try:
         prediction = predictor.predict(asked.photo, asked.group)
     except PhotoError as error:
@@ -138,5 +143,5 @@ def _get_ready() -> None:
     _predictor()
 
 
-def _said_by_worker(asked: Asked) -> Prediction | PhotoError:
+def _said_by_worker(asked: Request) -> Prediction | PhotoError:
     return _said(_predictor(), asked)

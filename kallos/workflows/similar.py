@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 
 from extractors.decode import decode
@@ -12,12 +13,13 @@ from featurestore.errors import OrderError
 from featurestore.outputs import active_versions
 from featurestore.similarity import Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
-from kallos.cli.console import note
 from kallos.workflows.encoders import known_encoders
 from reports.pages import similar
 from reports.pages.similar import SimilarReport
 from reports.render.contact_sheet import Photo
 from reports.stats.selection import Selection, chosen_data_sets
+
+log = logging.getLogger(__name__)
 
 EXTRACTORS = {"geometry": "geometry", "landmarks": "shape"}
 
@@ -59,7 +61,7 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     except NoFaceError as error:
         raise NoFaceError(f"{path}: {error}") from error
     if face.remark:
-        note(f"{path}: {face.remark}")
+        log.info("%s: %s", path, face.remark)
     if extractor in FROM_LANDMARKS:
         columns = FROM_LANDMARKS[extractor](face.landmarks[None])
         if extractor == "geometry":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 from extractors.alignment import CROP_SIZE, align_face
 from extractors.decode import decode
 from featurestore.store import Store
+from kallos.workflows.progress import OnProgress, ignore
 
 
-def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: Callable[[int, int], None]) -> NDArray[np.uint8]:
+def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
     """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cut by the stored landmarks.
 
     Raises InputError or PhotoError when a photo is no longer there or no longer readable.
@@ -24,7 +24,7 @@ def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: Callable[[
     faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
     for i, (image_id, landmarks) in enumerate(zip(image_ids, load_landmarks(store, image_ids), strict=True)):
         faces[i] = align_face(decode(Path(paths[image_id])), landmarks).image
-        on_progress(i + 1, len(image_ids))
+        on_progress(i + 1, len(image_ids), "reading faces")
     return faces
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
 from featurestore.store import Store
-from kallos.cli.console import note
 from reports.render.layout import duration
+
+log = logging.getLogger(__name__)
 
 
 def open_for_reading(path: Path) -> Store:
@@ -16,5 +18,5 @@ def open_for_reading(path: Path) -> Store:
     if store.snapshot_of is not None:
         # a clock that was put back since gives no age
         age = max((datetime.now(UTC) - store.snapshot_of).total_seconds(), 0.0)
-        note(f"{store.writer} is writing: this is its snapshot of {duration(age)} ago.")
+        log.info("%s is writing: this is its snapshot of %s ago.", store.writer, duration(age))
     return store

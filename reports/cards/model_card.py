@@ -13,7 +13,7 @@ from featurestore.records import Evaluation
 from featurestore.runs import OUTSIDE, Run, bundled, load
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
-from reports.known_models import rank
+from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
 from reports.pages import subscores
 from reports.pages.groups import Groups, compare_groups
 from reports.pages.subscores import SubScoreRun
@@ -61,14 +61,22 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Combined:
-    """A row of `combiners`, and the gain in PC on Model A on the test rows."""
+class CombinedMember:
+    """A row of `combined_members`."""
 
-    weight_a: float
-    correction: float
-    pearson_a: float
-    pearson_b: float
+    model: str
+    weight: float
     pearson: float
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A row of `combiners` with its members, and the gain in PC on the best of them alone on the test rows."""
+
+    members: tuple[CombinedMember, ...]
+    correction: float
+    pearson: float
+    best: str
     gain: Estimate
 
 
@@ -79,7 +87,7 @@ class ModelCard:
     licences    data set of the protocol -> its terms
     leak        (tested, leaked) images of the fold, None where near-duplicates were not searched for
     width       mean width of the intervals on the test rows
-    sub_scores  of Model B, where it is among the runs
+    sub_scores  of the model that gives them, where it is among the runs
     """
 
     target: Target
@@ -104,7 +112,7 @@ class ModelCard:
 def data(store: Store, run_id: str) -> ModelCard:
     """Raises OrderError when there is no such run or it is not finished."""
     run = load(store, run_id)
-    chosen = bundled(store, run) if run.model == "ensemble" else {run.model: run}
+    chosen = bundled(store, run, BUNDLED) if run.model == ENSEMBLE else {run.model: run}
     ordered = sorted(chosen.values(), key=lambda each: (each.run_id != run_id, rank(each.model)))
     tested = {each.model: judged_rows(store, each.model, each, "test") for each in ordered}
     own = tested[run.model]
@@ -127,7 +135,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         groups=compare_groups(own.truth, own.predicted, own.subsets, own.low, own.high) if own else None,
         calibrations=_calibrations(store, run_id),
         width=_width(own) if own else None,
-        combined=_combined(store, run_id, tested) if run.model == "ensemble" else None,
+        combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
     )
 
@@ -185,20 +193,23 @@ def _calibrations(store: Store, run_id: str) -> tuple[Calibration, ...]:
 
 
 def _combined(store: Store, run_id: str, tested: Mapping[str, JudgedRun | None]) -> Combined | None:
-    learnt = store.frame(
-        "SELECT weight_a, correction, pearson_a, pearson_b, pearson FROM combiners WHERE run_id = $id", id=run_id
-    ).to_dicts()
-    a, combined = tested["a"], tested["ensemble"]
-    if not learnt or a is None or combined is None:
+    learnt = store.frame("SELECT correction, pearson FROM combiners WHERE run_id = $id", id=run_id).to_dicts()
+    rows = store.frame(
+        "SELECT model, weight, pearson FROM combined_members WHERE run_id = $id ORDER BY pearson DESC", id=run_id
+    )
+    members = tuple(CombinedMember(*row) for row in rows.iter_rows())
+    best, combined = tested.get(members[0].model) if members else None, tested[ENSEMBLE]
+    if not learnt or best is None or combined is None:
         return None
-    counts, predicted = resamples(len(a.truth)), np.stack([a.predicted, combined.predicted])
-    alone, together = correlations(counts, a.truth, predicted)
-    of_a, of_both = (Evaluation.of(rows.truth, rows.predicted).pearson for rows in (a, combined))
-    return Combined(**learnt[0], gain=Estimate.of(of_both - of_a, together - alone))
+    counts, predicted = resamples(len(best.truth)), np.stack([best.predicted, combined.predicted])
+    alone, together = correlations(counts, best.truth, predicted)
+    of_best, of_all = (Evaluation.of(rows.truth, rows.predicted).pearson for rows in (best, combined))
+    gain = Estimate.of(of_all - of_best, together - alone)
+    return Combined(members=members, **learnt[0], best=members[0].model, gain=gain)
 
 
 def _sub_scores(store: Store, chosen: Mapping[str, Run]) -> SubScoreRun | None:
-    """Of the run's own Model B, and for an ensemble of the one that it combines."""
-    of = chosen.get("b") or chosen.get("b-features")
+    """Of the run's own sub-scores, and for an ensemble of those of the model that it combines."""
+    of = next((chosen[name] for name, spec in MODELS.items() if spec.regions and name in chosen), None)
     has = of and store.value("SELECT count(*) FROM sub_scores WHERE run_id = $id", id=of.run_id)
     return subscores.data(store, Selection(runs=(of.run_id,))).runs[0] if of and has else None

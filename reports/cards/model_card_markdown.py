@@ -9,9 +9,9 @@ from typing import Any
 
 from featurestore.records import SCALE
 from featurestore.runs import Run
+from models.registry import SUMMARIES
 from reports.cards.markdown import escape, estimate, grid, page
 from reports.cards.model_card import Combined, ModelCard
-from reports.known_models import MODELS
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
@@ -109,7 +109,7 @@ def _details(card: ModelCard) -> str:
     rows = (
         (
             each.run.model,
-            MODELS[each.run.model],
+            SUMMARIES[each.run.model],
             escape(each.run.run_id),
             f"{each.started}, {duration(each.seconds)}",
             str(each.fits or "–"),
@@ -138,7 +138,7 @@ def _details(card: ModelCard) -> str:
 
 def _network(run: Run) -> str | None:
     """Whose weights `run.weights` are."""
-    return run.config.get("backbone") if run.model == "a" else run.encoder if run.model == "b" else None
+    return run.config.get("backbone") or (run.encoder if run.weights != "none" else None)
 
 
 def _settings(run: Run) -> str:
@@ -227,11 +227,12 @@ def _intervals(card: ModelCard) -> str | None:
 
 
 def _combiner(of: Combined) -> str:
+    weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in of.members)
+    alone = ", ".join(f"{escape(member.model)} alone {number(member.pearson, 4)}" for member in of.members)
     return (
-        f"## Combiner\n\nWeight of A {number(of.weight_a)}, of B {number(1 - of.weight_a)}; the shallow correction "
-        f"has a root mean square of {number(of.correction)}. PC out of fold: A alone {number(of.pearson_a, 4)}, B "
-        f"alone {number(of.pearson_b, 4)}, combined {number(of.pearson, 4)}. On the test rows the combined score "
-        f"gains {estimate(of.gain, sign=True)} PC on A."
+        f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of {number(of.correction)}. "
+        f"PC out of fold: {alone}, combined {number(of.pearson, 4)}. On the test rows the combined score gains "
+        f"{estimate(of.gain, sign=True)} PC on {escape(of.best)}."
     )
 
 

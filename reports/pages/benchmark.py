@@ -18,7 +18,7 @@ from featurestore.records import Evaluation
 from featurestore.runs import latest
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
-from reports.known_models import rank
+from models.registry import ENSEMBLE, rank
 from reports.pages.evaluation import problems_of
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.figures import INK, draw_curve, figure, label, save
@@ -64,10 +64,16 @@ class ModelFigures:
 
 @dataclass(frozen=True)
 class Combined:
-    """What the combiner of one fold learnt out of fold, and what it gains in PC on A, there and on the test rows."""
+    """What the combiner of one fold learnt out of fold, and what it gains in PC on its best member.
+
+    weights           member -> weight
+    best              the member that does best alone, out of fold
+    gain_out_of_fold  there, and `gain_test` on the test rows
+    """
 
     fold: int
-    weight_a: float
+    weights: Mapping[str, float]
+    best: str
     correction: float
     gain_out_of_fold: float
     gain_test: float
@@ -168,12 +174,17 @@ def _split(store: Store, run: JudgedRun) -> FoldSplit:
 
 def _combined(store: Store, judged: Mapping[str, Sequence[JudgedRun]]) -> tuple[Combined, ...]:
     lines = []
-    for run, a in zip(judged.get("ensemble", ()), judged.get("a", ()), strict=False):
-        weight, correction, pearson_a, pearson = store.frame(
-            "SELECT weight_a, correction, pearson_a, pearson FROM combiners WHERE run_id = $id", id=run.run.run_id
-        ).row(0)
-        alone, combined = (Evaluation.of(of.truth, of.predicted).pearson for of in (a, run))
-        lines.append(Combined(run.run.fold, weight, correction, pearson - pearson_a, combined - alone))
+    for place, run in enumerate(judged.get(ENSEMBLE, ())):
+        rows = store.frame(
+            "SELECT model, weight, m.pearson AS alone, c.pearson, correction "
+            "FROM combined_members m JOIN combiners c USING (run_id) WHERE run_id = $id ORDER BY alone DESC",
+            id=run.run.run_id,
+        ).to_dicts()
+        best = rows[0]
+        tested = [Evaluation.of(of.truth, of.predicted).pearson for of in (judged[best["model"]][place], run)]
+        weights = {row["model"]: row["weight"] for row in rows}
+        gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
+        lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
     return tuple(lines)
 
 
@@ -279,10 +290,13 @@ def _anchors_table(report: BenchmarkReport) -> Table:
 
 
 def _combiner_table(report: BenchmarkReport) -> RenderableType:
-    made = table("fold", "weight of a", "of b", "correction", "PC gain on a, out of fold", "on test rows")
+    members = sorted(report.combined[0].weights, key=rank)
+    weights = (f"weight of {model}" for model in members)
+    made = table("fold", *weights, "correction", "best alone", "PC gain on it, out of fold", "on test rows")
     for of in report.combined:
         gains = (number(gain, 4, sign=True) for gain in (of.gain_out_of_fold, of.gain_test))
-        made.add_row(str(of.fold), number(of.weight_a), number(1 - of.weight_a), number(of.correction), *gains)
+        own = (number(of.weights.get(model)) for model in members)
+        made.add_row(str(of.fold), *own, number(of.correction), of.best, *gains)
     return Group(made, dim("The correction is the root mean square of what is added to the weighted mean."))
 
 

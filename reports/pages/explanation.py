@@ -54,7 +54,7 @@ class ToldFeature:
 
 @dataclass(frozen=True)
 class ToldRegion:
-    """A region of Model B: contribution = sub_score * weight = average + moved, in points of B's score.
+    """A region: contribution = sub_score * weight = average + moved, in points of the score of the regions' model.
 
     average   the contribution for a face whose inputs are all the training mean
     moved     by all of the region's inputs; `features` has the first of them
@@ -76,9 +76,20 @@ class ToldRegion:
 
 
 @dataclass(frozen=True)
-class ExplanationReport:
-    """One photo. score = weight_a * a + (1 - weight_a) * b + correction - bias; the contributions add up to b.
+class Member:
+    """A model that the combiner weighs."""
 
+    name: str
+    score: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class ExplanationReport:
+    """One photo. score = sum of the weighted members + correction - bias; contributions add up to `regions_of`'s score.
+
+    members    those that the combiner weighs
+    regions_of the model that gives sub-scores
     stored     image_id, subset and the raters' score of a photo that the store has; None of any other
     trees      the baseline's score, its average, and what the shape moves; empty without one
     group      the subset whose calibration, percentiles and distribution are used; None for everyone
@@ -92,9 +103,8 @@ class ExplanationReport:
     score: float
     low: float
     high: float
-    a: float
-    b: float
-    weight_a: float
+    members: tuple[Member, ...]
+    regions_of: str
     correction: float
     bias: float
     group: str | None
@@ -121,7 +131,6 @@ def data(
     raw = of.prediction.features
     names = [name for several in chosen.values() for name in several if name != AVERAGENESS]
     percentiles = _percentiles(store, {name: raw[name] for name in names}, group) if store else {}
-    trees = of.trees or {}
     told = {
         region: [_feature(of, definitions[name], parts.features[name], percentiles) for name in chosen[region]]
         for region, parts in of.regions.items()
@@ -134,17 +143,14 @@ def data(
         score=said.score,
         low=said.low,
         high=said.high,
-        a=said.members["a"],
-        b=said.members["b"],
-        weight_a=of.weight_a,
+        members=tuple(Member(name, said.members[name], weight) for name, weight in of.weights.items()),
+        regions_of=of.regions_of,
         correction=of.correction,
         bias=of.bias,
         group=group,
         stored=_stored(store, said.origin.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
-        trees={"score": said.members["baseline"], "average": trees["average"], "shape": trees["shape"]}
-        if trees
-        else {},
+        trees=_second_opinion(of),
         raters=tuple(np.histogram(known, BINS, SCALE)[0].tolist()) if len(known) else (),
         below=100 * float(np.mean(known < said.score)) if len(known) else None,
         neighbours=neighbours,
@@ -156,6 +162,13 @@ def data(
     )
 
 
+def _second_opinion(of: Explanation) -> Mapping[str, float]:
+    if of.features_of is None:
+        return {}
+    score = of.prediction.members[of.features_of]
+    return {"score": score, "average": of.features["average"], "shape": of.features["shape"]}
+
+
 def _furthest(parts: RegionParts) -> list[str]:
     return sorted(parts.features, key=lambda name: -abs(parts.features[name]))[:SHOWN]
 
@@ -163,7 +176,7 @@ def _furthest(parts: RegionParts) -> list[str]:
 def _region(of: Explanation, region: str, features: list[ToldFeature]) -> ToldRegion:
     parts, said = of.regions[region], of.prediction
     moved = parts.contribution - parts.average
-    trees = sum(of.trees[name] for name in parts.features) if of.trees else None
+    trees = sum(of.features[name] for name in parts.features) if of.features_of else None
     return ToldRegion(
         region=region,
         sub_score=said.sub_scores[region],
@@ -231,7 +244,9 @@ def render(report: ExplanationReport) -> RenderableType:
         _warnings(report),
         section("How the score is made", _sum_table(report)),
         section("Among the photos of the store", _place_among(report)) if report.raters else None,
-        section("Model B, region by region", _regions_table(report), remark="points add up to b"),
+        section(
+            "Region by region", _regions_table(report), remark=f"points add up to the score of {report.regions_of}"
+        ),
         section("What moved the regions", _features_table(report), remark="against a face that is the training mean"),
         section("A second opinion: LightGBM on measured features", _trees(report)) if report.trees else None,
         *(section(f"Nearest by {of.by}", _nearest_table(of), remark=of.distance) for of in report.neighbours),
@@ -248,9 +263,8 @@ def _warnings(report: ExplanationReport) -> Text | None:
 
 def _sum_table(report: ExplanationReport) -> Table:
     made = table("", "score", "weight", "points")
-    made.add_row("Model A, the photo", number(report.a), number(report.weight_a), number(report.weight_a * report.a))
-    weight_b = 1 - report.weight_a
-    made.add_row("Model B, the regions", number(report.b), number(weight_b), number(weight_b * report.b))
+    for of in report.members:
+        made.add_row(f"model {of.name}", number(of.score), number(of.weight), number(of.weight * of.score))
     made.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
     if report.bias:
         made.add_row(f"bias of {report.group}, taken off", "", "", number(-report.bias, sign=True))
@@ -274,7 +288,9 @@ def _regions_table(report: ExplanationReport) -> Table:
         made.add_row(name, *figures, number(of.moved, sign=True), signed_bar(of.moved, limit))
     sums = (sum(getattr(of, name) for of in report.regions) for name in ("contribution", "average"))
     moved = number(sum(of.moved for of in report.regions), sign=True)
-    made.add_row(Text("b", style="bold"), "", "", *(Text(number(s), style="bold") for s in sums), moved, "")
+    made.add_row(
+        Text(report.regions_of, style="bold"), "", "", *(Text(number(s), style="bold") for s in sums), moved, ""
+    )
     return made
 
 
@@ -297,7 +313,7 @@ def _place(of: ToldFeature, group: str | None) -> str:
 
 
 def _trees(report: ExplanationReport) -> RenderableType:
-    made = table("region", "LightGBM", "Model B", "")
+    made = table("region", "LightGBM", f"model {report.regions_of}", "")
     for of in report.regions:
         words = Text("they disagree", style=WARM) if of.disagree else ""
         made.add_row(of.region, number(of.trees, sign=True), number(of.moved, sign=True), words)

@@ -15,6 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from featurestore.outside import OutsideRows
 from featurestore.records import SCALE, Evaluation
+from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plural, section, table
@@ -109,10 +110,10 @@ def data(
     """Judge (n,) predictions of the rows by model; `low` and `high` are ends of the ensemble's intervals."""
     ends = {} if low is None or high is None else {"low": low, "high": high}
     judged = {
-        name: _judged(of, {"predicted": scores} | (ends if name == "ensemble" else {}))
+        name: _judged(of, {"predicted": scores} | (ends if name == ENSEMBLE else {}))
         for name, scores in predicted.items()
     }
-    best = judged["ensemble"]
+    best = judged[ENSEMBLE]
     return OutsideReport(
         data_set=of.data_set,
         trait=of.trait,

@@ -16,6 +16,7 @@ from featurestore.errors import OrderError, UsageError
 from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
+from models.registry import rank
 from reports.render.figures import GRID, figure, label, save
 from reports.render.layout import dim, number, page, plural, section, table
 from reports.render.palette import SERIES
@@ -127,9 +128,8 @@ def _said(store: Store, image_id: str, runs: list[Run]) -> tuple[Said, ...]:
     if not rows:
         known = _first_tested(store, runs)
         raise UsageError(f"These runs said nothing of {image_id!r}: name an image of their fold, such as {known}.")
-    order = ["ensemble", "a", "b"]
     said = (Said(*row) for row in rows)
-    return tuple(sorted(said, key=lambda s: order.index(s.model) if s.model in order else len(order)))
+    return tuple(sorted(said, key=lambda s: rank(s.model)))
 
 
 def _learnt(store: Store, manifest_id: str) -> Learnt:

@@ -12,7 +12,7 @@ from extractors.definitions import catalogue
 from extractors.errors import PhotoError
 from extractors.regions import REGIONS
 from featurestore.records import SCALE, Prediction
-from reports.known_models import MODELS
+from models.registry import SUMMARIES
 from reports.render.scales import rescaled
 from reports.render.table_files import Labels
 from reports.stats.provenance import doubts
@@ -69,7 +69,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     schema: dict[str, Any] = {name: kind for name, (kind, _) in COLUMNS.items()}
     schema |= {name: pl.Float64 for each in rows for name in each if name not in schema}
     labels = {name: label for name, (_, label) in COLUMNS.items()}
-    labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in MODELS.items()}
+    labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in SUMMARIES.items()}
     for region in REGIONS:
         labels |= {
             f"sub_score_{region}": f"sub-score of {region}, 1-5: an attribution of Model B, no rating",

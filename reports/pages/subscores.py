@@ -18,6 +18,7 @@ from featurestore.errors import OrderError
 from featurestore.records import SCALE, Evaluation
 from featurestore.runs import Run
 from featurestore.store import Store
+from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import bar, spark
 from reports.render.figures import GRID, figure, horizontal_bars, label, save
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAME = "subscores"
-MODELS = ("b", "b-features")
 ENDS = 0.05
 """A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
 BINS = 20
@@ -93,7 +93,7 @@ class SubScoreReport:
 
 def data(store: Store, selection: Selection) -> SubScoreReport:
     """Raises OrderError when Model B was not trained."""
-    runs = [run for run in chosen_runs(store, selection) if run.model in MODELS]
+    runs = [run for run in chosen_runs(store, selection) if run.model in MODELS and MODELS[run.model].regions]
     if not runs:
         raise OrderError("There is no run of Model B here: `kallos train b` gives sub-scores.")
     names = names_of([run.model for run in runs], [run.run_id for run in runs])

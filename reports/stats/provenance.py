@@ -11,6 +11,7 @@ from featurestore import runs
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import Comparison, Origin
 from featurestore.store import Store
+from models.registry import ENSEMBLE, MODELS
 from reports.render.layout import number
 from reports.stats.bootstrap import Estimate, means, resamples
 from reports.stats.evaluated_runs import JudgedRun, judged_rows
@@ -18,20 +19,23 @@ from reports.stats.evaluated_runs import JudgedRun, judged_rows
 FEWEST = 2
 """Test photos; of one there is no interval."""
 
-SIMPLER = {"mean": "always saying the mean", "ridge": "the linear floor (ridge)"}
+MEAN = "mean"
+FLOORS = [spec.name for spec in MODELS.values() if spec.is_floor]
+SIMPLER = {MEAN: "always saying the mean"} | {name: f"the linear floor ({name})" for name in FLOORS}
 
 
 def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """An ensemble on its test photos beside the mean score of its training photos and, where there is one, ridge.
+    """An ensemble on its test photos beside the mean score of its training photos and, where it is there, the floor.
 
     `run_ids` are model -> run.
     """
-    tested, learnt = (_judged(store, run_ids["ensemble"], role) for role in ("test", "out_of_fold"))
+    tested, learnt = (_judged(store, run_ids[ENSEMBLE], role) for role in ("test", "out_of_fold"))
     if tested is None or learnt is None:
         return ()
-    found = [_compared("mean", tested, dict.fromkeys(tested.image_ids, float(learnt.truth.mean())))]
-    if "ridge" in run_ids and (ridge := _judged(store, run_ids["ridge"], "test")):
-        found.append(_compared("ridge", tested, dict(zip(ridge.image_ids, ridge.predicted.tolist(), strict=True))))
+    found = [_compared(MEAN, tested, dict.fromkeys(tested.image_ids, float(learnt.truth.mean())))]
+    for name in FLOORS:
+        if name in run_ids and (floor := _judged(store, run_ids[name], "test")):
+            found.append(_compared(name, tested, dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))))
     return tuple(each for each in found if each)
 
 
