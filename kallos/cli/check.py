@@ -17,13 +17,11 @@ def check(
     """Data-quality checks of the store, for people and for CI: exit code 11 when one fails, 0 with warnings."""
     from featurestore.errors import CheckError
     from kallos.cli.console import out
-    from kallos.workflows.stores import open_for_reading
-    from reports.pages import checks
+    from kallos.workflows.quality import check as check_store
+    from reports.pages.checks import NAME, render
     from reports.render.json import to_json
-    from reports.stats.selection import Selection
 
-    with open_for_reading(store) as opened:
-        report = checks.data(opened, Selection(data_set=data_set))
-    out.print_json(to_json(checks.NAME, report)) if json else out.print(checks.render(report))
+    report = check_store(store, data_set=data_set)
+    out.print_json(to_json(NAME, report)) if json else out.print(render(report))
     if report.failed:
         raise CheckError(f"{', '.join(report.failed)} failed: mend the data as the report says, then check again.")

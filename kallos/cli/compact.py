@@ -7,8 +7,8 @@ from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
 def compact(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     """Drop earlier versions and values of photos that are gone, and rewrite the file without them."""
-    from featurestore.upkeep.compacting import compact as compact_store
     from kallos.cli.console import out
+    from kallos.workflows.upkeep import compact as compact_store
     from reports.pages.upkeep import render_compacted
     from reports.render.json import to_json
 

@@ -19,11 +19,11 @@ def doctor(
     """What is installed, what the machine has, which weights are at hand, and whether the store is well."""
     from featurestore.errors import CheckError
     from kallos.cli.console import out
-    from kallos.workflows.doctor import examine_all
+    from kallos.workflows.doctor import doctor as examine
     from reports.pages.doctor import render
     from reports.render.json import to_json
 
-    report = examine_all(store, deep=deep)
+    report = examine(store, deep=deep)
     out.print_json(to_json("doctor", report)) if json else out.print(render(report))
     if report.failed:
         raise CheckError(f"Not well: {', '.join(report.failed)}; the report says what to do.")

@@ -18,22 +18,15 @@ def duplicates(
     json: Json = False,
 ) -> None:
     """Find photos that look like one, and write the protocol identity-disjoint, which keeps them together."""
-    from featurestore import statistics
-    from featurestore.duplicates import find_near_duplicates, make_protocol
-    from featurestore.store import Store
     from kallos.cli.console import note, out
-    from reports.pages import duplicates as report_module
+    from kallos.workflows.quality import duplicates as find_duplicates
+    from reports.pages.duplicates import render
+    from reports.pages.duplicates import sheet as draw_sheet
     from reports.render.json import to_json
-    from reports.stats.selection import Selection, chosen_data_sets
 
-    with Store.open(store, must_exist=True) as opened:
-        chosen_data_sets(opened, Selection(data_set=data_set))
-        find_near_duplicates(opened, encoder)
-        make_protocol(opened, data_set)
-        statistics.fit(opened)
-        report = report_module.data(opened)
-    out.print_json(to_json("duplicates", report)) if json else out.print(report_module.render(report))
+    report = find_duplicates(store, data_set=data_set, encoder=encoder)
+    out.print_json(to_json("duplicates", report)) if json else out.print(render(report))
     if sheet and report.photos:
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        report_module.sheet(report).savefig(sheet)
+        draw_sheet(report).savefig(sheet)
         note(f"wrote {sheet}")

@@ -20,21 +20,13 @@ def erase(
 
     Exports elsewhere are not reached.
     """
-    from datetime import UTC, datetime
-
     from featurestore.errors import CheckError
-    from featurestore.upkeep.erasure import Receipt
-    from featurestore.upkeep.erasure import erase as erase_photos
     from kallos.cli.console import note, out
+    from kallos.workflows.upkeep import erase as erase_photos
     from reports.pages.upkeep import render_erased
     from reports.render.json import to_json
 
-    written = receipt or store.with_name(f"{store.stem}.erased-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
-
-    def keep(made: Receipt) -> None:
-        written.write_text(to_json("erasure", made) + "\n", encoding="utf-8")
-
-    erased = erase_photos(store, image_ids, keep)
+    erased, written = erase_photos(store, image_ids, receipt=receipt)
     out.print_json(to_json("erasure", erased.receipt)) if json else out.print(render_erased(erased))
     note(f"wrote the receipt {written}, which names nobody")
     if erased.receipt.found:

@@ -31,7 +31,7 @@ def explain(
 
     from featurestore.errors import UsageError
     from kallos.cli.console import note, out
-    from kallos.workflows.explain import explain_photo
+    from kallos.workflows.explain import explain as explain_photo
     from reports.pages.explanation import render
     from reports.pages.explanation_overlay import picture, write_picture
     from reports.render.html import write_html
@@ -39,7 +39,7 @@ def explain(
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{overlay} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
-    report, explained = explain_photo(photo, group, bundle, protocol, fold, store)
+    report, explained = explain_photo(photo, store, bundle=bundle, group=group, protocol=protocol, fold=fold)
     if html:
         write_html(html, "explain", Group(picture(explained), render(report)), ())
         note(f"wrote {html}")

@@ -23,26 +23,8 @@ def export(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Write the deployment bundle: models, normalisation, encoder, model card, data card, manifest with hashes."""
-    from kallos.workflows.extras import TRAINING, need
-
-    if onnx:
-        need("train", *TRAINING)
-    from ensemble.bundle import export as write_bundle
     from kallos.cli.console import note
-    from kallos.workflows.stores import open_for_reading
-    from kallos.workflows.trained_models import trained_parts
-    from models.registry import ENSEMBLE
-    from reports.cards.write import cards
+    from kallos.workflows.export import export as write
 
-    with open_for_reading(store) as opened:
-        parts = trained_parts(opened, protocol, fold)
-        made = cards(opened, parts.run_ids[ENSEMBLE])
-    if onnx:
-        note("writing the networks as graphs")
-    if space:
-        need("web", "gradio")
-        from kallos.workflows.space import export_space
-
-        note(f"wrote the Space {export_space(parts, made, folder, onnx=onnx)}")
-    else:
-        note(f"wrote the bundle {write_bundle(parts, made, folder, onnx=onnx)}")
+    written = write(store, folder, protocol=protocol, fold=fold, onnx=onnx, space=space)
+    note(f"wrote the {'Space' if space else 'bundle'} {written}")

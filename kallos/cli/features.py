@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Csv, Json, Parquet, Sav, StorePath
-
-if TYPE_CHECKING:
-    from reports.pages.one_feature import FeatureReport
 
 
 def features(
@@ -30,36 +26,24 @@ def features(
     With --csv, --parquet or --sav: the values of every image, beside its scores.
     """
     from featurestore.errors import UsageError
-    from kallos.cli.console import out
+    from kallos.cli.console import note, out
     from kallos.cli.table_files import TableOut
-    from kallos.workflows.stores import open_for_reading
-    from reports.pages import feature_catalogue, feature_values, one_feature
+    from kallos.workflows.query import feature, feature_values
+    from kallos.workflows.query import features as list_features
+    from reports.pages import feature_catalogue, one_feature
     from reports.render.json import to_json
 
     if name is not None and region is not None:
         raise UsageError("A feature lies in one region: give either its name or --region.")
     if files := TableOut(csv, parquet, sav):
-        with open_for_reading(store) as opened:
-            files.write(*feature_values.data(opened, name, region))
+        files.write(*feature_values(store, name=name, region=region))
         if not json:
             return
     if name is None:
-        listed = feature_catalogue.data(region)
+        listed = list_features(region)
         out.print_json(to_json("catalogue", listed)) if json else out.print(feature_catalogue.render(listed))
         return
-    report = _with_values(store, name, trait)
+    report = feature(name, store if store.is_file() else None, trait=trait)
+    if not store.is_file():
+        note(f"There is no store at {store}: the definition stands alone.")
     out.print_json(to_json("feature", report)) if json else out.print(one_feature.render(report))
-
-
-def _with_values(path: Path, name: str, trait: str | None) -> FeatureReport:
-    """The report on one feature; its definition alone where there is no store."""
-    from kallos.cli.console import note
-    from kallos.workflows.stores import open_for_reading
-    from reports.pages.one_feature import data
-
-    if not path.is_file():
-        report = data(None, name)
-        note(f"There is no store at {path}: the definition stands alone.")
-        return report
-    with open_for_reading(path) as opened:
-        return data(opened, name, trait)

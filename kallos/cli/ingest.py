@@ -10,8 +10,8 @@ import typer
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
 if TYPE_CHECKING:
-    from featurestore.ingest.dataset import DataSet
     from featurestore.ingest.table import TableReading
+    from kallos.workflows.ingest import Ingested
 
 ingest = typer.Typer(
     name="ingest", help="Put a data set's photos, ratings and splits into the store.", no_args_is_help=True
@@ -32,9 +32,9 @@ def ingest_scut(
     json: Json = False,
 ) -> None:
     """SCUT-FBP5500 in its release's own layout; single ratings are read when they lie beside it."""
-    from featurestore.ingest.scut import read_scut
+    from kallos.workflows import ingest as workflow
 
-    _write(store, read_scut(folder), json)
+    _show(workflow.ingest_scut(folder, store), json)
 
 
 @ingest.command("mebeauty")
@@ -44,9 +44,9 @@ def ingest_mebeauty(
     json: Json = False,
 ) -> None:
     """MEBeauty: scores 1-10, official train, val and test lists."""
-    from featurestore.ingest.mebeauty import read_mebeauty
+    from kallos.workflows import ingest as workflow
 
-    _write(store, read_mebeauty(folder), json)
+    _show(workflow.ingest_mebeauty(folder, store), json)
 
 
 @ingest.command("csv", hidden=True)
@@ -100,12 +100,9 @@ def ingest_table(
 
     It says how it reads the table, then stores it. A second table of the same data set adds to it.
     """
-    from featurestore.errors import UsageError
     from featurestore.ingest.columns import Stated
     from featurestore.ingest.raw import Origin
-    from featurestore.ingest.recipe import Recipe
-    from featurestore.ingest.table import data_set_name, known_scale, read_table
-    from featurestore.store import Store
+    from kallos.workflows import ingest as workflow
 
     stated = Stated(
         image_column=image_column,
@@ -123,29 +120,20 @@ def ingest_table(
         decimal=decimal,
     )
     origin = Origin(encoding=encoding, sheet=sheet)
-    if recipe is not None and (stated != Stated() or origin != Origin()):
-        raise UsageError("A recipe already says how the table is read: leave out the other options, or the recipe.")
-    if decimal not in (None, ".", ","):
-        raise UsageError(f"{decimal!r} is no decimal mark: give --decimal . or --decimal ,")
-    name = data_set_name(file, name)
-    scale_there = None
-    if store.is_file():
-        with Store.open(store, read_only=True) as opened:
-            scale_there = known_scale(opened, name)
-    reading = read_table(
+    reading = workflow.read_table(
         file,
         images,
+        store,
         name=name,
-        stated=stated,
-        origin=origin,
-        recipe=Recipe.load(recipe) if recipe else None,
-        known_scale=scale_there,
+        stated=None if stated == Stated() else stated,
+        origin=None if origin == Origin() else origin,
+        recipe=recipe,
     )
     if save_recipe is not None:
         reading.recipe.save(save_recipe)
-    _show(reading, json, dry_run)
+    _show_reading(reading, json, dry_run)
     if not dry_run:
-        _write(store, reading.data_set, json, replace=replace)
+        _show(workflow.store_data_set(reading.data_set, store, replace=replace), json)
 
 
 @ingest.command("photos")
@@ -156,9 +144,9 @@ def ingest_photos(
     json: Json = False,
 ) -> None:
     """Photos without any rating, for their features; ratings can be added later with `kallos ingest table`."""
-    from featurestore.ingest.unrated import read_photos
+    from kallos.workflows import ingest as workflow
 
-    _write(store, read_photos(folder, name=name), json, replace=False)
+    _show(workflow.ingest_photos(folder, store, name=name), json)
 
 
 @ingest.command("demo")
@@ -170,16 +158,15 @@ def ingest_demo(
     json: Json = False,
 ) -> None:
     """Portraits that kallos draws itself, rated by 60 simulated raters whose preference is known."""
-    from featurestore.ingest.demo import read_demo
     from kallos.cli.console import progress
-    from kallos.portraits.dataset import write_demo
+    from kallos.workflows import ingest as workflow
 
     with progress() as advance:
-        write_demo(folder, count, seed, advance)
-    _write(store, read_demo(folder), json)
+        ingested = workflow.ingest_demo(folder, store, count=count, seed=seed, on_progress=advance)
+    _show(ingested, json)
 
 
-def _show(reading: TableReading, json: bool, dry_run: bool) -> None:
+def _show_reading(reading: TableReading, json: bool, dry_run: bool) -> None:
     """How the table is read; with --json the page goes to stderr, unless it is all that was asked for."""
     from kallos.cli.console import err, out
     from reports.pages.ingest import render_reading
@@ -192,16 +179,10 @@ def _show(reading: TableReading, json: bool, dry_run: bool) -> None:
         (err if json else out).print(render_reading(reading, stored=not dry_run))
 
 
-def _write(path: Path, data_set: DataSet, json: bool, *, replace: bool = True) -> None:
-    from featurestore.ingest.adding import added
-    from featurestore.ingest.dataset import write
-    from featurestore.steps import how_to_extract
-    from featurestore.store import Store
+def _show(ingested: Ingested, json: bool) -> None:
     from kallos.cli.console import out
     from reports.pages.ingest import render
     from reports.render.json import to_json
 
-    with Store.open(path) as store:
-        summary = write(store, data_set if replace else added(store, data_set))
-        following = how_to_extract(store)
-    out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, following))
+    summary = ingested.summary
+    out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, ingested.following))

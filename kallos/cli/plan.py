@@ -8,11 +8,9 @@ from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 def plan(store: StorePath = DEFAULT_STORE, json: Json = False) -> None:
     """What is fresh, stale, missing, failed or orphaned, why, and how long `kallos extract` would take."""
     from kallos.cli.console import out
-    from kallos.workflows.plan import plan_report
-    from kallos.workflows.stores import open_for_reading
+    from kallos.workflows.plan import plan as plan_extraction
     from reports.pages.plan import render
     from reports.render.json import to_json
 
-    with open_for_reading(store) as opened:
-        report = plan_report(opened)
+    report = plan_extraction(store)
     out.print_json(to_json("plan", report)) if json else out.print(render(report))

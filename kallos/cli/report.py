@@ -45,25 +45,26 @@ def report(
 ) -> None:
     """Tables and plots in the terminal, one HTML file to keep or to send, JSON for programs, pictures for papers."""
     from kallos.cli.console import note, out, plain
-    from kallos.workflows.stores import open_for_reading
-    from reports.registry import REPORTS
-    from reports.render.html import write_html
-    from reports.render.json import to_json
-    from reports.stats.selection import Selection
+    from kallos.workflows.report import report as query
 
-    chosen = REPORTS[name.value]
-    selection = Selection(
-        data_set=data_set, protocol=protocol, fold=fold, runs=tuple(run or ()), image=image, trait=trait, photos=photos
+    report = query(
+        name.value,
+        store,
+        data_set=data_set,
+        protocol=protocol,
+        fold=fold,
+        runs=tuple(run or ()),
+        image=image,
+        trait=trait,
+        photos=photos,
     )
-    with open_for_reading(store) as opened, opened.overheard() as queries:
-        report = chosen.data(opened, selection)
     if html:
-        write_html(html, f"report {name.value}", chosen.render(report), queries)
+        report.write_html(html)
         note(f"wrote {html}")
     elif sql:
-        plain("\n\n".join(f"{query};" for query in queries) + "\n")
+        plain("\n\n".join(f"{query};" for query in report.queries) + "\n")
     else:
-        out.print_json(to_json(name.value, report)) if json else out.print(chosen.render(report))
+        out.print_json(report.json()) if json else out.print(report.render())
     if figures:
-        for path in chosen.figures(report, figures, picture.value):
+        for path in report.write_figures(figures, picture.value):
             note(f"wrote {path}")

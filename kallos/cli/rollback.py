@@ -14,14 +14,9 @@ def rollback(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Show the version of an extractor that was shown before, with what was computed from it."""
-    from featurestore import statistics
-    from featurestore.store import Store
-    from featurestore.versions import rollback as roll_back
     from kallos.cli.console import note
+    from kallos.workflows.upkeep import rollback as roll_back
 
-    with Store.open(store, must_exist=True) as opened:
-        shown = roll_back(opened, extractor)
-        statistics.fit(opened)
-    for name, version in shown.items():
+    for name, version in roll_back(store, extractor).items():
         note(f"{name} shows version {version[:6]} again")
     note("`kallos extract` would show today's versions again, without computing anything that it still holds.")

@@ -32,17 +32,14 @@ def similar(
 ) -> None:
     """The nearest faces of the store, exactly: every image is compared. Near says alike, not the same person."""
     from featurestore.errors import UsageError
-    from featurestore.similarity import Search
     from kallos.cli.console import note, out, plain
-    from kallos.workflows.similar import find_similar
-    from kallos.workflows.stores import open_for_reading
+    from kallos.workflows.similar import similar as find_similar
     from reports.pages.similar import render, write_sheet
     from reports.render.json import to_json
 
     if sheet and sheet.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{sheet} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
-    with open_for_reading(store) as opened:
-        report = find_similar(opened, image, Search(by.value, k, encoder, data_set))
+    report = find_similar(image, store, by=by.value, k=k, data_set=data_set, encoder=encoder)
     if sql:
         plain(report.sql + "\n")
     else:

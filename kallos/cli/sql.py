@@ -18,17 +18,14 @@ def sql(
     sav: Sav = None,
 ) -> None:
     """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
-    from featurestore.guard import select
     from kallos.cli.console import out, plain
     from kallos.cli.table_files import TableOut
-    from kallos.workflows.stores import open_for_reading
+    from kallos.workflows.query import sql as select
     from reports.pages.query_rows import render
     from reports.render.table_files import bytes_as_hex
 
     files = TableOut(csv, parquet, sav)
-    # the query runs in a process of its own, which finds the same store or snapshot
-    open_for_reading(store).close()
-    rows = select(store, query)
+    rows = select(query, store)
     files.write(rows)
     if json:
         plain(bytes_as_hex(rows).write_json() + "\n")

@@ -24,13 +24,11 @@ def export_folder(
 
     It holds what the store holds, people's values among them, and `kallos erase` does not reach it.
     """
-    from featurestore.store import Store
-    from featurestore.transfer.exporting import export_store
     from kallos.cli.console import note, out
+    from kallos.workflows.upkeep import export_store
     from reports.render.json import to_json
 
-    with Store.open(store, read_only=True) as opened:
-        done = export_store(opened, folder)
+    done = export_store(store, folder)
     if json:
         out.print_json(to_json("store_export", done))
     else:
@@ -47,8 +45,8 @@ def import_folder(
     json: Json = False,
 ) -> None:
     """Make a new store, equal to the one that was exported. Nothing in the folder is run."""
-    from featurestore.transfer.importing import import_store
     from kallos.cli.console import note, out
+    from kallos.workflows.upkeep import import_store
     from reports.render.json import to_json
 
     done = import_store(folder, store)

@@ -16,9 +16,8 @@ def tables(
 ) -> None:
     """Every table and column of the store, and what one row is."""
     from kallos.cli.console import out, plain
-    from kallos.workflows.stores import open_for_reading
-    from reports.pages import tables as listing
+    from kallos.workflows.query import tables as list_tables
+    from reports.pages.tables import render
 
-    with open_for_reading(store) as opened:
-        described = listing.data(opened, table)
-    plain(described.write_json() + "\n") if json else out.print(listing.render(described))
+    described = list_tables(store, table)
+    plain(described.write_json() + "\n") if json else out.print(render(described))

@@ -16,14 +16,12 @@ def verify(
 ) -> None:
     """Derive the training set of a run again and compare: rows, values, versions, statistics, roles."""
     from featurestore.errors import CheckError
-    from featurestore.verification import verify as compare
     from kallos.cli.console import out
-    from kallos.workflows.stores import open_for_reading
+    from kallos.workflows.quality import verify as compare
     from reports.pages.verification import render
     from reports.render.json import to_json
 
-    with open_for_reading(store) as opened:
-        report = compare(opened, run)
+    report = compare(store, run)
     out.print_json(to_json("verification", report)) if json else out.print(render(report))
     if not report.holds:
         raise CheckError(f"{run} cannot be derived again from this store: train it again, or restore what changed.")

@@ -1,4 +1,4 @@
-"""What `kallos doctor` looks at: the installation, the machine, the weights at hand and the store."""
+"""The installation, the machine, the weights at hand and the store, examined."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ SCARCE_DISK = 2 * 2**30
 """Bytes: a store of SCUT-FBP5500, its snapshot and a rewritten copy take less than half of it."""
 
 
-def examine_all(store: Path, *, deep: bool = False) -> DoctorReport:
+def doctor(store: str | Path, *, deep: bool = False) -> DoctorReport:
     """Everything that a person would be asked for who reports a problem. Nothing is written.
 
     `deep` also reads every value of the store, every photo and every trained model.
     """
+    store = Path(store)
     parts = {
         "Installation": tuple(_installation()),
         "Machine": tuple(_machine(store)),

@@ -1,4 +1,4 @@
-"""What `kallos explain` does: one photo to an explanation, beside the photos of the store where there is one."""
+"""One photo to an explanation, beside the photos of the store where there is one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
+from featurestore.errors import UsageError
 from featurestore.records import Explanation
 from featurestore.similarity import Search, stored_image
 from featurestore.store import Store
@@ -17,20 +18,29 @@ from reports.pages.explanation import ExplanationReport, data
 NEAREST = 5
 
 
-def explain_photo(
-    name: str, group: str | None, bundle: Path | None, protocol: str | None, fold: int | None, store: Path
+def explain(
+    photo: str | Path,
+    store: str | Path | None = None,
+    *,
+    bundle: str | Path | None = None,
+    group: str | None = None,
+    protocol: str | None = None,
+    fold: int | None = None,
 ) -> tuple[ExplanationReport, Explanation]:
-    """Of a photo file or of an image of the store, by a bundle's models or by those trained last.
+    """Why a photo file or an image of the store got its score, by a bundle's models or by those trained last.
 
-    Beside a bundle the store is not needed, and without one there are no percentiles and no neighbours.
-    Raises as `Predictor.predict` and `stored_image`.
+    Beside a bundle the store is not needed, and without one there are no percentiles and no neighbours. The report is
+    for people, the Explanation beside it has what pictures need. Raises as `Predictor.predict` and `stored_image`.
     """
-    if bundle and not store.is_file():
-        with Predictor(open_bundle(bundle)) as predictor:
+    name = str(photo)
+    if store is None or (bundle and not Path(store).is_file()):
+        if bundle is None:
+            raise UsageError("Name a store or a bundle: something has to explain the photo.")
+        with Predictor(open_bundle(Path(bundle))) as predictor:
             explained = predictor.explain(Path(name), group)
         return data(explained, group, None), explained
-    with open_for_reading(store) as opened:
-        parts = open_bundle(bundle) if bundle else trained_parts(opened, protocol, fold)
+    with open_for_reading(Path(store)) as opened:
+        parts = open_bundle(Path(bundle)) if bundle else trained_parts(opened, protocol, fold)
         with Predictor(parts) as predictor:
             explained = predictor.explain(_file_of(opened, name), group)
         encoder = str(parts.trained_on["encoder"])

@@ -8,15 +8,23 @@ from extractors.values import FROM_LANDMARKS, outputs
 from featurestore import statistics
 from featurestore.folders import is_there
 from featurestore.outputs import feature_versions
-from featurestore.planning import PlanLine, plan
+from featurestore.planning import PlanLine
+from featurestore.planning import plan as plan_lines
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from kallos.engines.pool import WORKERS
 from kallos.workflows.encoders import known_encoders
+from kallos.workflows.stores import open_for_reading
 from reports.pages.plan import PlanReport
 
 START_SECONDS = 4.0
 """Worker processes start, and import MediaPipe and torch."""
+
+
+def plan(store: str | Path) -> PlanReport:
+    """What is fresh, stale, missing, failed or orphaned, why, and how long an extraction would take."""
+    with open_for_reading(Path(store)) as opened:
+        return plan_report(opened)
 
 
 def plan_report(store: Store) -> PlanReport:
@@ -28,7 +36,7 @@ def plan_report(store: Store) -> PlanReport:
     if not images:
         raise before_extract(store, "The store has no photo yet")
     roots = store.frame("SELECT DISTINCT root FROM locations ORDER BY root")["root"].to_list()
-    lines = plan(store, wanted)
+    lines = plan_lines(store, wanted)
     versions = feature_versions({output.extractor: output.version for output in wanted})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
     fresh = statistics.fresh(store, versions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,10 +16,12 @@ from ensemble.parts import Parts
 from ensemble.predictor import Predictor
 from extractors.decode import decode
 from extractors.errors import InputError, PhotoError
+from featurestore.errors import UsageError
 from featurestore.folders import beside_line, contents
 from featurestore.records import Prediction
 from kallos.engines.pool import Lost, Pool
 from kallos.workflows.progress import OnProgress, ignore
+from kallos.workflows.trained_models import open_parts
 from reports.pages.prediction_overlay import draw_overlay
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,30 @@ class Request:
     photo: Path
     group: str | None
     overlay: Path | None
+
+
+def predict(
+    photos: str | Path | Sequence[str | Path],
+    *,
+    bundle: str | Path | None = None,
+    store: str | Path | None = None,
+    protocol: str | None = None,
+    fold: int | None = None,
+    group: str | None = None,
+    overlays: str | Path | None = None,
+    on_progress: OnProgress = ignore,
+) -> list[Prediction | PhotoError]:
+    """Predictions of photos and of all photos in folders, by a bundle or by the models that a store trained last.
+
+    A photo that cannot be used gives its PhotoError in place of a prediction, and the others go on. For photos that are
+    not files, see `kallos.load_bundle`. Raises UsageError where neither bundle nor store is named.
+    """
+    if bundle is None and store is None:
+        raise UsageError("Name a bundle or a store: something has to score the photos.")
+    named = [photos] if isinstance(photos, str | Path) else photos
+    chosen, _ = photos_in([Path(photo) for photo in named])
+    parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold)
+    return list(predict_each(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
 
 
 def photos_in(given: list[Path]) -> tuple[list[Path], int]:

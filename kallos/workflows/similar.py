@@ -14,7 +14,8 @@ from featurestore.outputs import active_versions
 from featurestore.similarity import Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
 from kallos.workflows.encoders import known_encoders
-from reports.pages import similar
+from kallos.workflows.stores import open_for_reading
+from reports.pages import similar as similar_page
 from reports.pages.similar import SimilarReport
 from reports.render.contact_sheet import Photo
 from reports.stats.selection import Selection, chosen_data_sets
@@ -22,6 +23,23 @@ from reports.stats.selection import Selection, chosen_data_sets
 log = logging.getLogger(__name__)
 
 EXTRACTORS = {"geometry": "geometry", "landmarks": "shape"}
+
+
+def similar(
+    image: str | Path,
+    store: str | Path,
+    *,
+    by: str = "embedding",
+    k: int = 10,
+    data_set: str | None = None,
+    encoder: str | None = None,
+) -> SimilarReport:
+    """The `k` images of the store nearest to an image_id, to its end, or to a photo file; all are compared.
+
+    `by` is embedding, geometry or landmarks. Raises UsageError, InputError, PhotoError, NoFaceError or OrderError.
+    """
+    with open_for_reading(Path(store)) as opened:
+        return find_similar(opened, str(image), Search(by, k, encoder, data_set))
 
 
 def find_similar(store: Store, name: str, search: Search) -> SimilarReport:
@@ -35,9 +53,9 @@ def find_similar(store: Store, name: str, search: Search) -> SimilarReport:
     is_stored = store.value("SELECT count(*) FROM images WHERE image_id = $name", name=name)
     if not is_stored and Path(name).is_file():
         query, photo = _measured(store, Path(name), search)
-        return similar.data(store, search, nearest(store, query, search), photo)
+        return similar_page.data(store, search, nearest(store, query, search), photo)
     query = stored_image(store, name)
-    return similar.data(store, search, nearest(store, query, search), str(query.image_id))
+    return similar_page.data(store, search, nearest(store, query, search), str(query.image_id))
 
 
 def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
