@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 for name in [name for name in os.environ if name.startswith("KALLOS_") and name != "KALLOS_SHARED"]:
@@ -17,6 +20,7 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from models import graphs  # noqa: E402
 from tests.command import done  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second
@@ -28,6 +32,26 @@ TRAINING = (
     *("--backbone", "squeezenet1_1", "--weights", "none", "--image-size", 64, "--epochs", 2),
     *("--precision", "float32"),
 )
+
+
+def _exported_once(export: Callable[..., Any]) -> Callable[..., Any]:
+    """torch takes ten seconds to turn a network into a graph, whose weights are filled in afterwards: once is enough."""
+    programs: dict[str, Any] = {}
+
+    def exported(network: Any, inputs: Any, outputs: Any, any_size: Any) -> Any:
+        model = getattr(network, "_model", network)
+        settings = [getattr(model, name, None) for name in ("config", "_sizes", "name")]
+        shapes = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
+        key = repr((settings, shapes, outputs, any_size, [(name, each.shape) for name, each in inputs.items()]))
+        if key not in programs:
+            programs[key] = export(network, inputs, outputs, any_size)
+        return programs[key]
+
+    return exported
+
+
+# here, before any module takes it by name
+graphs.export = _exported_once(graphs.export)
 
 
 @dataclass(frozen=True)
@@ -45,14 +69,19 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    folder = tmp_path_factory.mktemp("workspace") / "demo"
-    folder.mkdir()
+    """The first process of a run that wants it builds it; the others wait."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "workspace"
     made = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
-    at = ("--store", made.store)
-    done("ingest", "demo", made.portraits, "--count", 120, *at)
-    done("extract", "--weights", "none", *at)
-    done("train", "all", *TRAINING, *at)
-    done("export", made.bundle, *at)
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            at = ("--store", made.store)
+            done("ingest", "demo", made.portraits, "--count", 120, *at)
+            done("extract", "--weights", "none", *at)
+            done("train", "all", *TRAINING, *at)
+            done("export", made.bundle, *at)
+    assert made.bundle.is_dir(), "building the workspace failed in another process"
     return made
 
 

@@ -25,7 +25,7 @@ from tests.ingest_files import a_release, write_photo, write_workbook
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {"serve", "hub"}
-QUICKLY = dict.fromkeys(("train", "benchmark"), ("--epochs", "1", "--image-size", "32"))
+QUICKLY = dict.fromkeys(("train", "benchmark"), ("--epochs", "1", "--image-size", "32", "--precision", "float32"))
 """Added for the time that tests may take; `baseline`, `b` and the combiner train as they are."""
 
 
