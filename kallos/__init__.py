@@ -23,10 +23,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from featurestore.ingest.columns import Stated as Stated
     from featurestore.ingest.raw import Origin as Origin
+    from kallos.workflows.doctor import doctor as doctor
     from kallos.workflows.evaluate import evaluate as evaluate
     from kallos.workflows.explain import explain as explain
     from kallos.workflows.export import export as export
     from kallos.workflows.extract import extract as extract
+    from kallos.workflows.hub import pull as pull
+    from kallos.workflows.hub import push as push
     from kallos.workflows.ingest import ingest as ingest
     from kallos.workflows.ingest import ingest_demo as ingest_demo
     from kallos.workflows.ingest import ingest_mebeauty as ingest_mebeauty

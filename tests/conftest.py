@@ -20,7 +20,7 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from models import graphs  # noqa: E402
+from models.networks import graphs  # noqa: E402
 from tests.command import done  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second
@@ -71,7 +71,7 @@ class Workspace:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The first process of a run that wants it builds it; the others wait."""
     shared = tmp_path_factory.getbasetemp()
-    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "workspace"
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "demo"
     made = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
     with FileLock(f"{folder}.lock"):
         if not folder.exists():

@@ -271,8 +271,11 @@ def train_fold(store: Store, fold: int, random: np.random.Generator) -> None:
             ends = (predicted - 0.4, predicted + 0.4) if model == "ensemble" and role == "test" else None
             runs.record_predictions(store, run, role, batch.image_ids, predicted, batch.scores, ends)
         if model == "ensemble":
-            learnt = {"weight_a": 0.6, "correction": 0.01, "pearson_a": 0.90, "pearson_b": 0.88, "pearson": 0.92}
-            runs.record_combiner(store, run, learnt)
+            members = [
+                {"model": "a", "weight": 0.6, "pearson": 0.90},
+                {"model": "b", "weight": 0.4, "pearson": 0.88},
+            ]
+            runs.record_combiner(store, run, {"correction": 0.01, "pearson": 0.92}, members)
             calibrations = [(None, 0.0, 0.4), *((subset, 0.1, 0.5) for subset in SUBSETS)]
             lines = [{"subset": s, "n": 10, "bias": b, "half_width": w, "level": 0.9} for s, b, w in calibrations]
             runs.record_intervals(store, run, lines)

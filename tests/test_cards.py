@@ -16,6 +16,7 @@ from featurestore import runs
 from featurestore.duplicates import make_protocol
 from featurestore.errors import OrderError
 from featurestore.store import Store
+from models.registry import BUNDLED
 from reports.cards.markdown import escape, grid
 from reports.cards.write import cards
 from tests.command import done, kallos
@@ -157,9 +158,11 @@ def test_intervals_combiner_and_leakage_are_queries(store):
         assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", f"± {of['half_width']:.3f}"]
     said = under(card, "## Combiner")
     (learnt,) = store.frame("FROM combiners WHERE run_id = $id", id=run_of("ensemble")).to_dicts()
-    assert f"Weight of A {learnt['weight_a']:.3f}, of B {1 - learnt['weight_a']:.3f}" in said
+    members = store.frame("FROM combined_members WHERE run_id = $id ORDER BY model", id=run_of("ensemble")).to_dicts()
+    assert "Weight " + ", ".join(f"of {m['model']} {m['weight']:.3f}" for m in members) in said
     assert f"root mean square of {learnt['correction']:.3f}" in said
-    assert "A alone {pearson_a:.4f}, B alone {pearson_b:.4f}, combined {pearson:.4f}".format(**learnt) in said
+    alone = ", ".join(f"{m['model']} alone {m['pearson']:.4f}" for m in members)
+    assert f"{alone}, combined {learnt['pearson']:.4f}" in said
     gain = store.value(
         "SELECT max(pearson) FILTER (run_id = $e) - max(pearson) FILTER (run_id = $a) FROM evaluations WHERE role = 'test'",
         e=run_of("ensemble"),
@@ -366,7 +369,7 @@ def test_an_ensemble_keeps_the_members_that_it_combines(own):
             "INSERT INTO runs SELECT * REPLACE ('newer-' || model AS run_id, now()::TIMESTAMP AS started_at) FROM runs WHERE run_id = $id",
             id=run_of(model),
         )
-    chosen = runs.bundled(own, runs.load(own, run_of("ensemble")))
+    chosen = runs.bundled(own, runs.load(own, run_of("ensemble")), BUNDLED)
     assert (chosen["a"].run_id, chosen["b"].run_id) == (run_of("a"), run_of("b"))
     assert chosen["baseline"].run_id == "newer-baseline"
     assert run_of("a") in cards(own, run_of("ensemble"))["MODEL_CARD.md"]

@@ -9,24 +9,14 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, PictureFormat, Protocol, StorePath
+from reports.registry import PAGES
 
-
-class ReportName(StrEnum):
-    """The reports."""
-
-    OVERVIEW = "overview"
-    DATASET = "dataset"
-    FEATURES = "features"
-    TRAINING = "training"
-    EVALUATION = "evaluation"
-    BENCHMARK = "benchmark"
-    SUBSCORES = "subscores"
-    COMPARE = "compare"
-    LINEAGE = "lineage"
+ReportName = StrEnum("ReportName", {name.upper(): name for name in PAGES})  # type: ignore[misc]
+FIRST = ReportName(PAGES[0])
 
 
 def report(
-    name: Annotated[ReportName, typer.Argument(help="Which report.")] = ReportName.OVERVIEW,
+    name: Annotated[ReportName, typer.Argument(help="Which report.")] = FIRST,
     data_set: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from featurestore.errors import UsageError
 from kallos.workflows.stores import open_for_reading
-from reports.registry import REPORTS
+from reports.registry import PAGES, page
 from reports.render.html import write_html
 from reports.render.json import to_json
 from reports.stats.selection import Selection
@@ -30,7 +30,7 @@ class Report:
 
     def render(self) -> RenderableType:
         """For a terminal, by rich."""
-        return REPORTS[self.name].render(self.data)
+        return page(self.name).render(self.data)
 
     def json(self) -> str:
         """For programs, with a versioned schema."""
@@ -42,7 +42,7 @@ class Report:
 
     def write_figures(self, folder: str | Path, suffix: str = "png") -> list[Path]:
         """Its figures as files, png or svg."""
-        return REPORTS[self.name].figures(self.data, Path(folder), suffix)
+        return page(self.name).figures(self.data, Path(folder), suffix)
 
 
 def report(
@@ -61,11 +61,11 @@ def report(
 
     Raises UsageError for names that do not exist, and OrderError naming the command to run first.
     """
-    if name not in REPORTS:
-        raise UsageError(f"There is no report {name!r}: choose from {', '.join(REPORTS)}.")
+    if name not in PAGES:
+        raise UsageError(f"There is no report {name!r}: choose from {', '.join(PAGES)}.")
     selection = Selection(
         data_set=data_set, protocol=protocol, fold=fold, runs=runs, image=image, trait=trait, photos=photos
     )
     with open_for_reading(Path(store)) as opened, opened.overheard() as queries:
-        data = REPORTS[name].data(opened, selection)
+        data = page(name).data(opened, selection)
     return Report(name, data, tuple(queries))

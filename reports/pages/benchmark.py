@@ -30,8 +30,6 @@ from reports.stats.evaluated_runs import JudgedRun, calibrated_by_group, judged_
 from reports.stats.published import ANCHORS, Anchor
 from reports.stats.selection import Selection, chosen_runs
 
-NAME = "benchmark"
-
 
 @dataclass(frozen=True)
 class FoldSplit:

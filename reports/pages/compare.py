@@ -23,7 +23,6 @@ from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, re
 from reports.stats.evaluated_runs import JudgedRun, judged_runs
 from reports.stats.selection import Selection
 
-NAME = "compare"
 METRICS = {"pearson": "PC", "mae": "MAE"}
 
 

@@ -31,7 +31,6 @@ from reports.stats.selection import Selection, chosen_data_sets
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "dataset"
 BINS = 20
 SHEET = 12
 SAMPLE = "A dozen photos with their landmarks, from the lowest score to the highest; --html shows them."

@@ -30,7 +30,6 @@ from reports.stats.selection import Selection
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "evaluation"
 RESIDUALS = (-1.5, 1.5)
 BINS = 24
 TENTHS = 10

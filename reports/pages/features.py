@@ -32,7 +32,6 @@ from reports.stats.selection import Selection, chosen_data_sets
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "features"
 REDUNDANT = 0.95
 TOP = 20
 MOST_SUBSETS = 4

@@ -25,8 +25,6 @@ from reports.stats.selection import Selection, chosen_runs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "lineage"
-
 
 @dataclass(frozen=True)
 class Said:

@@ -17,8 +17,6 @@ from reports.render.layout import dim, number, page, plural, section, share, tab
 from reports.render.palette import SERIES
 from reports.stats.selection import Selection, chosen_data_sets
 
-NAME = "overview"
-
 
 @dataclass(frozen=True)
 class Holding:

@@ -29,7 +29,6 @@ from reports.stats.selection import Selection, chosen_runs, names_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "subscores"
 ENDS = 0.05
 """A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
 BINS = 20

@@ -18,7 +18,6 @@ from reports.render.palette import WARM
 from reports.render.terminal_plots import Lines
 from reports.stats.selection import Selection, names_of, no_run
 
-NAME = "training"
 PROGRESS = "epochs done, % of the run"
 
 
