@@ -203,7 +203,7 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
 def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Workspace, tmp_path: Path):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)
-    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(b"kallos.bundle/2", b"kallos.bundle/1"))
+    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(b"kallos.bundle/3", b"kallos.bundle/1"))
     right(bundle)
     answer = kallos("predict", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9

@@ -14,7 +14,7 @@ from ensemble.parts import Parts
 from extractors.errors import InputError
 from reports.cards.markdown import page
 
-PROGRAM = Path(__file__).with_name("space_files") / "app.py"
+PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
 ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")
 ABOUT = """# kallos
 
@@ -35,7 +35,7 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
     staging.mkdir(parents=True)
     export(parts, cards, staging / "bundle", onnx=onnx)
     for room in ROOMS:
-        source = Path(__file__).parent.parent / room
+        source = Path(__file__).parents[2] / room
         shutil.copytree(source, staging / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROGRAM, staging / PROGRAM.name)
     (staging / "requirements.txt").write_text("\n".join(_requirements({"web"} if onnx else {"web", "train"})) + "\n")
