@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with Store.open(arguments.store, read_only=True) as store:
         ids = tuple(store.frame("SELECT image_id FROM landmarks ORDER BY hash(image_id)")["image_id"])
-        faces = load_faces(store, ids[: arguments.count], lambda *_: None)
+        faces = load_faces(store, ids[: arguments.count])
     table = Table("network", "torch, ms a photo", "graph, ms a photo", "furthest apart", title=f"{len(faces):,} photos")
     with tempfile.TemporaryDirectory() as folder:
         for name, torchs, graphs, threads in (

@@ -56,12 +56,14 @@ class Predictor:
         return self._parts.folders[ENSEMBLE].parent
 
     def _model_of_regions(self) -> str:
-        """The combined model that gives sub-scores. Raises BundleError where the combiner lacks a member."""
-        if lost := [name for name in self._combiner.members if name not in self._models]:
-            raise BundleError(
-                f"{self._folder} lacks the model {lost[0]}, which the ensemble combines: export it again."
-            )
-        return next(name for name in self._combiner.members if MODELS[name].regions)
+        """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
+        members = self._combiner.members
+        if lost := [name for name in members if name not in self._models]:
+            raise BundleError(f"{self._folder} lacks the model {lost[0]}, which the ensemble combines: export again.")
+        found = [name for name in members if MODELS[name].regions]
+        if not found:
+            raise BundleError(f"The ensemble in {self._folder} combines no model with sub-scores: train it again.")
+        return found[0]
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._mesh)

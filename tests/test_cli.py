@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from extractors import errors as errors_of_photos
 from featurestore import errors
 from featurestore.store import Store
 from kallos.cli.app import EXIT_CODES
@@ -56,7 +57,8 @@ def test_help_imports_nothing_heavy():
 
 
 def test_every_exit_code_is_documented():
-    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.KallosError)]
+    named = {**vars(errors), **vars(errors_of_photos)}.values()
+    classes = [c for c in named if isinstance(c, type) and issubclass(c, errors.KallosError)]
     codes = {c.exit_code for c in classes if c is not errors.KallosError}
     assert codes <= {int(n) for n in re.findall(r"\b(\d+) ", EXIT_CODES)}
     assert len(codes) == 14

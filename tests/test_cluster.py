@@ -53,7 +53,7 @@ class Killer(MeanColour):
 def photos(tmp_path_factory) -> Path:
     """Drawn portraits, a file that is no photo, and a photo without a face."""
     folder = tmp_path_factory.mktemp("photos")
-    write_demo(folder, PORTRAITS, 0, lambda done, count: None)
+    write_demo(folder, PORTRAITS, 0, lambda *_: None)
     (folder / "images" / "broken.jpg").write_bytes(b"no photo")
     Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(folder / "images" / "grey.png")
     names = sorted(photo.name for photo in (folder / "images").iterdir())

@@ -92,7 +92,7 @@ def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
         assert np.array_equal(batch.shapes, row.shapes)
         assert np.array_equal(batch.features, row.features, equal_nan=True)
         assert np.array_equal(batch.embeddings, row.embeddings)
-        assert np.array_equal(batch.faces, load_faces(store, row.image_ids, lambda done, total: None))
+        assert np.array_equal(batch.faces, load_faces(store, row.image_ids))
 
 
 def training_set_of(workspace):

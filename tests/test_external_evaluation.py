@@ -51,7 +51,7 @@ def extracted(workspace, tmp_path_factory):
     store = folder / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
-    write_demo(folder / "new", NEW, 5, lambda done, total: None)
+    write_demo(folder / "new", NEW, 5, lambda *_: None)
     with (folder / "new" / "parameters.csv").open() as file:
         drawn = [(row["image"], float(row["true_score"]), row["subset"]) for row in csv.DictReader(file)]
     names, truth, subset = (list(column) for column in zip(*drawn, strict=True))

@@ -14,10 +14,9 @@ from PIL import Image
 from rich.console import Console
 
 from extractors.errors import PhotoError
-from extractors.outputs import Output
+from extractors.outputs import Field, Output
 from featurestore.errors import OrderError, UsageError
 from featurestore.outputs import active_table
-from featurestore.schema import Column
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
 from featurestore.versions import register
@@ -161,7 +160,7 @@ def test_only_one_data_set(store):
 
 def test_several_encoders_need_a_choice(store):
     alone = found(store, "0000.png", "embedding")
-    other = Output("embedding:other", "embeddings", "made up", (Column("vector", "FLOAT[3]", "made up"),), 1)
+    other = Output("embedding:other", "embeddings", "made up", (Field("vector", "float32[3]", "made up"),), 1)
     register(store, [other])
     tiny = active_table(store, "embedding:tiny")
     store.execute(f'INSERT INTO "{other.table_name}" SELECT sha256, vector[:3] FROM "{tiny}"')

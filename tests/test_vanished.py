@@ -35,7 +35,7 @@ PHOTOS = 12
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
-    write_demo(folder, PHOTOS, 0, lambda done, count: None)
+    write_demo(folder, PHOTOS, 0, lambda *_: None)
     return folder / "images"
 
 

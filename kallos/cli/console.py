@@ -95,4 +95,5 @@ def progress(*, shown: bool = True) -> Iterator[OnProgress]:
     try:
         yield advance
     finally:
-        bar.stop()
+        if bar.live.is_started:  # else it would end a line that it never began
+            bar.stop()
