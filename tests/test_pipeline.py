@@ -25,6 +25,7 @@ from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
 from kallos.engines import extraction as pipeline
+from kallos.engines import local
 from kallos.engines.extraction import Extracted, extract
 from tests.ingest_files import read_scores
 
@@ -246,7 +247,7 @@ def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_bac
     changed = tuple(d if d.name != "jaw_width" else type(d)(**vars(d) | {"version": 2}) for d in definitions)
     monkeypatch.setattr(values, "definitions", lambda: changed)
     monkeypatch.setattr(pipeline, "definitions", lambda: changed)
-    monkeypatch.setattr(pipeline, "Workers", None)
+    monkeypatch.setattr(local, "Workers", None)
     measure = values.FROM_LANDMARKS["geometry"]
     jaw_width = values.feature_names("geometry").index("jaw_width")
 
