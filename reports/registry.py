@@ -30,6 +30,6 @@ class Page(Protocol):
         """Write the report's figures into the folder, made if need be; returns their paths."""
 
 
-def page(name: str) -> Page:
+def report_page(name: str) -> Page:
     """The module of a report."""
     return cast(Page, import_module(f"reports.pages.{name}"))

@@ -23,6 +23,7 @@ from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
 from kallos.engines import ray_cluster as cluster
 from kallos.engines.extraction import extract
+from kallos.engines.local import look_here
 from kallos.portraits.dataset import write_demo
 from tests.command import kallos
 from tests.ingest_files import read_scores
@@ -125,8 +126,8 @@ def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, de
 
 def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
     newer = MeanColour(name="newer")
-    for engine in (None, cluster.look_on_ray):
-        path = tmp_path / f"{engine is None}.duckdb"
+    for engine in (look_here, cluster.look_on_ray):
+        path = tmp_path / f"{engine.__name__}.duckdb"
         shutil.copy(local, path)
         with Store.open(path) as store:
             # other than what FaceMesh would find once more

@@ -20,6 +20,7 @@ from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.upkeep.erasure import erase
 from kallos.portraits.dataset import write_demo
+from models.registry import ENSEMBLE, MODELS
 from reports.pages import external_evaluation
 from reports.render.json import to_json
 from tests.command import done, kallos
@@ -113,7 +114,7 @@ def training_photos(store: Path, portraits: Path) -> list[Path]:
 
 def test_a_monotone_change_of_the_scale_leaves_the_ranks_and_is_undone_by_the_map(judged):
     plain, curved = judged.evaluate("plain"), judged.evaluate("curved")
-    assert [model["name"] for model in plain["models"]] == ["ensemble", "a", "b", "b-features", "baseline", "ridge"]
+    assert [model["name"] for model in plain["models"]] == [ENSEMBLE, *MODELS]
     assert curved["scale"] == [1.0, 10.0]
     for one, other in zip(plain["models"], curved["models"], strict=True):
         assert one["overall"]["n"] == other["overall"]["n"] == NEW

@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from kallos.cli.console import SafeConsole
-from reports.registry import REPORTS
+from reports.registry import PAGES
 from reports.render.bars import bar
 from reports.render.layout import table
 from tests.command import kallos
@@ -56,7 +56,7 @@ def typed(width: int, monkeypatch: pytest.MonkeyPatch, *command: object) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.MonkeyPatch):
     command = ("report", name, "--store", store)
     check(typed(WIDE, monkeypatch, *command), typed(width, monkeypatch, *command), width)

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from featurestore.errors import UsageError
 from kallos.workflows.stores import open_for_reading
-from reports.registry import PAGES, page
+from reports.registry import PAGES, report_page
 from reports.render.html import write_html
 from reports.render.json import to_json
 from reports.stats.selection import Selection
@@ -30,7 +30,7 @@ class Report:
 
     def render(self) -> RenderableType:
         """For a terminal, by rich."""
-        return page(self.name).render(self.data)
+        return report_page(self.name).render(self.data)
 
     def json(self) -> str:
         """For programs, with a versioned schema."""
@@ -42,7 +42,7 @@ class Report:
 
     def write_figures(self, folder: str | Path, suffix: str = "png") -> list[Path]:
         """Its figures as files, png or svg."""
-        return page(self.name).figures(self.data, Path(folder), suffix)
+        return report_page(self.name).figures(self.data, Path(folder), suffix)
 
 
 def report(
@@ -67,5 +67,5 @@ def report(
         data_set=data_set, protocol=protocol, fold=fold, runs=runs, image=image, trait=trait, photos=photos
     )
     with open_for_reading(Path(store)) as opened, opened.overheard() as queries:
-        data = page(name).data(opened, selection)
+        data = report_page(name).data(opened, selection)
     return Report(name, data, tuple(queries))
