@@ -133,9 +133,9 @@ def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
             # other than what FaceMesh would find once more
             store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
             assert extract(store, [newer], unheard, engine=engine).looked == PORTRAITS - 1
-    with Store.open(tmp_path / "False.duckdb", read_only=True) as store:
+    with Store.open(tmp_path / "look_on_ray.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM embeddings WHERE encoder = 'newer'") == PORTRAITS - 1
-        same(tmp_path / "True.duckdb", store)
+        same(tmp_path / "look_here.duckdb", store)
 
 
 def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos, tmp_path):
