@@ -11,7 +11,7 @@ help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -I kallos/system.py
+	@$(PYTHON) -I kallos/cli/system_libraries.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -41,9 +41,9 @@ golden: $(INSTALLED)  ## rebuild the golden values of features that are new or w
 	$(BIN)/python -m tests.golden.rebuild
 
 docs: $(INSTALLED)  ## rebuild the pages on features, commands and licences
-	$(BIN)/python -m reports.features_page docs/features.md
-	$(BIN)/python -m reports.licences_page docs/licences.md
-	$(BIN)/typer kallos.cli utils docs --name kallos --title "Every command" --output docs/commands.md
+	$(BIN)/python -m kallos.docs_pages.features docs/features.md
+	$(BIN)/python -m kallos.docs_pages.licences docs/licences.md
+	$(BIN)/typer kallos.cli.app utils docs --name kallos --title "Every command" --output docs/commands.md
 
 # Peers have pins of their own, so each lives in an environment of its own. One that cannot be installed
 # is reported in the table and does not stop the others.

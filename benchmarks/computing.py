@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
-from models.appearance import AppearanceConfig
-from models.appearance_training import choose_computing, starting_backbone, trial_step
-from models.computing import LAYOUTS, Computing
+from models.image.computing import LAYOUTS, Computing
+from models.image.model import AppearanceConfig
+from models.image.train import choose_computing, starting_backbone, trial_step
 
 NETWORKS = (
     ("laplacian_pyramid", 128, 16),

@@ -30,8 +30,8 @@ from extractors import windows
 from extractors.alignment import align_face
 from extractors.facemesh import FaceMesh
 from featurestore.folders import contents
-from models.encoder import Encoder
-from models.encoder_network import EncoderNetwork
+from models.encoders.network import EncoderNetwork
+from models.encoders.run import Encoder
 
 ENCODER, WEIGHTS = "mobilenet_v3_small", "none"
 """A random network takes as long as a trained one."""

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from kallos.loading import LINE
+from kallos.cli.loading import LINE
 
 TIMES = 5
 LONGEST = 120.0

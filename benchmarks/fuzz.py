@@ -53,7 +53,7 @@ def _fuzz(arguments: argparse.Namespace) -> None:
         from PIL import Image
 
         Image.init()
-        from featurestore.errors import KallosError
+        from extractors.errors import KallosError
 
         seeds, use = {"decoder": _decoder, "csv": _csv, "bundle": _bundle}[arguments.door](arguments)
     corpus = arguments.within / "corpus"

@@ -20,15 +20,15 @@ from rich.table import Table
 
 from extractors import windows
 from extractors.alignment import CROP_SIZE
-from extractors.faces import load_faces
 from featurestore.records import FaceBatch
 from featurestore.store import Store
-from models.appearance import AppearanceConfig, AppearanceModel, Regressor
-from models.appearance_export import replace_by_graphs
-from models.appearance_graph import AppearanceGraph
-from models.appearance_training import starting_backbone
-from models.encoder_network import EncoderNetwork
-from models.kept import KeptEncoder
+from kallos.workflows.stored_faces import load_faces
+from models.encoders.network import EncoderNetwork
+from models.encoders.spec import KeptEncoder
+from models.image.export import replace_by_graphs
+from models.image.graph import AppearanceGraph
+from models.image.model import AppearanceConfig, AppearanceModel, Regressor
+from models.image.train import starting_backbone
 
 Scorer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with Store.open(arguments.store, read_only=True) as store:
         ids = tuple(store.frame("SELECT image_id FROM landmarks ORDER BY hash(image_id)")["image_id"])
-        faces = load_faces(store, ids[: arguments.count], lambda *_: None)
+        faces = load_faces(store, ids[: arguments.count])
     table = Table("network", "torch, ms a photo", "graph, ms a photo", "furthest apart", title=f"{len(faces):,} photos")
     with tempfile.TemporaryDirectory() as folder:
         for name, torchs, graphs, threads in (

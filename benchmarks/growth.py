@@ -30,19 +30,21 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.store.kallos_store import attempts_of
-from extractors.pipeline import define_features
+from extractors.definitions import definitions
+from extractors.outputs import FEATURES, Output
 from extractors.values import outputs
 from extractors.windows import WINDOWS
 from featurestore import statistics, training_sets
-from featurestore.outputs import FEATURES, Output
+from featurestore.feature_definitions import define_features
+from featurestore.outputs import stored_columns
 from featurestore.planning import from_landmarks_todo, from_pixels_todo, plan
 from featurestore.similarity import VIEWS, Search, nearest, stored_image
 from featurestore.store import Store
 from featurestore.training_rows import REGION
 from featurestore.versions import register, write
-from kallos.extraction import chosen_encoders
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from kallos.workflows.encoders import chosen_encoders
 
 SIZES = (5_500, 50_000, 500_000)
 CHUNK = 10_000
@@ -110,7 +112,7 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
     with Store.open(path) as store:
         wanted = outputs(chosen_encoders(store, None, "none", download=False))
         with store.transaction():
-            define_features(store, wanted)
+            define_features(store, definitions(), {output.extractor: output.version for output in wanted})
             register(store, wanted)
             store.append("locations", pl.DataFrame({"data_set": ["growth"], "root": [str(folder)]}))
         for start in range(0, size, CHUNK):
@@ -194,7 +196,7 @@ def values_of(
 ) -> pl.DataFrame:
     """Random values of one output; what is left out stays NULL."""
     columns: dict[str, object] = {"sha256": hashes}
-    for column in output.stored_columns:
+    for column in stored_columns(output):
         if column.name in left_out:
             continue
         if output.extractor == "fingerprint":

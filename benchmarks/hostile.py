@@ -27,7 +27,7 @@ from rich.table import Table
 
 from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
-from featurestore.errors import KallosError
+from extractors.errors import KallosError
 from tests.hostile import bundles, photos
 
 LIMIT_MIB = 1024
@@ -46,7 +46,6 @@ WRITERS = (
     ("store", "export", "exported"),
     ("train", "b", "--protocol", "demo-5fold", "--fold", "2"),
     ("erase", "demo/P0007.jpg", "--receipt", "receipt.json"),
-    ("pack", "write", "pack", "--protocol", "demo-5fold", "--backbone", "mobilenet_v3_small", "--weights", "none"),
 )
 
 

@@ -18,15 +18,16 @@ from rich.table import Table
 
 from benchmarks.growth import measured, values_of
 from benchmarks.store.kallos_store import attempts_of
-from extractors.cluster import SHARD
-from extractors.pipeline import define_features
+from extractors.definitions import definitions
+from extractors.outputs import Output
 from extractors.values import FROM_LANDMARKS, outputs
-from featurestore.outputs import Output
+from featurestore.feature_definitions import define_features
 from featurestore.planning import from_pixels_todo
 from featurestore.shards import AT_ONCE, folder_of, left_over, merge, write_shard
 from featurestore.store import Store
 from featurestore.versions import register
-from kallos.extraction import chosen_encoders
+from kallos.engines.ray_cluster import SHARD
+from kallos.workflows.encoders import chosen_encoders
 
 LINES = 10_000_000
 SHARDS = 2 * AT_ONCE
@@ -81,7 +82,7 @@ def _fill(store: Store, wanted: list[Output], photos: int, left: int) -> None:
     """Images, and lines of the ledger for all but the last `left` of them."""
     folder_of(store.path).mkdir(parents=True)
     with store.transaction():
-        define_features(store, wanted)
+        define_features(store, definitions(), {output.extractor: output.version for output in wanted})
         register(store, wanted)
         store.execute("INSERT INTO locations BY NAME SELECT 'big' AS data_set, '/photos' AS root")
         store.execute(

@@ -45,7 +45,7 @@ def main() -> None:
     table = Table("command", "photos", "main, MiB", "workers, MiB", "it took, s")
     with tempfile.TemporaryDirectory(prefix="kallos-memory-", dir=arguments.folder) as folder:
         drawn = Path(folder) / "drawn"
-        write_demo(drawn, DRAWN, 0, lambda _, __: None)
+        write_demo(drawn, DRAWN, 0, lambda *_: None)
         for count in arguments.extract:
             _report(table, "extract", count, _extract(drawn, Path(folder) / f"extract-{count}", count))
         bundle = _bundle(Path(folder) / "trained") if arguments.predict else None

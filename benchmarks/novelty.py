@@ -21,7 +21,7 @@ from rich.table import Table
 from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from extractors.decode import decode
-from featurestore.errors import PhotoError
+from extractors.errors import PhotoError
 from featurestore.store import Store
 
 Image = NDArray[np.uint8]

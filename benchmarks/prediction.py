@@ -25,9 +25,9 @@ from extractors import windows
 from extractors.facemesh import FaceMesh
 from extractors.values import face_of
 from featurestore.folders import contents
-from models.appearance_graph import AppearanceGraph
-from models.graphs import Graph
-from models.kept import KeptEncoder
+from models.encoders.spec import KeptEncoder
+from models.image.graph import AppearanceGraph
+from models.networks.graphs import Graph
 
 
 def main() -> None:

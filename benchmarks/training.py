@@ -24,18 +24,18 @@ from torch.nn import functional as F
 from featurestore.records import Epoch, FaceBatch
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from models.appearance import AppearanceConfig
-from models.appearance_training import (
+from models.image.augmentation import augment
+from models.image.computing import Computing
+from models.image.crop import centre_of
+from models.image.model import AppearanceConfig
+from models.image.tensors import as_images, resize_faces
+from models.image.train import (
     choose_computing,
     freeze_statistics,
     starting_backbone,
     starting_network,
     train_appearance,
 )
-from models.augmentation import augment
-from models.computing import Computing
-from models.pixels import as_images, resize_faces
-from models.view import centre_of
 
 DRAWN = 40
 """Portraits that are drawn; rows repeat them."""

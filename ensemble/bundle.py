@@ -11,25 +11,28 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from ensemble.parts import MEMBERS, TRAINED_ON, Parts, load_normalization, save_normalization
+from ensemble.parts import TRAINED_ON, Parts, load_normalization, save_normalization
 from ensemble.training_photos import TrainingPhotos
-from featurestore.errors import BundleError, InputError
+from extractors.errors import InputError
+from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
 from featurestore.traits import Target
-from models.foreign import distrusted, read_json
+from models.registry import ENSEMBLE, MODELS
+from models.spec import resolve
+from models.untrusted import distrusted, read_json
 
 KIND = "kallos.bundle/"
-FORMAT = f"{KIND}2"
+FORMAT = f"{KIND}3"
 MANIFEST = "manifest.json"
 PHOTOS = "training_photos.bin"
-REQUIRED = {"a", "b", "ensemble", "encoder"}
+REQUIRED = {ENSEMBLE, "encoder"}
 
 
 def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
     """Write a bundle into `folder`, which must be new, empty or an earlier bundle that nobody has touched.
 
-    With `onnx`, Model A is written as graphs, which run in less time and without torch; without it, as trained.
+    With `onnx`, networks are written as graphs, which run in less time and without torch; without it, as trained.
     `cards` are file name -> text of what stands at its top, in place of the cards of single runs.
     The bundle is made beside it and moved into place, so that a half-written one is never seen.
     Raises InputError rather than delete anything that is not a bundle's.
@@ -60,9 +63,9 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
     for name, source in parts.folders.items():
         shutil.copytree(source, staging / name, ignore=_without(cards))
     if onnx:
-        from models.appearance_export import replace_by_graphs
-
-        replace_by_graphs(staging / "a")
+        for name in parts.folders.keys() & MODELS.keys():
+            if graphs := MODELS[name].graphs:
+                resolve(graphs)(staging / name)
     save_normalization(parts.normalization, staging / "normalization.json")
     parts.photos.save(staging / PHOTOS)
     for name, text in cards.items():
@@ -100,7 +103,7 @@ def open_bundle(folder: Path) -> Parts:
         if content["format"] != FORMAT:
             raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
         _verify(folder, content)
-        if not REQUIRED <= set(content["parts"]) <= REQUIRED.union(MEMBERS):
+        if not REQUIRED <= set(content["parts"]) <= REQUIRED | MODELS.keys():
             raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
         scale = content["scale"]
         return Parts(

@@ -1,6 +1,6 @@
-"""The combiner: a learnable mixing weight and a shallow correction over frozen models A and B.
+"""The combiner: learnable mixing weights and a shallow correction over the scores of frozen members.
 
-    score = m a + (1 - m) b + correction(a, b),   m = sigmoid(logit)
+    score = sum of w_k s_k + correction(s),   w = softmax(logits, 0)
 
 The correction is one hidden layer of tanh units. `ensemble/combiner_fit.py` learns it; here it is read and used.
 """
@@ -8,67 +8,75 @@ The correction is one hidden layer of tanh units. `ensemble/combiner_fit.py` lea
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import softmax
 
 from featurestore.records import on_scale
-from models.foreign import distrusted, read_json
+from models.untrusted import distrusted, read_json
 
 FILE = "combiner.json"
-SHAPES = {
-    "logit": (),
-    "correction.0.weight": ("hidden", 2),
+SHAPES: dict[str, tuple[int | str, ...]] = {
+    "logits": ("others",),
+    "correction.0.weight": ("hidden", "members"),
     "correction.0.bias": ("hidden",),
     "correction.2.weight": (1, "hidden"),
     "correction.2.bias": (1,),
 }
-"""What was learnt: name -> shape."""
+"""What was learnt: name -> shape; `others` are all members but the last, whose logit is 0."""
+
+Scores = Mapping[str, NDArray[np.float64]]
+"""Member -> (n,) scores."""
 
 
 @dataclass(frozen=True, eq=False)
 class Combiner:
-    """Two members' scores to a combined score.
+    """Members' scores to a combined score.
 
+    members         their names, in the order of the arrays
     centre, spread  of the members' scores that it was fitted on
     learnt          the arrays named in SHAPES, float64
     """
 
+    members: tuple[str, ...]
     centre: float
     spread: float
     learnt: dict[str, NDArray[np.float64]]
 
-    @property
-    def mixing(self) -> float:
-        """Weight of A; B has one minus it."""
-        return float(expit(self.learnt["logit"]))
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """Weight of each member; positive, they sum to one."""
+        weights = softmax(np.append(self.learnt["logits"], 0.0))
+        return dict(zip(self.members, weights.tolist(), strict=True))
 
-    def predict(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, scores: Scores) -> NDArray[np.float64]:
         """Combined scores (n,), kept on the scale."""
-        combined = self.mixing * a + (1 - self.mixing) * b + self._correction(a, b)
-        return on_scale(combined)
+        stacked = self._stacked(scores)
+        return on_scale(stacked @ np.array(list(self.weights.values())) + self._correction(stacked))
 
-    def correction_of(self, a: float, b: float) -> float:
-        """What the correction adds for one photo's member scores."""
-        return float(self._correction(np.array([a]), np.array([b]))[0])
+    def correction_of(self, scores: Scores) -> NDArray[np.float64]:
+        """(n,) what the correction adds."""
+        return self._correction(self._stacked(scores))
 
-    def correction_size(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-        """Root mean square of the correction over (n,) member scores."""
-        return float(np.sqrt(np.mean(self._correction(a, b) ** 2)))
+    def _stacked(self, scores: Scores) -> NDArray[np.float64]:
+        return np.stack([scores[member] for member in self.members], axis=1)
 
-    def _correction(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        members = (np.stack([a, b], axis=1) - self.centre) / self.spread
-        hidden = np.tanh(members @ self.learnt["correction.0.weight"].T + self.learnt["correction.0.bias"])
+    def _correction(self, stacked: NDArray[np.float64]) -> NDArray[np.float64]:
+        standardised = (stacked - self.centre) / self.spread
+        hidden = np.tanh(standardised @ self.learnt["correction.0.weight"].T + self.learnt["correction.0.bias"])
         correction: NDArray[np.float64] = hidden @ self.learnt["correction.2.weight"][0]
         return correction + self.learnt["correction.2.bias"]
 
     def save(self, folder: Path) -> None:
         """Write combiner.json; a few dozen numbers need no binary format."""
         content = {
+            "members": self.members,
             "centre": self.centre,
             "spread": self.spread,
             "state": {name: value.tolist() for name, value in self.learnt.items()},
@@ -81,13 +89,19 @@ class Combiner:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
         content = read_json(folder / FILE)
         with distrusted(folder / FILE):
-            state, hidden = content["state"], len(content["state"]["correction.0.bias"])
-            learnt = {name: _array(state, name, hidden) for name in SHAPES}
-            return cls(float(content["centre"]), float(content["spread"]), learnt)
+            members = tuple(map(str, content["members"]))
+            state = content["state"]
+            sizes = {
+                "members": len(members),
+                "others": len(members) - 1,
+                "hidden": len(state["correction.0.bias"]),
+            }
+            learnt = {name: _array(state, name, sizes) for name in SHAPES}
+            return cls(members, float(content["centre"]), float(content["spread"]), learnt)
 
 
-def _array(state: dict[str, Any], name: str, hidden: int) -> NDArray[np.float64]:
+def _array(state: dict[str, Any], name: str, sizes: Mapping[str, int]) -> NDArray[np.float64]:
     array = np.array(state[name], dtype=np.float64)
-    if array.shape != tuple(hidden if length == "hidden" else length for length in SHAPES[name]):
+    if array.shape != tuple(sizes[length] if isinstance(length, str) else length for length in SHAPES[name]):
         raise ValueError(f"{name} has shape {array.shape}")
     return array

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ensemble.combiner import Combiner
+from ensemble.combiner import Combiner, Scores
 
 
 @dataclass(frozen=True)
@@ -30,38 +30,35 @@ class CombinerConfig:
 
 
 class _Network(nn.Module):
-    """Two members' scores (n,) each to a combined score (n,): what `Combiner` computes, but for the clipping."""
+    """Members' scores (n, K) to a combined score (n,): what `Combiner` computes, but for the clipping."""
 
-    def __init__(self, hidden: int, centre: float, spread: float) -> None:
+    def __init__(self, members: int, hidden: int, centre: float, spread: float) -> None:
         super().__init__()
         self.centre, self.spread = centre, spread
-        self.logit = nn.Parameter(torch.zeros(()))
+        self.logits = nn.Parameter(torch.zeros(members - 1))
         last = nn.Linear(hidden, 1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.correction = nn.Sequential(nn.Linear(2, hidden), nn.Tanh(), last)
+        self.correction = nn.Sequential(nn.Linear(members, hidden), nn.Tanh(), last)
 
-    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        mixing = torch.sigmoid(self.logit)
-        members = (torch.stack([a, b], dim=1) - self.centre) / self.spread
-        combined: torch.Tensor = mixing * a + (1 - mixing) * b + self.correction(members)[:, 0]
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        weights = torch.cat([self.logits, self.logits.new_zeros(1)]).softmax(0)
+        combined: torch.Tensor = scores @ weights + self.correction((scores - self.centre) / self.spread)[:, 0]
         return combined
 
 
-def fit_combiner(
-    a: NDArray[np.float64], b: NDArray[np.float64], scores: NDArray[np.float64], config: CombinerConfig
-) -> Combiner:
-    """Fit on (n,) member scores of rows that neither member was fitted on."""
+def fit_combiner(scores: Scores, truth: NDArray[np.float64], config: CombinerConfig) -> Combiner:
+    """Fit on members' (n,) scores of rows that no member was fitted on."""
     torch.manual_seed(config.seed)
-    members = np.stack([a, b])
-    network = _Network(config.hidden, float(members.mean()), float(members.std()) or 1.0).double()
-    inputs, truth = (torch.tensor(a), torch.tensor(b)), torch.tensor(scores)
+    stacked = np.stack(list(scores.values()), axis=1)
+    network = _Network(len(scores), config.hidden, float(stacked.mean()), float(stacked.std()) or 1.0).double()
+    inputs, target = torch.tensor(stacked), torch.tensor(truth)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     for _ in range(config.steps):
         optimizer.zero_grad()
         size = sum((p**2).sum() for p in network.correction.parameters())
-        loss = nn.functional.huber_loss(network(*inputs), truth, delta=config.large) + config.penalty * size
+        loss = nn.functional.huber_loss(network(inputs), target, delta=config.large) + config.penalty * size
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     learnt = {name: value.numpy() for name, value in network.state_dict().items()}
-    return Combiner(network.centre, network.spread, learnt)
+    return Combiner(tuple(scores), network.centre, network.spread, learnt)

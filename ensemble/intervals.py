@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from featurestore.errors import UsageError
 from featurestore.records import SCALE
-from models.foreign import distrusted, read_json
+from models.untrusted import distrusted, read_json
 
 FILE = "intervals.json"
 LEVEL = 0.9

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from extractors.canonical import MESH
 from extractors.points import Landmarks
 from featurestore.records import FaceBatch
-from models.foreign import distrusted
-from models.principal import Components
-from models.saved import read_description, read_tensors, write_model
+from models.baseline.pca import Components
+from models.serialization import read_description, read_tensors, write_model
+from models.untrusted import distrusted
 
 NOVELTY = "novelty"
 """Folder within that of the ensemble."""

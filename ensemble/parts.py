@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.training_photos import TrainingPhotos
+from extractors.outputs import EMBEDDING
 from featurestore import normalization, runs
 from featurestore.errors import OrderError
 from featurestore.normalization import Normalization
@@ -19,10 +20,8 @@ from featurestore.records import Comparison, Origin
 from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
-from models.foreign import distrusted, read_json
-
-MEMBERS = ("a", "b", "b-features", "baseline", "ridge")
-"""Models that can take part; A and B make the combined score, the others stand beside it."""
+from models.registry import BUNDLED, COMBINED, ENSEMBLE
+from models.untrusted import distrusted, read_json
 
 TRAINED_ON = ("data_sets", "protocol", "fold", "manifest_id", "runs", "weights", "encoder")
 
@@ -32,7 +31,7 @@ class Parts:
     """Folders of saved models and what they were trained on.
 
     target          the trait that they learnt, and the scale that it was rated on
-    folders         a, b and ensemble, and where trained b-features, baseline and ridge; encoder
+    folders         of the ensemble, its members, the other trained models, and the encoder
     normalization   statistics of the training rows
     versions        extractor -> version that the models were trained on
     trained_on      data set, protocol, fold, manifest, licence and each member's weights
@@ -56,7 +55,7 @@ class Parts:
         on: Mapping[str, Any] = self.trained_on
         data_sets = tuple(map(str, on["data_sets"]))
         return Origin(
-            model=self.run_ids["ensemble"],
+            model=self.run_ids[ENSEMBLE],
             data_sets=data_sets,
             trait=self.target.trait,
             scale=self.target.scale,
@@ -81,40 +80,43 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     if protocol is None or fold is None:
         protocol, fold = _last_combined(store, protocol, fold)
     latest = runs.latest(store, protocol, fold)
-    if missing := [model for model in ("a", "b", "ensemble") if model not in latest]:
+    if missing := [model for model in (*COMBINED, ENSEMBLE) if model not in latest]:
         raise before_training(
             store, f"Fold {fold} of {protocol} has no trained {' and '.join(missing)}", train_all(store, protocol, fold)
         )
-    chosen = runs.bundled(store, runs.load(store, latest["ensemble"]))
-    b = chosen["b"]
+    chosen = runs.bundled(store, runs.load(store, latest[ENSEMBLE]), BUNDLED)
+    combined = chosen[ENSEMBLE]
     versions_json, statistics_id = store.frame(
-        "SELECT versions, statistics_id FROM manifests WHERE manifest_id = $id", id=b.manifest_id
+        "SELECT versions, statistics_id FROM manifests WHERE manifest_id = $id", id=combined.manifest_id
     ).row(0)
     versions = json.loads(versions_json)
-    encoder_version = versions[f"embedding:{b.encoder}"]
+    encoder_version = versions[f"{EMBEDDING}{combined.encoder}"]
     folders = {model: run.folder for model, run in chosen.items()}
     if lost := [run.folder for run in chosen.values() if not run.folder.is_dir()]:
         raise OrderError(
             f"A trained model is not in {lost[0]}: put the folder {store.runs_folder.name} back beside the store, "
             f"or run `{train_all(store, protocol, fold)}`."
         )
-    folders["encoder"] = found_encoder(store, str(b.encoder), encoder_version)
+    folders["encoder"] = found_encoder(store, str(combined.encoder), encoder_version)
     return Parts(
-        target=target_of_run(store, chosen["ensemble"].run_id),
+        target=target_of_run(store, combined.run_id),
         folders=folders,
         normalization=normalization.read(store, statistics_id),
-        versions={k: v for k, v in versions.items() if not k.startswith("embedding:") or k.endswith(f":{b.encoder}")},
+        versions={
+            k: v for k, v in versions.items() if not k.startswith(EMBEDDING) or k == f"{EMBEDDING}{combined.encoder}"
+        },
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
-        photos=TrainingPhotos.of(runs.learnt_from(store, latest["ensemble"]), b.manifest_id),
+        photos=TrainingPhotos.of(runs.learnt_from(store, combined.run_id), combined.manifest_id),
     )
 
 
 def _last_combined(store: Store, protocol: str | None, fold: int | None) -> tuple[str, int]:
     rows = store.frame(
-        "SELECT protocol, fold FROM runs WHERE model = 'ensemble' AND status = 'done' "
+        "SELECT protocol, fold FROM runs WHERE model = $ensemble AND status = 'done' "
         "AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold) "
         "ORDER BY started_at DESC LIMIT 1",
+        ensemble=ENSEMBLE,
         protocol=protocol,
         fold=fold,
     ).rows()
@@ -133,10 +135,10 @@ def _trained_on(store: Store, protocol: str, fold: int, chosen: Mapping[str, run
         "data_sets": dict(data_sets.iter_rows()),
         "protocol": protocol,
         "fold": fold,
-        "manifest_id": chosen["b"].manifest_id,
+        "manifest_id": chosen[ENSEMBLE].manifest_id,
         "runs": {model: run.run_id for model, run in chosen.items()},
         "weights": {model: run.weights for model, run in chosen.items()},
-        "encoder": chosen["b"].encoder,
+        "encoder": chosen[ENSEMBLE].encoder,
     }
 
 

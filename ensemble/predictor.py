@@ -13,18 +13,20 @@ from threadpoolctl import threadpool_limits
 from ensemble.combiner import Combiner
 from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
-from ensemble.parts import MEMBERS, Parts
+from ensemble.parts import Parts
+from extractors.errors import NoFaceError
 from extractors.facemesh import FaceMesh
 from extractors.photo import Photo, content_hash, read_photo
+from extractors.regions import REGIONS
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
-from featurestore.errors import BundleError, NoFaceError, UsageError
+from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
-from featurestore.records import REGIONS, SCALE, Explanation, FaceBatch, Prediction
-from models.attribution import parts_of_b, parts_of_baseline
-from models.crossfit import CrossFitted
-from models.foreign import distrusted
-from models.kept import KeptEncoder
-from models.registry import load_model
+from featurestore.records import SCALE, Explanation, FaceBatch, Prediction
+from models.encoders.spec import KeptEncoder
+from models.loading import load_model
+from models.registry import ENSEMBLE, MODELS
+from models.spec import resolve
+from models.untrusted import distrusted
 
 LEARNT = "This photo is one that the model was trained on."
 """The first of the notes: whatever else is said of the photo says little then."""
@@ -40,15 +42,28 @@ class Predictor:
         with distrusted(self._folder):
             _check_versions(parts, kept)
         self._encoder = kept.open()
-        self._models = {name: load_model(parts.folders[name]) for name in MEMBERS if name in parts.folders}
-        self._combiner = Combiner.load(parts.folders["ensemble"])
-        self._intervals = Intervals.load(parts.folders["ensemble"])
-        self._novelty = Novelty.load(parts.folders["ensemble"] / NOVELTY)
+        self._models: dict[str, Any] = {
+            name: load_model(parts.folders[name]) for name in MODELS if name in parts.folders
+        }
+        self._combiner = Combiner.load(parts.folders[ENSEMBLE])
+        self._intervals = Intervals.load(parts.folders[ENSEMBLE])
+        self._novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
+        self._regions_of = self._model_of_regions()
         self._mesh, self._open, self._is_closed = FaceMesh(), ExitStack(), False
 
     @property
     def _folder(self) -> Path:
-        return self._parts.folders["ensemble"].parent
+        return self._parts.folders[ENSEMBLE].parent
+
+    def _model_of_regions(self) -> str:
+        """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
+        members = self._combiner.members
+        if lost := [name for name in members if name not in self._models]:
+            raise BundleError(f"{self._folder} lacks the model {lost[0]}, which the ensemble combines: export again.")
+        found = [name for name in members if MODELS[name].regions]
+        if not found:
+            raise BundleError(f"The ensemble in {self._folder} combines no model with sub-scores: train it again.")
+        return found[0]
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._mesh)
@@ -77,19 +92,24 @@ class Predictor:
     def explain(self, photo: Photo, group: str | None = None) -> Explanation:
         """Score one photo as `predict` does, and say what the score is made of. Raises as `predict`."""
         prediction, batch = self._predicted(photo, group)
-        a, b = prediction.members["a"], prediction.members["b"]
-        model, baseline = self._models["b"], self._models.get("baseline")
-        assert isinstance(model, CrossFitted)
+        scores = {name: np.array([score]) for name, score in prediction.members.items()}
+        features_of = next((name for name in self._models if MODELS[name].features), None)
         with distrusted(self._folder):
             return Explanation(
                 prediction=prediction,
-                weight_a=self._combiner.mixing,
-                correction=self._combiner.correction_of(a, b),
+                weights=self._combiner.weights,
+                correction=float(self._combiner.correction_of(scores)[0]),
                 bias=self._intervals.of(group).bias,
-                regions=parts_of_b(model, batch),
-                trees=parts_of_baseline(baseline, batch) if isinstance(baseline, CrossFitted) else None,
+                regions_of=self._regions_of,
+                regions=self._parts_of(self._regions_of, MODELS[self._regions_of].regions, batch),
+                features_of=features_of,
+                features=self._parts_of(features_of, MODELS[features_of].features, batch) if features_of else {},
                 z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
             )
+
+    def _parts_of(self, name: str, attribution: str | None, batch: FaceBatch) -> Any:
+        assert attribution is not None
+        return resolve(attribution)(self._models[name], batch)
 
     def _predicted(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
         if self._is_closed:
@@ -109,13 +129,12 @@ class Predictor:
         """What the models say of a face. Raises BundleError when they give no number."""
         batch, raw = self.batch_of(str(photo), face)
         members = self.scores(batch)
-        score = members.pop("ensemble")
+        score = members.pop(ENSEMBLE)
         low, high = calibration.interval(score)
         score = np.clip(score - calibration.bias, *SCALE)
         if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
             raise BundleError(f"The models in {self._folder} give no number for {photo}: train or export them again.")
-        b = self._models["b"]
-        assert isinstance(b, CrossFitted)
+        by_region = self._models[self._regions_of]
         in_training = sha256 is not None and sha256 in self._parts.photos
         remarks = [LEARNT] if in_training else []
         remarks += [face.remark] if face.remark else []
@@ -125,8 +144,8 @@ class Predictor:
             low=float(low[0]),
             high=float(high[0]),
             members={name: float(value[0]) for name, value in members.items()},
-            sub_scores=dict(zip(REGIONS, b.sub_scores(batch)[0].tolist(), strict=True)),
-            weights=dict(zip(REGIONS, b.weights.tolist(), strict=True)),
+            sub_scores=dict(zip(REGIONS, by_region.sub_scores(batch)[0].tolist(), strict=True)),
+            weights=dict(zip(REGIONS, by_region.weights.tolist(), strict=True)),
             features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
             notes=(*remarks, *self._novelty.warnings(batch, face.landmarks)),
@@ -140,7 +159,7 @@ class Predictor:
         """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""
         with distrusted(self._folder):
             members = {name: model.predict(batch) for name, model in self._models.items()}
-            return {"ensemble": self._combiner.predict(members["a"], members["b"]), **members}
+            return {ENSEMBLE: self._combiner.predict(members), **members}
 
     def interval(self, combined: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low and high ends (n,) of the 90 % intervals of combined scores."""

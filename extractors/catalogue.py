@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from featurestore.records import REGIONS
+from extractors.regions import REGIONS
 
 Measure = TypeVar("Measure", bound=Callable[..., Any])
 
@@ -37,7 +37,7 @@ class FeatureDefinition:
 
     name       the column
     summary    what it is, in one sentence
-    region     one of `featurestore.records.REGIONS`
+    region     one of `extractors.regions.REGIONS`
     unit       unit of the value
     formula    in terms of the points' names
     points     names of points and contours of `extractors.points`

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from featurestore.colours import conversion_of
-from featurestore.errors import ExtraError, InputError, PhotoError
-from featurestore.photo_files import open_photo
+from extractors.colours import conversion_of
+from extractors.errors import ExtraError, InputError, PhotoError
+from extractors.photo_files import open_photo
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 50_000_000

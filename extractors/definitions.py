@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 # these modules put their features into the catalogue when they are imported
 import extractors.geometry.compute
 import extractors.skin  # noqa: F401
-from extractors.catalogue import GEOMETRIC, INVARIANT, SKIN, FeatureDefinition
+from extractors import averageness
+from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition
 
 
 def definitions() -> tuple[FeatureDefinition, ...]:
@@ -17,25 +16,4 @@ def definitions() -> tuple[FeatureDefinition, ...]:
 
 def catalogue() -> tuple[FeatureDefinition, ...]:
     """All features that a model sees: those that extractors measure, then averageness."""
-    # worker processes know definitions, but no store
-    from featurestore.normalization import DEFINITION
-
-    return (*definitions(), _averageness(DEFINITION))
-
-
-def _averageness(stored: dict[str, Any]) -> FeatureDefinition:
-    """Averageness as the others are defined, out of its row in the store's catalogue."""
-    return FeatureDefinition(
-        name=stored["feature"],
-        summary="How far the face's shape is from the mean face of the training rows; an average face has less.",
-        region=stored["region"],
-        unit=stored["unit"],
-        formula=stored["formula"],
-        points=(stored["points"],),
-        source=stored["source"],
-        low=stored["low"],
-        high=stored["high"],
-        invariant=INVARIANT,
-        kind=stored["extractor"],
-        version=stored["version"],
-    )
+    return (*definitions(), averageness.DEFINITION)

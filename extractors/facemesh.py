@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.detector import Box, FaceDetector, overlap
-from featurestore.errors import NoFaceError
+from extractors.errors import NoFaceError
 
 VERSION = 1
 MAX_FACES = 4

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from extractors.decode import UNNAMED, check_pixels, decode, decode_bytes, decode_image
-from featurestore.errors import InputError
+from extractors.errors import InputError
 
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, the bytes of a photo file, a PIL image, or (h, w, 3) uint8 RGB pixels of an upright photo."""

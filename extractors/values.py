@@ -19,9 +19,8 @@ from extractors.facemesh import FaceMesh
 from extractors.fingerprint import perceptual_hash
 from extractors.geometry import compute as geometry
 from extractors.geometry.compute import compute_geometry
+from extractors.outputs import EMBEDDING, FEATURES, Field, Output
 from extractors.skin import compute_skin
-from featurestore.outputs import EMBEDDING, FEATURES, Output
-from featurestore.schema import Column
 
 Columns = dict[str, NDArray[Any]]
 WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/windows.py"
@@ -134,7 +133,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
         "landmarks",
         "landmarks",
         "one row an image: FaceMesh landmarks in pixels of the upright photo",
-        tuple(Column(axis, "FLOAT[468]", f"{axis} of the 468 landmarks, pixels") for axis in "xyz"),
+        tuple(Field(axis, "float32[468]", f"{axis} of the 468 landmarks, pixels") for axis in "xyz"),
         code_version=facemesh.VERSION,
         parameters={"mediapipe": package_version("mediapipe"), "max_faces": facemesh.MAX_FACES},
     )
@@ -145,9 +144,9 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
             "embeddings",
             "one row is one image as one encoder sees it",
             (
-                Column("vector", f"FLOAT[{encoder.dim}]", "the encoder's last features, pooled over the whole face"),
+                Field("vector", f"float32[{encoder.dim}]", "the encoder's last features, pooled over the whole face"),
                 *(
-                    Column(region, f"FLOAT[{windows.width(region, encoder.channels)}]", WINDOWED.format(region))
+                    Field(region, f"float32[{windows.width(region, encoder.channels)}]", WINDOWED.format(region))
                     for region in windows.WINDOWS
                 ),
             ),
@@ -170,7 +169,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
             "shape",
             "shapes",
             "one row an image: 2-D landmarks, Procrustes-aligned to MediaPipe's canonical face",
-            (Column("shape", "FLOAT[936]", "468 x then 468 y; centred, unit size, upright"),),
+            (Field("shape", "float32[936]", "468 x then 468 y; centred, unit size, upright"),),
             code_version=alignment.VERSION,
             inputs=after,
         ),
@@ -178,7 +177,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
             "fingerprint",
             "fingerprints",
             "one row an image: a hash that hardly changes when the photo is scaled, recompressed or retouched",
-            (Column("phash", "UBIGINT", "perceptual hash of the levelled face, 64 bits"),),
+            (Field("phash", "uint64", "perceptual hash of the levelled face, 64 bits"),),
             code_version=fingerprint.VERSION,
             parameters={"opencv": cv2.__version__, **crop},
             inputs=after,
@@ -189,7 +188,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
 
 def _features(kind: str, code_version: int, inputs: tuple[str, ...], parameters: Mapping[str, object]) -> Output:
     chosen = [d for d in definitions() if d.kind == kind]
-    columns = tuple(Column(d.name, "DOUBLE", f"{d.summary} {d.formula} [{d.unit}] {d.source}") for d in chosen)
+    columns = tuple(Field(d.name, "float64", f"{d.summary} {d.formula} [{d.unit}] {d.source}") for d in chosen)
     comment = "one row an image: geometric and skin features, one column each, see feature_catalog"
     changed = {d.name: d.version for d in chosen if d.version > 1}
     return Output(kind, FEATURES, comment, columns, code_version, parameters, inputs, changed)

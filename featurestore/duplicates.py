@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from extractors.outputs import EMBEDDING
 from featurestore.normalization import matrix
-from featurestore.outputs import EMBEDDING, active_table, chosen_encoder
+from featurestore.outputs import active_table, chosen_encoder
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.traits import traits_of

@@ -1,36 +1,12 @@
-"""Every expected trouble, on one screen. The message is one sentence that names the remedy.
+"""Every expected trouble beside those of photos, on one screen; see `extractors.errors` for what they share."""
 
-`kallos` is the only catcher: it prints the message on stderr and exits with `exit_code`.
-Anything that is not a `KallosError` is a bug and shows its traceback (exit code 1).
-"""
-
-LONGEST = 2000
-"""Letters of a message; a name or a line of a file that stands in it may have any length."""
-
-
-class KallosError(Exception):
-    """Trouble that a user can mend."""
-
-    exit_code = 1
-
-    def __str__(self) -> str:
-        """The message on one line: what it repeats of files and their names must not steer a terminal."""
-        said = super().__str__()
-        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
-        # the remedy stands at the end
-        return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+from extractors.errors import InputError, KallosError
 
 
 class UsageError(KallosError):
     """An option, name or protocol that does not exist."""
 
     exit_code = 2
-
-
-class InputError(KallosError):
-    """A file or folder that is missing, empty or not what it should be."""
-
-    exit_code = 3
 
 
 class FolderGoneError(InputError):
@@ -41,25 +17,6 @@ class DataError(KallosError):
     """Labels that cannot be used: missing columns, scores outside the scale."""
 
     exit_code = 4
-
-
-class PhotoError(KallosError):
-    """One photo that cannot be used. `status` is what the ledger records."""
-
-    exit_code = 5
-    status = "decode_error"
-
-
-class NoFaceError(PhotoError):
-    """A readable photo in which FaceMesh finds no face."""
-
-    status = "no_face"
-
-
-class ExtraError(PhotoError):
-    """A photo of a kind that is read with an extra which is not installed."""
-
-    status = "needs_extra"
 
 
 class StoreError(KallosError):
@@ -88,12 +45,6 @@ class BundleError(KallosError):
 
 class ExportError(KallosError):
     """An export of a store that is incomplete, altered, or made by another version."""
-
-    exit_code = 9
-
-
-class PackError(KallosError):
-    """A training pack of another store, or results in it that are incomplete or altered."""
 
     exit_code = 9
 

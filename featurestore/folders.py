@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from extractors.photo_files import PHOTO_SUFFIXES
 from featurestore.errors import FolderGoneError
-from featurestore.records import PHOTO_SUFFIXES
 
 HIDDEN = "hidden"
 KINDS = 6

@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 import duckdb
 import polars as pl
 
-from featurestore.errors import KallosError, QueryError, StoreError
+from extractors.errors import KallosError
+from featurestore.errors import QueryError, StoreError
 from featurestore.store import Store
 
 MAX_ROWS = 100_000

@@ -13,28 +13,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.averageness import AVERAGENESS
 from featurestore.errors import LeakageError, UsageError
 from featurestore.outputs import active_table
 from featurestore.schema import quote
 from featurestore.store import Store
 
-AVERAGENESS = "averageness"
 CHUNK = 1_000
 """Faces whose shapes are widened to float64 at once: of half a million they would take 4 GB, twice over."""
-
-DEFINITION = {
-    "feature": AVERAGENESS,
-    "summary": "Distance of the face's shape from the average of the training rows.",
-    "region": "symmetry",
-    "unit": "Procrustes distance",
-    "formula": "‖aligned landmarks − mean of the training rows‖",
-    "points": "all 468 landmarks",
-    "source": "Langlois & Roggman 1990",
-    "low": 0.0,
-    "high": 0.5,
-    "version": 1,
-    "extractor": "normalization",
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,15 +1,13 @@
-"""What extractors write: one table per version, keyed by the photo's bytes; and which versions people see."""
+"""Outputs of extractors in the store: a table a version, keyed by the bytes of photos; and the versions people see."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from extractors.outputs import EMBEDDING, FEATURES, Output
 from featurestore.errors import OrderError, UsageError
 from featurestore.schema import Column
 from featurestore.steps import before_extract
@@ -18,65 +16,33 @@ if TYPE_CHECKING:
     # worker processes know outputs, but no store
     from featurestore.store import Store
 
-EMBEDDING = "embedding:"
-FEATURES = "geometric_features"
-"""The view of features. Its tables keep all features of a photo in one array, `features`, which the view takes apart
-into named columns: arrays are written, and read for training, several times faster than hundreds of columns."""
+SQL_TYPES = {
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
+    "uint64": "UBIGINT",
+    "bool": "BOOLEAN",
+    "str": "VARCHAR",
+    "datetime64": "TIMESTAMP",
+}
+"""NumPy's types as DuckDB's."""
 
 
-@dataclass(frozen=True)
-class Output:
-    """One version of one extractor's output.
+def stored_columns(output: Output) -> tuple[Column, ...]:
+    """What the table of an output has beside sha256.
 
-    extractor         name, such as `geometry` or `embedding:mobilenet_v3_small`
-    view              stable view that shows the active version, such as `landmarks`
-    columns           what it writes beside sha256, as people see it
-    code_version      raised by hand whenever the code gives other values
-    parameters        every setting that changes the values, weights' sha256 among them
-    inputs            versions of the outputs that it is computed from
-    formula_versions  column -> version of its own formula, where that is above 1
+    Tables of features keep all features of a photo in one array, `features`, which the view takes apart into named
+    columns: arrays are written, and read for training, several times faster than hundreds of columns.
     """
+    if output.view == FEATURES:
+        length = len(output.fields)
+        return (Column("features", f"DOUBLE[{length}]", "in the order of the recipe; NaN where not measurable"),)
+    return tuple(Column(field.name, _sql_type(field.dtype), field.meaning) for field in output.fields)
 
-    extractor: str
-    view: str
-    comment: str
-    columns: tuple[Column, ...]
-    code_version: int
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
-    formula_versions: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def recipe(self) -> str:
-        """Everything that decides the values, as canonical JSON."""
-        versions = self.formula_versions
-        recipe = {
-            "extractor": self.extractor,
-            "code_version": self.code_version,
-            "columns": [f"{c.name}@{versions[c.name]}" if c.name in versions else c.name for c in self.columns],
-            "parameters": dict(self.parameters),
-            "inputs": list(self.inputs),
-        }
-        return json.dumps(recipe, sort_keys=True)
-
-    @cached_property
-    def version(self) -> str:
-        """First 12 hex digits of the recipe's sha256."""
-        return hashlib.sha256(self.recipe.encode()).hexdigest()[:12]
-
-    @property
-    def stored_columns(self) -> tuple[Column, ...]:
-        """What its table has beside sha256."""
-        if self.view != FEATURES:
-            return self.columns
-        return (
-            Column("features", f"DOUBLE[{len(self.columns)}]", "in the order of the recipe; NaN where not measurable"),
-        )
-
-    @property
-    def table_name(self) -> str:
-        """The table that holds this version; `__` keeps it out of what people are shown."""
-        return f"{self.extractor.replace(':', '_')}__{self.version}"
+def _sql_type(dtype: str) -> str:
+    """`float32[468]` is `FLOAT[468]`."""
+    number, bracket, length = dtype.partition("[")
+    return f"{SQL_TYPES[number]}{bracket}{length}"
 
 
 def active_versions(store: Store) -> dict[str, str]:

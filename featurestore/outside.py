@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from extractors.outputs import EMBEDDING
 from featurestore.errors import DataError, LeakageError, OrderError
-from featurestore.outputs import EMBEDDING, active_versions
+from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import polars as pl
 
+from extractors.outputs import Output
+from extractors.photo_files import reads_heic
 from featurestore.folders import gone, is_there
-from featurestore.outputs import Output, active_versions
-from featurestore.photo_files import reads_heic
+from featurestore.outputs import active_versions
 from featurestore.store import Store
 
 _OUTSIDE = "status IN ('missing', 'needs_extra')"

@@ -9,13 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin", "symmetry")
-PHOTO_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
-    *(".avif", ".heic", ".heif", ".hif"),
-)
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-"""What Pillow may open a photo as, beside HEIC, which is an extra; MPO files are read as JPEG."""
 SCALE = (1.0, 5.0)
 """Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
 
@@ -222,20 +215,25 @@ class RegionParts:
 class Explanation:
     """Why a photo got its score.
 
-    weight_a * a + (1 - weight_a) * b + correction - bias, kept on the scale, is the score; the contributions of the
-    regions add up to b, and what is in `trees` to the baseline's score before it is kept on the scale.
+    The weighted scores of the members + correction - bias, kept on the scale, is the score; the contributions of the
+    regions add up to the score of `regions_of`, and `features` to that of `features_of` before it is kept on the scale.
 
-    correction  the combiner's
-    bias        taken off for a group with a calibration of its own
-    regions     region -> its parts of B's score
-    trees       feature -> TreeSHAP value in the baseline, `shape` and `average` among them; None without a baseline
-    z           feature -> standard deviations above the training mean; NaN where not measured
+    weights      member of the combiner -> its weight
+    correction   the combiner's
+    bias         taken off for a group with a calibration of its own
+    regions_of   the model that gives sub-scores
+    regions      region -> its parts of that model's score
+    features_of  the model that tells what each feature adds; None where there is none
+    features     feature -> what it adds to that model's score, `shape` and `average` among them
+    z            feature -> standard deviations above the training mean; NaN where not measured
     """
 
     prediction: Prediction
-    weight_a: float
+    weights: Mapping[str, float]
     correction: float
     bias: float
+    regions_of: str
     regions: Mapping[str, RegionParts]
-    trees: Mapping[str, float] | None
+    features_of: str | None
+    features: Mapping[str, float]
     z: Mapping[str, float]

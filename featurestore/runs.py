@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.regions import REGIONS
 from featurestore.errors import OrderError
-from featurestore.records import REGIONS, Epoch, Evaluation
+from featurestore.records import Epoch, Evaluation
 from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import target_of
@@ -21,7 +22,15 @@ from featurestore.traits import target_of
 OUTSIDE = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
 
-RESULTS = ("predictions", "evaluations", "sub_scores", "sub_score_weights", "combiners", "intervals")
+RESULTS = (
+    "predictions",
+    "evaluations",
+    "sub_scores",
+    "sub_score_weights",
+    "combiners",
+    "combined_members",
+    "intervals",
+)
 """Tables of what a finished run gives. One whose model was lost is trained again, and gives them anew."""
 
 
@@ -136,9 +145,10 @@ def record_sub_scores(
         store.append("sub_score_weights", pl.DataFrame(rows))
 
 
-def record_combiner(store: Store, run: Run, learnt: Mapping[str, float]) -> None:
-    """Store what a combiner learnt, as the columns of `combiners`."""
+def record_combiner(store: Store, run: Run, learnt: Mapping[str, float], members: Sequence[Mapping[str, Any]]) -> None:
+    """Store what a combiner learnt, as columns of `combiners`, and its members, as columns of `combined_members`."""
     store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **learnt}]))
+    store.append("combined_members", pl.DataFrame([{"run_id": run.run_id, **member} for member in members]))
 
 
 def record_intervals(store: Store, run: Run, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -183,9 +193,11 @@ def latest(store: Store, protocol: str, fold: int) -> dict[str, str]:
     return dict(rows.iter_rows())
 
 
-def bundled(store: Store, ensemble: Run) -> dict[str, Run]:
-    """model -> run of all that goes with an ensemble: the very members that it combines, the newest others beside."""
-    newest = latest(store, ensemble.protocol, ensemble.fold)
+def bundled(store: Store, ensemble: Run, models: Collection[str]) -> dict[str, Run]:
+    """model -> run of all that goes with an ensemble: the very members that it combines, and the newest of `models`."""
+    newest = {
+        model: run_id for model, run_id in latest(store, ensemble.protocol, ensemble.fold).items() if model in models
+    }
     run_ids = newest | ensemble.config["members"] | {ensemble.model: ensemble.run_id}
     return {model: load(store, run_id) for model, run_id in run_ids.items()}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -352,11 +352,16 @@ TABLES = (
         "combiners",
         "one row is what a combiner learnt from out-of-fold predictions, and what it gains on them",
         _RUN,
-        ("weight_a", "DOUBLE", "weight of Model A; Model B has the rest"),
         ("correction", "DOUBLE", "root mean square of what the shallow correction adds to the weighted mean"),
-        ("pearson_a", "DOUBLE", "Pearson correlation of Model A alone, out of fold"),
-        ("pearson_b", "DOUBLE", "Pearson correlation of Model B alone, out of fold"),
         ("pearson", "DOUBLE", "Pearson correlation of the combined score, out of fold"),
+    ),
+    _table(
+        "combined_members",
+        "one row is a model that a combiner combines",
+        _RUN,
+        ("model", "VARCHAR", "the member, such as a or b"),
+        ("weight", "DOUBLE", "its weight; those of a run sum to one"),
+        ("pearson", "DOUBLE", "Pearson correlation of the member alone, out of fold"),
     ),
     _table(
         "intervals",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from featurestore.outputs import Output
+from extractors.outputs import Output
 from featurestore.store import Store
 
 Written = tuple[Output, pl.DataFrame, pl.DataFrame]

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.errors import OrderError, PhotoError, UsageError
+from extractors.errors import PhotoError
+from featurestore.errors import OrderError, UsageError
 from featurestore.outputs import chosen_encoder
 from featurestore.schema import quote
 from featurestore.steps import before_extract

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.normalization import AVERAGENESS, DEFINITION, averageness, matrix, training_values, values_of
+from extractors.averageness import AVERAGENESS, DEFINITION
+from featurestore.feature_definitions import define_features
+from featurestore.normalization import averageness, matrix, training_values, values_of
 from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
 from featurestore.schema import quote
 from featurestore.store import Store
@@ -42,7 +44,7 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
         unknown = [fold for fold in changed if ids[fold] not in known]
         fitted = _fitted(store, [photos[fold] for fold in unknown])
         with store.transaction():
-            store.sync("feature_definitions", pl.DataFrame([DEFINITION]), "feature = $name", name=AVERAGENESS)
+            define_features(store, [DEFINITION], {})
             for fold in changed:
                 store.execute("UPDATE statistics SET current = false WHERE normalization = $name", name=_name(fold))
             for fold in set(changed) - set(unknown):

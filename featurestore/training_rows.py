@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.regions import REGIONS
 from featurestore.normalization import Normalization, matrix
-from featurestore.records import REGIONS, SCALE, FaceBatch
+from featurestore.records import SCALE, FaceBatch
 from featurestore.schema import quote
 from featurestore.store import Store
 

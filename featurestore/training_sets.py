@@ -11,10 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.averageness import AVERAGENESS
+from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, OrderError, UsageError
-from featurestore.normalization import AVERAGENESS, Normalization
-from featurestore.outputs import EMBEDDING, active_columns, active_table, active_versions, chosen_encoder
+from featurestore.normalization import Normalization
+from featurestore.outputs import active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
 from featurestore.steps import before_extract, before_training
 from featurestore.store import Store

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from featurestore import normalization, runs, statistics
+from extractors.averageness import AVERAGENESS
+from featurestore import runs, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -83,7 +84,7 @@ def _compared(store: Store, run: Run) -> Iterator[Compared]:
 def _places(store: Store, manifest: Mapping[str, Any]) -> list[int]:
     """Where the features that were used stand among all."""
     every = store.value("SELECT features FROM statistics WHERE statistics_id = $id", id=manifest["statistics_id"])
-    return [every.index(name) for name in manifest["features"] if name != normalization.AVERAGENESS]
+    return [every.index(name) for name in manifest["features"] if name != AVERAGENESS]
 
 
 def _versions(store: Store, pinned: str) -> Iterator[Compared]:

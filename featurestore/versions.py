@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from extractors.outputs import Output
 from featurestore.errors import OrderError, UsageError
-from featurestore.outputs import Output, active_versions
+from featurestore.outputs import active_versions, stored_columns
 from featurestore.schema import Column, Table
 from featurestore.steps import before_extract
 from featurestore.store import Store
@@ -34,7 +35,7 @@ def register(store: Store, outputs: Sequence[Output]) -> None:
     for output in outputs:
         if not store.has(output.table_name):
             sha256 = Column("sha256", "VARCHAR", "hash of the photo's bytes, see images")
-            store.make(Table(output.table_name, output.comment, (sha256, *output.stored_columns)))
+            store.make(Table(output.table_name, output.comment, (sha256, *stored_columns(output))))
             columns = ["extractor", "version", "output", "table_name", "recipe", "active"]
             values = [output.extractor, output.version, output.view, output.table_name, output.recipe, False]
             store.append("extractor_versions", pl.DataFrame([values], schema=columns, orient="row"))

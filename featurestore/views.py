@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from featurestore.outputs import EMBEDDING, FEATURES, active_columns, active_tables, active_versions, feature_versions
+from extractors.outputs import EMBEDDING, FEATURES
+from featurestore.outputs import active_columns, active_tables, active_versions, feature_versions
 from featurestore.schema import View, quote
 from featurestore.store import Store
 

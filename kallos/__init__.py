@@ -2,70 +2,97 @@
 
     import kallos
 
-    with kallos.open_store("demo/kallos.duckdb") as store:
+    kallos.ingest("scores.csv", "photos", "kallos.duckdb", stated=kallos.Stated(scale=(1, 5)))
+    kallos.extract("kallos.duckdb", weights="none")
+    kallos.train("kallos.duckdb", options=kallos.Options(weights="none"))
+    kallos.report("evaluation", "kallos.duckdb").data
+    with kallos.open_store("kallos.duckdb") as store:
         frame = store.frame("SELECT * FROM scores JOIN geometric_features USING (image_id)")
-    fold = kallos.training_set("demo/kallos.duckdb", "demo-5fold", 1, features=["eyes", "jaw_width"])
-    with kallos.load_bundle("demo/bundle") as predictor:
+    with kallos.load_bundle("bundle") as predictor:
         prediction = predictor.predict("photo.jpg")
 
-Heavy libraries are imported when a function is called, not when kallos is.
+Everything that the command line does is here. Functions print nothing: they give what they found, tell `on_progress`
+how far they are, and remark to the logger `kallos`. Heavy libraries are imported when a function is first named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ensemble.predictor import Predictor
-    from featurestore.store import Store
-    from featurestore.training_sets import TrainingSet
+    from featurestore.ingest.columns import Stated as Stated
+    from featurestore.ingest.raw import Origin as Origin
+    from kallos.workflows.doctor import doctor as doctor
+    from kallos.workflows.evaluate import evaluate as evaluate
+    from kallos.workflows.explain import explain as explain
+    from kallos.workflows.export import export as export
+    from kallos.workflows.extract import extract as extract
+    from kallos.workflows.hub import pull as pull
+    from kallos.workflows.hub import push as push
+    from kallos.workflows.ingest import ingest as ingest
+    from kallos.workflows.ingest import ingest_demo as ingest_demo
+    from kallos.workflows.ingest import ingest_mebeauty as ingest_mebeauty
+    from kallos.workflows.ingest import ingest_photos as ingest_photos
+    from kallos.workflows.ingest import ingest_scut as ingest_scut
+    from kallos.workflows.ingest import read_table as read_table
+    from kallos.workflows.open import load_bundle as load_bundle
+    from kallos.workflows.open import open_store as open_store
+    from kallos.workflows.open import training_set as training_set
+    from kallos.workflows.plan import plan as plan
+    from kallos.workflows.predict import predict as predict
+    from kallos.workflows.quality import check as check
+    from kallos.workflows.quality import duplicates as duplicates
+    from kallos.workflows.quality import verify as verify
+    from kallos.workflows.query import feature as feature
+    from kallos.workflows.query import feature_values as feature_values
+    from kallos.workflows.query import features as features
+    from kallos.workflows.query import sql as sql
+    from kallos.workflows.query import tables as tables
+    from kallos.workflows.report import report as report
+    from kallos.workflows.similar import similar as similar
+    from kallos.workflows.train import benchmark as benchmark
+    from kallos.workflows.train import train as train
+    from kallos.workflows.upkeep import compact as compact
+    from kallos.workflows.upkeep import erase as erase
+    from kallos.workflows.upkeep import export_store as export_store
+    from kallos.workflows.upkeep import import_store as import_store
+    from kallos.workflows.upkeep import rollback as rollback
+    from models.spec import Options as Options
 
-__all__ = ["load_bundle", "open_store", "training_set"]
+_HOME = {
+    "featurestore.ingest.columns": ("Stated",),
+    "featurestore.ingest.raw": ("Origin",),
+    "kallos.workflows.doctor": ("doctor",),
+    "kallos.workflows.evaluate": ("evaluate",),
+    "kallos.workflows.explain": ("explain",),
+    "kallos.workflows.export": ("export",),
+    "kallos.workflows.extract": ("extract",),
+    "kallos.workflows.hub": ("pull", "push"),
+    "kallos.workflows.ingest": (
+        *("ingest", "ingest_demo", "ingest_mebeauty", "ingest_photos", "ingest_scut", "read_table"),
+    ),
+    "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
+    "kallos.workflows.plan": ("plan",),
+    "kallos.workflows.predict": ("predict",),
+    "kallos.workflows.quality": ("check", "duplicates", "verify"),
+    "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
+    "kallos.workflows.report": ("report",),
+    "kallos.workflows.similar": ("similar",),
+    "kallos.workflows.train": ("benchmark", "train"),
+    "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
+    "models.spec": ("Options",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE)
 
 
-def open_store(path: str | Path) -> Store:
-    """A store for reading; `store.frame(sql)` gives Polars. Raises StoreError.
-
-    While another process writes it is the newest snapshot: a warning says so, `store.snapshot_of` says of when.
-    """
-    import warnings
-
-    from featurestore.store import Store
-
-    store = Store.open(Path(path), read_only=True)
-    if store.snapshot_of is not None:
-        warnings.warn(
-            f"{store.writer} is writing: this is its snapshot of {store.snapshot_of:%H:%M:%S} UTC", stacklevel=2
-        )
-    return store
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"kallos has no {name!r}: it has {', '.join(__all__)}.")
+    return getattr(import_module(_MODULE[name]), name)
 
 
-def training_set(
-    path: str | Path,
-    protocol: str,
-    fold: int,
-    encoder: str | None = None,
-    *,
-    features: Sequence[str] | None = None,
-    normalized_by: str | None = None,
-) -> TrainingSet:
-    """One fold as NumPy arrays, normalised by its training rows and pinned in the store as a manifest.
-
-    `features` are names of features or regions, all by default. Raises StoreError, UsageError, OrderError, and
-    LeakageError when a photo stands in both roles or statistics were fitted outside the training rows.
-    """
-    from featurestore.store import Store
-    from featurestore.training_sets import training_set as make
-
-    with Store.open(Path(path), must_exist=True) as store:
-        return make(store, protocol, fold, encoder, features=features, normalized_by=normalized_by)
-
-
-def load_bundle(folder: str | Path) -> Predictor:
-    """A verified bundle, ready to predict. Raises InputError or BundleError."""
-    from ensemble.bundle import open_bundle
-    from ensemble.predictor import Predictor
-
-    return Predictor(open_bundle(Path(folder)))
+def __dir__() -> list[str]:
+    return __all__

@@ -1,5 +1,5 @@
 """`python -m kallos`."""
 
-from kallos.cli import main
+from kallos.cli.app import main
 
 main()

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import BundleError
 from featurestore.records import FaceBatch, on_scale
-from models.saved import read_description, write_model
-from models.subscores import SubscoreModel
+from models.serialization import read_description, write_model
 
 if TYPE_CHECKING:
-    from models.registry import Model
+    from models.spec import Model
 
 PART = "part-{}"
 
@@ -30,9 +29,7 @@ class CrossFitted:
     kind = "cross-fitted"
 
     def __init__(self, models: Sequence[Model]) -> None:
-        self.models = tuple(models)
-        self.needs_faces = self.models[0].needs_faces
-        self.needs_embeddings = self.models[0].needs_embeddings
+        self.models: tuple[Any, ...] = tuple(models)
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
@@ -47,7 +44,7 @@ class CrossFitted:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Models that `save` wrote. Raises BundleError when the folder holds none."""
-        from models.registry import load_model
+        from models.loading import load_model
 
         parts = read_description(folder, cls.kind).get("parts")
         if not isinstance(parts, int) or not 1 <= parts <= 100:
@@ -60,7 +57,7 @@ class CrossFitted:
         A region's sub-score is the mean of the models' sub-scores by the weight that each model gives the region.
         """
         shares = self.all_weights / self.all_weights.sum(axis=0)
-        each = np.stack([model.sub_scores(batch) for model in self._subscore_models])
+        each = np.stack([model.sub_scores(batch) for model in self.models])
         scores: NDArray[np.float64] = np.einsum("kr,knr->nr", shares, each)
         return scores
 
@@ -73,8 +70,4 @@ class CrossFitted:
     @property
     def all_weights(self) -> NDArray[np.float64]:
         """(K, 8) weights of the regions in each model."""
-        return np.stack([model.weights for model in self._subscore_models])
-
-    @property
-    def _subscore_models(self) -> list[SubscoreModel]:
-        return [model for model in self.models if isinstance(model, SubscoreModel)]
+        return np.stack([model.weights for model in self.models])

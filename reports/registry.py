@@ -1,21 +1,24 @@
-"""Every report by name. A new report is one module and one line here."""
+"""Every report by name. A new report is one module of `reports.pages`, and its name here."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from rich.console import RenderableType
+if TYPE_CHECKING:
+    from pathlib import Path
 
-from featurestore.store import Store
-from reports import benchmark, compare, dataset, evaluation, features, lineage, overview, subscores, training
-from reports.selection import Selection
+    from rich.console import RenderableType
+
+    from featurestore.store import Store
+    from reports.stats.selection import Selection
+
+PAGES = ("overview", "dataset", "features", "training", "evaluation", "benchmark", "subscores", "compare", "lineage")
+"""Names of reports, which are those of their modules."""
 
 
-class Report(Protocol):
+class Page(Protocol):
     """What every report module has: data first, then its two renderers."""
-
-    NAME: str
 
     def data(self, store: Store, selection: Selection) -> Any:
         """A frozen dataclass of plain values. Raises OrderError naming the command to run first."""
@@ -27,7 +30,6 @@ class Report(Protocol):
         """Write the report's figures into the folder, made if need be; returns their paths."""
 
 
-REPORTS: dict[str, Report] = {
-    module.NAME: module
-    for module in (overview, dataset, features, training, evaluation, benchmark, subscores, compare, lineage)
-}
+def report_page(name: str) -> Page:
+    """The module of a report."""
+    return cast(Page, import_module(f"reports.pages.{name}"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from kallos.cli import main
+from kallos.cli.app import main
 
 
 @dataclass(frozen=True)

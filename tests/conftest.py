@@ -20,7 +20,7 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from models import graphs  # noqa: E402
+from models.networks import graphs  # noqa: E402
 from tests.command import done  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second

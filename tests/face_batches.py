@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import REGIONS, FaceBatch
+from extractors.regions import REGIONS
+from featurestore.records import FaceBatch
 
 PER_REGION = 3
 

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 import typer.main
 
-from kallos.cli import app
+from kallos.cli.app import app
 
 NAMED = re.compile(r"`(kallos(?: [^`]*)?)`")
 

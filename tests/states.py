@@ -9,12 +9,13 @@ from pathlib import Path
 
 import duckdb
 
-from extractors.pipeline import extract, look_here
+from extractors.outputs import Output
 from extractors.values import EncoderSource
-from extractors.workers import Task
-from featurestore.outputs import Output
 from featurestore.store import Store
-from kallos.extraction import chosen_encoders
+from kallos.engines.extraction import extract
+from kallos.engines.local import look_here
+from kallos.engines.workers import Task
+from kallos.workflows.encoders import chosen_encoders
 from tests.command import done
 from tests.conftest import Workspace
 

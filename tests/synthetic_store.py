@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from extractors.canonical import MESH
+from extractors.outputs import Field, Output
+from extractors.regions import REGIONS
 from featurestore import runs
 from featurestore.ingest.labels import build_scores
-from featurestore.outputs import Output
-from featurestore.records import REGIONS, Epoch
+from featurestore.records import Epoch
 from featurestore.runs import Run
-from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.versions import ATTEMPT_COLUMNS, register, write
@@ -156,24 +156,24 @@ def add_trait(store: Store, trait: str, scale: tuple[int, int] = (1, 7), seed: i
 
 def _outputs() -> dict[str, Output]:
     def features(kind: str) -> Output:
-        columns = tuple(Column(name, "DOUBLE", f"{name}, made up") for name in FEATURES[kind])
+        columns = tuple(Field(name, "float64", f"{name}, made up") for name in FEATURES[kind])
         return Output(kind, "geometric_features", "one row an image: made-up features", columns, 1)
 
     return {
         "landmarks": Output(
-            "landmarks", "landmarks", "one row an image", tuple(Column(a, "FLOAT[468]", "pixels") for a in "xyz"), 1
+            "landmarks", "landmarks", "one row an image", tuple(Field(a, "float32[468]", "pixels") for a in "xyz"), 1
         ),
         "geometry": features("geometry"),
         "skin": features("skin"),
-        "shape": Output("shape", "shapes", "one row an image", (Column("shape", "FLOAT[936]", "unit size"),), 1),
+        "shape": Output("shape", "shapes", "one row an image", (Field("shape", "float32[936]", "unit size"),), 1),
         "fingerprint": Output(
-            "fingerprint", "fingerprints", "one row an image", (Column("phash", "UBIGINT", "made up"),), 1
+            "fingerprint", "fingerprints", "one row an image", (Field("phash", "uint64", "made up"),), 1
         ),
         "embedding:tiny": Output(
             "embedding:tiny",
             "embeddings",
             "one row is one image",
-            (Column("vector", "FLOAT[8]", "made up"), Column("eyes", "FLOAT[4]", "made up")),
+            (Field("vector", "float32[8]", "made up"), Field("eyes", "float32[4]", "made up")),
             1,
         ),
     }
@@ -271,8 +271,11 @@ def train_fold(store: Store, fold: int, random: np.random.Generator) -> None:
             ends = (predicted - 0.4, predicted + 0.4) if model == "ensemble" and role == "test" else None
             runs.record_predictions(store, run, role, batch.image_ids, predicted, batch.scores, ends)
         if model == "ensemble":
-            learnt = {"weight_a": 0.6, "correction": 0.01, "pearson_a": 0.90, "pearson_b": 0.88, "pearson": 0.92}
-            runs.record_combiner(store, run, learnt)
+            members = [
+                {"model": "a", "weight": 0.6, "pearson": 0.90},
+                {"model": "b", "weight": 0.4, "pearson": 0.88},
+            ]
+            runs.record_combiner(store, run, {"correction": 0.01, "pearson": 0.92}, members)
             calibrations = [(None, 0.0, 0.4), *((subset, 0.1, 0.5) for subset in SUBSETS)]
             lines = [{"subset": s, "n": 10, "bias": b, "half_width": w, "level": 0.9} for s, b, w in calibrations]
             runs.record_intervals(store, run, lines)

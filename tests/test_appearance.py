@@ -14,13 +14,13 @@ from safetensors.torch import load_file, save_file
 from torchvision.models import get_model
 
 from featurestore.errors import OrderError, UsageError
-from models.appearance import AppearanceConfig, AppearanceModel, Regressor
-from models.appearance_training import starting_backbone, train_appearance
-from models.augmentation import augment
-from models.backbones import build_backbone
-from models.optimisation import MovingAverage, one_cycle, settle_batch_norms
-from models.pixels import resize_faces
-from models.view import centre_of
+from models.image.augmentation import augment
+from models.image.crop import centre_of
+from models.image.model import AppearanceConfig, AppearanceModel, Regressor
+from models.image.optimisation import MovingAverage, one_cycle, settle_batch_norms
+from models.image.tensors import resize_faces
+from models.image.train import starting_backbone, train_appearance
+from models.networks.backbones import build_backbone
 from tests.face_batches import learnable_batch, split
 
 TINY = AppearanceConfig(

@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from featurestore.errors import BundleError, UsageError, WeightsError
-from models.backbones import IMAGENET_MEAN, Backbone, build_backbone
-from models.encoder import Encoder
-from models.encoder_network import EncoderNetwork
-from models.kept import KeptEncoder
-from models.pyramid import GRID, LEVELS, LaplacianPyramid
-from models.weights import fill
+from models.encoders.network import EncoderNetwork
+from models.encoders.run import Encoder
+from models.encoders.spec import KeptEncoder
+from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone
+from models.networks.pyramid import GRID, LEVELS, LaplacianPyramid
+from models.networks.weights import fill
 
 TENSORFLOW = {"input": "x/127.5-1, RGB, 224", "padding": "stride-2 convolutions pad (0,1,0,1) as TensorFlow SAME"}
 

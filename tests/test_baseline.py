@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 
 from featurestore.errors import BundleError, OrderError
 from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
-from models.appearance import AppearanceConfig, AppearanceModel
-from models.appearance_export import replace_by_graphs
-from models.appearance_training import starting_backbone, train_appearance
-from models.baseline import BaselineConfig, train_baseline, train_ridge
+from models.baseline.inputs import BaselineConfig
+from models.baseline.pca import Components
+from models.baseline.ridge import train_ridge
+from models.baseline.trees import train_baseline
 from models.crossfit import CrossFitted
-from models.principal import Components
-from models.registry import KINDS, Model, load_model
-from models.subscore_training import train_subscores
-from models.subscores import SubscoreConfig
+from models.image.export import replace_by_graphs
+from models.image.model import AppearanceConfig, AppearanceModel
+from models.image.train import starting_backbone, train_appearance
+from models.loading import CROSS_FITTED, load_model
+from models.regions.model import SubscoreConfig
+from models.regions.train import train_subscores
+from models.registry import MODELS
+from models.spec import Model
 from tests.face_batches import learnable_batch, split
 
 SMALL = BaselineConfig(components=5, rounds=200, report_every=20, learning_rate=0.1)
@@ -72,7 +76,7 @@ def models(batch: FaceBatch, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def test_every_registered_kind_is_held_to_the_contract() -> None:
-    assert set(TRAIN) == set(KINDS)
+    assert set(TRAIN) == {*CROSS_FITTED, *(kind for spec in MODELS.values() for kind in spec.classes)}
 
 
 @pytest.mark.parametrize("kind", TRAIN)
@@ -82,8 +86,7 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(
     models[kind].save(tmp_path / "model")
     again = load_model(tmp_path / "model")
     assert np.array_equal(again.predict(batch), models[kind].predict(batch))
-    assert (again.kind, again.needs_faces) == (kind, kind.startswith("appearance"))
-    assert again.needs_embeddings == models[kind].needs_embeddings
+    assert again.kind == kind
     assert {file.suffix for file in (tmp_path / "model").rglob("*.*")} <= {".json", ".safetensors", ".txt", ".onnx"}
 
 

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from featurestore.errors import OrderError
 from featurestore.records import Evaluation
-from reports import benchmark
-from reports.anchors import ANCHORS
-from reports.json import to_json
-from reports.selection import Selection
+from reports.pages import benchmark
+from reports.render.json import to_json
+from reports.stats.published import ANCHORS
+from reports.stats.selection import Selection
 from tests.command import kallos
 from tests.synthetic_store import MODEL_NOISE, PROTOCOL, make_store, train_fold
 

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
+from extractors.regions import REGIONS
 from featurestore import runs
 from featurestore.duplicates import make_protocol
 from featurestore.errors import OrderError
-from featurestore.records import REGIONS
 from featurestore.store import Store
-from reports.cards import cards
-from reports.markdown import escape, grid
+from models.registry import BUNDLED
+from reports.cards.markdown import escape, grid
+from reports.cards.write import cards
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store
@@ -157,9 +158,11 @@ def test_intervals_combiner_and_leakage_are_queries(store):
         assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", f"± {of['half_width']:.3f}"]
     said = under(card, "## Combiner")
     (learnt,) = store.frame("FROM combiners WHERE run_id = $id", id=run_of("ensemble")).to_dicts()
-    assert f"Weight of A {learnt['weight_a']:.3f}, of B {1 - learnt['weight_a']:.3f}" in said
+    members = store.frame("FROM combined_members WHERE run_id = $id ORDER BY model", id=run_of("ensemble")).to_dicts()
+    assert "Weight " + ", ".join(f"of {m['model']} {m['weight']:.3f}" for m in members) in said
     assert f"root mean square of {learnt['correction']:.3f}" in said
-    assert "A alone {pearson_a:.4f}, B alone {pearson_b:.4f}, combined {pearson:.4f}".format(**learnt) in said
+    alone = ", ".join(f"{m['model']} alone {m['pearson']:.4f}" for m in members)
+    assert f"{alone}, combined {learnt['pearson']:.4f}" in said
     gain = store.value(
         "SELECT max(pearson) FILTER (run_id = $e) - max(pearson) FILTER (run_id = $a) FROM evaluations WHERE role = 'test'",
         e=run_of("ensemble"),
@@ -366,7 +369,7 @@ def test_an_ensemble_keeps_the_members_that_it_combines(own):
             "INSERT INTO runs SELECT * REPLACE ('newer-' || model AS run_id, now()::TIMESTAMP AS started_at) FROM runs WHERE run_id = $id",
             id=run_of(model),
         )
-    chosen = runs.bundled(own, runs.load(own, run_of("ensemble")))
+    chosen = runs.bundled(own, runs.load(own, run_of("ensemble")), BUNDLED)
     assert (chosen["a"].run_id, chosen["b"].run_id) == (run_of("a"), run_of("b"))
     assert chosen["baseline"].run_id == "newer-baseline"
     assert run_of("a") in cards(own, run_of("ensemble"))["MODEL_CARD.md"]
@@ -382,7 +385,7 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
         raise OrderError("no card today")
 
     with monkeypatch.context() as patched:
-        patched.setattr("kallos.training.cards", fails)
+        patched.setattr("kallos.workflows.fold.cards", fails)
         assert kallos(*command).code == OrderError.exit_code
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:

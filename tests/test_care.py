@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from polars.testing import assert_frame_equal
 
+from extractors.outputs import Field, Output
 from featurestore.errors import StoreError, UsageError
-from featurestore.outputs import Output
-from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.upkeep import compacting
 from featurestore.upkeep.compacting import compact, rewrite
@@ -80,7 +79,7 @@ def test_a_rewrite_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
 
 
 def test_compact_drops_earlier_versions_and_orphans_only(path):
-    newer = Output("geometry", "geometric_features", "made up", (Column("jaw_width", "DOUBLE", "made up"),), 2)
+    newer = Output("geometry", "geometric_features", "made up", (Field("jaw_width", "float64", "made up"),), 2)
     with Store.open(path) as store:
         older = store.value("SELECT table_name FROM extractor_versions WHERE extractor = 'geometry'")
         with store.transaction():

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from featurestore.records import Epoch
-from models.appearance import AppearanceConfig
-from models.appearance_training import starting_backbone, train_appearance
-from models.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
+from models.image.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
+from models.image.model import AppearanceConfig
+from models.image.train import starting_backbone, train_appearance
 from tests.face_batches import learnable_batch, split
 
 TINY = AppearanceConfig(

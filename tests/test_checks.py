@@ -17,8 +17,8 @@ from featurestore.checks.drift import chance_limit, ks_statistics
 from featurestore.checks.embeddings import dead_share, effective_rank, mean_cosine
 from featurestore.checks.registry import CHECKS, Verdict, run
 from featurestore.store import Store
-from reports import checks
-from reports.selection import Selection
+from reports.pages import checks
+from reports.stats.selection import Selection
 from tests.command import done, kallos
 from tests.synthetic_store import DATA_SET, add_trait, content, make_store
 

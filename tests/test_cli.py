@@ -12,10 +12,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from extractors import errors as errors_of_photos
 from featurestore import errors
 from featurestore.store import Store
-from kallos import extras
-from kallos.cli import EXIT_CODES
+from kallos.cli.app import EXIT_CODES
+from kallos.workflows import extras
 from tests.command import Answer, done, kallos
 
 
@@ -44,7 +45,7 @@ def labels(tmp_path: Path) -> Path:
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; sys.argv = ['kallos', '--help']\n"
-        "from kallos.cli import main\n"
+        "from kallos.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'mediapipe', 'duckdb', 'polars', 'numpy', 'cv2', 'lightgbm'} & set(sys.modules)\n"
@@ -56,7 +57,8 @@ def test_help_imports_nothing_heavy():
 
 
 def test_every_exit_code_is_documented():
-    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.KallosError)]
+    named = {**vars(errors), **vars(errors_of_photos)}.values()
+    classes = [c for c in named if isinstance(c, type) and issubclass(c, errors.KallosError)]
     codes = {c.exit_code for c in classes if c is not errors.KallosError}
     assert codes <= {int(n) for n in re.findall(r"\b(\d+) ", EXIT_CODES)}
     assert len(codes) == 14

@@ -13,7 +13,7 @@ import pytest
 from featurestore import runs, snapshots
 from featurestore.store import Store
 from featurestore.versions import activate, rollback
-from kallos.stores import open_for_reading
+from kallos.workflows.stores import open_for_reading
 from tests.synthetic_store import PROTOCOL, make_store
 
 AHEAD = "INTERVAL 400 DAYS"

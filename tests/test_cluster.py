@@ -14,15 +14,16 @@ import pytest
 from PIL import Image
 from polars.testing import assert_frame_equal
 
-from extractors import cluster
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.pipeline import extract
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.outputs import active_table
 from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
+from kallos.engines import ray_cluster as cluster
+from kallos.engines.extraction import extract
+from kallos.engines.local import look_here
 from kallos.portraits.dataset import write_demo
 from tests.command import kallos
 from tests.ingest_files import read_scores
@@ -53,7 +54,7 @@ class Killer(MeanColour):
 def photos(tmp_path_factory) -> Path:
     """Drawn portraits, a file that is no photo, and a photo without a face."""
     folder = tmp_path_factory.mktemp("photos")
-    write_demo(folder, PORTRAITS, 0, lambda done, count: None)
+    write_demo(folder, PORTRAITS, 0, lambda *_: None)
     (folder / "images" / "broken.jpg").write_bytes(b"no photo")
     Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(folder / "images" / "grey.png")
     names = sorted(photo.name for photo in (folder / "images").iterdir())
@@ -125,16 +126,16 @@ def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, de
 
 def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
     newer = MeanColour(name="newer")
-    for engine in (None, cluster.look_on_ray):
-        path = tmp_path / f"{engine is None}.duckdb"
+    for engine in (look_here, cluster.look_on_ray):
+        path = tmp_path / f"{engine.__name__}.duckdb"
         shutil.copy(local, path)
         with Store.open(path) as store:
             # other than what FaceMesh would find once more
             store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
             assert extract(store, [newer], unheard, engine=engine).looked == PORTRAITS - 1
-    with Store.open(tmp_path / "False.duckdb", read_only=True) as store:
+    with Store.open(tmp_path / "look_on_ray.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM embeddings WHERE encoder = 'newer'") == PORTRAITS - 1
-        same(tmp_path / "True.duckdb", store)
+        same(tmp_path / "look_here.duckdb", store)
 
 
 def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos, tmp_path):
@@ -157,8 +158,8 @@ def test_a_cluster_that_does_not_answer_is_named(photos, tmp_path, monkeypatch):
 DRIVER = """
 import sys, time
 from pathlib import Path
-from extractors import cluster
-from extractors.pipeline import extract
+from kallos.engines import ray_cluster as cluster
+from kallos.engines.extraction import extract
 from featurestore.store import Store
 from tests.command import kallos
 from tests.test_pipeline import MeanColour

@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from extractors.colours import LARGEST, _conversion
 from extractors.decode import decode
 from extractors.definitions import definitions
 from extractors.facemesh import FaceMesh
 from extractors.geometry.compute import compute_geometry
-from extractors.pipeline import extract
 from extractors.values import face_of
-from featurestore.colours import LARGEST, _conversion
 from featurestore.ingest.dataset import write
 from featurestore.ingest.photos import scan_images
 from featurestore.store import Store
+from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from tests.icc import SPACES, cmyk_profile, grey_profile, in_space, rgb_profile

@@ -13,11 +13,11 @@ import torch
 from safetensors import safe_open
 
 from featurestore.errors import UsageError
-from models import computing
-from models.appearance import AppearanceConfig
-from models.appearance_training import choose_computing, starting_backbone, train_appearance
-from models.checkpoints import FILE
-from models.computing import NEAR, Computing, choose, usual
+from models.image import computing
+from models.image.checkpoints import FILE
+from models.image.computing import NEAR, Computing, choose, usual
+from models.image.model import AppearanceConfig
+from models.image.train import choose_computing, starting_backbone, train_appearance
 from tests.face_batches import learnable_batch, split
 
 TINY = AppearanceConfig(backbone="mobilenet_v3_small", weights="none", image_size=64, epochs=2, batch_size=32)

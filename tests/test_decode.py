@@ -14,7 +14,7 @@ from PIL import Image
 
 from extractors import decode as decode_module
 from extractors.decode import MAX_BYTES, MAX_PIXELS, decode
-from featurestore.errors import InputError, PhotoError
+from extractors.errors import InputError, PhotoError
 from tests.ingest_files import let_pillow_write_heic
 
 let_pillow_write_heic()

@@ -27,8 +27,8 @@ sys.addaudithook(heard)
 """
 """Python runs this at the start of every process, worker processes among them."""
 DEMO = """
-from kallos.cli import main
-from kallos.commands import demo
+from kallos.cli.app import main
+from kallos.cli import demo
 if __name__ == "__main__":
     demo.EPOCHS = 1
     main()

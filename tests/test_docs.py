@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kallos.cli import EXIT_CODES, app
-from reports.licences_page import markdown as licences
+from kallos.cli.app import EXIT_CODES, app
+from kallos.docs_pages.licences import markdown as licences
 from tests.command import done
 
 ROOT = Path(__file__).parent.parent

@@ -100,7 +100,7 @@ def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_the_command_reference_is_that_of_the_code(tmp_path: Path):
     written = tmp_path / "commands.md"
-    typed = ("kallos.cli", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
+    typed = ("kallos.cli.app", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
     subprocess.run([sys.executable, "-m", "typer", *map(str, typed)], check=True, capture_output=True)
     said = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     assert written.read_text(encoding="utf-8") == said, "run `make docs`"

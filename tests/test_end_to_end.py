@@ -12,11 +12,11 @@ from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
-from extractors.faces import load_faces
 from extractors.values import face_of
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from kallos.prediction import FEW
+from kallos.workflows.predict import FEW
+from kallos.workflows.stored_faces import load_faces
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 
@@ -92,7 +92,7 @@ def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
         assert np.array_equal(batch.shapes, row.shapes)
         assert np.array_equal(batch.features, row.features, equal_nan=True)
         assert np.array_equal(batch.embeddings, row.embeddings)
-        assert np.array_equal(batch.faces, load_faces(store, row.image_ids, lambda done, total: None))
+        assert np.array_equal(batch.faces, load_faces(store, row.image_ids))
 
 
 def training_set_of(workspace):

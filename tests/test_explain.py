@@ -17,9 +17,10 @@ from extractors.values import face_of
 from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from models import attribution
-from models.attribution import parts_of_b, parts_of_baseline
-from reports import explanation
+from models.baseline.attribution import parts_by_feature
+from models.regions import attribution
+from models.regions.attribution import parts_by_region
+from reports.pages import explanation
 from tests.command import done, kallos
 from tests.conftest import Workspace
 
@@ -45,7 +46,7 @@ def batch_of(predictor: Predictor, seed: int):
 @pytest.mark.parametrize("seed", range(3))
 def test_regions_add_up_to_b_and_inputs_to_their_region(predictor: Predictor, seed: int):
     model, batch = predictor._models["b"], batch_of(predictor, seed)
-    parts = parts_of_b(model, batch)
+    parts = parts_by_region(model, batch)
     assert sum(of.contribution for of in parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-9)
     weighted = model.sub_scores(batch)[0] * model.weights
     assert [of.contribution for of in parts.values()] == pytest.approx(weighted.tolist(), abs=1e-9)
@@ -63,7 +64,7 @@ def test_what_the_integral_lacks_is_small(predictor: Predictor, monkeypatch: pyt
         return parts
 
     monkeypatch.setattr(attribution, "_adding_up", adding_up)
-    parts_of_b(predictor._models["b"], batch_of(predictor, 5))
+    parts_by_region(predictor._models["b"], batch_of(predictor, 5))
     assert len(lacking) > 8
     assert max(lacking) < 0.001
 
@@ -71,13 +72,13 @@ def test_what_the_integral_lacks_is_small(predictor: Predictor, monkeypatch: pyt
 def test_an_average_face_is_moved_by_nothing(predictor: Predictor):
     batch = batch_of(predictor, 0)
     batch.features[:] = 0
-    for of in parts_of_b(predictor._models["b"], batch).values():
+    for of in parts_by_region(predictor._models["b"], batch).values():
         assert not any(of.features.values())
 
 
 def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
     model, batch = predictor._models["baseline"], batch_of(predictor, 1)
-    parts = parts_of_baseline(model, batch)
+    parts = parts_by_feature(model, batch)
     assert sum(parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-6)
     assert {"shape", "average"} < parts.keys()
 
@@ -88,8 +89,8 @@ def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, m
     monkeypatch.setattr(predictor, "_intervals", known)
     for group, bias in ((None, 0.0), ("FF", 0.1)):
         of = predictor.explain(workspace.portrait, group)
-        a, b = of.prediction.members["a"], of.prediction.members["b"]
-        score = of.weight_a * a + (1 - of.weight_a) * b + of.correction - of.bias
+        score = sum(weight * of.prediction.members[member] for member, weight in of.weights.items())
+        score += of.correction - of.bias
         assert of.bias == bias
         assert score == pytest.approx(of.prediction.score, abs=1e-9)
         assert of.prediction.score == predictor.predict(workspace.portrait, group).score
@@ -134,7 +135,9 @@ def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained)
         assert of.trees is not None
         assert of.disagree == (of.moved * of.trees < 0 and min(abs(of.moved), abs(of.trees)) > explanation.CLEAR)
         assert all(feature.percentile is None for feature in of.features)
-    assert sum(of.contribution for of in report.regions) == pytest.approx(report.b)
+    assert sum(of.contribution for of in report.regions) == pytest.approx(
+        next(of.score for of in report.members if of.name == report.regions_of)
+    )
 
 
 # the command

@@ -20,9 +20,10 @@ SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/extendi
 EXPECTED = {
     "A feature": ("philtrum_to_mouth", "philtrum over the width of the mouth"),
     "An extractor": ("contrasts", "standard deviation of the luminance"),
-    "A model": ("neighbours",),
+    "A model": ("neighbours", '"name": "neighbours"'),
     "A report": ("Harsh raters first", '"raters"', "SELECT rater_id"),
 }
+WRITTEN = {"A model": ("bundle/MODEL_CARD.md", "mean score of the 20 nearest shapes")}
 
 
 @pytest.fixture
@@ -45,6 +46,9 @@ def test_the_walk_through_works(title: str, copy: Path):
             added(copy / file, content) if kind == "python" else changed(copy / file, content)
     for words in EXPECTED[title]:
         assert words in said
+    if title in WRITTEN:
+        file, words = WRITTEN[title]
+        assert words in (copy / file).read_text(encoding="utf-8")
 
 
 def typed(line: str, copy: Path) -> str:

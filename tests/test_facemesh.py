@@ -14,9 +14,9 @@ import pytest
 
 from extractors import facemesh
 from extractors.canonical import MIRROR
+from extractors.errors import NoFaceError
 from extractors.facemesh import FaceMesh
 from extractors.points import Landmarks
-from featurestore.errors import NoFaceError
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 

@@ -13,14 +13,14 @@ import pytest
 from rich.console import Console, RenderableType
 
 from extractors.definitions import catalogue, definitions
+from extractors.regions import REGIONS
 from featurestore.errors import StoreError, UsageError
 from featurestore.normalization import averageness
-from featurestore.records import REGIONS
 from featurestore.store import Store
-from reports import catalogue as listing
-from reports import features_page, single_feature
-from reports.bars import spark
-from reports.single_feature import BINS, fisher_interval
+from kallos.docs_pages import features as features_page
+from reports.pages import feature_catalogue, one_feature
+from reports.pages.one_feature import BINS, fisher_interval
+from reports.render.bars import spark
 from tests.command import done, kallos
 from tests.synthetic_store import make_store
 
@@ -43,7 +43,7 @@ def spaceless(text: str) -> str:
 
 def test_averageness_is_a_feature_too():
     assert [*(d.name for d in definitions()), "averageness"] == NAMES
-    assert listing.data("symmetry").features[-1].name == "averageness"
+    assert feature_catalogue.data("symmetry").features[-1].name == "averageness"
 
 
 def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
@@ -61,11 +61,11 @@ def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
 @pytest.mark.parametrize("width", [80, 140])
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
-    lines = shown(listing.render(listing.data(region)), width).splitlines()
+    lines = shown(feature_catalogue.render(feature_catalogue.data(region)), width).splitlines()
     assert max(map(len, lines)) <= width
     edge = next(line.index("formula, source") for line in lines if "formula, source" in line)
     names, formulas = ("\n".join(line[part] for line in lines) for part in (slice(edge), slice(edge, None)))
-    for d in listing.data(region).features:
+    for d in feature_catalogue.data(region).features:
         assert f" {d.name} " in names
         assert f"{d.low:g} … {d.high:g} {d.unit} " in names
         assert spaceless(d.formula) in spaceless(formulas)
@@ -108,8 +108,8 @@ def test_a_file_that_is_no_store_is_an_error(tmp_path):
 
 def test_before_extraction_there_are_no_values(tmp_path):
     with make_store(tmp_path / "s.duckdb", 12, extracted=False, trained=False) as store:
-        assert single_feature.data(store, "jaw_width").groups == ()
-        assert single_feature.data(store, "averageness").groups == ()
+        assert one_feature.data(store, "jaw_width").groups == ()
+        assert one_feature.data(store, "averageness").groups == ()
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def opened(workspace):
 
 @pytest.mark.parametrize("name", ["jaw_width", "chin_sharpness", "brow_arch_asymmetry"])
 def test_the_figures_are_those_of_sql(opened, name):
-    report = single_feature.data(opened, name)
+    report = one_feature.data(opened, name)
     d = report.definition
     query = f"""
         SELECT coalesce(subset, 'all'), count(*), count(*) FILTER (isfinite({name})), avg({name}), stddev_pop({name}),
@@ -146,7 +146,7 @@ def test_averageness_is_shown_in_its_own_unit(opened):
     )
     shapes = opened.frame("SELECT shape FROM shapes")["shape"].to_numpy()
     distances = averageness(shapes, train["shape"].to_numpy().mean(axis=0))
-    everything = single_feature.data(opened, "averageness").groups[0]
+    everything = one_feature.data(opened, "averageness").groups[0]
     assert everything.measured == len(shapes)
     assert (everything.mean, everything.sd) == pytest.approx((distances.mean(), distances.std()), rel=1e-4)
 
@@ -154,8 +154,8 @@ def test_averageness_is_shown_in_its_own_unit(opened):
 @pytest.mark.parametrize("width", [80, 140])
 def test_one_feature_fits_the_terminal(opened, width):
     for name in ("averageness", "outer_fifths", "right_under_eye_sharpness", "eyes_shape_asymmetry"):
-        report = single_feature.data(opened, name)
-        text = shown(single_feature.render(report), width)
+        report = one_feature.data(opened, name)
+        text = shown(one_feature.render(report), width)
         assert max(map(len, text.splitlines())) <= width
         assert "…" not in text.replace(" … ", "")
         for said in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
@@ -164,10 +164,10 @@ def test_one_feature_fits_the_terminal(opened, width):
             assert f"{group.correlation:+.2f}" in text
 
 
-def with_values(store: Store, name: str, value: str) -> single_feature.FeatureReport:
+def with_values(store: Store, name: str, value: str) -> one_feature.FeatureReport:
     """The report of a feature that has the value of a SQL expression in each image."""
     store.execute(f"CREATE OR REPLACE VIEW geometric_features AS SELECT image_id, {value} AS {name} FROM images")
-    return single_feature.data(store, name)
+    return one_feature.data(store, name)
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_feature_that_no_image_has_is_shown_without_figures(made_up):
     report = with_values(made_up, "jaw_width", "'nan'::DOUBLE")
     assert {(g.measured, g.scored, g.implausible) for g in report.groups} == {(0, 0, 0)}
     assert all(math.isnan(v) for g in report.groups for v in (g.mean, g.correlation, g.low, g.high))
-    text = shown(single_feature.render(report), 80)
+    text = shown(one_feature.render(report), 80)
     assert "100 %" in text
     assert "nan" not in text
 
@@ -198,14 +198,14 @@ def test_a_constant_feature_has_a_spread_and_no_correlation(made_up):
     assert report.low < 0.9 < report.high
     assert max(report.groups[0].counts) == 40
     assert math.isnan(report.groups[0].correlation)
-    assert "–" in shown(single_feature.render(report), 80)
+    assert "–" in shown(one_feature.render(report), 80)
 
 
 def test_values_of_an_older_formula_are_said_to_be(made_up):
-    report = single_feature.data(made_up, "jaw_width")
-    text = shown(single_feature.render(replace(report, stored_version=0)), 80)
+    report = one_feature.data(made_up, "jaw_width")
+    text = shown(one_feature.render(replace(report, stored_version=0)), 80)
     assert "1, values of 0: run `kallos extract`" in text
-    assert "values of" not in shown(single_feature.render(replace(report, stored_version=1)), 80)
+    assert "values of" not in shown(one_feature.render(replace(report, stored_version=1)), 80)
 
 
 def test_fishers_interval():
@@ -246,5 +246,5 @@ def test_the_page_explains_the_measures_that_formulas_name():
 
 def test_the_page_is_written_by_one_command(tmp_path):
     page = tmp_path / "features.md"
-    subprocess.run([sys.executable, "-m", "reports.features_page", str(page)], check=True)
+    subprocess.run([sys.executable, "-m", "kallos.docs_pages.features", str(page)], check=True)
     assert page.read_text(encoding="utf-8") == features_page.markdown()

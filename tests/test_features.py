@@ -15,7 +15,7 @@ from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, pa
 from extractors.definitions import catalogue, definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.points import CONTOURS, POINTS, Landmarks
-from featurestore.records import REGIONS
+from extractors.regions import REGIONS
 from tests.golden.rebuild import (
     FILE,
     Golden,

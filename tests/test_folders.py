@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from featurestore import photo_files
-from featurestore.errors import InputError, PhotoError
+from extractors import photo_files
+from extractors.errors import InputError, PhotoError
+from extractors.photo_files import PHOTO_SUFFIXES
 from featurestore.folders import beside_line, contents, is_litter, is_there
 from featurestore.ingest.photos import find_photos, scan_images
-from featurestore.records import PHOTO_SUFFIXES
 from featurestore.store import Store
 from tests.command import done, kallos
 from tests.conftest import Workspace

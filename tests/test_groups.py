@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from featurestore.records import Evaluation
-from reports.groups import METRICS, compare_groups, render_groups
-from reports.json import to_json
+from reports.pages.groups import METRICS, compare_groups, render_groups
+from reports.render.json import to_json
 
 N = 60
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import BundleError, InputError, KallosError, OrderError
-from models.trees import read_trees
+from extractors.errors import InputError, KallosError
+from featurestore.errors import BundleError, OrderError
+from models.baseline.trees import read_trees
 from tests.command import done, kallos
 from tests.conftest import Workspace
 from tests.hostile.bundles import ALTERED, FORGED, GRAPHS, Change, copy_of, put, right

@@ -10,9 +10,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from featurestore.errors import BundleError
-from models import graphs
-from models.graphs import Graph
-from models.saved import GRAPH
+from models.networks import graphs
+from models.networks.graphs import Graph
+from models.serialization import GRAPH
 
 ASKED = {"faces": np.zeros((1, 8, 8, 3), dtype=np.uint8)}
 

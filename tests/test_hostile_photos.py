@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractors.decode import decode
-from featurestore.errors import InputError, PhotoError
+from extractors.errors import InputError, PhotoError
 from featurestore.folders import contents
 from featurestore.ingest.photos import scan_images
 from featurestore.store import Store

@@ -13,7 +13,7 @@ import pytest
 
 from featurestore.errors import DiskError
 from featurestore.store import Store
-from models.saved import write_model
+from models.serialization import write_model
 from tests.command import kallos
 from tests.conftest import Workspace
 from tests.hostile.powers import with_the_rights_of_others

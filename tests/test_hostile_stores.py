@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.errors import InputError, StoreError
+from extractors.errors import InputError
+from featurestore.errors import StoreError
 from featurestore.store import Store
 from tests.command import kallos
 from tests.hostile.stores import DAMAGED, REFUSED, changed

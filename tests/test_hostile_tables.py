@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import DataError, InputError, KallosError
+from extractors.errors import InputError, KallosError
+from featurestore.errors import DataError
 from featurestore.ingest.mebeauty import read_mebeauty
 from featurestore.ingest.scut import read_scut
 from featurestore.store import Store

@@ -13,7 +13,8 @@ import polars as pl
 import pyreadstat
 import pytest
 
-from featurestore.errors import DataError, InputError, KallosError, UsageError
+from extractors.errors import InputError, KallosError
+from featurestore.errors import DataError, UsageError
 from featurestore.ingest.columns import Stated
 from featurestore.ingest.raw import Origin
 from featurestore.ingest.recipe import Recipe

@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from featurestore import outputs, versions
-from featurestore.errors import DataError, InputError, UsageError
+from extractors.errors import InputError
+from extractors.outputs import Field, Output
+from featurestore import versions
+from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import PER_IMAGE, DataSet, Finding, conform, findings_frame, write
 from featurestore.ingest.files import read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import build_scores, folds
 from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.planning import from_pixels_todo
-from featurestore.schema import Column
 from featurestore.store import Store
 from tests.ingest_files import write_photo
 
@@ -68,7 +69,7 @@ def test_two_data_sets_do_not_touch_each_other(tmp_path: Path) -> None:
 def test_what_was_computed_belongs_to_the_bytes(tmp_path: Path) -> None:
     """A photo that changed or left is seen no more; one that comes back has its values at once."""
     root = tmp_path / "photos"
-    output = outputs.Output("toy", "toys", "a toy", (Column("v", "DOUBLE", ""),), 1)
+    output = Output("toy", "toys", "a toy", (Field("v", "float64", ""),), 1)
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(root, SHADES))
         versions.register(store, [output])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.errors import DataError, InputError
+from extractors.errors import InputError
+from featurestore.errors import DataError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.mebeauty import read_mebeauty
 from featurestore.store import Store

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from featurestore.errors import DataError, InputError
+from extractors.errors import InputError
+from featurestore.errors import DataError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.scut import read_scut
 from featurestore.store import Store

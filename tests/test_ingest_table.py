@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import DataError, InputError, KallosError, UsageError
+from extractors.errors import InputError, KallosError
+from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
 from featurestore.store import Store

@@ -88,7 +88,7 @@ def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
     asking = tmp_path / "asking"
     script.write_text(
         "import pathlib, sys, threading\n"
-        "from kallos.cli import main\n"
+        "from kallos.cli.app import main\n"
         "from featurestore.store import Store\n"
         "def long(store):\n"
         # half a second later DuckDB is within it, however busy the machine is
@@ -116,7 +116,7 @@ def test_an_import_ends_before_the_command_does(workspace: Workspace, tmp_path: 
     script = tmp_path / "stopped.py"
     script.write_text(
         "import sys, time\n"
-        "from kallos.cli import main\n"
+        "from kallos.cli.app import main\n"
         "from featurestore.store import Store\n"
         "def slow(store):\n"
         "    import slow\n"

@@ -10,13 +10,13 @@ from importlib.metadata import version
 
 import pytest
 
-from kallos.loading import LINE
+from kallos.cli.loading import LINE
 from tests.command import done, kallos
 
 EACH_COMMAND = """
 import sys
 from typer.main import get_command
-from kallos.cli import app, main
+from kallos.cli.app import app, main
 
 HEAVY = {"torch", "mediapipe", "duckdb", "polars", "numpy", "cv2", "lightgbm", "onnxruntime", "rich.progress"}
 

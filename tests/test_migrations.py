@@ -17,7 +17,7 @@ from featurestore.store import Store
 from featurestore.transfer.exporting import export_store
 from featurestore.transfer.importing import import_store
 from featurestore.upkeep import migrations
-from reports.selection import Selection, chosen_runs
+from reports.stats.selection import Selection, chosen_runs
 from tests.catalogue import catalogue, content
 
 SCHEMA_1, SCHEMA_3 = ((Path(__file__).parent / "stores" / f"schema_{version}.sql").read_text() for version in (1, 3))

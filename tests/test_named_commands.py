@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from kallos.advice import complete
+from kallos.cli.suggestions import complete
 from tests.command import kallos
 from tests.named_commands import named, trouble
 from tests.synthetic_store import make_store

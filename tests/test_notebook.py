@@ -19,9 +19,13 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 """
 CELLS = {
-    "import kallos\nlen(kallos.__all__)": "3",
+    "import kallos\nall(hasattr(kallos, name) for name in kallos.__all__)": "True",
     "store = kallos.open_store(path)\nlen(store.frame('FROM images'))": "120",
     "store.close()\n": None,
+    "len(kallos.sql('FROM images', path))": "120",
+    "report = kallos.report('evaluation', path)\nreport.name, len(report.queries) > 0": "('evaluation', True)",
+    "one, = kallos.predict(portrait, bundle=bundle)\n1 < one.score < 5": "True",
+    "kallos.evaluate(path, 'demo', bundle=bundle).judged > 0": "True",
     "fold = kallos.training_set(path, 'demo-5fold', 1, features=['eyes'])\nlen(fold.train) + len(fold.test)": "120",
     "predictor = kallos.load_bundle(bundle)\nscore = predictor.predict(portrait).score\n1 < score < 5": "True",
     "from PIL import Image\npredictor.predict(Image.open(portrait)).score == score": "True",

@@ -15,13 +15,13 @@ from ensemble.novelty import Novelty, pose
 from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from extractors.canonical import MESH
-from extractors.faces import load_landmarks
+from extractors.errors import NoFaceError
 from extractors.values import face_of
-from featurestore.errors import NoFaceError
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from kallos.workflows.stored_faces import load_landmarks
 
 Image = NDArray[np.uint8]
 

@@ -13,10 +13,10 @@ from ensemble.bundle import MANIFEST, open_bundle
 from ensemble.training_photos import SIZE, TrainingPhotos
 from featurestore.records import Comparison, Origin
 from featurestore.store import Store
-from kallos.trained import trained_parts
 from kallos.web.answers import Answers
-from reports.bootstrap import Estimate, means, resamples
-from reports.origin import comparisons, doubts
+from kallos.workflows.trained_models import trained_parts
+from reports.stats.bootstrap import Estimate, means, resamples
+from reports.stats.provenance import comparisons, doubts
 from tests.command import done, kallos
 from tests.conftest import Workspace
 from tests.hostile.bundles import put, right
@@ -203,7 +203,7 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
 def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Workspace, tmp_path: Path):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)
-    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(b"kallos.bundle/2", b"kallos.bundle/1"))
+    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(b"kallos.bundle/3", b"kallos.bundle/1"))
     right(bundle)
     answer = kallos("predict", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9

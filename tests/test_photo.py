@@ -13,8 +13,9 @@ from PIL import Image
 import kallos
 from ensemble.predictor import Predictor
 from extractors.decode import MAX_BYTES, decode
+from extractors.errors import InputError, KallosError, NoFaceError, PhotoError
 from extractors.photo import read_photo
-from featurestore.errors import InputError, KallosError, NoFaceError, PhotoError, UsageError
+from featurestore.errors import UsageError
 from tests.conftest import Workspace
 
 

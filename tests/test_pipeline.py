@@ -17,14 +17,16 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from extractors import pipeline, values
-from extractors.pipeline import Extracted, extract
+from extractors import values
 from extractors.values import outputs
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
+from kallos.engines import extraction as pipeline
+from kallos.engines import local
+from kallos.engines.extraction import Extracted, extract
 from tests.ingest_files import read_scores
 
 VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
@@ -127,11 +129,12 @@ def test_ctrl_c_keeps_what_was_answered_and_the_next_run_goes_on(store, whole):
 CHILD = """
 import sys
 from pathlib import Path
-from extractors import pipeline
+from kallos.engines import local
+from kallos.engines import extraction as pipeline
 from featurestore.store import Store
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":
-    pipeline.COMMIT_SECONDS = 0.0
+    local.COMMIT_SECONDS = 0.0
     pipeline.CHUNK = 20
     with Store.open(Path(sys.argv[1])) as store:
         pipeline.extract(store, [MeanColour()], lambda done, total, what: print(done, flush=True))
@@ -244,7 +247,7 @@ def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_bac
     changed = tuple(d if d.name != "jaw_width" else type(d)(**vars(d) | {"version": 2}) for d in definitions)
     monkeypatch.setattr(values, "definitions", lambda: changed)
     monkeypatch.setattr(pipeline, "definitions", lambda: changed)
-    monkeypatch.setattr(pipeline, "Workers", None)
+    monkeypatch.setattr(local, "Workers", None)
     measure = values.FROM_LANDMARKS["geometry"]
     jaw_width = values.feature_names("geometry").index("jaw_width")
 

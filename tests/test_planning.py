@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from extractors.outputs import Field
 from featurestore.planning import PlanLine, forget_failures, plan
-from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.versions import rollback
-from kallos.planning import _wall_seconds
+from kallos.workflows.plan import _wall_seconds
 from tests.command import done
 from tests.synthetic_store import _outputs, content, make_store
 
@@ -42,8 +42,8 @@ def test_all_is_fresh_but_the_image_without_a_face(store):
         ({"parameters": {"crop": 0.3}}, "crop None → 0.3"),
         ({"inputs": ("abc",)}, "the landmarks have changed"),
         ({"formula_versions": {"jaw_width": 2}}, "another formula of jaw_width"),
-        ({"columns": (Column("new", "DOUBLE", ""), *_outputs()["geometry"].columns)}, "new column new"),
-        ({"columns": _outputs()["geometry"].columns[1:]}, "no column eye_width any more"),
+        ({"fields": (Field("new", "float64", ""), *_outputs()["geometry"].fields)}, "new column new"),
+        ({"fields": _outputs()["geometry"].fields[1:]}, "no column eye_width any more"),
     ],
 )
 def test_a_changed_recipe_makes_stale_and_says_what_changed(store, change, why):

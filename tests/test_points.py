@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from extractors.alignment import align_face, procrustes_shape
 from extractors.canonical import MESH, MIRROR
 from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, REGION_CONTOURS, Landmarks
-from featurestore.records import REGIONS
+from extractors.regions import REGIONS
 from tests.golden.rebuild import distorted
 
 SHAPE = procrustes_shape(MESH[None])[0].reshape(2, 468)

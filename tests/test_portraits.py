@@ -153,7 +153,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def test_demo_folder_holds_pictures_ratings_and_parameters(tmp_path):
     seen: list[tuple[int, int]] = []
-    write_demo(tmp_path, 5, 7, lambda done, count: seen.append((done, count)))
+    write_demo(tmp_path, 5, 7, lambda done, count, _: seen.append((done, count)))
     assert seen == [(i, 5) for i in range(1, 6)]
     ratings, parameters = read(tmp_path / "ratings.csv"), read(tmp_path / "parameters.csv")
     names = [f"P{i:04d}.jpg" for i in range(1, 6)]
@@ -170,7 +170,7 @@ def test_demo_folder_holds_pictures_ratings_and_parameters(tmp_path):
 
 
 def test_an_interrupted_demo_goes_on_to_the_same_folder(tmp_path):
-    def interrupt(done: int, _: int) -> None:
+    def interrupt(done: int, _: int, __: str) -> None:
         if done == 2:
             raise KeyboardInterrupt
 

@@ -10,14 +10,16 @@ import polars as pl
 import pytest
 from rich.console import Console, RenderableType
 
+from extractors.regions import REGIONS
 from featurestore.errors import OrderError, UsageError
-from featurestore.records import REGIONS, Evaluation
+from featurestore.records import Evaluation
 from featurestore.store import Store
-from reports import bootstrap, compare, dataset, evaluation, features, lineage, overview, subscores, training
-from reports.drift import drift
-from reports.json import to_json
-from reports.registry import REPORTS
-from reports.selection import Selection
+from reports.pages import compare, dataset, evaluation, features, lineage, overview, subscores, training
+from reports.pages.drift import drift
+from reports.registry import PAGES, report_page
+from reports.render.json import to_json
+from reports.stats import bootstrap
+from reports.stats.selection import Selection
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store, train_fold
 
 EVERYTHING = Selection()
@@ -53,9 +55,9 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 # every report
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_data_become_json_without_nan(whole: Store, name: str):
-    report = REPORTS[name].data(whole, EVERYTHING)
+    report = report_page(name).data(whole, EVERYTHING)
     text = to_json(name, report)
     assert json.loads(text)["schema"] == f"kallos.report.{name}/1"
     assert "NaN" not in text
@@ -63,25 +65,25 @@ def test_data_become_json_without_nan(whole: Store, name: str):
 
 
 @pytest.mark.parametrize("width", [80, 60, 120])
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_no_line_is_wider_than_the_terminal(whole: Store, name: str, width: int):
-    lines = shown(REPORTS[name].render(REPORTS[name].data(whole, EVERYTHING)), width=width).splitlines()
+    lines = shown(report_page(name).render(report_page(name).data(whole, EVERYTHING)), width=width).splitlines()
     assert len(lines) > 10
     assert max(len(line) for line in lines) <= width
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(whole: Store, name: str):
-    page = REPORTS[name].render(REPORTS[name].data(whole, EVERYTHING))
-    assert "\x1b" not in shown(page)
-    assert "\x1b" in shown(page, colour=True)
+    shown_page = report_page(name).render(report_page(name).data(whole, EVERYTHING))
+    assert "\x1b" not in shown(shown_page)
+    assert "\x1b" in shown(shown_page, colour=True)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Path):
-    report = REPORTS[name].data(whole, EVERYTHING)
-    paths = REPORTS[name].figures(report, tmp_path / "new" / "folder", suffix)
+    report = report_page(name).data(whole, EVERYTHING)
+    paths = report_page(name).figures(report, tmp_path / "new" / "folder", suffix)
     assert paths
     assert len(set(paths)) == len(paths)
     for path in paths:
@@ -94,34 +96,34 @@ def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Pa
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_before_training_the_error_names_the_command(labels_only: Store, name: str):
     with pytest.raises(OrderError, match="kallos extract"):
-        REPORTS[name].data(labels_only, EVERYTHING)
+        report_page(name).data(labels_only, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_with_features_it_is_the_command_that_trains(tmp_path: Path, name: str):
     named = f"kallos train all --protocol {PROTOCOL} --fold 1"
     with make_store(tmp_path / "s.duckdb", 12, trained=False) as untrained, pytest.raises(OrderError, match=named):
-        REPORTS[name].data(untrained, EVERYTHING)
+        report_page(name).data(untrained, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", ["overview", "dataset", "features"])
 def test_an_empty_store_and_an_unknown_data_set_are_named(tmp_path: Path, store: Store, name: str):
     with Store.open(tmp_path / "s.duckdb") as empty, pytest.raises(OrderError, match="kallos ingest"):
-        REPORTS[name].data(empty, EVERYTHING)
+        report_page(name).data(empty, EVERYTHING)
     with pytest.raises(UsageError, match=DATA_SET):
-        REPORTS[name].data(store, Selection(data_set="other"))
+        report_page(name).data(store, Selection(data_set="other"))
 
 
 @pytest.mark.parametrize("name", ["evaluation", "subscores", "compare", "lineage"])
 def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
     with pytest.raises(UsageError, match=PROTOCOL):
-        REPORTS[name].data(store, Selection(protocol="other"))
+        report_page(name).data(store, Selection(protocol="other"))
     with pytest.raises(UsageError, match="1 to 2"):
-        REPORTS[name].data(store, Selection(protocol=PROTOCOL, fold=3))
+        report_page(name).data(store, Selection(protocol=PROTOCOL, fold=3))
     with pytest.raises(OrderError, match=f"--protocol {PROTOCOL} --fold 2"):
-        REPORTS[name].data(store, Selection(protocol=PROTOCOL, fold=2))
+        report_page(name).data(store, Selection(protocol=PROTOCOL, fold=2))
     with pytest.raises(OrderError, match="no run 'other'"):
-        REPORTS[name].data(store, Selection(runs=("other",)))
+        report_page(name).data(store, Selection(runs=("other",)))
 
 
 # dataset
@@ -316,10 +318,10 @@ def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path)
     with make_store(tmp_path / "s.duckdb", 60) as store:
         store.execute("UPDATE predictions SET score = 3 WHERE run_id LIKE '%-1-a-%'")
         for name in ("evaluation", "compare"):
-            report = REPORTS[name].data(store, EVERYTHING)
+            report = report_page(name).data(store, EVERYTHING)
             assert report.runs[-1].name == "a"
-            assert "–" in shown(REPORTS[name].render(report))
-            assert REPORTS[name].figures(report, tmp_path / name, "svg")
+            assert "–" in shown(report_page(name).render(report))
+            assert report_page(name).figures(report, tmp_path / name, "svg")
             assert json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"] is None
 
 

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from featurestore.guard import HIDDEN_TABLES, select
 from featurestore.store import Store
-from reports.html import part, to_html
-from reports.layout import page, section
-from reports.plots import Histogram, Lines, Scatter
-from reports.registry import REPORTS
-from reports.selection import Selection
+from reports.registry import PAGES, report_page
+from reports.render.html import part, to_html
+from reports.render.layout import page, section
+from reports.render.terminal_plots import Histogram, Lines, Scatter
+from reports.stats.selection import Selection
 from tests.command import done, kallos
 from tests.synthetic_store import make_store, train_fold
 
@@ -52,9 +52,9 @@ def store(tmp_path_factory: pytest.TempPathFactory):
         yield opened
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_report_is_one_file_that_asks_for_nothing(store: Store, name: str):
-    report = REPORTS[name]
+    report = report_page(name)
     html = to_html(name, report.render(report.data(store, Selection())), "made by a test", ["SELECT 1 < 2"])
     seen = Checker(html).seen
     assert {"h1", "table", "details"} <= set(seen)
@@ -64,10 +64,10 @@ def test_every_report_is_one_file_that_asks_for_nothing(store: Store, name: str)
     assert "SELECT 1 &lt; 2" in html
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_the_sql_behind_every_report_can_be_run_by_anyone(store: Store, name: str):
     with store.overheard() as queries:
-        REPORTS[name].data(store, Selection())
+        report_page(name).data(store, Selection())
     assert len(queries) == len(set(queries)) > 0
     store.execute("CHECKPOINT")
     for query in queries:

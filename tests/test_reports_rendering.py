@@ -13,19 +13,20 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from extractors.canonical import MESH
+from extractors.regions import REGIONS
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
-from featurestore.records import REGIONS, Comparison, Origin, Prediction
+from featurestore.records import Comparison, Origin, Prediction
 from featurestore.store import Store
-from reports import ingest, prediction, rows, tables
-from reports.bars import bar, interval_bar, signed_bar, spark
-from reports.extraction import render as render_extraction
-from reports.extraction import summary
-from reports.json import for_pictures, to_json
-from reports.layout import duration, number, share
-from reports.overlay import draw_overlay
-from reports.palette import REGION_COLOURS
-from reports.plots import Histogram, Lines, Scatter
+from reports.pages import ingest, prediction, query_rows, tables
+from reports.pages.extraction import render as render_extraction
+from reports.pages.extraction import summary
+from reports.pages.prediction_overlay import draw_overlay
+from reports.render.bars import bar, interval_bar, signed_bar, spark
+from reports.render.json import for_pictures, to_json
+from reports.render.layout import duration, number, share
+from reports.render.palette import REGION_COLOURS
+from reports.render.terminal_plots import Histogram, Lines, Scatter
 from tests.synthetic_store import make_store
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
@@ -251,7 +252,7 @@ def test_an_extraction_says_what_failed_and_why(tmp_path: Path):
 
 
 def test_rows_are_cut_with_a_word_about_the_rest():
-    text = "\n".join(shown(rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
+    text = "\n".join(shown(query_rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
     assert "250 rows, the first 100 are shown" in text
     assert "x" * 60 not in text
     assert "NULL" in text
@@ -259,7 +260,7 @@ def test_rows_are_cut_with_a_word_about_the_rest():
 
 
 def test_square_brackets_in_values_are_no_markup():
-    assert "[/red]" in "\n".join(shown(rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
+    assert "[/red]" in "\n".join(shown(query_rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
 
 
 def test_tables_list_every_table_and_the_columns_of_one(tmp_path: Path):

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from ensemble.bundle import open_bundle
-from extractors.pipeline import extract
 from featurestore.ingest.dataset import write
 from featurestore.store import Store
+from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.prediction import predict_each
 from kallos.web.answers import Answers
-from reports.json import to_json
-from reports.prediction import lines
+from kallos.workflows.predict import predict_each
+from reports.pages.prediction import lines
+from reports.render.json import to_json
 from tests.command import done
 from tests.conftest import Workspace
 from tests.ingest_files import read_scores

@@ -3,15 +3,14 @@
 import polars as pl
 import pytest
 
-from featurestore.outputs import Output
-from featurestore.schema import Column
+from extractors.outputs import Field, Output
 from featurestore.shards import folder_of, left_over, merge, merge_left_over, write_shard
 from featurestore.store import Store
 from featurestore.upkeep.erasure import erase
 from featurestore.versions import ATTEMPT_COLUMNS, register
 
-SIZES = Output("sizes", "sizes", "one row an image", (Column("size", "FLOAT[2]", "made up"),), 1)
-COLOURS = Output("colours", "colours", "one row an image", (Column("red", "DOUBLE", "made up"),), 1)
+SIZES = Output("sizes", "sizes", "one row an image", (Field("size", "float32[2]", "made up"),), 1)
+COLOURS = Output("colours", "colours", "one row an image", (Field("red", "float64", "made up"),), 1)
 ONE, TWO, THREE = "a1" * 32, "b2" * 32, "c3" * 32
 
 

@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from featurestore.errors import OrderError, PhotoError, UsageError
-from featurestore.outputs import Output, active_table
-from featurestore.schema import Column
+from extractors.errors import PhotoError
+from extractors.outputs import Field, Output
+from featurestore.errors import OrderError, UsageError
+from featurestore.outputs import active_table
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
 from featurestore.versions import register
-from reports.contact_sheet import CAPTION, Photo, contact_sheet
-from reports.similar import Neighbour, SimilarReport, data, render
+from reports.pages.similar import Neighbour, SimilarReport, data, render
+from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from tests.command import done, kallos
 from tests.synthetic_store import DATA_SET, content, make_store
 
@@ -159,7 +160,7 @@ def test_only_one_data_set(store):
 
 def test_several_encoders_need_a_choice(store):
     alone = found(store, "0000.png", "embedding")
-    other = Output("embedding:other", "embeddings", "made up", (Column("vector", "FLOAT[3]", "made up"),), 1)
+    other = Output("embedding:other", "embeddings", "made up", (Field("vector", "float32[3]", "made up"),), 1)
     register(store, [other])
     tiny = active_table(store, "embedding:tiny")
     store.execute(f'INSERT INTO "{other.table_name}" SELECT sha256, vector[:3] FROM "{tiny}"')
@@ -289,7 +290,7 @@ def test_nothing_is_loaded_that_is_not_needed(workspace, is_file, spared):
     name = str(workspace.portrait) if is_file else "P0001.jpg"
     code = (
         f"import sys; sys.argv = ['kallos', 'similar', {name!r}, '--by', 'geometry', '--store', {str(workspace.store)!r}]\n"
-        "from kallos.cli import main\n"
+        "from kallos.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
         f"assert not {spared!r} & set(sys.modules)"

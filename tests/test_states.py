@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kallos.cli import EXIT_CODES
+from kallos.cli.app import EXIT_CODES
 from tests.command import Answer, kallos
 from tests.conftest import Workspace
 from tests.named_commands import leaves, named, trouble
@@ -76,8 +76,6 @@ ROWS: dict[str, tuple[str, ...]] = {
     "ingest demo": ("FILE",),
     "store export": ("exported", "FILE"),
     "store import": ("nowhere",),
-    "pack write": (f"pack --protocol demo-5fold --fold 1 {SMALL}", "FILE --protocol demo-5fold"),
-    "pack take": ("nowhere", "EMPTY"),
     "hub push": ("nowhere a/b",),
     "hub pull": ("a/b pulled", "a/b FILE"),
 }
@@ -142,7 +140,7 @@ def test_every_command_in_every_state(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("kallos.console.out.width", 2000)
+    monkeypatch.setattr("kallos.cli.console.out.width", 2000)
     Path("FILE").touch()
     Path("EMPTY").mkdir()
     store = states.store(state)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kallos.streams import NOBODY_READS, plain
-from reports.registry import REPORTS
+from kallos.cli.streams import NOBODY_READS, plain
+from reports.registry import PAGES
 from tests.command import done, kallos
 from tests.synthetic_store import make_store, train_fold
 from tests.test_named_commands import PACKAGES, ROOT, messages
@@ -21,7 +21,7 @@ NAME = "你 – José 😀"
 """No encoding of a byte a character can write it."""
 
 COMMANDS = (
-    *(("report", name) for name in REPORTS),
+    *(("report", name) for name in PAGES),
     ("plan",),
     ("check",),
     ("doctor",),

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extractors.regions import REGIONS
 from featurestore.errors import OrderError
-from featurestore.records import REGIONS, SCALE, Evaluation, FaceBatch
+from featurestore.records import SCALE, Evaluation, FaceBatch
 from models.crossfit import CrossFitted
-from models.subscore_training import train_subscores
-from models.subscores import SubscoreConfig, SubscoreModel
+from models.regions.model import SubscoreConfig, SubscoreModel
+from models.regions.train import train_subscores
 from tests.face_batches import learnable_batch, split
 
 CONFIG = SubscoreConfig(epochs=25, batch_size=32)

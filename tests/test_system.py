@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kallos import system
+from kallos.cli import system_libraries as system
 from tests.command import kallos
 
 FAKE = {"libnothing-of-kallos.so.9": "libnothing9"}

@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 
 from featurestore.errors import UsageError
 from featurestore.store import Store
-from kallos.prediction import FEW
-from reports.table_files import BOM, KINDS, SHORT, csv_text, flattened, write_table
+from kallos.workflows.predict import FEW
+from reports.render.table_files import BOM, KINDS, SHORT, csv_text, flattened, write_table
 from tests.command import done, kallos
 from tests.test_cli import refused
 

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 import kallos
+from extractors.outputs import Field, Output
 from featurestore.errors import LeakageError, OrderError, UsageError
 from featurestore.normalization import averageness
-from featurestore.outputs import Output, active_versions
+from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
-from featurestore.schema import Column
 from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.training_sets import PARTS, training_set
@@ -146,7 +146,7 @@ def test_before_ingest_and_before_extract(tmp_path):
 
 
 def test_a_new_version_is_planned_again_and_shown_once_activated(store):
-    columns = (Column("jaw_width", "DOUBLE", "made up"), Column("eye_width", "DOUBLE", "made up"))
+    columns = (Field("jaw_width", "float64", "made up"), Field("eye_width", "float64", "made up"))
     newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
     older = active_versions(store)["geometry"]
     register(store, [newer])
@@ -158,9 +158,9 @@ def test_a_new_version_is_planned_again_and_shown_once_activated(store):
 
 
 def test_images_without_a_face_are_not_planned_again(store):
-    landmarks = Output("landmarks", "landmarks", "made up", (Column("x", "FLOAT[468]", "x"),), code_version=2)
+    landmarks = Output("landmarks", "landmarks", "made up", (Field("x", "float32[468]", "x"),), code_version=2)
     later = Output(
-        "late", "late", "made up", (Column("v", "DOUBLE", "v"),), code_version=1, inputs=(landmarks.version,)
+        "late", "late", "made up", (Field("v", "float64", "v"),), code_version=1, inputs=(landmarks.version,)
     )
     assert len(from_pixels_todo(store, [landmarks, later])) == 80
     ledger = {"extractor": "landmarks", "version": landmarks.version, "status": "no_face", "milliseconds": 1.0}
@@ -175,7 +175,7 @@ def test_images_without_a_face_are_not_planned_again(store):
     [{"code_version": 2}, {"parameters": {"a": 1}}, {"inputs": ("x",)}, {"formula_versions": {"c": 2}}],
 )
 def test_everything_that_decides_the_values_is_in_the_version(change):
-    recipe = {"extractor": "e", "view": "v", "comment": "", "columns": (Column("c", "DOUBLE", ""),), "code_version": 1}
+    recipe = {"extractor": "e", "view": "v", "comment": "", "fields": (Field("c", "float64", ""),), "code_version": 1}
     assert Output(**recipe).version == Output(**recipe).version
     assert Output(**recipe).version != Output(**recipe | change).version
 
@@ -217,7 +217,7 @@ def test_a_photo_in_both_roles_is_refused(store, as_copy):
 def test_the_sql_of_a_manifest_gives_its_rows_also_when_another_version_is_shown(store):
     made = training_set(store, PROTOCOL, 1)
     sql, row_hash, value_hash = store.frame("SELECT sql, row_hash, value_hash FROM manifests").row(0)
-    columns = (Column("jaw_width", "DOUBLE", "made up"),)
+    columns = (Field("jaw_width", "float64", "made up"),)
     newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
     register(store, [newer])
     activate(store, [("geometry", newer.version)])

@@ -19,7 +19,7 @@ from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.traits import Target, chosen_trait, matching_trait, target_of, target_of_run
 from featurestore.upkeep.invariants import INVARIANTS
-from reports.judged import judged_rows
+from reports.stats.evaluated_runs import judged_rows
 from tests.command import Answer, done, kallos
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store

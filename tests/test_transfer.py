@@ -16,10 +16,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from extractors.errors import InputError
+from extractors.outputs import Field, Output
 from featurestore import outputs, versions
-from featurestore.errors import ExportError, InputError, StoreError
-from featurestore.outputs import Output
-from featurestore.schema import Column
+from featurestore.errors import ExportError, StoreError
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.transfer import importing
@@ -136,15 +136,15 @@ ODD = Output(
     "oddities",
     "one row is odd; it's \"quoted\" -- and; 'twice' 🙂",
     (
-        Column("double", "DOUBLE", "any bits"),
-        Column("vector", "FLOAT[3]", "any bits"),
-        Column("list", "DOUBLE[]", "it may hold NULL"),
-        Column("words", "VARCHAR[]", "it may hold ''"),
-        Column("whole", "UBIGINT", "'); DROP TABLE images; --"),
-        Column("text", "VARCHAR", "a\nline"),
-        Column("json", "JSON", "spaces in it stay"),
-        Column("moment", "TIMESTAMP", "from the year -144169 on"),
-        Column("yes", "BOOLEAN", "or no"),
+        Field("double", "float64", "any bits"),
+        Field("vector", "float32[3]", "any bits"),
+        Field("list", "float64[]", "it may hold NULL"),
+        Field("words", "str[]", "it may hold ''"),
+        Field("whole", "uint64", "'); DROP TABLE images; --"),
+        Field("text", "str", "a\nline"),
+        Field("json", "str", "spaces in it stay"),
+        Field("moment", "datetime64", "from the year -144169 on"),
+        Field("yes", "bool", "or no"),
     ),
     1,
 )

@@ -13,16 +13,17 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from extractors import pool
 from extractors.decode import decode
-from extractors.pipeline import extract
-from extractors.workers import Task, _Held, _look
-from featurestore.errors import FolderGoneError, InputError
+from extractors.errors import InputError
+from featurestore.errors import FolderGoneError
 from featurestore.ingest.dataset import write
 from featurestore.store import Store
-from kallos.planning import plan_report
+from kallos.engines import pool
+from kallos.engines.extraction import extract
+from kallos.engines.workers import Task, _Held, _look
 from kallos.portraits.dataset import write_demo
-from reports.plan import PlanReport, render
+from kallos.workflows.plan import plan_report
+from reports.pages.plan import PlanReport, render
 from tests.command import done, kallos
 from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import read_scores
@@ -34,7 +35,7 @@ PHOTOS = 12
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
-    write_demo(folder, PHOTOS, 0, lambda done, count: None)
+    write_demo(folder, PHOTOS, 0, lambda *_: None)
     return folder / "images"
 
 

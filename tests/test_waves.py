@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.errors import DataError, KallosError, UsageError
+from extractors.errors import KallosError
+from featurestore.errors import DataError, UsageError
 from featurestore.ingest.adding import added
 from featurestore.ingest.dataset import IngestSummary, write
 from featurestore.ingest.unrated import read_photos

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from kallos.console import SafeConsole
-from reports.bars import bar
-from reports.layout import table
-from reports.registry import REPORTS
+from kallos.cli.console import SafeConsole
+from reports.registry import PAGES
+from reports.render.bars import bar
+from reports.render.layout import table
 from tests.command import kallos
 from tests.conftest import Workspace
 from tests.synthetic_store import make_store, train_fold
@@ -49,14 +49,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def typed(width: int, monkeypatch: pytest.MonkeyPatch, *command: object) -> str:
-    monkeypatch.setattr("kallos.console.out.width", width)
+    monkeypatch.setattr("kallos.cli.console.out.width", width)
     answer = kallos(*command)
     assert answer.code in (0, 11), answer.err
     return answer.out
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.MonkeyPatch):
     command = ("report", name, "--store", store)
     check(typed(WIDE, monkeypatch, *command), typed(width, monkeypatch, *command), width)

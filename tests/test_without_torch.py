@@ -19,7 +19,7 @@ from importlib.machinery import PathFinder
 found = PathFinder.find_spec
 missing = {"torch", "torchvision", "onnx", "onnxscript", "onnx_ir"}
 PathFinder.find_spec = lambda name, *where: None if name.split(".")[0] in missing else found(name, *where)
-from kallos.cli import main
+from kallos.cli.app import main
 main()
 """
 

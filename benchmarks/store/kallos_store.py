@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from benchmarks.store.system import System
 from benchmarks.store.workload import EMBEDDING, FOLDS, Faces, TrainingSet
-from featurestore.outputs import Output, active_table, active_versions
-from featurestore.schema import Column
+from extractors.outputs import Field, Output
+from featurestore.outputs import active_table, active_versions
 from featurestore.similarity import Query, Search, nearest
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, keys_sql
@@ -18,7 +18,7 @@ from featurestore.versions import ATTEMPT_COLUMNS, register, write
 PROTOCOL = "bench"
 TRAIT = "score"
 VECTORS = Output(
-    "embedding:bench", "embeddings", "one row is one image", (Column("vector", f"FLOAT[{EMBEDDING}]", "made up"),), 1
+    "embedding:bench", "embeddings", "one row is one image", (Field("vector", f"float32[{EMBEDDING}]", "made up"),), 1
 )
 
 
@@ -74,7 +74,7 @@ class Kallos(System):
 
 
 def _features(extractor: str, names: tuple[str, ...]) -> Output:
-    columns = tuple(Column(name, "DOUBLE", "made up") for name in names)
+    columns = tuple(Field(name, "float64", "made up") for name in names)
     return Output(extractor, "geometric_features", "one row an image", columns, 1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from featurestore.errors import InputError
+from extractors.errors import InputError
 from featurestore.ingest.columns import Stated
 from featurestore.ingest.dataset import DataSet, conform
 from featurestore.ingest.files import columns_of, read_csv

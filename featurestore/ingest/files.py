@@ -9,7 +9,8 @@ from pathlib import Path
 import fastexcel
 import polars as pl
 
-from featurestore.errors import DataError, InputError
+from extractors.errors import InputError
+from featurestore.errors import DataError
 
 
 def read_csv(path: Path, separator: str = ",", *, infer: bool = True) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from featurestore.records import PHOTO_SUFFIXES
+from extractors.photo_files import PHOTO_SUFFIXES
 
 _SOURCE = re.compile(r"""<img\b[^>]*\bsrc\s*=\s*["']([^"']+)["']""", re.IGNORECASE)
 _WORDS = re.compile(r"""[^\s"'<>(),;:]+""")

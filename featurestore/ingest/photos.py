@@ -12,12 +12,11 @@ from typing import NamedTuple
 import polars as pl
 from PIL import Image, UnidentifiedImageError
 
-from featurestore.colours import conversion_of
-from featurestore.errors import ExtraError, InputError
+from extractors.colours import conversion_of
+from extractors.errors import ExtraError, InputError
+from extractors.photo_files import PHOTO_SUFFIXES, open_photo
 from featurestore.folders import contents
 from featurestore.ingest.dataset import COLOUR_PROFILE, Finding, conform
-from featurestore.photo_files import open_photo
-from featurestore.records import PHOTO_SUFFIXES
 
 
 def find_photos(root: Path) -> tuple[dict[str, str], list[Finding]]:

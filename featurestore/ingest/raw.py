@@ -12,7 +12,8 @@ from pathlib import Path
 import fastexcel
 import polars as pl
 
-from featurestore.errors import DataError, InputError
+from extractors.errors import InputError
+from featurestore.errors import DataError
 from featurestore.ingest.cells import is_missing, is_number
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

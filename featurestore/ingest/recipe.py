@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from featurestore.errors import DataError, InputError
+from extractors.errors import InputError
+from featurestore.errors import DataError
 
 FORMAT = 1
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from featurestore.errors import DataError, InputError
+from extractors.errors import InputError
+from featurestore.errors import DataError
 from featurestore.ingest.dataset import DataSet, Finding, conform, empty, findings_frame
 from featurestore.ingest.files import columns_of, read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import (

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from featurestore.errors import ExportError, InputError
-from featurestore.outputs import EMBEDDING
+from extractors.errors import InputError
+from extractors.outputs import EMBEDDING
+from featurestore.errors import ExportError
 from featurestore.schema import quote
 from featurestore.store import Store
 from featurestore.transfer.description import Description, describe

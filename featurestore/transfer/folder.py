@@ -11,7 +11,8 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import NoReturn
 
-from featurestore.errors import ExportError, InputError
+from extractors.errors import InputError
+from featurestore.errors import ExportError
 from featurestore.folders import is_litter
 
 SCHEMA = "schema.json"

@@ -23,9 +23,6 @@ from featurestore.upkeep.compacting import rewrite
 from featurestore.upkeep.migrations import backups
 from featurestore.upkeep.remains import Traces, find
 
-PACK = "pack.json"
-"""What describes a training pack: its folder holds faces and labels."""
-
 
 @dataclass(frozen=True)
 class Receipt:
@@ -35,7 +32,7 @@ class Receipt:
     photos        different photos that were erased
     images        names under which they stood in the store
     rows          table -> rows removed
-    copies        files and folders removed because they held older states: snapshots, backups, training packs, shards
+    copies        files and folders removed because they held older states: snapshots, backups, shards
     trained       finished or running runs that learnt from one of the photos: their models were not changed
     searched      files that were searched, and how many bytes they have
     found         where something was still found; empty when the erasure is complete
@@ -161,11 +158,10 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
 
 
 def _remove_copies(path: Path) -> tuple[str, ...]:
-    """Older states of the store, what a killed command left of one, and training packs and shards of runs."""
-    packs = [description.parent for description in sorted(path.with_suffix(".runs").rglob(PACK))]
+    """Older states of the store, what a killed command left of one, and shards of extractions."""
     shards = sorted(folder_of(path).glob("*"))
     left = [*sorted(path.parent.glob(f".{path.stem}.*")), *path.parent.glob(f"{path.name}.tmp")]
-    copies = [*backups(path), *snapshots.files(path), *left, *packs, *shards]
+    copies = [*backups(path), *snapshots.files(path), *left, *shards]
     for copy in copies:
         shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
     snapshots.remove_all(path)

@@ -88,6 +88,7 @@ INVARIANTS = (
             "sub_scores",
             "sub_score_weights",
             "combiners",
+            "combined_members",
             "intervals",
         )
     ),

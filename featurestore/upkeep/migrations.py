@@ -196,9 +196,26 @@ _NAME_TRAITS = """
         SELECT protocol FROM splits GROUP BY protocol HAVING count(DISTINCT trait) > 1)
 """
 
+
+def _combine_any(store: Store) -> None:
+    """A combiner has any number of members, a row each."""
+    for statement in _COMBINE_ANY.split(";"):
+        store.execute(statement)
+
+
+_COMBINE_ANY = """
+    CREATE TABLE combined_members AS
+        SELECT run_id, 'a' AS model, weight_a AS weight, pearson_a AS pearson FROM combiners
+        UNION ALL SELECT run_id, 'b', 1 - weight_a, pearson_b FROM combiners ORDER BY ALL;
+    ALTER TABLE combiners DROP COLUMN weight_a;
+    ALTER TABLE combiners DROP COLUMN pearson_a;
+    ALTER TABLE combiners DROP COLUMN pearson_b
+"""
+
 STEPS: list[tuple[str, Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _cross_fit),
     ("traits with scales of their own, sessions, attributes of raters and images", _name_traits),
+    ("combiners of any number of members", _combine_any),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

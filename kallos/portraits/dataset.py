@@ -27,8 +27,8 @@ PAINTER_VERSION = 1
 JPEG_QUALITY = 95
 
 
-def write_demo(folder: Path, count: int, seed: int, on_done: Callable[[int, int], None]) -> None:
-    """Draw `count` portraits into `folder`, calling `on_done(drawn, count)` after each.
+def write_demo(folder: Path, count: int, seed: int, on_progress: Callable[[int, int, str], None]) -> None:
+    """Draw `count` portraits into `folder`, calling `on_progress(drawn, count, what)` after each.
 
     Portraits that an interrupted run has left are kept; the tables come last, so that a folder with tables is whole.
     """
@@ -39,7 +39,7 @@ def write_demo(folder: Path, count: int, seed: int, on_done: Callable[[int, int]
     for done, (name, parameters) in enumerate(portraits.items(), start=1):
         if not (keep and (images / name).exists()):
             _write_picture(images / name, parameters)
-        on_done(done, count)
+        on_progress(done, count, "drawing")
     _write_tables(folder, portraits, seed)
 
 

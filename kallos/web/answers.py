@@ -19,10 +19,10 @@ from featurestore.records import Explanation
 from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.stores import open_for_reading
-from reports import feature_pair
-from reports.explained_photo import picture
-from reports.explanation import ExplanationReport, data
+from kallos.workflows.stores import open_for_reading
+from reports.pages import feature_pair
+from reports.pages.explanation import ExplanationReport, data
+from reports.pages.explanation_overlay import picture
 
 MAX_PHOTOS = 200
 """Of one batch."""

@@ -18,10 +18,10 @@ from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse
 
 from extractors.decode import MAX_BYTES
-from featurestore.errors import KallosError
+from extractors.errors import KallosError
 from kallos.web.answers import Answers
 from kallos.web.page import CSS, build
-from reports.json import to_json
+from reports.render.json import to_json
 
 
 def application(answers: Answers) -> FastAPI:

@@ -14,20 +14,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.errors import KallosError
+from extractors.errors import KallosError
 from featurestore.records import SCALE
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.answers import MAX_PHOTOS, Answers
 from kallos.web.cookbook import QUERIES
-from reports import feature_pair
-from reports.explained_photo import picture
-from reports.explanation import render
-from reports.html import PARTS, part, to_html
-from reports.layout import page as paper
-from reports.rows import SHOWN
-from reports.scales import on_both
-from reports.table_files import BOM, csv_text
+from reports.pages import feature_pair
+from reports.pages.explanation import render
+from reports.pages.explanation_overlay import picture
+from reports.pages.query_rows import SHOWN
+from reports.render.html import PARTS, part, to_html
+from reports.render.layout import page as paper
+from reports.render.scales import on_both
+from reports.render.table_files import BOM, csv_text
 
 INTRO = """# kallos
 **How would a pool of raters rate this photograph?** That is all a score says. It says nothing of a person's worth,

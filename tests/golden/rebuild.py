@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.alignment import align_face, procrustes_shape
+from extractors.averageness import AVERAGENESS
 from extractors.canonical import MESH
 from extractors.catalogue import SKIN
 from extractors.definitions import catalogue
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
-from featurestore.normalization import AVERAGENESS, averageness
+from featurestore.normalization import averageness
 
 FILE = Path(__file__).with_name("features.json")
 

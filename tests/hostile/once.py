@@ -16,7 +16,7 @@ from ensemble.predictor import Predictor
 from extractors.decode import decode
 from extractors.facemesh import FaceMesh
 from extractors.values import face_of
-from models import encoder as encoder_module
+from models.encoders import run as encoder_module
 
 Use = Callable[[Path], float]
 """Opens a bundle, predicts and explains the portrait; its score, when all that it says are numbers."""

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from featurestore.records import PHOTO_FORMATS
+from extractors.photo_files import PHOTO_FORMATS
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from tests.ingest_files import let_pillow_write_heic

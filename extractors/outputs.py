@@ -1,0 +1,71 @@
+"""What extractors give: outputs with a version that changes whenever their values would."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+EMBEDDING = "embedding:"
+"""Before the name of an encoder: what its embeddings are called among the outputs."""
+
+FEATURES = "geometric_features"
+"""The view of all outputs whose fields are features, one number each."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an output: its name, NumPy type and length, such as `float32[468]`, and what it means."""
+
+    name: str
+    dtype: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """One version of one extractor's output.
+
+    extractor         name, such as `geometry` or `embedding:mobilenet_v3_small`
+    view              name under which people see it, such as `landmarks`
+    comment           what one row of it is
+    fields            what there is of each photo
+    code_version      raised by hand whenever the code gives other values
+    parameters        every setting that changes the values, weights' sha256 among them
+    inputs            versions of the outputs that it is computed from
+    formula_versions  field -> version of its own formula, where that is above 1
+    """
+
+    extractor: str
+    view: str
+    comment: str
+    fields: tuple[Field, ...]
+    code_version: int
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    formula_versions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def recipe(self) -> str:
+        """Everything that decides the values, as canonical JSON."""
+        versions = self.formula_versions
+        recipe = {
+            "extractor": self.extractor,
+            "code_version": self.code_version,
+            "columns": [f"{f.name}@{versions[f.name]}" if f.name in versions else f.name for f in self.fields],
+            "parameters": dict(self.parameters),
+            "inputs": list(self.inputs),
+        }
+        return json.dumps(recipe, sort_keys=True)
+
+    @cached_property
+    def version(self) -> str:
+        """First 12 hex digits of the recipe's sha256."""
+        return hashlib.sha256(self.recipe.encode()).hexdigest()[:12]
+
+    @property
+    def table_name(self) -> str:
+        """Where this version is stored; `__` keeps it out of what people are shown."""
+        return f"{self.extractor.replace(':', '_')}__{self.version}"

@@ -1,0 +1,47 @@
+"""What each feature means, as the store tells it to whoever queries it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from extractors.catalogue import FeatureDefinition
+from featurestore.store import Store
+
+
+def define_features(store: Store, definitions: Iterable[FeatureDefinition], versions: Mapping[str, str]) -> int:
+    """Bring definitions up to date, by the version of their extractor; returns how many were added or removed.
+
+    `versions` is extractor -> version; averageness is of none.
+    """
+    rows = pl.DataFrame(
+        [
+            {
+                "feature": d.name,
+                "summary": d.summary,
+                "region": d.region,
+                "unit": d.unit,
+                "formula": d.formula,
+                "points": ", ".join(d.points),
+                "source": d.source,
+                "low": d.low,
+                "high": d.high,
+                "version": d.version,
+                "extractor": d.kind,
+                "extractor_version": versions.get(d.kind),
+            }
+            for d in definitions
+        ],
+        schema_overrides={"extractor_version": pl.String},
+    )
+    return sum(
+        store.sync(
+            "feature_definitions",
+            own,
+            "t.extractor = $extractor AND t.extractor_version IS NOT DISTINCT FROM $version",
+            extractor=extractor,
+            version=version,
+        )
+        for (extractor, version), own in rows.group_by("extractor", "extractor_version")
+    )

@@ -1,0 +1,217 @@
+"""The command line: parses, calls the rooms below, prints. Nothing heavy is imported until a command runs."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from threading import Event, Timer
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from kallos.cli import loading, streams, system_libraries
+from kallos.cli.benchmark import benchmark
+from kallos.cli.check import check
+from kallos.cli.compact import compact
+from kallos.cli.demo import demo
+from kallos.cli.doctor import doctor
+from kallos.cli.duplicates import duplicates
+from kallos.cli.erase import erase
+from kallos.cli.evaluate import evaluate
+from kallos.cli.explain import explain
+from kallos.cli.export import export
+from kallos.cli.extract import extract
+from kallos.cli.features import features
+from kallos.cli.hub import hub
+from kallos.cli.ingest import ingest
+from kallos.cli.plan import plan
+from kallos.cli.predict import predict
+from kallos.cli.report import report
+from kallos.cli.rollback import rollback
+from kallos.cli.serve import serve
+from kallos.cli.similar import similar
+from kallos.cli.sql import sql
+from kallos.cli.store import store
+from kallos.cli.tables import tables
+from kallos.cli.train import train
+from kallos.cli.verify import verify
+
+EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 labels unusable, 5 photo unusable,
+6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
+11 a check failed, 12 leakage, 13 worker processes, 14 hub, 15 a disk is full, 130 stopped with Ctrl-C,
+141 nobody reads the output."""
+STOPPED = "kallos: stopped; run the same command again to go on."
+NO_ROOM = ("No space left on device", "Disk quota exceeded")
+"""What the system says, and with it Python, DuckDB and the libraries that write models."""
+
+NO_PLACE = (
+    *(errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+)
+"""What it says of places where nothing can be read or written."""
+
+_stopped = Event()
+"""Whether Ctrl-C was typed."""
+
+app = typer.Typer(
+    name="kallos",
+    help="Assess photographs of faces as a pool of raters would, and trace every number by SQL. "
+    "A score says how raters would rate a photo, not what a person is worth.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
+    "Try it": (demo,),
+    "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
+    "Models": (train, benchmark, evaluate),
+    "Read what is stored": (report, features, similar, sql, tables),
+    "Score photos": (predict, explain, serve, export, hub),
+    "Look after the store": (doctor, verify, rollback, compact, erase, store),
+}
+for _panel, _commands in PANELS.items():
+    for _command in _commands:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_command.info.name, rich_help_panel=_panel)
+        else:
+            app.command(rich_help_panel=_panel)(_command)
+for _group in (app, ingest, store, hub):
+    for _registered in _group.registered_commands:
+        _registered.cls = loading.LoadingCommand
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kallos {version('kallos')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _before(
+    wanted: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; expected trouble becomes one sentence and a documented exit code."""
+    _stopped.clear()
+    # read by OpenMP when torch, LightGBM or scikit-learn are imported: threads that spin while they wait, as they do
+    # otherwise, make two of them slower than one as soon as another program runs
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+    streams.get_ready()
+    _note_remarks()
+    try:
+        _run()
+    except SystemExit as stop:
+        loading.end()
+        if stop.code == 130:
+            print(STOPPED, file=sys.stderr)
+        raise
+    except Exception as error:
+        loading.end()
+        # DuckDB makes several errors of its own of Ctrl-C
+        sentence, code = (STOPPED, 130) if _stopped.is_set() else _sentence(error)
+        if not sentence:
+            raise
+        from kallos.cli.console import note
+
+        note(sentence)
+        sys.exit(code)
+
+
+class _Remarks(logging.Handler):
+    """What workflows remark, as lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from kallos.cli.console import note
+
+        note(record.getMessage())
+
+
+def _note_remarks() -> None:
+    log = logging.getLogger("kallos")
+    if not any(isinstance(handler, _Remarks) for handler in log.handlers):
+        log.addHandler(_Remarks())
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+def _run() -> None:
+    """The command that was typed. Where nobody reads its output any more it ends without a word."""
+    try:
+        try:
+            app()
+        finally:
+            # else what is left would be met when Python ends
+            sys.stdout.flush()
+    except BrokenPipeError:
+        streams.leave_unread()
+        sys.exit(streams.NOBODY_READS)
+    except SystemExit as stop:
+        if streams.is_unread(stop):
+            streams.leave_unread()
+            sys.exit(streams.NOBODY_READS)
+        raise
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """On Ctrl-C. A query has to be told so: else DuckDB 2.0 waits until each of its tasks has ended.
+
+    An import ends first: NumPy and others print a traceback of their own when theirs is stopped.
+    """
+    if _is_importing(frame):
+        Timer(0.05, os.kill, (os.getpid(), number)).start()
+        return
+    _stopped.set()
+    if store := sys.modules.get("featurestore.store"):
+        store.interrupt_queries()
+    signal.default_int_handler(number, frame)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether the command is within an import; one that `main` itself is called from does not count."""
+    while frame and frame.f_code is not main.__code__:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    """What is said of trouble that can be expected, and its exit code; nothing of a mistake in kallos itself."""
+    from extractors.errors import InputError, KallosError
+    from featurestore.errors import DiskError
+
+    if _met_a_full_disk(error):
+        full = "A disk is full: make room and run the same command again; what was stored is kept."
+        return f"kallos: {full}", DiskError.exit_code
+    if isinstance(error, KallosError):
+        return f"kallos: {error}", error.exit_code
+    if isinstance(error, ImportError | OSError) and (absent := system_libraries.not_loaded(error)):
+        return f"kallos: {absent}", InputError.exit_code
+    where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+    if isinstance(error, shutil.Error):
+        # a copied folder gives a list of (source, target, reason)
+        where, reason = error.args[0][0][1:]
+    elif not isinstance(error, OSError) or error.errno not in NO_PLACE:
+        return "", 1
+    return f"kallos: {where or 'A file'} cannot be used ({reason}): choose another place.", InputError.exit_code
+
+
+def _met_a_full_disk(error: BaseException | None) -> bool:
+    """Whether the error, or one that it came of, is a write that found no room."""
+    if error is None:
+        return False
+    return any(words in str(error) for words in NO_ROOM) or _met_a_full_disk(error.__cause__ or error.__context__)

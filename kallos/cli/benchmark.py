@@ -1,0 +1,45 @@
+"""`kallos benchmark`: every fold of a protocol, beside published figures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+from kallos.cli.train import TRAINABLE
+from kallos.cli.training_options import TrainingOptions, with_training_options
+
+
+@with_training_options
+def benchmark(
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="scut-5fold, scut-60-40, identity-disjoint ...")],
+    training: TrainingOptions,
+    members: Annotated[str, typer.Option(help="What to train on every fold, with commas between.")] = ",".join(
+        TRAINABLE
+    ),
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Train what is missing on every fold, then figures by fold, their mean, subgroups and published figures.
+
+    Interrupted and run again, it goes on where it stopped, at the epoch.
+    """
+    from kallos.workflows.extras import TRAINING, need
+
+    need("train", *TRAINING)
+    from kallos.cli.console import out, progress
+    from kallos.workflows.train import benchmark as train_every_fold
+    from reports.pages.benchmark import render
+    from reports.render.json import to_json
+
+    with progress() as advance:
+        report = train_every_fold(
+            store,
+            protocol,
+            [name.strip() for name in members.split(",")],
+            encoder=training.encoder,
+            options=training.options,
+            on_progress=advance,
+        )
+    out.print_json(to_json("benchmark", report)) if json else out.print(render(report))

@@ -1,0 +1,27 @@
+"""`kallos check`: is what the store holds sound?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+
+
+def check(
+    data_set: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Data-quality checks of the store, for people and for CI: exit code 11 when one fails, 0 with warnings."""
+    from featurestore.errors import CheckError
+    from kallos.cli.console import out
+    from kallos.workflows.quality import check as check_store
+    from reports.pages.checks import NAME, render
+    from reports.render.json import to_json
+
+    report = check_store(store, data_set=data_set)
+    out.print_json(to_json(NAME, report)) if json else out.print(render(report))
+    if report.failed:
+        raise CheckError(f"{', '.join(report.failed)} failed: mend the data as the report says, then check again.")

@@ -1,0 +1,99 @@
+"""The two consoles: tables for people on stdout, progress and remarks on stderr."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TaskProgressColumn as PercentColumn
+from rich.segment import Segment
+from rich.text import Text
+
+from kallos.cli import loading
+from kallos.cli.streams import plain as encodable
+from kallos.cli.suggestions import complete
+from kallos.workflows.progress import OnProgress
+
+_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class SafeConsole(Console):
+    """Prints names that come from files: none is taken for markup, moves the cursor or turns the line around.
+
+    Commands that a text names get the --store that was typed; what the stream cannot draw is drawn plainly.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        loading.end()
+        if isinstance(renderable, Text):
+            renderable = complete(renderable)
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(encodable(_UNPRINTABLE.sub("", text), self.encoding), style)
+
+    def measure(self, renderable: RenderableType, *, options: ConsoleOptions | None = None) -> Measurement:
+        """With the --store that rendering adds: a table's column is as wide as what will stand in it."""
+        text = self.render_str(renderable) if isinstance(renderable, str) else renderable
+        return super().measure(complete(text) if isinstance(text, Text) else text, options=options)
+
+    def print_json(self, json: str) -> None:  # type: ignore[override]
+        """Values as they are: characters that the stream lacks are escaped."""
+        super().print_json(json, ensure_ascii=not self.encoding.startswith("utf"))
+
+    def on_broken_pipe(self) -> None:
+        """As for any other output that nobody reads: `main` ends the command."""
+        raise
+
+
+out = SafeConsole()
+err = SafeConsole(stderr=True, highlight=False)
+
+
+def note(message: str) -> None:
+    """One line on stderr."""
+    err.print(message, soft_wrap=True)
+
+
+def plain(text: str) -> None:
+    """Text for programs on stdout, as it is."""
+    loading.end()
+    # typer would write UTF-8 where a stream is ASCII
+    print(text, end="")
+
+
+@contextmanager
+def progress(*, shown: bool = True) -> Iterator[OnProgress]:
+    """A bar with count, rate and time left, from the first that it is told; yields the function that moves it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        PercentColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=err, transient=True, redirect_stdout=False, disable=not shown)
+    task = bar.add_task("", total=None, rate="")
+
+    def advance(done: int, total: int, what: str) -> None:
+        if shown and not bar.live.is_started:
+            loading.end()  # while the bar is there, stderr is another
+            bar.start()
+        if what != bar.tasks[0].description:
+            bar.reset(task, description=what)
+        speed = bar.tasks[0].speed
+        bar.update(task, completed=done, total=total, rate=f"{speed:,.1f}/s" if speed else "")
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:  # else it would end a line that it never began
+            bar.stop()

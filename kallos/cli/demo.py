@@ -1,0 +1,110 @@
+"""`kallos demo`: the main job from end to end on drawn portraits, each step shown as the command that does it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.export import export
+from kallos.cli.extract import extract
+from kallos.cli.ingest import ingest_demo
+from kallos.cli.predict import predict
+from kallos.cli.report import ReportName, report
+from kallos.cli.train import What, train
+
+BACKBONE, IMAGE_SIZE, BATCH_SIZE, EPOCHS = "laplacian_pyramid", 128, 16, 6
+"""A Model A that learns from 240 portraits without weights to start from (docs/lab/training-step.md)."""
+
+LEFT_OUT = ("benchmark", "lineage")
+"""One needs every fold trained, the other is of one image."""
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where everything goes.")] = Path("demo"),
+    count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 400,
+) -> None:
+    """The main job from end to end on drawn portraits: nothing is downloaded, no photo is needed."""
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    store = folder / "kallos.duckdb"
+    portraits, bundle, figures, overlays = (folder / n for n in ("portraits", "bundle", "figures", "overlays"))
+
+    _step(f"export KALLOS_STORE={store}")
+    _step(f"kallos ingest demo {portraits} --count {count}")
+    ingest_demo(portraits, count=count, store=store)
+
+    _step("kallos extract --weights none")
+    extract(weights="none", store=store)
+
+    sizes = f"--image-size {IMAGE_SIZE} --batch-size {BATCH_SIZE} --epochs {EPOCHS}"
+    _step(f"kallos train all --backbone {BACKBONE} --weights none {sizes}")
+    train(
+        what=What("all"),
+        backbone=BACKBONE,
+        weights="none",
+        image_size=IMAGE_SIZE,
+        batch_size=BATCH_SIZE,
+        epochs=EPOCHS,
+        store=store,
+    )
+    for name in ReportName:
+        if name in LEFT_OUT:
+            continue
+        _step(f"kallos report {name.value} --figures {figures}")
+        report(name, figures=figures, store=store)
+
+    _step(f"kallos export {bundle}")
+    export(bundle, store=store)
+
+    portrait, weights = _held_out(store, portraits)
+    _step(f"kallos predict {portrait} --bundle {bundle} --overlay {overlays}")
+    predict([portrait], overlay=overlays, bundle=bundle)
+
+    told: dict[str, Path | str] = {
+        "networks started from": f"weights: {weights}",
+        "portraits, ratings": portraits,
+        "feature store": store,
+        "figures": figures,
+        "bundle": bundle,
+        "overlay": overlays,
+    }
+    _say_where(told, time.monotonic() - began)
+
+
+def _step(command: str) -> None:
+    from rich.rule import Rule
+
+    from kallos.cli.console import out
+
+    out.print()
+    out.print(Rule(style="dim"))
+    # not cut at the width of the terminal: it is there to be copied
+    out.print(f"$ {command}", style="bold", soft_wrap=True)
+
+
+def _held_out(store: Path, portraits: Path) -> tuple[Path, str]:
+    """A portrait that no model has learnt from, and the weights that the runs say they started from."""
+    from featurestore.store import Store
+
+    with Store.open(store, read_only=True) as opened:
+        path: str = opened.value(
+            "SELECT path FROM predictions JOIN images USING (image_id) WHERE role = 'test' ORDER BY image_id LIMIT 1"
+        )
+        weights: str = opened.value("SELECT string_agg(DISTINCT weights, ', ') FROM runs")
+    return portraits / "images" / path, weights
+
+
+def _say_where(told: dict[str, Path | str], seconds: float) -> None:
+    from rich.panel import Panel
+    from rich.table import Table
+
+    from kallos.cli.console import out
+
+    table = Table.grid(padding=(0, 2))
+    for what, where in told.items():
+        table.add_row(what, str(where))
+    out.print()
+    out.print(Panel(table, title=f"kallos demo: done in {seconds:.0f} s", title_align="left"))

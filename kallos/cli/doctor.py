@@ -1,0 +1,29 @@
+"""`kallos doctor`: what is installed, and whether the store is well."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+
+
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read every value, every photo and every trained model.")
+    ] = False,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """What is installed, what the machine has, which weights are at hand, and whether the store is well."""
+    from featurestore.errors import CheckError
+    from kallos.cli.console import out
+    from kallos.workflows.doctor import doctor as examine
+    from reports.pages.doctor import render
+    from reports.render.json import to_json
+
+    report = examine(store, deep=deep)
+    out.print_json(to_json("doctor", report)) if json else out.print(render(report))
+    if report.failed:
+        raise CheckError(f"Not well: {', '.join(report.failed)}; the report says what to do.")

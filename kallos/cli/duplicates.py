@@ -1,0 +1,32 @@
+"""`kallos duplicates`: near-duplicate photos, what they leak, and a protocol without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+
+
+def duplicates(
+    data_set: Annotated[str | None, typer.Option(help="Make the protocol of this data set only.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Whose embeddings are compared.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Also draw the nearest pairs side by side, .png or .svg.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Find photos that look like one, and write the protocol identity-disjoint, which keeps them together."""
+    from kallos.cli.console import note, out
+    from kallos.workflows.quality import duplicates as find_duplicates
+    from reports.pages.duplicates import render
+    from reports.pages.duplicates import sheet as draw_sheet
+    from reports.render.json import to_json
+
+    report = find_duplicates(store, data_set=data_set, encoder=encoder)
+    out.print_json(to_json("duplicates", report)) if json else out.print(render(report))
+    if sheet and report.photos:
+        sheet.parent.mkdir(parents=True, exist_ok=True)
+        draw_sheet(report).savefig(sheet)
+        note(f"wrote {sheet}")

@@ -1,0 +1,33 @@
+"""`kallos erase`: photos removed down to the bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+
+
+def erase(
+    image_ids: Annotated[list[str], typer.Argument(help="Images, as the table images names them.", metavar="IMAGE_ID")],
+    receipt: Annotated[Path | None, typer.Option(help="Where the receipt goes.  [default: beside the store]")] = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
+
+    Exports elsewhere are not reached.
+    """
+    from featurestore.errors import CheckError
+    from kallos.cli.console import note, out
+    from kallos.workflows.upkeep import erase as erase_photos
+    from reports.pages.upkeep import render_erased
+    from reports.render.json import to_json
+
+    erased, written = erase_photos(store, image_ids, receipt=receipt)
+    out.print_json(to_json("erasure", erased.receipt)) if json else out.print(render_erased(erased))
+    note(f"wrote the receipt {written}, which names nobody")
+    if erased.receipt.found:
+        raise CheckError(f"Something is left in {', '.join(erased.receipt.found)}: run the same command again.")

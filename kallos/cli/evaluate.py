@@ -1,0 +1,29 @@
+"""`kallos evaluate`: trained models on a data set of other photos and raters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+
+
+def evaluate(
+    data_set: Annotated[str, typer.Option("--data-set", help="Any ingested and extracted data set with scores.")],
+    bundle: Annotated[Path | None, typer.Option(help="Judge this bundle; the store is only read.")] = None,
+    protocol: Protocol = None,
+    fold: Fold = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Judge trained models on other photos, raters and scales. Photos that they learnt from are left out."""
+    from kallos.cli.console import out, progress
+    from kallos.workflows.evaluate import evaluate as evaluate_models
+    from reports.pages.external_evaluation import NAME, render
+    from reports.render.json import to_json
+
+    with progress() as advance:
+        report = evaluate_models(store, data_set, bundle=bundle, protocol=protocol, fold=fold, on_progress=advance)
+    out.print_json(to_json(NAME, report)) if json else out.print(render(report))

@@ -1,0 +1,30 @@
+"""`kallos export`: trained models as a bundle to deploy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Fold, Protocol, StorePath
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder for the bundle: new, empty, or an earlier bundle.")],
+    space: Annotated[
+        bool, typer.Option("--space", help="Write a Hugging Face Space around it, which `python app.py` runs too.")
+    ] = False,
+    onnx: Annotated[
+        bool, typer.Option(help="Model A as ONNX graphs, which need no torch and less time, or as it was trained.")
+    ] = True,
+    protocol: Protocol = None,
+    fold: Fold = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Write the deployment bundle: models, normalisation, encoder, model card, data card, manifest with hashes."""
+    from kallos.cli.console import note
+    from kallos.workflows.export import export as write
+
+    written = write(store, folder, protocol=protocol, fold=fold, onnx=onnx, space=space)
+    note(f"wrote the {'Space' if space else 'bundle'} {written}")

@@ -1,0 +1,54 @@
+"""`kallos extract`: photos into numbers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Download, Encoder, EncoderWeights, Json, StorePath
+
+
+class Where(StrEnum):
+    """Where photos are looked at."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def extract(
+    encoder: Encoder = None,
+    weights: EncoderWeights = None,
+    download: Download = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try photos that failed once more.")] = False,
+    engine: Annotated[
+        Where, typer.Option(help="Where photos are looked at: here, or on a Ray cluster (see docs/scale.md).")
+    ] = Where.LOCAL,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Landmarks, features, shapes, fingerprints and embeddings of every photo that has none of today's version."""
+    from kallos.cli.console import note, out, progress
+    from kallos.workflows.extract import extract as extract_photos
+    from reports.pages.extraction import render
+    from reports.render.json import to_json
+
+    with progress() as advance:
+        extraction = extract_photos(
+            store,
+            encoder=encoder,
+            weights=weights,
+            download=download,
+            retry_failed=retry_failed,
+            engine=engine.value,
+            on_progress=advance,
+        )
+    done, seconds, report = extraction.done, extraction.seconds, extraction.report
+    if done.looked:
+        note(f"{done.looked:,} photos in {seconds:.0f} s, {done.looked / seconds:.0f} a second")
+    elif done.measured:
+        note(f"{done.measured:,} photos measured again from their landmarks in {seconds:.1f} s")
+    else:
+        note("Nothing to do: every photo has been tried by the current extractors.")
+    out.print_json(to_json("extraction", report)) if json else out.print(render(report))

@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StorePath = Annotated[
+    Path,
+    typer.Option("--store", envvar="KALLOS_STORE", help="The DuckDB file.", rich_help_panel="Store"),
+]
+DEFAULT_STORE = Path("kallos.duckdb")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
+Protocol = Annotated[str | None, typer.Option("--protocol", "-p", help="Split protocol, such as scut-5fold.")]
+Fold = Annotated[int | None, typer.Option("--fold", "-k", help="Fold of the protocol, from 1.", min=1)]
+Weights = Annotated[
+    str,
+    typer.Option("--weights", help="What the network starts from: imagenet, a .safetensors file, or none (random)."),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        help="Any torchvision network, for embeddings.  [default: the store's, else mobilenet_v3_small]",
+    ),
+]
+EncoderWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", help="imagenet, a .safetensors file, or none (random).  [default: the store's, else imagenet]"
+    ),
+]
+Download = Annotated[bool, typer.Option("--download", help="Allow torchvision to fetch ImageNet weights.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.")]
+Parquet = Annotated[Path | None, typer.Option("--parquet", help="Write the table into this Parquet file.")]
+Sav = Annotated[Path | None, typer.Option("--sav", help="Write the table into this SPSS file, with labels.")]
+
+
+class PictureFormat(StrEnum):
+    """Formats of figures."""
+
+    PNG = "png"
+    SVG = "svg"

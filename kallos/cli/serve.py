@@ -1,0 +1,50 @@
+"""`kallos serve`: the page."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Fold, Protocol, StorePath
+
+
+def serve(
+    bundle: Annotated[Path | None, typer.Option(help="Serve this bundle; a store is not needed then.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; others can reach 0.0.0.0.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 7860,
+    protocol: Protocol = None,
+    fold: Fold = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """A page to try it on photos, explore features and ask SQL, and a JSON API. Nothing leaves the machine."""
+    # read when Gradio is imported: it asks nobody for a newer version and reports nothing
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    from featurestore.errors import UsageError
+    from kallos.workflows.extras import need
+
+    need("web", "gradio", "uvicorn")
+    import uvicorn
+
+    from kallos.cli.console import note
+    from kallos.web.answers import Answers
+    from kallos.web.api import application
+    from kallos.web.uploads import folder_of_uploads
+    from kallos.workflows.trained_models import open_parts
+    from models.registry import ENSEMBLE
+    from reports.cards.write import MODEL_CARD
+
+    parts = open_parts(store, bundle, protocol, fold)
+    card = ((bundle or parts.folders[ENSEMBLE]) / MODEL_CARD).read_text(encoding="utf-8")
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port.") from error
+    with listening, folder_of_uploads(), Answers(parts, store if store.is_file() else None, card) as answers:
+        answers.warm_up()
+        note(f"http://{host}:{port} answers; Ctrl-C ends it.")
+        # no access log: it would hold the names of uploaded files
+        uvicorn.Server(uvicorn.Config(application(answers), log_level="warning")).run([listening])

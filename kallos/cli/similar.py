@@ -1,0 +1,48 @@
+"""`kallos similar`: the faces nearest to one face."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, PictureFormat, StorePath
+
+
+class By(StrEnum):
+    """What faces can be compared by."""
+
+    EMBEDDING = "embedding"
+    GEOMETRY = "geometry"
+    LANDMARKS = "landmarks"
+
+
+def similar(
+    image: Annotated[str, typer.Argument(help="An image_id, its end such as P0001.jpg, or a photo file.")],
+    by: Annotated[By, typer.Option(help="What is compared.")] = By.EMBEDDING,
+    k: Annotated[int, typer.Option("-k", help="How many neighbours.", min=1, max=100)] = 10,
+    data_set: Annotated[str | None, typer.Option(help="Only neighbours of this data set.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Whose embeddings.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Also write a contact sheet here, .png or .svg.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT that finds them instead.")] = False,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """The nearest faces of the store, exactly: every image is compared. Near says alike, not the same person."""
+    from featurestore.errors import UsageError
+    from kallos.cli.console import note, out, plain
+    from kallos.workflows.similar import similar as find_similar
+    from reports.pages.similar import render, write_sheet
+    from reports.render.json import to_json
+
+    if sheet and sheet.suffix[1:] not in list(PictureFormat):
+        raise UsageError(f"{sheet} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
+    report = find_similar(image, store, by=by.value, k=k, data_set=data_set, encoder=encoder)
+    if sql:
+        plain(report.sql + "\n")
+    else:
+        out.print_json(to_json("similar", report)) if json else out.print(render(report))
+    if sheet:
+        note(f"wrote {write_sheet(report, sheet)}")

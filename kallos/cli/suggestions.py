@@ -1,0 +1,40 @@
+"""Commands that messages and reports name, so that they work as they are printed: with the --store that was typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from functools import cache
+
+from rich.text import Text
+
+_NAMED = re.compile(r"`(kallos [^`]+)`")
+
+
+def complete(text: Text) -> Text:
+    """The text with --store in the commands that take it, where the command that runs now was given one."""
+    store = _typed_store()
+    if store is None:
+        return text
+    ends = [found.end() - 1 for found in _NAMED.finditer(text.plain) if _takes_a_store(found[1])]
+    return text.blank_copy(f" --store {shlex.quote(store)}").join(text.divide(ends))
+
+
+def _typed_store() -> str | None:
+    for word, following in zip(sys.argv, sys.argv[1:], strict=False):
+        if word == "--store":
+            return following
+    return next((word.removeprefix("--store=") for word in sys.argv if word.startswith("--store=")), None)
+
+
+@cache
+def _takes_a_store(command: str) -> bool:
+    from typer.main import get_command
+
+    from kallos.cli.app import app
+
+    known = get_command(app)
+    for word in command.split()[1:]:
+        known = getattr(known, "commands", {}).get(word, known)
+    return "--store" not in command and any("--store" in parameter.opts for parameter in known.params)

@@ -1,0 +1,23 @@
+"""`kallos tables`: what can be queried."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+
+
+def tables(
+    table: Annotated[str | None, typer.Argument(help="Only this table, with its columns.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Every table and column of the store, and what one row is."""
+    from kallos.cli.console import out, plain
+    from kallos.workflows.query import tables as list_tables
+    from reports.pages.tables import render
+
+    described = list_tables(store, table)
+    plain(described.write_json() + "\n") if json else out.print(render(described))

@@ -1,0 +1,49 @@
+"""`kallos train`: models from stored tables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
+from kallos.cli.training_options import TrainingOptions, with_training_options
+from models.registry import ENSEMBLE, MODELS
+
+ALL = "all"
+TRAINABLE = (*dict.fromkeys(spec.command for spec in reversed(MODELS.values())), ENSEMBLE)
+"""What can be named to be trained, the quick ones first, the ensemble over all of them last."""
+
+What = StrEnum("What", {name.upper(): name for name in (*TRAINABLE, ALL)})  # type: ignore[misc]
+
+
+@with_training_options
+def train(
+    what: Annotated[What, typer.Argument(help=f"{', '.join(TRAINABLE)}, or all of them in that order.")],
+    training: TrainingOptions,
+    protocol: Protocol = None,
+    fold: Fold = 1,
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Train on the training rows of one fold. Interrupted and run again, it goes on where it stopped."""
+    from kallos.workflows.extras import TRAINING, need
+
+    need("train", *TRAINING)
+    from kallos.cli.console import out, progress
+    from kallos.workflows.train import train as train_models
+    from reports.pages.evaluation import render
+    from reports.render.json import to_json
+
+    with progress() as advance:
+        report = train_models(
+            store,
+            TRAINABLE if what == ALL else [what.value],
+            protocol=protocol,
+            fold=fold or 1,
+            encoder=training.encoder,
+            options=training.options,
+            on_progress=advance,
+        )
+    out.print_json(to_json("evaluation", report)) if json else out.print(render(report))

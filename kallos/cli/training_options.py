@@ -1,0 +1,69 @@
+"""The options of training, which `kallos train` and `kallos benchmark` share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from kallos.cli.options import Download, Weights
+from models.spec import Options
+
+_DEFAULT = Options()
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How models are trained; a command's option each."""
+
+    encoder: Annotated[str | None, typer.Option(help="Whose embeddings Model B takes.")] = None
+    backbone: Annotated[
+        str,
+        typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights."),
+    ] = _DEFAULT.backbone
+    weights: Weights = _DEFAULT.weights
+    download: Download = _DEFAULT.download
+    epochs: Annotated[int, typer.Option(help="Model A: epochs.", min=1)] = _DEFAULT.epochs
+    image_size: Annotated[int, typer.Option(help="Model A: pixels a side.", min=32, max=256)] = _DEFAULT.image_size
+    batch_size: Annotated[int, typer.Option(help="Model A: photos a step.", min=2)] = _DEFAULT.batch_size
+    optimizer: Annotated[str, typer.Option(help="Model A: adamw or adam.")] = _DEFAULT.optimizer
+    precision: Annotated[
+        str, typer.Option(help="Model A: float32, bfloat16, or auto, the fastest here by a trial of a second or two.")
+    ] = _DEFAULT.precision
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = _DEFAULT.seed
+
+    @property
+    def options(self) -> Options:
+        """What models take."""
+        chosen = asdict(self)
+        chosen.pop("encoder")
+        return Options(**chosen)
+
+
+def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, in place of its parameter `training`, an option for each field of TrainingOptions."""
+    hints = get_type_hints(TrainingOptions, include_extras=True)
+    names = [field.name for field in fields(TrainingOptions)]
+    signature = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in names if name in given}
+        command(training=TrainingOptions(**chosen), **given)
+
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "training"]
+    added = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(TrainingOptions)
+    ]
+    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    run.__signature__ = signature.replace(parameters=[*keyword_only, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+    del run.__wrapped__
+    return run

@@ -1,0 +1,27 @@
+"""`kallos verify`: does a run's training set still hold?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+
+
+def verify(
+    run: Annotated[str, typer.Argument(help="A run, as `kallos report training` lists them.")],
+    store: StorePath = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Derive the training set of a run again and compare: rows, values, versions, statistics, roles."""
+    from featurestore.errors import CheckError
+    from kallos.cli.console import out
+    from kallos.workflows.quality import verify as compare
+    from reports.pages.verification import render
+    from reports.render.json import to_json
+
+    report = compare(store, run)
+    out.print_json(to_json("verification", report)) if json else out.print(render(report))
+    if not report.holds:
+        raise CheckError(f"{run} cannot be derived again from this store: train it again, or restore what changed.")

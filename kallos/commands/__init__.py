@@ -1,1 +1,0 @@
-"""The commands, by what a user is about: data, learning, reading, use."""

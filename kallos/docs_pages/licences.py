@@ -1,0 +1,72 @@
+"""docs/licences.md, written from what is installed: `python -m kallos.docs_pages.licences docs/licences.md`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+EXTRAS = ("", "train", "web", "hub", "ray", "heic")
+OPENING = """\
+# Licences of what kallos uses
+
+Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine
+and reader of HEIC, and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of
+their own, which every bundle repeats.
+Each package's own files have the text of its licence. The wheels of pillow_heif, an extra, hold x265 and are therefore
+under the GPL 2 as a whole.
+
+| package | version | licence | needed by |
+|---|---|---|---|
+"""
+
+
+def markdown() -> str:
+    """The whole page."""
+    needed = dict[str, tuple[Distribution, set[str]]]()
+    _collect("kallos", "", needed)
+    del needed["kallos"]
+    rows = (
+        f"| {package.name} | {package.version} | {_licence(package)} | {', '.join(sorted(parents))} |\n"
+        for _, (package, parents) in sorted(needed.items())
+    )
+    return OPENING + "".join(rows)
+
+
+def _collect(name: str, parent: str, needed: dict[str, tuple[Distribution, set[str]]]) -> None:
+    """The package and all that it needs, each once, with what asks for it."""
+    try:
+        package = distribution(name)
+    except PackageNotFoundError:
+        return  # for another platform or Python
+    key = _canonical(name)
+    known = key in needed
+    needed.setdefault(key, (package, set()))[1].add(parent)
+    if not known:
+        for required in _required(package):
+            _collect(required, package.name, needed)
+
+
+def _required(package: Distribution) -> Iterator[str]:
+    for line in package.requires or ():
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
+        if extra is None or (package.name == "kallos" and extra[1] in EXTRAS):
+            yield re.split(r"[<>=!~; \[(]", line)[0]
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _licence(package: Distribution) -> str:
+    """What the package says of itself: an SPDX expression, else its classifiers, else the first line of its text."""
+    about = package.metadata
+    expression, text = ((about.get_all(key) or [""])[0].strip() for key in ("License-Expression", "License"))
+    classified = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if c.startswith("License ::")]
+    return expression or ", ".join(dict.fromkeys(classified)) or text.partition("\n")[0][:60] or "see its files"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(markdown(), encoding="utf-8")

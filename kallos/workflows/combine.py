@@ -1,0 +1,94 @@
+"""The ensemble of a fold: the combiner over its frozen members, with intervals and warnings."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.combiner import Combiner
+from ensemble.combiner_fit import CombinerConfig, fit_combiner
+from ensemble.intervals import Intervals
+from ensemble.novelty import NOVELTY, Novelty
+from featurestore import runs
+from featurestore.errors import OrderError
+from featurestore.records import Evaluation
+from featurestore.runs import Run
+from kallos.workflows.fold import Fold, figures_line
+from kallos.workflows.stored_faces import load_landmarks
+from models.registry import COMBINED, ENSEMBLE
+
+Scores = dict[str, NDArray[np.float64]]
+
+log = logging.getLogger(__name__)
+
+
+def combine(fold: Fold, seed: int) -> None:
+    """Fit the combiner on its members' predictions out of fold. Raises OrderError when a member is not trained."""
+    members = _members(fold)
+    config = CombinerConfig(seed=seed)
+    identity = asdict(config) | {"members": members}
+    if fold.is_trained(ENSEMBLE, identity, fold.rows.encoder):
+        return
+    run = fold.begin(ENSEMBLE, identity, encoder=fold.rows.encoder)
+    began = time.monotonic()
+    train, test = fold.rows.train, fold.rows.test
+    learned = _scores_of(fold, members, "out_of_fold", train.image_ids)
+    combiner = fit_combiner(learned, train.scores, config)
+    combined = combiner.predict(learned)
+    intervals = Intervals.fit(combined - train.scores, runs.subsets(fold.store, train.image_ids))
+    combiner.save(run.folder)
+    intervals.save(run.folder)
+    Novelty.fit(train, load_landmarks(fold.store, train.image_ids)).save(run.folder / NOVELTY)
+    tested = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
+    with fold.store.transaction():
+        runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, combined, train.scores)
+        evaluation = runs.record_predictions(
+            fold.store, run, "test", test.image_ids, tested, test.scores, intervals.everyone.interval(tested)
+        )
+        _record(fold, run, combiner, learned, combined)
+        runs.record_intervals(fold.store, run, intervals.rows())
+        fold.finish(run, time.monotonic() - began)
+    shares = ", ".join(f"of {member} {weight:.2f}" for member, weight in combiner.weights.items())
+    log.info("%s: weight %s; %s", ENSEMBLE, shares, figures_line("test", evaluation))
+
+
+def _members(fold: Fold) -> dict[str, str]:
+    """model -> run of each member: the newest, trained on the rows of this fold."""
+    latest = runs.latest(fold.store, fold.protocol, fold.number)
+    if missing := [model for model in COMBINED if model not in latest]:
+        raise OrderError(f"The combiner needs a trained {' and '.join(missing)}: `kallos train {missing[0]}` first.")
+    members = {model: latest[model] for model in COMBINED}
+    for model, run_id in members.items():
+        if runs.load(fold.store, run_id).manifest_id != fold.rows.manifest_id:
+            raise OrderError(
+                f"The newest {model} was trained on other rows or features: run `kallos train {model}` again."
+            )
+    return members
+
+
+def _scores_of(fold: Fold, members: Mapping[str, str], role: str, image_ids: tuple[str, ...]) -> Scores:
+    """The members' stored scores of one role, by image id."""
+    frames = {model: runs.predictions(fold.store, run_id, role) for model, run_id in members.items()}
+    if any(tuple(frame["image_id"]) != image_ids for frame in frames.values()):
+        raise OrderError("A member's predictions do not cover the fold: run `kallos train all` again.")
+    return {model: frame["score"].to_numpy() for model, frame in frames.items()}
+
+
+def _record(fold: Fold, run: Run, combiner: Combiner, learned: Scores, combined: NDArray[np.float64]) -> None:
+    """What the combiner learnt, and what it gains out of fold."""
+    truth = fold.rows.train.scores
+    size = float(np.sqrt(np.mean(combiner.correction_of(learned) ** 2)))
+    runs.record_combiner(
+        fold.store,
+        run,
+        {"correction": size, "pearson": Evaluation.of(truth, combined).pearson},
+        [
+            {"model": model, "weight": weight, "pearson": Evaluation.of(truth, learned[model]).pearson}
+            for model, weight in combiner.weights.items()
+        ],
+    )

@@ -1,0 +1,169 @@
+"""Cross-fitting: one model for each part of a fold's training rows, fitted without it.
+
+A fit is kept under a hash of its settings and of all that it saw, so a training that was stopped finds the ones that
+are done, and two folds share a fit that saw the same rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.errors import KallosError
+from featurestore import runs
+from featurestore.errors import OrderError
+from featurestore.outputs import encoder_weights
+from featurestore.records import Epoch, FaceBatch
+from featurestore.runs import Run
+from featurestore.store import Store
+from kallos.workflows.fold import CODE_VERSION, Fold, figures_line
+from models.crossfit import CrossFitted
+from models.image.checkpoints import fingerprint
+from models.loading import load_model
+from models.serialization import DESCRIPTION
+from models.spec import Fitter, Listener, Model, ModelSpec, Options, resolve
+
+FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class PartFit:
+    """One of a model's fits: the part that it is fitted without, its rows, and the key that it is kept under."""
+
+    part: int
+    key: str
+    train: FaceBatch
+    held_out: FaceBatch
+
+
+class CrossFit:
+    """One model to be trained on one fold."""
+
+    def __init__(self, fold: Fold, spec: ModelSpec, options: Options) -> None:
+        self._fold, self._spec = fold, spec
+        self._fitter: Fitter = resolve(spec.fitter)(options)
+        self._encoder = fold.rows.encoder if spec.needs_embeddings else None
+
+    def check(self) -> None:
+        """Raises UsageError, WeightsError or OrderError for what cannot be trained, before anything is."""
+        if self._spec.needs_embeddings and self._encoder is None:
+            raise OrderError(f"The store has no embeddings for model {self._spec.name}: run `kallos extract` first.")
+        if not runs.is_done(self._fold.store, self._run_id):
+            self._fitter.check()
+
+    def train(self) -> None:
+        """Fit it, store its predictions out of fold and of the test rows, and mark its run done."""
+        fold, name = self._fold, self._spec.name
+        if fold.is_trained(name, self._fitter.identity, self._encoder):
+            return
+        computing = runs.recorded_config(fold.store, self._run_id).get("computing") or self._fitter.computing()
+        if computing:
+            log.info("%s: computes in %s", name, ", ".join(f"{value} {what}" for what, value in computing.items()))
+        run = fold.begin(
+            name,
+            self._fitter.identity,
+            encoder=self._encoder,
+            weights=encoder_weights(fold.store, self._encoder) if self._encoder else self._fitter.weights,
+            computing=computing,
+        )
+        began = time.monotonic()
+        train = fold.train_with_faces if self._spec.needs_faces else fold.rows.train
+        test = fold.test_with_faces if self._spec.needs_faces else fold.rows.test
+        out_of_fold, models = np.empty(len(train)), []
+        for wanted in self._part_fits(train):
+            models.append(self._fitted(run, wanted, computing))
+            out_of_fold[fold.rows.part == wanted.part] = models[-1].predict(wanted.held_out)
+        trained = CrossFitted(models)
+        trained.save(run.folder)
+        predicted = trained.predict(test)
+        with fold.store.transaction():
+            runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, out_of_fold, train.scores)
+            evaluation = runs.record_predictions(fold.store, run, "test", test.image_ids, predicted, test.scores)
+            if self._spec.regions:
+                by_region, weights = trained.sub_scores(test), trained.all_weights
+                runs.record_sub_scores(fold.store, run, test.image_ids, by_region, weights)
+            fold.finish(run, time.monotonic() - began)
+        log.info("%s: %s", name, figures_line("test", evaluation))
+
+    @property
+    def _run_id(self) -> str:
+        return self._fold.run_id(self._spec.name, self._fitter.identity, self._encoder)
+
+    @property
+    def _parts(self) -> int:
+        return int(self._fold.rows.part.max())
+
+    def _part_fits(self, train: FaceBatch) -> Iterator[PartFit]:
+        """The models to fit, one a part of the training rows."""
+        part_of = self._fold.rows.part
+        for part in range(1, self._parts + 1):
+            seen = train.take(part_of != part)
+            key = f"{self._spec.name}-{_hash_of(self._fitter.identity, seen)[:16]}"
+            yield PartFit(part, key, seen, train.take(part_of == part))
+
+    def _fitted(self, run: Run, wanted: PartFit, computing: Mapping[str, Any]) -> Model:
+        """The model without one part: the one that is kept, or trained now."""
+        store, part = self._fold.store, wanted.part
+        folder = fit_folder(store, wanted.key)
+        if is_fitted(store, wanted.key):
+            for line in json.loads((folder / HISTORY).read_text()):
+                runs.record_epoch(store, run, part, Epoch(**line))
+            log.info("  %-10s part %s/%s  is fitted already", run.model, part, self._parts)
+            return load_model(folder)
+        history: list[Epoch] = []
+
+        def on_epoch(epoch: Epoch) -> None:
+            history.append(epoch)
+            runs.record_epoch(store, run, part, epoch)
+            if epoch.epoch % max(epoch.epochs // 8, 1) == 0:
+                log.info("  %-10s part %s/%s  %s", run.model, part, self._parts, _epoch_line(epoch))
+
+        def on_step(done: int, total: int) -> None:
+            # parts are of one size, so that the time left is that of the whole model
+            self._fold.on_progress((part - 1) * total + done, self._parts * total, f"training {run.model}")
+
+        listener = Listener(on_epoch, on_step, folder / CHECKPOINT)
+        try:
+            model = self._fitter.fit(wanted.train, wanted.held_out, listener, computing)
+        except KallosError:
+            runs.discard(store, run)
+            raise
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / HISTORY).write_text(json.dumps([asdict(epoch) for epoch in history]))
+        model.save(folder)
+        return model
+
+
+def fit_folder(store: Store, key: str) -> Path:
+    """Where the fit of that key is kept."""
+    return store.runs_folder / FITS / key
+
+
+def is_fitted(store: Store, key: str) -> bool:
+    """Whether the store holds the fit of that key, whole."""
+    return (fit_folder(store, key) / DESCRIPTION).is_file()
+
+
+def _epoch_line(epoch: Epoch) -> str:
+    return (
+        f"epoch {epoch.epoch:>4}/{epoch.epochs}  loss {epoch.train_loss:.4f}  "
+        f"{figures_line('held out', epoch)}  {epoch.seconds:.1f} s"
+    )
+
+
+def _hash_of(identity: Mapping[str, Any], train: FaceBatch) -> str:
+    """Hash of everything that decides a fit: its settings, and the rows and values that it learns from."""
+    inputs: list[NDArray[Any]] = [train.features, train.shapes, *train.region_embeddings.values()]
+    if train.faces is not None:
+        inputs = [train.faces]
+    return fingerprint([CODE_VERSION, dict(identity), train.image_ids], train.scores, train.histograms, *inputs)

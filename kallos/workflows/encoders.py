@@ -1,0 +1,68 @@
+"""The encoders of a store: those that it knows, and a new one that is asked for."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from extractors.outputs import EMBEDDING
+from extractors.values import EncoderIdentity, outputs
+from featurestore.outputs import active_versions, encoder_folder, found_encoder
+from featurestore.store import Store
+from kallos.workflows.extras import TRAINING, need
+from models.encoders.spec import KeptEncoder
+
+log = logging.getLogger(__name__)
+
+DEFAULT_ENCODER = "mobilenet_v3_small"
+
+
+def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[KeptEncoder]:
+    """The encoder asked for, else those that the store has embeddings of, else MobileNetV3-Small.
+
+    Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
+    Raises UsageError for an unknown network or where torch is not installed, WeightsError when weights are missing.
+    """
+    if weights is None and (kept := [known for known in known_encoders(store) if name in (None, known.name)]):
+        return [_kept(store, encoder) for encoder in kept]
+    need("train", *TRAINING)
+    from models.encoders.network import EncoderNetwork
+
+    built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
+    folder = encoder_folder(store, _version(built))
+    if not folder.is_dir():
+        log.info("writing %s as a graph, once for this store", built.name)
+        staging = _staging(folder)
+        built.save(staging)
+        staging.rename(folder)
+    return [KeptEncoder.read(folder)]
+
+
+def known_encoders(store: Store) -> list[KeptEncoder]:
+    """The encoders that the store has embeddings of."""
+    return [
+        KeptEncoder.read(found_encoder(store, extractor.removeprefix(EMBEDDING), version))
+        for extractor, version in active_versions(store).items()
+        if extractor.startswith(EMBEDDING)
+    ]
+
+
+def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
+    """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
+    folder = encoder_folder(store, _version(encoder))
+    if not folder.is_dir():
+        staging = _staging(folder)
+        shutil.copytree(encoder.folder, staging)
+        staging.rename(folder)
+    return KeptEncoder.read(folder)
+
+
+def _version(encoder: EncoderIdentity) -> str:
+    return outputs([encoder])[-1].version
+
+
+def _staging(folder: Path) -> Path:
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    return staging

@@ -1,0 +1,111 @@
+"""External evaluation: trained models on all images of a data set that they did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.bundle import open_bundle
+from ensemble.parts import Parts, parts_of_store
+from ensemble.predictor import Predictor
+from featurestore import runs
+from featurestore.errors import UsageError
+from featurestore.outside import OutsideRows, outside_rows
+from featurestore.store import Store
+from featurestore.training_sets import check_fold
+from featurestore.traits import matching_trait
+from kallos.workflows.progress import OnProgress, ignore
+from kallos.workflows.stored_faces import load_faces
+from kallos.workflows.stores import open_for_reading
+from models.registry import ENSEMBLE
+from reports.pages import external_evaluation
+from reports.pages.external_evaluation import OutsideReport
+from reports.stats.selection import Selection, chosen_data_sets
+
+AT_ONCE = 256
+"""Faces in memory: 50 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What the models of `parts` predict of n rows.
+
+    scores     model -> (n,) scores, the ensemble first
+    low, high  (n,) ends of the ensemble's intervals
+    """
+
+    parts: Parts
+    rows: OutsideRows
+    scores: Mapping[str, NDArray[np.float64]]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def report(self) -> OutsideReport:
+        """What it is worth."""
+        on: dict[str, Any] = dict(self.parts.trained_on)
+        learnt = self.parts.target.trait
+        trained_on = f"{', '.join(on['data_sets'])} ({learnt}, {on['protocol']}, fold {on['fold']})"
+        return external_evaluation.data(
+            self.rows, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high
+        )
+
+
+def evaluate(
+    store: str | Path,
+    data_set: str,
+    *,
+    bundle: str | Path | None = None,
+    protocol: str | None = None,
+    fold: int | None = None,
+    on_progress: OnProgress = ignore,
+) -> OutsideReport:
+    """How trained models do on a data set of other photos, raters and scale; photos that they learnt from are left out.
+
+    Those of a bundle, and the store is only read; or the newest ensemble of a fold with its members, whose predictions
+    are stored. Raises UsageError when both are named.
+    """
+    if bundle is None:
+        return _evaluate_runs(Path(store), data_set, protocol, fold, on_progress)
+    if protocol or fold:
+        raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
+    parts = open_bundle(Path(bundle))
+    with open_for_reading(Path(store)) as opened:
+        return _predicted(opened, data_set, parts, on_progress).report()
+
+
+def _evaluate_runs(
+    path: Path, data_set: str, protocol: str | None, fold: int | None, on_progress: OnProgress
+) -> OutsideReport:
+    with Store.open(path, must_exist=True) as store:
+        store.publish()
+        if protocol is not None:
+            check_fold(store, protocol, fold or 1)
+        predicted = _predicted(store, data_set, parts_of_store(store, protocol, fold), on_progress)
+        with store.transaction():
+            for model, scores in predicted.scores.items():
+                interval = (predicted.low, predicted.high) if model == ENSEMBLE else None
+                run_id, images = predicted.parts.run_ids[model], predicted.rows.rows.image_ids
+                runs.record_outside(store, run_id, data_set, images, scores, interval)
+        return predicted.report()
+
+
+def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predicted:
+    """Predict every row that can be judged."""
+    chosen_data_sets(store, Selection(data_set=data_set))
+    trait = matching_trait(store, data_set, parts.target.trait)
+    rows = outside_rows(store, data_set, trait, parts.versions, parts.photos)
+    batch = rows.rows.batch(parts.normalization)
+    blocks = []
+    with Predictor(parts) as predictor:
+        for start in range(0, len(batch), AT_ONCE):
+            some = batch.take(np.arange(start, min(start + AT_ONCE, len(batch))))
+            faces = load_faces(store, some.image_ids)
+            blocks.append(predictor.scores(replace(some, faces=faces)))
+            on_progress(start + len(some), len(batch), f"predicting {data_set}")
+        scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
+        return Predicted(parts, rows, scores, *predictor.interval(scores[ENSEMBLE]))

@@ -1,0 +1,45 @@
+"""Trained models as a bundle to deploy, or as a Hugging Face Space around it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ensemble.bundle import export as write_bundle
+from kallos.workflows.extras import TRAINING, need
+from kallos.workflows.stores import open_for_reading
+from kallos.workflows.trained_models import trained_parts
+from models.registry import ENSEMBLE
+from reports.cards.write import cards
+
+log = logging.getLogger(__name__)
+
+
+def export(
+    store: str | Path,
+    folder: str | Path,
+    *,
+    protocol: str | None = None,
+    fold: int | None = None,
+    onnx: bool = True,
+    space: bool = False,
+) -> Path:
+    """Write the ensemble that was trained last, or that of a fold, with all that a prediction needs.
+
+    `onnx` writes networks as graphs, which run without torch; `space` puts the bundle into a Space that runs alone.
+    Raises InputError rather than delete anything that is not a bundle's.
+    """
+    if onnx:
+        need("train", *TRAINING)
+    if space:
+        need("web", "gradio")
+    with open_for_reading(Path(store)) as opened:
+        parts = trained_parts(opened, protocol, fold)
+        texts = cards(opened, parts.run_ids[ENSEMBLE])
+    if onnx:
+        log.info("writing the networks as graphs")
+    if space:
+        from kallos.workflows.space import export_space
+
+        return export_space(parts, texts, Path(folder), onnx=onnx)
+    return write_bundle(parts, texts, Path(folder), onnx=onnx)

@@ -1,0 +1,66 @@
+"""Extraction: landmarks, features, shapes, fingerprints and embeddings of every photo of a store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore import statistics
+from featurestore.errors import UsageError
+from featurestore.store import Store
+from kallos.engines.engine import Engine
+from kallos.engines.extraction import Extracted
+from kallos.engines.extraction import extract as bring_up_to_date
+from kallos.workflows.encoders import chosen_encoders
+from kallos.workflows.extras import need
+from kallos.workflows.progress import OnProgress, ignore
+from reports.pages.extraction import ExtractionReport, summary
+
+ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extraction did, in how many seconds, and what the store holds now."""
+
+    done: Extracted
+    seconds: float
+    report: ExtractionReport
+
+
+def extract(
+    store: str | Path,
+    *,
+    encoder: str | None = None,
+    weights: str | None = None,
+    download: bool = False,
+    retry_failed: bool = False,
+    engine: str = "local",
+    on_progress: OnProgress = ignore,
+) -> Extraction:
+    """Compute what photos lack of today's versions, then the normalised features of every fold.
+
+    `engine` is where photos are looked at: here, or on the Ray cluster of RAY_ADDRESS. Stopped at any time, the next
+    call goes on. Raises as `chosen_encoders` and `kallos.engines.extraction.extract`.
+    """
+    look = _engine(engine)
+    with Store.open(Path(store), must_exist=True) as opened:
+        encoders = chosen_encoders(opened, encoder, weights, download)
+        began = time.monotonic()
+        done = bring_up_to_date(opened, encoders, on_progress, retry_failed=retry_failed, engine=look)
+        statistics.fit(opened)
+        return Extraction(done, time.monotonic() - began, summary(opened))
+
+
+def _engine(name: str) -> Engine:
+    if name not in ENGINES:
+        raise UsageError(f"There is no engine {name!r}: choose from {', '.join(ENGINES)}.")
+    if name == "ray":
+        need("ray", "ray")
+        from kallos.engines.ray_cluster import look_on_ray
+
+        return look_on_ray
+    from kallos.engines.local import look_here
+
+    return look_here

@@ -1,0 +1,117 @@
+"""One fold that models are trained on: its rows, and the runs that the store keeps of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from featurestore import runs
+from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
+from featurestore.errors import UsageError
+from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.runs import Run
+from featurestore.steps import before_training
+from featurestore.store import Store
+from featurestore.training_sets import TrainingSet, training_set
+from kallos.workflows.progress import OnProgress
+from kallos.workflows.stored_faces import load_faces
+from reports.cards.write import cards
+
+CODE_VERSION = 2
+"""Raised whenever the code fits other models from the same settings and rows."""
+
+log = logging.getLogger(__name__)
+
+
+class Fold:
+    """The rows of one fold of a protocol; by default of the only protocol that came with a data set."""
+
+    def __init__(
+        self, store: Store, protocol: str | None, number: int, encoder: str | None, on_progress: OnProgress
+    ) -> None:
+        """Raises UsageError, OrderError and LeakageError as `training_set`."""
+        self.store, self.protocol, self.number = store, protocol or _only_protocol(store), number
+        self.on_progress = on_progress
+        self.rows: TrainingSet = training_set(store, self.protocol, number, encoder)
+        log.info(
+            "%s fold %s: %s training rows in %s parts, %s test rows",
+            *(self.protocol, number, len(self.rows.train), self.rows.part.max(), len(self.rows.test)),
+        )
+
+    @cached_property
+    def train_with_faces(self) -> FaceBatch:
+        """The training rows, their face crops with them."""
+        return self._with_faces(self.rows.train)
+
+    @cached_property
+    def test_with_faces(self) -> FaceBatch:
+        """The test rows, their face crops with them."""
+        return self._with_faces(self.rows.test)
+
+    def _with_faces(self, batch: FaceBatch) -> FaceBatch:
+        return replace(batch, faces=load_faces(self.store, batch.image_ids, self.on_progress))
+
+    def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
+        """The name of the run that a model with these settings has on these rows."""
+        known = json.dumps([CODE_VERSION, dict(identity), self.rows.manifest_id, encoder], sort_keys=True)
+        return f"{self.protocol}-{self.number}-{model}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+
+    def begin(
+        self,
+        model: str,
+        identity: Mapping[str, Any],
+        *,
+        encoder: str | None,
+        weights: str = "none",
+        computing: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Record a run as running. `computing` is recorded, and no part of what the run is."""
+        run_id = self.run_id(model, identity, encoder)
+        run = Run(
+            run_id=run_id,
+            model=model,
+            protocol=self.protocol,
+            fold=self.number,
+            weights=weights,
+            encoder=encoder,
+            manifest_id=self.rows.manifest_id,
+            config={**identity, "computing": dict(computing)} if computing else identity,
+            folder=self.store.runs_folder / run_id,
+        )
+        runs.begin(self.store, run)
+        log.info("%s: training %s", model, run_id)
+        return run
+
+    def is_trained(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> bool:
+        """Whether that very run is done; a remark says so."""
+        run_id = self.run_id(model, identity, encoder)
+        done = runs.is_done(self.store, run_id)
+        if done:
+            log.info("%s: already trained as %s", model, run_id)
+        return done
+
+    def finish(self, run: Run, seconds: float) -> None:
+        """Mark a run as done and write its cards, inside the transaction: no run is done without them."""
+        runs.finish(self.store, run, seconds)
+        for name, text in cards(self.store, run.run_id).items():
+            (run.folder / name).write_text(text, encoding="utf-8")
+
+
+def figures_line(role: str, measured: Epoch | Evaluation) -> str:
+    """`test MAE 0.2345  RMSE 0.3010  PC 0.8912`."""
+    return f"{role} MAE {measured.mae:.4f}  RMSE {measured.rmse:.4f}  PC {measured.pearson:.4f}"
+
+
+def _only_protocol(store: Store) -> str:
+    known = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
+    if not known:
+        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
+    ingested = [protocol for protocol in known if not protocol.startswith(IDENTITY_DISJOINT)]
+    if len(ingested) != 1:
+        raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(known)}.")
+    return str(ingested[0])

@@ -1,0 +1,61 @@
+"""What `kallos plan` does: the plan of today's extractors and of the encoders that the store knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from extractors.values import FROM_LANDMARKS, outputs
+from featurestore import statistics
+from featurestore.folders import is_there
+from featurestore.outputs import feature_versions
+from featurestore.planning import PlanLine
+from featurestore.planning import plan as plan_lines
+from featurestore.steps import before_extract
+from featurestore.store import Store
+from kallos.engines.pool import WORKERS
+from kallos.workflows.encoders import known_encoders
+from kallos.workflows.stores import open_for_reading
+from reports.pages.plan import PlanReport
+
+START_SECONDS = 4.0
+"""Worker processes start, and import MediaPipe and torch."""
+
+
+def plan(store: str | Path) -> PlanReport:
+    """What is fresh, stale, missing, failed or orphaned, why, and how long an extraction would take."""
+    with open_for_reading(Path(store)) as opened:
+        return plan_report(opened)
+
+
+def plan_report(store: Store) -> PlanReport:
+    """The plan as a report; nothing is written. Raises OrderError when the store has no images."""
+    wanted = outputs(known_encoders(store))
+    images, photos, unreadable = store.frame(
+        "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count(*) FILTER (sha256 IS NULL)::INT FROM images"
+    ).row(0)
+    if not images:
+        raise before_extract(store, "The store has no photo yet")
+    roots = store.frame("SELECT DISTINCT root FROM locations ORDER BY root")["root"].to_list()
+    lines = plan_lines(store, wanted)
+    versions = feature_versions({output.extractor: output.version for output in wanted})
+    folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
+    fresh = statistics.fresh(store, versions)
+    normalized: dict[str, tuple[int, int]] = {}
+    for protocol, fold in folds.iter_rows():
+        well, known = normalized.get(protocol, (0, 0))
+        normalized[protocol] = (well + ((protocol, fold) in fresh), known + 1)
+    todo = any(line.stale + line.missing for line in lines)
+    absent = tuple(root for root in roots if not is_there(Path(root))) if todo else ()
+    return PlanReport(images, photos, unreadable, absent, lines, normalized, _wall_seconds(lines))
+
+
+def _wall_seconds(lines: tuple[PlanLine, ...]) -> float | None:
+    """What needs pixels is spread over the workers; what is computed from landmarks is done by one.
+
+    Extractors without a recorded time are left out; None when none has one.
+    """
+    if all(line.seconds is None for line in lines):
+        return None
+    pixels = sum(line.seconds or 0 for line in lines if line.extractor not in FROM_LANDMARKS)
+    derived = sum(line.seconds or 0 for line in lines if line.extractor in FROM_LANDMARKS)
+    return derived + (pixels / WORKERS + START_SECONDS if pixels else 0)

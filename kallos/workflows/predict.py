@@ -1,0 +1,173 @@
+"""Photos to predictions; many at once are shared out among worker processes."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+
+from ensemble.parts import Parts
+from ensemble.predictor import Predictor
+from extractors.decode import decode
+from extractors.errors import InputError, PhotoError
+from featurestore.errors import UsageError
+from featurestore.folders import beside_line, contents
+from featurestore.records import Prediction
+from kallos.engines.pool import Lost, Pool
+from kallos.workflows.progress import OnProgress, ignore
+from kallos.workflows.trained_models import open_parts
+from reports.pages.prediction_overlay import draw_overlay
+
+log = logging.getLogger(__name__)
+
+FEW = 32
+"""Photos that one process has predicted before workers would have started, and that have a panel each."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A photo, the calibration to use, and where the overlay goes if one is wanted."""
+
+    photo: Path
+    group: str | None
+    overlay: Path | None
+
+
+def predict(
+    photos: str | Path | Sequence[str | Path],
+    *,
+    bundle: str | Path | None = None,
+    store: str | Path | None = None,
+    protocol: str | None = None,
+    fold: int | None = None,
+    group: str | None = None,
+    overlays: str | Path | None = None,
+    on_progress: OnProgress = ignore,
+) -> list[Prediction | PhotoError]:
+    """Predictions of photos and of all photos in folders, by a bundle or by the models that a store trained last.
+
+    A photo that cannot be used gives its PhotoError in place of a prediction, and the others go on. For photos that are
+    not files, see `kallos.load_bundle`. Raises UsageError where neither bundle nor store is named.
+    """
+    if bundle is None and store is None:
+        raise UsageError("Name a bundle or a store: something has to score the photos.")
+    named = [photos] if isinstance(photos, str | Path) else photos
+    chosen, _ = photos_in([Path(photo) for photo in named])
+    parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold)
+    return list(predict_each(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
+
+
+def photos_in(given: list[Path]) -> tuple[list[Path], int]:
+    """Photos, and those anywhere below folders; and how many more there are that cannot be read, each of them named.
+
+    What lies beside the photos of a folder is counted in a line. Raises InputError for a path that is not there, and
+    for a folder without photos.
+    """
+    chosen, refused = list[Path](), 0
+    for path in given:
+        if not path.is_dir():
+            if not path.is_file():
+                raise InputError(f"{path} does not exist: give the path of a photo or of a folder of photos.")
+            chosen.append(path)
+            continue
+        inside = contents(path)
+        for name, reason in inside.refused:
+            log.info("kallos: %s", InputError(f"{name} {reason}."))
+        if not inside.photos:
+            raise InputError(f"{path} holds no photo that can be read: give a folder with JPEG or PNG files.")
+        if line := beside_line(inside.beside):
+            log.info("%s: %s", path, line)
+        chosen += inside.photos
+        refused += len(inside.refused)
+    return chosen, refused
+
+
+def predict_each(
+    parts: Parts,
+    photos: list[Path],
+    overlays: Path | None,
+    group: str | None = None,
+    on_progress: OnProgress = ignore,
+) -> Iterator[Prediction | PhotoError]:
+    """What can be said of each photo, in order; overlays are written on the way.
+
+    A photo that cannot be used gives its PhotoError, and the others go on. Memory does not grow with the photos.
+    """
+    asked = [Request(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
+    many = len(asked) >= FEW
+    for number, (request, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
+        if many:
+            on_progress(number, len(asked), "predicting")
+        if request.overlay and isinstance(answer, Prediction):
+            log.info("wrote %s", request.overlay)
+        yield answer
+
+
+def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
+    """Where each photo's overlay goes; photos of one name, from several folders, must not overwrite each other."""
+    stems = Counter(photo.stem for photo in photos)
+    for number, photo in enumerate(photos, start=1):
+        name = photo.stem if stems[photo.stem] == 1 else f"{photo.stem}_{number}"
+        yield folder / f"{name}_overlay.png" if folder else None
+
+
+Answers = Iterator[tuple[Request, Prediction | PhotoError]]
+
+
+def _here(parts: Parts, asked: list[Request]) -> Answers:
+    with Predictor(parts) as predictor:
+        for one in asked:
+            yield one, _said(predictor, one)
+
+
+def _shared(parts: Parts, asked: list[Request]) -> Answers:
+    with Pool(_hold, parts, ready=_get_ready) as pool:
+        for one, answer in pool.each(_said_by_worker, asked):
+            yield one, PhotoError(f"{one.photo}: {answer.detail}") if isinstance(answer, Lost) else answer
+
+
+def _said(predictor: Predictor, asked: Request) -> Prediction | PhotoError:
+    try:
+        prediction = predictor.predict(asked.photo, asked.group)
+    except PhotoError as error:
+        return error
+    if asked.overlay:
+        _write_overlay(prediction, asked.overlay)
+    return prediction
+
+
+def _write_overlay(prediction: Prediction, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    picture = draw_overlay(decode(prediction.photo), prediction)
+    # imwrite says nothing of a disk that is full
+    _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    target.write_bytes(png.tobytes())
+
+
+class _Held:
+    """What a worker process is given once."""
+
+    parts: ClassVar[Parts]
+
+
+def _hold(parts: Parts) -> None:
+    _Held.parts = parts
+
+
+@cache
+def _predictor() -> Predictor:
+    return Predictor(_Held.parts)
+
+
+def _get_ready() -> None:
+    _predictor()
+
+
+def _said_by_worker(asked: Request) -> Prediction | PhotoError:
+    return _said(_predictor(), asked)

@@ -1,0 +1,71 @@
+"""Reports: their data, and every form in which people and programs read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+
+from featurestore.errors import UsageError
+from kallos.workflows.stores import open_for_reading
+from reports.registry import PAGES, report_page
+from reports.render.html import write_html
+from reports.render.json import to_json
+from reports.stats.selection import Selection
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report.
+
+    data     a frozen dataclass of plain values
+    queries  the SQL behind it
+    """
+
+    name: str
+    data: Any
+    queries: tuple[str, ...]
+
+    def render(self) -> RenderableType:
+        """For a terminal, by rich."""
+        return report_page(self.name).render(self.data)
+
+    def json(self) -> str:
+        """For programs, with a versioned schema."""
+        return to_json(self.name, self.data)
+
+    def write_html(self, file: str | Path) -> None:
+        """One HTML file that needs no network. Raises UsageError where it cannot be written."""
+        write_html(Path(file), f"report {self.name}", self.render(), self.queries)
+
+    def write_figures(self, folder: str | Path, suffix: str = "png") -> list[Path]:
+        """Its figures as files, png or svg."""
+        return report_page(self.name).figures(self.data, Path(folder), suffix)
+
+
+def report(
+    name: str,
+    store: str | Path,
+    *,
+    data_set: str | None = None,
+    protocol: str | None = None,
+    fold: int | None = None,
+    runs: tuple[str, ...] = (),
+    image: str | None = None,
+    trait: str | None = None,
+    photos: bool = False,
+) -> Report:
+    """The report of that name on what is selected; what is left open is the newest.
+
+    Raises UsageError for names that do not exist, and OrderError naming the command to run first.
+    """
+    if name not in PAGES:
+        raise UsageError(f"There is no report {name!r}: choose from {', '.join(PAGES)}.")
+    selection = Selection(
+        data_set=data_set, protocol=protocol, fold=fold, runs=runs, image=image, trait=trait, photos=photos
+    )
+    with open_for_reading(Path(store)) as opened, opened.overheard() as queries:
+        data = report_page(name).data(opened, selection)
+    return Report(name, data, tuple(queries))

@@ -1,0 +1,73 @@
+"""What `kallos export --space` does: a bundle as a folder that runs as a Hugging Face Space, or by `python app.py`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from ensemble.bundle import export
+from ensemble.parts import Parts
+from extractors.errors import InputError
+from reports.cards.markdown import page
+
+PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
+ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")
+ABOUT = """# kallos
+
+How would a pool of raters rate a photograph of a face? This Space answers that, and nothing about a person's worth,
+health or character. It must not be used to decide about people, or on photos of people who did not agree.
+
+`app.py` serves the bundle in `bundle/`, whose `MODEL_CARD.md` and `DATA_CARD.md` say what it learnt from, how well it
+does and for whom. The other folders are kallos itself, so that this folder runs alone:
+`pip install -r requirements.txt`, `python app.py`. Uploads are deleted after the answer."""
+
+
+def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
+    """Write a Space into a new or empty folder. Raises InputError for a folder that holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    export(parts, cards, staging / "bundle", onnx=onnx)
+    for room in ROOMS:
+        source = Path(__file__).parents[2] / room
+        shutil.copytree(source, staging / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROGRAM, staging / PROGRAM.name)
+    (staging / "requirements.txt").write_text("\n".join(_requirements({"web"} if onnx else {"web", "train"})) + "\n")
+    (staging / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
+    if folder.exists():
+        folder.rmdir()
+    return staging.rename(folder)
+
+
+def _requirements(extras: set[str]) -> list[str]:
+    """What kallos and these extras of it need, at the versions that are installed here."""
+    asked = map(Requirement, requires("kallos") or ())
+    names = (
+        needed.name
+        for needed in asked
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
+    )
+    return [f"{name}=={version(name).split('+')[0]}" for name in names]
+
+
+def _head() -> dict[str, object]:
+    """What a Space is told by the head of its README."""
+    return {
+        "title": "kallos",
+        "emoji": "📐",
+        "colorFrom": "blue",
+        "colorTo": "gray",
+        "sdk": "gradio",
+        "sdk_version": version("gradio"),
+        "app_file": PROGRAM.name,
+        "python_version": "3.11",
+        "license": "other",
+        "short_description": "How a pool of raters would rate a photograph",
+        "tags": ["kallos", "facial-aesthetics", "not-for-decisions-about-people"],
+    }

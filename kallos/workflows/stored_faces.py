@@ -1,0 +1,40 @@
+"""Face crops and landmarks of stored images, for what learns from pixels and poses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.alignment import CROP_SIZE, align_face
+from extractors.decode import decode
+from featurestore.store import Store
+from kallos.workflows.progress import OnProgress, ignore
+
+
+def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
+    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cut by the stored landmarks.
+
+    Raises InputError or PhotoError when a photo is no longer there or no longer readable.
+    """
+    paths = dict(
+        store.frame("SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set)").iter_rows()
+    )
+    faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+    for i, (image_id, landmarks) in enumerate(zip(image_ids, load_landmarks(store, image_ids), strict=True)):
+        faces[i] = align_face(decode(Path(paths[image_id])), landmarks).image
+        on_progress(i + 1, len(image_ids), "reading faces")
+    return faces
+
+
+def load_landmarks(store: Store, image_ids: tuple[str, ...]) -> NDArray[np.float32]:
+    """(n, 468, 3) float32 pixels in the order of `image_ids`, which must all have landmarks."""
+    rows = store.frame(
+        "SELECT image_id, x, y, z FROM landmarks "
+        "SEMI JOIN (SELECT unnest($ids::VARCHAR[]) AS image_id) USING (image_id)",
+        ids=list(image_ids),
+    )
+    row_of = {image_id: row for row, image_id in enumerate(rows["image_id"])}
+    landmarks: NDArray[np.float32] = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
+    return landmarks[[row_of[image_id] for image_id in image_ids]]

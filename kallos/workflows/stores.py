@@ -1,0 +1,22 @@
+"""Opening a store for a command that reads: beside a writer it gets a snapshot, and says how old that is."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from featurestore.store import Store
+from reports.render.layout import duration
+
+log = logging.getLogger(__name__)
+
+
+def open_for_reading(path: Path) -> Store:
+    """The store, or the newest snapshot while another process writes. Raises StoreError."""
+    store = Store.open(path, read_only=True)
+    if store.snapshot_of is not None:
+        # a clock that was put back since gives no age
+        age = max((datetime.now(UTC) - store.snapshot_of).total_seconds(), 0.0)
+        log.info("%s is writing: this is its snapshot of %s ago.", store.writer, duration(age))
+    return store

@@ -1,0 +1,26 @@
+"""The models that a command works with: those of a bundle, or those trained last in the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ensemble.bundle import open_bundle
+from ensemble.parts import Parts, parts_of_store
+from featurestore.store import Store
+from kallos.workflows.stores import open_for_reading
+from reports.stats.provenance import comparisons
+
+
+def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:
+    """The models of a bundle, or those trained last in the store."""
+    if bundle:
+        return open_bundle(bundle)
+    with open_for_reading(store) as opened:
+        return trained_parts(opened, protocol, fold)
+
+
+def trained_parts(store: Store, protocol: str | None, fold: int | None) -> Parts:
+    """The models trained last, compared with simpler ones. Raises as `parts_of_store`."""
+    parts = parts_of_store(store, protocol, fold)
+    return replace(parts, comparisons=comparisons(store, parts.run_ids))

@@ -1,0 +1,1 @@
+"""LightGBM and ridge regression on stored numbers."""

@@ -1,0 +1,78 @@
+"""Ridge regression: the linear floor beneath every other model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
+from models.baseline.inputs import BaselineConfig, Inputs
+from models.serialization import read_description, read_tensors, write_model
+from models.spec import Listener, Options, PlainFitter
+
+
+class RidgeModel:
+    """Ridge regression on the same inputs: the floor that anything less linear has to pass."""
+
+    kind = "ridge"
+
+    def __init__(self, inputs: Inputs, coefficients: NDArray[np.float64], intercept: float, alpha: float) -> None:
+        self._inputs, self.coefficients, self.intercept, self.alpha = inputs, coefficients, intercept, alpha
+
+    def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n,) scores; an unknown feature counts as the training mean. Raises OrderError for other features."""
+        scores: NDArray[np.float64] = np.nan_to_num(self._inputs.of(batch), nan=0.0) @ self.coefficients
+        return on_scale(scores + self.intercept)
+
+    def save(self, folder: Path) -> None:
+        """Write the model into a folder."""
+        described = {
+            "kind": self.kind,
+            "feature_names": self._inputs.feature_names,
+            "intercept": self.intercept,
+            "alpha": self.alpha,
+        }
+        tensors = self._inputs.tensors() | {"coefficients": self.coefficients}
+        write_model(folder, described, tensors)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """A model that `save` wrote. Raises BundleError when the folder holds none."""
+        described, tensors = read_description(folder, cls.kind), read_tensors(folder)
+        inputs = Inputs.restore(described, tensors)
+        return cls(inputs, tensors["coefficients"], described["intercept"], described["alpha"])
+
+
+def train_ridge(
+    learned: FaceBatch, held_out: FaceBatch, config: BaselineConfig, on_epoch: Callable[[Epoch], None]
+) -> RidgeModel:
+    """Solve on `learned`; the penalty by leave-one-out among them."""
+    from sklearn.linear_model import RidgeCV
+
+    began = time.monotonic()
+    inputs = Inputs.fit(learned, config.components)
+    known = np.nan_to_num(inputs.of(learned), nan=0.0)
+    ridge = RidgeCV(alphas=np.logspace(-1, 5, 25)).fit(known, learned.scores)
+    model = RidgeModel(inputs, ridge.coef_, float(ridge.intercept_), float(ridge.alpha_))
+    loss = float(((model.predict(learned) - learned.scores) ** 2).mean())
+    metrics = Evaluation.of(held_out.scores, model.predict(held_out))
+    on_epoch(Epoch(1, 1, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began))
+    return model
+
+
+class RidgeFitter(PlainFitter):
+    """A Fitter of the ridge."""
+
+    def __init__(self, options: Options) -> None:
+        self._config = BaselineConfig(seed=options.seed)
+        super().__init__(asdict(self._config))
+
+    def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> RidgeModel:
+        """As `train_ridge`."""
+        return train_ridge(train, held_out, self._config, listener.on_epoch)

@@ -1,0 +1,1 @@
+"""Encoders: frozen networks that turn a face crop into embeddings."""

@@ -1,0 +1,1 @@
+"""Model A: the photo itself, seen by a network."""

@@ -1,0 +1,54 @@
+"""Model A as a graph: what a bundle holds, so that photos are scored without torch and in less time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore.errors import OrderError
+from featurestore.records import FaceBatch, on_scale
+from models.image.crop import centre_of
+from models.networks.graphs import Graph
+from models.serialization import read_description
+
+PREDICTED_AT_ONCE = 8
+"""Faces: more take more memory and hardly less time each."""
+
+
+class AppearanceGraph:
+    """A Model A that `appearance_export` wrote."""
+
+    kind = "appearance-graph"
+
+    def __init__(self, folder: Path) -> None:
+        """Raises BundleError when the folder holds no readable graph."""
+        # of several processes each is told to use one thread
+        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        self._folder, self.graph = folder, Graph(folder, threads)
+        self._view = float(read_description(folder, self.kind)["config"]["view"])
+
+    def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n,) scores, as those of the model that it was made from. Raises OrderError without faces."""
+        if batch.faces is None:
+            raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
+        faces, starts = self.in_view(batch.faces), range(0, len(batch), PREDICTED_AT_ONCE)
+        scores = [self.graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
+        return on_scale(np.concatenate(scores).astype(np.float64))
+
+    def in_view(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(n, S, S, 3) face crops to the middle of each, which is what the graph is given."""
+        return centre_of(faces, self._view)
+
+    def save(self, folder: Path) -> None:
+        """Copy the graph into a folder."""
+        shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `replace_by_graphs` wrote. Raises BundleError when the folder holds none."""
+        return cls(folder)

@@ -1,0 +1,141 @@
+"""Model A: a torchvision backbone with a regression head, from face crops to the raters' mean score."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from featurestore.errors import OrderError
+from featurestore.records import SCALE, FaceBatch, on_scale
+from models.image.crop import centre_of
+from models.image.tensors import as_images, resize_faces
+from models.networks.backbones import Backbone
+from models.networks.weights import fill
+from models.serialization import read_description, read_tensors, write_model
+from models.untrusted import check_side
+
+RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
+PREDICTED_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class AppearanceConfig:
+    """How Model A is trained. The number of epochs is fixed: nothing is chosen by looking at held-out rows.
+
+    weights     of the backbone: "imagenet", a safetensors file or "none"
+    image_size  side of the square that the network sees, in pixels
+    view        share of the crop's side that the network sees, in the middle: 0.875 of the store's crops leaves a
+                margin of 16 % around the landmarks, and 224 of their 256 pixels
+    lr_body     peak learning rate of the backbone; one without weights learns at lr_head instead
+    dropout     before the last layer
+    histogram   weight of the cross-entropy with the raters' histogram, where it is known
+    ema         decay of the moving average of the weights, which is what predicts
+    precision   number format of the products in training: "float32", "bfloat16", or "auto" for the fastest here
+    """
+
+    backbone: str = "efficientnet_v2_s"
+    weights: str = "imagenet"
+    download: bool = False
+    image_size: int = 224
+    view: float = 0.875
+    epochs: int = 12
+    batch_size: int = 32
+    optimizer: str = "adamw"
+    lr_body: float = 5e-4
+    lr_head: float = 2e-3
+    weight_decay: float = 0.01
+    dropout: float = 0.3
+    histogram: float = 0.3
+    ema: float = 0.998
+    seed: int = 0
+    precision: str = "auto"
+
+
+class Regressor(nn.Module):
+    """(n, 3, h, w) normalised images to (n,) scores and (n, 5) logits of the ratings 1 to 5."""
+
+    def __init__(self, backbone: Backbone, dropout: float) -> None:
+        super().__init__()
+        self.body = backbone.network
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(backbone.dim, 1 + len(RATINGS))
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.dropout(self.body(images))
+        with torch.autocast(images.device.type, enabled=False):  # bfloat16 knows scores around 3 only to 1/64
+            out = self.head(features.float())
+        return out[:, 0], out[:, 1:]
+
+
+class AppearanceModel:
+    """A trained Model A. `weights` and `weights_sha256` tell what its backbone started from."""
+
+    kind = "appearance"
+
+    def __init__(self, config: AppearanceConfig, backbone: Backbone, network: nn.Module) -> None:
+        self.config, self.backbone, self.network = config, backbone, network.eval()
+        self.weights, self.weights_sha256 = backbone.weights, backbone.weights_sha256
+
+    def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n,) scores. Raises OrderError without faces."""
+        return self.predict_images(looked_at(faces_of(batch), self.config))
+
+    def predict_images(self, faces: NDArray[np.uint8], *, mirrored: bool = True) -> NDArray[np.float64]:
+        """(n, size, size, 3) uint8 RGB to (n,) scores, in float32 on every processor.
+
+        The mean over each face and, with `mirrored`, its mirror image. A network that learnt histograms says the
+        mean of its score and of the expectation over the ratings.
+        """
+        scores = np.empty(len(faces))
+        place = next(self.network.parameters()).device
+        with torch.inference_mode():
+            for start in range(0, len(faces), PREDICTED_AT_ONCE):
+                images = self.backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
+                looks = [self.scores_of(look) for look in ([images, images.flip(3)] if mirrored else [images])]
+                scores[start : start + PREDICTED_AT_ONCE] = torch.stack(looks).double().mean(0).cpu().numpy()
+        return on_scale(scores)
+
+    def scores_of(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, 3, h, w) normalised images to (n,) scores."""
+        score, logits = self.network(images)
+        if not self.config.histogram:
+            return torch.as_tensor(score)
+        expected = logits.softmax(1) @ torch.from_numpy(RATINGS).float().to(images.device)
+        return torch.as_tensor((score + expected) / 2)
+
+    def save(self, folder: Path) -> None:
+        """Write the model into a folder."""
+        # the weights by name: a path would tell of the machine that it was trained on
+        config = asdict(self.config) | {"weights": self.weights}
+        described = {"kind": self.kind, "config": config, "backbone": self.backbone.describe()}
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        write_model(folder, described, tensors)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """A model that `save` wrote. Raises BundleError when the folder holds none."""
+        described = read_description(folder, cls.kind)
+        config = AppearanceConfig(**described["config"])
+        check_side(config.image_size, folder)
+        backbone = Backbone.blank(described["backbone"])
+        with torch.device("meta"):
+            network = Regressor(backbone, config.dropout)
+        fill(network, {name: torch.from_numpy(array) for name, array in read_tensors(folder).items()}, folder)
+        return cls(config, backbone, network.requires_grad_(False))
+
+
+def looked_at(faces: NDArray[np.uint8], config: AppearanceConfig) -> NDArray[np.uint8]:
+    """What the network sees of each face where nothing is varied."""
+    return resize_faces(centre_of(faces, config.view), config.image_size)
+
+
+def faces_of(batch: FaceBatch) -> NDArray[np.uint8]:
+    if batch.faces is None:
+        raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
+    return batch.faces

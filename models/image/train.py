@@ -1,0 +1,287 @@
+"""Training of Model A: from face crops and scores to the averaged weights, epoch by epoch, with checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from featurestore.errors import UsageError
+from featurestore.records import Epoch, Evaluation, FaceBatch
+from models.image.augmentation import augment
+from models.image.checkpoints import (
+    fingerprint,
+    load_checkpoint,
+    optimizer_tensors,
+    prefixed,
+    remove_checkpoint,
+    restore_optimizer,
+    save_checkpoint,
+    unprefixed,
+)
+from models.image.computing import PRECISIONS, Computing, choose, usual
+from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, looked_at
+from models.image.optimisation import MovingAverage, exact_strided, one_cycle, settle_batch_norms
+from models.image.tensors import as_images
+from models.networks.backbones import Backbone, build_backbone
+
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+SETTLED_ON = 320
+"""Training faces on which the batch statistics of averaged weights are measured, where they are not frozen."""
+
+TRIED = 8
+"""Photos in a step by which the way of computing is chosen."""
+
+WATCHED = 100
+"""Held-out faces that are looked at after each epoch, without their mirror images: they decide nothing."""
+
+
+def starting_backbone(config: AppearanceConfig) -> Backbone:
+    """What a training starts from. Raises UsageError for settings that cannot be, WeightsError as `build_backbone`."""
+    if config.optimizer not in OPTIMIZERS:
+        raise UsageError(f"There is no optimizer {config.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}.")
+    if config.precision not in PRECISIONS:
+        raise UsageError(f"There is no precision {config.precision!r}: choose one of {', '.join(PRECISIONS)}.")
+    backbone = build_backbone(config.backbone, config.weights, download=config.download)
+    backbone.check_size(config.image_size)
+    return backbone
+
+
+def train_appearance(
+    backbone: Backbone,
+    learned: FaceBatch,
+    held_out: FaceBatch,
+    config: AppearanceConfig,
+    on_epoch: Callable[[Epoch], None],
+    on_step: Callable[[int, int], None],
+    checkpoint: Path,
+    computing: Computing | None = None,
+) -> AppearanceModel:
+    """Train `backbone` on `learned`; what is told to `on_epoch` is measured on some of `held_out`, and decides nothing.
+
+    After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
+    interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
+    checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
+    `computing` is chosen here where it is not given; a training that goes on keeps what it began with.
+    Raises OrderError without faces.
+    """
+    training = _Training(learned, held_out, config, backbone, computing, checkpoint)
+    with training.computing.threading():
+        training.resume(on_epoch)
+        while not training.is_over():
+            epoch = training.run_epoch(on_step)
+            training.keep(checkpoint)
+            on_epoch(epoch)
+    remove_checkpoint(checkpoint)
+    model = training.model()
+    model.network.to(memory_format=torch.channels_last)  # as one that is loaded
+    return model
+
+
+class _Training:
+    """The state of a training between two epochs.
+
+    All that is random in an epoch is drawn from (seed, epoch), so no generator's state needs keeping.
+    """
+
+    def __init__(
+        self,
+        learned: FaceBatch,
+        held_out: FaceBatch,
+        config: AppearanceConfig,
+        backbone: Backbone,
+        computing: Computing | None,
+        checkpoint: Path,
+    ) -> None:
+        known = np.isfinite(learned.histograms).all(axis=1)
+        self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
+        self._faces, self._scores = faces_of(learned), learned.scores
+        self._known, self._histograms = known, np.nan_to_num(learned.histograms)
+        watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
+        self._watched, self._watched_scores = looked_at(faces_of(watched), config), watched.scores
+        self._fingerprint = fingerprint(
+            [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
+        )
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._kept = load_checkpoint(checkpoint, self._fingerprint)
+        if self._kept is not None:
+            computing = Computing(**self._kept[1]["computing"])
+        self.computing = computing or choose_computing(config, backbone)
+        self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
+        self.computing.place(self._network)
+        self._average = MovingAverage(self._network, config.ema)
+        self._optimizer, self._peaks = _optimizer(self._network, config)
+        self._steps = -(-len(learned) // config.batch_size)
+        self._history: list[Epoch] = []
+
+    def is_over(self) -> bool:
+        """All epochs are done."""
+        return len(self._history) >= self._config.epochs
+
+    def run_epoch(self, on_step: Callable[[int, int], None]) -> Epoch:
+        """Learn from every training row once, then look how the averaged weights do on held-out rows."""
+        began, epoch = time.monotonic(), len(self._history)
+        loss = self._learn(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
+        if not self._backbone.is_trained:
+            settle_batch_norms(self._average.network, self._settling_views())
+        with self._autocast():
+            seen = self.model().predict_images(self._watched, mirrored=False)
+        metrics = Evaluation.of(self._watched_scores, seen)
+        line = Epoch(
+            epoch=epoch + 1,
+            epochs=self._config.epochs,
+            train_loss=loss,
+            mae=metrics.mae,
+            rmse=metrics.rmse,
+            pearson=metrics.pearson,
+            seconds=time.monotonic() - began,
+        )
+        self._history.append(line)
+        return line
+
+    def _learn(self, random: np.random.Generator, done: int, on_step: Callable[[int, int], None]) -> float:
+        """One pass over the training rows after `done` steps; the mean squared error met on the way."""
+        losses = []
+        self._network.train()
+        if self._backbone.is_trained:
+            freeze_statistics(self._network)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(random.integers(2**31)))
+            # near-equal batches: a last one of a single face would break batch normalisation
+            for rows in np.array_split(random.permutation(len(self._scores)), self._steps):
+                losses.append(self._step(rows, random, done) * len(rows))
+                done += 1
+                on_step(done, self._steps * self._config.epochs)
+        return sum(losses) / len(self._scores)
+
+    def _step(self, rows: NDArray[np.int64], random: np.random.Generator, step: int) -> float:
+        share = one_cycle(step, self._steps * self._config.epochs)
+        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * share
+        varied = augment(self._faces[rows], self._config.image_size, self._config.view, random)
+        images = self.computing.lay(self._backbone.normalise(varied))
+        with self._autocast():
+            score, logits = self._network(images.to(self._device))
+        error = nn.functional.mse_loss(score, self._of(self._scores[rows]))
+        surprise = -(self._of(self._histograms[rows]) * logits.log_softmax(1)).sum(1)
+        loss = error + self._config.histogram * (surprise * self._of(self._known[rows])).mean()
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        self._average.update(step)
+        return error.item()
+
+    def _autocast(self) -> torch.autocast:
+        return self.computing.autocast(self._device.type)
+
+    def _of(self, values: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(values).float().to(self._device)
+
+    def _settling_views(self) -> Iterator[torch.Tensor]:
+        """Batches of training faces, the same after every epoch."""
+        rows = np.random.default_rng(self._config.seed).permutation(len(self._faces))[:SETTLED_ON]
+        for some in np.array_split(rows, -(-len(rows) // self._config.batch_size)):
+            faces = looked_at(self._faces[some], self._config)
+            yield self._backbone.normalise(as_images(faces)).to(self._device)
+
+    def model(self) -> AppearanceModel:
+        """The averaged weights as they are now."""
+        return AppearanceModel(self._config, self._backbone, self._average.network)
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {"network": self._network, "average": self._average.network}
+
+    def keep(self, folder: Path) -> None:
+        """Write all that changes from epoch to epoch."""
+        tensors = prefixed("optimizer", optimizer_tensors(self._optimizer))
+        for name, network in self._networks().items():
+            tensors |= prefixed(name, network.state_dict())
+        state = {"history": [asdict(e) for e in self._history], "computing": asdict(self.computing)}
+        save_checkpoint(folder, self._fingerprint, tensors, state)
+
+    def resume(self, on_epoch: Callable[[Epoch], None]) -> None:
+        """Take up what `keep` wrote, if it was written by this very training."""
+        if self._kept is None:
+            return
+        tensors, state = self._kept
+        for name, network in self._networks().items():
+            network.load_state_dict(unprefixed(name, tensors))
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        restore_optimizer(self._optimizer, parameters, unprefixed("optimizer", tensors))
+        self._history = [Epoch(**line) for line in state["history"]]
+        for line in self._history:
+            on_epoch(line)
+
+
+def starting_network(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> Regressor:
+    """The untrained network: it says the mean training score of everyone.
+
+    With weights, the stages up to stride 8 keep them: edges and textures need not be learnt from a few thousand
+    faces, and what is not learnt costs no backward pass.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = Regressor(backbone, config.dropout)
+    nn.init.zeros_(network.head.bias)
+    nn.init.constant_(network.head.bias[:1], mean_score)
+    for parameter in backbone.early_parameters() if backbone.is_trained else ():
+        parameter.requires_grad_(False)
+    exact_strided(network)
+    return network.to(memory_format=torch.channels_last)
+
+
+def freeze_statistics(network: nn.Module) -> None:
+    """Batches of 32 faces tell less about brightness and contrast than the million photos before them."""
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eval()
+
+
+def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.optim.Optimizer, list[float]]:
+    """The optimizer over body and head, and the peak learning rate of each."""
+    body = config.lr_head if config.weights == "none" else config.lr_body
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in part.parameters() if p.requires_grad]} for part in (network.body, network.head)
+    ]
+    return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay, fused=True), [body, config.lr_head]
+
+
+def _without_histogram(config: AppearanceConfig) -> AppearanceConfig:
+    return AppearanceConfig(**asdict(config) | {"histogram": 0.0})
+
+
+def choose_computing(config: AppearanceConfig, sees: Backbone) -> Computing:
+    """How a training with these settings computes here: as they say, or as a trial of a second or two finds fastest."""
+    if torch.cuda.is_available():
+        return usual("bfloat16" if config.precision == "auto" else config.precision)
+    if config.precision != "auto":
+        return usual(config.precision)
+    with torch.random.fork_rng(devices=[]):
+        return choose(lambda computing: trial_step(config, sees, computing, min(TRIED, config.batch_size)))
+
+
+def trial_step(config: AppearanceConfig, sees: Backbone, computing: Computing, photos: int) -> Callable[[], None]:
+    """A training step on blank photos, to be timed: forward pass, backward pass and optimizer of a copy of `sees`."""
+    network = starting_network(copy.deepcopy(sees), config, 3.0).train()
+    computing.place(network)
+    if sees.is_trained:
+        freeze_statistics(network)
+    optimizer, _ = _optimizer(network, config)
+    images = computing.lay(torch.zeros(photos, 3, config.image_size, config.image_size))
+
+    def step() -> None:
+        with computing.autocast("cpu"):
+            score, logits = network(images)
+        optimizer.zero_grad()
+        (score.square().mean() + logits.log_softmax(1).mean()).backward()
+        optimizer.step()
+
+    return step

@@ -1,0 +1,30 @@
+"""Saved models, restored by what their `model.json` says they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featurestore.errors import BundleError
+from models.registry import MODELS
+from models.serialization import DESCRIPTION, read_description
+from models.spec import Model, resolve
+from models.untrusted import distrusted
+
+CROSS_FITTED = {"cross-fitted": "models.crossfit:CrossFitted"}
+
+
+def load_model(folder: Path) -> Model:
+    """The model that was saved in a folder. Raises BundleError when there is none of a known kind."""
+    classes = CROSS_FITTED | {kind: named for spec in MODELS.values() for kind, named in spec.classes.items()}
+    kind = read_description(folder).get("kind")
+    if not isinstance(kind, str) or kind not in classes:
+        raise BundleError(f"{folder / DESCRIPTION} names no known kind of model, but {kind!r}: train it again.")
+    try:
+        loader = resolve(classes[kind])
+    except ModuleNotFoundError as missing:
+        raise BundleError(
+            f"{folder} needs {missing.name}: in the folder of kallos, `pip install '.[train]'`, or export with --onnx."
+        ) from missing
+    with distrusted(folder):
+        model: Model = loader.load(folder)
+    return model

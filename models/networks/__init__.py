@@ -1,0 +1,1 @@
+"""Networks that others made, their weights, and how they are run."""

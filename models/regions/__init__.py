@@ -1,0 +1,1 @@
+"""Model B: a sub-score for each region of the face."""

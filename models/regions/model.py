@@ -1,0 +1,211 @@
+"""Model B: a sub-score per region of the face, and the weights that combine them.
+
+The sub-scores have no labels of their own: they are attributions of the score to regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr, softmax
+
+from extractors.regions import REGIONS
+from featurestore.errors import BundleError, OrderError
+from featurestore.records import SCALE, FaceBatch, on_scale
+from models.serialization import read_description, read_tensors, write_model
+
+LOW, HIGH = SCALE
+FURTHEST = 5.0
+"""z-scores beyond it are taken as it: no single odd measure decides a region."""
+
+SMALLEST = 1e-3
+"""Standard deviations are taken as at least this part of the region's largest."""
+
+
+@dataclass(frozen=True)
+class SubscoreConfig:
+    """How Model B is trained.
+
+    use_embedding       the CNN form: each region's network also sees the encoder's maps in that region's windows
+    hidden              units of each region's hidden layer
+    saturation_penalty  weight of the penalty on sub-scores beyond `saturation_free` from the middle
+    evenness            weight of the penalty on uneven region weights, (log 8 - entropy)
+    """
+
+    use_embedding: bool = False
+    hidden: int = 32
+    epochs: int = 100
+    batch_size: int = 128
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    input_dropout: float = 0.2
+    dropout: float = 0.3
+    saturation_penalty: float = 1.0
+    saturation_free: float = 1.5
+    evenness: float = 0.02
+    ema: float = 0.99
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What each region's network sees: the region's features, then its part of the embedding, standardised.
+
+    feature_names  F names
+    columns        region -> columns of the features
+    means, scales  region -> (P,) float32 of its part of the embedding; none where no embedding is used
+    """
+
+    feature_names: tuple[str, ...]
+    columns: Mapping[str, NDArray[np.int64]]
+    means: Mapping[str, NDArray[np.float32]]
+    scales: Mapping[str, NDArray[np.float32]]
+
+    @classmethod
+    def fit(cls, learned: FaceBatch, use_embedding: bool) -> Self:
+        """Raises OrderError when the embedding is asked for and the batch has none."""
+        seen = learned.region_embeddings if use_embedding else {}
+        if use_embedding and not seen:
+            raise OrderError("Model B needs embeddings of the regions and these rows have none: run `kallos extract`.")
+        means = {region: values.mean(axis=0) for region, values in seen.items()}
+        spreads = {region: values.std(axis=0) for region, values in seen.items()}
+        # a number that hardly varies would be noise blown up
+        scales = {region: np.maximum(sd, SMALLEST * max(sd.max(), 1e-12)) for region, sd in spreads.items()}
+        columns = {region: learned.columns_of(region) for region in REGIONS}
+        return cls(learned.feature_names, columns, means, scales)
+
+    @property
+    def widths(self) -> list[int]:
+        """How many numbers each region's network sees, in the order of REGIONS."""
+        return [len(self.columns[region]) + len(self.means.get(region, ())) for region in REGIONS]
+
+    def of(self, batch: FaceBatch) -> list[NDArray[np.float32]]:
+        """Eight (n, P) arrays, one a region. Raises OrderError for other features than were fitted, or no embedding."""
+        if batch.feature_names != self.feature_names:
+            raise OrderError("These are not the features that Model B was trained on: train it again.")
+        if missing := self.means.keys() - batch.region_embeddings.keys():
+            raise OrderError(f"Model B needs the embedding of {min(missing)}, which these rows lack: extract again.")
+        # an unknown feature counts as the training mean, an extreme one as FURTHEST
+        features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
+        inputs = []
+        for region in REGIONS:
+            own = features[:, self.columns[region]]
+            if region in self.means:
+                embedded = (batch.region_embeddings[region] - self.means[region]) / self.scales[region]
+                own = np.hstack([own, embedded])
+            inputs.append(own if own.shape[1] else np.zeros((len(own), 1), dtype=np.float32))
+        return inputs
+
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """Means and scales, to be saved."""
+        parts = {"mean": self.means, "scale": self.scales}
+        return {f"{name}/{r}": v for name, values in parts.items() for r, v in values.items()}
+
+    @classmethod
+    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float32]]) -> Self:
+        """The inputs that a saved model was trained on."""
+        columns = {region: np.array(own, dtype=np.int64) for region, own in described["columns"].items()}
+        means, scales = (
+            {r: tensors[f"{name}/{r}"] for r in REGIONS if f"{name}/{r}" in tensors} for name in ("mean", "scale")
+        )
+        return cls(tuple(described["feature_names"]), columns, means, scales)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionNetwork:
+    """One region's network: standardised inputs to a sub-score, by one hidden layer of GELU units.
+
+    inner, inner_bias  (hidden, P) and (hidden,)
+    outer, outer_bias  (hidden,) and a number
+    """
+
+    inner: NDArray[np.float64]
+    inner_bias: NDArray[np.float64]
+    outer: NDArray[np.float64]
+    outer_bias: float
+
+    def sub_scores(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, P) to (n,)."""
+        units = inputs @ self.inner.T + self.inner_bias
+        scores: NDArray[np.float64] = LOW + (HIGH - LOW) * expit((units * ndtr(units)) @ self.outer + self.outer_bias)
+        return scores
+
+    def gradients(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, P) to (n, P): how fast the sub-score grows with each input."""
+        units = inputs @ self.inner.T + self.inner_bias
+        share = (self.sub_scores(inputs) - LOW) / (HIGH - LOW)
+        # the derivative of GELU: ndtr is the normal distribution, and this its density
+        density = np.exp(-(units**2) / 2) / np.sqrt(2 * np.pi)
+        slopes = (ndtr(units) + units * density) * self.outer
+        gradients: NDArray[np.float64] = (HIGH - LOW) * (share * (1 - share))[:, None] * (slopes @ self.inner)
+        return gradients
+
+
+class SubscoreModel:
+    """A trained Model B."""
+
+    kind = "subscores"
+
+    def __init__(self, config: SubscoreConfig, inputs: Inputs, tensors: Mapping[str, NDArray[np.float32]]) -> None:
+        """`tensors` are those of `RegionNetworks`. Raises BundleError when they do not fit the inputs."""
+        self.config, self._inputs, self._tensors = config, inputs, dict(tensors)
+        # double precision: a face has the same sub-scores alone and among others
+        self.networks = [self._network(number, width) for number, width in enumerate(inputs.widths)]
+        # who shows a score asks for what it is made of, too
+        self._judged: WeakKeyDictionary[FaceBatch, NDArray[np.float64]] = WeakKeyDictionary()
+        balance = self._tensor("balance", (len(REGIONS),))
+        self.weights: NDArray[np.float64] = softmax(balance)
+        """(8,) weights in the order of REGIONS; positive, they sum to one."""
+
+    def _network(self, region: int, width: int) -> RegionNetwork:
+        units, inner, outer = self.config.hidden, f"regions.{region}.1", f"regions.{region}.4"
+        return RegionNetwork(
+            inner=self._tensor(f"{inner}.weight", (units, max(width, 1))),
+            inner_bias=self._tensor(f"{inner}.bias", (units,)),
+            outer=self._tensor(f"{outer}.weight", (1, units))[0],
+            outer_bias=float(self._tensor(f"{outer}.bias", (1,))[0]),
+        )
+
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        tensor = self._tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            raise BundleError(f"Model B's tensor {name} is missing or of another shape: train or export it again.")
+        return tensor.astype(np.float64)
+
+    def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n, 8) sub-scores in the order of REGIONS. Raises OrderError for other features than it learned."""
+        if batch not in self._judged:
+            each = zip(self.networks, self.inputs_of(batch), strict=True)
+            self._judged[batch] = np.stack([network.sub_scores(own) for network, own in each], axis=1)
+        return self._judged[batch]
+
+    def inputs_of(self, batch: FaceBatch) -> list[NDArray[np.float64]]:
+        """Eight (n, P) arrays, what each region's network sees: its features, then what the encoder shows of it."""
+        return [own.astype(np.float64) for own in self._inputs.of(batch)]
+
+    def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
+        """(n,) scores: the weighted means of the sub-scores."""
+        return on_scale(self.sub_scores(batch) @ self.weights)
+
+    def save(self, folder: Path) -> None:
+        """Write the model into a folder."""
+        described = {
+            "kind": self.kind,
+            "config": asdict(self.config),
+            "feature_names": self._inputs.feature_names,
+            "columns": {region: own.tolist() for region, own in self._inputs.columns.items()},
+        }
+        write_model(folder, described, {**self._tensors, **self._inputs.tensors()})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """A model that `save` wrote. Raises BundleError when the folder holds none."""
+        described, tensors = read_description(folder, cls.kind), read_tensors(folder)
+        config, inputs = SubscoreConfig(**described["config"]), Inputs.restore(described, tensors)
+        return cls(config, inputs, {name: tensor for name, tensor in tensors.items() if "/" not in name})

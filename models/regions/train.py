@@ -1,0 +1,134 @@
+"""How Model B learns: eight small networks, a penalty that keeps sub-scores off the ends, and weights kept apart."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from featurestore.records import Epoch, Evaluation, FaceBatch
+from models.image.optimisation import MovingAverage, one_cycle
+from models.regions.model import HIGH, LOW, Inputs, SubscoreConfig, SubscoreModel
+
+TOLD_EVERY = 5
+"""Epochs between two lines of the history."""
+
+
+class RegionNetworks(nn.Module):
+    """Inputs of each region to its sub-score. No region's inputs reach another's network; without any it sees zeros."""
+
+    def __init__(self, widths: Sequence[int], config: SubscoreConfig) -> None:
+        super().__init__()
+        self.regions = nn.ModuleList(
+            nn.Sequential(
+                nn.Dropout(config.input_dropout),
+                nn.Linear(max(width, 1), config.hidden),
+                nn.GELU(),
+                nn.Dropout(config.dropout),
+                nn.Linear(config.hidden, 1),
+            )
+            for width in widths
+        )
+        self.balance = nn.Parameter(torch.zeros(len(widths)))
+
+    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
+        outputs = [network(own) for own, network in zip(inputs, self.regions, strict=True)]
+        return LOW + (HIGH - LOW) * torch.sigmoid(torch.cat(outputs, dim=1))
+
+    def last_layers(self) -> list[nn.Linear]:
+        """The layers whose bias is where a region's sub-score starts from."""
+        return [network[-1] for network in self.regions]  # type: ignore[index]
+
+    def weights(self) -> torch.Tensor:
+        """(8,) positive weights that sum to one."""
+        return torch.softmax(self.balance, dim=0)
+
+
+def train_subscores(
+    learned: FaceBatch, held_out: FaceBatch, config: SubscoreConfig, on_epoch: Callable[[Epoch], None]
+) -> SubscoreModel:
+    """Train on `learned` for a fixed number of epochs; what `on_epoch` is told of `held_out` decides nothing.
+
+    Raises OrderError when the embedding is asked for and the batch has none.
+    """
+    inputs = Inputs.fit(learned, config.use_embedding)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        learning = _Learning(learned, inputs, config)
+        for epoch in range(config.epochs):
+            began = time.monotonic()
+            loss = learning.run_epoch(epoch)
+            if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
+                continue
+            model = SubscoreModel(config, inputs, learning.learnt())
+            metrics = Evaluation.of(held_out.scores, model.predict(held_out))
+            on_epoch(
+                Epoch(
+                    epoch=epoch + 1,
+                    epochs=config.epochs,
+                    train_loss=loss,
+                    mae=metrics.mae,
+                    rmse=metrics.rmse,
+                    pearson=metrics.pearson,
+                    seconds=time.monotonic() - began,
+                )
+            )
+    return model
+
+
+class _Learning:
+    """The network, its running average and the optimizer, over the training rows."""
+
+    def __init__(self, learned: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
+        self._config = config
+        self._inputs = [torch.from_numpy(own) for own in inputs.of(learned)]
+        self._scores = torch.from_numpy(learned.scores).float()
+        self._network = _start(inputs.widths, float(learned.scores.mean()), config)
+        self.average: MovingAverage[RegionNetworks] = MovingAverage(self._network, config.ema)
+        self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+
+    def learnt(self) -> dict[str, NDArray[np.float32]]:
+        """The averaged network's tensors."""
+        return {name: tensor.numpy().copy() for name, tensor in self.average.network.state_dict().items()}
+
+    def run_epoch(self, epoch: int) -> float:
+        """Learn from every training row once; the mean loss met on the way."""
+        rows, losses = len(self._scores), []
+        steps = -(-rows // self._config.batch_size)
+        self._network.train()
+        for done, chosen in enumerate(torch.randperm(rows).tensor_split(steps), start=epoch * steps):
+            self._optimizer.param_groups[0]["lr"] = self._config.lr * one_cycle(done, steps * self._config.epochs)
+            loss = self._loss(chosen)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            self.average.update(done)
+            losses.append(loss.item() * len(chosen))
+        return sum(losses) / rows
+
+    def _loss(self, rows: torch.Tensor) -> torch.Tensor:
+        """Squared error, and what keeps sub-scores off the ends and the weights from gathering on one region."""
+        config = self._config
+        sub_scores = self._network([own[rows] for own in self._inputs])
+        weights = self._network.weights()
+        error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
+        beyond = ((sub_scores - (LOW + HIGH) / 2).abs() - config.saturation_free).relu()
+        unevenness = math.log(len(weights)) + (weights * weights.log()).sum()
+        penalties = config.saturation_penalty * beyond.square().mean() + config.evenness * unevenness
+        loss: torch.Tensor = error + penalties
+        return loss
+
+
+def _start(widths: Sequence[int], mean_score: float, config: SubscoreConfig) -> RegionNetworks:
+    """The untrained network: every sub-score is about the mean training score."""
+    network = RegionNetworks(widths, config)
+    share = (mean_score - LOW) / (HIGH - LOW)
+    for last in network.last_layers():
+        nn.init.constant_(last.bias, math.log(share / (1 - share)))
+    return network

@@ -1,0 +1,290 @@
+"""The model card of a run in Markdown (Mitchell et al. 2019, Model Cards for Model Reporting)."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib.metadata import version as package_version
+from typing import Any
+
+from featurestore.records import SCALE
+from featurestore.runs import Run
+from models.registry import SUMMARIES
+from reports.cards.markdown import escape, estimate, grid, page
+from reports.cards.model_card import Combined, ModelCard
+from reports.pages.groups import METRICS as GROUP_METRICS
+from reports.pages.groups import READING
+from reports.pages.subscores import ATTRIBUTION, SubScoreRun
+from reports.render.layout import duration, number, plural, share
+from reports.render.scales import target_line
+from reports.stats.bootstrap import METRICS, RESAMPLES
+
+TERMS = {
+    "none": "a random start: none",
+    "imagenet": "torchvision's file (BSD-3-Clause); ImageNet, which it learnt from, is for non-commercial research",
+}
+TERMS_OF_FILE = "those of whoever made the file, which kallos does not know"
+HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
+
+ESTIMATES = f"""\
+Estimates how the pool of raters behind its training data would rate **a photograph** of a face: the mean of their
+ratings, on a scale of {SCALE[0]:g} to {SCALE[1]:g}. It does not measure a person's worth, health, character, identity
+or attractiveness to anyone in particular."""
+USES = """\
+## Intended uses
+
+Research on rated facial aesthetics and on the limits of such models; teaching; tracing what a model makes of a photo
+whose subject agreed to it.
+
+## Refused uses
+
+- Decisions about people: hiring, dating, insurance, credit, housing, education, policing, borders.
+- Ranking of persons; scores of people who did not agree to it, or of minors; surveillance.
+- Advice on anybody's looks, cosmetics or surgery.
+- Claims about a person's worth, health or character, or about groups of people."""
+LIMITS = """\
+## Limits
+
+- One frontal face a photo; of several faces the largest is taken.
+- The ratings are those of one pool of raters at one time. Other pools rate otherwise: photos and raters from elsewhere
+  are ranked far worse than the test rows above, and the intervals cover less of them.
+  `kallos evaluate --data-set NAME` measures it.
+- Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
+  than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
+  of it.
+- The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
+  nothing is known.
+- Other photos of one person may stand on both sides of a split: near-duplicates are found, persons are not recognised.
+- The defaults of the settings were chosen on training rows of fold 1 of SCUT-FBP5500, so figures of its other folds
+  have seen that choice."""
+
+
+def render(card: ModelCard) -> str:
+    """The card in Markdown, with the metadata that the Hub reads."""
+    run = card.of.run
+    name = f"{run.model} on {run.protocol}, fold {run.fold}"
+    return page(
+        _head(card, f"kallos {name}"),
+        f"# kallos: {escape(name)}",
+        ESTIMATES,
+        target_line(card.target),
+        _details(card),
+        USES,
+        _training_data(card),
+        _figures(card),
+        _subgroups(card),
+        _intervals(card),
+        _combiner(card.combined) if card.combined else None,
+        _regions(card.sub_scores) if card.sub_scores else None,
+        _outside(card),
+        LIMITS,
+        _licences(card),
+    )
+
+
+def _head(card: ModelCard, name: str) -> dict[str, Any]:
+    """Metadata of a card on the Hub; `model-index` holds the figures on the test rows."""
+    test = card.of.roles.get("test")
+    known = {HUB_METRICS[m]: e.value for m, e in test.figures.items() if math.isfinite(e.value)} if test else {}
+    result = {
+        "task": {"type": "image-regression", "name": "mean rating of a photograph of a face"},
+        "dataset": {
+            "type": (names := ", ".join(card.licences)),
+            "name": names,
+            "split": f"{card.of.run.protocol}, fold {card.of.run.fold}, test",
+        },
+        "metrics": [{"type": metric, "value": round(value, 4)} for metric, value in known.items()],
+    }
+    return {
+        "license": "other",
+        "license_name": "terms-of-the-training-data",
+        "library_name": "kallos",
+        "tags": ["kallos", "facial-aesthetics", "image-regression", "not-for-decisions-about-people"],
+        "metrics": list(HUB_METRICS.values()),
+        **({"model-index": [{"name": name, "results": [result]}]} if known else {}),
+    }
+
+
+def _details(card: ModelCard) -> str:
+    rows = (
+        (
+            each.run.model,
+            SUMMARIES[each.run.model],
+            escape(each.run.run_id),
+            f"{each.started}, {duration(each.seconds)}",
+            str(each.fits or "–"),
+        )
+        for each in card.runs
+    )
+    settings = (f"- {each.run.model}: {_settings(each.run)}" for each in card.runs)
+    networks = [(each.run.model, _network(each.run), each.run.weights) for each in card.runs if _network(each.run)]
+    weights = grid(
+        ("model", "network", "weights that it started from", "their terms"),
+        ((model, escape(net), escape(label), TERMS.get(label, TERMS_OF_FILE)) for model, net, label in networks),
+        text=4,
+    )
+    return "\n\n".join(
+        [
+            f"## Model\n\nMade by kallos {package_version('kallos')}.",
+            grid(("model", "is", "run", "trained", "fits"), rows, text=4),
+            "Members are cross-fitted: the training rows are dealt into parts, one model a part is fitted without it, "
+            "and a photo gets the mean of these fits. Out of fold means: a training row, by the one fit that had not "
+            "seen it.",
+            *([weights] if networks else []),
+            "Settings:\n\n" + "\n".join(settings),
+        ]
+    )
+
+
+def _network(run: Run) -> str | None:
+    """Whose weights `run.weights` are."""
+    return run.config.get("backbone") or (run.encoder if run.weights != "none" else None)
+
+
+def _settings(run: Run) -> str:
+    return ", ".join(f"{escape(name)} {escape(json.dumps(value))}" for name, value in sorted(run.config.items()))
+
+
+def _training_data(card: ModelCard) -> str:
+    run = card.of.run
+    names = ", ".join(escape(name) for name in card.licences)
+    if card.leak is None:
+        leaked = "Near-duplicates were not searched for: `kallos duplicates` does it."
+    else:
+        tested, leaking = card.leak
+        leaked = (
+            f"Of {plural(tested, 'test image')} of the fold {leaking:,} ({share(leaking, tested)}) have a "
+            "near-duplicate among the training rows."
+        )
+    return (
+        f"## Training data\n\n{names}: see DATA_CARD.md beside this card. Protocol {escape(run.protocol)}, fold "
+        f"{run.fold}: {card.rows:,} training rows with {card.features:,} features, pinned by manifest "
+        f"{escape(run.manifest_id)} (sha256 of the rows {card.row_hash[:16]}…). {leaked}"
+    )
+
+
+def _figures(card: ModelCard) -> str:
+    titles = {"test": "Test rows, predicted once", "out_of_fold": "Training rows, out of fold"}
+    tables = []
+    for role, title in titles.items():
+        rows = [(each.run.model, each.roles[role]) for each in card.runs if role in each.roles]
+        cells = ((model, f"{of.n:,}", *(estimate(of.figures[m]) for m in METRICS)) for model, of in rows)
+        if rows:
+            tables.append(f"### {title}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
+    reading = (
+        "PC is Pearson's correlation with the raters' mean score; MAE and RMSE are on the scale of "
+        f"{SCALE[0]:g} to {SCALE[1]:g}. Brackets hold 95 % of {RESAMPLES:,} resamples of the images."
+    )
+    return "\n\n".join(["## Figures", reading, *tables])
+
+
+def _subgroups(card: ModelCard) -> str:
+    title = f"## Subgroups\n\nOf {card.of.run.model}, on the test rows."
+    if card.groups is None or len(card.groups.groups) < 2:
+        return f"{title} The test rows are of one subset: no groups were compared."
+    metrics = [metric for metric in GROUP_METRICS if metric in card.groups.groups[0].figures]
+    lines = (
+        (escape(group.name), f"{group.n:,}", *(estimate(group.figures[m], sign=m == "bias") for m in metrics))
+        for group in card.groups.groups
+    )
+    gaps = (
+        (GROUP_METRICS[m], f"{escape(gap.highest)} − {escape(gap.lowest)}", estimate(gap.size))
+        for m, gap in card.groups.gaps.items()
+    )
+    return "\n\n".join(
+        [
+            title,
+            grid(("subset", "n", *(GROUP_METRICS[m] for m in metrics)), lines),
+            grid(("largest gap", "between", "size"), gaps, text=2),
+            READING,
+        ]
+    )
+
+
+def _intervals(card: ModelCard) -> str | None:
+    test = card.of.roles.get("test")
+    if test is None or test.coverage is None or card.width is None or not card.calibrations:
+        return None
+    everyone, *groups = card.calibrations
+    said = (
+        "## How sure a score is\n\nSplit-conformal intervals, fitted on the out-of-fold errors of "
+        f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± {number(everyone.half_width)}. "
+        f"On the test rows they cover {estimate(test.coverage)} and are {estimate(card.width)} wide in the mean."
+    )
+    if not groups:
+        return said
+    lines = (
+        (escape(of.subset), f"{of.n:,}", number(of.bias, sign=True), f"± {number(of.half_width)}") for of in groups
+    )
+    return "\n\n".join(
+        [
+            said,
+            "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
+            "the bias is taken off the score.",
+            grid(("subset", "rows", "bias", "half-width"), lines),
+        ]
+    )
+
+
+def _combiner(of: Combined) -> str:
+    weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in of.members)
+    alone = ", ".join(f"{escape(member.model)} alone {number(member.pearson, 4)}" for member in of.members)
+    return (
+        f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of {number(of.correction)}. "
+        f"PC out of fold: {alone}, combined {number(of.pearson, 4)}. On the test rows the combined score gains "
+        f"{estimate(of.gain, sign=True)} PC on {escape(of.best)}."
+    )
+
+
+def _regions(of: SubScoreRun) -> str:
+    rows = (
+        (
+            line.region,
+            number(line.weight),
+            number(line.weight_sd),
+            number(line.correlation, sign=True),
+            number(line.without),
+        )
+        for line in of.regions
+    )
+    return "\n\n".join(
+        [
+            f"## Sub-scores\n\n**{ATTRIBUTION}** Weights are means over the fits and sum to one; sd is over the "
+            f"{plural(of.regions[0].fits, 'fit')} of this protocol. The whole Model {of.name} has PC "
+            f"{number(of.pearson)} on the test rows.",
+            grid(("region", "weight", "sd", "PC alone", "PC without it"), rows),
+        ]
+    )
+
+
+def _outside(card: ModelCard) -> str:
+    title = "## Other data sets"
+    rows = [(each.run.model, name, of) for each in card.runs for name, of in each.outside.items()]
+    if not rows:
+        return f"{title}\n\nThe model was not judged on any other data set: `kallos evaluate --data-set NAME` does it."
+    cells = (
+        (
+            escape(name),
+            model,
+            f"{of.n:,}",
+            *(estimate(of.figures[m]) for m in ("spearman", "pearson", "mae")),
+            estimate(of.coverage) if of.coverage else "–",
+        )
+        for model, name, of in rows
+    )
+    columns = ("data set", "model", "n", METRICS["spearman"], METRICS["pearson"], METRICS["mae"], "coverage")
+    reading = "Other photos and other raters, whose scores are stretched to the scale; the predictions are as they are."
+    return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
+
+
+def _licences(card: ModelCard) -> str:
+    lines = [f"- Data set {escape(name)}: {escape(terms or 'not stated')}." for name, terms in card.licences.items()]
+    return "\n".join(
+        [
+            "## Licences\n",
+            *lines,
+            "- Weights that networks started from: see the table above.",
+            "- Landmarks: FaceMesh of MediaPipe, Apache-2.0.",
+            "\nWhat was learnt from data under such terms is to be used under them.",
+        ]
+    )

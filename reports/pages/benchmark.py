@@ -1,0 +1,326 @@
+"""`kallos report benchmark`: every fold of a protocol, and their mean, beside published figures and a leak-free one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
+from featurestore.errors import OrderError
+from featurestore.records import Evaluation
+from featurestore.runs import latest
+from featurestore.store import Store
+from featurestore.traits import Target, target_of_run
+from models.registry import ENSEMBLE, rank
+from reports.pages.evaluation import problems_of
+from reports.pages.groups import Groups, compare_groups, render_groups
+from reports.render.figures import INK, draw_curve, figure, label, save
+from reports.render.layout import dim, number, page, section, table
+from reports.render.palette import ACCENT, BAD, GOOD
+from reports.render.scales import target_line
+from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate, resampled_figures
+from reports.stats.evaluated_runs import JudgedRun, calibrated_by_group, judged_runs
+from reports.stats.published import ANCHORS, Anchor
+from reports.stats.selection import Selection, chosen_runs
+
+
+@dataclass(frozen=True)
+class FoldSplit:
+    """The test rows of a fold: how many, and the sha256 of their sorted ids, as recorded and as the split says."""
+
+    fold: int
+    rows: int
+    sha256: str
+    same: bool
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One model over the folds.
+
+    run_ids   one a fold
+    folds     its figures on each fold's test rows
+    mean      metric -> mean over the folds, with an interval from resampling the images of every fold
+    coverage  share of the test rows within their interval; None where the model gives none
+    width     mean width of the intervals
+    """
+
+    model: str
+    run_ids: tuple[str, ...]
+    folds: tuple[Evaluation, ...]
+    mean: Mapping[str, Estimate]
+    coverage: float | None
+    width: float | None
+
+
+@dataclass(frozen=True)
+class Combined:
+    """What the combiner of one fold learnt out of fold, and what it gains in PC on its best member.
+
+    weights           member -> weight
+    best              the member that does best alone, out of fold
+    gain_out_of_fold  there, and `gain_test` on the test rows
+    """
+
+    fold: int
+    weights: Mapping[str, float]
+    best: str
+    correction: float
+    gain_out_of_fold: float
+    gain_test: float
+
+
+@dataclass(frozen=True)
+class BenchmarkReport:
+    """All of a protocol.
+
+    models      those trained on every fold, best first
+    groups      figures of one of them (the ensemble, where there is one) by subset, over all folds
+    calibrated  the same when each subset is given its own calibration; None where it was not fitted
+    """
+
+    protocol: str
+    target: Target
+    splits: tuple[FoldSplit, ...]
+    models: tuple[ModelFigures, ...]
+    combined: tuple[Combined, ...]
+    groups: Groups
+    calibrated: Groups | None
+    leak_free: Mapping[str, float]
+    anchors: tuple[Anchor, ...]
+    problems: tuple[str, ...]
+
+
+def data(store: Store, selection: Selection) -> BenchmarkReport:
+    """Of the protocol asked for, else of the newest run's. Raises OrderError when no model is trained on every fold."""
+    protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
+    judged = _judged(store, protocol)
+    models = sorted(judged, key=rank)
+    figures = {model: _figures(model, judged[model]) for model in models}
+    ranked = sorted(figures.values(), key=lambda of: -np.nan_to_num(of.mean["pearson"].value, nan=-1))
+    first = judged[models[0]]
+    splits = tuple(_split(store, run) for run in first)
+    problems = [
+        f"{run.run.run_id}: {found}" for runs in judged.values() for run in runs for found in problems_of(store, run)
+    ]
+    problems += [
+        f"fold {split.fold}: its predictions are not of the split's test rows" for split in splits if not split.same
+    ]
+    return BenchmarkReport(
+        protocol=protocol,
+        target=target_of_run(store, first[0].run.run_id),
+        splits=splits,
+        models=tuple(ranked),
+        combined=_combined(store, judged),
+        groups=_groups(first),
+        calibrated=_calibrated(store, first),
+        leak_free=_leak_free(store, protocol),
+        anchors=ANCHORS.get(protocol, ()),
+        problems=tuple(problems),
+    )
+
+
+def _judged(store: Store, protocol: str) -> dict[str, list[JudgedRun]]:
+    """model -> its newest run of every fold; models that lack a fold are left out."""
+    folds = store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)["fold"]
+    by_fold = {fold: latest(store, protocol, fold) for fold in folds}
+    models = set.intersection(*(set(of) for of in by_fold.values())) if by_fold else set[str]()
+    if not models:
+        raise OrderError(f"No model is trained on every fold of {protocol} yet: run `kallos benchmark -p {protocol}`.")
+    return {model: judged_runs(store, Selection(runs=tuple(of[model] for of in by_fold.values()))) for model in models}
+
+
+def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
+    folds = [Evaluation.of(run.truth, run.predicted) for run in runs]
+    resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
+    mean = {
+        metric: Estimate.of(
+            float(np.mean([getattr(fold, metric) for fold in folds])), np.mean([of[metric] for of in resampled], axis=0)
+        )
+        for metric in METRICS
+    }
+    intervals = [(run.truth, run.low, run.high) for run in runs if run.low is not None and run.high is not None]
+    inside = [(low <= truth) & (truth <= high) for truth, low, high in intervals]
+    return ModelFigures(
+        model=model,
+        run_ids=tuple(run.run.run_id for run in runs),
+        folds=tuple(folds),
+        mean=mean,
+        coverage=float(np.concatenate(inside).mean()) if inside else None,
+        width=float(np.concatenate([high - low for _, low, high in intervals]).mean()) if intervals else None,
+    )
+
+
+def _split(store: Store, run: JudgedRun) -> FoldSplit:
+    wanted = store.frame(
+        "SELECT image_id FROM splits SEMI JOIN scores USING (image_id, trait) "
+        "SEMI JOIN geometric_features USING (image_id) "
+        "WHERE protocol = $protocol AND fold = $fold AND role = 'test' ORDER BY image_id",
+        protocol=run.run.protocol,
+        fold=run.run.fold,
+    )["image_id"]
+    sha256 = hashlib.sha256("\n".join(run.image_ids).encode()).hexdigest()
+    return FoldSplit(run.run.fold, len(run.image_ids), sha256, tuple(wanted) == run.image_ids)
+
+
+def _combined(store: Store, judged: Mapping[str, Sequence[JudgedRun]]) -> tuple[Combined, ...]:
+    lines = []
+    for place, run in enumerate(judged.get(ENSEMBLE, ())):
+        rows = store.frame(
+            "SELECT model, weight, m.pearson AS alone, c.pearson, correction "
+            "FROM combined_members m JOIN combiners c USING (run_id) WHERE run_id = $id ORDER BY alone DESC",
+            id=run.run.run_id,
+        ).to_dicts()
+        best = rows[0]
+        tested = [Evaluation.of(of.truth, of.predicted).pearson for of in (judged[best["model"]][place], run)]
+        weights = {row["model"]: row["weight"] for row in rows}
+        gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
+        lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
+    return tuple(lines)
+
+
+def _groups(runs: Sequence[JudgedRun]) -> Groups:
+    truth, predicted = (np.concatenate([getattr(run, of) for run in runs]) for of in ("truth", "predicted"))
+    subsets = [subset for run in runs for subset in run.subsets]
+    ends = [(run.low, run.high) for run in runs if run.low is not None and run.high is not None]
+    if len(ends) < len(runs):
+        return compare_groups(truth, predicted, subsets)
+    low, high = (np.concatenate(end) for end in zip(*ends, strict=True))
+    return compare_groups(truth, predicted, subsets, low, high)
+
+
+def _calibrated(store: Store, runs: Sequence[JudgedRun]) -> Groups | None:
+    calibrated = [run for run in (calibrated_by_group(store, run) for run in runs) if run is not None]
+    return _groups(calibrated) if len(calibrated) == len(runs) else None
+
+
+def _leak_free(store: Store, protocol: str) -> dict[str, float]:
+    """model -> mean PC on the identity-disjoint folds, where they were trained."""
+    same = store.frame(
+        "SELECT DISTINCT o.protocol FROM splits s JOIN splits o USING (image_id, trait) "
+        "WHERE s.protocol = $protocol AND starts_with(o.protocol, $disjoint) AND o.protocol <> s.protocol",
+        protocol=protocol,
+        disjoint=IDENTITY_DISJOINT,
+    )["protocol"]
+    if protocol.startswith(IDENTITY_DISJOINT) or same.is_empty():
+        return {}
+    try:
+        judged = _judged(store, same[0])
+    except OrderError:
+        return {}
+    return {
+        model: float(np.mean([Evaluation.of(run.truth, run.predicted).pearson for run in runs]))
+        for model, runs in judged.items()
+    }
+
+
+def render(report: BenchmarkReport) -> RenderableType:
+    """A table a metric, then published figures, the combiner, groups, and whether all is plausible."""
+    rows = sum(split.rows for split in report.splits)
+    coverage = [of for of in report.models if of.coverage is not None]
+    return page(
+        "Benchmark",
+        f"{report.protocol}: {len(report.splits)} folds, {rows:,} test rows",
+        target_line(report.target),
+        *(section(title, _metric_table(report, metric)) for metric, title in METRICS.items()),
+        dim(f"Intervals hold 95 % of {RESAMPLES:,} resamples of the images of every fold."),
+        section("Beside published figures", _anchors_table(report)) if report.anchors else None,
+        section("Combiner", _combiner_table(report)) if report.combined else None,
+        *(
+            section(
+                "Intervals",
+                Text(
+                    f"{of.model}: {100 * (of.coverage or 0):.1f} % of the test rows lie within their 90 % interval, "
+                    f"which is {number(of.width)} wide in the mean."
+                ),
+            )
+            for of in coverage
+        ),
+        section("Subgroups", render_groups(report.groups), remark=_first(report).model),
+        section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
+        if report.calibrated
+        else None,
+        section("Plausibility", _verdict(report)),
+        dim("Test rows were predicted once, by finished models; MAE and RMSE are on the scale of 1 to 5."),
+    )
+
+
+def _first(report: BenchmarkReport) -> ModelFigures:
+    return min(report.models, key=lambda of: rank(of.model))
+
+
+def _metric_table(report: BenchmarkReport, metric: str) -> Table:
+    leak_free = metric == "pearson" and bool(report.leak_free)
+    made = table(
+        "model", *(str(split.fold) for split in report.splits), "mean", "95 % interval", *["leak-free"] * leak_free
+    )
+    for of in report.models:
+        mean = of.mean[metric]
+        folds = (number(getattr(fold, metric)) for fold in of.folds)
+        interval = f"{number(mean.low)}, {number(mean.high)}"
+        extra = [number(report.leak_free.get(of.model))] * leak_free
+        made.add_row(of.model, *folds, Text(number(mean.value, 4), style="bold"), interval, *extra)
+    return made
+
+
+def _anchors_table(report: BenchmarkReport) -> Table:
+    made = table("method", "PC", "MAE", "RMSE", "")
+    remark = made.columns[-1]
+    remark.justify, remark.no_wrap, remark.overflow = "left", False, "fold"
+    lines: list[tuple[float, Callable[[], None]]] = []
+    for anchor in report.anchors:
+        cells = (anchor.method, number(anchor.pearson, 4), number(anchor.mae, 4), number(anchor.rmse, 4))
+        lines.append((anchor.pearson, lambda c=cells, a=anchor: made.add_row(*c, dim(a.remark))))  # type: ignore[misc]
+    for of in report.models:
+        figures = (of.mean[metric].value for metric in ("pearson", "mae", "rmse"))
+        ours = (Text(f"kallos {of.model}", style=ACCENT), *(number(value, 4) for value in figures))
+        lines.append((of.mean["pearson"].value, lambda c=ours: made.add_row(*c, "")))  # type: ignore[misc]
+    for _, add in sorted(lines, key=lambda line: line[0]):
+        add()
+    return made
+
+
+def _combiner_table(report: BenchmarkReport) -> RenderableType:
+    members = sorted(report.combined[0].weights, key=rank)
+    weights = (f"weight of {model}" for model in members)
+    made = table("fold", *weights, "correction", "best alone", "PC gain on it, out of fold", "on test rows")
+    for of in report.combined:
+        gains = (number(gain, 4, sign=True) for gain in (of.gain_out_of_fold, of.gain_test))
+        own = (number(of.weights.get(model)) for model in members)
+        made.add_row(str(of.fold), *own, number(of.correction), of.best, *gains)
+    return Group(made, dim("The correction is the root mean square of what is added to the weighted mean."))
+
+
+def _verdict(report: BenchmarkReport) -> RenderableType:
+    if report.problems:
+        return Text("\n".join(report.problems), style=BAD)
+    hashes = table("fold", "test rows", "sha256 of their ids")
+    for split in report.splits:
+        hashes.add_row(str(split.fold), f"{split.rows:,}", split.sha256[:16])
+    said = (
+        "Every RMSE is at least sd * sqrt(1 - PC^2), recorded figures are those of the stored predictions, and rows "
+        "are the split's."
+    )
+    return Group(Text(said, style=GOOD), hashes)
+
+
+def figures(report: BenchmarkReport, folder: Path, suffix: str) -> list[Path]:
+    """PC of every model on every fold, beside the best published figure."""
+    made, (axes,) = figure(6.4, 3.8, f"{report.protocol}: correlation with the raters (PC)")
+    folds = [split.fold for split in report.splits]
+    for i, of in enumerate(report.models):
+        draw_curve(axes, folds, [fold.pearson for fold in of.folds], of.model, i)
+    if report.anchors:
+        best = max(report.anchors, key=lambda anchor: anchor.pearson)
+        axes.axhline(best.pearson, color=INK, linewidth=1, linestyle=":", label=best.method)
+    axes.set_xticks(folds)
+    axes.legend(frameon=False, fontsize=8)
+    label(axes, "fold", "PC")
+    return [save(made, folder, f"benchmark_{report.protocol}", suffix)]

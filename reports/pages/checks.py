@@ -1,0 +1,85 @@
+"""`kallos check`: what the checks of the store say of each data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.checks.contract import Finding
+from featurestore.checks.registry import Verdict, run
+from featurestore.store import Store
+from reports.render.layout import dim, page, plural, table
+from reports.render.palette import BAD, GOOD, WARM
+from reports.stats.selection import Selection, chosen_data_sets
+
+NAME = "checks"
+MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARM), "fail": ("✗", BAD), "not run": ("–", "dim")}
+
+
+@dataclass(frozen=True)
+class CheckedDataSet:
+    """One data set and a verdict a check."""
+
+    name: str
+    images: int
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """`failed` and `warned` name the checks, `data_sets` says the rest."""
+
+    failed: tuple[str, ...]
+    warned: tuple[str, ...]
+    data_sets: tuple[CheckedDataSet, ...]
+
+
+def data(store: Store, selection: Selection) -> CheckReport:
+    """Run every check. Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    checked = tuple(_checked(store, name) for name in chosen_data_sets(store, selection))
+    failed, warned = (
+        tuple(dict.fromkeys(v.check for of in checked for v in of.verdicts if v.outcome == outcome))
+        for outcome in ("fail", "warn")
+    )
+    return CheckReport(failed, warned, checked)
+
+
+def _checked(store: Store, name: str) -> CheckedDataSet:
+    images = store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name)
+    return CheckedDataSet(name, images, run(store, name))
+
+
+def render(report: CheckReport) -> RenderableType:
+    """One page a data set: a line a check, beneath it the gravest finding and what to do."""
+    return Group(*(_page(of) for of in report.data_sets))
+
+
+def _page(of: CheckedDataSet) -> RenderableType:
+    outcomes = [verdict.outcome for verdict in of.verdicts]
+    said = {"fail": "failed", "warn": "warned", "ok": "passed", "not run": "not run"}
+    counts = ", ".join(f"{outcomes.count(key)} {word}" for key, word in said.items() if key in outcomes)
+    return page(f"Checks of {of.name}", f"{plural(of.images, 'image')}: {counts}", _verdicts(of.verdicts))
+
+
+def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
+    made = table("check", "found", "images", "gravest finding")
+    made.columns[-1].justify, made.columns[-1].no_wrap = "left", False
+    for verdict in verdicts:
+        mark, colour = MARKS[verdict.outcome]
+        name = Text.assemble((f"{mark} ", colour), verdict.check.replace("_", " "))
+        gravest = next(iter(verdict.findings), None)
+        if gravest is None or gravest.severity == "info":
+            said = _measured(gravest) if gravest else verdict.reason or verdict.about
+            made.add_row(name, dim("·"), dim("·"), dim(said))
+        else:
+            detail = f" ({gravest.detail})" if gravest.detail else ""
+            line = Text.assemble((_measured(gravest), colour), (detail, "dim"), f"\n→ {gravest.remedy}")
+            made.add_row(name, f"{len(verdict.findings):,}", f"{gravest.images:,}", line)
+    return made
+
+
+def _measured(finding: Finding) -> str:
+    return f"{finding.subject}: {finding.measure} {finding.value:.3g}, limit {finding.limit:.3g}"

@@ -1,0 +1,137 @@
+"""`kallos report compare`: runs side by side on the same test images, and how sure their differences are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.errors import OrderError
+from featurestore.records import Evaluation
+from featurestore.store import Store
+from reports.render.bars import interval_bar
+from reports.render.figures import GRID, figure, label, save
+from reports.render.layout import dim, number, page, section, table
+from reports.render.palette import ACCENT
+from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
+from reports.stats.evaluated_runs import JudgedRun, judged_runs
+from reports.stats.selection import Selection
+
+METRICS = {"pearson": "PC", "mae": "MAE"}
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run on the common test images; `pearson` and `mae` minus the best run's are None for the best run itself."""
+
+    name: str
+    run_id: str
+    protocol: str
+    fold: int
+    overall: Evaluation
+    pearson: Estimate | None
+    mae: Estimate | None
+
+
+@dataclass(frozen=True)
+class CompareReport:
+    """The runs, the highest PC first, on `images` test images that all of them predicted."""
+
+    images: int
+    runs: tuple[ComparedRun, ...]
+
+
+def data(store: Store, selection: Selection) -> CompareReport:
+    """Raises OrderError for fewer than two runs, or when they have no test image in common."""
+    judged = judged_runs(store, selection)
+    if len(judged) < 2:
+        raise OrderError(
+            f"There is only the run {judged[0].run.run_id!r} to compare: "
+            "train another on its fold, as with `kallos train baseline`."
+        )
+    common = sorted(set(judged[0].image_ids).intersection(*(run.image_ids for run in judged[1:])))
+    if len(common) < 2:
+        raise OrderError("The runs have no test images in common: choose runs of one fold with --run.")
+    truth, predicted = _on(judged, common)
+    overall = [Evaluation.of(truth, row) for row in predicted]
+    order = sorted(range(len(judged)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))
+    counts = resamples(len(common))
+    pearson = correlations(counts, truth, predicted[order])
+    mae = means(counts, np.abs(predicted[order] - truth))
+    runs = []
+    for place, i in enumerate(order):
+        run, best = judged[i], overall[order[0]]
+        to_best = (
+            (
+                Estimate.of(overall[i].pearson - best.pearson, pearson[place] - pearson[0]),
+                Estimate.of(overall[i].mae - best.mae, mae[place] - mae[0]),
+            )
+            if place
+            else (None, None)
+        )
+        runs.append(ComparedRun(run.name, run.run.run_id, run.run.protocol, run.run.fold, overall[i], *to_best))
+    return CompareReport(len(common), tuple(runs))
+
+
+def _on(judged: Sequence[JudgedRun], common: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) true and (runs, n) predicted scores of the common images."""
+    rows = [np.isin(run.image_ids, common) for run in judged]
+    return judged[0].truth[rows[0]], np.stack([run.predicted[r] for run, r in zip(judged, rows, strict=True)])
+
+
+def render(report: CompareReport) -> RenderableType:
+    """Metrics, then the differences to the best run."""
+    best = report.runs[0]
+    return page(
+        "Comparison",
+        f"{report.images:,} common test images of {best.protocol}, fold {best.fold}",
+        _metrics_table(report),
+        *(section(f"{title} minus that of {best.name}", _differences_table(report, m)) for m, title in METRICS.items()),
+        dim(
+            f"Intervals hold 95 % of {RESAMPLES:,} paired resamples of the images. Where one holds 0, "
+            "the test images do not tell the run from the best."
+        ),
+    )
+
+
+def _metrics_table(report: CompareReport) -> Table:
+    made = table("model", "MAE", "RMSE", "PC", "Spearman")
+    for run in report.runs:
+        of = run.overall
+        made.add_row(run.name, *(number(value) for value in (of.mae, of.rmse, of.pearson, of.spearman)))
+    return made
+
+
+def _differences_table(report: CompareReport, metric: str) -> Table:
+    differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
+    limit = max(max(abs(d.low), abs(d.high), abs(d.value)) for d in differences.values())
+    made = table("model", "difference", "95 % interval", "below 0 · above")
+    made.columns[-1].justify = "center"
+    for name, of in differences.items():
+        value, low, high = (number(v, sign=True) for v in (of.value, of.low, of.high))
+        drawn = interval_bar(of.low, of.value, of.high, limit)
+        made.add_row(name, Text(value, style="bold" if of.clear else ""), f"[{low}, {high}]", drawn)
+    return made
+
+
+def figures(report: CompareReport, folder: Path, suffix: str) -> list[Path]:
+    """The differences to the best run with their intervals."""
+    others = report.runs[1:]
+    made, axes = figure(8.6, 1.4 + 0.45 * len(others), f"Differences to {report.runs[0].name}, 95 % intervals", 1, 2)
+    for each, (metric, title) in zip(axes, METRICS.items(), strict=True):
+        for row, run in enumerate(others):
+            difference: Estimate = getattr(run, metric)
+            each.plot([difference.low, difference.high], [row, row], color=ACCENT, linewidth=3, alpha=0.5)
+            each.plot(difference.value, row, "o", color=ACCENT)
+        each.axvline(0, color="#aab2ba", linewidth=1)
+        each.set_yticks(range(len(others)), [run.name for run in others], fontsize=8)
+        each.set_ylim(len(others) - 0.5, -0.5)
+        each.grid(axis="x", color=GRID)
+        label(each, f"{title} minus that of the best")
+    return [save(made, folder, "differences", suffix)]

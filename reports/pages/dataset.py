@@ -1,0 +1,281 @@
+"""`kallos report dataset`: what was ingested and extracted, and how far the raters agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from featurestore.ingest.labels import UNNAMED_TRAIT
+from featurestore.records import SCALE
+from featurestore.store import Store
+from reports.pages.extraction import ExtractionReport, coverage_part, summary
+from reports.pages.findings import FindingCount, counted, findings_table
+from reports.render.bars import spark
+from reports.render.contact_sheet import Photo, contact_sheet
+from reports.render.figures import GRID, figure, jpeg, label, save
+from reports.render.json import for_pictures
+from reports.render.layout import Picture, dim, number, page, plural, section, table
+from reports.render.palette import SERIES
+from reports.render.scales import Scale, on_both, scale_name
+from reports.render.terminal_plots import Histogram
+from reports.stats.agreement import Agreement, agreement, agreement_table
+from reports.stats.selection import Selection, chosen_data_sets
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BINS = 20
+SHEET = 12
+SAMPLE = "A dozen photos with their landmarks, from the lowest score to the highest; --html shows them."
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a group of images on `SCALE`; `histogram` has 20 equal bins from 1 to 5."""
+
+    images: int
+    scored: int
+    mean: float
+    sd: float
+    histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Images of one fold by role."""
+
+    protocol: str
+    fold: int
+    train: int
+    val: int
+    test: int
+
+
+@dataclass(frozen=True)
+class TraitReport:
+    """One trait of a data set. `subsets` and `agreement` hold the whole under "all", then each subset.
+
+    scale    lowest and highest rating that a rater could give
+    ratings  single ratings
+    """
+
+    trait: str
+    scale: tuple[float, float]
+    ratings: int
+    subsets: Mapping[str, Scores]
+    agreement: Mapping[str, Agreement]
+
+
+@dataclass(frozen=True)
+class DataSetReport:
+    """One data set.
+
+    with_photos  whether its page shows a sample of the photos
+    """
+
+    name: str
+    licence: str | None
+    images: int
+    traits: tuple[TraitReport, ...]
+    folds: tuple[Fold, ...]
+    findings: tuple[FindingCount, ...]
+    extraction: ExtractionReport
+    photos: tuple[Photo, ...] = for_pictures()
+    with_photos: bool = field(default=False, metadata={"json": False})
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """All data sets asked for."""
+
+    data_sets: tuple[DataSetReport, ...]
+
+
+def data(store: Store, selection: Selection) -> DatasetReport:
+    """Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    return DatasetReport(tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection)))
+
+
+def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
+    traits = store.frame(
+        "SELECT trait, scale_low, scale_high FROM traits WHERE data_set = $name ORDER BY trait", name=name
+    ).rows()
+    return DataSetReport(
+        name=name,
+        licence=store.value("SELECT licence FROM data_sets WHERE data_set = $name", name=name),
+        images=store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name),
+        traits=tuple(_trait(store, name, trait, (low, high)) for trait, low, high in traits),
+        folds=_folds(store, name),
+        findings=counted(store.frame("FROM findings WHERE data_set = $name", name=name)),
+        extraction=summary(store, name),
+        photos=_photos(store, name),
+        with_photos=with_photos,
+    )
+
+
+def _trait(store: Store, name: str, trait: str, scale: tuple[float, float]) -> TraitReport:
+    ratings = store.value(
+        "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait",
+        name=name,
+        trait=trait,
+    )
+    return TraitReport(trait, scale, ratings, _subsets(store, name, trait), agreement(store, name, trait))
+
+
+def _subsets(store: Store, name: str, trait: str) -> dict[str, Scores]:
+    rows = store.frame(
+        "SELECT coalesce(subset, 'none') AS subset, score FROM images "
+        "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $name ORDER BY subset",
+        name=name,
+        trait=trait,
+    )
+    groups = {str(subset): group for (subset,), group in rows.group_by("subset", maintain_order=True)}
+    named = {"all": rows} | (groups if len(groups) > 1 else {})
+    return {key: _scores(group["score"].drop_nulls().to_numpy(), len(group)) for key, group in named.items()}
+
+
+def _scores(scores: NDArray[np.float64], images: int) -> Scores:
+    counts, _ = np.histogram(scores, bins=BINS, range=SCALE)
+    mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
+    return Scores(images, len(scores), mean, sd, tuple(counts.tolist()))
+
+
+def _folds(store: Store, name: str) -> tuple[Fold, ...]:
+    rows = store.frame(
+        "SELECT protocol, fold, count_if(role = 'train')::INT, count_if(role = 'val')::INT, "
+        "count_if(role = 'test')::INT FROM splits JOIN images USING (image_id) WHERE data_set = $name "
+        "GROUP BY protocol, fold ORDER BY protocol, fold",
+        name=name,
+    ).rows()
+    return tuple(Fold(*row) for row in rows)
+
+
+def _photos(store: Store, name: str) -> tuple[Photo, ...]:
+    """A dozen photos from the lowest score to the highest, on the first trait."""
+    if not store.has("landmarks"):
+        return ()
+    rows = store.frame(
+        """
+        WITH ranking AS (FROM scores WHERE trait = (SELECT min(trait) FROM traits WHERE data_set = $name)),
+        ranked AS (
+            SELECT image_id, ntile($sheet) OVER (ORDER BY score, image_id) AS tile
+            FROM images JOIN ranking USING (image_id) JOIN landmarks USING (image_id) WHERE data_set = $name),
+        sample AS (SELECT min_by(image_id, hash(image_id)) AS image_id FROM ranked GROUP BY tile)
+        SELECT root || '/' || path, score, x, y, z
+        FROM sample JOIN landmarks USING (image_id) JOIN images USING (image_id) JOIN locations USING (data_set)
+             JOIN ranking USING (image_id)
+        ORDER BY score, image_id""",
+        name=name,
+        sheet=SHEET,
+    ).rows()
+    return tuple(
+        Photo(Path(path), f"{Path(path).name}   {score:.2f}", np.array(xyz, dtype=np.float32).T)
+        for path, score, *xyz in rows
+    )
+
+
+def render(report: DatasetReport) -> RenderableType:
+    """One page a data set."""
+    return Group(*(_page(each) for each in report.data_sets))
+
+
+def _page(of: DataSetReport) -> RenderableType:
+    return page(
+        f"Data set {of.name}",
+        f"{plural(of.images, 'image')}, {plural(sum(trait.ratings for trait in of.traits), 'single rating')}",
+        dim(f"Terms: {of.licence or 'unknown'}"),
+        *(part for trait in of.traits for part in _trait_parts(trait, len(of.traits) > 1)),
+        None if of.traits else dim("No image has a score: add ratings with `kallos ingest table --help`."),
+        section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
+        section("Extraction", coverage_part(of.extraction))
+        if of.extraction.coverage
+        else dim("Nothing is extracted yet: `kallos report` names the next command."),
+        section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
+        section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
+    )
+
+
+def _trait_parts(of: TraitReport, several: bool) -> list[RenderableType]:
+    """Scores of a trait and, where single ratings are known, how far the raters agree."""
+    whole, (low, high) = of.subsets["all"], of.scale
+    scale = "" if of.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
+    of_trait = f" on {of.trait}" if several or of.trait != UNNAMED_TRAIT else ""
+    parts: list[RenderableType] = [
+        section(
+            f"Scores{of_trait}",
+            Histogram(whole.histogram, *SCALE, f"score, 1-5{scale}"),
+            "",
+            _scores_table(of.subsets),
+            remark=f"mean {on_both(whole.mean, of.scale)}, sd {number(whole.sd)} on {scale_name(SCALE)}",
+        )
+    ]
+    if of.agreement:
+        heading = f"Agreement of the raters{of_trait}"
+        parts.append(section(heading, agreement_table(of.agreement), remark=_remark(of.agreement["all"], of.scale)))
+    return parts
+
+
+def _remark(of: Agreement, scale: Scale) -> str:
+    again = f"; retest of {plural(of.again, 'rating')}" if of.again else ""
+    return f"sd in an image, on {scale_name(scale)}; reliability of the mean, ICC(1,k){again}"
+
+
+def _scores_table(subsets: Mapping[str, Scores]) -> Table:
+    made = table("subset", "images", "scored", "mean", "sd", f"from {SCALE[0]:g} to {SCALE[1]:g}")
+    for name, group in subsets.items():
+        figures = (f"{group.images:,}", f"{group.scored:,}", number(group.mean), number(group.sd))
+        made.add_row(name, *figures, spark(group.histogram))
+    return made
+
+
+def _folds_table(folds: tuple[Fold, ...]) -> Table:
+    made = table("protocol", "fold", "train", "val", "test")
+    for i, fold in enumerate(folds):
+        name = "" if i and folds[i - 1].protocol == fold.protocol else fold.protocol
+        made.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}" if fold.val else "·", f"{fold.test:,}")
+    return made
+
+
+def figures(report: DatasetReport, folder: Path, suffix: str) -> list[Path]:
+    """A score histogram and, where landmarks are known, a contact sheet for each data set."""
+    written = []
+    for of in report.data_sets:
+        for trait in of.traits:
+            name = of.name if len(of.traits) == 1 else f"{of.name}_{trait.trait}"
+            written.append(save(_score_figure(name, trait), folder, f"scores_{name}", suffix))
+        if of.photos:
+            written.append(save(_sheet(of), folder, f"contact_sheet_{of.name}", suffix))
+    return written
+
+
+def _sheet(of: DataSetReport) -> Figure:
+    return contact_sheet(of.photos, f"{of.name}: landmarks, from the lowest score to the highest")
+
+
+def _score_figure(name: str, of: TraitReport) -> Figure:
+    made, (axes,) = figure(6.4, 4.0, f"Scores of {name}")
+    groups = {name: group for name, group in of.subsets.items() if name != "all"} or of.subsets
+    edges = np.linspace(*SCALE, BINS + 1)
+    below = np.zeros(BINS)
+    for (name, group), colour in zip(groups.items(), SERIES * len(groups), strict=False):
+        axes.bar(
+            edges[:-1],
+            group.histogram,
+            np.diff(edges) * 0.94,
+            below,
+            align="edge",
+            color=colour,
+            label=f"{name}: {group.scored:,}, mean {group.mean:.2f}",
+        )
+        below += group.histogram
+    axes.grid(axis="y", color=GRID)
+    axes.legend(frameon=False, fontsize=8)
+    label(axes, "score", "images")
+    return made

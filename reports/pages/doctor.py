@@ -1,0 +1,45 @@
+"""`kallos doctor`: what this installation, this machine and this store are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.upkeep.health import Symptom
+from reports.render.layout import page, section, table
+from reports.render.palette import BAD, GOOD, WARM
+
+MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARM), "fail": ("✗", BAD)}
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """Symptoms by part: installation, machine, weights, store."""
+
+    parts: Mapping[str, tuple[Symptom, ...]]
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """What is not well."""
+        return tuple(s.what for symptoms in self.parts.values() for s in symptoms if s.state == "fail")
+
+
+def render(report: DoctorReport) -> RenderableType:
+    """A section a part."""
+    said = f"not well: {', '.join(report.failed)}" if report.failed else "all is well"
+    return page("Doctor", said, *(section(name, _symptoms(symptoms)) for name, symptoms in report.parts.items()))
+
+
+def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
+    made = table("", "", "")
+    made.show_header = False
+    for column in made.columns[1:]:
+        column.justify, column.no_wrap, column.overflow = "left", False, "fold"
+    for symptom in symptoms:
+        mark, colour = MARKS[symptom.state]
+        made.add_row(Text(mark, style=colour), symptom.what, Text(symptom.said, style="" if mark == "✓" else colour))
+    return made

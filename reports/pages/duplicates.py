@@ -1,0 +1,127 @@
+"""`kallos duplicates`: photos that look like one, what they leak between folds, and folds that keep them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.duplicates import PROTOCOL, leaks
+from featurestore.store import Store
+from featurestore.traits import SINGLE_SCORES
+from reports.render.contact_sheet import Photo, contact_sheet
+from reports.render.json import for_pictures
+from reports.render.layout import dim, number, page, plural, section, share, table
+from reports.render.palette import WARM
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images, how far apart, and what the raters said of each; one score for one face would be expected."""
+
+    image_id: str
+    other_id: str
+    group_id: str
+    hamming: int
+    cosine_distance: float
+    score: float | None
+    other_score: float | None
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Of one fold: tested images, and those with a near-duplicate in the training role."""
+
+    protocol: str
+    fold: int
+    tested: int
+    leaked: int
+
+
+@dataclass(frozen=True)
+class DuplicatesReport:
+    """All pairs, nearest first, and the leak of every fold of the store."""
+
+    groups: int
+    images: int
+    pairs: tuple[Pair, ...]
+    leaks: tuple[Leak, ...]
+    photos: tuple[Photo, ...] = for_pictures()
+
+
+def data(store: Store) -> DuplicatesReport:
+    """From the tables that `find_near_duplicates` and `make_protocol` wrote."""
+    rows = store.frame(
+        "SELECT n.image_id, other_id, group_id, hamming, cosine_distance, a.score, b.score AS other_score "
+        f"FROM near_duplicates n LEFT JOIN {SINGLE_SCORES} a ON a.image_id = n.image_id "
+        f"LEFT JOIN {SINGLE_SCORES} b ON b.image_id = n.other_id ORDER BY cosine_distance, n.image_id, other_id"
+    )
+    pairs = tuple(Pair(*row) for row in rows.iter_rows())
+    images = {image_id for pair in pairs for image_id in (pair.image_id, pair.other_id)}
+    found = tuple(Leak(*row) for row in leaks(store).iter_rows())
+    return DuplicatesReport(rows["group_id"].n_unique(), len(images), pairs, found, _photos(store, pairs))
+
+
+def _photos(store: Store, pairs: tuple[Pair, ...]) -> tuple[Photo, ...]:
+    paths = dict(
+        store.frame(
+            "SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set) "
+            "WHERE image_id IN (SELECT image_id FROM near_duplicates UNION SELECT other_id FROM near_duplicates)"
+        ).iter_rows()
+    )
+    return tuple(
+        Photo(Path(paths[image_id]), f"{image_id.split('/')[-1]}  {number(score, 2)}", None)
+        for pair in pairs[:SHOWN]
+        for image_id, score in ((pair.image_id, pair.score), (pair.other_id, pair.other_score))
+    )
+
+
+def render(report: DuplicatesReport) -> RenderableType:
+    """Pairs, what they leak, and what to do about it."""
+    return page(
+        "Near-duplicates",
+        f"{plural(len(report.pairs), 'pair')}, {plural(report.groups, 'group')} of {plural(report.images, 'image')}",
+        section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos look like one."),
+        section("Test images with a near-duplicate among the training rows", _leaks_table(report)),
+        dim(
+            f"Protocols named {PROTOCOL}, one a trait, keep groups together: "
+            "their figures are free of that leak. "
+            "Other photos of the same person are not recognised: see docs/design.md."
+        ),
+    )
+
+
+def _pairs_table(report: DuplicatesReport) -> Table:
+    made = table("image", "and", "bits", "cosine", "score", "score", "apart")
+    made.columns[1].justify = "left"
+    for pair in report.pairs[:SHOWN]:
+        apart = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
+        scores = (number(pair.score, 2), number(pair.other_score, 2), number(apart, 2))
+        made.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
+    if len(report.pairs) > SHOWN:
+        made.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
+    return made
+
+
+def _leaks_table(report: DuplicatesReport) -> Table:
+    made = table("protocol", "fold", "tested", "leaked", "share")
+    for before, leak in zip((None, *report.leaks), report.leaks, strict=False):
+        name = "" if before and before.protocol == leak.protocol else leak.protocol
+        leaked = Text(f"{leak.leaked:,}", style=WARM) if leak.leaked else dim("·")
+        made.add_row(name, str(leak.fold), f"{leak.tested:,}", leaked, share(leak.leaked, leak.tested))
+    return made
+
+
+def sheet(report: DuplicatesReport) -> Figure:
+    """The nearest pairs side by side, two pairs a row. Raises InputError or PhotoError when a photo is gone."""
+    return contact_sheet(report.photos, "Near-duplicates: two pairs a row, nearest first")

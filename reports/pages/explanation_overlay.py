@@ -1,0 +1,105 @@
+"""A photo with its explanation drawn on it: regions by what they move, the measures that moved them, the mesh."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.catalogue import FeatureDefinition
+from extractors.decode import decode
+from extractors.definitions import catalogue
+from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, Landmarks
+from featurestore.records import Explanation, RegionParts
+from reports.render.contact_sheet import contour_lines
+from reports.render.figures import INK, figure, jpeg, save
+from reports.render.layout import Picture
+from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STRONGEST = 0.5
+"""Opacity of the region that moves the score most."""
+DISTANCE = re.compile(r"\|(\w+) - (\w+)\|")
+LEGEND = "blue: above an average face, orange: below; one measure a region, the one that moved it most"
+
+Line = NDArray[np.float64]
+
+
+def write_picture(of: Explanation, file: Path) -> Path:
+    """Write the drawing as .png or .svg. Raises InputError or PhotoError when the photo can no longer be read."""
+    return save(_drawn(of), file.parent, file.stem, file.suffix[1:])
+
+
+def picture(of: Explanation) -> Picture:
+    """The drawing for a page. Raises as `write_picture`."""
+    return Picture(jpeg(_drawn(of)), "The photo with its landmarks, regions shaded by how far they move the score.")
+
+
+def _drawn(of: Explanation) -> Figure:
+    photo = decode(of.prediction.photo)
+    made, (axes,) = figure(9.4, 6.4, "")
+    # finding a layout would draw everything once more, and the page waits for this
+    made.set_layout_engine("none")
+    axes.set_position((0.01, 0.01, 0.64, 0.95))
+    axes.set_axis_off()
+    axes.set_anchor("W")
+    axes.imshow(photo)
+    landmarks = of.prediction.landmarks
+    axes.plot(*landmarks[:, :2].T, ".", color="white", markersize=1.2, alpha=0.7)
+    _shade(axes, of)
+    _measures(axes, of, photo.shape[1], photo.shape[0])
+    axes.set_title(LEGEND, fontsize=8, color=INK, loc="left")
+    return made
+
+
+def _moved(parts: RegionParts) -> float:
+    return parts.contribution - parts.average
+
+
+def _shade(axes: Axes, of: Explanation) -> None:
+    limit = max(abs(_moved(parts)) for parts in of.regions.values()) or 1.0
+    for region, line in contour_lines(of.prediction.landmarks):
+        moved = _moved(of.regions[region])
+        # symmetry stands for the whole face: its oval is drawn and not filled
+        if region != "symmetry":
+            axes.fill(*line.T, color=ACCENT if moved > 0 else WARM, alpha=STRONGEST * abs(moved) / limit, linewidth=0)
+        axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.8)
+
+
+def _measures(axes: Axes, of: Explanation, width: int, height: int) -> None:
+    """For each region the measure that moved it most, with its name beside the photo."""
+    definitions = {definition.name: definition for definition in catalogue()}
+    face = Landmarks(of.prediction.landmarks[None])
+    told = []
+    for region, parts in of.regions.items():
+        drawable = {name: lines for name in parts.features if (lines := _lines(face, definitions[name]))}
+        if drawable:
+            name = max(drawable, key=lambda each: abs(parts.features[each]))
+            told.append((float(np.mean(drawable[name][0][:, 1])), region, name, parts.features[name], drawable[name]))
+    told.sort(key=lambda each: each[0])
+    for row, (_, region, name, moved, lines) in enumerate(told):
+        for line in lines:
+            axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=2.2)
+        x, y = lines[0].mean(axis=0)
+        beside, level = width * 1.03, height * (row + 0.5) / len(told)
+        axes.plot([x, beside], [y, level], color=REGION_COLOURS[region], linewidth=0.8, clip_on=False)
+        axes.text(beside, level, f" {name}  {moved:+.3f}", fontsize=8, color=INK, va="center")
+
+
+def _lines(face: Landmarks, feature: FeatureDefinition) -> list[Line]:
+    """What a feature is measured on: its outlines and the distances in its formula, else its points joined in order."""
+    outlines = []
+    for name in feature.points:
+        if name in CONTOURS:
+            line = face.contour(name)[0]
+            outlines.append(line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]]))
+    ends = [pair for pair in DISTANCE.findall(feature.formula) if POINTS.keys() >= set(pair)]
+    points = [name for name in feature.points if name in POINTS]
+    joined = ends or ([points] if len(points) > 1 else [])
+    return [*outlines, *(np.array([face[name][0] for name in names]) for names in joined)]

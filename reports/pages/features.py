@@ -1,0 +1,275 @@
+"""`kallos report features`: every feature, how it is spread and how it goes with the score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from extractors.regions import REGIONS
+from featurestore.steps import before_extract, before_training
+from featurestore.store import Store
+from featurestore.traits import chosen_trait
+from reports.pages.drift import Drift, drift, drift_table
+from reports.render.bars import signed_bar
+from reports.render.figures import figure, horizontal_bars, label, save
+from reports.render.json import for_pictures
+from reports.render.layout import digits_for, dim, number, page, plural, section, table
+from reports.render.palette import REGION_COLOURS
+from reports.stats.selection import Selection, chosen_data_sets
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REDUNDANT = 0.95
+TOP = 20
+MOST_SUBSETS = 4
+"""As many as 80 columns hold."""
+FEWEST = 10
+"""Groups of fewer images have no correlation worth a number."""
+
+
+Z_95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class FeatureLine:
+    """One feature over all images: `correlation` is Pearson's with the score, by subset in `subsets`.
+
+    low, high  the ends of its 95 % interval
+    """
+
+    name: str
+    region: str
+    unit: str
+    formula: str
+    measured: int
+    mean: float
+    sd: float
+    lowest: float
+    highest: float
+    correlation: float
+    low: float
+    high: float
+    subsets: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Features that hang together by pairs with |r| > .95, the one that goes most with the score first.
+
+    weakest  the smallest |r| of any two of them
+    """
+
+    features: tuple[str, ...]
+    weakest: float
+
+
+@dataclass(frozen=True)
+class FeaturesReport:
+    """All features of the active extractors, by region, over the images that have a score."""
+
+    trait: str
+    images: int
+    features: tuple[FeatureLine, ...]
+    clusters: tuple[Cluster, ...]
+    drift: tuple[Drift, ...]
+    correlations: tuple[tuple[float, ...], ...] = for_pictures()
+
+
+def data(store: Store, selection: Selection) -> FeaturesReport:
+    """Raises OrderError before `kallos extract` and without ratings, UsageError where a trait has to be named."""
+    names = chosen_data_sets(store, selection)
+    if not store.has("geometric_features"):
+        raise before_extract(store, "The store has no features yet")
+    trait = chosen_trait(store, names, selection.trait)
+    rows = store.frame(
+        "SELECT data_set, subset, score, f.* EXCLUDE (image_id) FROM geometric_features f JOIN images USING (image_id) "
+        "JOIN scores USING (image_id) WHERE list_contains($names, data_set) AND trait = $trait AND score IS NOT NULL",
+        names=names,
+        trait=trait,
+    )
+    if rows.is_empty():
+        raise before_training(store, "No image has both features and a score yet", "kallos extract")
+    catalogue = store.frame("SELECT feature, region, unit, formula FROM feature_catalog")
+    known = [row for row in catalogue.sort("feature").rows() if row[0] in rows.columns]
+    known.sort(key=lambda row: REGIONS.index(row[1]))
+    columns = [row[0] for row in known]
+    values = rows.select(columns).to_numpy().astype(np.float64)
+    with_score = correlations(np.column_stack([values, rows["score"].to_numpy()]))
+    by_subset = _by_subset(rows, columns)
+    lines = tuple(
+        _line(row, values[:, i], float(with_score[i, -1]), {s: float(r[i]) for s, r in by_subset.items()})
+        for i, row in enumerate(known)
+    )
+    between = with_score[:-1, :-1]
+    clusters = _clusters(columns, between, with_score[:-1, -1])
+    return FeaturesReport(trait, len(rows), lines, clusters, drift(rows, columns), tuple(map(tuple, between.tolist())))
+
+
+def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson correlations (F, F) of the columns of (n, F), each over the rows where both are known.
+
+    NaN where a column is constant on those rows.
+    """
+    known = np.isfinite(values).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centred = np.nan_to_num(values - np.nansum(values, axis=0) / known.sum(axis=0))
+        n = known.T @ known
+        sums = centred.T @ known
+        spread = (centred**2).T @ known - sums**2 / n
+        together = centred.T @ centred - sums * sums.T / n
+        # what is left of a constant by rounding is not a spread
+        spread[spread < 1e-12 * np.maximum((values**2).sum(axis=0, where=known > 0), 1e-300)[:, None]] = np.nan
+        found: NDArray[np.float64] = together / np.sqrt(spread * spread.T)
+    return np.clip(found, -1, 1)
+
+
+def fisher_interval(correlation: float, n: int) -> tuple[float, float]:
+    """95 % interval of Pearson's correlation over n pairs by Fisher's z; NaN for fewer than four."""
+    if n < 4 or math.isnan(correlation):
+        return math.nan, math.nan
+    with np.errstate(divide="ignore"):  # a perfect correlation has an infinite z
+        z = np.arctanh(correlation) + np.array([-1, 1]) * Z_95 / math.sqrt(n - 3)
+    low, high = np.tanh(z)
+    return float(low), float(high)
+
+
+def _by_subset(rows: pl.DataFrame, columns: list[str]) -> dict[str, NDArray[np.float64]]:
+    """subset -> (F,) correlations with the score; none where there is but one subset."""
+    groups = rows.filter(pl.col("subset").is_not_null()).sort("subset").group_by("subset", maintain_order=True)
+    large = {str(subset): group for (subset,), group in groups if len(group) >= FEWEST}
+    if len(large) < 2:
+        return {}
+    return {
+        s: correlations(g.select(*columns, "score").to_numpy().astype(np.float64))[:-1, -1] for s, g in large.items()
+    }
+
+
+def _line(
+    row: tuple[str, str, str, str], values: NDArray[np.float64], correlation: float, subsets: dict[str, float]
+) -> FeatureLine:
+    known = values[np.isfinite(values)]
+    spread = [float(f(known)) for f in (np.mean, np.std, np.min, np.max)] if len(known) else [float("nan")] * 4
+    mean, sd, lowest, highest = spread
+    interval = fisher_interval(correlation, len(known))
+    return FeatureLine(*row, len(known), mean, sd, lowest, highest, correlation, *interval, subsets)
+
+
+def _clusters(names: list[str], between: NDArray[np.float64], with_score: NDArray[np.float64]) -> tuple[Cluster, ...]:
+    """The largest first."""
+    count, label_of = connected_components(coo_array(np.abs(between) > REDUNDANT), directed=False)
+    found = []
+    for own in (np.flatnonzero(label_of == each) for each in range(count)):
+        if len(own) > 1:
+            ranked = own[np.argsort(-np.nan_to_num(np.abs(with_score[own])), kind="stable")]
+            weakest = float(np.nanmin(np.abs(between[np.ix_(own, own)])))
+            found.append(Cluster(tuple(names[i] for i in ranked), weakest))
+    return tuple(sorted(found, key=lambda cluster: -len(cluster.features)))
+
+
+def strongest(report: FeaturesReport) -> list[FeatureLine]:
+    """The features that go most with the score, in either direction."""
+    known = [line for line in report.features if np.isfinite(line.correlation)]
+    return sorted(known, key=lambda line: -abs(line.correlation))[:TOP]
+
+
+def render(report: FeaturesReport) -> RenderableType:
+    """The strongest features first, then the catalogue by region."""
+    return page(
+        "Features",
+        f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score on {report.trait}",
+        section("With the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"),
+        section("All by region", _catalogue_table(report), *_unmeasured(report)),
+        section("Say nearly the same", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
+        if report.clusters
+        else None,
+        section("Drift", drift_table(report.drift), remark="each group beside all others, Kolmogorov-Smirnov")
+        if report.drift
+        else None,
+        dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
+    )
+
+
+def _strongest_table(report: FeaturesReport) -> Table:
+    lines = strongest(report)
+    limit = max((abs(line.correlation) for line in lines), default=1.0)
+    subsets = list(lines[0].subsets) if lines and len(lines[0].subsets) <= MOST_SUBSETS else []
+    made = table("feature", "PC", "95 % interval", "", *subsets)
+    for line in lines:
+        name = Text(line.name, style=REGION_COLOURS[line.region])
+        rest = (number(line.subsets[s], 2, sign=True) for s in subsets)
+        drawn = signed_bar(line.correlation, limit, width=7 if subsets else 25)
+        interval = f"{number(line.low, 2, sign=True)}, {number(line.high, 2, sign=True)}"
+        made.add_row(name, number(line.correlation, 2, sign=True), dim(interval), drawn, *rest)
+    return made
+
+
+def _catalogue_table(report: FeaturesReport) -> Table:
+    made = table("feature", "mean", "sd", "min", "max", "PC", "unit")
+    made.padding = (0, 0, 0, 0)
+    unit = made.columns[-1]
+    unit.justify, unit.overflow, unit.style, unit.max_width = "left", "ellipsis", "dim", 12
+    region = None
+    for line in report.features:
+        if line.region != region:
+            region = line.region
+            made.add_row(Text(region, style=f"bold {REGION_COLOURS[region]}"))
+        spread = (number(v, digits_for(line.sd)) for v in (line.mean, line.sd, line.lowest, line.highest))
+        made.add_row(line.name, *spread, number(line.correlation, 2, sign=True), line.unit)
+    return made
+
+
+def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
+    missing = [f"{f.name} ({report.images - f.measured:,})" for f in report.features if f.measured < report.images]
+    return ["", dim(f"Not measurable in some images: {', '.join(missing)}")] if missing else []
+
+
+def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
+    made = table("goes most with the score", "and", "weakest |r|")
+    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    for cluster in clusters:
+        first, *others = cluster.features
+        made.add_row(first, ", ".join(others), number(cluster.weakest))
+    return made
+
+
+def figures(report: FeaturesReport, folder: Path, suffix: str) -> list[Path]:
+    """The strongest features as bars, and all correlations between features."""
+    lines = strongest(report)
+    bars, (axes,) = figure(7.0, 1.2 + 0.24 * len(lines), "Features that go most with the score")
+    colours = [REGION_COLOURS[line.region] for line in lines]
+    horizontal_bars(axes, {line.name: line.correlation for line in lines}, colours)
+    label(axes, "Pearson correlation with the score")
+    return [
+        save(bars, folder, "feature_correlations", suffix),
+        save(_matrix_figure(report), folder, "feature_matrix", suffix),
+    ]
+
+
+def _matrix_figure(report: FeaturesReport) -> Figure:
+    made, (axes,) = figure(8.0, 7.2, "Correlations between features, by region")
+    drawn = axes.imshow(np.array(report.correlations), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    starts = [i for i, line in enumerate(report.features) if not i or report.features[i - 1].region != line.region]
+    ends = [*starts[1:], len(report.features)]
+    middles = [(a + b - 1) / 2 for a, b in zip(starts, ends, strict=True)]
+    regions = [report.features[i].region for i in starts]
+    axes.set_xticks(middles, regions, rotation=45, ha="right")
+    axes.set_yticks(middles, regions)
+    for edge in starts[1:]:
+        axes.axhline(edge - 0.5, color="#333a41", linewidth=0.6)
+        axes.axvline(edge - 0.5, color="#333a41", linewidth=0.6)
+    made.colorbar(drawn, ax=axes, shrink=0.8)
+    return made

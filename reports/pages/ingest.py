@@ -1,0 +1,61 @@
+"""What `kallos ingest` says: how it reads a table, and what it stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.folders import beside_line
+from featurestore.ingest.dataset import IngestSummary
+from featurestore.ingest.table import TableReading
+from reports.pages.findings import counted, findings_table
+from reports.render.layout import dim, page, plural, section, table
+from reports.render.palette import GOOD
+
+
+def render_reading(reading: TableReading, *, stored: bool) -> RenderableType:
+    """How a table was read, and the first answers as they were understood."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for what, text in reading.facts:
+        grid.add_row(what, text)
+    rows = table(*reading.first_rows.columns)
+    for row in reading.first_rows.iter_rows():
+        rows.add_row(*("–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row))
+    return page(
+        f"How {reading.data_set.name} is read",
+        "and then stored" if stored else "nothing is stored: --dry-run",
+        grid,
+        section("First answers", rows),
+    )
+
+
+def render(summary: IngestSummary, following: str) -> RenderableType:
+    """Counts, what changed in the store, what is wrong with the data, and the command that comes next."""
+    facts = [
+        f"{plural(summary.images, 'image')}, {plural(summary.scored, 'mean score')}",
+        f"{plural(summary.ratings, 'single rating')} by {plural(summary.raters, 'rater')}" if summary.ratings else "",
+        f"{plural(summary.landmarks, 'image')} with published landmarks" if summary.landmarks else "",
+        f"subsets: {_listed(summary.subsets)}" if summary.subsets else "",
+        "protocols: " + ", ".join(f"{name} ({plural(n, 'fold')})" for name, n in summary.folds.items())
+        if summary.folds
+        else "no protocol",
+        beside_line(summary.beside),
+    ]
+    changed = {table: rows for table, rows in summary.changed.items() if rows}
+    findings = counted(summary.findings)
+    return page(
+        f"Ingested {summary.data_set}",
+        f"rows added or removed: {_listed(changed)}" if changed else "nothing was new",
+        Text("\n".join(fact for fact in facts if fact)),
+        section("Findings", findings_table(findings)) if findings else Text("Nothing wrong was found.", style=GOOD),
+        dim(f"Next: {following}."),
+    )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())

@@ -1,0 +1,171 @@
+"""`kallos report`: what is in the store, how well the models do, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.steps import extract_command, train_all
+from featurestore.store import Store
+from reports.render.bars import bar
+from reports.render.figures import figure, horizontal_bars, save
+from reports.render.layout import dim, number, page, plural, section, share, table
+from reports.render.palette import SERIES
+from reports.stats.selection import Selection, chosen_data_sets
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One data set: its images, those with a score, and those of which every active extractor has something."""
+
+    data_set: str
+    images: int
+    scored: int
+    ratings: int
+    extracted: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model on a protocol: its newest finished run of each fold; figures are means over those, on test rows."""
+
+    protocol: str
+    model: str
+    folds: int
+    of_folds: int
+    pearson: float
+    mae: float
+    rmse: float
+
+
+@dataclass(frozen=True)
+class OverviewReport:
+    """The whole store. `following` are the commands that make sense next, each with what it does."""
+
+    features: int
+    holdings: tuple[Holding, ...]
+    standings: tuple[Standing, ...]
+    following: tuple[tuple[str, str], ...]
+
+
+def data(store: Store, selection: Selection) -> OverviewReport:
+    """Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    names = chosen_data_sets(store, selection)
+    holdings = tuple(Holding(*row) for row in _holdings(store, names))
+    standings = tuple(Standing(*row) for row in _standings(store, selection))
+    features = store.value("SELECT count(*) FROM feature_catalog") if store.has("feature_catalog") else 0
+    return OverviewReport(features, holdings, standings, _following(store, holdings, standings))
+
+
+def _holdings(store: Store, names: list[str]) -> list[tuple[str, int, int, int, int]]:
+    return store.frame(
+        """
+        WITH done AS (
+            SELECT image_id FROM extractions JOIN extractor_versions USING (extractor, version)
+            WHERE active GROUP BY image_id
+            HAVING count_if(status = 'ok') = (SELECT count(*) FROM extractor_versions WHERE active)),
+        single AS (SELECT image_id, count(*) AS ratings FROM ratings GROUP BY image_id)
+        SELECT data_set, count(*)::INT, count_if(image_id IN (SELECT image_id FROM scores))::INT,
+               coalesce(sum(ratings), 0)::INT,
+               count_if(image_id IN (FROM done))::INT
+        FROM images LEFT JOIN single USING (image_id)
+        WHERE list_contains($names, data_set) GROUP BY data_set ORDER BY data_set""",
+        names=names,
+    ).rows()
+
+
+def _standings(store: Store, selection: Selection) -> list[tuple[str, str, int, int, float, float, float]]:
+    return store.frame(
+        """
+        WITH newest AS (
+            SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE status = 'done' GROUP BY protocol, model, fold),
+        folds AS (SELECT protocol, count(DISTINCT fold) AS folds FROM splits WHERE role = 'test' GROUP BY protocol)
+        SELECT protocol, model, count(*)::INT, any_value(folds)::INT,
+               coalesce(avg(pearson), 'nan'), coalesce(avg(mae), 'nan'), coalesce(avg(rmse), 'nan')
+        FROM newest JOIN runs USING (run_id) JOIN evaluations USING (run_id) JOIN folds USING (protocol)
+        WHERE role = 'test' AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
+        GROUP BY protocol, model ORDER BY protocol, avg(pearson) DESC""",
+        protocol=selection.protocol,
+        fold=selection.fold,
+    ).rows()
+
+
+def _following(
+    store: Store, holdings: tuple[Holding, ...], standings: tuple[Standing, ...]
+) -> tuple[tuple[str, str], ...]:
+    if any(of.extracted == 0 for of in holdings):
+        return ((extract_command(store), "landmarks, features and embeddings of every photo; other weights: --help"),)
+    if not any(of.scored for of in holdings):
+        return (("kallos features", "what was measured"), ("kallos ingest --help", "how to bring ratings in"))
+    if not standings:
+        protocols = store.frame("SELECT trait, min(protocol) FROM splits GROUP BY trait ORDER BY ALL").rows()
+        training = (
+            [(train_all(store, name), f"every model on the first fold of {trait}") for trait, name in protocols]
+            if len(protocols) > 1
+            else [(train_all(store), "every model on the first fold")]
+        )
+        return (*training, ("kallos report dataset", "scores and raters"))
+    return (
+        ("kallos report evaluation", "errors of the newest runs, by subset"),
+        ("kallos report subscores", "what Model B weighs"),
+        ("kallos predict PHOTO", "a score with its interval"),
+        ("kallos sql 'FROM scores LIMIT 5'", "anything else; docs/sql.md has a cookbook"),
+    )
+
+
+def render(report: OverviewReport) -> RenderableType:
+    """Data sets, models, what next."""
+    images = sum(of.images for of in report.holdings)
+    return page(
+        "Overview",
+        f"{plural(images, 'image')}, {plural(report.features, 'feature')}",
+        section("Data sets", _holdings_table(report.holdings)),
+        section("Models", _standings_table(report.standings), remark="means over the folds, on test rows")
+        if report.standings
+        else dim("Nothing is trained yet."),
+        section("Next", _following_table(report.following)),
+    )
+
+
+def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
+    made = table("data set", "images", "scored", "single ratings", "extracted")
+    for of in holdings:
+        scored, extracted = share(of.scored, of.images), share(of.extracted, of.images)
+        made.add_row(of.data_set, f"{of.images:,}", scored, f"{of.ratings:,}", extracted)
+    return made
+
+
+def _standings_table(standings: tuple[Standing, ...]) -> Table:
+    made = table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
+    protocol = None
+    for of in standings:
+        if of.protocol != protocol:
+            protocol = of.protocol
+            made.add_row(Text(protocol, style="bold"))
+        metrics = (number(value) for value in (of.pearson, of.mae, of.rmse))
+        made.add_row(f"  {of.model}", f"{of.folds} of {of.of_folds}", *metrics, bar(of.pearson, 20))
+    return made
+
+
+def _following_table(following: tuple[tuple[str, str], ...]) -> Table:
+    made = table("command", "what it does")
+    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    for command, does in following:
+        made.add_row(Text(command, style="bold"), does)
+    return made
+
+
+def figures(report: OverviewReport, folder: Path, suffix: str) -> list[Path]:
+    """PC of every model, protocol by protocol."""
+    if not report.standings:
+        return []
+    made, (axes,) = figure(6.4, 1.2 + 0.3 * len(report.standings), "Correlation with the raters (PC), on test rows")
+    named = {f"{of.model}, {of.protocol}": of.pearson for of in report.standings}
+    protocols = list(dict.fromkeys(of.protocol for of in report.standings))
+    colours = [SERIES[protocols.index(of.protocol) % len(SERIES)] for of in report.standings]
+    horizontal_bars(axes, named, colours)
+    return [save(made, folder, "overview", suffix)]

@@ -1,0 +1,132 @@
+"""What kallos says of one photo: a panel for people, plain values for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.records import SCALE, Prediction
+from reports.render.bars import Scale, score_bar
+from reports.render.layout import dim, number, table
+from reports.render.meaning import MEANING
+from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+from reports.render.scales import rescaled, scale_name
+from reports.stats.provenance import doubts, learnt_from
+
+LOW, HIGH = SCALE
+
+
+def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:
+    """Plain values; landmarks as 468 lists of x, y, z in pixels when asked for."""
+    plain: dict[str, Any] = {
+        "photo": str(prediction.photo),
+        "score": prediction.score,
+        "low": prediction.low,
+        "high": prediction.high,
+        "own_scale": _on_own_scale(prediction),
+        "members": dict(prediction.members),
+        "sub_scores": dict(prediction.sub_scores),
+        "weights": dict(prediction.weights),
+        "features": dict(prediction.features),
+        "notes": list(prediction.notes),
+        "in_training": prediction.in_training,
+        "origin": prediction.origin,
+        "doubts": doubts(prediction.origin),
+        "versions": dict(prediction.versions),
+        "meaning": MEANING,
+    }
+    return plain | ({"landmarks": prediction.landmarks.tolist()} if landmarks else {})
+
+
+def _on_own_scale(prediction: Prediction) -> dict[str, float] | None:
+    """The score and its interval on the scale that the raters used; None where they used several."""
+    if prediction.origin.scale is None:
+        return None
+    ends = {"lowest": prediction.origin.scale[0], "highest": prediction.origin.scale[1]}
+    values = {"score": prediction.score, "low": prediction.low, "high": prediction.high}
+    return ends | {name: rescaled(value, prediction.origin.scale) for name, value in values.items()}
+
+
+def render(prediction: Prediction) -> RenderableType:
+    """A panel of at most 80 columns."""
+    parts: list[RenderableType] = [_score(prediction)]
+    if prediction.sub_scores:
+        parts += ["", _sub_scores(prediction)]
+    if warnings := [*prediction.notes, *doubts(prediction.origin)]:
+        parts += ["", *(Text(f"! {warning}", style=WARM) for warning in warnings)]
+    parts += ["", dim(f"{learnt_from(prediction.origin)}."), dim(MEANING)]
+    title = Text(str(prediction.photo.name), style="bold")
+    return Panel(
+        Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2), width=80
+    )
+
+
+def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator[Text]:
+    """A line for each of many photos, in columns wide enough for the names of `photos`, and what they come from."""
+    width = max(len(photo.name) for photo in photos)
+    yield dim(f"{'photo':{width}}  score  90 % interval  ")
+    origin = None
+    for p in predictions:
+        origin = p.origin
+        ends = f"{number(p.low, 2)} to {number(p.high, 2)}"
+        yield Text.assemble(
+            f"{p.photo.name:{width}}  ",
+            (f"{number(p.score, 2):>5}", f"bold {ACCENT}"),
+            f"  {ends:>13}",
+            (f"  ! {p.notes[0]}" if p.notes else "", WARM),
+            dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
+        )
+    if origin:
+        yield from (Text(f"! {doubt}", style=WARM) for doubt in doubts(origin))
+        yield dim(f"{learnt_from(origin)}.")
+    yield dim(MEANING)
+
+
+def _score(prediction: Prediction) -> Table:
+    made = Table.grid(padding=(0, 2, 0, 0))
+    for is_figure in (False, True, False):
+        made.add_column(no_wrap=is_figure)
+    made.add_row(
+        Text("score", style="bold"),
+        Text(number(prediction.score, 2), style=f"bold {ACCENT}"),
+        Scale(prediction.score, LOW, HIGH, f"bold {ACCENT}"),
+    )
+    interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
+    made.add_row(
+        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
+    )
+    if prediction.origin.scale not in (None, SCALE):
+        low, high = (rescaled(end, prediction.origin.scale) for end in (prediction.low, prediction.high))
+        made.add_row(
+            Text(f"on {scale_name(prediction.origin.scale)}", style="bold"),
+            Text(number(rescaled(prediction.score, prediction.origin.scale), 2), style=f"bold {ACCENT}"),
+            Text.assemble((f"{number(low, 2)} to {number(high, 2)}", ACCENT), (", on the raters' own scale", "dim")),
+        )
+    for name, score in prediction.members.items():
+        made.add_row(dim(f"model {name}"), dim(number(score, 2)), Scale(score, LOW, HIGH))
+    return made
+
+
+def _sub_scores(prediction: Prediction) -> Table:
+    """Regions by falling weight."""
+    made = table("region", "sub-score", f"{LOW:g} to {HIGH:g}", "weight", "")
+    made.columns[2].justify = "left"
+    heaviest = max(prediction.weights.values())
+    for region in sorted(prediction.sub_scores, key=lambda region: -prediction.weights[region]):
+        colour = REGION_COLOURS[region]
+        weight = prediction.weights[region]
+        made.add_row(
+            Text(region, style=colour),
+            number(prediction.sub_scores[region], 2),
+            score_bar(prediction.sub_scores[region], LOW, HIGH, 26, colour),
+            f"{100 * weight:.0f} %",
+            score_bar(weight, 0, heaviest, 12, "dim"),
+        )
+    return made

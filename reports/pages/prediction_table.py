@@ -1,0 +1,79 @@
+"""What kallos says of photos as a table, one row a photo, for statistics programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from extractors.definitions import catalogue
+from extractors.errors import PhotoError
+from extractors.regions import REGIONS
+from featurestore.records import SCALE, Prediction
+from models.registry import SUMMARIES
+from reports.render.scales import rescaled
+from reports.render.table_files import Labels
+from reports.stats.provenance import doubts
+
+COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
+    "photo": (pl.String, "the photo's path, as it was given"),
+    "score": (pl.Float64, "estimated mean rating of the photo by a pool of raters, 1-5"),
+    "low": (pl.Float64, "lower end of the score's 90 % interval"),
+    "high": (pl.Float64, "upper end of the score's 90 % interval"),
+    "own_score": (pl.Float64, "score on the raters' own scale"),
+    "own_low": (pl.Float64, "lower end of the interval on the raters' own scale"),
+    "own_high": (pl.Float64, "upper end of the interval on the raters' own scale"),
+    "trait": (pl.String, "what the raters were asked about"),
+    "group": (pl.String, "subset whose calibration was asked for"),
+    "in_training": (pl.Boolean, "whether the model was trained on this very photo"),
+    "remarks": (pl.String, "what to beware of with this photo"),
+    "problem": (pl.String, "why the photo has no score"),
+    "model": (pl.String, "the model's run"),
+    "data_sets": (pl.String, "what it learnt from"),
+    "protocol": (pl.String, "split that it learnt from"),
+    "fold": (pl.Int32, "fold of the protocol, from 1"),
+    "doubts": (pl.String, "what the model was not shown to be better than, on its own test photos"),
+}
+"""What every table has, in this order: the column's type and label."""
+
+
+def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict[str, Any]:
+    """One photo; of one that cannot be used the reason alone."""
+    # a name may hold bytes that are no text
+    named = {"photo": str(photo).encode(errors="backslashreplace").decode(), "group": group}
+    if isinstance(answer, PhotoError):
+        return named | {"problem": str(answer)}
+    origin, scale = answer.origin, answer.origin.scale or SCALE
+    return {
+        **named,
+        **{name: getattr(answer, name) for name in ("score", "low", "high", "in_training")},
+        **{f"own_{name}": rescaled(getattr(answer, name), scale) for name in ("score", "low", "high")},
+        "trait": origin.trait,
+        "remarks": "; ".join(answer.notes) or None,
+        "model": origin.model,
+        "data_sets": ", ".join(origin.data_sets),
+        "protocol": origin.protocol,
+        "fold": origin.fold,
+        "doubts": " ".join(doubts(origin)) or None,
+        **{f"model_{name.replace('-', '_')}": score for name, score in answer.members.items()},
+        **{f"sub_score_{region}": score for region, score in answer.sub_scores.items()},
+        **{f"weight_{region}": weight for region, weight in answer.weights.items()},
+        **answer.features,
+    }
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
+    """The rows together, and a label a column."""
+    schema: dict[str, Any] = {name: kind for name, (kind, _) in COLUMNS.items()}
+    schema |= {name: pl.Float64 for each in rows for name in each if name not in schema}
+    labels = {name: label for name, (_, label) in COLUMNS.items()}
+    labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in SUMMARIES.items()}
+    for region in REGIONS:
+        labels |= {
+            f"sub_score_{region}": f"sub-score of {region}, 1-5: an attribution of Model B, no rating",
+            f"weight_{region}": f"weight of {region} in Model B",
+        }
+    labels |= {of.name: f"{of.summary} [{of.unit}]" for of in catalogue()}
+    return pl.DataFrame(rows, schema=schema).with_columns(pl.col(pl.Float64).fill_nan(None)), labels

@@ -1,0 +1,135 @@
+"""`kallos similar`: the faces nearest to one face, as a table and as a contact sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.similarity import Neighbours, Search
+from featurestore.store import Store
+from reports.render.bars import bar
+from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
+from reports.render.figures import save
+from reports.render.json import for_pictures
+from reports.render.layout import dim, number, page, plural, table
+from reports.render.palette import ACCENT
+
+DISTANCES = {
+    "embedding": "cosine distance of embeddings: 0 is the same direction, 1 none in common",
+    "geometry": "root mean square difference of the geometric features, in standard deviations",
+    "landmarks": "Procrustes distance: Euclidean, of shapes aligned to the canonical face",
+}
+SAME = "same photo"
+MEANING = "Near means alike by this measure, on these photos. It does not say that two photos show one person."
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One image near the query; `same_photo` when its bytes are the query's."""
+
+    rank: int
+    image_id: str
+    distance: float
+    score: float | None
+    subset: str | None
+    same_photo: bool
+
+
+@dataclass(frozen=True)
+class SimilarReport:
+    """The images nearest to `query`, an image_id or a file.
+
+    by        embedding, geometry or landmarks; `distance` says what that measures
+    encoder   whose embeddings, None for other measures
+    sql       the statement that gave the neighbours
+    photos    the query, framed, then the neighbours
+    """
+
+    query: str
+    by: str
+    distance: str
+    encoder: str | None
+    data_set: str | None
+    sql: str
+    neighbours: tuple[Neighbour, ...]
+    photos: tuple[Photo, ...] = for_pictures()
+
+
+def data(store: Store, search: Search, found: Neighbours, query: str | Photo) -> SimilarReport:
+    """What was found near `query`: an image_id, or the photo of a file that was measured just now."""
+    neighbours = tuple(Neighbour(*row) for row in found.rows.iter_rows())
+    stored = [n.image_id for n in neighbours]
+    if isinstance(query, str):
+        name, (photo, *others) = query, _photos(store, [query, *stored], search.by)
+    else:
+        name, photo, others = str(query.path), query, _photos(store, stored, search.by)
+    first = replace(photo, caption=f"query\n{_short(photo.path.name)}", framed=True)
+    rest = (replace(photo, caption=_caption(n, photo.path)) for n, photo in zip(neighbours, others, strict=True))
+    return SimilarReport(
+        name, search.by, DISTANCES[search.by], search.encoder, search.data_set, found.sql, neighbours, (first, *rest)
+    )
+
+
+def _photos(store: Store, image_ids: list[str], by: str) -> list[Photo]:
+    """In that order, with landmarks when they are what is compared."""
+    rows = store.frame(
+        "SELECT image_id, root || '/' || path, x, y, z FROM images JOIN locations USING (data_set) "
+        "JOIN landmarks USING (image_id) WHERE list_contains($ids, image_id)",
+        ids=image_ids,
+    )
+    with_contours = by != "embedding"
+    photos = {
+        image_id: Photo(Path(path), "", np.array(xyz, dtype=np.float32).T if with_contours else None)
+        for image_id, path, *xyz in rows.iter_rows()
+    }
+    return [photos[image_id] for image_id in image_ids]
+
+
+def _caption(neighbour: Neighbour, path: Path) -> str:
+    remarks = [f"{neighbour.distance:.4f}"]
+    if neighbour.score is not None:
+        remarks.append(f"score {neighbour.score:.2f}")
+    if neighbour.same_photo:
+        remarks.append(SAME)
+    return f"{_short(f'{neighbour.rank}  {path.name}')}\n{' · '.join(remarks)}"
+
+
+def _short(text: str) -> str:
+    """The text with its middle left out when it is too long for a caption: names often differ at their ends."""
+    half = (CAPTION - 1) // 2
+    return text if len(text) <= CAPTION else f"{text[:half]}…{text[-half:]}"
+
+
+def render(report: SimilarReport) -> RenderableType:
+    """A table, the nearest first."""
+    scope = f" in {report.data_set}" if report.data_set else ""
+    encoder = f" of {report.encoder}" if report.encoder else ""
+    return page(
+        f"Nearest to {report.query}",
+        f"{plural(len(report.neighbours), 'image')}{scope}, by {report.by}{encoder}",
+        _table(report.neighbours) if report.neighbours else dim("There is no other face to compare with."),
+        dim(f"{report.distance[0].upper()}{report.distance[1:]}. {MEANING}"),
+    )
+
+
+def _table(neighbours: tuple[Neighbour, ...]) -> Table:
+    made = table("rank", "image", "distance", "score", "subset", "")
+    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    furthest = max(n.distance for n in neighbours) or 1.0
+    for n in neighbours:
+        remark = Text(SAME, style=f"bold {ACCENT}") if n.same_photo else bar(n.distance / furthest, 20, ACCENT)
+        figures = (number(n.distance, 4), number(n.score, 2), n.subset or "–")
+        made.add_row(str(n.rank), n.image_id, *figures, remark)
+    made.columns[-1].justify = "left"
+    return made
+
+
+def write_sheet(report: SimilarReport, file: Path) -> Path:
+    """The query framed, then its neighbours. Raises InputError or PhotoError when a photo can no longer be read."""
+    sheet = contact_sheet(report.photos, f"Nearest by {report.by}")
+    return save(sheet, file.parent, file.stem, file.suffix[1:])

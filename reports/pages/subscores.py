@@ -1,0 +1,228 @@
+"""`kallos report subscores`: what Model B learned to weigh, and how its sub-scores are spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from extractors.regions import REGIONS
+from featurestore.errors import OrderError
+from featurestore.records import SCALE, Evaluation
+from featurestore.runs import Run
+from featurestore.store import Store
+from models.registry import MODELS
+from reports.pages.features import correlations
+from reports.render.bars import bar, spark
+from reports.render.figures import GRID, figure, horizontal_bars, label, save
+from reports.render.layout import dim, number, page, section, share, table
+from reports.render.palette import REGION_COLOURS, WARM
+from reports.stats.selection import Selection, chosen_runs, names_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDS = 0.05
+"""A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
+BINS = 20
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+ATTRIBUTION = (
+    "Sub-scores have no labels of their own: they are attributions of Model B, which learns them "
+    "only from the raters' overall score."
+)
+
+
+@dataclass(frozen=True)
+class RegionLine:
+    """One region's sub-scores over the test images.
+
+    weight       softmax weight in Model B, the mean over the run's cross-fitted models
+    weight_sd    standard deviation of the weight over all cross-fitted models of all folds and seeds of the protocol
+    fits         how many models those are
+    without      PC with the raters when the score is made without this region, the other weights in proportion
+    quantiles    5, 25, 50, 75 and 95 %
+    histogram    20 equal bins from 1 to 5
+    saturated    images within .05 of an end of the scale
+    correlation  Pearson with the raters' overall score
+    """
+
+    region: str
+    weight: float
+    weight_sd: float
+    fits: int
+    without: float
+    n: int
+    mean: float
+    sd: float
+    quantiles: tuple[float, ...]
+    histogram: tuple[int, ...]
+    saturated: int
+    correlation: float
+
+
+@dataclass(frozen=True)
+class SubScoreRun:
+    """One run of Model B, its regions by falling weight; `pearson` is its PC with the raters.
+
+    between  (8, 8) Pearson correlations of the sub-scores, in the order of `regions`
+    """
+
+    name: str
+    run_id: str
+    protocol: str
+    fold: int
+    pearson: float
+    regions: tuple[RegionLine, ...]
+    between: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class SubScoreReport:
+    """The runs chosen, or the newest of both forms of Model B."""
+
+    runs: tuple[SubScoreRun, ...]
+
+
+def data(store: Store, selection: Selection) -> SubScoreReport:
+    """Raises OrderError when Model B was not trained."""
+    runs = [run for run in chosen_runs(store, selection) if run.model in MODELS and MODELS[run.model].regions]
+    if not runs:
+        raise OrderError("There is no run of Model B here: `kallos train b` gives sub-scores.")
+    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+    return SubScoreReport(tuple(_run(store, name, run) for name, run in zip(names, runs, strict=True)))
+
+
+def _run(store: Store, name: str, run: Run) -> SubScoreRun:
+    rows = store.frame(
+        "SELECT image_id, region, sub_score, s.score FROM sub_scores JOIN runs USING (run_id) "
+        "JOIN scores s USING (image_id, trait) JOIN predictions p USING (run_id, image_id) "
+        "WHERE run_id = $run_id AND role = 'test'",
+        run_id=run.run_id,
+    ).pivot("region", index=["image_id", "score"], values="sub_score")
+    weights = store.frame(
+        """
+        WITH every AS (SELECT region, stddev(weight) AS sd, count(*) AS fits
+                       FROM sub_score_weights JOIN runs USING (run_id)
+                       WHERE model = $model AND protocol = $protocol AND status = 'done' GROUP BY region)
+        SELECT region, avg(weight) AS weight, any_value(sd) AS sd, any_value(fits) AS fits
+        FROM sub_score_weights JOIN every USING (region) WHERE run_id = $run_id GROUP BY region ORDER BY region""",
+        run_id=run.run_id,
+        model=run.model,
+        protocol=run.protocol,
+    )
+    values, scores = rows.select(weights["region"].to_list()).to_numpy(), rows["score"].to_numpy()
+    lines = [_region(region, weights, values, scores) for region in weights["region"]]
+    lines.sort(key=lambda line: (-line.weight, REGIONS.index(line.region)))
+    whole = Evaluation.of(scores, values @ weights["weight"].to_numpy()).pearson
+    ordered = rows.select(line.region for line in lines).to_numpy().astype(np.float64)
+    between = tuple(map(tuple, correlations(ordered).tolist()))
+    return SubScoreRun(name, run.run_id, run.protocol, run.fold, whole, tuple(lines), between)
+
+
+def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], scores: NDArray[np.float64]) -> RegionLine:
+    """`values` is (n, 8) sub-scores of the regions of `weights`, in that order."""
+    low, high = SCALE
+    place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
+    others, sub_scores = np.arange(len(share)) != place, values[:, place]
+    rest = share[others].sum()
+    return RegionLine(
+        region=region,
+        weight=float(share[place]),
+        weight_sd=weights["sd"][place],
+        fits=weights["fits"][place],
+        without=Evaluation.of(scores, values[:, others] @ share[others] / rest).pearson if rest else np.nan,
+        n=len(sub_scores),
+        mean=float(sub_scores.mean()),
+        sd=float(sub_scores.std()),
+        quantiles=tuple(np.quantile(sub_scores, QUANTILES).tolist()),
+        histogram=tuple(np.histogram(sub_scores, BINS, SCALE)[0].tolist()),
+        saturated=int(((sub_scores <= low + ENDS) | (sub_scores >= high - ENDS)).sum()),
+        correlation=Evaluation.of(scores, sub_scores).pearson,
+    )
+
+
+def render(report: SubScoreReport) -> RenderableType:
+    """A table of weights and one of spreads for each run."""
+    first = report.runs[0]
+    return page(
+        "Sub-scores",
+        f"test images of {first.protocol}, fold {first.fold}",
+        *(section(f"Model {run.name}", *_tables(run), remark=run.run_id) for run in report.runs),
+        dim(ATTRIBUTION),
+    )
+
+
+def _tables(run: SubScoreRun) -> list[RenderableType]:
+    return [_weights_table(run), "", _spread_table(run), "", _between_table(run)]
+
+
+def _weights_table(run: SubScoreRun) -> RenderableType:
+    """Weights with their spread, and the ablation: what the score loses without each region."""
+    heaviest = max(line.weight for line in run.regions)
+    made = table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
+    for line in run.regions:
+        colour = REGION_COLOURS[line.region]
+        made.add_row(
+            Text(line.region, style=colour),
+            number(line.weight),
+            dim(number(line.weight_sd)),
+            bar(line.weight / heaviest, 16, colour),
+            number(line.correlation, 3, sign=True),
+            number(line.without),
+            number(line.without - run.pearson, 4, sign=True),
+        )
+    remark = (
+        f"The whole score has PC {number(run.pearson, 4)}. The spread is over {run.regions[0].fits} cross-fitted "
+        "models of this protocol. Without a region the other weights stand in proportion, nothing is trained again."
+    )
+    return Group(made, dim(remark))
+
+
+def _spread_table(run: SubScoreRun) -> Table:
+    low, high = SCALE
+    made = table("region", "mean", "sd", "5 %", "median", "95 %", f"from {low:g} to {high:g}", "saturated")
+    for line in run.regions:
+        colour = REGION_COLOURS[line.region]
+        fifth, _, median, _, top = line.quantiles
+        figures = (number(v, 2) for v in (line.mean, line.sd, fifth, median, top))
+        saturated = Text(share(line.saturated, line.n), style=WARM if line.saturated > 0.1 * line.n else "")
+        made.add_row(Text(line.region, style=colour), *figures, spark(line.histogram, colour), saturated)
+    return made
+
+
+def _between_table(run: SubScoreRun) -> Table:
+    names = [line.region for line in run.regions]
+    made = table("correlation with", *names)
+    for i, (name, row) in enumerate(zip(names, run.between, strict=True)):
+        cells = (number(r, 2) if j < i else "" for j, r in enumerate(row))
+        made.add_row(Text(name, style=REGION_COLOURS[name]), *cells)
+    return made
+
+
+def figures(report: SubScoreReport, folder: Path, suffix: str) -> list[Path]:
+    """Weights and spread of each run."""
+    return [save(_run_figure(run), folder, f"sub_scores_{run.name}", suffix) for run in report.runs]
+
+
+def _run_figure(run: SubScoreRun) -> Figure:
+    made, (left, right) = figure(9.0, 4.2, f"Sub-scores of Model {run.name}: attributions, not labels", 1, 2)
+    colours = [REGION_COLOURS[line.region] for line in run.regions]
+    horizontal_bars(left, {line.region: line.weight for line in run.regions}, colours)
+    label(left, "softmax weight")
+    edges = np.linspace(*SCALE, BINS + 1)
+    for row, (line, colour) in enumerate(zip(run.regions, colours, strict=True)):
+        heights = 0.85 * np.array(line.histogram) / max(line.histogram)
+        right.stairs(row - heights, edges, baseline=row, fill=True, color=colour)
+        right.plot([line.quantiles[2]] * 2, [row, row - 0.85], color="#333a41", linewidth=1)
+    right.set_yticks(range(len(colours)), [line.region for line in run.regions], fontsize=8)
+    right.set_ylim(len(colours) - 0.6, -1)
+    right.grid(axis="x", color=GRID)
+    label(right, "sub-score over the test images; the line is the median")
+    return made

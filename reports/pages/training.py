@@ -1,0 +1,174 @@
+"""`kallos report training`: every run, and how the newest ones went."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from featurestore.runs import load
+from featurestore.store import Store
+from reports.render.figures import draw_curve, figure, label, save
+from reports.render.layout import dim, duration, number, page, plural, section, table
+from reports.render.palette import WARM
+from reports.render.terminal_plots import Lines
+from reports.stats.selection import Selection, names_of, no_run
+
+PROGRESS = "epochs done, % of the run"
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """One run. The metrics are out of fold: each training row by the model that had not seen it, never test rows.
+
+    parts       cross-fitted models begun so far
+    epochs      of each, recorded so far; for LightGBM the number of trees
+    """
+
+    run_id: str
+    model: str
+    protocol: str
+    fold: int
+    status: str
+    weights: str
+    encoder: str | None
+    started_at: str
+    seconds: float | None
+    parts: int | None
+    epochs: int | None
+    mae: float | None
+    rmse: float | None
+    pearson: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The history of one run, an entry an epoch: means over its cross-fitted models, on rows held out from each."""
+
+    run_id: str
+    model: str
+    epoch: tuple[int, ...]
+    train_loss: tuple[float, ...]
+    mae: tuple[float, ...]
+    rmse: tuple[float, ...]
+    pearson: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """All runs, the newest first, and the histories of the runs asked for or of the newest fold."""
+
+    runs: tuple[TrainedRun, ...]
+    curves: tuple[Curve, ...]
+
+
+def data(store: Store, selection: Selection) -> TrainingReport:
+    """Raises OrderError when nothing was trained or a run asked for does not exist."""
+    for run_id in selection.runs:
+        load(store, run_id)
+    rows = store.frame(
+        """
+        WITH history AS (
+            SELECT run_id, count(DISTINCT part) AS parts, max(epoch) AS epochs FROM training_history GROUP BY run_id),
+        out_of_fold AS (FROM evaluations WHERE role = 'out_of_fold')
+        SELECT run_id, model, protocol, fold, status, weights, encoder, strftime(started_at, '%Y-%m-%d %H:%M'),
+               r.seconds, parts, epochs, mae, rmse, pearson
+        FROM runs r LEFT JOIN history USING (run_id) LEFT JOIN out_of_fold USING (run_id)
+        WHERE protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
+              AND (len($runs) = 0 OR list_contains($runs, run_id))
+        ORDER BY started_at DESC""",
+        protocol=selection.protocol,
+        fold=selection.fold,
+        runs=list(selection.runs),
+    ).rows()
+    if not rows:
+        raise no_run(store, selection)
+    runs = tuple(TrainedRun(*row) for row in rows)
+    drawn = runs if selection.runs else _newest(runs)
+    return TrainingReport(runs, tuple(_curve(store, run) for run in drawn if (run.epochs or 0) > 1))
+
+
+def _newest(runs: tuple[TrainedRun, ...]) -> tuple[TrainedRun, ...]:
+    """The newest run of each model on the fold of the newest run."""
+    of_fold = [run for run in runs if (run.protocol, run.fold) == (runs[0].protocol, runs[0].fold)]
+    by_model = {run.model: run for run in reversed(of_fold)}
+    return tuple(by_model[model] for model in sorted(by_model))
+
+
+def _curve(store: Store, run: TrainedRun) -> Curve:
+    columns = ("train_loss", "mae", "rmse", "pearson")
+    means = ", ".join(f"avg({name}) AS {name}" for name in columns)
+    rows = store.frame(
+        f"SELECT epoch, {means} FROM training_history WHERE run_id = $run_id GROUP BY epoch ORDER BY epoch",
+        run_id=run.run_id,
+    )
+    return Curve(run.run_id, run.model, **{name: tuple(rows[name]) for name in ("epoch", *columns)})
+
+
+def render(report: TrainingReport) -> RenderableType:
+    """The curves, then a table for each fold."""
+    folds = dict.fromkeys((run.protocol, run.fold) for run in report.runs)
+    return page(
+        "Training",
+        plural(len(report.runs), "run"),
+        *(
+            section(
+                f"{protocol}, fold {fold}",
+                _runs_table([r for r in report.runs if (r.protocol, r.fold) == (protocol, fold)]),
+            )
+            for protocol, fold in folds
+        ),
+        dim(
+            "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
+            "that had not seen it, never test rows. The curves are means over those models."
+        ),
+        _lines(report, "pearson", "PC, held out"),
+        _lines(report, "mae", "MAE, held out"),
+    )
+
+
+def _lines(report: TrainingReport, metric: str, name: str) -> Lines | None:
+    """The curves, unless none can be drawn: a model that always says the same has no PC."""
+    drawn = _drawn(report, metric)
+    return Lines(drawn, PROGRESS, name) if drawn else None
+
+
+def _runs_table(runs: list[TrainedRun]) -> Table:
+    made = table("run", "fits", "MAE", "RMSE", "PC", "time")
+    for run in runs:
+        unfinished = (f"  {run.status}", WARM) if run.status != "done" else ""
+        encoder = f", {run.encoder}" if run.encoder else ""
+        about = (f"\n{run.started_at}, weights: {run.weights}{encoder}", "dim")
+        epochs = f"{run.parts} × {run.epochs:,}" if run.epochs else "–"
+        metrics = (number(value) for value in (run.mae, run.rmse, run.pearson))
+        made.add_row(Text.assemble(run.run_id, unfinished, about), epochs, *metrics, duration(run.seconds))
+    return made
+
+
+def _drawn(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], list[float]]]:
+    """name -> (progress in percent, metric): runs of 10 epochs and of 500 trees on one axis."""
+    names = names_of([curve.model for curve in report.curves], [curve.run_id for curve in report.curves])
+    drawn = {}
+    for name, curve in zip(names, report.curves, strict=True):
+        points = [(100 * e / curve.epoch[-1], v) for e, v in zip(curve.epoch, getattr(curve, metric), strict=True)]
+        known = [(x, y) for x, y in points if math.isfinite(y)]
+        if known:
+            drawn[name] = ([x for x, _ in known], [y for _, y in known])
+    return drawn
+
+
+def figures(report: TrainingReport, folder: Path, suffix: str) -> list[Path]:
+    """PC and MAE on held-out training rows over the training."""
+    if not report.curves:
+        return []
+    made, (left, right) = figure(9.0, 3.8, "Training, on held-out training rows", 1, 2)
+    for axes, metric, title in ((left, "pearson", "PC"), (right, "mae", "MAE")):
+        for i, (name, (x, y)) in enumerate(_drawn(report, metric).items()):
+            draw_curve(axes, x, y, name, i)
+        label(axes, PROGRESS, title)
+    right.legend(frameon=False, fontsize=8)
+    return [save(made, folder, "training_curves", suffix)]

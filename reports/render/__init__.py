@@ -1,0 +1,1 @@
+"""How reports look: layout, plots, HTML, pictures and files of tables."""

@@ -1,0 +1,77 @@
+"""Photos side by side, with their landmarks where it matters what the features are measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.decode import decode
+from extractors.points import OPEN_CONTOURS, REGION_CONTOURS, Landmarks
+from extractors.regions import REGIONS
+from reports.render.figures import INK, figure
+from reports.render.palette import ACCENT, REGION_COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 4
+CAPTION = 28
+"""Characters that are as wide as a photo."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One photo of the sheet.
+
+    caption    as many lines as wanted, of at most `CAPTION` characters
+    landmarks  (468, 3) in its pixels, None where they should not be drawn
+    framed     whether it stands out, such as the one that others are compared with
+    """
+
+    path: Path
+    caption: str
+    landmarks: NDArray[np.float32] | None = None
+    framed: bool = False
+
+
+def contour_lines(landmarks: NDArray[np.float32]) -> list[tuple[str, NDArray[np.float64]]]:
+    """(region, (k, 2) pixels) of every contour that stands for a region, closed ones end where they begin."""
+    face = Landmarks(landmarks[None])
+    lines = []
+    # symmetry comes first: its oval runs along the jawline and should lie beneath it
+    for region in reversed(REGIONS):
+        for name in REGION_CONTOURS[region]:
+            line = face.contour(name)[0]
+            lines.append((region, line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]])))
+    return lines
+
+
+def contact_sheet(photos: Sequence[Photo], title: str) -> Figure:
+    """The photos in rows of four. Raises InputError or PhotoError when one can no longer be read."""
+    rows = -(-len(photos) // COLUMNS)
+    sheet, axes = figure(2.2 * COLUMNS, 2.45 * rows + 0.5, title, rows, COLUMNS)
+    for each in axes:
+        each.set_axis_off()
+    for each, photo in zip(axes, photos, strict=False):
+        each.imshow(decode(photo.path))
+        if photo.landmarks is not None:
+            _draw_landmarks(each, photo.landmarks)
+        if photo.framed:
+            each.set_axis_on()
+            each.set(xticks=[], yticks=[])
+            each.spines[:].set(visible=True, color=ACCENT, linewidth=4)
+        # a file's name is no formula, whatever dollars it holds
+        each.set_title(photo.caption, fontsize=8, color=INK, parse_math=False)
+    return sheet
+
+
+def _draw_landmarks(axes: Axes, landmarks: NDArray[np.float32]) -> None:
+    for region, line in contour_lines(landmarks):
+        axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.9)
+    axes.plot(*landmarks[:, :2].T, ".", color="white", markersize=0.8, alpha=0.6)

@@ -1,0 +1,1 @@
+"""What reports compute: agreement of raters, confidence intervals, and figures of runs."""

@@ -1,0 +1,89 @@
+"""Runs with what they said of the test images, the ground of the reports on models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from featurestore.errors import OrderError
+from featurestore.records import SCALE
+from featurestore.runs import Run
+from featurestore.store import Store
+from reports.stats.selection import Selection, chosen_runs, names_of
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRun:
+    """A finished run and images that it predicted and that have a score; the test images unless another role is named.
+
+    name              the model, or the id where several runs of it are shown
+    image_ids         n ids, sorted
+    subsets           n subsets, None where there is none
+    truth, predicted  (n,) scores
+    low, high         (n,) ends of the predictions' intervals; None where the run gives none
+    """
+
+    name: str
+    run: Run
+    image_ids: tuple[str, ...]
+    subsets: tuple[str | None, ...]
+    truth: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+
+
+def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
+    """The runs chosen, each with its test rows. Raises OrderError when there is none."""
+    runs = chosen_runs(store, selection)
+    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+    return [_tested(store, name, run) for name, run in zip(names, runs, strict=True)]
+
+
+def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
+    """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
+
+    The group's mean out-of-fold error is taken off, and its interval put around that.
+    """
+    rows = store.frame(
+        "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",
+        run_id=judged.run.run_id,
+    )
+    known = {subset: (bias, half_width) for subset, bias, half_width in rows.iter_rows()}
+    if judged.low is None or judged.high is None or not known:
+        return None
+    middle, low, high = judged.predicted.copy(), judged.low.copy(), judged.high.copy()
+    subsets = np.array([subset or "" for subset in judged.subsets])
+    for subset, (bias, half_width) in known.items():
+        own = subsets == subset
+        middle[own] -= bias
+        low[own], high[own] = middle[own] - half_width, middle[own] + half_width
+    return replace(judged, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
+
+
+def _tested(store: Store, name: str, run: Run) -> JudgedRun:
+    tested = judged_rows(store, name, run, "test")
+    if tested is None:
+        raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
+    return tested
+
+
+def judged_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> JudgedRun | None:
+    """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
+    rows: pl.DataFrame = store.frame(
+        "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
+        "FROM predictions p JOIN images USING (image_id) JOIN evaluated_traits USING (run_id, data_set) "
+        "JOIN scores s USING (image_id, trait) "
+        "WHERE run_id = $run_id AND role = $role AND data_set = coalesce($data_set, data_set) ORDER BY image_id",
+        run_id=run.run_id,
+        role=role,
+        data_set=data_set,
+    )
+    if rows.is_empty():
+        return None
+    truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
+    low, high = (None if rows[column].null_count() else rows[column].to_numpy() for column in ("low", "high"))
+    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)

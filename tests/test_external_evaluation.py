@@ -1,0 +1,361 @@
+"""`kallos evaluate`: models on other photos, raters and scales, on drawn portraits, through the command line."""
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from rich.console import Console
+from scipy.stats import spearmanr
+
+from featurestore.ingest.dataset import empty, write
+from featurestore.outside import OutsideRows
+from featurestore.store import Store
+from featurestore.training_rows import Rows
+from featurestore.upkeep.erasure import erase
+from kallos.portraits.dataset import write_demo
+from models.registry import ENSEMBLE, MODELS
+from reports.pages import external_evaluation
+from reports.render.json import to_json
+from tests.command import done, kallos
+from tests.ingest_files import read_scores
+from tests.test_cli import refused
+
+NEW, COPIES = 60, 12
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A copy of the workspace's store with other data sets beside its own; each test has one for itself."""
+
+    store: Path
+    bundle: Path
+
+    def evaluate(self, data_set: str, *more: object) -> dict:
+        return done("evaluate", "--data-set", data_set, "--json", "--store", self.store, *more).json()
+
+    def rows(self, query: str) -> list:
+        with Store.open(self.store, read_only=True) as store:
+            return store.frame(query).rows()
+
+
+@pytest.fixture(scope="module")
+def extracted(workspace, tmp_path_factory):
+    """The workspace's store and runs with `plain` and `curved`, one set of new portraits on two scales, and `mixed`."""
+    folder = tmp_path_factory.mktemp("outside")
+    store = folder / "kallos.duckdb"
+    shutil.copy(workspace.store, store)
+    shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
+    write_demo(folder / "new", NEW, 5, lambda *_: None)
+    with (folder / "new" / "parameters.csv").open() as file:
+        drawn = [(row["image"], float(row["true_score"]), row["subset"]) for row in csv.DictReader(file)]
+    names, truth, subset = (list(column) for column in zip(*drawn, strict=True))
+    photos = folder / "new" / "images"
+    table(folder / "plain.csv", names, truth, subset)
+    table(folder / "curved.csv", names, [curve(t) for t in truth], subset)
+    learnt = training_photos(store, workspace.portraits)
+    mixed = folder / "mixed"
+    shutil.copytree(photos, mixed)
+    for i, photo in enumerate(learnt[:COPIES]):
+        shutil.copy(photo, mixed / f"other-name-{i}.jpg")
+    Image.new("L", (200, 200), 90).save(mixed / "grey.png")
+    copied = [f"other-name-{i}.jpg" for i in range(COPIES)]
+    table(folder / "mixed.csv", [*names[1:], *copied, "grey.png"], [*truth[1:], *[3.0] * COPIES, 3.0])
+    (folder / "seen").mkdir()
+    for i, photo in enumerate(learnt[:30]):
+        shutil.copy(photo, folder / "seen" / f"{i}.jpg")
+    table(folder / "seen.csv", [f"{i}.jpg" for i in range(30)], np.linspace(1, 5, 30))
+    at = ("--store", store)
+    done("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *at)
+    done("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
+    trusted = [7 - t for t in truth]
+    for name, trait, scores in (("named", "attractive", truth), ("pair", "kind", truth), ("pair", "calm", trusted)):
+        table(folder / f"{name}.csv", names, scores)
+        stated = ("--images", photos, "--scale", 1, 7, "--trait", trait)
+        done("ingest", "table", folder / f"{name}.csv", *stated, *at)
+    for name in ("mixed", "seen"):
+        done("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *at)
+    done("extract", *at)
+    return store
+
+
+@pytest.fixture
+def judged(extracted, workspace, tmp_path) -> Judged:
+    store = tmp_path / "kallos.duckdb"
+    shutil.copy(extracted, store)
+    shutil.copytree(extracted.with_suffix(".runs"), store.with_suffix(".runs"))
+    return Judged(store, workspace.bundle)
+
+
+def curve(score: float) -> float:
+    """A score on 1-5 as raters who use a scale of 1-10 otherwise would give it."""
+    return 1 + 9 * ((score - 1) / 4) ** 3
+
+
+def table(path: Path, names: list[str], scores, subset: list[str] | None = None) -> None:
+    columns = {"image": names, "score": scores} | ({"subset": subset} if subset else {})
+    pl.DataFrame(columns).write_csv(path)
+
+
+def training_photos(store: Path, portraits: Path) -> list[Path]:
+    with Store.open(store, read_only=True) as opened:
+        rows = opened.frame(
+            "SELECT path FROM splits JOIN images USING (image_id) SEMI JOIN geometric_features USING (image_id) "
+            "WHERE protocol = 'demo-5fold' AND fold = 1 AND role = 'train' ORDER BY path"
+        )
+    return [portraits / "images" / path for path in rows["path"]]
+
+
+def test_a_monotone_change_of_the_scale_leaves_the_ranks_and_is_undone_by_the_map(judged):
+    plain, curved = judged.evaluate("plain"), judged.evaluate("curved")
+    assert [model["name"] for model in plain["models"]] == [ENSEMBLE, *MODELS]
+    assert curved["scale"] == [1.0, 10.0]
+    for one, other in zip(plain["models"], curved["models"], strict=True):
+        assert one["overall"]["n"] == other["overall"]["n"] == NEW
+        assert one["overall"]["spearman"] == pytest.approx(other["overall"]["spearman"])
+        assert other["overall"]["mae"] > one["overall"]["mae"]
+    learned = curved["models"][3]["overall"]
+    assert learned["mapped_mae"] < curved["constant_mae"]
+    assert learned["spearman"]["low"] > 0.2
+    assert learned["mapped_mae"] < 0.6 * learned["mae"]
+
+
+def test_the_only_trait_of_another_name_is_compared_with_and_said(judged):
+    report = judged.evaluate("named")
+    assert (report["learnt_trait"], report["trait"], report["scale"]) == ("score", "attractive", [1, 7])
+    assert report["models"][0]["overall"]["spearman"]["value"] == pytest.approx(
+        judged.evaluate("plain")["models"][0]["overall"]["spearman"]["value"]
+    )
+    text = " ".join(done("evaluate", "--data-set", "named", "--store", judged.store).out.split())
+    assert "The models learnt score. named was rated on attractive only" in text
+    assert "rated on" not in done("evaluate", "--data-set", "plain", "--store", judged.store).out
+
+
+def test_none_of_several_other_traits_is_guessed_and_the_same_one_is_found(judged):
+    at = ("--data-set", "pair", "--store", judged.store)
+    refused(kallos("evaluate", *at), 2, "learnt score, and pair was rated on calm, kind", "--trait score")
+    with Store.open(judged.store) as store:
+        for table in ("traits", "scores", "splits"):
+            store.execute(f"UPDATE {table} SET trait = 'score' WHERE trait = 'kind'")
+    same = judged.evaluate("pair")
+    assert same["trait"] == "score"
+    assert same["models"][0]["overall"]["spearman"]["value"] > 0.2
+
+
+def test_figures_are_those_of_the_stored_predictions_also_by_subset(judged):
+    report = judged.evaluate("curved")
+    for model in report["models"]:
+        rows = judged.rows(
+            "SELECT coalesce(subset, 'none'), s.score, p.score FROM predictions p JOIN scores s USING (image_id) "
+            f"JOIN images USING (image_id) WHERE role = 'outside' AND run_id = '{model['run_id']}'"
+        )
+        of, truth, predicted = (np.array(column) for column in zip(*rows, strict=True))
+        groups = {"all": np.full(len(of), True)} | {name: of == name for name in np.unique(of).tolist()}
+        said = {"all": model["overall"], **model["subsets"]}
+        assert said.keys() == groups.keys()
+        for name, own in groups.items():
+            assert said[name]["n"] == own.sum()
+            assert said[name]["mae"] == pytest.approx(np.abs(predicted - truth)[own].mean())
+            assert said[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
+    assert [group["name"] for group in report["groups"]["groups"]] == sorted(model["subsets"])
+    ensemble, *members = report["models"]
+    ((covered, width),) = judged.rows(
+        "SELECT avg((s.score BETWEEN low AND high)::INT), avg(high - low) FROM predictions p "
+        f"JOIN scores s USING (image_id) WHERE role = 'outside' AND run_id = '{ensemble['run_id']}'"
+    )
+    coverage = ensemble["overall"]["coverage"]
+    assert (coverage["share"], coverage["width"]) == (pytest.approx(covered), pytest.approx(width))
+    assert {member["overall"]["coverage"] for member in members} == {None}
+
+
+def test_photos_that_were_learnt_from_or_not_measured_are_left_out_and_counted(judged):
+    report = judged.evaluate("mixed")
+    assert (report["images"], report["judged"]) == (NEW + COPIES + 1, NEW - 1)
+    assert (report["learnt"], report["unmeasured"], report["unscored"]) == (COPIES, 1, 1)
+    said = judged.rows("SELECT DISTINCT image_id FROM predictions WHERE role = 'outside' AND image_id LIKE 'mixed/%'")
+    assert len(said) == NEW - 1
+    assert not [image_id for (image_id,) in said if "other-name" in image_id or "grey" in image_id]
+    text = done("evaluate", "--data-set", "mixed", "--store", judged.store).out
+    assert f"{COPIES} that the models learnt from" in " ".join(text.split())
+
+
+def test_the_data_set_of_the_training_is_judged_on_what_was_not_learnt(judged):
+    report = judged.evaluate("demo")
+    tested = judged.rows(
+        "SELECT score FROM predictions WHERE role = 'test' AND run_id LIKE '%-ensemble-%' ORDER BY ALL"
+    )
+    said = judged.rows(
+        "SELECT score FROM predictions WHERE role = 'outside' AND run_id LIKE '%-ensemble-%' ORDER BY ALL"
+    )
+    assert report["judged"] == len(tested)
+    assert np.array(said) == pytest.approx(np.array(tested), abs=1e-5)
+
+
+def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
+    outside_rows = "SELECT * FROM predictions WHERE role = 'outside' ORDER BY ALL"
+    others = "SELECT * FROM predictions WHERE role <> 'outside' ORDER BY ALL"
+    before = judged.rows(others)
+    judged.evaluate("plain")
+    judged.evaluate("curved")
+    first = judged.rows(outside_rows)
+    assert len(first) == 2 * 6 * NEW
+    with Store.open(judged.store) as store:
+        store.execute(
+            "DELETE FROM scores WHERE image_id = (SELECT min(image_id) FROM scores WHERE image_id LIKE 'plain/%')"
+        )
+        store.execute("UPDATE predictions SET score = 0 WHERE role = 'outside' AND image_id LIKE 'plain/%'")
+    judged.evaluate("plain")
+    gone = min(image_id for _, image_id, *_ in first if image_id.startswith("plain/"))
+    again, kept = judged.rows(outside_rows), [row for row in first if row[1] != gone]
+    assert [row[:3] for row in again] == [row[:3] for row in kept]
+    assert [row[3] for row in again] == pytest.approx([row[3] for row in kept])
+    assert judged.rows(others) == before
+
+
+def test_reports_on_test_images_do_not_see_it_and_erasure_does_not_take_it_for_training(judged):
+    names = ("evaluation", "subscores", "compare", "training")
+    before = [done("report", name, "--json", "--store", judged.store).out for name in names]
+    judged.evaluate("demo")
+    judged.evaluate("plain")
+    assert [done("report", name, "--json", "--store", judged.store).out for name in names] == before
+    assert erase(judged.store, ["plain/P0001.jpg"], lambda receipt: None).receipt.trained == ()
+
+
+def test_a_bundle_says_the_same_and_writes_nothing(judged, tmp_path):
+    done("export", tmp_path / "bundle", "--no-onnx", "--store", judged.store)
+    before = judged.rows("FROM predictions ORDER BY ALL")
+    from_bundle = judged.evaluate("curved", "--bundle", tmp_path / "bundle")
+    assert judged.rows("FROM predictions ORDER BY ALL") == before
+    assert from_bundle == judged.evaluate("curved")
+
+
+def test_a_bundle_knows_its_training_photos_in_a_store_that_never_trained(judged):
+    with Store.open(judged.store) as store:
+        for table in ("manifests", "predictions", "runs"):
+            store.execute(f"DELETE FROM {table}")
+    report = judged.evaluate("mixed", "--bundle", judged.bundle)
+    assert (report["learnt"], report["judged"]) == (COPIES, NEW - 1)
+
+
+def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path):
+    at = ("--store", judged.store)
+    few = tmp_path / "few.csv"
+    table(few, ["P0001.jpg", "P0002.jpg"], [2.0, 3.0])
+    photos = judged.rows("SELECT root FROM locations WHERE data_set = 'plain'")[0][0]
+    done("ingest", "table", few, "--images", photos, "--scale", 1, 5, *at)
+    with Store.open(judged.store) as store:
+        known = read_scores(few, Path(photos), "unscored")
+        write(store, replace(known, scores=empty("scores"), splits=empty("splits")))
+    refused(kallos("evaluate", "--data-set", "unscored", *at), 4, "unscored has no scores", "kallos ingest")
+    refused(kallos("evaluate", "--data-set", "few", *at), 7, "Only 2", "more photos")
+    refused(kallos("evaluate", "--data-set", "seen", *at), 12, "every scored photo of seen")
+    refused(kallos("evaluate", "--data-set", "other", *at), 2, "'other'", "curved")
+    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "other", *at), 2, "demo-5fold")
+    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "demo-5fold", "--fold", 9, *at), 2, "1 to 5")
+    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "demo-5fold", "--fold", 2, *at), 7, "kallos train")
+    refused(kallos("evaluate", "--data-set", "plain", "--bundle", tmp_path / "no", *at), 3, "not a bundle")
+    refused(kallos("evaluate", "--data-set", "plain", "--bundle", judged.bundle, "--fold", 1, *at), 2, "--bundle")
+
+
+def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
+    with Store.open(judged.store) as store:
+        store.execute("UPDATE extractor_versions SET active = false WHERE extractor LIKE 'embedding:%'")
+    answer = kallos("evaluate", "--data-set", "plain", "--bundle", judged.bundle, "--store", judged.store)
+    refused(answer, 7, "embedding:", "kallos extract")
+
+
+# the report on arrays
+
+
+def made_rows(truth, subsets) -> OutsideRows:
+    n = len(truth)
+    ids = [f"x/{i}" for i in range(n)]
+    keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
+    arrays = {"geometry": np.zeros((n, 1)), "skin": np.zeros((n, 0)), "shape": np.zeros((n, 936), np.float32)}
+    return OutsideRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
+
+
+@pytest.fixture
+def curved_truth():
+    """Predictions that are right but for noise, of raters who use their scale otherwise."""
+    random = np.random.default_rng(0)
+    opinion = np.clip(random.normal(3, 0.7, 400), 1, 5)
+    predicted = opinion + random.normal(0, 0.05, 400)
+    return made_rows(1 + 4 * ((opinion - 1) / 4) ** 3, random.choice(["one", "two"], 400)), predicted
+
+
+def test_the_map_undoes_another_use_of_the_scale(curved_truth):
+    of, predicted = curved_truth
+    report = external_evaluation.data(of, "score", "x", {"ensemble": "run"}, {"ensemble": predicted})
+    overall = report.models[0].overall
+    assert overall.mae > 0.8
+    assert overall.mapped_mae < 0.08
+    assert overall.mapped_rmse < 0.12
+    assert overall.spearman.low < overall.spearman.value < overall.spearman.high
+    assert overall.coverage is None
+    assert "coverage" not in report.groups.gaps
+
+
+def test_no_image_is_judged_by_a_map_that_saw_it(curved_truth):
+    """A score that nobody else has changes the map of every image but those of its own fifth."""
+    of, predicted = curved_truth
+    ids, truth = of.rows.image_ids, of.rows.scores
+    before = external_evaluation.cross_mapped(ids, truth, {"predicted": predicted})["predicted"]
+    changed = truth.copy()
+    changed[0] = 50
+    moved = external_evaluation.cross_mapped(ids, changed, {"predicted": predicted})["predicted"] != before
+    assert not moved[0]
+    assert moved.any()
+
+
+def test_noise_that_says_nothing_is_not_made_better_than_the_mean():
+    """In-sample, isotonic regression would find order in noise."""
+    random = np.random.default_rng(1)
+    truth = random.normal(3, 0.7, 300)
+    mapped = external_evaluation.cross_mapped(
+        [str(i) for i in range(300)], truth, {"predicted": random.normal(3, 0.7, 300)}
+    )
+    assert np.abs(mapped["predicted"] - truth).mean() > 0.98 * np.abs(truth - truth.mean()).mean()
+
+
+def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
+    of, predicted = curved_truth
+    said = {"ensemble": predicted, "a": predicted}
+    report = external_evaluation.data(
+        of, "score", "x", dict.fromkeys(said, "run"), said, predicted - 0.1, predicted + 0.1
+    )
+    ensemble, a = report.models
+    assert a.overall.coverage is None
+    assert ensemble.overall.coverage.width == pytest.approx(0.2)
+    assert ensemble.overall.coverage.share < 0.3
+    assert ensemble.overall.coverage.mapped_share > 0.85
+    assert set(ensemble.subsets) == {"one", "two"}
+    assert report.groups.groups[0].figures["coverage"].value == ensemble.subsets["one"].coverage.mapped_share
+    json.loads(to_json(external_evaluation.NAME, report))
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_page_fits_and_says_what_it_means(curved_truth, width):
+    of, predicted = curved_truth
+    report = external_evaluation.data(
+        of, "score", "x", {"ensemble": "run"}, {"ensemble": predicted}, predicted - 0.1, predicted + 0.1
+    )
+    console = Console(file=io.StringIO(), width=width)
+    console.print(external_evaluation.render(report))
+    lines = console.file.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= width
+    text = " ".join(" ".join(lines).split())
+    for words in (
+        "measures transfer",
+        "comparable only after a map",
+        "from 1 to 10, which is stretched to 1-5",
+        "90 % intervals",
+        "Fairness",
+    ):
+        assert words in text
