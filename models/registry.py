@@ -21,6 +21,9 @@ BUNDLED = tuple(spec.name for spec in MODELS.values() if spec.bundled)
 ENSEMBLE = "ensemble"
 """What the combination of models is called among them."""
 
+TRAINABLE = (*dict.fromkeys(spec.command for spec in reversed(MODELS.values())), ENSEMBLE)
+"""What can be named to be trained, the quick ones first, the ensemble over all of them last."""
+
 SUMMARIES = {ENSEMBLE: "learnable mixing weights and a shallow correction over the frozen members"} | {
     name: spec.summary for name, spec in MODELS.items()
 }

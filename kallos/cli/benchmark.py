@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
-from kallos.cli.train import TRAINABLE
 from kallos.cli.training_options import TrainingOptions, with_training_options
+from models.registry import TRAINABLE
 
 
 @with_training_options

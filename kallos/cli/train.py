@@ -9,12 +9,9 @@ import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
 from kallos.cli.training_options import TrainingOptions, with_training_options
-from models.registry import ENSEMBLE, MODELS
+from models.registry import TRAINABLE
 
 ALL = "all"
-TRAINABLE = (*dict.fromkeys(spec.command for spec in reversed(MODELS.values())), ENSEMBLE)
-"""What can be named to be trained, the quick ones first, the ensemble over all of them last."""
-
 What = StrEnum("What", {name.upper(): name for name in (*TRAINABLE, ALL)})  # type: ignore[misc]
 
 

@@ -22,6 +22,9 @@ from kallos.workflows.fold import Fold, figures_line
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import COMBINED, ENSEMBLE
 
+CODE_VERSION = 2
+"""Raised whenever a combiner of the same members is another, or is saved otherwise: then it is fitted again."""
+
 Scores = dict[str, NDArray[np.float64]]
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ def combine(fold: Fold, seed: int) -> None:
     """Fit the combiner on its members' predictions out of fold. Raises OrderError when a member is not trained."""
     members = _members(fold)
     config = CombinerConfig(seed=seed)
-    identity = asdict(config) | {"members": members}
+    identity = asdict(config) | {"members": members, "code_version": CODE_VERSION}
     if fold.is_trained(ENSEMBLE, identity, fold.rows.encoder):
         return
     run = fold.begin(ENSEMBLE, identity, encoder=fold.rows.encoder)

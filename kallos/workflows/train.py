@@ -12,16 +12,13 @@ from kallos.workflows.combine import combine
 from kallos.workflows.cross_fit import CrossFit
 from kallos.workflows.fold import Fold
 from kallos.workflows.progress import OnProgress, ignore
-from models.registry import ENSEMBLE, MODELS
+from models.registry import ENSEMBLE, MODELS, TRAINABLE
 from models.spec import Options
 from reports.pages import benchmark as benchmark_page
 from reports.pages import evaluation as evaluation_page
 from reports.pages.benchmark import BenchmarkReport
 from reports.pages.evaluation import EvaluationReport
 from reports.stats.selection import Selection
-
-TRAINABLE = (*dict.fromkeys(spec.command for spec in reversed(MODELS.values())), ENSEMBLE)
-"""What can be named to be trained, the quick ones first, the ensemble over all of them last."""
 
 
 def train(
