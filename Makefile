@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-states test-real check golden docs bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-long test-real check golden docs bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,8 +25,8 @@ test: $(INSTALLED)  ## install, then run the tests, two files at a time: no netw
 test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
 	.ci/bare $(or $(BARE),demo test)
 
-test-states: $(INSTALLED)  ## every command with all its options on a store in every state; `make test` tries the first of each
-	$(BIN)/pytest -n 2 tests/test_states.py -m 'states or not states'
+test-long: $(INSTALLED)  ## what `make test` tries by a few cases, by all: options on stores in every state, kills
+	$(BIN)/pytest -n 2 -m long
 
 test-real: $(INSTALLED)  ## tests on SCUT-FBP5500; KALLOS_SHARED names the folder with data/ and weights/
 	$(BIN)/pytest -m real

@@ -17,6 +17,7 @@ from featurestore.store import Store
 from featurestore.training_sets import training_set
 from kallos.workflows.predict import FEW
 from kallos.workflows.stored_faces import load_faces
+from models.registry import COMBINED
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 
@@ -203,6 +204,19 @@ def test_everything_again_does_nothing(workspace):
     assert "Nothing to do" in done("extract", "--weights", "none", *at).err
     assert done("train", "all", *TRAINING, *at).err.count("already trained") == 6
     assert counts(workspace.store) == before
+
+
+def test_a_combiner_of_another_version_is_fitted_again_on_the_same_members(workspace, tmp_path, monkeypatch):
+    store = tmp_path / "kallos.duckdb"
+    shutil.copy(workspace.store, store)
+    shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
+    monkeypatch.setattr("kallos.workflows.combine.CODE_VERSION", 1_000)
+    before = done("predict", workspace.portrait, "--json", "--store", store).json()
+    assert done("train", "ensemble", *TRAINING, "--store", store).err.count("already trained") == len(COMBINED)
+    with Store.open(store, read_only=True) as opened:
+        assert opened.value("SELECT count(*) FROM runs WHERE model = 'ensemble'") == 2
+    after = done("predict", workspace.portrait, "--json", "--store", store).json()
+    assert after["predictions"][0]["score"] == pytest.approx(before["predictions"][0]["score"])
 
 
 def counts(path: Path) -> dict[str, int]:

@@ -32,7 +32,6 @@ from tests.ingest_files import read_scores
 VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
 EXTRACTORS = 6
 IMAGES = 120
-KILLS = 30
 
 
 def unheard(done: int, total: int, what: str) -> None:
@@ -141,7 +140,8 @@ if __name__ == "__main__":
 """
 
 
-def test_thirty_sigkills_at_random_moments(store, whole, tmp_path):
+@pytest.mark.parametrize("kills", [8, pytest.param(30, marks=pytest.mark.long)])
+def test_sigkills_at_random_moments(kills, store, whole, tmp_path):
     """The store opens, has no half row, and in the end the very rows of a run that nobody killed."""
     store.close()
     fresh = tmp_path / "fresh.duckdb"
@@ -150,7 +150,7 @@ def test_thirty_sigkills_at_random_moments(store, whole, tmp_path):
     script.write_text(CHILD)
     moments = random.Random(7)
     killed_at = []
-    for _ in range(KILLS):
+    for _ in range(kills):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         child = subprocess.Popen(
             [sys.executable, str(script), str(store.path)],
@@ -170,7 +170,7 @@ def test_thirty_sigkills_at_random_moments(store, whole, tmp_path):
             killed_at.append(opened.value("SELECT count(*) FROM attempts"))
         if killed_at[-1] == EXTRACTORS * IMAGES:
             shutil.copy(fresh, store.path)
-    assert len(set(killed_at)) > KILLS // 3, "the kills must strike at different moments"
+    assert len(set(killed_at)) > kills // 3, "the kills must strike at different moments"
     with Store.open(store.path) as opened:
         extract(opened, [MeanColour()], unheard)
         same_rows(whole, opened)

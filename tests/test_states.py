@@ -79,7 +79,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "hub push": ("nowhere a/b",),
     "hub pull": ("a/b pulled", "a/b FILE"),
 }
-"""Command -> what is typed after it: the first line in every run of the tests, the others with `make test-states`."""
+"""Command -> what is typed after it: the first line in every run of the tests, the others with `make test-long`."""
 
 READERS = {"plan", "tables", "report", "check", "sql", "features", "similar", "predict", "explain", "doctor", "verify"}
 """Commands that only read the store, and need no copy of it."""
@@ -123,7 +123,7 @@ def check(answer: Answer, cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines", [slice(1), pytest.param(slice(1, None), marks=pytest.mark.states)], ids=["first", "others"]
+    "lines", [slice(1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["first", "others"]
 )
 @pytest.mark.parametrize("command", ROWS)
 @pytest.mark.parametrize("state", STATES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from kallos.cli.streams import NOBODY_READS, plain
 from reports.registry import PAGES
-from tests.command import done, kallos
+from tests.command import Answer, kallos
 from tests.synthetic_store import make_store, train_fold
 from tests.test_named_commands import PACKAGES, ROOT, messages
 
@@ -45,11 +47,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def in_utf8(store: Path) -> Callable[[tuple[str, ...]], Answer]:
+    """What a command answers where every character can be written."""
+    return cache(lambda command: kallos(*command, "--store", store))
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_character_is_written_somehow(command: tuple[str, ...], encoding: str, store: Path):
-    answer = kallos(*command, "--store", store, encoding=encoding)
-    expected = kallos(*command, "--store", store)
+def test_every_character_is_written_somehow(
+    command: tuple[str, ...], encoding: str, store: Path, in_utf8: Callable[[tuple[str, ...]], Answer]
+):
+    answer, expected = kallos(*command, "--store", store, encoding=encoding), in_utf8(command)
     assert answer.code == expected.code
     assert len(answer.out.splitlines()) == len(expected.out.splitlines())
     assert "\\u25" not in answer.out, "what is drawn has a plain form"
@@ -66,9 +75,11 @@ def test_every_character_is_written_somehow(command: tuple[str, ...], encoding: 
     ],
     ids=" ".join,
 )
-def test_json_says_the_same_in_every_encoding(command: tuple[str, ...], encoding: str, store: Path):
+def test_json_says_the_same_in_every_encoding(
+    command: tuple[str, ...], encoding: str, store: Path, in_utf8: Callable[[tuple[str, ...]], Answer]
+):
     answer = kallos(*command, "--store", store, encoding=encoding)
-    assert rounded(answer.json()) == rounded(done(*command, "--store", store).json())
+    assert rounded(answer.json()) == rounded(in_utf8(command).json())
 
 
 def rounded(value: Any) -> Any:

@@ -121,7 +121,7 @@ def export(
             network.eval(),
             tuple(torch.from_numpy(example) for example in inputs.values()),
             dynamo=True,
-            optimize=False,  # `write_graph` does so with the weights in place: it makes equal ones one
+            optimize=False,  # `write_graph` does so, with the weights in place
             verbose=False,
             input_names=list(inputs),
             output_names=list(outputs),
@@ -135,14 +135,17 @@ def write_graph(program: ONNXProgram, network: nn.Module, folder: Path) -> None:
     """Write an exported graph with the weights of `network`, which has the architecture that was exported."""
     import onnx_ir
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-    from onnxscript.optimizer import optimize
+    from onnxscript.optimizer import fold_constants, inline, remove_unused_nodes
 
     model = program.model.clone()
     for name, tensor in network.state_dict().items():
         if not name.endswith("num_batches_tracked"):  # which only training looks at
             model.graph.initializers[name].const_value = onnx_ir.tensor(tensor.numpy())
     with _quiet():
-        optimize(model)
+        inline(model)
+        # the exporter's other rules change nothing in such networks and take seconds to find that out
+        fold_constants(model)
+        remove_unused_nodes(model)
     # the exporter notes the lines of code behind every node, by the paths of this machine
     ClearMetadataAndDocStringPass()(model)
     folder.mkdir(parents=True, exist_ok=True)

@@ -87,11 +87,15 @@ class _Learning:
 
     def __init__(self, learned: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
         self._config = config
-        self._inputs = [torch.from_numpy(own) for own in inputs.of(learned)]
+        regions = [torch.from_numpy(region) for region in inputs.of(learned)]
+        # side by side, so that the rows of a step are gathered once
+        self._inputs, self._widths = torch.cat(regions, dim=1), [region.shape[1] for region in regions]
         self._scores = torch.from_numpy(learned.scores).float()
         self._network = _start(inputs.widths, float(learned.scores.mean()), config)
         self.average: MovingAverage[RegionNetworks] = MovingAverage(self._network, config.ema)
-        self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self._optimizer = torch.optim.AdamW(
+            self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
 
     def learnt(self) -> dict[str, NDArray[np.float32]]:
         """The averaged network's tensors."""
@@ -115,7 +119,7 @@ class _Learning:
     def _loss(self, rows: torch.Tensor) -> torch.Tensor:
         """Squared error, and what keeps sub-scores off the ends and the weights from gathering on one region."""
         config = self._config
-        sub_scores = self._network([own[rows] for own in self._inputs])
+        sub_scores = self._network(self._inputs[rows].split(self._widths, dim=1))
         weights = self._network.weights()
         error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
         beyond = ((sub_scores - (LOW + HIGH) / 2).abs() - config.saturation_free).relu()
