@@ -119,7 +119,7 @@ class _Learning:
     def _loss(self, rows: torch.Tensor) -> torch.Tensor:
         """Squared error, and what keeps sub-scores off the ends and the weights from gathering on one region."""
         config = self._config
-        sub_scores = self._network(self._inputs[rows].split(self._widths, dim=1))
+        sub_scores = self._network(torch.split(self._inputs[rows], self._widths, dim=1))
         weights = self._network.weights()
         error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
         beyond = ((sub_scores - (LOW + HIGH) / 2).abs() - config.saturation_free).relu()
