@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from extractors.regions import REGIONS
+from extractors.regions import FEATURE_REGIONS
 
 Measure = TypeVar("Measure", bound=Callable[..., Any])
 
@@ -37,7 +37,7 @@ class FeatureDefinition:
 
     name       the column
     summary    what it is, in one sentence
-    region     one of `extractors.regions.REGIONS`
+    region     one of `extractors.regions.FEATURE_REGIONS`
     unit       unit of the value
     formula    in terms of the points' names
     points     names of points and contours of `extractors.points`
@@ -164,7 +164,7 @@ def paired_feature(
 
 
 def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
-    if definition.region not in REGIONS:
+    if definition.region not in FEATURE_REGIONS:
         raise ValueError(f"{definition.name}: no region {definition.region!r}")
     registry = _REGISTRIES[definition.kind]
     if definition.name in registry:

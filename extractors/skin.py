@@ -192,8 +192,8 @@ def skin_yellowness_spread(face: Patches) -> float:
 def skin_texture_entropy(face: Patches) -> float:
     """Richness of the skin's fine texture.
 
-    Formula: Shannon entropy of L* less its Gaussian blur (sigma 3 px), in steps of 100/255, over the
-        patches
+    Formula: Shannon entropy of L* less its mean over the square of 9 px around, in steps of 100/255, over
+        the patches
     Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """

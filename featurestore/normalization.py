@@ -71,8 +71,12 @@ def averageness(shapes: NDArray[np.float32], mean_shape: NDArray[np.float32]) ->
 def read(store: Store, statistics_id: str) -> Normalization:
     """The stored statistics of that id."""
     row = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
+    # an earlier version of a formula may have been of another region
     regions = dict(
-        store.frame("SELECT feature, any_value(region) FROM feature_definitions GROUP BY feature").iter_rows()
+        store.frame(
+            "SELECT feature, coalesce(any_value(c.region), any_value(d.region)) "
+            "FROM feature_definitions d LEFT JOIN feature_catalog c USING (feature) GROUP BY feature"
+        ).iter_rows()
     )
     return Normalization(
         name=row["normalization"],

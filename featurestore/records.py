@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.regions import sub_score_of
+
 SCALE = (1.0, 5.0)
 """Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
 
@@ -24,7 +26,7 @@ class FaceBatch:
 
     image_ids          n ids
     feature_names      F names, the columns of `features`
-    feature_regions    F regions out of `REGIONS`, aligned with `feature_names`
+    feature_regions    F regions out of `FEATURE_REGIONS`, aligned with `feature_names`
     features           (n, F) float64, z-scored with the training rows' statistics; NaN where not measurable
     shapes             (n, 936) float32, Procrustes-aligned landmarks: 468 x then 468 y, unit size
     embeddings         (n, E) float32 of the whole face from the CNN encoder; E may be 0
@@ -64,8 +66,8 @@ class FaceBatch:
         )
 
     def columns_of(self, region: str) -> NDArray[np.int64]:
-        """Indices of the columns of `features` that belong to a region."""
-        return np.array([i for i, r in enumerate(self.feature_regions) if r == region], dtype=np.int64)
+        """Indices of the columns of `features` that the sub-score of a region sees."""
+        return np.array([i for i, r in enumerate(self.feature_regions) if sub_score_of(r) == region], dtype=np.int64)
 
 
 @dataclass(frozen=True)

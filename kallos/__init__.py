@@ -2,7 +2,7 @@
 
     import kallos
 
-    kallos.ingest("scores.csv", "photos", "kallos.duckdb", stated=kallos.Stated(scale=(1, 5)))
+    kallos.ingest("table", "scores.csv", "kallos.duckdb", images="photos", scale=(1, 5))
     kallos.extract("kallos.duckdb", weights="none")
     kallos.train("kallos.duckdb", options=kallos.Options(weights="none"))
     kallos.report("evaluation", "kallos.duckdb").data
@@ -21,8 +21,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from featurestore.ingest.columns import Stated as Stated
-    from featurestore.ingest.raw import Origin as Origin
     from kallos.workflows.doctor import doctor as doctor
     from kallos.workflows.evaluate import evaluate as evaluate
     from kallos.workflows.explain import explain as explain
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
     from kallos.workflows.hub import pull as pull
     from kallos.workflows.hub import push as push
     from kallos.workflows.ingest import ingest as ingest
-    from kallos.workflows.ingest import ingest_demo as ingest_demo
-    from kallos.workflows.ingest import ingest_mebeauty as ingest_mebeauty
-    from kallos.workflows.ingest import ingest_photos as ingest_photos
-    from kallos.workflows.ingest import ingest_scut as ingest_scut
-    from kallos.workflows.ingest import read_table as read_table
     from kallos.workflows.open import load_bundle as load_bundle
     from kallos.workflows.open import open_store as open_store
     from kallos.workflows.open import training_set as training_set
@@ -61,17 +54,13 @@ if TYPE_CHECKING:
     from models.spec import Options as Options
 
 _HOME = {
-    "featurestore.ingest.columns": ("Stated",),
-    "featurestore.ingest.raw": ("Origin",),
     "kallos.workflows.doctor": ("doctor",),
     "kallos.workflows.evaluate": ("evaluate",),
     "kallos.workflows.explain": ("explain",),
     "kallos.workflows.export": ("export",),
     "kallos.workflows.extract": ("extract",),
     "kallos.workflows.hub": ("pull", "push"),
-    "kallos.workflows.ingest": (
-        *("ingest", "ingest_demo", "ingest_mebeauty", "ingest_photos", "ingest_scut", "read_table"),
-    ),
+    "kallos.workflows.ingest": ("ingest",),
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
     "kallos.workflows.predict": ("predict",),

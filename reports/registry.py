@@ -1,4 +1,4 @@
-"""Every report by name. A new report is one module of `reports.pages`, and its name here."""
+"""Every report by name. A new report is one module of `reports.pages`, and one line here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from featurestore.store import Store
     from reports.stats.selection import Selection
 
-PAGES = ("overview", "dataset", "features", "training", "evaluation", "benchmark", "subscores", "compare", "lineage")
+PAGES = (
+    "overview",
+    "dataset",
+    "features",
+    "training",
+    "evaluation",
+    "benchmark",
+    "subscores",
+    "compare",
+    "lineage",
+)
 """Names of reports, which are those of their modules."""
 
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from extractors.definitions import catalogue, definitions
-from extractors.regions import REGIONS
+from extractors.regions import FEATURE_REGIONS
 from featurestore.errors import StoreError, UsageError
 from featurestore.normalization import averageness
 from featurestore.store import Store
@@ -52,14 +52,14 @@ def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
     assert listed["schema"] == "kallos.report.catalogue/1"
     assert sorted(f["name"] for f in listed["features"]) == sorted(NAMES)
     regions = [f["region"] for f in listed["features"]]
-    assert regions == sorted(regions, key=REGIONS.index)
+    assert regions == sorted(regions, key=FEATURE_REGIONS.index)
     of_nose = done("features", "--region", "nose", "--json", *at).json()["features"]
     assert of_nose == [f for f in listed["features"] if f["region"] == "nose"]
     assert "formula, source" in done("features", *at).out
 
 
 @pytest.mark.parametrize("width", [80, 140])
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", FEATURE_REGIONS)
 def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
     lines = shown(feature_catalogue.render(feature_catalogue.data(region)), width).splitlines()
     assert max(map(len, lines)) <= width

@@ -15,7 +15,7 @@ from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, pa
 from extractors.definitions import catalogue, definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.points import CONTOURS, POINTS, Landmarks
-from extractors.regions import REGIONS
+from extractors.regions import FEATURE_REGIONS, PROPORTION
 from tests.golden.rebuild import (
     FILE,
     Golden,
@@ -43,7 +43,7 @@ def test_a_definition_is_complete(definition: FeatureDefinition):
     assert definition.summary[0].isupper()
     assert definition.summary.endswith(".")
     assert "\n" not in definition.summary
-    assert definition.region in REGIONS
+    assert definition.region in FEATURE_REGIONS
     assert definition.unit
     assert definition.formula
     assert definition.source
@@ -58,8 +58,16 @@ def test_a_definition_is_complete(definition: FeatureDefinition):
 def test_there_are_enough_features_and_some_in_every_region():
     assert len(GEOMETRIC) >= 75
     assert 20 <= len(SKIN) <= 30
-    for region in REGIONS:
+    for region in FEATURE_REGIONS:
         assert sum(d.region == region for d in DEFINITIONS) >= 8
+
+
+def test_what_lies_off_the_midline_is_symmetry_and_what_compares_sizes_is_proportion():
+    symmetric = {d.name for d in DEFINITIONS if d.region == "symmetry"}
+    assert symmetric == {"eye_mouth_tilt", "head_turn", *(n for n in GEOMETRIC if n.endswith("shape_asymmetry"))}
+    proportions = [d.name for d in DEFINITIONS if d.region == PROPORTION]
+    assert len(proportions) == 18
+    assert not set(proportions) & set(MEASURES_OF_ASYMMETRY)
 
 
 def test_names_are_unique_and_can_be_columns():

@@ -14,6 +14,7 @@ from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
 from featurestore.store import Store
+from kallos.workflows.ingest import ingest
 from tests.ingest_files import read_scores, write_photo
 
 TABLES = ("images", "ratings", "scores", "splits", "findings")
@@ -118,7 +119,7 @@ def test_paths_names_and_scales_that_do_not_exist(photos: Path) -> None:
     with pytest.raises(InputError, match="There is no folder"):
         read_scores(csv, photos / "none")
     with pytest.raises(UsageError, match="own reader"):
-        read_scores(csv, photos, name="scut")
+        ingest("table", csv, photos / "s.duckdb", images=photos, scale=(1, 5), name="scut")
     with pytest.raises(UsageError, match="cannot name"):
         read_scores(csv, photos, name="A b")
     with pytest.raises(UsageError, match="scale"):

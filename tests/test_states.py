@@ -14,20 +14,21 @@ from pathlib import Path
 import pytest
 
 from kallos.cli.app import EXIT_CODES
+from kallos.importers.registry import IMPORTERS
+from reports.registry import PAGES
 from tests.command import Answer, kallos
 from tests.conftest import Workspace
 from tests.named_commands import leaves, named, trouble
 from tests.states import STATES, States
 
 SMALL = "--backbone squeezenet1_1 --weights none --image-size 32 --epochs 1"
-REPORTS = ("overview", "dataset", "features", "training", "evaluation", "benchmark", "subscores", "compare", "lineage")
 ROWS: dict[str, tuple[str, ...]] = {
     "plan": ("", "--json"),
     "tables": ("", "--json", "scores", "geometric_features"),
     "report": (
-        *REPORTS,
-        *(f"{name} --json" for name in REPORTS),
-        *(f"{name} --html out.html --figures figures" for name in REPORTS),
+        *PAGES,
+        *(f"{name} --json" for name in PAGES),
+        *(f"{name} --html out.html --figures figures" for name in PAGES),
         "lineage --image demo/P0001.jpg",
         "evaluation --protocol demo-5fold --fold 2",
         "training --run nothing",
@@ -68,11 +69,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "benchmark": (f"--protocol demo-5fold --members ensemble {SMALL}", "--protocol nothing"),
     "demo": ("FILE",),
+    **{f"ingest {name}": ("nowhere",) for name in IMPORTERS},
     "ingest table": ("nowhere.csv --images nowhere", "nowhere.csv --images nowhere --dry-run"),
-    "ingest csv": ("nowhere.csv --images nowhere",),
-    "ingest photos": ("nowhere",),
-    "ingest scut": ("nowhere",),
-    "ingest mebeauty": ("nowhere",),
     "ingest demo": ("FILE",),
     "store export": ("exported", "FILE"),
     "store import": ("nowhere",),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.regions import REGIONS
+from extractors.regions import PROPORTION, REGIONS
 from featurestore.errors import OrderError
 from featurestore.records import SCALE, Evaluation, FaceBatch
 from models.crossfit import CrossFitted
@@ -54,6 +54,14 @@ def test_a_sub_score_depends_on_its_own_region_only(
     others = [i for i, name in enumerate(REGIONS) if name != region]
     assert np.array_equal(before[:, others], after[:, others])
     assert ((after >= SCALE[0]) & (after <= SCALE[1])).all()
+
+
+def test_the_sub_score_of_symmetry_sees_proportions(batch: FaceBatch) -> None:
+    first = batch.columns_of("symmetry")[0]
+    regions = tuple(PROPORTION if i == first else region for i, region in enumerate(batch.feature_regions))
+    with_proportion = replace(batch, feature_regions=regions)
+    for region in REGIONS:
+        assert np.array_equal(with_proportion.columns_of(region), batch.columns_of(region))
 
 
 def test_a_region_with_features_reacts_to_them(model: SubscoreModel, batch: FaceBatch) -> None:

@@ -1,4 +1,7 @@
-"""Proportions of the whole face: thirds, fifths, widths, canons."""
+"""Proportions of the whole face: thirds, fifths, widths, canons; and two measures of symmetry.
+
+Those two stand among the proportions because the order of features is that of the columns.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 
 from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
+from extractors.regions import PROPORTION
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 _FIFTHS = (
@@ -20,7 +24,7 @@ _FIFTHS = (
 )
 
 
-@feature("symmetry", unit="ratio", low=0.95, high=1.6)
+@feature(PROPORTION, unit="ratio", low=0.95, high=1.6)
 def face_length_to_width(face: Landmarks) -> Values:
     """Length of the face, from the mesh's top to the chin, over its width.
 
@@ -31,7 +35,7 @@ def face_length_to_width(face: Landmarks) -> Values:
     return face.distance("face_top", "chin") / face.distance("right_zygion", "left_zygion")
 
 
-@feature("symmetry", unit="ratio", low=1.15, high=2.7)
+@feature(PROPORTION, unit="ratio", low=1.15, high=2.7)
 def facial_width_to_height(face: Landmarks) -> Values:
     """Facial width-to-height ratio: bizygomatic width over brow to upper lip.
 
@@ -43,7 +47,7 @@ def facial_width_to_height(face: Landmarks) -> Values:
     return face.distance("right_zygion", "left_zygion") / height
 
 
-@feature("symmetry", unit="ratio", low=0.1, high=0.36)
+@feature(PROPORTION, unit="ratio", low=0.1, high=0.36)
 def upper_third(face: Landmarks) -> Values:
     """The upper of the three sections of the face as a part of their sum.
 
@@ -55,7 +59,7 @@ def upper_third(face: Landmarks) -> Values:
     return _thirds(face)[:, 0]
 
 
-@feature("symmetry", unit="ratio", low=0.3, high=0.52)
+@feature(PROPORTION, unit="ratio", low=0.3, high=0.52)
 def middle_third(face: Landmarks) -> Values:
     """The middle of the three sections of the face as a part of their sum.
 
@@ -67,7 +71,7 @@ def middle_third(face: Landmarks) -> Values:
     return _thirds(face)[:, 1]
 
 
-@feature("symmetry", unit="ratio", low=0.24, high=0.52)
+@feature(PROPORTION, unit="ratio", low=0.24, high=0.52)
 def lower_third(face: Landmarks) -> Values:
     """The lower of the three sections of the face as a part of their sum.
 
@@ -78,7 +82,7 @@ def lower_third(face: Landmarks) -> Values:
     return _thirds(face)[:, 2]
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=0.18)
+@feature(PROPORTION, unit="ratio", low=0.0, high=0.18)
 def thirds_deviation(face: Landmarks) -> Values:
     """How far the three sections are from equal.
 
@@ -89,7 +93,7 @@ def thirds_deviation(face: Landmarks) -> Values:
     return np.asarray(_thirds(face).std(axis=1))
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=0.15)
+@feature(PROPORTION, unit="ratio", low=0.0, high=0.15)
 def fifths_deviation(face: Landmarks) -> Values:
     """How far the five widths of the face are from equal.
 
@@ -102,7 +106,7 @@ def fifths_deviation(face: Landmarks) -> Values:
     return np.asarray((widths / widths.sum(axis=1, keepdims=True)).std(axis=1))
 
 
-@feature("symmetry", unit="ratio", low=0.16, high=0.36)
+@feature(PROPORTION, unit="ratio", low=0.16, high=0.36)
 def central_fifth(face: Landmarks) -> Values:
     """The middle of the five widths of the face as a part of the width of the face.
 
@@ -113,7 +117,7 @@ def central_fifth(face: Landmarks) -> Values:
     return face.across("right_eye_inner", "left_eye_inner") / face.across("right_zygion", "left_zygion")
 
 
-@feature("symmetry", unit="ratio", low=0.2, high=0.46)
+@feature(PROPORTION, unit="ratio", low=0.2, high=0.46)
 def outer_fifths(face: Landmarks) -> Values:
     """The two outer of the five widths of the face as a part of the width of the face.
 
@@ -126,7 +130,7 @@ def outer_fifths(face: Landmarks) -> Values:
     return outer / face.across("right_zygion", "left_zygion")
 
 
-@feature("symmetry", unit="face widths", low=0.62, high=1.0)
+@feature(PROPORTION, unit="face widths", low=0.62, high=1.0)
 def forehead_width(face: Landmarks) -> Values:
     """Width of the forehead near the mesh's upper corners.
 
@@ -137,7 +141,7 @@ def forehead_width(face: Landmarks) -> Values:
     return face.distance("right_forehead_side", "left_forehead_side")
 
 
-@feature("symmetry", unit="face widths", low=0.92, high=1.08)
+@feature(PROPORTION, unit="face widths", low=0.92, high=1.08)
 def temple_width(face: Landmarks) -> Values:
     """Width of the head at the temples.
 
@@ -148,7 +152,7 @@ def temple_width(face: Landmarks) -> Values:
     return face.distance("right_temple", "left_temple")
 
 
-@feature("symmetry", unit="ratio", low=0.75, high=1.4)
+@feature(PROPORTION, unit="ratio", low=0.75, high=1.4)
 def forehead_to_jaw_width(face: Landmarks) -> Values:
     """Taper of the face: width of the forehead over that of the jaw at the lower lip.
 
@@ -159,7 +163,7 @@ def forehead_to_jaw_width(face: Landmarks) -> Values:
     return forehead_width(face) / face.distance("right_jaw_corner", "left_jaw_corner")
 
 
-@feature("symmetry", unit="ratio", low=0.85, high=1.0)
+@feature(PROPORTION, unit="ratio", low=0.85, high=1.0)
 def face_roundness(face: Landmarks) -> Values:
     """Likeness of the face's outline to a circle, which has 1.
 
@@ -170,7 +174,7 @@ def face_roundness(face: Landmarks) -> Values:
     return 4 * np.pi * face.area("face_oval") / face.perimeter("face_oval") ** 2
 
 
-@feature("symmetry", unit="ratio", low=0.3, high=0.5)
+@feature(PROPORTION, unit="ratio", low=0.3, high=0.5)
 def eye_to_mouth_height(face: Landmarks) -> Values:
     """Height between eyes and mouth over the length of the face; raters prefer about 0.36.
 
@@ -204,7 +208,7 @@ def head_turn(face: Landmarks) -> Values:
     return abs(face.across("right_zygion", "nasion") - face.across("nasion", "left_zygion"))
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=0.7)
+@feature(PROPORTION, unit="ratio", low=0.0, high=0.7)
 def golden_face_deviation(face: Landmarks) -> Values:
     """Distance of the face's length over width from the golden ratio.
 
@@ -215,7 +219,7 @@ def golden_face_deviation(face: Landmarks) -> Values:
     return abs(face_length_to_width(face) - GOLDEN_RATIO)
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=0.75)
+@feature(PROPORTION, unit="ratio", low=0.0, high=0.75)
 def golden_mouth_nose_deviation(face: Landmarks) -> Values:
     """Distance of the mouth's width over the nose's from the golden ratio.
 
@@ -226,7 +230,7 @@ def golden_mouth_nose_deviation(face: Landmarks) -> Values:
     return _off_golden(face, ("right_mouth_corner", "left_mouth_corner"), ("right_alare", "left_alare"))
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=4.5)
+@feature(PROPORTION, unit="ratio", low=0.0, high=4.5)
 def golden_lips_deviation(face: Landmarks) -> Values:
     """Distance of the lower lip's thickness over the upper's from the golden ratio.
 
@@ -237,7 +241,7 @@ def golden_lips_deviation(face: Landmarks) -> Values:
     return _off_golden(face, ("lower_lip_top", "lower_lip_bottom"), ("upper_lip_top", "upper_lip_bottom"))
 
 
-@feature("symmetry", unit="ratio", low=0.0, high=1.3)
+@feature(PROPORTION, unit="ratio", low=0.0, high=1.3)
 def golden_eyes_nose_deviation(face: Landmarks) -> Values:
     """Distance of the eyes' spacing over the nose's width from the golden ratio.
 

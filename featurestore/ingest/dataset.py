@@ -88,6 +88,7 @@ class DataSet:
 
     root    folder that images.path is relative to
     scales  trait -> lowest and highest rating that a rater can give; empty for photos without ratings
+    adds    whether it comes to what the store has under its name, instead of taking its place
     """
 
     name: str
@@ -98,6 +99,7 @@ class DataSet:
     scores: pl.DataFrame
     findings: pl.DataFrame
     splits: pl.DataFrame
+    adds: bool = False
     ratings: pl.DataFrame = field(default_factory=partial(empty, "ratings"))
     rater_attributes: pl.DataFrame = field(default_factory=partial(empty, "rater_attributes"))
     image_attributes: pl.DataFrame = field(default_factory=partial(empty, "image_attributes"))

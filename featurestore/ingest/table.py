@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from featurestore.errors import DataError, UsageError
+from featurestore.errors import DataError
 from featurestore.ingest.answers import check_scale, collect, find_scale, rater_ids, read_numbers, written
 from featurestore.ingest.cells import is_missing
 from featurestore.ingest.columns import Stated
@@ -24,7 +24,6 @@ from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.roles import find_roles
 from featurestore.store import Store
 
-OWN_READERS = ("scut", "mebeauty")
 IMAGE_COLUMNS = ("subset", "sex", "ethnicity")
 """Attributes that the table `images` has columns for."""
 
@@ -39,12 +38,14 @@ class TableReading:
     recipe       what was decided, to be used again
     facts        (what, how it was read): for people, in the order in which they look
     first_rows   frame: image, trait, rater, session, score: the first answers
+    dry_run      whether it is to be looked at only, and not to be stored
     """
 
     data_set: DataSet
     recipe: Recipe
     facts: tuple[tuple[str, str], ...]
     first_rows: pl.DataFrame
+    dry_run: bool = False
 
 
 def read_table(
@@ -103,16 +104,16 @@ def read_table(
 
 def data_set_name(source: Path, name: str | None) -> str:
     """The name, or one made of the file's or folder's. Raises UsageError when it cannot be one."""
-    name = check_name(name or re.sub(r"[^a-z0-9_-]+", "-", source.stem.lower()).strip("-_") or source.stem)
-    if name in OWN_READERS:
-        raise UsageError(f"{name} is the name of a data set with its own reader: choose another --name.")
-    return name
+    return check_name(name or re.sub(r"[^a-z0-9_-]+", "-", source.stem.lower()).strip("-_") or source.stem)
 
 
-def known_scale(store: Store, name: str) -> Scale | None:
-    """The scale that a data set has in the store, where all its traits share one."""
-    scales = store.frame("SELECT DISTINCT scale_low, scale_high FROM traits WHERE data_set = $name", name=name).rows()
-    return scales[0] if len(scales) == 1 else None
+def stored_scale(store: Path, name: str) -> Scale | None:
+    """The scale that a data set has in a store, which may not be there yet, where all its traits share one."""
+    if not store.is_file():
+        return None
+    with Store.open(store, read_only=True) as opened:
+        scales = opened.frame("SELECT DISTINCT scale_low, scale_high FROM traits WHERE data_set = $name", name=name)
+    return scales.row(0) if len(scales) == 1 else None
 
 
 def _decide(

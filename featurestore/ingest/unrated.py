@@ -25,5 +25,6 @@ def read_photos(folder: Path, *, name: str | None = None) -> DataSet:
         images=images,
         scores=empty("scores"),
         splits=empty("splits"),
+        adds=True,
         findings=findings_frame(name, [*findings, *more]),
     )

@@ -10,7 +10,7 @@ import typer
 
 from kallos.cli.export import export
 from kallos.cli.extract import extract
-from kallos.cli.ingest import ingest_demo
+from kallos.cli.ingest import run as ingest
 from kallos.cli.predict import predict
 from kallos.cli.report import ReportName, report
 from kallos.cli.train import What, train
@@ -34,7 +34,7 @@ def demo(
 
     _step(f"export KALLOS_STORE={store}")
     _step(f"kallos ingest demo {portraits} --count {count}")
-    ingest_demo(portraits, count=count, store=store)
+    ingest("demo", portraits, store, json=False, count=count)
 
     _step("kallos extract --weights none")
     extract(weights="none", store=store)

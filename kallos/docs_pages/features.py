@@ -23,6 +23,9 @@ A feature's version is raised whenever its formula gives other values. Its invar
 face in the photo without changing the value; features of pixels have none of scale: a photo with fewer of them is less
 sharp. L\\*, a\\* and b\\* are those of CIELAB.
 
+A region has a sub-score, which sees its features alone; that of symmetry, which is of the whole face, sees proportions
+too.
+
 Formulas of landmarks are measured in the face's own frame, x along the line through the eye centres:
 
 """

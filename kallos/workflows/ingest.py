@@ -2,111 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 from featurestore.errors import UsageError
 from featurestore.ingest.adding import added
-from featurestore.ingest.columns import Stated
 from featurestore.ingest.dataset import DataSet, IngestSummary, write
-from featurestore.ingest.demo import read_demo
-from featurestore.ingest.mebeauty import read_mebeauty
-from featurestore.ingest.raw import Origin
-from featurestore.ingest.recipe import Recipe
-from featurestore.ingest.scut import read_scut
-from featurestore.ingest.table import TableReading, data_set_name, known_scale
-from featurestore.ingest.table import read_table as read
-from featurestore.ingest.unrated import read_photos
+from featurestore.ingest.table import TableReading
 from featurestore.steps import how_to_extract
 from featurestore.store import Store
-from kallos.portraits.dataset import write_demo
+from kallos.importers.registry import IMPORTERS
+from kallos.importers.spec import Importer
 from kallos.workflows.progress import OnProgress, ignore
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What was stored, and the command that comes next."""
+    """What was stored, and the command that comes next; neither after a dry run.
 
-    summary: IngestSummary
-    following: str
-
-
-def read_table(
-    file: str | Path,
-    images: str | Path,
-    store: str | Path,
-    *,
-    name: str | None = None,
-    stated: Stated | None = None,
-    origin: Origin | None = None,
-    recipe: str | Path | None = None,
-) -> TableReading:
-    """How a table of ratings is read; nothing is stored.
-
-    `stated` and `origin` say what cannot be told from the table, or `recipe`, a file that says it all. The scale of a
-    data set that the store has already is known. Raises UsageError, InputError and DataError, each with the remedy.
+    reading  how a table was read, where it was one
     """
-    if recipe is not None and (stated or origin):
-        raise UsageError("A recipe already says how the table is read: leave out the other options, or the recipe.")
-    if stated and stated.decimal not in (None, ".", ","):
-        raise UsageError(f"{stated.decimal!r} is no decimal mark: give --decimal . or --decimal ,")
-    name = data_set_name(Path(file), name)
-    scale = None
-    if Path(store).is_file():
-        with Store.open(Path(store), read_only=True) as opened:
-            scale = known_scale(opened, name)
-    return read(
-        Path(file),
-        Path(images),
-        name=name,
-        stated=stated or Stated(),
-        origin=origin or Origin(),
-        recipe=Recipe.load(Path(recipe)) if recipe else None,
-        known_scale=scale,
-    )
+
+    summary: IngestSummary | None
+    following: str
+    reading: TableReading | None = None
 
 
 def ingest(
-    file: str | Path,
-    images: str | Path,
+    importer: str,
+    source: str | Path,
     store: str | Path,
     *,
-    name: str | None = None,
-    stated: Stated | None = None,
-    origin: Origin | None = None,
-    recipe: str | Path | None = None,
-    replace: bool = False,
+    on_progress: OnProgress = ignore,
+    on_reading: Callable[[TableReading], None] = lambda _: None,
+    **options: Any,
 ) -> Ingested:
-    """Read a table of ratings as `read_table` does, and store it: added to the data set, or in its place."""
-    reading = read_table(file, images, store, name=name, stated=stated, origin=origin, recipe=recipe)
-    return store_data_set(reading.data_set, store, replace=replace)
+    """Read a data set as `kallos ingest IMPORTER SOURCE` does, and store it.
+
+    `options` are those of the command, `images="photos", scale=(1, 5)` for --images photos --scale 1 5; how a table is
+    read is told before it is stored. Raises UsageError, InputError and DataError, each with the remedy.
+    """
+    if importer not in IMPORTERS:
+        raise UsageError(f"There is no importer {importer!r}: choose from {', '.join(IMPORTERS)}.")
+    spec = IMPORTERS[importer]
+    given = {"store": Path(store), "on_progress": on_progress}
+    given = {name: value for name, value in given.items() if name in spec.parameters}
+    found = spec.read(Path(source), **_checked(spec, options), **given)
+    if isinstance(found, DataSet):
+        return _stored(spec, found, Path(store))
+    on_reading(found)
+    if found.dry_run:
+        return Ingested(None, "", found)
+    return _stored(spec, found.data_set, Path(store), found)
 
 
-def ingest_photos(folder: str | Path, store: str | Path, *, name: str | None = None) -> Ingested:
-    """Photos without any rating, for their features; ratings can be added later."""
-    return store_data_set(read_photos(Path(folder), name=name), store, replace=False)
+def _checked(spec: Importer, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, paths as such. Raises UsageError for one that the importer has not, and where one is missing."""
+    _, *known = spec.arguments.values()
+    if unknown := set(options) - {option.name for option in known}:
+        names = ", ".join(option.name for option in known) or "none"
+        raise UsageError(f"The importer {spec.name} has no option {min(unknown)!r}: it has {names}.")
+    if missing := [o.name for o in known if o.default is o.empty and o.name not in options]:
+        raise UsageError(f"The importer {spec.name} needs {', '.join(missing)}: give it.")
+    kinds = {option.name: get_args(option.annotation)[0] for option in known}
+    paths = {name for name, kind in kinds.items() if Path in (kind, *get_args(kind))}
+    return {name: Path(value) if name in paths and value is not None else value for name, value in options.items()}
 
 
-def ingest_scut(folder: str | Path, store: str | Path) -> Ingested:
-    """SCUT-FBP5500 in its release's own layout; single ratings are read when they lie beside it."""
-    return store_data_set(read_scut(Path(folder)), store, replace=True)
-
-
-def ingest_mebeauty(folder: str | Path, store: str | Path) -> Ingested:
-    """MEBeauty: scores 1-10, official train, val and test lists."""
-    return store_data_set(read_mebeauty(Path(folder)), store, replace=True)
-
-
-def ingest_demo(
-    folder: str | Path, store: str | Path, *, count: int = 500, seed: int = 0, on_progress: OnProgress = ignore
-) -> Ingested:
-    """Portraits that kallos draws itself, rated by 60 simulated raters whose preference is known."""
-    write_demo(Path(folder), count, seed, on_progress)
-    return store_data_set(read_demo(Path(folder)), store, replace=True)
-
-
-def store_data_set(data_set: DataSet, store: str | Path, *, replace: bool) -> Ingested:
-    """Write a data set that was read: in place of what the store has of it, or added to that."""
-    with Store.open(Path(store)) as opened:
-        summary = write(opened, data_set if replace else added(opened, data_set))
-        return Ingested(summary, how_to_extract(opened))
+def _stored(spec: Importer, data_set: DataSet, store: Path, reading: TableReading | None = None) -> Ingested:
+    owner = IMPORTERS.get(data_set.name)
+    if owner and owner.owns_its_name and owner is not spec:
+        raise UsageError(f"{data_set.name} is the name of a data set with its own reader: choose another --name.")
+    with Store.open(store) as opened:
+        summary = write(opened, added(opened, data_set) if data_set.adds else data_set)
+        return Ingested(summary, how_to_extract(opened), reading)

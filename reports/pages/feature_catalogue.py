@@ -12,7 +12,7 @@ from rich.text import Text
 
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
-from extractors.regions import REGIONS
+from extractors.regions import FEATURE_REGIONS
 from featurestore.errors import UsageError
 from reports.render.layout import dim, page, plural, table
 from reports.render.palette import REGION_COLOURS
@@ -27,10 +27,10 @@ class Catalogue:
 
 def data(region: str | None = None) -> Catalogue:
     """All features, or those of one region. Raises UsageError for an unknown region."""
-    if region is not None and region not in REGIONS:
-        raise UsageError(f"There is no region {region!r}: choose from {', '.join(REGIONS)}.")
+    if region is not None and region not in FEATURE_REGIONS:
+        raise UsageError(f"There is no region {region!r}: choose from {', '.join(FEATURE_REGIONS)}.")
     chosen = [d for d in catalogue() if region in (None, d.region)]
-    return Catalogue(tuple(sorted(chosen, key=lambda d: REGIONS.index(d.region))))
+    return Catalogue(tuple(sorted(chosen, key=lambda d: FEATURE_REGIONS.index(d.region))))
 
 
 def definition_of(name: str) -> FeatureDefinition:

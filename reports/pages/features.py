@@ -17,7 +17,7 @@ from rich.text import Text
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from extractors.regions import REGIONS
+from extractors.regions import FEATURE_REGIONS
 from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
 from featurestore.traits import chosen_trait
@@ -105,7 +105,7 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
         raise before_training(store, "No image has both features and a score yet", "kallos extract")
     catalogue = store.frame("SELECT feature, region, unit, formula FROM feature_catalog")
     known = [row for row in catalogue.sort("feature").rows() if row[0] in rows.columns]
-    known.sort(key=lambda row: REGIONS.index(row[1]))
+    known.sort(key=lambda row: FEATURE_REGIONS.index(row[1]))
     columns = [row[0] for row in known]
     values = rows.select(columns).to_numpy().astype(np.float64)
     with_score = correlations(np.column_stack([values, rows["score"].to_numpy()]))

@@ -16,7 +16,7 @@ from reports.render.layout import dim, page, plural, section, table
 from reports.render.palette import GOOD
 
 
-def render_reading(reading: TableReading, *, stored: bool) -> RenderableType:
+def render_reading(reading: TableReading) -> RenderableType:
     """How a table was read, and the first answers as they were understood."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
@@ -28,7 +28,7 @@ def render_reading(reading: TableReading, *, stored: bool) -> RenderableType:
         rows.add_row(*("–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row))
     return page(
         f"How {reading.data_set.name} is read",
-        "and then stored" if stored else "nothing is stored: --dry-run",
+        "nothing is stored: --dry-run" if reading.dry_run else "and then stored",
         grid,
         section("First answers", rows),
     )

@@ -17,6 +17,7 @@ REGION_COLOURS = {
     "cheeks": "#ff8a5c",
     "skin": "#c3ccd6",
     "symmetry": "#8fd14f",
+    "proportion": "#a9b53c",
 }
 
 

@@ -1,0 +1,36 @@
+"""The drawn portraits of the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from kallos.importers.spec import Importer
+
+if TYPE_CHECKING:
+    from featurestore.ingest.dataset import DataSet
+
+FEWEST = 20
+"""Portraits that five folds can be made of."""
+
+
+def read(
+    folder: Annotated[Path, "Where the portraits are drawn."] = Path("portraits"),
+    *,
+    count: Annotated[int, f"How many portraits, {FEWEST} or more."] = 500,
+    seed: Annotated[int, "Another seed draws other people."] = 0,
+    on_progress: Callable[[int, int, str], None],
+) -> DataSet:
+    """Portraits that kallos draws itself, rated by 60 simulated raters whose preference is known."""
+    from featurestore.errors import UsageError
+    from featurestore.ingest.demo import read_demo
+    from kallos.portraits.dataset import write_demo
+
+    if count < FEWEST:
+        raise UsageError(f"{count} portraits are too few: draw {FEWEST} or more.")
+    write_demo(folder, count, seed, on_progress)
+    return read_demo(folder)
+
+
+DEMO = Importer("demo", read)

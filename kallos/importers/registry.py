@@ -1,0 +1,22 @@
+"""Every importer. A new one is a file with its `Importer`, and one line here."""
+
+from __future__ import annotations
+
+from kallos.importers.demo import DEMO
+from kallos.importers.mebeauty import MEBEAUTY
+from kallos.importers.photos import PHOTOS
+from kallos.importers.scut import SCUT
+from kallos.importers.spec import Importer
+from kallos.importers.table import TABLE
+
+IMPORTERS: dict[str, Importer] = {
+    importer.name: importer
+    for importer in (
+        SCUT,
+        MEBEAUTY,
+        TABLE,
+        PHOTOS,
+        DEMO,
+    )
+}
+"""By name, in the order of the help."""
