@@ -22,8 +22,12 @@ EXPECTED = {
     "An extractor": ("contrasts", "standard deviation of the luminance"),
     "A model": ("neighbours", '"name": "neighbours"'),
     "A report": ("Harsh raters first", '"raters"', "SELECT rater_id"),
+    "A plot": ("━━━", "share of images with a score"),
 }
-WRITTEN = {"A model": ("bundle/MODEL_CARD.md", "mean score of the 20 nearest shapes")}
+WRITTEN = {
+    "A model": ("bundle/MODEL_CARD.md", "mean score of the 20 nearest shapes"),
+    "A plot": ("report.html", ">share of images with a score</text>"),
+}
 
 
 @pytest.fixture
