@@ -212,7 +212,11 @@ def figures(report: SubScoreReport) -> list[Figure]:
 
 def _panels(run: SubScoreRun) -> list[tuple[str, Panel]]:
     weights = {line.region: line.weight for line in run.regions}
-    spread = {line.region: (line.weight - line.weight_sd, line.weight + line.weight_sd) for line in run.regions}
+    spread = {
+        line.region: (line.weight - line.weight_sd, line.weight + line.weight_sd)
+        for line in run.regions
+        if line.fits > 1
+    }
     colours = [REGION_COLOURS[region] for region in weights]
     panels: list[tuple[str, Panel]] = [("", Dots(weights, "softmax weight, ± sd", spread, colours=colours))]
     for line in run.regions:
