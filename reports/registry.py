@@ -6,11 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import RenderableType
 
     from featurestore.store import Store
+    from reports.render.figures import Figure
     from reports.stats.selection import Selection
 
 PAGES = (
@@ -28,16 +27,16 @@ PAGES = (
 
 
 class Page(Protocol):
-    """What every report module has: data first, then its two renderers."""
+    """What every report module has: data first, then what is made of them."""
 
     def data(self, store: Store, selection: Selection) -> Any:
         """A frozen dataclass of plain values. Raises OrderError naming the command to run first."""
 
     def render(self, report: Any) -> RenderableType:
-        """The report for a terminal."""
+        """The report for a terminal and for HTML."""
 
-    def figures(self, report: Any, folder: Path, suffix: str) -> list[Path]:
-        """Write the report's figures into the folder, made if need be; returns their paths."""
+    def figures(self, report: Any) -> list[Figure]:
+        """The report's pictures for a paper."""
 
 
 def report_page(name: str) -> Page:

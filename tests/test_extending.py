@@ -26,10 +26,14 @@ EXPECTED = {
     "A report": ("Harsh raters first", '"raters"', "SELECT rater_id"),
     "An importer": ("Photos that were sorted into folders", "Ingested sorted", "20 images, 20 mean scores"),
     "A check": ("constant raters", '"constant_raters"'),
+    "A plot": ("━━━", "share of images with a score"),
 }
 LAST = {"An extractor": "demo/P0024.jpg"}
 """The last of the photos, where each of them would be looked at."""
-WRITTEN = {"A model": ("bundle/MODEL_CARD.md", "mean score of the 20 nearest shapes")}
+WRITTEN = {
+    "A model": ("bundle/MODEL_CARD.md", "mean score of the 20 nearest shapes"),
+    "A plot": ("report.html", ">share of images with a score</text>"),
+}
 TYPED = """
 import json, sys
 from kallos.cli.app import main

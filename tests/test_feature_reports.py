@@ -20,7 +20,7 @@ from featurestore.store import Store
 from kallos.docs_pages import features as features_page
 from reports.pages import feature_catalogue, one_feature
 from reports.pages.one_feature import BINS, fisher_interval
-from reports.render.bars import spark
+from reports.render.bars import Spark
 from tests.command import done, kallos
 from tests.synthetic_store import make_store
 
@@ -222,7 +222,7 @@ def test_fishers_interval_holds_the_truth_95_times_in_100():
 
 
 def test_a_plot_of_two_lines_has_its_peak_in_the_upper_one():
-    assert spark([0, 1, 50, 100], height=2).plain == "   █\n ▁██"
+    assert str(Spark([0, 1, 50, 100], height=2)) == "   █\n ▁██"
 
 
 # the page

@@ -17,6 +17,7 @@ from featurestore.store import Store
 from reports.pages import compare, dataset, evaluation, features, lineage, overview, subscores, training
 from reports.pages.drift import drift
 from reports.registry import PAGES, report_page
+from reports.render.figures import write
 from reports.render.json import to_json
 from reports.stats import bootstrap
 from reports.stats.selection import Selection
@@ -83,7 +84,10 @@ def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(whole: Store, name: str
 @pytest.mark.parametrize("name", PAGES)
 def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Path):
     report = report_page(name).data(whole, EVERYTHING)
-    paths = report_page(name).figures(report, tmp_path / "new" / "folder", suffix)
+    paths = [
+        write(figure, tmp_path / "new" / "folder" / f"{figure.name}.{suffix}")
+        for figure in report_page(name).figures(report)
+    ]
     assert paths
     assert len(set(paths)) == len(paths)
     for path in paths:
@@ -321,7 +325,7 @@ def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path)
             report = report_page(name).data(store, EVERYTHING)
             assert report.runs[-1].name == "a"
             assert "–" in shown(report_page(name).render(report))
-            assert report_page(name).figures(report, tmp_path / name, "svg")
+            assert [write(figure, tmp_path / name / "figure.svg") for figure in report_page(name).figures(report)]
             assert json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"] is None
 
 

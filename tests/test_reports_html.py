@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
 from featurestore.guard import HIDDEN_TABLES, select
 from featurestore.store import Store
 from reports.registry import PAGES, report_page
+from reports.render.bars import Spark, bar, interval_bar, signed_bar
+from reports.render.figures import Figure, write
 from reports.render.html import part, to_html
-from reports.render.layout import page, section
-from reports.render.terminal_plots import Histogram, Lines, Scatter
+from reports.render.layout import page, section, table
+from reports.render.palette import ACCENT, SERIES, WARM
+from reports.render.plots import Dots, Histogram, Lines, Matrix, Plot, Scatter
+from reports.render.plots.plot import GRID, INK
 from reports.stats.selection import Selection
 from tests.command import done, kallos
 from tests.synthetic_store import make_store, train_fold
@@ -99,20 +107,76 @@ def test_words_from_outside_stay_words():
 
 def test_plots_are_drawn_with_the_same_numbers():
     columns = part(Histogram([1, 4, 2], 0.0, 3.0, "x"))
-    assert columns.count("<rect") == 3
-    assert "1 to 2: 4" in columns
-    dots = part(Scatter([1.0, 2.0, 9.0], [1.0, 2.0, 3.0], 1, 5, "x", "y"))
-    assert dots.count("h0") == 3
+    assert columns.count("<title>") == 3
+    assert "<title>1 to 2: 4</title>" in columns
+    dots = part(Scatter([1.0, 2.0, 9.0], [1.0, 2.0, 3.0], "x", "y", (1, 5)))
+    assert dots.count(f"fill: {SERIES[0]}; fill-opacity: 0.45") == 3
     curves = part(Lines({"one": ([0, 1], [0, 1]), "two": ([0, 1], [1, 1])}, "x", "y"))
-    assert curves.count("<polyline") == 2
+    assert all(f"stroke: {colour}; stroke-width: 1.5" in curves for colour in SERIES[:2])
     assert ">two</text>" in curves
-    for drawn in (columns, dots, curves):
-        Checker(drawn)
 
 
-def test_a_bar_is_no_text_for_a_screen_reader():
-    assert part(Text("━━━╸───")).startswith('<p><span class="bar" aria-hidden="true">')
-    assert "bar" not in part(Text("a━b"))
+ODD = "a $1$ <b> & 'c'"
+PLOTS = (
+    Histogram([1, 4, 2], 0.0, 3.0, ODD, groups={ODD: [1, 4, 0], "b": [0, 0, 2]}),
+    Scatter([1.0, 2.0], [3.0, 1.0], ODD, "y", groups=[ODD, "b"]),
+    Lines({ODD: ([0, 1], [0, 1])}, "x", "y"),
+    Dots({ODD: -0.5, "b": 1}, "x", {ODD: (-1, 0)}),
+    Matrix([[1, 0.5], [0.5, 1]], [ODD, "b"]),
+)
+
+
+def test_every_kind_of_plot_is_here():
+    assert {type(plot) for plot in PLOTS} == set(Plot.__subclasses__())
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: type(plot).__name__)
+def test_a_plot_is_the_same_every_time_asks_for_nothing_and_takes_the_colours_of_its_page(plot: Plot):
+    drawn = part(plot)
+    assert hashlib.sha256(drawn.encode()).digest() == hashlib.sha256(part(plot).encode()).digest()
+    seen = Checker(drawn).seen
+    assert {"svg", "text"} <= set(seen)
+    assert "style" not in seen
+    for absent in ("://", "#000000", "#ffffff", INK, GRID):
+        assert absent not in drawn
+    for present in ("var(--faint)", "a $1$ &lt;b&gt; &amp; "):
+        assert present in drawn
+    ids = re.findall(r' id="([^"]+)"', drawn)
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: type(plot).__name__)
+def test_a_plot_becomes_files(plot: Plot, tmp_path: Path):
+    figure = Figure("name", "title $1$", [(ODD, plot), ("", plot)])
+    for suffix in ("png", "svg"):
+        content, again = (write(figure, tmp_path / "new" / f"{n}.{suffix}").read_bytes() for n in (1, 2))
+        assert hashlib.sha256(content).digest() == hashlib.sha256(again).digest()
+    assert (tmp_path / "new" / "1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_bar_is_drawn_from_its_number_and_is_no_text_for_a_screen_reader():
+    made = table("model", "")
+    drawings = (bar(0.25, 12, WARM), signed_bar(-1, 2), interval_bar(0, 0.5, 1, -1, 1), Spark([0, 1, 4]))
+    for drawing in drawings:
+        made.add_row("━━━╸───", drawing)
+    html = part(made)
+    Checker(html)
+    assert html.count('<svg class="cell" aria-hidden="true"') == 4
+    assert html.count("<td>━━━╸───</td>") == 4
+    for mark in (
+        f'<rect x="0" y="0.3" width="0.25" height="0.4" fill="{WARM}"/>',
+        f'<rect x="0.25" y="0.3" width="0.25" height="0.4" fill="{WARM}"/>',
+        f'<rect x="0.5" y="0.3" width="0.5" height="0.4" fill="{ACCENT}"/>',
+        f'<rect x="0.333" y="0.75" width="0.3" height="0.25" fill="{ACCENT}"/>',
+    ):
+        assert mark in html
+
+
+@given(*[st.floats()] * 4, *[st.floats(allow_nan=False, allow_infinity=False)] * 2)
+def test_every_bar_has_html_and_lies_within_its_cell(low, value, high, reference, start, end):
+    for drawing in (bar(value), signed_bar(value, abs(end)), interval_bar(low, value, high, start, end, reference)):
+        assert "nan" not in part(drawing)
+        assert all(0 <= end <= 1 for span in drawing.spans for end in (span.start, span.end))
 
 
 def test_what_has_no_html_is_named():

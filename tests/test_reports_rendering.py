@@ -22,11 +22,11 @@ from reports.pages import ingest, prediction, query_rows, tables
 from reports.pages.extraction import render as render_extraction
 from reports.pages.extraction import summary
 from reports.pages.prediction_overlay import draw_overlay
-from reports.render.bars import bar, interval_bar, signed_bar, spark
+from reports.render.bars import Spark, bar, interval_bar, signed_bar
 from reports.render.json import for_pictures, to_json
 from reports.render.layout import duration, number, share
 from reports.render.palette import REGION_COLOURS
-from reports.render.terminal_plots import Histogram, Lines, Scatter
+from reports.render.plots import Dots, Histogram, Lines, Matrix, Scatter
 from tests.synthetic_store import make_store
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
@@ -72,22 +72,23 @@ def predicted() -> Prediction:
 
 @given(NUMBERS, st.integers(1, 60))
 def test_a_bar_fills_its_cell_whatever_the_number(fraction: float, width: int):
-    assert len(bar(fraction, width).plain) == width
+    assert len(str(bar(fraction, width))) == width
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, allow_nan=False, allow_infinity=False))
 def test_bars_around_zero_fill_their_cell_whatever_the_number(low: float, value: float, high: float, limit: float):
-    assert len(signed_bar(value, limit, 17).plain) == 17
+    assert len(str(signed_bar(value, limit, 17))) == 17
     limit = max(limit, *(abs(v) for v in (low, value, high) if np.isfinite(v)), 0)
-    assert len(interval_bar(low, value, high, limit, 31).plain) == 31
+    assert len(str(interval_bar(low, value, high, -limit, limit))) == 31
 
 
 def test_bars_say_the_value():
-    assert bar(0.5, 8).plain == "━━━━────"
-    assert signed_bar(-1, 2, 9).plain == "──━━│────"
-    assert signed_bar(2, 2, 9).plain == "────│━━━━"
-    assert interval_bar(0, 0.5, 1, 1, 9).plain == "────━━●━━"
-    assert spark([0, 1, 100]).plain == " ▁█"
+    assert str(bar(0.5, 8)) == "━━━━────"
+    assert str(signed_bar(-1, 2, 9)) == "──━━│────"
+    assert str(signed_bar(2, 2, 9)) == "────│━━━━"
+    assert str(interval_bar(0, 0.5, 1, -1, 1, width=9)) == "────━━●━━"
+    assert str(interval_bar(2, 3, 4, 1, 5, 1, 9)) == "│─━━●━━──"
+    assert str(Spark([0, 1, 100])) == " ▁█"
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30), st.integers(40, 160))
@@ -104,11 +105,11 @@ def test_a_histogram_fits_and_its_highest_column_reaches_the_top(counts: list[in
 )
 def test_a_scatter_fits(points: list[tuple[float, float]], width: int):
     x, y = [p[0] for p in points], [p[1] for p in points]
-    assert max(len(line) for line in shown(Scatter(x, y, 1, 5, "true", "predicted"), width)) <= width
+    assert max(len(line) for line in shown(Scatter(x, y, "true", "predicted", (1, 5)), width)) <= width
 
 
 def test_a_scatter_puts_a_point_in_its_corner():
-    lines = shown(Scatter([5.0], [1.0], 1, 5, "true", "predicted", height=4))
+    lines = shown(Scatter([5.0], [1.0], "true", "predicted", (1, 5), height=4))
     field = [line.split("┤")[-1].split("│")[-1] for line in lines[1:5]]
     assert field[3].rstrip()[-1] == chr(0x2880)
 
@@ -119,6 +120,24 @@ def test_every_curve_is_named_where_it_ends(curves: list[list[float]], width: in
     lines = shown(Lines(named, "epochs", "PC"), width)
     assert max(len(line) for line in lines) <= width
     assert all(any(line.endswith(name) for line in lines) for name in named)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=9), NUMBERS, min_size=1), st.integers(40, 160))
+def test_dots_fit_and_name_every_value(values: dict[str, float], width: int):
+    lines = shown(Dots(values, "PC"), width)
+    assert max(len(line) for line in lines) <= width
+    assert [(line.split()[0], line.split()[-1]) for line in lines[:-1]] == [
+        (name, f"{value:.3g}") for name, value in values.items()
+    ]
+
+
+def test_dots_lie_in_their_intervals_on_one_scale():
+    lines = shown(Dots({"a": 2, "bc": 5}, "score", {"a": (1, 3)}, reference=4, scale=(1, 5)), 14)
+    assert lines == [" a ━━●━╸─│── 2", "bc ──────│─● 5", "score"]
+
+
+def test_a_matrix_is_dark_where_values_are_far_from_zero():
+    assert shown(Matrix([[1, -0.5], [-0.5, 1]], ["ab", "c"])) == ["ab █▒", " c ▒█"]
 
 
 # figures in text

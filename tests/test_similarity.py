@@ -22,6 +22,7 @@ from featurestore.store import Store
 from featurestore.versions import register
 from reports.pages.similar import Neighbour, SimilarReport, data, render
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
+from reports.render.figures import on_paper
 from tests.command import done, kallos
 from tests.synthetic_store import DATA_SET, content, make_store
 
@@ -339,7 +340,7 @@ def test_no_caption_is_wider_than_its_photo(store, tmp_path):
     (photo,) = [p for p in report.photos if p.path.name == long]
     assert "same photo" in photo.caption
     assert max(map(len, photo.caption.splitlines()[:1])) <= CAPTION
-    sheet = contact_sheet([photo, *report.photos[:3]], "title")
+    sheet = on_paper(contact_sheet([photo, *report.photos[:3]], "title", "sheet"))
     sheet.savefig(tmp_path / "sheet.png")
     for axes in sheet.axes:
         caption, picture = axes.title.get_window_extent(), axes.get_window_extent()
@@ -365,5 +366,6 @@ def test_the_table_fits_into_80_columns():
 
 def test_a_framed_photo_stands_out(tmp_path):
     Image.new("RGB", (50, 50)).save(tmp_path / "p.png")
-    sheet = contact_sheet([Photo(tmp_path / "p.png", "a", framed=True), Photo(tmp_path / "p.png", "b")], "title")
+    photos = [Photo(tmp_path / "p.png", "a", framed=True), Photo(tmp_path / "p.png", "b")]
+    sheet = on_paper(contact_sheet(photos, "title", "sheet"))
     assert [axes.axison for axes in sheet.axes[:2]] == [True, False]

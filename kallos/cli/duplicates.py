@@ -20,13 +20,10 @@ def duplicates(
     """Find photos that look like one, and write the protocol identity-disjoint, which keeps them together."""
     from kallos.cli.console import note, out
     from kallos.workflows.quality import duplicates as find_duplicates
-    from reports.pages.duplicates import render
-    from reports.pages.duplicates import sheet as draw_sheet
+    from reports.pages.duplicates import render, write_sheet
     from reports.render.json import to_json
 
     report = find_duplicates(store, data_set=data_set, encoder=encoder)
     out.print_json(to_json("duplicates", report)) if json else out.print(render(report))
     if sheet and report.photos:
-        sheet.parent.mkdir(parents=True, exist_ok=True)
-        draw_sheet(report).savefig(sheet)
-        note(f"wrote {sheet}")
+        note(f"wrote {write_sheet(report, sheet)}")

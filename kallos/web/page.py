@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 import numpy as np
 import polars as pl
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from extractors.errors import KallosError
@@ -188,7 +189,8 @@ def _said(answer: Callable[P, R]) -> Callable[P, R]:
     return said
 
 
-def _download(content: bytes, kind: str, name: str) -> str:
+def _download(content: bytes, kind: str, name: str) -> Markup:
     """A link that holds the file itself: nothing is kept for it on the server."""
     data = base64.b64encode(content).decode()
-    return f'<p><a download="{name}" href="data:{kind};base64,{data}">Download {name}</a></p>'
+    link = Markup('<p><a download="{0}" href="data:{1};base64,{2}">Download {0}</a></p>')
+    return link.format(name, kind, data)

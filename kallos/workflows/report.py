@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from featurestore.errors import UsageError
 from kallos.workflows.stores import open_for_reading
 from reports.registry import PAGES, report_page
+from reports.render.figures import write
 from reports.render.html import write_html
 from reports.render.json import to_json
 from reports.stats.selection import Selection
@@ -42,7 +43,8 @@ class Report:
 
     def write_figures(self, folder: str | Path, suffix: str = "png") -> list[Path]:
         """Its figures as files, png or svg."""
-        return report_page(self.name).figures(self.data, Path(folder), suffix)
+        figures = report_page(self.name).figures(self.data)
+        return [write(figure, Path(folder) / f"{figure.name}.{suffix}") for figure in figures]
 
 
 def report(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -21,9 +20,10 @@ from featurestore.traits import Target, target_of_run
 from models.registry import ENSEMBLE, rank
 from reports.pages.evaluation import problems_of
 from reports.pages.groups import Groups, compare_groups, render_groups
-from reports.render.figures import INK, draw_curve, figure, label, save
+from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, section, table
 from reports.render.palette import ACCENT, BAD, GOOD
+from reports.render.plots import Lines
 from reports.render.scales import target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate, resampled_figures
 from reports.stats.evaluated_runs import JudgedRun, calibrated_by_group, judged_runs
@@ -311,16 +311,12 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
     return Group(Text(said, style=GOOD), hashes)
 
 
-def figures(report: BenchmarkReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: BenchmarkReport) -> list[Figure]:
     """PC of every model on every fold, beside the best published figure."""
-    made, (axes,) = figure(6.4, 3.8, f"{report.protocol}: correlation with the raters (PC)")
     folds = [split.fold for split in report.splits]
-    for i, of in enumerate(report.models):
-        draw_curve(axes, folds, [fold.pearson for fold in of.folds], of.model, i)
+    curves = {of.model: (folds, [fold.pearson for fold in of.folds]) for of in report.models}
     if report.anchors:
         best = max(report.anchors, key=lambda anchor: anchor.pearson)
-        axes.axhline(best.pearson, color=INK, linewidth=1, linestyle=":", label=best.method)
-    axes.set_xticks(folds)
-    axes.legend(frameon=False, fontsize=8)
-    label(axes, "fold", "PC")
-    return [save(made, folder, f"benchmark_{report.protocol}", suffix)]
+        curves[best.method] = (folds, [best.pearson] * len(folds))
+    title = f"{report.protocol}: correlation with the raters (PC)"
+    return [Figure(f"benchmark_{report.protocol}", title, [("", Lines(curves, "fold", "PC"))])]

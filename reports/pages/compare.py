@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,9 @@ from featurestore.errors import OrderError
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.render.bars import interval_bar
-from reports.render.figures import GRID, figure, label, save
+from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, section, table
-from reports.render.palette import ACCENT
+from reports.render.plots import Dots
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 from reports.stats.evaluated_runs import JudgedRun, judged_runs
 from reports.stats.selection import Selection
@@ -115,23 +114,17 @@ def _differences_table(report: CompareReport, metric: str) -> Table:
     made.columns[-1].justify = "center"
     for name, of in differences.items():
         value, low, high = (number(v, sign=True) for v in (of.value, of.low, of.high))
-        drawn = interval_bar(of.low, of.value, of.high, limit)
+        drawn = interval_bar(of.low, of.value, of.high, -limit, limit)
         made.add_row(name, Text(value, style="bold" if of.clear else ""), f"[{low}, {high}]", drawn)
     return made
 
 
-def figures(report: CompareReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: CompareReport) -> list[Figure]:
     """The differences to the best run with their intervals."""
-    others = report.runs[1:]
-    made, axes = figure(8.6, 1.4 + 0.45 * len(others), f"Differences to {report.runs[0].name}, 95 % intervals", 1, 2)
-    for each, (metric, title) in zip(axes, METRICS.items(), strict=True):
-        for row, run in enumerate(others):
-            difference: Estimate = getattr(run, metric)
-            each.plot([difference.low, difference.high], [row, row], color=ACCENT, linewidth=3, alpha=0.5)
-            each.plot(difference.value, row, "o", color=ACCENT)
-        each.axvline(0, color="#aab2ba", linewidth=1)
-        each.set_yticks(range(len(others)), [run.name for run in others], fontsize=8)
-        each.set_ylim(len(others) - 0.5, -0.5)
-        each.grid(axis="x", color=GRID)
-        label(each, f"{title} minus that of the best")
-    return [save(made, folder, "differences", suffix)]
+    panels = []
+    for metric, title in METRICS.items():
+        differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
+        values = {name: of.value for name, of in differences.items()}
+        ends = {name: (of.low, of.high) for name, of in differences.items()}
+        panels.append(("", Dots(values, f"{title} minus that of the best", ends)))
+    return [Figure("differences", f"Differences to {report.runs[0].name}, 95 % intervals", panels)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +16,15 @@ from featurestore.records import SCALE
 from featurestore.store import Store
 from reports.pages.extraction import ExtractionReport, coverage_part, summary
 from reports.pages.findings import FindingCount, counted, findings_table
-from reports.render.bars import spark
+from reports.render.bars import Spark
 from reports.render.contact_sheet import Photo, contact_sheet
-from reports.render.figures import GRID, figure, jpeg, label, save
+from reports.render.figures import Figure, jpeg
 from reports.render.json import for_pictures
 from reports.render.layout import Picture, dim, number, page, plural, section, table
-from reports.render.palette import SERIES
+from reports.render.plots import Histogram
 from reports.render.scales import Scale, on_both, scale_name
-from reports.render.terminal_plots import Histogram
 from reports.stats.agreement import Agreement, agreement, agreement_table
 from reports.stats.selection import Selection, chosen_data_sets
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BINS = 20
 SHEET = 12
@@ -210,7 +205,7 @@ def _trait_parts(of: TraitReport, several: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [
         section(
             f"Scores{of_trait}",
-            Histogram(whole.histogram, *SCALE, f"score, 1-5{scale}"),
+            _histogram(of, f"score, 1-5{scale}"),
             "",
             _scores_table(of.subsets),
             remark=f"mean {on_both(whole.mean, of.scale)}, sd {number(whole.sd)} on {scale_name(SCALE)}",
@@ -231,7 +226,7 @@ def _scores_table(subsets: Mapping[str, Scores]) -> Table:
     made = table("subset", "images", "scored", "mean", "sd", f"from {SCALE[0]:g} to {SCALE[1]:g}")
     for name, group in subsets.items():
         figures = (f"{group.images:,}", f"{group.scored:,}", number(group.mean), number(group.sd))
-        made.add_row(name, *figures, spark(group.histogram))
+        made.add_row(name, *figures, Spark(group.histogram))
     return made
 
 
@@ -243,39 +238,23 @@ def _folds_table(folds: tuple[Fold, ...]) -> Table:
     return made
 
 
-def figures(report: DatasetReport, folder: Path, suffix: str) -> list[Path]:
+def _histogram(of: TraitReport, label: str) -> Histogram:
+    groups = {name: group.histogram for name, group in of.subsets.items() if name != "all"}
+    return Histogram(of.subsets["all"].histogram, *SCALE, label, groups=groups)
+
+
+def figures(report: DatasetReport) -> list[Figure]:
     """A score histogram and, where landmarks are known, a contact sheet for each data set."""
-    written = []
+    drawn = []
     for of in report.data_sets:
         for trait in of.traits:
             name = of.name if len(of.traits) == 1 else f"{of.name}_{trait.trait}"
-            written.append(save(_score_figure(name, trait), folder, f"scores_{name}", suffix))
+            drawn.append(Figure(f"scores_{name}", f"Scores of {name}", [("", _histogram(trait, "score"))]))
         if of.photos:
-            written.append(save(_sheet(of), folder, f"contact_sheet_{of.name}", suffix))
-    return written
+            drawn.append(_sheet(of))
+    return drawn
 
 
 def _sheet(of: DataSetReport) -> Figure:
-    return contact_sheet(of.photos, f"{of.name}: landmarks, from the lowest score to the highest")
-
-
-def _score_figure(name: str, of: TraitReport) -> Figure:
-    made, (axes,) = figure(6.4, 4.0, f"Scores of {name}")
-    groups = {name: group for name, group in of.subsets.items() if name != "all"} or of.subsets
-    edges = np.linspace(*SCALE, BINS + 1)
-    below = np.zeros(BINS)
-    for (name, group), colour in zip(groups.items(), SERIES * len(groups), strict=False):
-        axes.bar(
-            edges[:-1],
-            group.histogram,
-            np.diff(edges) * 0.94,
-            below,
-            align="edge",
-            color=colour,
-            label=f"{name}: {group.scored:,}, mean {group.mean:.2f}",
-        )
-        below += group.histogram
-    axes.grid(axis="y", color=GRID)
-    axes.legend(frameon=False, fontsize=8)
-    label(axes, "score", "images")
-    return made
+    title = f"{of.name}: landmarks, from the lowest score to the highest"
+    return contact_sheet(of.photos, title, f"contact_sheet_{of.name}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import RenderableType
@@ -15,12 +14,10 @@ from featurestore.duplicates import PROTOCOL, leaks
 from featurestore.store import Store
 from featurestore.traits import SINGLE_SCORES
 from reports.render.contact_sheet import Photo, contact_sheet
+from reports.render.figures import write
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plural, section, share, table
 from reports.render.palette import WARM
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SHOWN = 20
 
@@ -122,6 +119,6 @@ def _leaks_table(report: DuplicatesReport) -> Table:
     return made
 
 
-def sheet(report: DuplicatesReport) -> Figure:
+def write_sheet(report: DuplicatesReport, file: Path) -> Path:
     """The nearest pairs side by side, two pairs a row. Raises InputError or PhotoError when a photo is gone."""
-    return contact_sheet(report.photos, "Near-duplicates: two pairs a row, nearest first")
+    return write(contact_sheet(report.photos, "Near-duplicates: two pairs a row, nearest first"), file)

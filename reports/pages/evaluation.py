@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from itertools import cycle, zip_longest
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import RenderableType
@@ -18,17 +15,14 @@ from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.bars import bar, signed_bar
-from reports.render.figures import GRID, draw_scatter, figure, label, save
+from reports.render.figures import Figure
 from reports.render.json import for_pictures
 from reports.render.layout import number, page, section, table
-from reports.render.palette import BAD, GOOD, SERIES
+from reports.render.palette import BAD, GOOD
+from reports.render.plots import Histogram, Scatter
 from reports.render.scales import target_line
-from reports.render.terminal_plots import Histogram, Scatter
 from reports.stats.evaluated_runs import JudgedRun, judged_runs
 from reports.stats.selection import Selection
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 RESIDUALS = (-1.5, 1.5)
 BINS = 24
@@ -170,7 +164,6 @@ def problems_of(store: Store, run: JudgedRun) -> tuple[str, ...]:
 def render(report: EvaluationReport) -> RenderableType:
     """Figures of all runs, then the best one's errors."""
     best = report.runs[0]
-    scatter_plot = Scatter(best.truth, best.predicted, *SCALE, "true score", "predicted score")
     return page(
         "Evaluation",
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
@@ -178,8 +171,8 @@ def render(report: EvaluationReport) -> RenderableType:
         _runs_table(report.runs),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
-        section("Predicted against true", scatter_plot, remark=best.name),
-        section("Errors", Histogram(best.residuals, *RESIDUALS, "predicted - true"), remark=best.name),
+        section("Predicted against true", _agreement(best), remark=best.name),
+        section("Errors", _errors(best), remark=best.name),
         section("Calibration", _tenths_table(best.tenths), remark=f"{best.name}, tenths of the images by prediction"),
         section("Furthest off", _worst_table(best.worst), remark=best.name),
     )
@@ -221,30 +214,19 @@ def _verdict(report: EvaluationReport) -> Text:
     return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
 
 
-def figures(report: EvaluationReport, folder: Path, suffix: str) -> list[Path]:
+def _agreement(run: EvaluatedRun) -> Scatter:
+    return Scatter(run.truth, run.predicted, "true score", "predicted score", SCALE)
+
+
+def _errors(run: EvaluatedRun) -> Histogram:
+    return Histogram(run.residuals, *RESIDUALS, "predicted - true")
+
+
+def figures(report: EvaluationReport) -> list[Figure]:
     """Predicted against true of every run, and their errors."""
-    columns = min(len(report.runs), 3)
-    rows = -(-len(report.runs) // columns)
-    made, axes = figure(3.2 * columns + 0.4, 3.4 * rows + 0.5, "Predicted against true", rows, columns)
-    for each, run in zip_longest(axes, report.runs):
-        if run is None:
-            each.set_axis_off()
-            continue
-        draw_scatter(each, run.truth, run.predicted, *SCALE)
-        label(each, "true score", "predicted", f"{run.name}   PC {run.overall.pearson:.3f}")
+    agreement = [(f"{run.name}   PC {run.overall.pearson:.3f}", _agreement(run)) for run in report.runs]
+    errors = [(f"{run.name}   MAE {run.overall.mae:.3f}", _errors(run)) for run in report.runs]
     return [
-        save(made, folder, "predicted_against_true", suffix),
-        save(_errors_figure(report), folder, "errors", suffix),
+        Figure("predicted_against_true", "Predicted against true", agreement),
+        Figure("errors", "Errors on the test images", errors),
     ]
-
-
-def _errors_figure(report: EvaluationReport) -> Figure:
-    made, (axes,) = figure(6.4, 3.8, "Errors on the test images")
-    edges = np.linspace(*RESIDUALS, BINS + 1)
-    for run, colour in zip(report.runs, cycle(SERIES)):
-        axes.stairs(run.residuals, edges, color=colour, linewidth=1.6, label=f"{run.name}, MAE {run.overall.mae:.3f}")
-    axes.axvline(0, color="#aab2ba", linewidth=1)
-    axes.grid(axis="y", color=GRID)
-    axes.legend(frameon=False, fontsize=8)
-    label(axes, "predicted - true", "images")
-    return made

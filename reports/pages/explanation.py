@@ -23,8 +23,8 @@ from reports.render.bars import signed_bar
 from reports.render.layout import dim, number, page, section, table
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+from reports.render.plots import Histogram
 from reports.render.scales import on_both
-from reports.render.terminal_plots import Histogram
 from reports.stats.provenance import doubts, learnt_from
 
 SHOWN = 3

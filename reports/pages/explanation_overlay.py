@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,13 @@ from extractors.definitions import catalogue
 from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, Landmarks
 from featurestore.records import Explanation, RegionParts
 from reports.render.contact_sheet import contour_lines
-from reports.render.figures import INK, figure, jpeg, save
+from reports.render.figures import Figure, jpeg, write
 from reports.render.layout import Picture
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+from reports.render.plots.plot import INK, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 STRONGEST = 0.5
 """Opacity of the region that moves the score most."""
@@ -33,29 +34,33 @@ Line = NDArray[np.float64]
 
 def write_picture(of: Explanation, file: Path) -> Path:
     """Write the drawing as .png or .svg. Raises InputError or PhotoError when the photo can no longer be read."""
-    return save(_drawn(of), file.parent, file.stem, file.suffix[1:])
+    return write(Figure("", "", [("", _ExplainedPhoto(of))]), file)
 
 
 def picture(of: Explanation) -> Picture:
     """The drawing for a page. Raises as `write_picture`."""
-    return Picture(jpeg(_drawn(of)), "The photo with its landmarks, regions shaded by how far they move the score.")
+    drawn = jpeg(Figure("", "", [("", _ExplainedPhoto(of))]))
+    return Picture(drawn, "The photo with its landmarks, regions shaded by how far they move the score.")
 
 
-def _drawn(of: Explanation) -> Figure:
-    photo = decode(of.prediction.photo)
-    made, (axes,) = figure(9.4, 6.4, "")
-    # finding a layout would draw everything once more, and the page waits for this
-    made.set_layout_engine("none")
-    axes.set_position((0.01, 0.01, 0.64, 0.95))
-    axes.set_axis_off()
-    axes.set_anchor("W")
-    axes.imshow(photo)
-    landmarks = of.prediction.landmarks
-    axes.plot(*landmarks[:, :2].T, ".", color="white", markersize=1.2, alpha=0.7)
-    _shade(axes, of)
-    _measures(axes, of, photo.shape[1], photo.shape[0])
-    axes.set_title(LEGEND, fontsize=8, color=INK, loc="left")
-    return made
+@dataclass(frozen=True)
+class _ExplainedPhoto(Panel):
+    explanation: Explanation
+    size = 9.4, 6.4
+
+    def draw(self, axes: Axes) -> None:
+        prediction = self.explanation.prediction
+        photo = decode(prediction.photo)
+        # finding a layout would draw everything once more, and the page waits for this
+        axes.get_figure(root=True).set_layout_engine("none")  # type: ignore[union-attr]
+        axes.set_position((0.01, 0.01, 0.64, 0.95))
+        axes.set_axis_off()
+        axes.set_anchor("W")
+        axes.imshow(photo)
+        axes.plot(*prediction.landmarks[:, :2].T, ".", color="white", markersize=1.2, alpha=0.7)
+        _shade(axes, self.explanation)
+        _measures(axes, self.explanation, photo.shape[1], photo.shape[0])
+        axes.set_title(LEGEND, fontsize=8)
 
 
 def _moved(parts: RegionParts) -> float:

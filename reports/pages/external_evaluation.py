@@ -20,7 +20,7 @@ from reports.pages.groups import Groups, compare_groups, estimate_cell, render_g
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plural, section, table
 from reports.render.palette import WARM
-from reports.render.terminal_plots import Scatter
+from reports.render.plots import Scatter
 from reports.stats.bootstrap import RESAMPLES, Estimate, rank_correlations, resamples
 
 NAME = "outside"
@@ -198,7 +198,7 @@ def render(report: OutsideReport) -> RenderableType:
     """All models, then the ensemble by subset; the members' subsets are in the JSON."""
     ensemble, groups = report.models[0], report.groups
     rows = {"all": ensemble.overall, **ensemble.subsets}
-    scatter = Scatter(report.truth, report.predicted, *SCALE, "raters' score, on 1-5", "predicted score")
+    scatter = Scatter(report.truth, report.predicted, "raters' score, on 1-5", "predicted score", SCALE)
     return page(
         "Evaluation outside",
         f"{plural(report.judged, 'image')} of {report.data_set}, models trained on {report.trained_on}",

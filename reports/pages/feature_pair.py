@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from rich.console import Group
 
 from featurestore.errors import UsageError
 from featurestore.store import Store
-from reports.render.figures import GRID, figure, jpeg, label
-from reports.render.layout import Picture
-from reports.render.palette import SERIES
+from reports.render.plots import Histogram, Scatter
 
 BINS = 30
 
@@ -30,18 +29,23 @@ def data(store: Store, first: str, second: str) -> pl.DataFrame:
     )
 
 
-def render(values: pl.DataFrame, first: str, second: str) -> Picture:
+def render(values: pl.DataFrame, first: str, second: str) -> Group:
     """`values` has subset, first and second: histograms of both, and one against the other."""
-    made, (left, middle, right) = figure(12, 4, "", 1, 3)
-    for i, ((subset,), rows) in enumerate(values.sort("subset").group_by("subset", maintain_order=True)):
-        colour, name = SERIES[i % len(SERIES)], f"{subset}, {len(rows):,}"
-        for axes, column in ((left, "first"), (middle, "second")):
-            edges = np.histogram_bin_edges(values[column].to_numpy(), BINS).tolist()
-            axes.hist(rows[column], edges, histtype="step", color=colour, linewidth=1.5, label=name)
-        right.scatter(rows["first"], rows["second"], s=5, color=colour, alpha=0.4, linewidths=0)
-    for axes, x, y in ((left, first, "images"), (middle, second, "images"), (right, first, second)):
-        axes.grid(color=GRID)
-        label(axes, x, y)
-    left.legend(frameon=False, fontsize=8)
     r = np.corrcoef(values["first"], values["second"])[0, 1] if len(values) > 1 else np.nan
-    return Picture(jpeg(made), f"{first} and {second} by subset; correlation {r:.2f} over {len(values):,} images.")
+    x, y = (values[column].to_numpy() for column in ("first", "second"))
+    return Group(
+        f"{first} and {second} by subset; correlation {r:.2f} over {len(values):,} images.",
+        _histogram(values, "first", first),
+        _histogram(values, "second", second),
+        Scatter(x, y, first, second, groups=values["subset"].to_list()),
+    )
+
+
+def _histogram(values: pl.DataFrame, column: str, label: str) -> Histogram:
+    edges = np.histogram_bin_edges(values[column].to_numpy(), BINS)
+    groups = {
+        f"{subset}, {len(rows):,}": np.histogram(rows[column].to_numpy(), edges)[0].tolist()
+        for (subset,), rows in values.sort("subset").group_by("subset", maintain_order=True)
+    }
+    counts = np.histogram(values[column].to_numpy(), edges)[0].tolist()
+    return Histogram(counts, float(edges[0]), float(edges[-1]), label, groups=groups)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -23,14 +21,12 @@ from featurestore.store import Store
 from featurestore.traits import chosen_trait
 from reports.pages.drift import Drift, drift, drift_table
 from reports.render.bars import signed_bar
-from reports.render.figures import figure, horizontal_bars, label, save
+from reports.render.figures import Figure
 from reports.render.json import for_pictures
 from reports.render.layout import digits_for, dim, number, page, plural, section, table
 from reports.render.palette import REGION_COLOURS
+from reports.render.plots import Dots, Matrix
 from reports.stats.selection import Selection, chosen_data_sets
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 REDUNDANT = 0.95
 TOP = 20
@@ -246,30 +242,17 @@ def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
     return made
 
 
-def figures(report: FeaturesReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: FeaturesReport) -> list[Figure]:
     """The strongest features as bars, and all correlations between features."""
     lines = strongest(report)
-    bars, (axes,) = figure(7.0, 1.2 + 0.24 * len(lines), "Features that go most with the score")
-    colours = [REGION_COLOURS[line.region] for line in lines]
-    horizontal_bars(axes, {line.name: line.correlation for line in lines}, colours)
-    label(axes, "Pearson correlation with the score")
+    strengths = Dots(
+        {line.name: line.correlation for line in lines},
+        "Pearson correlation with the score, with its 95 % interval",
+        {line.name: (line.low, line.high) for line in lines},
+        colours=[REGION_COLOURS[line.region] for line in lines],
+    )
+    matrix = Matrix(report.correlations, [line.region for line in report.features])
     return [
-        save(bars, folder, "feature_correlations", suffix),
-        save(_matrix_figure(report), folder, "feature_matrix", suffix),
+        Figure("feature_correlations", "Features that go most with the score", [("", strengths)]),
+        Figure("feature_matrix", "Correlations between features, by region", [("", matrix)]),
     ]
-
-
-def _matrix_figure(report: FeaturesReport) -> Figure:
-    made, (axes,) = figure(8.0, 7.2, "Correlations between features, by region")
-    drawn = axes.imshow(np.array(report.correlations), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-    starts = [i for i, line in enumerate(report.features) if not i or report.features[i - 1].region != line.region]
-    ends = [*starts[1:], len(report.features)]
-    middles = [(a + b - 1) / 2 for a, b in zip(starts, ends, strict=True)]
-    regions = [report.features[i].region for i in starts]
-    axes.set_xticks(middles, regions, rotation=45, ha="right")
-    axes.set_yticks(middles, regions)
-    for edge in starts[1:]:
-        axes.axhline(edge - 0.5, color="#333a41", linewidth=0.6)
-        axes.axvline(edge - 0.5, color="#333a41", linewidth=0.6)
-    made.colorbar(drawn, ax=axes, shrink=0.8)
-    return made

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,13 +15,10 @@ from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
 from models.registry import rank
-from reports.render.figures import GRID, figure, label, save
+from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plural, section, table
-from reports.render.palette import SERIES
+from reports.render.plots import Dots
 from reports.stats.selection import Selection, chosen_runs
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -206,22 +201,11 @@ def _made_table(versions: tuple[Made, ...]) -> Table:
     return made
 
 
-def figures(report: LineageReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: LineageReport) -> list[Figure]:
     """What every run said of the image, with intervals, beside the raters' mean."""
-    return [save(_figure(report), folder, "lineage", suffix)]
-
-
-def _figure(report: LineageReport) -> Figure:
-    made, (axes,) = figure(6.4, 1.4 + 0.35 * len(report.said), f"What was said of {report.image_id}")
-    for row, of in enumerate(report.said):
-        if of.low is not None and of.high is not None:
-            axes.plot([of.low, of.high], [row, row], color=SERIES[0], linewidth=4, alpha=0.4)
-        axes.plot(of.score, row, "o", color=SERIES[0])
-    axes.axvline(report.score if report.score is not None else np.nan, color=SERIES[1], label="the raters' mean")
-    axes.set_yticks(range(len(report.said)), [of.model for of in report.said], fontsize=8)
-    axes.set_ylim(len(report.said) - 0.5, -0.5)
-    axes.set_xlim(*SCALE)
-    axes.grid(axis="x", color=GRID)
-    axes.legend(frameon=False, fontsize=8)
-    label(axes, "score")
-    return made
+    values = {of.run_id: of.score for of in report.said}
+    ends = {of.run_id: (of.low, of.high) for of in report.said if of.low is not None and of.high is not None}
+    about = "score" if report.score is None else "score; the line is the raters' mean"
+    reference = math.nan if report.score is None else report.score
+    plot = Dots(values, about, ends, reference, SCALE)
+    return [Figure("lineage", f"What was said of {report.image_id}", [("", plot)])]

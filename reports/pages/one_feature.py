@@ -18,7 +18,7 @@ from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.pages.feature_catalogue import definition_of, plausible
 from reports.pages.features import correlations, fisher_interval
-from reports.render.bars import interval_bar, spark
+from reports.render.bars import Spark, interval_bar
 from reports.render.layout import digits_for, dim, number, page, section, share, table
 from reports.render.palette import REGION_COLOURS
 
@@ -182,7 +182,7 @@ def _spread_table(report: FeatureReport) -> Table:
     for group in report.groups:
         made.add_row(
             Text(group.name),
-            spark(group.counts, colour, height=2),
+            Spark(group.counts, colour, height=2),
             f"{group.images:,}",
             *(number(v, digits_for(report.groups[0].sd)) for v in (group.mean, group.sd)),
             share(group.images - group.measured, group.images),
@@ -207,6 +207,6 @@ def _score_table(report: FeatureReport) -> Table:
     made = table("", "images", "PC", "95 % interval", f"{-limit:+.2f}{'0':^21}{limit:+.2f}")
     for group in report.groups:
         interval = f"{number(group.low, 2, sign=True)} … {number(group.high, 2, sign=True)}"
-        drawn = interval_bar(group.low, group.correlation, group.high, limit)
+        drawn = interval_bar(group.low, group.correlation, group.high, -limit, limit)
         made.add_row(Text(group.name), f"{group.scored:,}", number(group.correlation, 2, sign=True), interval, drawn)
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -12,9 +11,10 @@ from rich.text import Text
 from featurestore.steps import extract_command, train_all
 from featurestore.store import Store
 from reports.render.bars import bar
-from reports.render.figures import figure, horizontal_bars, save
+from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plural, section, share, table
 from reports.render.palette import SERIES
+from reports.render.plots import Dots
 from reports.stats.selection import Selection, chosen_data_sets
 
 
@@ -159,13 +159,13 @@ def _following_table(following: tuple[tuple[str, str], ...]) -> Table:
     return made
 
 
-def figures(report: OverviewReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: OverviewReport) -> list[Figure]:
     """PC of every model, protocol by protocol."""
     if not report.standings:
         return []
-    made, (axes,) = figure(6.4, 1.2 + 0.3 * len(report.standings), "Correlation with the raters (PC), on test rows")
     named = {f"{of.model}, {of.protocol}": of.pearson for of in report.standings}
     protocols = list(dict.fromkeys(of.protocol for of in report.standings))
     colours = [SERIES[protocols.index(of.protocol) % len(SERIES)] for of in report.standings]
-    horizontal_bars(axes, named, colours)
-    return [save(made, folder, "overview", suffix)]
+    return [
+        Figure("overview", "Correlation with the raters (PC), on test rows", [("", Dots(named, "PC", colours=colours))])
+    ]

@@ -14,7 +14,7 @@ from featurestore.similarity import Neighbours, Search
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
-from reports.render.figures import save
+from reports.render.figures import write
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plural, table
 from reports.render.palette import ACCENT
@@ -131,5 +131,4 @@ def _table(neighbours: tuple[Neighbour, ...]) -> Table:
 
 def write_sheet(report: SimilarReport, file: Path) -> Path:
     """The query framed, then its neighbours. Raises InputError or PhotoError when a photo can no longer be read."""
-    sheet = contact_sheet(report.photos, f"Nearest by {report.by}")
-    return save(sheet, file.parent, file.stem, file.suffix[1:])
+    return write(contact_sheet(report.photos, f"Nearest by {report.by}"), file)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,14 +18,12 @@ from featurestore.runs import Run
 from featurestore.store import Store
 from models.registry import MODELS
 from reports.pages.features import correlations
-from reports.render.bars import bar, spark
-from reports.render.figures import GRID, figure, horizontal_bars, label, save
+from reports.render.bars import Spark, bar
+from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, section, share, table
 from reports.render.palette import REGION_COLOURS, WARM
+from reports.render.plots import Dots, Histogram, Panel
 from reports.stats.selection import Selection, chosen_runs, names_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ENDS = 0.05
 """A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
@@ -193,7 +189,7 @@ def _spread_table(run: SubScoreRun) -> Table:
         fifth, _, median, _, top = line.quantiles
         figures = (number(v, 2) for v in (line.mean, line.sd, fifth, median, top))
         saturated = Text(share(line.saturated, line.n), style=WARM if line.saturated > 0.1 * line.n else "")
-        made.add_row(Text(line.region, style=colour), *figures, spark(line.histogram, colour), saturated)
+        made.add_row(Text(line.region, style=colour), *figures, Spark(line.histogram, colour), saturated)
     return made
 
 
@@ -206,23 +202,24 @@ def _between_table(run: SubScoreRun) -> Table:
     return made
 
 
-def figures(report: SubScoreReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: SubScoreReport) -> list[Figure]:
     """Weights and spread of each run."""
-    return [save(_run_figure(run), folder, f"sub_scores_{run.name}", suffix) for run in report.runs]
+    return [
+        Figure(f"sub_scores_{run.name}", f"Sub-scores of Model {run.name}: attributions, not labels", _panels(run))
+        for run in report.runs
+    ]
 
 
-def _run_figure(run: SubScoreRun) -> Figure:
-    made, (left, right) = figure(9.0, 4.2, f"Sub-scores of Model {run.name}: attributions, not labels", 1, 2)
-    colours = [REGION_COLOURS[line.region] for line in run.regions]
-    horizontal_bars(left, {line.region: line.weight for line in run.regions}, colours)
-    label(left, "softmax weight")
-    edges = np.linspace(*SCALE, BINS + 1)
-    for row, (line, colour) in enumerate(zip(run.regions, colours, strict=True)):
-        heights = 0.85 * np.array(line.histogram) / max(line.histogram)
-        right.stairs(row - heights, edges, baseline=row, fill=True, color=colour)
-        right.plot([line.quantiles[2]] * 2, [row, row - 0.85], color="#333a41", linewidth=1)
-    right.set_yticks(range(len(colours)), [line.region for line in run.regions], fontsize=8)
-    right.set_ylim(len(colours) - 0.6, -1)
-    right.grid(axis="x", color=GRID)
-    label(right, "sub-score over the test images; the line is the median")
-    return made
+def _panels(run: SubScoreRun) -> list[tuple[str, Panel]]:
+    weights = {line.region: line.weight for line in run.regions}
+    spread = {
+        line.region: (line.weight - line.weight_sd, line.weight + line.weight_sd)
+        for line in run.regions
+        if line.fits > 1
+    }
+    colours = [REGION_COLOURS[region] for region in weights]
+    panels: list[tuple[str, Panel]] = [("", Dots(weights, "softmax weight, ± sd", spread, colours=colours))]
+    for line in run.regions:
+        plot = Histogram(line.histogram, *SCALE, "sub-score", colour=REGION_COLOURS[line.region])
+        panels.append((f"{line.region}, median {line.quantiles[2]:.2f}", plot))
+    return panels

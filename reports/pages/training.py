@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -12,10 +11,10 @@ from rich.text import Text
 
 from featurestore.runs import load
 from featurestore.store import Store
-from reports.render.figures import draw_curve, figure, label, save
+from reports.render.figures import Figure
 from reports.render.layout import dim, duration, number, page, plural, section, table
 from reports.render.palette import WARM
-from reports.render.terminal_plots import Lines
+from reports.render.plots import Lines
 from reports.stats.selection import Selection, names_of, no_run
 
 PROGRESS = "epochs done, % of the run"
@@ -161,14 +160,8 @@ def _drawn(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], 
     return drawn
 
 
-def figures(report: TrainingReport, folder: Path, suffix: str) -> list[Path]:
+def figures(report: TrainingReport) -> list[Figure]:
     """PC and MAE on held-out training rows over the training."""
-    if not report.curves:
-        return []
-    made, (left, right) = figure(9.0, 3.8, "Training, on held-out training rows", 1, 2)
-    for axes, metric, title in ((left, "pearson", "PC"), (right, "mae", "MAE")):
-        for i, (name, (x, y)) in enumerate(_drawn(report, metric).items()):
-            draw_curve(axes, x, y, name, i)
-        label(axes, PROGRESS, title)
-    right.legend(frameon=False, fontsize=8)
-    return [save(made, folder, "training_curves", suffix)]
+    plots = (_lines(report, "pearson", "PC"), _lines(report, "mae", "MAE"))
+    panels = [("", plot) for plot in plots if plot]
+    return [Figure("training_curves", "Training, on held-out training rows", panels)] if panels else []

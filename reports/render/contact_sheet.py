@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from extractors.decode import decode
 from extractors.points import OPEN_CONTOURS, REGION_CONTOURS, Landmarks
 from extractors.regions import REGIONS
-from reports.render.figures import INK, figure
+from reports.render.figures import Figure
 from reports.render.palette import ACCENT, REGION_COLOURS
+from reports.render.plots import Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLUMNS = 4
 CAPTION = 28
@@ -26,7 +26,7 @@ CAPTION = 28
 
 
 @dataclass(frozen=True, eq=False)
-class Photo:
+class Photo(Panel):
     """One photo of the sheet.
 
     caption    as many lines as wanted, of at most `CAPTION` characters
@@ -38,6 +38,24 @@ class Photo:
     caption: str
     landmarks: NDArray[np.float32] | None = None
     framed: bool = False
+    size = 2.2, 2.45
+
+    def draw(self, axes: Axes) -> None:
+        """Raises InputError or PhotoError when it can no longer be read."""
+        axes.imshow(decode(self.path))
+        axes.set(xticks=[], yticks=[])
+        axes.set_axis_off()
+        if self.landmarks is not None:
+            _draw_landmarks(axes, self.landmarks)
+        if self.framed:
+            axes.set_axis_on()
+            axes.spines[:].set(visible=True, color=ACCENT, linewidth=4)
+        axes.set_title(self.caption, fontsize=8, loc="center")
+
+
+def contact_sheet(photos: Sequence[Photo], title: str, name: str = "") -> Figure:
+    """The photos in rows of four."""
+    return Figure(name, title, [("", photo) for photo in photos], COLUMNS)
 
 
 def contour_lines(landmarks: NDArray[np.float32]) -> list[tuple[str, NDArray[np.float64]]]:
@@ -50,25 +68,6 @@ def contour_lines(landmarks: NDArray[np.float32]) -> list[tuple[str, NDArray[np.
             line = face.contour(name)[0]
             lines.append((region, line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]])))
     return lines
-
-
-def contact_sheet(photos: Sequence[Photo], title: str) -> Figure:
-    """The photos in rows of four. Raises InputError or PhotoError when one can no longer be read."""
-    rows = -(-len(photos) // COLUMNS)
-    sheet, axes = figure(2.2 * COLUMNS, 2.45 * rows + 0.5, title, rows, COLUMNS)
-    for each in axes:
-        each.set_axis_off()
-    for each, photo in zip(axes, photos, strict=False):
-        each.imshow(decode(photo.path))
-        if photo.landmarks is not None:
-            _draw_landmarks(each, photo.landmarks)
-        if photo.framed:
-            each.set_axis_on()
-            each.set(xticks=[], yticks=[])
-            each.spines[:].set(visible=True, color=ACCENT, linewidth=4)
-        # a file's name is no formula, whatever dollars it holds
-        each.set_title(photo.caption, fontsize=8, color=INK, parse_math=False)
-    return sheet
 
 
 def _draw_landmarks(axes: Axes, landmarks: NDArray[np.float32]) -> None:

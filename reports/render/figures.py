@@ -1,85 +1,114 @@
-"""Figures for papers: what their axes look like and how they are written, as PNG or SVG."""
+"""Plots and photos drawn by matplotlib: SVG for a page, PNG or SVG files for papers."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from reports.render.palette import ACCENT, SERIES
+from reports.render.plots import Panel, Plot
+from reports.render.plots.plot import GRID, INK, RULE
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    import matplotlib.figure
 
-INK = "#333a41"
-GRID = "#e6e9ec"
+PIXELS = 120
+"""Of an inch, on a page: letters are then as large as those of its tables."""
+STYLE: Any = {
+    "font.size": 8,
+    "legend.frameon": False,
+    "svg.hashsalt": "kallos",
+    "text.parse_math": False,  # a file's name is no formula, whatever dollars it holds
+    **{f"axes.spines.{side}": False for side in ("top", "right")},
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.titlecolor"), INK),
+    "axes.edgecolor": RULE,
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "figure.titlesize": 11,
+    "figure.titleweight": "bold",
+}
+_DRAWING = Lock()
+"""matplotlib's settings are those of the process, and the page answers on several threads."""
 
 
-def figure(width: float, height: float, title: str, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of width x height inches and its axes, row by row."""
+@dataclass(frozen=True)
+class Figure:
+    """A picture for a paper: panels, each with its title, row by row; `name` is that of its file."""
+
+    name: str
+    title: str
+    panels: Sequence[tuple[str, Panel]]
+    columns: int = 3
+
+
+def write(figure: Figure, file: Path) -> Path:
+    """Write it as .png or .svg; the folder is made if need be."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"Date": None} if file.suffix == ".svg" else None
+    file.write_bytes(_drawn(figure, file.suffix[1:], dpi=200, metadata=metadata))
+    return file
+
+
+def jpeg(figure: Figure) -> bytes:
+    """For a page with photos: of a photo it is a quarter of a PNG, and sooner written."""
+    return _drawn(figure, "jpeg", dpi=110, pil_kwargs={"quality": 90})
+
+
+def svg(plot: Plot) -> str:
+    """An element for a page that sets --faint and --rule, which its text and its axes are drawn in."""
+    unsaid = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    style = STYLE | {"svg.fonttype": "none"}
+    file = _drawn(Figure("", "", [("", plot)]), "svg", style, dpi=200, transparent=True, metadata=unsaid)
+    # what follows matplotlib's own head and its style of every element
+    drawn = file.decode().partition("</defs>")[2]
+    for pattern, replacement in (
+        (r' id="[\w.]+_\d+"', ""),
+        (r'<g id="([^"]+)">', r"<g><title>\1</title>"),
+        (r" font-family: [^;]+;", ""),
+        (INK, "var(--faint)"),
+        (f"{RULE}|{GRID}", "var(--rule)"),
+    ):
+        drawn = re.sub(pattern, replacement, drawn)
+    width, height = plot.size
+    about = f"{plot.y_label} against {plot.x_label}" if plot.y_label else plot.x_label
+    return (
+        f'<svg class="plot" viewBox="0 0 {72 * width:g} {72 * height:g}" style="max-width: {PIXELS * width:.0f}px" '
+        f'role="img" aria-label="{escape(about)}">{drawn}'
+    )
+
+
+def _drawn(figure: Figure, format: str, style: Any = STYLE, **options: Any) -> bytes:
+    """The file. `options` are those of matplotlib's `savefig`."""
     # a terminal report should not wait for matplotlib to load
-    from matplotlib.figure import Figure
+    import matplotlib
 
-    made = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    made.suptitle(title, color=INK, fontsize=12, fontweight="bold")
-    axes = [made.add_subplot(rows, columns, i + 1) for i in range(rows * columns)]
-    for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
-        each.spines[["left", "bottom"]].set_color("#aab2ba")
-        each.tick_params(colors=INK, labelsize=8)
-        each.set_axisbelow(True)
-    return made, axes
-
-
-def save(made: Figure, folder: Path, name: str, suffix: str) -> Path:
-    """Write `folder/name.suffix`; the folder is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.{suffix}"
-    made.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-    return path
-
-
-def jpeg(made: Figure) -> bytes:
-    """The figure as a JPEG for a page: of a photo it is a quarter of a PNG, and sooner written."""
     file = io.BytesIO()
-    made.savefig(file, dpi=110, format="jpeg", pil_kwargs={"quality": 90})
+    with _DRAWING, matplotlib.rc_context(style):
+        on_paper(figure).savefig(file, format=format, **options)
     return file.getvalue()
 
 
-def label(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
-    """Labels and a small title."""
-    axes.set_xlabel(x, color=INK, fontsize=9)
-    axes.set_ylabel(y, color=INK, fontsize=9)
-    axes.set_title(title, color=INK, fontsize=10, loc="left")
+def on_paper(figure: Figure) -> matplotlib.figure.Figure:
+    """The panels side by side, in cells as large as the largest."""
+    from matplotlib.figure import Figure as Paper
 
-
-def horizontal_bars(axes: Axes, values: Mapping[str, float], colours: Sequence[str]) -> None:
-    """One bar a name, the first on top, its value written beside it."""
-    places = np.arange(len(values))
-    bars = axes.barh(places, list(values.values()), color=colours, height=0.7)
-    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8, color=INK)
-    axes.set_yticks(places, list(values), fontsize=8)
-    axes.invert_yaxis()
-    axes.margins(x=0.12)
-    axes.grid(axis="x", color=GRID)
-
-
-def draw_scatter(axes: Axes, truth: Sequence[float], predicted: Sequence[float], low: float, high: float) -> None:
-    """Predicted against true with the diagonal, on equal axes."""
-    low, high = min(low, *predicted), max(high, *predicted)
-    axes.plot([low, high], [low, high], color="#aab2ba", linewidth=1)
-    axes.scatter(truth, predicted, s=9, color=ACCENT, alpha=0.45, linewidths=0)
-    axes.set_xlim(low, high)
-    axes.set_ylim(low, high)
-    axes.set_aspect("equal")
-    axes.grid(color=GRID)
-
-
-def draw_curve(axes: Axes, x: Sequence[float], y: Sequence[float], name: str, i: int) -> None:
-    """One curve, named in the legend."""
-    axes.plot(x, y, color=SERIES[i % len(SERIES)], marker="o", markersize=3, linewidth=1.6, label=name)
-    axes.grid(color=GRID)
+    columns = min(len(figure.panels), figure.columns)
+    rows = -(-len(figure.panels) // columns)
+    width, height = (max(panel.size[side] for _, panel in figure.panels) for side in (0, 1))
+    paper = Paper(figsize=(columns * width, rows * height + (0.4 if figure.title else 0)), layout="constrained")
+    if figure.title:
+        paper.suptitle(figure.title)
+    for i, (title, panel) in enumerate(figure.panels):
+        axes = paper.add_subplot(rows, columns, i + 1)
+        if title:
+            axes.set_title(title)
+        panel.draw(axes)
+        if isinstance(panel, Plot):
+            axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    return paper
