@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-long test-real check golden docs bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ docs: $(INSTALLED)  ## rebuild the pages on features, commands and licences
 	$(BIN)/python -m kallos.docs_pages.licences docs/licences.md
 	$(BIN)/typer kallos.cli.app utils docs --name kallos --title "Every command" --output docs/commands.md
 
+site: $(INSTALLED)  ## build the documents as a site with search in site/: nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "Read it with: $(BIN)/python -m http.server --directory site --bind 127.0.0.1"
+
 # Peers have pins of their own, so each lives in an environment of its own. One that cannot be installed
 # is reported in the table and does not stop the others.
 .venv-bench-%/.installed: benchmarks/store/requirements-%.txt
@@ -52,7 +56,7 @@ docs: $(INSTALLED)  ## rebuild the pages on features, commands and licences
 	.venv-bench-$*/bin/pip install --quiet --requirement $< && touch $@ || rm -rf .venv-bench-$*
 
 bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltable, DuckDB and Parquet; some 10 minutes
-	$(BIN)/python -m benchmarks.store.run --docs docs/benchmarks.md
+	$(BIN)/python -m benchmarks.store.run --docs docs/lab/benchmarks.md
 
 bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=file of MobileNetV2, or none
 	$(BIN)/python -m benchmarks.training --weights $(or $(WEIGHTS),none)
@@ -123,5 +127,5 @@ format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz .venv-audit demo bench-portraits finds
+clean:  ## remove the environment, the site and what the demo made
+	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz .venv-audit demo bench-portraits finds site

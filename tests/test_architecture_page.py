@@ -16,9 +16,9 @@ def test_every_file_of_the_walks_is_there():
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
-def test_every_file_of_the_table_is_in_its_room():
-    rows = dict(re.findall(r"^\| `(\w+)/` \| (.*) \|$", PAGE, flags=re.MULTILINE))
-    assert set(rows) == set(ROOMS)
-    for room, inside in rows.items():
+def test_every_file_of_the_list_is_in_its_room():
+    items = dict(re.findall(r"^- `(\w+)/`: (.*?)(?=^- |^$)", PAGE, flags=re.MULTILINE | re.DOTALL))
+    assert set(items) == set(ROOMS)
+    for room, inside in items.items():
         for name in re.findall(r"`(\w+(?:\.py|/))`", inside):
             assert (ROOT / room / name).exists(), f"{room}/{name}"

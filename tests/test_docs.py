@@ -1,4 +1,4 @@
-"""What the documents show is run: every query, the Python example, and every command is mentioned."""
+"""What the documents show is run: every query, the Python example, and every command and exported name is there."""
 
 import re
 from importlib.metadata import requires
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import kallos
 from kallos.cli.app import EXIT_CODES, app
 from kallos.docs_pages.licences import markdown as licences
 from tests.command import done
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-QUERIES = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "sql.md").read_text(), flags=re.DOTALL)
+DOCS = ROOT / "docs"
+QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "sql.md").read_text(), flags=re.DOTALL)
 
 
 def test_the_cookbook_has_at_least_six_queries():
@@ -26,39 +27,38 @@ def test_every_query_of_the_cookbook_gives_rows(workspace, query):
 
 
 def test_the_python_example_runs(workspace, monkeypatch, capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(), flags=re.DOTALL)
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
     monkeypatch.chdir(workspace.store.parent.parent)
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "python.md", "exec"), {})
     assert "jawline" in capsys.readouterr().out
 
 
-def test_every_command_is_in_the_readme():
+def test_every_command_is_shown_in_use():
     commands = {c.name or c.callback.__name__ for c in app.registered_commands} | {
         g.name for g in app.registered_groups
     }
-    assert {
-        name for name in commands if f"kallos {name}" not in README + Path(ROOT / "docs/sql.md").read_text()
-    } == set()
+    pages = (ROOT / "README.md", *(DOCS / name for name in ("own-photos.md", "scut.md", "sql.md")))
+    shown = "".join(page.read_text() for page in pages)
+    assert {name for name in commands if f"kallos {name}" not in shown} == set()
 
 
-def test_exit_codes_in_help_and_readme_agree():
+def test_every_exported_name_is_in_the_api_reference():
+    named = re.findall(r"^::: kallos\.(\w+)$", (DOCS / "api.md").read_text(), flags=re.MULTILINE)
+    assert sorted(named) == kallos.__all__
+
+
+def test_exit_codes_in_help_and_documents_agree():
     in_help = {int(n) for n in re.findall(r"\b(\d+) \w", EXIT_CODES)}
-    in_readme = {int(n) for n in re.findall(r"\| (\d+) \|", README)}
-    assert in_help | {1} == in_readme
-
-
-def test_links_and_pictures_of_the_documents_exist():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    in_documents = {int(n) for n in re.findall(r"\| (\d+) \|", (DOCS / "exit-codes.md").read_text())}
+    assert in_help | {1} == in_documents
 
 
 def test_every_package_that_kallos_asks_for_has_its_licence_listed():
-    page = (ROOT / "docs" / "licences.md").read_text().lower().replace("_", "-")
+    page = (DOCS / "licences.md").read_text().lower().replace("_", "-")
     asked = [
         name for line in requires("kallos") if (name := re.match(r"[\w-]+", line)[0]) and 'extra == "dev"' not in line
     ]
     assert len(asked) > 15
-    assert {name for name in asked if f"| {name.lower().replace('_', '-')} |" not in page} == set()
-    assert "| duckdb | " in licences()
+    assert {name for name in asked if f"- **{name.lower().replace('_', '-')}** " not in page} == set()
+    assert "- **duckdb** " in licences()

@@ -1,4 +1,4 @@
-"""Every command of the README's tours and of the documents, as it is typed, on drawn portraits.
+"""Every command of the README and of the documents, as it is typed, on drawn portraits.
 
 Left out: what the test of its own already runs (`serve` and `hub`, which end only when stopped or need a server), the
 dated log of experiments, and docs/extending.md, which has tests/test_extending.py.
@@ -23,21 +23,17 @@ from tests.conftest import Workspace
 from tests.ingest_files import a_release, write_photo, write_workbook
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {"serve", "hub"}
 QUICKLY = dict.fromkeys(("train", "benchmark"), ("--epochs", "1", "--image-size", "32", "--precision", "float32"))
 """Added for the time that tests may take; `baseline`, `b` and the combiner train as they are."""
 
 
-def commands(text: str) -> list[list[str]]:
-    """The arguments of each line of the shell blocks that begins with kallos."""
+def commands(name: str) -> list[list[str]]:
+    """The arguments of each line of a page's shell blocks that begins with kallos."""
+    text = (ROOT / name).read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("kallos ")]
     return [shlex.split(line, comments=True)[1:] for line in lines]
-
-
-def section(heading: str) -> str:
-    return re.search(rf"^## {heading}\n(.*?)(?=^## )", README, flags=re.DOTALL | re.MULTILINE).group(1)
 
 
 def run_all(typed: list[list[str]], names: dict[str, str]) -> None:
@@ -57,7 +53,7 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
         rows = [f"{photo.name},{1 + i % 9 / 2}" for i, photo in enumerate(chosen)]
         Path(f"{name}.csv").write_text("\n".join(["image,score", *rows]))
     shutil.copy(portraits[60], "photo.jpg")
-    typed = commands(section("On your own photos"))
+    typed = commands("docs/own-photos.md")
     assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "predict", "explain"}
     asked = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
     run_all(typed[:asked], {})
@@ -69,6 +65,12 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
         assert Path(written).exists()
 
 
+def test_the_readme_shows_lines_of_that_tour_in_its_order():
+    shown, tour = commands("README.md"), commands("docs/own-photos.md")
+    assert 5 < len(shown) <= 10
+    assert [command for command in tour if command in shown] == shown
+
+
 def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     names = [f"{subset}{n}" for subset in ("AF", "AM", "CF", "CM") for n in range(1, 11)]
@@ -77,24 +79,23 @@ def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypa
         shutil.copy(portrait, release / "Images" / f"{name}.jpg")
     torch.manual_seed(0)
     save_file(get_model("mobilenet_v2").state_dict(), "mobilenet_v2_imagenet.safetensors")
-    typed = commands(section("On SCUT-FBP5500")) + commands((ROOT / "docs/accuracy.md").read_text(encoding="utf-8"))
+    typed = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
     assert [command[0] for command in typed][:4] == ["ingest", "extract", "train", "benchmark"]
     run_all(typed, {})
 
 
 def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
     for i in range(6):
         write_photo(Path("photos") / f"face_{i}.png", i)
     for name, raters in (("ratings", ("r1", "r2")), ("wave2", ("r3", "r4"))):
         rows = [(f"face_{i}", rater, i % 7 + 1.0) for i in range(6) for rater in raters]
         write_workbook(Path(f"{name}.xlsx"), {"Data": [("image", "rater", "rating"), *rows]})
-    run_all(commands(page), {})
+    run_all(commands("docs/tables.md"), {})
     (row,) = done("sql", "SELECT count(*) AS n, count(DISTINCT rater_id) AS raters FROM ratings", "--json").json()
     assert row == {"n": 24, "raters": 4}
     Path("ratings.csv").write_text("image,rater,rating\nface_0,r1,7\n")
-    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tables.md").read_text(), flags=re.DOTALL)
     exec(code, {})
 
 

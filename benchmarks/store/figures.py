@@ -1,4 +1,4 @@
-"""Seconds of many repeats as tables: for people in the terminal, for docs/benchmarks.md, and as JSON."""
+"""Seconds of many repeats as tables: for people in the terminal, for docs/lab/benchmarks.md, and as JSON."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 
 from rich.console import Console
 
@@ -26,6 +27,9 @@ ENVIRONMENTS = {"LanceDB": ".venv-bench-lancedb", "Feast": ".venv-bench-feast", 
 
 LIMIT = 900
 """Seconds that one stage of one repeat may take."""
+
+WIDTH = 119
+"""Of a line of the documents."""
 
 MARK = "<!-- Everything below is written by `make bench-store`. -->"
 
@@ -122,9 +126,12 @@ def _section(taken: dict[int, dict[str, Measured]], machine: dict[str, object]) 
     used = (f"{name}: {', '.join(map(' '.join, packages.items()))}" for name, packages in versions.items())
     blocks = [
         MARK,
-        f"`make bench-store`, {machine['date']}, {machine['machine']}, load average over the last 15 minutes "
-        f"{machine['load']}, {machine['repeats']} interleaved repeats.",
-        "Versions. " + "; ".join(used) + ".",
+        fill(
+            f"`make bench-store`, {machine['date']}, {machine['machine']}, load average over the last 15 minutes "
+            f"{machine['load']}, {machine['repeats']} interleaved repeats.",
+            WIDTH,
+        ),
+        fill("Versions. " + "; ".join(used) + ".", WIDTH),
     ]
     for features, systems in taken.items():
         blocks += [grid.markdown() for grid in figures.grids(features, systems)]

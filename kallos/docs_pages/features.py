@@ -10,6 +10,7 @@ from pathlib import Path
 
 from extractors.catalogue import FeatureDefinition
 from extractors.points import Landmarks
+from kallos.docs_pages.markdown import item
 from reports.pages.feature_catalogue import data, plausible
 
 OPENING = """\
@@ -18,7 +19,7 @@ OPENING = """\
 Made by `make docs` from the definitions in `extractors/`: change those, not this page. The same in the terminal, with
 the named landmarks of each feature and what a store holds of it: `kallos features` and `kallos features NAME`.
 
-Right and left are the subject's own. The range is what is plausible, no limit: values of unusual faces may lie outside.
+Right and left are the subject's own. Plausible is a range, not a limit: values of unusual faces may lie outside.
 A feature's version is raised whenever its formula gives other values. Its invariances say what may be done to the
 face in the photo without changing the value; features of pixels have none of scale: a photo with fewer of them is less
 sharp. L\\*, a\\* and b\\* are those of CIELAB.
@@ -36,7 +37,7 @@ def markdown() -> str:
     features = data().features
     parts = [OPENING, _notation(features)]
     for region, members in groupby(features, key=lambda d: d.region):
-        parts += [f"\n## {region.capitalize()}\n\n", _table(list(members))]
+        parts += [f"\n## {region.capitalize()}\n\n", *map(_entry, members)]
     return "".join(parts)
 
 
@@ -44,10 +45,10 @@ def _notation(features: Iterable[FeatureDefinition]) -> str:
     """What the measures mean that formulas name, in the words of `Landmarks`."""
     formulas = " ".join(d.formula for d in features)
     measures = {name: m for name, m in vars(Landmarks).items() if inspect.isfunction(m) and f"{name}(" in formulas}
-    lines = [f"- `|a - b|`: {_first_line(Landmarks.distance)}\n"]
+    lines = [item(f"`|a - b|`: {_first_line(Landmarks.distance)}")]
     for name, measure in measures.items():
         _, *arguments = inspect.signature(measure).parameters
-        lines.append(f"- `{name}({', '.join(arguments)})`: {_first_line(measure)}\n")
+        lines.append(item(f"`{name}({', '.join(arguments)})`: {_first_line(measure)}"))
     return "".join(lines)
 
 
@@ -55,16 +56,13 @@ def _first_line(documented: object) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
-def _table(features: list[FeatureDefinition]) -> str:
-    columns = ("feature", "what it is", "formula", "plausible", "unit", "source", "invariances", "version")
-    rows = [columns, ("---",) * len(columns), *map(_cells, features)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def _cells(d: FeatureDefinition) -> tuple[str, ...]:
-    summary, unit, source = (text.replace("|", r"\|").replace("*", r"\*") for text in (d.summary, d.unit, d.source))
-    formula = d.formula.replace("|", r"\|")
-    return f"`{d.name}`", summary, f"`{formula}`", plausible(d), unit, source, ", ".join(d.invariant), str(d.version)
+def _entry(d: FeatureDefinition) -> str:
+    """Everything that a definition says, as an item of a list."""
+    summary, unit, source = (text.replace("*", r"\*") for text in (d.summary, d.unit, d.source))
+    return item(
+        f"`{d.name}`: {summary} Formula: `{d.formula}`. Plausible: {plausible(d)} {unit}. Source: {source}. "
+        f"Invariances: {', '.join(d.invariant)}. Version: {d.version}"
+    )
 
 
 if __name__ == "__main__":

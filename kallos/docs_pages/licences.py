@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-EXTRAS = ("", "train", "web", "hub", "ray", "heic")
+from kallos.docs_pages.markdown import item
+
+EXTRAS = ("", "train", "web", "hub", "ray", "heic", "docs")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine
-and reader of HEIC, and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data sets have terms of
-their own, which every bundle repeats.
-Each package's own files have the text of its licence. The wheels of pillow_heif, an extra, hold x265 and are therefore
-under the GPL 2 as a whole.
+Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine,
+reader of HEIC and site of documents, and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data
+sets have terms of their own, which every bundle repeats. Each package's own files have the text of its licence. The
+wheels of pillow_heif, an extra, hold x265 and are therefore under the GPL 2 as a whole.
 
-| package | version | licence | needed by |
-|---|---|---|---|
 """
 
 
@@ -28,11 +27,11 @@ def markdown() -> str:
     needed = dict[str, tuple[Distribution, set[str]]]()
     _collect("kallos", "", needed)
     del needed["kallos"]
-    rows = (
-        f"| {package.name} | {package.version} | {_licence(package)} | {', '.join(sorted(parents))} |\n"
+    entries = (
+        item(f"**{package.name}** {package.version}: {_licence(package)}; needed by {', '.join(sorted(parents))}")
         for _, (package, parents) in sorted(needed.items())
     )
-    return OPENING + "".join(rows)
+    return OPENING + "".join(entries)
 
 
 def _collect(name: str, parent: str, needed: dict[str, tuple[Distribution, set[str]]]) -> None:
