@@ -15,9 +15,10 @@ from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import Parts
 from extractors.errors import NoFaceError
-from extractors.facemesh import FaceMesh
+from extractors.finder import finder_of
 from extractors.photo import Photo, content_hash, read_photo
 from extractors.regions import REGIONS
+from extractors.topologies import registry
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
@@ -49,7 +50,8 @@ class Predictor:
         self._intervals = Intervals.load(parts.folders[ENSEMBLE])
         self._novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
         self._regions_of = self._model_of_regions()
-        self._mesh, self._open, self._is_closed = FaceMesh(), ExitStack(), False
+        self._finder = finder_of(registry.current())()
+        self._open, self._is_closed = ExitStack(), False
 
     @property
     def _folder(self) -> Path:
@@ -66,7 +68,7 @@ class Predictor:
         return found[0]
 
     def __enter__(self) -> Self:
-        self._open.enter_context(self._mesh)
+        self._open.enter_context(self._finder)
         # for one photo, threads of linear algebra spend a core on waiting for each other
         self._open.enter_context(threadpool_limits(1, user_api="blas"))
         return self
@@ -117,7 +119,7 @@ class Predictor:
         calibration = self._intervals.of(group)
         name, image = read_photo(photo)
         try:
-            face = face_of(image, self._mesh)
+            face = face_of(image, self._finder)
         except NoFaceError as error:
             raise NoFaceError(f"{name}: {error}") from error
         with distrusted(self._folder):

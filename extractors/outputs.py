@@ -17,7 +17,7 @@ FEATURES = "geometric_features"
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an output: its name, NumPy type and length, such as `float32[468]`, and what it means."""
+    """One field of an output: its name, NumPy type and length, such as `float32[8]`, and what it means."""
 
     name: str
     dtype: str

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.metadata import version as package_version
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors import alignment, facemesh, fingerprint, skin, windows
+from extractors import alignment, fingerprint, skin, windows
 from extractors.alignment import Crop, align_face, procrustes_shape
 from extractors.definitions import definitions
-from extractors.facemesh import FaceMesh
+from extractors.finder import Finder, finder_of
 from extractors.fingerprint import perceptual_hash
 from extractors.geometry import compute as geometry
 from extractors.geometry.compute import compute_geometry
 from extractors.outputs import EMBEDDING, FEATURES, Field, Output
 from extractors.skin import compute_skin
+from extractors.topologies import registry
 
 Columns = dict[str, NDArray[Any]]
 WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/windows.py"
@@ -65,7 +65,7 @@ class EncoderSource(EncoderIdentity, Hashable, Protocol):
 class Face:
     """The face in one photo, and all that needs its pixels.
 
-    landmarks   (468, 3) float32, x, y, z in pixels of the upright photo
+    landmarks   (P, 3) float32, x, y, z in pixels of the upright photo
     aligned     the face as every network sees it: eyes levelled, cut by the face, 256 x 256
     remark      such as "3 faces, the largest was taken: the 2nd from the left"; None when there is none
     """
@@ -85,11 +85,11 @@ class Face:
         return compute_skin(self.aligned.image, self.aligned.visible)
 
 
-def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.float32] | None = None) -> Face:
+def face_of(image: NDArray[np.uint8], finder: Finder, landmarks: NDArray[np.float32] | None = None) -> Face:
     """Find the face in an RGB image, unless its landmarks are known already. Raises NoFaceError."""
     remark = None
     if landmarks is None:
-        found = mesh.find(image)
+        found = finder.find(image)
         landmarks = found.landmarks
         remark = f"{found.faces} faces, the largest was taken: the {found.place}" if found.faces > 1 else None
     return Face(landmarks, align_face(image, landmarks), remark)
@@ -118,7 +118,7 @@ FROM_LANDMARKS: dict[str, Callable[[NDArray[np.float32]], Columns]] = {
     "geometry": lambda landmarks: {"features": compute_geometry(landmarks)[1]},
     "shape": lambda landmarks: {"shape": procrustes_shape(landmarks)},
 }
-"""extractor -> function from (n, 468, 3) landmarks to its columns, n rows each."""
+"""extractor -> function from (n, P, 3) landmarks to its columns, n rows each."""
 
 
 def feature_names(kind: str) -> list[str]:
@@ -129,13 +129,15 @@ def feature_names(kind: str) -> list[str]:
 def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
     """Everything that `kallos extract` writes, with its version; landmarks first."""
     crop = {"crop_size": alignment.CROP_SIZE, "crop_margin": alignment.MARGIN, "alignment": alignment.VERSION}
+    topology = registry.current()
+    finder, number, size = finder_of(topology), topology.number, len(topology.mesh)
     landmarks = Output(
         "landmarks",
         "landmarks",
-        "one row an image: FaceMesh landmarks in pixels of the upright photo",
-        tuple(Field(axis, "float32[468]", f"{axis} of the 468 landmarks, pixels") for axis in "xyz"),
-        code_version=facemesh.VERSION,
-        parameters={"mediapipe": package_version("mediapipe"), "max_faces": facemesh.MAX_FACES},
+        f"one row an image: landmarks of {topology.name} in pixels of the upright photo",
+        tuple(Field(axis, f"float32[{number}]", f"{axis} of the {number} landmarks, pixels") for axis in "xyz"),
+        code_version=finder.VERSION,
+        parameters={**finder.parameters(), **topology.recipe},
     )
     after = (landmarks.version,)
     embeddings = [
@@ -169,7 +171,13 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
             "shape",
             "shapes",
             "one row an image: 2-D landmarks, Procrustes-aligned to MediaPipe's canonical face",
-            (Field("shape", "float32[936]", "468 x then 468 y; centred, unit size, upright"),),
+            (
+                Field(
+                    "shape",
+                    f"float32[{topology.shape_length}]",
+                    f"{size} x then {size} y; centred, unit size, upright",
+                ),
+            ),
             code_version=alignment.VERSION,
             inputs=after,
         ),

@@ -40,7 +40,7 @@ def stored_columns(output: Output) -> tuple[Column, ...]:
 
 
 def _sql_type(dtype: str) -> str:
-    """`float32[468]` is `FLOAT[468]`."""
+    """`float32[8]` is `FLOAT[8]`."""
     number, bracket, length = dtype.partition("[")
     return f"{SQL_TYPES[number]}{bracket}{length}"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ TABLES = (
         ("features", "VARCHAR[]", "names, in the order of the next two: geometry, skin, averageness"),
         ("mean", "DOUBLE[]", "mean of each feature, in its unit"),
         ("sd", "DOUBLE[]", "standard deviation of each feature; 1 for a constant one"),
-        ("mean_shape", "FLOAT[936]", "mean aligned face: 468 x then 468 y"),
+        ("mean_shape", "FLOAT[]", "mean aligned face: x of all its landmarks, then y"),
     ),
     _table(
         "near_duplicates",

@@ -212,10 +212,17 @@ _COMBINE_ANY = """
     ALTER TABLE combiners DROP COLUMN pearson_b
 """
 
+
+def _free_shapes(store: Store) -> None:
+    """A mean shape is as long as its set of landmarks makes it."""
+    store.execute("ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[]")
+
+
 STEPS: list[tuple[str, Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _cross_fit),
     ("traits with scales of their own, sessions, attributes of raters and images", _name_traits),
     ("combiners of any number of members", _combine_any),
+    ("mean shapes of any set of landmarks", _free_shapes),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""
