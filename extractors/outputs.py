@@ -15,6 +15,11 @@ FEATURES = "geometric_features"
 """The view of all outputs whose fields are features, one number each."""
 
 
+def column(name: str, version: int) -> str:
+    """How recipes write a field: `name`, or `name@2` when its formula has been changed."""
+    return name if version == 1 else f"{name}@{version}"
+
+
 @dataclass(frozen=True)
 class Field:
     """One field of an output: its name, NumPy type and length, such as `float32[8]`, and what it means."""
@@ -54,7 +59,7 @@ class Output:
         recipe = {
             "extractor": self.extractor,
             "code_version": self.code_version,
-            "columns": [f"{f.name}@{versions[f.name]}" if f.name in versions else f.name for f in self.fields],
+            "columns": [column(f.name, versions.get(f.name, 1)) for f in self.fields],
             "parameters": dict(self.parameters),
             "inputs": list(self.inputs),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extractors.outputs import EMBEDDING, FEATURES, Output
+from extractors.recipes import names_in
 from featurestore.errors import OrderError, UsageError
 from featurestore.schema import Column
 from featurestore.steps import before_extract
@@ -71,7 +72,7 @@ def active_tables(store: Store, view: str) -> list[tuple[str, str]]:
 def active_columns(store: Store, extractor: str) -> list[str]:
     """The names of what an extractor writes, in order: features of its table's array, columns of an embedding."""
     recipe = store.value("SELECT recipe FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
-    return [column.split("@")[0] for column in json.loads(recipe)["columns"]]
+    return names_in(json.loads(recipe))
 
 
 def chosen_encoder(store: Store, name: str | None) -> str | None:

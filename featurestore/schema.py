@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -294,6 +294,7 @@ TABLES = (
         _TRAIT,
         ("scale_low", "DOUBLE", "lower end of the data set's own scale; NULL where several data sets differ"),
         ("scale_high", "DOUBLE", "upper end of the data set's own scale; NULL where several data sets differ"),
+        ("uses", "JSON", "extractor -> recipe of the values, with the features that it sees; NULL where it is lost"),
     ),
     _table(
         "training_history",
