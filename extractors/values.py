@@ -30,7 +30,13 @@ class EncoderIdentity(Protocol):
     """What is known of an encoder without its network; embeddings are stamped with it."""
 
     @property
-    def name(self) -> str: ...
+    def id(self) -> str:
+        """Of this architecture with these weights and preprocessing; what embeddings are called by."""
+
+    @property
+    def name(self) -> str:
+        """The architecture's."""
+
     @property
     def weights(self) -> str: ...
     @property
@@ -142,7 +148,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
     after = (landmarks.version,)
     embeddings = [
         Output(
-            f"{EMBEDDING}{encoder.name}",
+            f"{EMBEDDING}{encoder.id}",
             "embeddings",
             "one row is one image as one encoder sees it",
             (
@@ -157,6 +163,8 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
                 "weights": encoder.weights,
                 "weights_sha256": encoder.weights_sha256,
                 "windows": windows.VERSION,
+                # an encoder from before encoders had ids is known by its architecture
+                **({} if encoder.id == encoder.name else {"architecture": encoder.name}),
                 **crop,
             },
             inputs=after,

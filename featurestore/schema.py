@@ -193,7 +193,7 @@ TABLES = (
     _table(
         "extractor_versions",
         "one row is one version of one extractor's output",
-        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<encoder>"),
+        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<id of the encoder>"),
         ("version", "VARCHAR", "hash of the code version, parameters, weights and inputs"),
         ("output", "VARCHAR", "the view that shows the active version"),
         ("table_name", "VARCHAR", "the table that holds this version"),

@@ -183,7 +183,7 @@ def test_runs_of_a_store_are_usable_after_a_new_feature_was_extracted(workspace,
         parts = parts_of_store(opened)
         assert score(parts, workspace.portrait) == expected
         rows = outside_rows(
-            opened, "demo", "score", parts.versions, parts.uses, parts.normalization.features, learnt=set()
+            opened, "demo", parts.target.trait, parts.versions, parts.uses, parts.normalization.features, learnt=set()
         ).rows
         known = dict(zip(rows.image_ids, rows.raw, strict=True))
         seen = training_set(opened, "demo-5fold", 1, features=parts.normalization.features).train
@@ -203,7 +203,13 @@ def test_runs_of_a_store_are_refused_after_a_formula_that_they_use_changed(store
             Predictor(parts)
         with pytest.raises(OrderError, match=r"another formula of jaw_width.*kallos rollback geometry"):
             outside_rows(
-                opened, "demo", "score", parts.versions, parts.uses, parts.normalization.features, learnt=set()
+                opened,
+                "demo",
+                parts.target.trait,
+                parts.versions,
+                parts.uses,
+                parts.normalization.features,
+                learnt=set(),
             )
 
 

@@ -71,7 +71,7 @@ class Workers:
     """A pool of processes that look at photos. Use it as a context manager."""
 
     def __init__(self, encoders: Sequence[EncoderSource], processes: int = WORKERS) -> None:
-        named = {f"{EMBEDDING}{encoder.name}": encoder for encoder in encoders}
+        named = {f"{EMBEDDING}{encoder.id}": encoder for encoder in encoders}
         self._pool = Pool(_hold, named, ready=_get_ready, processes=processes)
 
     def __enter__(self) -> Self:

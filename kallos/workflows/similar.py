@@ -67,7 +67,7 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     from extractors.values import FROM_LANDMARKS, face_of, feature_names, from_pixels, outputs
 
     extractor = EXTRACTORS.get(search.by, f"{EMBEDDING}{search.encoder}")
-    encoders = [e for e in known_encoders(store) if e.name == search.encoder] if search.encoder else []
+    encoders = [e for e in known_encoders(store) if e.id == search.encoder] if search.encoder else []
     if active_versions(store)[extractor] not in [output.version for output in outputs(encoders)]:
         option = f" --encoder {search.encoder}" if search.encoder else ""
         raise OrderError(

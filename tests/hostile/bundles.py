@@ -269,6 +269,8 @@ FORGED: dict[str, Change] = {
     **{
         f"encoder: {name} {value!r}": said("encoder/model.json", name, value=value)
         for name, value in (
+            ("id", "another"),
+            ("id", None),
             ("name", "../x"),
             ("name", None),
             ("weights_sha256", 5),
