@@ -20,6 +20,7 @@ from rich.table import Table
 
 from extractors import windows
 from extractors.alignment import CROP_SIZE
+from extractors.topologies import registry
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from kallos.workflows.stored_faces import load_faces
@@ -70,7 +71,8 @@ def _encoders(folder: Path) -> tuple[Scorer, Scorer]:
     network = EncoderNetwork.build("mobilenet_v3_small", "none")
     network.save(folder / "encoder")
     graph = KeptEncoder.read(folder / "encoder").open()
-    cells = windows.cells(np.random.default_rng(0).uniform(0, CROP_SIZE, (468, 2)).astype(np.float32), CROP_SIZE)
+    landmarks = np.random.default_rng(0).uniform(0, CROP_SIZE, (registry.current().number, 2))
+    cells = windows.cells(landmarks.astype(np.float32), CROP_SIZE)
 
     def in_torch(face: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():

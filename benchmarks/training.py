@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
 
+from extractors.topologies import registry
 from featurestore.records import Epoch, FaceBatch
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
@@ -76,7 +77,7 @@ def _rows(n: int) -> FaceBatch:
         feature_names=(),
         feature_regions=(),
         features=nothing.astype(np.float64),
-        shapes=np.zeros((n, 936), dtype=np.float32),
+        shapes=np.zeros((n, registry.current().shape_length), dtype=np.float32),
         embeddings=nothing,
         region_embeddings={},
         faces=drawn[np.arange(n) % DRAWN],

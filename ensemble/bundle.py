@@ -14,6 +14,7 @@ from typing import Any
 from ensemble.parts import TRAINED_ON, Parts, load_normalization, save_normalization
 from ensemble.training_photos import TrainingPhotos
 from extractors.errors import InputError
+from extractors.recipes import Uses
 from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
@@ -23,7 +24,10 @@ from models.spec import resolve
 from models.untrusted import distrusted, read_json
 
 KIND = "kallos.bundle/"
-FORMAT = f"{KIND}3"
+FORMAT = f"{KIND}4"
+UNRECORDED = f"{KIND}3"
+"""A bundle that does not say what its models use: it is read, and its versions are compared as a whole."""
+
 MANIFEST = "manifest.json"
 PHOTOS = "training_photos.bin"
 REQUIRED = {ENSEMBLE, "encoder"}
@@ -77,6 +81,7 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "trait": parts.target.trait,
         "scale": parts.target.scale,
         "versions": dict(parts.versions),
+        "uses": parts.uses,
         "features": list(parts.normalization.features),
         "trained_on": dict(parts.trained_on),
         "evaluations": {model: dict(figures) for model, figures in parts.evaluations.items()},
@@ -100,7 +105,7 @@ def open_bundle(folder: Path) -> Parts:
         raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
     content = read_json(folder / MANIFEST)
     with distrusted(folder / MANIFEST):
-        if content["format"] != FORMAT:
+        if content["format"] not in (FORMAT, UNRECORDED):
             raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
         _verify(folder, content)
         if not REQUIRED <= set(content["parts"]) <= REQUIRED | MODELS.keys():
@@ -111,11 +116,19 @@ def open_bundle(folder: Path) -> Parts:
             folders={name: folder / name for name in content["parts"]},
             normalization=load_normalization(folder / "normalization.json"),
             versions=dict(content["versions"]),
+            uses=_uses(content),
             trained_on={name: content["trained_on"][name] for name in TRAINED_ON},
             evaluations=dict(content["evaluations"]),
             photos=TrainingPhotos.load(folder / PHOTOS, str(content["trained_on"]["manifest_id"])),
             comparisons=tuple(_comparison(each) for each in content["comparisons"]),
         )
+
+
+def _uses(content: dict[str, Any]) -> Uses | None:
+    uses = None if content["format"] == UNRECORDED else content["uses"]
+    if uses is not None and content["versions"].keys() - uses.keys():
+        raise ValueError("it does not say what its models use")
+    return uses
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:

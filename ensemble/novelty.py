@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.canonical import MESH
 from extractors.points import Landmarks
+from extractors.topologies.registry import topology_of
 from featurestore.records import FaceBatch
 from models.baseline.pca import Components
 from models.serialization import read_description, read_tensors, write_model
@@ -65,7 +65,7 @@ class Novelty:
 
     @classmethod
     def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32]) -> Self:
-        """On the n training rows and their (n, 468, 3) landmarks in pixels; no label is looked at."""
+        """On the n training rows and their (n, P, 3) landmarks in pixels; no label is looked at."""
         middle = np.median(pose(landmarks), axis=0)
         count = min(COMPONENTS, max(len(batch) // ROWS_A_COMPONENT, 2))
         spaces = {name: Components.fit(rows, count) for name, rows in _spaces(batch).items()}
@@ -97,7 +97,7 @@ class Novelty:
         }
 
     def warnings(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> tuple[str, ...]:
-        """What is unusual about one photo, a sentence each; `landmarks` is (468, 3)."""
+        """What is unusual about one photo, a sentence each; `landmarks` is (P, 3)."""
         said = []
         for name, (value,) in self.measure(batch, landmarks[None]).items():
             limit = self.limits.get(name, np.nan)
@@ -131,14 +131,15 @@ class Novelty:
 
 
 def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, 468, 3) landmarks to (n, 3) yaw, pitch and roll in degrees, of the rotation from MediaPipe's frontal face.
+    """(n, P, 3) landmarks to (n, 3) yaw, pitch and roll in degrees, of the rotation from the canonical face.
 
     The least-squares rotation of two point sets (Kabsch 1976). Yaw is positive towards the subject's left, pitch when
     the head is lowered, roll when it is tilted clockwise in the photo.
     """
-    points = landmarks.astype(np.float64)
+    topology = topology_of(landmarks)
+    points = topology.of_mesh(landmarks).astype(np.float64)
     points = points - points.mean(axis=1, keepdims=True)
-    frontal = MESH.astype(np.float64) - MESH.mean(axis=0)
+    frontal = topology.mesh - topology.mesh.mean(axis=0)
     left, _, right = np.linalg.svd(points.transpose(0, 2, 1) @ frontal)
     flip = np.ones((len(points), 3))
     flip[:, 2] = np.linalg.det(left @ right)

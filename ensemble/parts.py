@@ -12,7 +12,8 @@ import numpy as np
 
 from ensemble.training_photos import TrainingPhotos
 from extractors.outputs import EMBEDDING
-from featurestore import normalization, runs
+from extractors.recipes import Uses
+from featurestore import normalization, runs, uses
 from featurestore.errors import OrderError
 from featurestore.normalization import Normalization
 from featurestore.outputs import found_encoder
@@ -34,6 +35,7 @@ class Parts:
     folders         of the ensemble, its members, the other trained models, and the encoder
     normalization   statistics of the training rows
     versions        extractor -> version that the models were trained on
+    uses            what the models use of them; None in a bundle of format 3, and where a store lost it
     trained_on      data set, protocol, fold, manifest, licence and each member's weights
     evaluations     model -> its figures on the test rows
     photos          those of the training rows
@@ -44,6 +46,7 @@ class Parts:
     folders: Mapping[str, Path]
     normalization: Normalization
     versions: Mapping[str, str]
+    uses: Uses | None
     trained_on: Mapping[str, object]
     evaluations: Mapping[str, Mapping[str, float]]
     photos: TrainingPhotos
@@ -105,6 +108,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         versions={
             k: v for k, v in versions.items() if not k.startswith(EMBEDDING) or k == f"{EMBEDDING}{combined.encoder}"
         },
+        uses=uses.of_run(store, combined.run_id),
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
         photos=TrainingPhotos.of(runs.learnt_from(store, combined.run_id), combined.manifest_id),

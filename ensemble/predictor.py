@@ -15,9 +15,11 @@ from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import Parts
 from extractors.errors import NoFaceError
-from extractors.facemesh import FaceMesh
+from extractors.finder import finder_of
 from extractors.photo import Photo, content_hash, read_photo
+from extractors.recipes import described, differences, had_version, of_outputs
 from extractors.regions import REGIONS
+from extractors.topologies import registry
 from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
@@ -49,7 +51,8 @@ class Predictor:
         self._intervals = Intervals.load(parts.folders[ENSEMBLE])
         self._novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
         self._regions_of = self._model_of_regions()
-        self._mesh, self._open, self._is_closed = FaceMesh(), ExitStack(), False
+        self._finder = finder_of(registry.current())()
+        self._open, self._is_closed = ExitStack(), False
 
     @property
     def _folder(self) -> Path:
@@ -66,7 +69,7 @@ class Predictor:
         return found[0]
 
     def __enter__(self) -> Self:
-        self._open.enter_context(self._mesh)
+        self._open.enter_context(self._finder)
         # for one photo, threads of linear algebra spend a core on waiting for each other
         self._open.enter_context(threadpool_limits(1, user_api="blas"))
         return self
@@ -117,7 +120,7 @@ class Predictor:
         calibration = self._intervals.of(group)
         name, image = read_photo(photo)
         try:
-            face = face_of(image, self._mesh)
+            face = face_of(image, self._finder)
         except NoFaceError as error:
             raise NoFaceError(f"{name}: {error}") from error
         with distrusted(self._folder):
@@ -190,13 +193,22 @@ class Predictor:
 
 
 def _check_versions(parts: Parts, encoder: KeptEncoder) -> None:
-    """What the models were trained on must be what this kallos computes."""
-    here = {output.extractor: output.version for output in outputs([encoder])}
+    """What the models use must be what this kallos computes; what else it computes does not matter."""
     known = set(feature_names("geometry")) | set(feature_names("skin"))
     if unknown := [name for name in parts.normalization.features[:-1] if name not in known]:
         raise BundleError(f"The models need the feature {unknown[0]}, which this kallos does not compute: train again.")
-    if changed := [name for name, version in parts.versions.items() if here.get(name) != version]:
+    computed = outputs([encoder])
+    if parts.uses is None:
+        today, features = {output.extractor: output for output in computed}, parts.normalization.features
+        differing = {
+            name: ["another version"]
+            for name, version in parts.versions.items()
+            if name not in today or not had_version(today[name], version, features)
+        }
+    else:
+        differing = differences(parts.uses, of_outputs(computed))
+    if differing:
         raise BundleError(
-            f"The models were trained on another version of {', '.join(changed)} than this kallos computes: "
+            f"The models use what this kallos computes otherwise ({described(differing)}): "
             "run `kallos extract` and train again, or use the kallos that made them."
         )

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.canonical import MESH, MIRROR
 from extractors.points import Landmarks, Reals
+from extractors.topologies.registry import topology_of
 
 VERSION = 1
 CROP_SIZE = 256
@@ -23,8 +23,8 @@ class Crop:
     """A levelled face.
 
     image      (size, size, 3) uint8 RGB
-    landmarks  (468, 2) float32, pixels of the crop
-    on_photo   (468,) whether each landmark lies on the photo; beyond its edge the crop repeats the edge
+    landmarks  (P, 2) float32, pixels of the crop
+    on_photo   (P,) whether each landmark lies on the photo; beyond its edge the crop repeats the edge
     """
 
     image: NDArray[np.uint8]
@@ -45,7 +45,7 @@ def align_face(
 ) -> Crop:
     """Level the eyes and cut out the square around the landmarks, widened by `margin` of it on every side.
 
-    `image` is (h, w, 3) uint8 RGB, `landmarks` (468, 3) in its pixels. Off the photo its edge is repeated.
+    `image` is (h, w, 3) uint8 RGB, `landmarks` (P, 3) in its pixels. Off the photo its edge is repeated.
     """
     height, width = image.shape[:2]
     points = landmarks[:, :2].astype(np.float64)
@@ -80,25 +80,26 @@ def _levelling(landmarks: NDArray[np.float32], size: int, margin: float) -> NDAr
 
 
 def procrustes_shape(landmarks: Reals) -> NDArray[np.float32]:
-    """Ordinary Procrustes shapes: (n, 468, 3) landmarks -> (n, 936) float32, 468 x then 468 y (down).
+    """Ordinary Procrustes shapes: (n, P, 3) landmarks -> (n, 2M) float32, x of the mesh, then y (down).
 
     Centred, unit Frobenius size, turned (never mirrored) onto the frontal canonical mesh
     (Dryden & Mardia 2016, ch. 7).
     """
-    shapes = turned_onto(unit_shapes(landmarks), unit_shapes(MESH[None]))
+    topology = topology_of(landmarks)
+    shapes = turned_onto(unit_shapes(topology.of_mesh(landmarks)), unit_shapes(topology.mesh[None]))
     return np.hstack([shapes.real, shapes.imag]).astype(np.float32)
 
 
 def unit_shapes(landmarks: Reals) -> Shapes:
-    """(n, 468) complex x + iy of landmarks, centred, unit size: to turn one is a multiplication."""
+    """(n, M) complex x + iy of (n, M, 3) landmarks, centred, unit size: to turn one is a multiplication."""
     points = np.asarray(landmarks[..., 0] + 1j * landmarks[..., 1], dtype=np.complex128)
     points = points - points.mean(axis=1, keepdims=True)
     return np.asarray(points / np.sqrt((np.abs(points) ** 2).sum(axis=1, keepdims=True)))
 
 
-def mirrored(shapes: Shapes) -> Shapes:
+def mirrored(shapes: Shapes, mirror: NDArray[np.int64]) -> Shapes:
     """The shapes seen in a mirror, with each landmark under its own number again."""
-    return np.take(-shapes.conj(), MIRROR, axis=1)
+    return np.take(-shapes.conj(), mirror, axis=1)
 
 
 def turned_onto(shapes: Shapes, targets: Shapes) -> Shapes:

@@ -40,7 +40,7 @@ class FeatureDefinition:
     region     one of `extractors.regions.FEATURE_REGIONS`
     unit       unit of the value
     formula    in terms of the points' names
-    points     names of points and contours of `extractors.points`
+    points     names of points and contours of `extractors.topology`
     source     where the measure comes from
     low, high  plausible range, not a limit: values of unusual faces may lie outside
     invariant  what the value does not depend on: "scale", "translation", "roll"

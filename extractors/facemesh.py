@@ -1,4 +1,4 @@
-"""The 468 landmarks of the face in a photo, by MediaPipe's FaceMesh."""
+"""The landmarks of the face in a photo, by MediaPipe's FaceMesh."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version as package_version
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from extractors.detector import Box, FaceDetector, overlap
 from extractors.errors import NoFaceError
+from extractors.finder import FoundFace
 
-VERSION = 1
 MAX_FACES = 4
 CONFIDENCE = 0.5
 BORDER = 0.25
@@ -47,22 +47,10 @@ _MUTING = threading.Lock()
 warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype")
 
 
-@dataclass(frozen=True, eq=False)
-class FoundFace:
-    """The largest face of a photo.
-
-    landmarks  (468, 3) float32: x, y in pixels of the photo, y down; z in the same unit, away from the viewer
-    faces      how many faces there are; one of less than half the largest's size may be missed
-    place      which of several this is, such as `2nd from the left`
-    """
-
-    landmarks: NDArray[np.float32]
-    faces: int
-    place: str
-
-
 class FaceMesh:
     """FaceMesh on single photos; a context manager, for one thread at a time."""
+
+    VERSION: ClassVar[int] = 1
 
     def __init__(self) -> None:
         self._has_met_a_face = False
@@ -85,6 +73,11 @@ class FaceMesh:
         self._mesh.close()
         if "_detector" in vars(self):
             self._detector.close()
+
+    @staticmethod
+    def parameters() -> Mapping[str, object]:
+        """Every setting that changes the values."""
+        return {"mediapipe": package_version("mediapipe"), "max_faces": MAX_FACES}
 
     @cached_property
     def _detector(self) -> FaceDetector:

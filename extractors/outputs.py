@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 EMBEDDING = "embedding:"
-"""Before the name of an encoder: what its embeddings are called among the outputs."""
+"""Before the id of an encoder: what its embeddings are called among the outputs."""
 
 FEATURES = "geometric_features"
 """The view of all outputs whose fields are features, one number each."""
 
 
+def column(name: str, version: int) -> str:
+    """How recipes write a field: `name`, or `name@2` when its formula has been changed."""
+    return name if version == 1 else f"{name}@{version}"
+
+
 @dataclass(frozen=True)
 class Field:
-    """One field of an output: its name, NumPy type and length, such as `float32[468]`, and what it means."""
+    """One field of an output: its name, NumPy type and length, such as `float32[8]`, and what it means."""
 
     name: str
     dtype: str
@@ -28,7 +34,7 @@ class Field:
 class Output:
     """One version of one extractor's output.
 
-    extractor         name, such as `geometry` or `embedding:mobilenet_v3_small`
+    extractor         name, such as `geometry` or `embedding:mobilenet_v3_small-1f2e3d4c`
     view              name under which people see it, such as `landmarks`
     comment           what one row of it is
     fields            what there is of each photo
@@ -54,7 +60,7 @@ class Output:
         recipe = {
             "extractor": self.extractor,
             "code_version": self.code_version,
-            "columns": [f"{f.name}@{versions[f.name]}" if f.name in versions else f.name for f in self.fields],
+            "columns": [column(f.name, versions.get(f.name, 1)) for f in self.fields],
             "parameters": dict(self.parameters),
             "inputs": list(self.inputs),
         }
@@ -68,4 +74,9 @@ class Output:
     @property
     def table_name(self) -> str:
         """Where this version is stored; `__` keeps it out of what people are shown."""
-        return f"{self.extractor.replace(':', '_')}__{self.version}"
+        return table_name(self.extractor, self.version)
+
+
+def table_name(extractor: str, version: str) -> str:
+    """The table of a version: a plain SQL name, whatever an encoder is called; the version tells them apart."""
+    return f"{re.sub('[^a-z0-9_]+', '_', extractor.lower())[:80]}__{version}"

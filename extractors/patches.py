@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.points import CONTOURS, Reals
+from extractors.points import Reals
+from extractors.topologies.registry import topology_of
 
 SKIN_PATCHES = ("forehead", "right_cheek_area", "left_cheek_area", "chin_area", "nose_ridge")
 MIN_PIXELS = 16
@@ -23,11 +24,12 @@ class Patches:
     """CIELAB pixels of named patches. A patch off the photo, even in part, measures NaN."""
 
     def __init__(self, image: NDArray[np.uint8], landmarks: Reals) -> None:
-        """`image` (h, w, 3) uint8 RGB; `landmarks` (468, 2) in its pixels, NaN for those off the photo."""
+        """`image` (h, w, 3) uint8 RGB; `landmarks` (P, 2) in its pixels, NaN for those off the photo."""
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
         lightness = np.ascontiguousarray(lab[:, :, 0])
         self._height, self._width = lightness.shape
         self._lab = lab.reshape(-1, 3)
+        self._contours = topology_of(landmarks).contours
         size = (self._width, self._height)
         self._on_photo = ((landmarks >= 0) & (landmarks <= size)).all(axis=1)
         # OpenCV counts from the centre of the first pixel, landmarks from its edge
@@ -73,7 +75,7 @@ class Patches:
     def _inside(self, patch: str) -> NDArray[np.intp]:
         """Flat indices of the patch's pixels; none where it lies off the photo."""
         if patch not in self._places:
-            self._places[patch] = self._fill(list(CONTOURS[patch]))
+            self._places[patch] = self._fill(list(self._contours[patch]))
         return self._places[patch]
 
     def _fill(self, contour: list[int]) -> NDArray[np.intp]:

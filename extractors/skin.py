@@ -16,7 +16,7 @@ from extractors.catalogue import SKIN, feature, paired_feature
 from extractors.patches import SKIN_PATCHES, Patches
 
 VERSION = 1
-"""To be raised whenever a formula, a patch or a landmark changes."""
+"""Raised whenever what all formulas share changes; a formula and a set of landmarks have versions of their own."""
 
 INVARIANT = ("translation", "roll")
 """Up to resampling. Not scale: a photo with fewer pixels is less sharp."""
@@ -28,7 +28,7 @@ paired_pixels = functools.partial(paired_feature, kind="skin", invariant=INVARIA
 def compute_skin(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     """(S,) values, in the order of the catalogue, of one crop as `alignment.align_face` makes it.
 
-    `image` is (256, 256, 3) uint8 RGB, `landmarks` (468, 2) in its pixels. NaN where a patch lies off the photo.
+    `image` is (256, 256, 3) uint8 RGB, `landmarks` (P, 2) in its pixels. NaN where a patch lies off the photo.
     """
     patches = Patches(image, landmarks)
     return np.array([f.measure(patches) for f in SKIN.values()], dtype=np.float64)

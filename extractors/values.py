@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.metadata import version as package_version
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors import alignment, facemesh, fingerprint, skin, windows
+from extractors import alignment, fingerprint, skin, windows
 from extractors.alignment import Crop, align_face, procrustes_shape
 from extractors.definitions import definitions
-from extractors.facemesh import FaceMesh
+from extractors.finder import Finder, finder_of
 from extractors.fingerprint import perceptual_hash
 from extractors.geometry import compute as geometry
 from extractors.geometry.compute import compute_geometry
 from extractors.outputs import EMBEDDING, FEATURES, Field, Output
 from extractors.skin import compute_skin
+from extractors.topologies import registry
 
 Columns = dict[str, NDArray[Any]]
 WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/windows.py"
@@ -30,7 +30,13 @@ class EncoderIdentity(Protocol):
     """What is known of an encoder without its network; embeddings are stamped with it."""
 
     @property
-    def name(self) -> str: ...
+    def id(self) -> str:
+        """Of this architecture with these weights and preprocessing; what embeddings are called by."""
+
+    @property
+    def name(self) -> str:
+        """The architecture's."""
+
     @property
     def weights(self) -> str: ...
     @property
@@ -65,7 +71,7 @@ class EncoderSource(EncoderIdentity, Hashable, Protocol):
 class Face:
     """The face in one photo, and all that needs its pixels.
 
-    landmarks   (468, 3) float32, x, y, z in pixels of the upright photo
+    landmarks   (P, 3) float32, x, y, z in pixels of the upright photo
     aligned     the face as every network sees it: eyes levelled, cut by the face, 256 x 256
     remark      such as "3 faces, the largest was taken: the 2nd from the left"; None when there is none
     """
@@ -85,11 +91,11 @@ class Face:
         return compute_skin(self.aligned.image, self.aligned.visible)
 
 
-def face_of(image: NDArray[np.uint8], mesh: FaceMesh, landmarks: NDArray[np.float32] | None = None) -> Face:
+def face_of(image: NDArray[np.uint8], finder: Finder, landmarks: NDArray[np.float32] | None = None) -> Face:
     """Find the face in an RGB image, unless its landmarks are known already. Raises NoFaceError."""
     remark = None
     if landmarks is None:
-        found = mesh.find(image)
+        found = finder.find(image)
         landmarks = found.landmarks
         remark = f"{found.faces} faces, the largest was taken: the {found.place}" if found.faces > 1 else None
     return Face(landmarks, align_face(image, landmarks), remark)
@@ -118,7 +124,7 @@ FROM_LANDMARKS: dict[str, Callable[[NDArray[np.float32]], Columns]] = {
     "geometry": lambda landmarks: {"features": compute_geometry(landmarks)[1]},
     "shape": lambda landmarks: {"shape": procrustes_shape(landmarks)},
 }
-"""extractor -> function from (n, 468, 3) landmarks to its columns, n rows each."""
+"""extractor -> function from (n, P, 3) landmarks to its columns, n rows each."""
 
 
 def feature_names(kind: str) -> list[str]:
@@ -129,18 +135,20 @@ def feature_names(kind: str) -> list[str]:
 def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
     """Everything that `kallos extract` writes, with its version; landmarks first."""
     crop = {"crop_size": alignment.CROP_SIZE, "crop_margin": alignment.MARGIN, "alignment": alignment.VERSION}
+    topology = registry.current()
+    finder, number, size = finder_of(topology), topology.number, len(topology.mesh)
     landmarks = Output(
         "landmarks",
         "landmarks",
-        "one row an image: FaceMesh landmarks in pixels of the upright photo",
-        tuple(Field(axis, "float32[468]", f"{axis} of the 468 landmarks, pixels") for axis in "xyz"),
-        code_version=facemesh.VERSION,
-        parameters={"mediapipe": package_version("mediapipe"), "max_faces": facemesh.MAX_FACES},
+        f"one row an image: landmarks of {topology.name} in pixels of the upright photo",
+        tuple(Field(axis, f"float32[{number}]", f"{axis} of the {number} landmarks, pixels") for axis in "xyz"),
+        code_version=finder.VERSION,
+        parameters={**finder.parameters(), **topology.recipe},
     )
     after = (landmarks.version,)
     embeddings = [
         Output(
-            f"{EMBEDDING}{encoder.name}",
+            f"{EMBEDDING}{encoder.id}",
             "embeddings",
             "one row is one image as one encoder sees it",
             (
@@ -155,6 +163,8 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
                 "weights": encoder.weights,
                 "weights_sha256": encoder.weights_sha256,
                 "windows": windows.VERSION,
+                # an encoder from before encoders had ids is known by its architecture
+                **({} if encoder.id == encoder.name else {"architecture": encoder.name}),
                 **crop,
             },
             inputs=after,
@@ -169,7 +179,13 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
             "shape",
             "shapes",
             "one row an image: 2-D landmarks, Procrustes-aligned to MediaPipe's canonical face",
-            (Field("shape", "float32[936]", "468 x then 468 y; centred, unit size, upright"),),
+            (
+                Field(
+                    "shape",
+                    f"float32[{topology.shape_length}]",
+                    f"{size} x then {size} y; centred, unit size, upright",
+                ),
+            ),
             code_version=alignment.VERSION,
             inputs=after,
         ),

@@ -9,28 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.points import CONTOURS
+from extractors.topologies.registry import topology_of
+from extractors.topology import Topology
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Window:
-    """The box around a contour, widened by `margin` of its width and height on every side, cut into cells."""
+    """The box around a contour, widened by `margin` of its width and height on every side, cut into cells.
+
+    There is a right one and a left one, `is_paired`, or the one on the midline.
+    """
 
     contour: str
     margin: float
     rows: int
     columns: int
-
-    @property
-    def is_paired(self) -> bool:
-        """Whether there is a right one and a left one."""
-        return f"right_{self.contour}" in CONTOURS
+    is_paired: bool = False
 
     @property
     def contours(self) -> tuple[str, ...]:
@@ -44,20 +45,21 @@ class Window:
 
 
 WINDOWS: Mapping[str, tuple[Window, ...]] = {
-    "eyes": (Window("eye", 0.5, 2, 3),),
-    "brows": (Window("brow", 0.35, 2, 3),),
+    "eyes": (Window("eye", 0.5, 2, 3, is_paired=True),),
+    "brows": (Window("brow", 0.35, 2, 3, is_paired=True),),
     "nose": (Window("nose", 0.25, 4, 3),),
     "lips": (Window("lips_outer", 0.3, 3, 4),),
     "jawline": (Window("jaw_band", 0.12, 4, 6),),
-    "cheeks": (Window("cheek_area", 0.3, 3, 3),),
-    "skin": (Window("forehead", 0.3, 2, 4), Window("chin_area", 0.3, 2, 2), Window("under_eye", 0.2, 1, 2)),
+    "cheeks": (Window("cheek_area", 0.3, 3, 3, is_paired=True),),
+    "skin": (
+        Window("forehead", 0.3, 2, 4),
+        Window("chin_area", 0.3, 2, 2),
+        Window("under_eye", 0.2, 1, 2, is_paired=True),
+    ),
 }
 """region -> its windows; symmetry has none."""
 
 BOXED = [(window, contour) for windows in WINDOWS.values() for window in windows for contour in window.contours]
-OUTLINES = np.concatenate([CONTOURS[contour] for _, contour in BOXED])
-STARTS = np.cumsum([0, *(len(CONTOURS[contour]) for _, contour in BOXED)])[:-1]
-"""Landmarks of all boxed contours, and where each contour begins among them."""
 
 MARGINS = np.array([window.margin for window, _ in BOXED], dtype=np.float32)[:, None]
 BOX_OF_CELL = np.repeat(np.arange(len(BOXED)), [window.rows * window.columns for window, _ in BOXED])
@@ -79,10 +81,18 @@ def _parts_of_box() -> NDArray[np.float32]:
 PARTS = _parts_of_box()
 
 
+@cache
+def _outlines(topology: Topology) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Landmarks of all boxed contours, and where each contour begins among them."""
+    contours = [topology.contours[contour] for _, contour in BOXED]
+    return np.concatenate(contours), np.cumsum([0, *map(len, contours)])[:-1]
+
+
 def cells(landmarks: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """(468, 2) landmarks in pixels of a crop of `side` to (K, 4) left, top, right, bottom of cells as parts of it."""
-    outlines = landmarks[OUTLINES] / np.float32(side)
-    low, high = np.minimum.reduceat(outlines, STARTS), np.maximum.reduceat(outlines, STARTS)
+    """(P, 2) landmarks in pixels of a crop of `side` to (K, 4) left, top, right, bottom of cells as parts of it."""
+    boxed, starts = _outlines(topology_of(landmarks))
+    outlines = landmarks[boxed] / np.float32(side)
+    low, high = np.minimum.reduceat(outlines, starts), np.maximum.reduceat(outlines, starts)
     around = MARGINS * (high - low)
     corner, extent = (low - around)[BOX_OF_CELL], (high - low + 2 * around)[BOX_OF_CELL]
     made: NDArray[np.float32] = np.hstack([corner, corner]) + PARTS * np.hstack([extent, extent])

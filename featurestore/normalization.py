@@ -31,7 +31,7 @@ class Normalization:
     features    F names; the last one is `averageness`
     regions     F regions
     mean, sd    (F,) float64 in each feature's unit; sd is 1 for a constant feature
-    mean_shape  (936,) float32
+    mean_shape  (2M,) float32, M landmarks of the mesh
     """
 
     name: str
@@ -42,7 +42,7 @@ class Normalization:
     mean_shape: NDArray[np.float32]
 
     def transform(self, raw: NDArray[np.float64], shapes: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, F-1) raw features and (n, 936) shapes to (n, F) z-scores."""
+        """(n, F-1) raw features and (n, 2M) shapes to (n, F) z-scores."""
         values = np.column_stack([raw, averageness(shapes, self.mean_shape)])
         scored: NDArray[np.float64] = (values - self.mean) / self.sd
         return scored

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extractors.outputs import EMBEDDING, FEATURES, Output
+from extractors.recipes import names_in
 from featurestore.errors import OrderError, UsageError
 from featurestore.schema import Column
 from featurestore.steps import before_extract
@@ -40,7 +41,7 @@ def stored_columns(output: Output) -> tuple[Column, ...]:
 
 
 def _sql_type(dtype: str) -> str:
-    """`float32[468]` is `FLOAT[468]`."""
+    """`float32[8]` is `FLOAT[8]`."""
     number, bracket, length = dtype.partition("[")
     return f"{SQL_TYPES[number]}{bracket}{length}"
 
@@ -71,22 +72,31 @@ def active_tables(store: Store, view: str) -> list[tuple[str, str]]:
 def active_columns(store: Store, extractor: str) -> list[str]:
     """The names of what an extractor writes, in order: features of its table's array, columns of an embedding."""
     recipe = store.value("SELECT recipe FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
-    return [column.split("@")[0] for column in json.loads(recipe)["columns"]]
+    return names_in(json.loads(recipe))
 
 
 def chosen_encoder(store: Store, name: str | None) -> str | None:
-    """The encoder of that name, or the only one that there is; None where the store has no embeddings.
+    """The id of the encoder of that id or architecture, or of the only one; None where the store has no embeddings.
 
     Raises UsageError for an unknown encoder, or when there are several to choose from.
     """
-    known = [
-        extractor.removeprefix(EMBEDDING) for extractor in active_versions(store) if extractor.startswith(EMBEDDING)
-    ]
-    if name is None and len(known) > 1:
-        raise UsageError(f"The store has embeddings of {', '.join(known)}: choose one with --encoder.")
-    if name is not None and name not in known:
+    known = _encoders(store)
+    matching = [name] if name in known else [own for own, architecture in known.items() if name in (None, architecture)]
+    if len(matching) > 1:
+        raise UsageError(f"The store has embeddings of {', '.join(matching)}: choose one with --encoder.")
+    if name is not None and not matching:
         raise UsageError(f"The store has no embeddings of {name!r}: run `kallos extract --encoder {name}`.")
-    return name or (known[0] if known else None)
+    return matching[0] if matching else None
+
+
+def _encoders(store: Store) -> dict[str, str]:
+    """id -> architecture of the encoders whose embeddings are shown; those of an earlier kallos are called by it."""
+    rows = store.frame(
+        "SELECT extractor[len($prefix) + 1:] AS id, coalesce(recipe ->> '$.parameters.architecture', id) "
+        "FROM extractor_versions WHERE active AND starts_with(extractor, $prefix) ORDER BY extractor",
+        prefix=EMBEDDING,
+    )
+    return dict(rows.iter_rows())
 
 
 def encoder_weights(store: Store, encoder: str) -> str:
@@ -109,11 +119,15 @@ def found_encoder(store: Store, encoder: str, version: str) -> Path:
     """The folder of an encoder that the store has embeddings of. Raises OrderError when it is gone."""
     folder = encoder_folder(store, version)
     if not folder.is_dir():
-        query = "SELECT any_value(recipe ->> '$.parameters.weights') FROM extractor_versions WHERE version = $version"
-        weights = store.value(query, version=version) or "imagenet"
+        made_of = store.frame(
+            "SELECT recipe ->> '$.parameters.architecture', recipe ->> '$.parameters.weights' "
+            "FROM extractor_versions WHERE version = $version",
+            version=version,
+        ).rows()
+        architecture, weights = made_of[0] if made_of else (None, None)
         raise OrderError(
             f"The encoder of the embeddings is not in {folder}: put the folder {store.runs_folder.name} back beside "
-            f"the store, or run `kallos extract --encoder {encoder} --weights {weights}`."
+            f"the store, or run `kallos extract --encoder {architecture or encoder} --weights {weights or 'imagenet'}`."
         )
     return folder
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
+from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, OrderError
-from featurestore.outputs import active_versions
+from featurestore.outputs import active_columns, active_versions
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables
+from featurestore.uses import shown
 
 FEWEST = 20
 """Images: an isotonic map and a correlation of fewer say nothing."""
@@ -41,15 +44,24 @@ class OutsideRows:
 
 
 def outside_rows(
-    store: Store, data_set: str, trait: str, versions: Mapping[str, str], learnt: Container[str]
+    store: Store,
+    data_set: str,
+    trait: str,
+    versions: Mapping[str, str],
+    uses: Uses | None,
+    features: Sequence[str],
+    learnt: Container[str],
 ) -> OutsideRows:
-    """The rows of a data set, with their scores on a trait, for models of the given versions (extractor -> version)
-    that learnt from these photos.
+    """The rows of a data set, with their scores on a trait, for models that see these features.
 
-    Raises OrderError when the store shows other versions or too few images have values, DataError when there are no
-    scores, LeakageError when every scored photo was learnt from.
+    versions  extractor -> version that the models were trained on
+    uses      what of it they use; None where that is not known: then the versions count as a whole
+    learnt    the photos that they learnt from
+
+    Raises OrderError when the store shows other values than they use or too few images have any, DataError when there
+    are no scores, LeakageError when every scored photo was learnt from.
     """
-    _check_versions(store, versions)
+    _check_versions(store, versions, uses)
     every = store.frame(
         "SELECT image_id, sha256, subset, score, histogram FROM images LEFT JOIN "
         "(FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $data_set ORDER BY image_id",
@@ -82,7 +94,7 @@ def outside_rows(
     return OutsideRows(
         data_set=data_set,
         trait=trait,
-        rows=Rows.gathered(keys, arrays),
+        rows=Rows.gathered(keys, arrays).of(_places(store, features)),
         subsets=tuple(keys["subset"]),
         scale=(low, high),
         images=len(every),
@@ -92,10 +104,21 @@ def outside_rows(
     )
 
 
-def _check_versions(store: Store, versions: Mapping[str, str]) -> None:
-    shown = active_versions(store)
-    if changed := [extractor for extractor, version in versions.items() if shown.get(extractor) != version]:
+def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None) -> None:
+    active = active_versions(store)
+    differing = (
+        {name: ["another version"] for name, version in versions.items() if active.get(name) != version}
+        if uses is None
+        else differences(uses, shown(store))
+    )
+    if differing:
         raise OrderError(
-            f"The store does not show the version of {', '.join(changed)} that the models were trained on: "
-            f"run `kallos extract` with their encoder and weights, or `kallos rollback {changed[0]}`."
+            f"The store does not show what the models were trained on ({described(differing)}): "
+            f"run `kallos extract` with their encoder and weights, or `kallos rollback {next(iter(differing))}`."
         )
+
+
+def _places(store: Store, features: Sequence[str]) -> list[int]:
+    """Where the models' features stand among all that the store shows."""
+    every = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
+    return [every.index(name) for name in features if name != AVERAGENESS]

@@ -15,6 +15,7 @@ import polars as pl
 
 from extractors.outputs import Output
 from extractors.photo_files import reads_heic
+from extractors.recipes import changes
 from featurestore.folders import gone, is_there
 from featurestore.outputs import active_versions
 from featurestore.store import Store
@@ -199,28 +200,7 @@ def _changes(store: Store, output: Output) -> tuple[str, ...]:
     )
     if rows.is_empty():
         return ()
-    before, now = json.loads(rows.item()), json.loads(output.recipe)
-    changes = _column_changes(before["columns"], now["columns"])
-    for key in sorted(before["parameters"].keys() | now["parameters"].keys()):
-        was, is_now = (str(recipe["parameters"].get(key))[:12] for recipe in (before, now))
-        if was != is_now:
-            changes.append(f"{key} {was} → {is_now}")
-    if before["code_version"] != now["code_version"]:
-        changes.append(f"code version {before['code_version']} → {now['code_version']}")
-    if before["inputs"] != now["inputs"]:
-        changes.append("the landmarks have changed")
-    return tuple(changes)
-
-
-def _column_changes(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """Columns of a recipe are written `name`, or `name@2` when their formula has been changed."""
-    known, wanted = ({column.split("@")[0]: column for column in columns} for columns in (before, now))
-    changed = [name for name in wanted if name in known and wanted[name] != known[name]]
-    return [
-        *(f"another formula of {name}" for name in changed),
-        *(f"new column {name}" for name in wanted if name not in known),
-        *(f"no column {name} any more" for name in known if name not in wanted),
-    ]
+    return tuple(changes(json.loads(rows.item()), json.loads(output.recipe)))
 
 
 def forget_failures(store: Store, outputs: Sequence[Output]) -> None:

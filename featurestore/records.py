@@ -28,7 +28,7 @@ class FaceBatch:
     feature_names      F names, the columns of `features`
     feature_regions    F regions out of `FEATURE_REGIONS`, aligned with `feature_names`
     features           (n, F) float64, z-scored with the training rows' statistics; NaN where not measurable
-    shapes             (n, 936) float32, Procrustes-aligned landmarks: 468 x then 468 y, unit size
+    shapes             (n, 2M) float32, Procrustes-aligned landmarks of the mesh: M x then M y, unit size
     embeddings         (n, E) float32 of the whole face from the CNN encoder; E may be 0
     region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
     faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
@@ -175,7 +175,7 @@ class Prediction:
     sub_scores  region -> sub-score on `SCALE`
     weights     region -> weight of that sub-score in Model B; they sum to one
     features    name -> raw value of each feature, in the unit of the catalogue
-    landmarks   (468, 3) float32: x, y, z in pixels of the upright photo
+    landmarks   (P, 3) float32: x, y, z in pixels of the upright photo
     notes       remarks such as "3 faces, the largest was taken: the 2nd from the left"
     versions    what computed it: extractors, models, bundle
     origin      the model, and what it learnt from

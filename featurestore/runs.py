@@ -18,6 +18,7 @@ from featurestore.records import Epoch, Evaluation
 from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import target_of
+from featurestore.uses import of_manifest
 
 OUTSIDE = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
@@ -57,8 +58,10 @@ def begin(store: Store, run: Run) -> None:
         target = target_of(store, run.protocol)
         low, high = target.scale or (None, None)
         row = asdict(run) | {"trait": target.trait, "scale_low": low, "scale_high": high}
+        uses = of_manifest(store, run.manifest_id, run.encoder)
+        row |= {"uses": None if uses is None else json.dumps(uses, sort_keys=True)}
         row |= {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
-        types = {"encoder": pl.String, "scale_low": pl.Float64, "scale_high": pl.Float64}
+        types = {"encoder": pl.String, "uses": pl.String, "scale_low": pl.Float64, "scale_high": pl.Float64}
         store.append("runs", pl.DataFrame([row | {"status": "running"}], schema_overrides=types))
         # what was trained last is asked of these times, which a clock that was put back must not turn round
         store.execute(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ TABLES = (
     _table(
         "extractor_versions",
         "one row is one version of one extractor's output",
-        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<encoder>"),
+        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<id of the encoder>"),
         ("version", "VARCHAR", "hash of the code version, parameters, weights and inputs"),
         ("output", "VARCHAR", "the view that shows the active version"),
         ("table_name", "VARCHAR", "the table that holds this version"),
@@ -258,7 +258,7 @@ TABLES = (
         ("features", "VARCHAR[]", "names, in the order of the next two: geometry, skin, averageness"),
         ("mean", "DOUBLE[]", "mean of each feature, in its unit"),
         ("sd", "DOUBLE[]", "standard deviation of each feature; 1 for a constant one"),
-        ("mean_shape", "FLOAT[936]", "mean aligned face: 468 x then 468 y"),
+        ("mean_shape", "FLOAT[]", "mean aligned face: x of all its landmarks, then y"),
     ),
     _table(
         "near_duplicates",
@@ -294,6 +294,7 @@ TABLES = (
         _TRAIT,
         ("scale_low", "DOUBLE", "lower end of the data set's own scale; NULL where several data sets differ"),
         ("scale_high", "DOUBLE", "upper end of the data set's own scale; NULL where several data sets differ"),
+        ("uses", "JSON", "extractor -> recipe of the values, with the features that it sees; NULL where it is lost"),
     ),
     _table(
         "training_history",

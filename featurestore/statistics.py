@@ -18,7 +18,7 @@ from featurestore.schema import quote
 from featurestore.store import Store
 
 ROW_BYTES = 6000
-"""Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""
+"""Of one photo in a query of statistics: its hash, some 170 features and its shape."""
 
 FEW = 10_000
 """Photos that are read once and kept, 60 MB; of more, each of three passes reads them anew."""
@@ -27,7 +27,7 @@ Fold = tuple[str, int]
 """Protocol and fold."""
 
 Part = tuple[NDArray[np.float64], NDArray[np.float32]]
-"""(n, F-1) features without `averageness` and (n, 936) shapes of some photos."""
+"""(n, F-1) features without `averageness` and (n, 2M) shapes of some photos."""
 
 
 def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
@@ -146,7 +146,7 @@ def _row(
             "features": [[*names, AVERAGENESS]],
             "mean": [mean.tolist()],
             "sd": [np.where(sd > 0, sd, 1.0).tolist()],
-            "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.Array(pl.Float32, mean_shape.size)),
+            "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.List(pl.Float32)),
         }
     )
 

@@ -80,8 +80,9 @@ class Rows:
         )
 
     def of(self, places: Sequence[int]) -> Rows:
-        """The same rows with some of the features."""
-        return self if len(places) == self.raw.shape[1] else replace(self, raw=self.raw[:, places])
+        """The same rows with the features at these places, in this order."""
+        is_all = list(places) == list(range(self.raw.shape[1]))
+        return self if is_all else replace(self, raw=self.raw[:, places])
 
     def __len__(self) -> int:
         return len(self.image_ids)

@@ -58,7 +58,7 @@ def _normalized_features(store: Store) -> View:
     names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
     scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
     last = len(names) + 1
-    distance = "array_distance(s.shape::DOUBLE[936], n.mean_shape::DOUBLE[936])"
+    distance = "list_distance(s.shape::DOUBLE[], n.mean_shape::DOUBLE[])"
     scores.append(f"({distance} - n.mean[{last}]) / n.sd[{last}] AS averageness")
     query = (
         f"SELECT n.normalization, f.image_id, {', '.join(scores)} "

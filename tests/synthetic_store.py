@@ -14,9 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from extractors.canonical import MESH
 from extractors.outputs import Field, Output
 from extractors.regions import REGIONS
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore import runs
 from featurestore.ingest.labels import build_scores
 from featurestore.records import Epoch
@@ -24,6 +24,8 @@ from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.versions import ATTEMPT_COLUMNS, register, write
+
+MESH = TOPOLOGY.mesh
 
 DATA_SET = "made-up"
 PROTOCOL = "made-up-2fold"

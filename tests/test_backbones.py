@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -230,6 +231,17 @@ def test_a_mirrored_face_is_seen_the_same_with_its_cells_mirrored(encoder: Encod
     assert np.allclose(mirrored_pooled, pooled, atol=1e-3)
 
 
+def test_an_encoder_is_known_by_architecture_weights_and_preprocessing(network: EncoderNetwork, tmp_path: Path) -> None:
+    others = [
+        EncoderNetwork.build("mobilenet_v3_small", "none"),
+        EncoderNetwork.build("mobilenet_v3_small", str(torchvision_file(tmp_path)), size=64),
+        EncoderNetwork.build("mobilenet_v3_small", str(torchvision_file(tmp_path, **TENSORFLOW)), size=64),
+    ]
+    assert EncoderNetwork.build("mobilenet_v3_small", "none", size=64).id == network.id
+    assert len({each.id for each in (network, *others)}) == 4
+    assert all(re.fullmatch("mobilenet_v3_small-[0-9a-f]{8}", each.id) for each in (network, *others))
+
+
 def test_networks_without_maps_are_refused() -> None:
     with pytest.raises(UsageError, match="convolutional encoder"):
         EncoderNetwork.build("vit_b_16", "none")
@@ -243,7 +255,7 @@ def test_a_kept_encoder_is_the_network_that_it_was_made_of(
             vector, pooled = network(torch.from_numpy(face), torch.from_numpy(CELLS))
         for here, there in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
             assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
-    for identity in ("name", "weights", "weights_sha256", "dim", "channels"):
+    for identity in ("id", "name", "weights", "weights_sha256", "dim", "channels"):
         assert getattr(kept, identity) == getattr(network, identity)
     with pytest.raises(BundleError, match="holds no encoder"):
         KeptEncoder.read(tmp_path)

@@ -220,9 +220,9 @@ def test_bundle_of_other_versions(workspace, tmp_path):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)
     manifest = json.loads((bundle / "manifest.json").read_text())
-    manifest["versions"]["geometry"] = "0" * 12
+    manifest["uses"]["geometry"]["code_version"] = 99
     (bundle / "manifest.json").write_text(json.dumps(manifest))
-    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "geometry")
+    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "geometry: code version 99 → 1", "extract")
     (bundle / "manifest.json").write_text("{")
     refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "manifest.json")
 

@@ -37,7 +37,7 @@ def explained(predictor: Predictor, workspace: Workspace):
 
 
 def batch_of(predictor: Predictor, seed: int):
-    return predictor.batch_of("drawn", face_of(paint(draw_parameters(seed), 256), predictor._mesh))[0]
+    return predictor.batch_of("drawn", face_of(paint(draw_parameters(seed), 256), predictor._finder))[0]
 
 
 # the parts

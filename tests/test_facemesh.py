@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from extractors import facemesh
-from extractors.canonical import MIRROR
 from extractors.errors import NoFaceError
 from extractors.facemesh import FaceMesh
 from extractors.points import Landmarks
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+
+MIRROR = TOPOLOGY.mirror
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractors.canonical import MESH, MIRROR
 from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, paired_feature
 from extractors.definitions import catalogue, definitions
 from extractors.geometry.compute import compute_geometry
-from extractors.points import CONTOURS, POINTS, Landmarks
+from extractors.points import Landmarks
 from extractors.regions import FEATURE_REGIONS, PROPORTION
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from tests.golden.rebuild import (
     FILE,
     Golden,
@@ -26,6 +26,8 @@ from tests.golden.rebuild import (
     reference_faces,
     silently_changed,
 )
+
+MESH, MIRROR, CONTOURS, POINTS = TOPOLOGY.mesh, TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
 
 DEFINITIONS = definitions()
 geometric = pytest.mark.parametrize("name", GEOMETRIC)

@@ -18,15 +18,16 @@ import pytest
 from scipy.ndimage import correlate, uniform_filter
 
 from extractors.alignment import Crop, align_face
-from extractors.canonical import MIRROR
 from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition
 from extractors.facemesh import FaceMesh
 from extractors.geometry.compute import compute_geometry
-from extractors.points import CONTOURS, POINTS, REGION_CONTOURS
+from extractors.points import REGION_CONTOURS
 from extractors.skin import compute_skin
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 
+MIRROR, CONTOURS, POINTS = TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
 GOLDEN_RATIO = (1 + np.sqrt(5)) / 2
 
 

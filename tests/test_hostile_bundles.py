@@ -52,7 +52,7 @@ def changed(sound: Path, folder: Path, change: Change) -> Path:
 def test_an_altered_bundle_is_refused(story: str, use: Use, trained: Path, tmp_path: Path):
     with pytest.raises((BundleError, InputError)) as refused:
         use(changed(trained, tmp_path, ALTERED[story]))
-    assert str(tmp_path) in str(refused.value) or story == "versions of another kallos"
+    assert str(tmp_path) in str(refused.value) or story.endswith("of another kallos")
 
 
 @pytest.mark.parametrize("story", FORGED)

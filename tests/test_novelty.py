@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from ensemble.novelty import Novelty, pose
 from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
-from extractors.canonical import MESH
 from extractors.errors import NoFaceError
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from extractors.values import face_of
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.workflows.stored_faces import load_landmarks
+
+MESH = TOPOLOGY.mesh
 
 Image = NDArray[np.uint8]
 
@@ -84,7 +86,7 @@ def predictor(workspace):
 
 
 def warned(predictor: Predictor, image: Image) -> tuple[str, ...]:
-    face = face_of(image, predictor._mesh)
+    face = face_of(image, predictor._finder)
     batch, _ = predictor.batch_of("photo", face)
     return predictor._novelty.warnings(batch, face.landmarks)
 
@@ -133,7 +135,7 @@ def test_spoilt_portraits_are_named_for_what_spoils_them(how, predictor, portrai
 def test_a_covered_mouth_is_noticed(predictor, portraits):
     named = 0
     for image in portraits:
-        landmarks = face_of(image, predictor._mesh).landmarks
+        landmarks = face_of(image, predictor._finder).landmarks
         plain = set(warned(predictor, image))
         named += bool(set(warned(predictor, covered(image, landmarks))) - plain)
     assert named >= 9

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.bundle import MANIFEST, open_bundle
+from ensemble.bundle import FORMAT, MANIFEST, open_bundle
 from ensemble.training_photos import SIZE, TrainingPhotos
 from featurestore.records import Comparison, Origin
 from featurestore.store import Store
@@ -203,7 +203,7 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
 def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Workspace, tmp_path: Path):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)
-    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(b"kallos.bundle/3", b"kallos.bundle/1"))
+    put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(FORMAT.encode(), b"kallos.bundle/1"))
     right(bundle)
     answer = kallos("predict", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9

@@ -55,6 +55,10 @@ class MeanColour:
     channels: int = 1
     dies_of: float | None = None
 
+    @property
+    def id(self):
+        return self.name
+
     def open(self):
         return self
 

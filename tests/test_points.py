@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.alignment import align_face, procrustes_shape
-from extractors.canonical import MESH, MIRROR
-from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, REGION_CONTOURS, Landmarks
+from extractors.points import OPEN_CONTOURS, REGION_CONTOURS, Landmarks
 from extractors.regions import REGIONS
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from tests.golden.rebuild import distorted
+
+MESH, MIRROR, CONTOURS, POINTS = TOPOLOGY.mesh, TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
 
 SHAPE = procrustes_shape(MESH[None])[0].reshape(2, 468)
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from extractors.canonical import MESH
 from extractors.regions import REGIONS
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.records import Comparison, Origin, Prediction
@@ -28,6 +28,8 @@ from reports.render.layout import duration, number, share
 from reports.render.palette import REGION_COLOURS
 from reports.render.plots import Dots, Histogram, Lines, Matrix, Scatter
 from tests.synthetic_store import make_store
+
+MESH = TOPOLOGY.mesh
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from extractors.alignment import align_face
-from extractors.canonical import MIRROR
 from extractors.catalogue import SKIN
 from extractors.facemesh import FaceMesh
-from extractors.points import CONTOURS
 from extractors.skin import compute_skin
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from tests.golden.rebuild import distorted, striped_photo
 from tests.test_features import mirrored_name
+
+MIRROR, CONTOURS = TOPOLOGY.mirror, TOPOLOGY.contours
 
 GREY = np.full((350, 350, 3), 119, dtype=np.uint8)  # L* 50
 

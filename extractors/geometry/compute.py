@@ -21,10 +21,10 @@ from extractors.geometry import (  # noqa: F401
 from extractors.points import Landmarks, Reals
 
 VERSION = 1
-"""To be raised whenever a formula or a landmark changes."""
+"""Raised whenever what all formulas share changes; a formula and a set of landmarks have versions of their own."""
 
 
 def compute_geometry(landmarks: Reals) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """F names and (n, F) values of (n, 468, 3) landmarks in pixels, x and y down; z in the same unit."""
+    """F names and (n, F) values of (n, P, 3) landmarks in pixels, x and y down; z in the same unit."""
     face = Landmarks(landmarks)
     return tuple(GEOMETRIC), np.stack([f.measure(face) for f in GEOMETRIC.values()], axis=1)

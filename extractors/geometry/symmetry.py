@@ -8,7 +8,7 @@ import numpy as np
 
 from extractors.alignment import mirrored, turned_onto, unit_shapes
 from extractors.catalogue import feature
-from extractors.points import CONTOURS, REGION_CONTOURS, Landmarks, Values
+from extractors.points import REGION_CONTOURS, Landmarks, Values
 
 
 @feature("symmetry", unit="unit sizes", low=0.0, high=0.45)
@@ -96,11 +96,11 @@ def cheeks_shape_asymmetry(face: Landmarks) -> Values:
 
 @lru_cache(maxsize=1)
 def _mirror_gaps(face: Landmarks) -> Values:
-    """(n, 468) how far each landmark lies from its mirrored partner once the mirror image is fitted."""
-    shapes = unit_shapes(face.own)
-    return abs(shapes - turned_onto(mirrored(shapes), shapes))
+    """(n, M) how far each landmark lies from its mirrored partner once the mirror image is fitted."""
+    shapes = unit_shapes(face.topology.of_mesh(face.own))
+    return abs(shapes - turned_onto(mirrored(shapes, face.topology.mesh_mirror), shapes))
 
 
 def _regional_asymmetry(face: Landmarks, region: str) -> Values:
-    indices = [i for contour in REGION_CONTOURS[region] for i in CONTOURS[contour]]
+    indices = [i for contour in REGION_CONTOURS[region] for i in face.topology.contours[contour]]
     return np.asarray(np.sqrt((np.take(_mirror_gaps(face), indices, axis=1) ** 2).mean(axis=1)))

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
+from extractors.outputs import EMBEDDING, table_name
 from featurestore.errors import ExportError
 from featurestore.schema import TABLES, VIEWS
 from featurestore.store import Store
 from featurestore.transfer.description import NAME
 
-_EXTRACTOR = re.compile(r"[a-z][a-z0-9_]*(:[a-z0-9_]+)?")
+_EXTRACTOR = re.compile(rf"[a-z][a-z0-9_]*|{EMBEDDING}[A-Za-z0-9_./:@+-]{{1,200}}")
+"""Encoders are called as timm, torchvision and the Hub call networks, such as `hf-hub:timm/resnet50.a1_in1k`."""
+
 _VERSION = re.compile(r"[0-9a-f]{12}")
 
 
@@ -27,7 +30,7 @@ def check_rows(store: Store) -> None:
     versions = store.frame("SELECT extractor, version, output, table_name FROM extractor_versions")
     for extractor, version, output, table in versions.iter_rows():
         own = _matches(_EXTRACTOR, extractor) and _matches(_VERSION, version)
-        if not own or table != f"{extractor.replace(':', '_')}__{version}":
+        if not own or table != table_name(extractor, version):
             raise ExportError(f"extractor_versions names the table {table!r}, which kallos would not make.")
         if not _matches(NAME, output) or output in reserved:
             raise ExportError(f"extractor_versions names the output {output!r}, which kallos would not show.")

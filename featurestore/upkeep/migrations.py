@@ -6,6 +6,7 @@ views are those of today and are made last. A new step is one function and one l
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -212,10 +213,50 @@ _COMBINE_ANY = """
     ALTER TABLE combiners DROP COLUMN pearson_b
 """
 
+
+def _free_shapes(store: Store) -> None:
+    """A mean shape is as long as its set of landmarks makes it."""
+    store.execute("ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[]")
+
+
+def _record_uses(store: Store) -> None:
+    """A run records the recipes that it uses, of features with those columns alone; nothing where one is gone."""
+    store.execute("ALTER TABLE runs ADD COLUMN uses JSON")
+    recipes = {
+        (extractor, version): (output, json.loads(recipe))
+        for extractor, version, output, recipe in store.frame(
+            "SELECT extractor, version, output, recipe FROM extractor_versions"
+        ).iter_rows()
+    }
+    runs = store.frame(
+        "SELECT run_id, encoder, versions, features FROM runs JOIN manifests USING (manifest_id) "
+        "WHERE features IS NOT NULL"
+    )
+    for run_id, encoder, versions, features in runs.iter_rows():
+        pinned = [
+            each
+            for each in json.loads(versions).items()
+            if not each[0].startswith("embedding:") or each[0] == f"embedding:{encoder}"
+        ]
+        if any(each not in recipes for each in pinned):
+            continue
+        uses = {}
+        for each in pinned:
+            output, recipe = recipes[each]
+            if output == "geometric_features":
+                # a column is written `name`, or `name@2` when its formula has been changed
+                used = [column for column in recipe["columns"] if column.split("@")[0] in features]
+                recipe = {**recipe, "columns": used}
+            uses[each[0]] = recipe
+        store.execute("UPDATE runs SET uses = $uses WHERE run_id = $run_id", uses=json.dumps(uses), run_id=run_id)
+
+
 STEPS: list[tuple[str, Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _cross_fit),
     ("traits with scales of their own, sessions, attributes of raters and images", _name_traits),
     ("combiners of any number of members", _combine_any),
+    ("mean shapes of any set of landmarks", _free_shapes),
+    ("runs record the recipes that they use", _record_uses),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

@@ -20,7 +20,7 @@ _DEFAULT = Options()
 class TrainingOptions:
     """How models are trained; a command's option each."""
 
-    encoder: Annotated[str | None, typer.Option(help="Whose embeddings Model B takes.")] = None
+    encoder: Annotated[str | None, typer.Option(help="Whose embeddings Model B takes: its id or network.")] = None
     backbone: Annotated[
         str,
         typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights."),

@@ -111,7 +111,7 @@ def _tasks(store: Store, landmarks: Output, todo: pl.DataFrame) -> Iterator[Task
 
 
 def _landmarks(store: Store, landmarks: Output, sha256: pl.Series) -> dict[str, NDArray[np.float32]]:
-    """sha256 -> (468, 3)."""
+    """sha256 -> (P, 3)."""
     with store.registered(sha256.to_frame("sha256")):
         rows = store.frame(f'SELECT sha256, x, y, z FROM incoming JOIN "{landmarks.table_name}" USING (sha256)')
     return dict(zip(rows["sha256"], np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2), strict=True))

@@ -1,4 +1,4 @@
-"""Worker processes that look at photos, a FaceMesh each. One that dies costs the photo that it was looking at."""
+"""Worker processes that look at photos, one finder of faces each. One that dies costs the photo it was looking at."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from extractors.decode import decode
 from extractors.errors import InputError, PhotoError
-from extractors.facemesh import FaceMesh
+from extractors.finder import Finder, finder_of
 from extractors.outputs import EMBEDDING
+from extractors.topologies import registry
 from extractors.values import Columns, Encoder, EncoderSource, Face, face_of, from_pixels
 from featurestore.errors import FolderGoneError
 from featurestore.folders import gone, is_there
@@ -32,7 +33,7 @@ class Task:
     paths      where it lies, under one name or several
     roots      the folders of the data sets that it lies in
     missing    extractors that need its pixels
-    landmarks  (468, 3) float32 where they are known already
+    landmarks  (P, 3) float32 where they are known already
     """
 
     sha256: str
@@ -70,7 +71,7 @@ class Workers:
     """A pool of processes that look at photos. Use it as a context manager."""
 
     def __init__(self, encoders: Sequence[EncoderSource], processes: int = WORKERS) -> None:
-        named = {f"{EMBEDDING}{encoder.name}": encoder for encoder in encoders}
+        named = {f"{EMBEDDING}{encoder.id}": encoder for encoder in encoders}
         self._pool = Pool(_hold, named, ready=_get_ready, processes=processes)
 
     def __enter__(self) -> Self:
@@ -103,12 +104,12 @@ def _hold(encoders: Mapping[str, EncoderSource]) -> None:
 
 
 def _get_ready() -> None:
-    _mesh()
+    _finder()
 
 
 @cache
-def _mesh() -> FaceMesh:
-    return FaceMesh()
+def _finder() -> Finder:
+    return finder_of(registry.current())()
 
 
 @cache
@@ -152,7 +153,7 @@ def _face(task: Task) -> Face:
         raise InputError(str(error)) from error
     if digest != task.sha256:
         raise ChangedPhotoError("The photo has changed since it was ingested: ingest its data set again.")
-    return face_of(image, _mesh(), task.landmarks)
+    return face_of(image, _finder(), task.landmarks)
 
 
 class ChangedPhotoError(PhotoError):

@@ -86,10 +86,11 @@ def _opencv() -> Symptom:
 
 
 def _facemesh() -> Symptom:
-    from extractors.facemesh import FaceMesh
+    from extractors.finder import finder_of
+    from extractors.topologies import registry
 
     try:
-        with FaceMesh():
+        with finder_of(registry.current())():
             return Symptom("FaceMesh", "ok", "starts; its model lies in the mediapipe package")
     except (ImportError, OSError, RuntimeError) as error:
         return Symptom("FaceMesh", "fail", f"does not start ({error}): install mediapipe==0.10.21 again")

@@ -19,17 +19,21 @@ DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
 def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[KeptEncoder]:
-    """The encoder asked for, else those that the store has embeddings of, else MobileNetV3-Small.
+    """The encoder of that id or architecture, else those that the store has embeddings of, else MobileNetV3-Small.
 
     Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
     Raises UsageError for an unknown network or where torch is not installed, WeightsError when weights are missing.
     """
-    if weights is None and (kept := [known for known in known_encoders(store) if name in (None, known.name)]):
+    known = known_encoders(store)
+    if weights is None and (kept := [each for each in known if name in (None, each.id, each.name)]):
         return [_kept(store, encoder) for encoder in kept]
     need("train", *TRAINING)
     from models.encoders.network import EncoderNetwork
 
     built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
+    if any((each.id, each.weights_sha256) == (built.name, built.weights_sha256) for each in known):
+        # an earlier kallos called it by its architecture
+        built.id = built.name
     folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
         log.info("writing %s as a graph, once for this store", built.name)

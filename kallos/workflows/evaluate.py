@@ -98,7 +98,8 @@ def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgres
     """Predict every row that can be judged."""
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
-    rows = outside_rows(store, data_set, trait, parts.versions, parts.photos)
+    features = parts.normalization.features
+    rows = outside_rows(store, data_set, trait, parts.versions, parts.uses, features, parts.photos)
     batch = rows.rows.batch(parts.normalization)
     blocks = []
     with Predictor(parts) as predictor:

@@ -62,11 +62,12 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     """A photo file as the store's own extractors see it; only what is compared is computed."""
     image = decode(path)
     # MediaPipe and torch take seconds to load: a stored image should not wait for them
-    from extractors.facemesh import FaceMesh
+    from extractors.finder import finder_of
+    from extractors.topologies import registry
     from extractors.values import FROM_LANDMARKS, face_of, feature_names, from_pixels, outputs
 
     extractor = EXTRACTORS.get(search.by, f"{EMBEDDING}{search.encoder}")
-    encoders = [e for e in known_encoders(store) if e.name == search.encoder] if search.encoder else []
+    encoders = [e for e in known_encoders(store) if e.id == search.encoder] if search.encoder else []
     if active_versions(store)[extractor] not in [output.version for output in outputs(encoders)]:
         option = f" --encoder {search.encoder}" if search.encoder else ""
         raise OrderError(
@@ -74,8 +75,8 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
             f"run `kallos extract{option}` first."
         )
     try:
-        with FaceMesh() as mesh:
-            face = face_of(image, mesh)
+        with finder_of(registry.current())() as finder:
+            face = face_of(image, finder)
     except NoFaceError as error:
         raise NoFaceError(f"{path}: {error}") from error
     if face.remark:

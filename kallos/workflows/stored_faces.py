@@ -29,7 +29,7 @@ def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress
 
 
 def load_landmarks(store: Store, image_ids: tuple[str, ...]) -> NDArray[np.float32]:
-    """(n, 468, 3) float32 pixels in the order of `image_ids`, which must all have landmarks."""
+    """(n, P, 3) float32 pixels in the order of `image_ids`, which must all have landmarks."""
     rows = store.frame(
         "SELECT image_id, x, y, z FROM landmarks "
         "SEMI JOIN (SELECT unnest($ids::VARCHAR[]) AS image_id) USING (image_id)",

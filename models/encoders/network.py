@@ -14,6 +14,7 @@ from torch import nn
 from torchvision.ops import roi_align
 
 from featurestore.errors import UsageError
+from models.encoders.spec import encoder_id
 from models.networks.backbones import MAP_STRIDES, Backbone, build_backbone
 from models.networks.graphs import export, write_graph
 from models.serialization import write_description
@@ -39,6 +40,9 @@ class EncoderNetwork(nn.Module):
             self.network.get_submodule(stage).register_forward_hook(partial(self._keep, stage))
         self.name, self.dim, self.channels = backbone.name, backbone.dim, sum(backbone.card.maps.values())
         self.weights, self.weights_sha256 = backbone.weights, backbone.weights_sha256
+        card = backbone.card
+        preprocessing = {"sizes": self._sizes, "mean": card.mean, "std": card.std, "same_padding": card.same_padding}
+        self.id = encoder_id(self.name, self.weights_sha256, preprocessing)
 
     @classmethod
     def build(
@@ -85,7 +89,7 @@ class EncoderNetwork(nn.Module):
         }
         program = export(self, examples, ["vector", "pooled"], {"face": (0, 1), "cells": (0,)})
         write_graph(program, self, folder)
-        known = ("name", "weights", "weights_sha256", "dim", "channels")
+        known = ("id", "name", "weights", "weights_sha256", "dim", "channels")
         size = {"size": self._sizes[0]}
         write_description(folder, {"kind": "encoder"} | {name: getattr(self, name) for name in known} | size)
 

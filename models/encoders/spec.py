@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,11 +17,18 @@ if TYPE_CHECKING:
     from models.encoders.run import Encoder
 
 
+def encoder_id(name: str, weights_sha256: str, preprocessing: Mapping[str, object]) -> str:
+    """What tells encoders apart: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
+    decides = json.dumps([weights_sha256, dict(preprocessing)], sort_keys=True)
+    return f"{name}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True)
 class KeptEncoder:
     """What is known of an encoder without its network; worker processes open it for themselves."""
 
     folder: Path
+    id: str
     name: str
     weights: str
     weights_sha256: str
@@ -35,7 +45,10 @@ class KeptEncoder:
                 )
             said = read_description(folder, "encoder")
             name, weights, sha256 = (str(said[key]) for key in ("name", "weights", "weights_sha256"))
-            return cls(folder, name, weights, sha256, int(said["dim"]), int(said["channels"]))
+            # one from before encoders had ids is known by its architecture
+            return cls(
+                folder, str(said.get("id", name)), name, weights, sha256, int(said["dim"]), int(said["channels"])
+            )
 
     def open(self) -> Encoder:
         """The network. Raises BundleError when its graph is damaged."""

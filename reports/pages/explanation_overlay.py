@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from extractors.catalogue import FeatureDefinition
 from extractors.decode import decode
 from extractors.definitions import catalogue
-from extractors.points import CONTOURS, OPEN_CONTOURS, POINTS, Landmarks
+from extractors.points import OPEN_CONTOURS, Landmarks
 from featurestore.records import Explanation, RegionParts
 from reports.render.contact_sheet import contour_lines
 from reports.render.figures import Figure, jpeg, write
@@ -99,12 +99,12 @@ def _measures(axes: Axes, of: Explanation, width: int, height: int) -> None:
 
 def _lines(face: Landmarks, feature: FeatureDefinition) -> list[Line]:
     """What a feature is measured on: its outlines and the distances in its formula, else its points joined in order."""
-    outlines = []
+    named, outlines = face.topology.points, []
     for name in feature.points:
-        if name in CONTOURS:
+        if name in face.topology.contours:
             line = face.contour(name)[0]
             outlines.append(line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]]))
-    ends = [pair for pair in DISTANCE.findall(feature.formula) if POINTS.keys() >= set(pair)]
-    points = [name for name in feature.points if name in POINTS]
+    ends = [pair for pair in DISTANCE.findall(feature.formula) if named.keys() >= set(pair)]
+    points = [name for name in feature.points if name in named]
     joined = ends or ([points] if len(points) > 1 else [])
     return [*outlines, *(np.array([face[name][0] for name in names]) for names in joined)]

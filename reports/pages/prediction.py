@@ -24,7 +24,7 @@ LOW, HIGH = SCALE
 
 
 def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:
-    """Plain values; landmarks as 468 lists of x, y, z in pixels when asked for."""
+    """Plain values; landmarks as lists of x, y, z in pixels when asked for."""
     plain: dict[str, Any] = {
         "photo": str(prediction.photo),
         "score": prediction.score,

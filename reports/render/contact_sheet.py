@@ -30,7 +30,7 @@ class Photo(Panel):
     """One photo of the sheet.
 
     caption    as many lines as wanted, of at most `CAPTION` characters
-    landmarks  (468, 3) in its pixels, None where they should not be drawn
+    landmarks  (P, 3) in its pixels, None where they should not be drawn
     framed     whether it stands out, such as the one that others are compared with
     """
 

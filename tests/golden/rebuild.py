@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from extractors.alignment import align_face, procrustes_shape
 from extractors.averageness import AVERAGENESS
-from extractors.canonical import MESH
 from extractors.catalogue import SKIN
 from extractors.definitions import catalogue
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
+from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.normalization import averageness
+
+MESH = TOPOLOGY.mesh
 
 FILE = Path(__file__).with_name("features.json")
 

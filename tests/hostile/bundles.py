@@ -187,7 +187,11 @@ ALTERED: dict[str, Change] = {
     "a newer format": said("manifest.json", "format", value="kallos.bundle/99"),
     "no versions": said("manifest.json", "versions", value=None),
     "no training": said("manifest.json", "trained_on", value={}),
-    "versions of another kallos": said("manifest.json", "versions", "geometry", value="0" * 12),
+    "versions of another kallos": said("manifest.json", "uses", "geometry", "code_version", value=99),
+    "landmarks of another kallos": said("manifest.json", "uses", "landmarks", "parameters", value={}),
+    "uses of nothing": said("manifest.json", "uses", value={}),
+    "uses that are a number": said("manifest.json", "uses", value=5),
+    "a use without columns": said("manifest.json", "uses", "skin", value={}),
     "a manifest without anything": bytes_of("manifest.json", b"{}"),
     "a manifest that is a list": bytes_of("manifest.json", b"[]"),
     "a manifest that is empty": bytes_of("manifest.json", b""),
@@ -265,6 +269,8 @@ FORGED: dict[str, Change] = {
     **{
         f"encoder: {name} {value!r}": said("encoder/model.json", name, value=value)
         for name, value in (
+            ("id", "another"),
+            ("id", None),
             ("name", "../x"),
             ("name", None),
             ("weights_sha256", 5),

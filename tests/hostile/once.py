@@ -14,7 +14,8 @@ from ensemble import bundle as bundle_module
 from ensemble import predictor as predictor_module
 from ensemble.predictor import Predictor
 from extractors.decode import decode
-from extractors.facemesh import FaceMesh
+from extractors.finder import finder_of
+from extractors.topologies import registry
 from extractors.values import face_of
 from models.encoders import run as encoder_module
 
@@ -25,10 +26,10 @@ Use = Callable[[Path], float]
 REMEMBERED = 100
 
 
-class NoMesh:
+class NoFinder:
     """In place of FaceMesh, whose answer is known."""
 
-    def __enter__(self) -> NoMesh:
+    def __enter__(self) -> NoFinder:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -54,8 +55,8 @@ def once(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
 @contextmanager
 def predicting(portrait: Path, *, is_hashed_once: bool = False) -> Iterator[Use]:
     """Inside, what makes a prediction of a bundle; hashes are compared each time unless only changed files matter."""
-    with FaceMesh() as mesh:
-        face = face_of(decode(portrait), mesh)
+    with finder_of(registry.current())() as finder:
+        face = face_of(decode(portrait), finder)
 
     def use(bundle: Path) -> float:
         with Predictor(bundle_module.open_bundle(bundle)) as predictor:
@@ -67,8 +68,8 @@ def predicting(portrait: Path, *, is_hashed_once: bool = False) -> Iterator[Use]
     with ExitStack() as patched:
         patched.enter_context(patch.object(predictor_module, "load_model", once(predictor_module.load_model)))
         patched.enter_context(patch.object(encoder_module, "Encoder", once(encoder_module.Encoder)))
-        patched.enter_context(patch.object(predictor_module, "FaceMesh", NoMesh))
-        patched.enter_context(patch.object(predictor_module, "face_of", lambda image, mesh: face))
+        patched.enter_context(patch.object(predictor_module, "finder_of", lambda topology: NoFinder))
+        patched.enter_context(patch.object(predictor_module, "face_of", lambda image, finder: face))
         if is_hashed_once:
             patched.enter_context(patch.object(bundle_module, "_sha256", once(bundle_module._sha256)))
         yield use

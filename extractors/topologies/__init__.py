@@ -1,0 +1,1 @@
+"""The sets of landmarks that kallos knows, a file each."""
