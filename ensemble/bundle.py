@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 from ensemble.parts import TRAINED_ON, Parts, load_normalization, save_normalization
 from ensemble.training_photos import TrainingPhotos
 from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
 from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
@@ -81,7 +81,7 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "trained_on": dict(parts.trained_on),
         "evaluations": {model: dict(figures) for model, figures in parts.evaluations.items()},
         "comparisons": [asdict(comparison) for comparison in parts.comparisons],
-        "files": {name: _sha256(staging / name) for name in _files(staging)},
+        "files": {name: sha256_of_file(staging / name) for name in _files(staging)},
     }
     (staging / MANIFEST).write_text(json.dumps(content, indent=1))
 
@@ -148,7 +148,7 @@ def _verify(folder: Path, content: dict[str, Any]) -> None:
         what = "is missing" if name in listed else "does not belong there"
         raise BundleError(f"{folder} is not as it was exported ({name} {what}): get the bundle again.")
     for name, sha256 in content["files"].items():
-        if _sha256(folder / name) != sha256:
+        if sha256_of_file(folder / name) != sha256:
             raise BundleError(f"{folder} is not as it was exported ({name} has changed): get the bundle again.")
 
 
@@ -158,8 +158,3 @@ def _files(folder: Path) -> list[str]:
     if links := [path for path in paths if path.is_symlink()]:
         raise BundleError(f"{links[0]} is a link: a bundle holds plain files only.")
     return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

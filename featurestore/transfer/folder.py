@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
 from featurestore.errors import ExportError
 from featurestore.folders import is_litter
 
@@ -29,7 +29,7 @@ def parquet(table: str) -> str:
 
 def seal(folder: Path) -> None:
     """Write the checksum of every file in the folder."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in _files(folder)]
+    lines = [f"{sha256_of_file(folder / name)}  {name}\n" for name in _files(folder)]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -48,7 +48,7 @@ def verify(folder: Path) -> list[str]:
         name = min(differing)
         _refuse(folder, f"{name!r} {'is missing' if name in listed else 'does not belong there'}")
     for name, sha256 in listed.items():
-        if _sha256(folder / name) != sha256:
+        if sha256_of_file(folder / name) != sha256:
             _refuse(folder, f"{name!r} has changed")
     return list(listed)
 
@@ -94,8 +94,3 @@ def _files(folder: Path) -> list[str]:
 
 def _refuse(folder: Path, what: str) -> NoReturn:
     raise ExportError(f"{folder} is not as it was exported ({what}): get the export again.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

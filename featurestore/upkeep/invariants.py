@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from extractors.file_hash import sha256_of_file
 from featurestore.store import Store
 from featurestore.upkeep.health import State, Symptom
 
@@ -157,8 +157,7 @@ def _photos(store: Store) -> Iterator[Symptom]:
     missing = changed = 0
     for photo, sha256 in rows.iter_rows():
         try:
-            with Path(photo).open("rb") as file:
-                changed += hashlib.file_digest(file, "sha256").hexdigest() != sha256
+            changed += sha256_of_file(Path(photo)) != sha256
         except OSError:
             missing += 1
     if missing or changed:
