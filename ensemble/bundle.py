@@ -17,6 +17,7 @@ from extractors.file_hash import sha256_of_file
 from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
+from featurestore.staging import staging, take_place
 from featurestore.traits import Target
 from models.registry import ENSEMBLE, MODELS
 from models.spec import resolve
@@ -39,37 +40,24 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool =
     """
     if not _may_be_replaced(folder):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
-    staging = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        _fill(staging, parts, cards, onnx)
-    except OSError:
-        # a full disk must not stay full of half a bundle
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    shutil.rmtree(earlier, ignore_errors=True)
-    if folder.exists():
-        # removing takes time, in which there would be no bundle at all
-        folder.rename(earlier)
-    staging.rename(folder)
-    shutil.rmtree(earlier, ignore_errors=True)
+    with staging(folder) as made:
+        _fill(made, parts, cards, onnx)
+        take_place(made, folder)
     return folder
 
 
-def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
+def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
     """Write all of a bundle; the manifest comes last."""
-    staging.mkdir(parents=True)
     for name, source in parts.folders.items():
-        shutil.copytree(source, staging / name, ignore=_without(cards))
+        shutil.copytree(source, folder / name, ignore=_without(cards))
     if onnx:
         for name in parts.folders.keys() & MODELS.keys():
             if graphs := MODELS[name].graphs:
-                resolve(graphs)(staging / name)
-    save_normalization(parts.normalization, staging / "normalization.json")
-    parts.photos.save(staging / PHOTOS)
+                resolve(graphs)(folder / name)
+    save_normalization(parts.normalization, folder / "normalization.json")
+    parts.photos.save(folder / PHOTOS)
     for name, text in cards.items():
-        (staging / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")
     content = {
         "format": FORMAT,
         "kallos": package_version("kallos"),
@@ -81,9 +69,9 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "trained_on": dict(parts.trained_on),
         "evaluations": {model: dict(figures) for model, figures in parts.evaluations.items()},
         "comparisons": [asdict(comparison) for comparison in parts.comparisons],
-        "files": {name: sha256_of_file(staging / name) for name in _files(staging)},
+        "files": {name: sha256_of_file(folder / name) for name in _files(folder)},
     }
-    (staging / MANIFEST).write_text(json.dumps(content, indent=1))
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1))
 
 
 def _without(cards: Collection[str]) -> Callable[[str, list[str]], list[str]]:

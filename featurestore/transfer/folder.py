@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import filterfalse
 from pathlib import Path
 from typing import NoReturn
@@ -51,18 +48,6 @@ def verify(folder: Path) -> list[str]:
         if sha256_of_file(folder / name) != sha256:
             _refuse(folder, f"{name!r} has changed")
     return list(listed)
-
-
-@contextmanager
-def staging(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to make it in, removed at the end with whatever was not moved out of it."""
-    folder = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listed(folder: Path) -> dict[str, str]:
