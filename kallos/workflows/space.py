@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from importlib.metadata import requires, version
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from ensemble.bundle import export
 from ensemble.parts import Parts
 from extractors.errors import InputError
 from featurestore.staging import staging, take_place
+from kallos.workflows.extras import required
 from reports.cards.markdown import page
 
 PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
@@ -46,13 +45,7 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
 
 def _requirements(extras: set[str]) -> list[str]:
     """What kallos and these extras of it need, at the versions that are installed here."""
-    asked = map(Requirement, requires("kallos") or ())
-    names = (
-        needed.name
-        for needed in asked
-        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
-    )
-    return [f"{name}=={version(name).split('+')[0]}" for name in names]
+    return [f"{name}=={version(name).split('+')[0]}" for name in required(requires("kallos") or (), extras)]
 
 
 def _head() -> dict[str, object]:
