@@ -18,7 +18,8 @@ import polars as pl
 
 from featurestore import snapshots
 from featurestore.errors import DiskError, StoreError
-from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
+from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
+from featurestore.tables import Table, View, quote
 
 PASSING_MEMORY = 128_000_000
 """Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what
