@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import LeakageError, UsageError
 from featurestore.outputs import active_table
+from featurestore.sql_text import quote
 from featurestore.store import Store
-from featurestore.tables import quote
 
 CHUNK = 1_000
 """Faces whose shapes are widened to float64 at once: of half a million they would take 4 GB, twice over."""

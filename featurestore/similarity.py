@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from extractors.errors import PhotoError
 from featurestore.errors import OrderError, UsageError
 from featurestore.outputs import chosen_encoder
+from featurestore.sql_text import quote
 from featurestore.steps import before_extract
 from featurestore.store import Store
-from featurestore.tables import quote
 from featurestore.traits import SINGLE_SCORES
 
 VIEWS = {"embedding": "embeddings", "geometry": "geometric_features", "landmarks": "shapes"}

@@ -14,8 +14,8 @@ from extractors.averageness import AVERAGENESS, DEFINITION
 from featurestore.feature_definitions import define_features
 from featurestore.normalization import averageness, matrix, training_values, values_of
 from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
+from featurestore.sql_text import quote
 from featurestore.store import Store
-from featurestore.tables import quote
 
 ROW_BYTES = 6000
 """Of one photo in a query of statistics: its hash, some 170 features and 936 numbers of its shape."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from featurestore.sql_text import quote
+
 
 @dataclass(frozen=True)
 class Column:
@@ -47,11 +49,6 @@ class View:
     query: str
     tables: tuple[str, ...]
     columns: Mapping[str, str] = field(default_factory=dict)
-
-
-def quote(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def table(name: str, comment: str, *columns: tuple[str, str, str]) -> Table:

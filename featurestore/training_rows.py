@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from extractors.regions import REGIONS
 from featurestore.normalization import Normalization, matrix
 from featurestore.records import SCALE, FaceBatch
+from featurestore.sql_text import quote
 from featurestore.store import Store
-from featurestore.tables import quote
 
 REGION = "region_"
 ARRAYS = ("geometry", "skin", "shape", "vector", *(f"{REGION}{region}" for region in REGIONS))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from featurestore.checks.contract import EXTRACT, Finding, graded
 from featurestore.checks.embeddings import encoders
+from featurestore.sql_text import quote
 from featurestore.store import Store
-from featurestore.tables import quote
 
 FAIL_MISSING = 0.05
 """A twentieth of the photos: more than that and what is left is another sample than the one that was rated."""

@@ -11,9 +11,9 @@ import duckdb
 from extractors.errors import InputError
 from extractors.outputs import EMBEDDING
 from featurestore.errors import ExportError
+from featurestore.sql_text import quote
 from featurestore.staging import staging, take_place
 from featurestore.store import Store
-from featurestore.tables import quote
 from featurestore.transfer.description import Description, describe
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, seal, verify
 

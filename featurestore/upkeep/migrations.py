@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
-from featurestore.tables import quote
+from featurestore.sql_text import quote
 from featurestore.views import make_views
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from featurestore.sql_text import quote
 from featurestore.store import Store
-from featurestore.tables import quote
 
 PIECE = 64
 """Bytes of a vector that files are searched for: its first eight or sixteen numbers, which no other photo has."""
