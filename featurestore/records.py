@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,6 +112,21 @@ class Epoch:
     rmse: float
     pearson: float
     seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        epoch: int,
+        epochs: int,
+        loss: float,
+        truth: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+        *,
+        began: float,
+    ) -> Epoch:
+        """An epoch that began at that time of `time.monotonic`, and predicts the (n,) held-out scores so now."""
+        metrics = Evaluation.of(truth, predicted)
+        return cls(epoch, epochs, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began)
 
 
 @dataclass(frozen=True)

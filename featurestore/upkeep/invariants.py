@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from extractors.file_hash import sha256_of_file
+from featurestore.runs import RESULTS
 from featurestore.store import Store
 from featurestore.upkeep.health import State, Symptom
 
@@ -81,16 +82,7 @@ INVARIANTS = (
     Invariant("a training set names its statistics", _orphans("manifests", "statistics", "statistics_id")),
     *(
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
-        for table in (
-            "training_history",
-            "predictions",
-            "evaluations",
-            "sub_scores",
-            "sub_score_weights",
-            "combiners",
-            "combined_members",
-            "intervals",
-        )
+        for table in ("training_history", *RESULTS)
     ),
     Invariant("a run says one thing of an image", _repeated("predictions", "run_id", "image_id", "role")),
     Invariant(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.errors import UsageError
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import Epoch, FaceBatch
 from models.image.augmentation import augment
 from models.image.checkpoints import (
     fingerprint,
@@ -135,16 +135,7 @@ class _Training:
             settle_batch_norms(self._average.module, self._settling_views())
         with self._autocast():
             seen = self.model().predict_images(self._watched, mirrored=False)
-        metrics = Evaluation.of(self._watched_scores, seen)
-        line = Epoch(
-            epoch=epoch + 1,
-            epochs=self._config.epochs,
-            train_loss=loss,
-            mae=metrics.mae,
-            rmse=metrics.rmse,
-            pearson=metrics.pearson,
-            seconds=time.monotonic() - began,
-        )
+        line = Epoch.of(epoch + 1, self._config.epochs, loss, self._watched_scores, seen, began=began)
         self._history.append(line)
         return line
 

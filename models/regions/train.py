@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import Epoch, FaceBatch
 from models.image.optimisation import moving_average, one_cycle
 from models.regions.model import HIGH, LOW, Inputs, SubscoreConfig, SubscoreModel
 
@@ -67,18 +67,8 @@ def train_subscores(
             if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
                 continue
             model = SubscoreModel(config, inputs, learning.learnt())
-            metrics = Evaluation.of(held_out.scores, model.predict(held_out))
-            on_epoch(
-                Epoch(
-                    epoch=epoch + 1,
-                    epochs=config.epochs,
-                    train_loss=loss,
-                    mae=metrics.mae,
-                    rmse=metrics.rmse,
-                    pearson=metrics.pearson,
-                    seconds=time.monotonic() - began,
-                )
-            )
+            seen = model.predict(held_out)
+            on_epoch(Epoch.of(epoch + 1, config.epochs, loss, held_out.scores, seen, began=began))
     return model
 
 
