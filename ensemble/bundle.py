@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping
@@ -14,10 +13,12 @@ from typing import Any
 from ensemble.parts import TRAINED_ON, Parts, load_normalization, save_normalization
 from ensemble.training_photos import TrainingPhotos
 from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
 from extractors.recipes import Uses
 from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
+from featurestore.staging import staging, take_place
 from featurestore.traits import Target
 from models.registry import ENSEMBLE, MODELS
 from models.spec import resolve
@@ -43,37 +44,24 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool =
     """
     if not _may_be_replaced(folder):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
-    staging = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        _fill(staging, parts, cards, onnx)
-    except OSError:
-        # a full disk must not stay full of half a bundle
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    shutil.rmtree(earlier, ignore_errors=True)
-    if folder.exists():
-        # removing takes time, in which there would be no bundle at all
-        folder.rename(earlier)
-    staging.rename(folder)
-    shutil.rmtree(earlier, ignore_errors=True)
+    with staging(folder) as made:
+        _fill(made, parts, cards, onnx)
+        take_place(made, folder)
     return folder
 
 
-def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
+def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
     """Write all of a bundle; the manifest comes last."""
-    staging.mkdir(parents=True)
     for name, source in parts.folders.items():
-        shutil.copytree(source, staging / name, ignore=_without(cards))
+        shutil.copytree(source, folder / name, ignore=_without(cards))
     if onnx:
         for name in parts.folders.keys() & MODELS.keys():
             if graphs := MODELS[name].graphs:
-                resolve(graphs)(staging / name)
-    save_normalization(parts.normalization, staging / "normalization.json")
-    parts.photos.save(staging / PHOTOS)
+                resolve(graphs)(folder / name)
+    save_normalization(parts.normalization, folder / "normalization.json")
+    parts.photos.save(folder / PHOTOS)
     for name, text in cards.items():
-        (staging / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")
     content = {
         "format": FORMAT,
         "kallos": package_version("kallos"),
@@ -86,9 +74,9 @@ def _fill(staging: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> 
         "trained_on": dict(parts.trained_on),
         "evaluations": {model: dict(figures) for model, figures in parts.evaluations.items()},
         "comparisons": [asdict(comparison) for comparison in parts.comparisons],
-        "files": {name: _sha256(staging / name) for name in _files(staging)},
+        "files": {name: sha256_of_file(folder / name) for name in _files(folder)},
     }
-    (staging / MANIFEST).write_text(json.dumps(content, indent=1))
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1))
 
 
 def _without(cards: Collection[str]) -> Callable[[str, list[str]], list[str]]:
@@ -161,7 +149,7 @@ def _verify(folder: Path, content: dict[str, Any]) -> None:
         what = "is missing" if name in listed else "does not belong there"
         raise BundleError(f"{folder} is not as it was exported ({name} {what}): get the bundle again.")
     for name, sha256 in content["files"].items():
-        if _sha256(folder / name) != sha256:
+        if sha256_of_file(folder / name) != sha256:
             raise BundleError(f"{folder} is not as it was exported ({name} has changed): get the bundle again.")
 
 
@@ -171,8 +159,3 @@ def _files(folder: Path) -> list[str]:
     if links := [path for path in paths if path.is_symlink()]:
         raise BundleError(f"{links[0]} is a link: a bundle holds plain files only.")
     return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

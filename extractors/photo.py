@@ -13,6 +13,7 @@ from PIL import Image
 
 from extractors.decode import UNNAMED, check_pixels, decode, decode_bytes, decode_image
 from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
 
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, the bytes of a photo file, a PIL image, or (h, w, 3) uint8 RGB pixels of an upright photo."""
@@ -40,8 +41,7 @@ def read_photo(photo: Photo) -> tuple[Path, NDArray[np.uint8]]:
 def content_hash(photo: Photo) -> str | None:
     """sha256 of what the photo's file holds; None for a PIL image and for pixels, whose file is unknown."""
     if isinstance(photo, str | os.PathLike):
-        with Path(photo).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(Path(photo))
     return hashlib.sha256(photo).hexdigest() if isinstance(photo, bytes | bytearray | memoryview) else None
 
 

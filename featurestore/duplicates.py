@@ -26,7 +26,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from extractors.outputs import EMBEDDING
-from featurestore.normalization import matrix
 from featurestore.outputs import active_table, chosen_encoder
 from featurestore.steps import before_extract
 from featurestore.store import Store
@@ -182,7 +181,7 @@ def _photos(store: Store, encoder: str) -> _Photos:
     )
     hashes = rows["phash"].to_numpy().astype(">u8").view(np.uint8).reshape(len(rows), 8)
     bits = 2 * np.unpackbits(hashes, axis=1).astype(np.float32) - 1
-    return _Photos(rows["sha256"].to_list(), bits, _unit(matrix(rows["vector"])), _unit(matrix(rows["shape"])))
+    return _Photos(rows["sha256"].to_list(), bits, _unit(rows["vector"].to_numpy()), _unit(rows["shape"].to_numpy()))
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,16 +7,14 @@ must be the mean of the training rows of the fold.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import LeakageError, UsageError
 from featurestore.outputs import active_table
-from featurestore.schema import quote
+from featurestore.sql_text import quote
 from featurestore.store import Store
 
 CHUNK = 1_000
@@ -115,11 +113,6 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
             f"The statistics of {name} were fitted on {outside:,} photos outside the training rows of {protocol} "
             f"fold {fold}: use that fold's own, which is the default."
         )
-
-
-def matrix(column: pl.Series) -> NDArray[Any]:
-    """A column of arrays of one length as (n, N)."""
-    return column.to_numpy()
 
 
 def training_values(store: Store, protocol: str, fold: int) -> str:

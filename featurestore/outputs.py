@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from extractors.outputs import EMBEDDING, FEATURES, Output
 from extractors.recipes import names_in
 from featurestore.errors import OrderError, UsageError
-from featurestore.schema import Column
 from featurestore.steps import before_extract
+from featurestore.tables import Column
 
 if TYPE_CHECKING:
     # worker processes know outputs, but no store

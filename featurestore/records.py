@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from extractors.regions import sub_score_of
@@ -89,7 +91,7 @@ class Evaluation:
             mae=float(np.abs(error).mean()),
             rmse=float(np.sqrt((error**2).mean())),
             pearson=_correlation(truth, predicted),
-            spearman=_correlation(_ranks(truth), _ranks(predicted)),
+            spearman=_correlation(*(pl.Series(scores).rank().to_numpy() for scores in (truth, predicted))),
         )
 
 
@@ -97,13 +99,6 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     x, y = x - x.mean(), y - y.mean()
     scale = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / scale if scale > 1e-12 else float("nan")
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 0, ties share their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return ((last - counts + last - 1) / 2)[inverse]
 
 
 @dataclass(frozen=True)
@@ -117,6 +112,21 @@ class Epoch:
     rmse: float
     pearson: float
     seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        epoch: int,
+        epochs: int,
+        loss: float,
+        truth: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+        *,
+        began: float,
+    ) -> Epoch:
+        """An epoch that began at that time of `time.monotonic`, and predicts the (n,) held-out scores so now."""
+        metrics = Evaluation.of(truth, predicted)
+        return cls(epoch, epochs, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began)
 
 
 @dataclass(frozen=True)

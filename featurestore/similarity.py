@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from extractors.errors import PhotoError
 from featurestore.errors import OrderError, UsageError
 from featurestore.outputs import chosen_encoder
-from featurestore.schema import quote
+from featurestore.sql_text import quote
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.traits import SINGLE_SCORES

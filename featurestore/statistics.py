@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS, DEFINITION
 from featurestore.feature_definitions import define_features
-from featurestore.normalization import averageness, matrix, training_values, values_of
+from featurestore.normalization import averageness, training_values, values_of
 from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
-from featurestore.schema import quote
+from featurestore.sql_text import quote
 from featurestore.store import Store
 
 ROW_BYTES = 6000
@@ -153,7 +153,7 @@ def _row(
 
 def _parts(store: Store, query: str) -> Iterator[Part]:
     for rows in store.parts(query):
-        yield np.column_stack([matrix(rows["geometry"]), matrix(rows["skin"])]), matrix(rows["shape"])
+        yield np.column_stack([rows["geometry"].to_numpy(), rows["skin"].to_numpy()]), rows["shape"].to_numpy()
 
 
 def _values(part: Part, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:

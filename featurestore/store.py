@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from textwrap import dedent
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -17,20 +13,19 @@ import duckdb
 import polars as pl
 
 from featurestore import snapshots
+from featurestore.connection import connect, remove_empty
 from featurestore.errors import DiskError, StoreError
-from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, View, quote
+from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
+from featurestore.sql_text import quote, with_values
+from featurestore.tables import Table, View
 
 PASSING_MEMORY = 128_000_000
 """Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what
 each checkpoint loads to write it anew. Nothing is slower for it."""
 
-PATIENCE_SECONDS = 2.0
-"""How long a reader waits for a writer to end or to publish its first snapshot."""
-
 _OPEN: WeakSet[Store] = WeakSet()
 
 _BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
-_LOCKED = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)")
 
 
 class Store:
@@ -67,10 +62,10 @@ class Store:
                 f"There is no store at {path}: choose another --store, or make one, `kallos ingest --help` shows how."
             )
         if empty:
-            _remove_empty(path)
+            remove_empty(path)
         if not path.parent.is_dir():
             raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
-        store = cls._connect(path, read_only)
+        store = cls(path, *connect(path, read_only))
         try:
             # DuckDB's own progress bar would write over kallos's tables; in a notebook without ipywidgets it is off,
             # and DuckDB refuses to be told so
@@ -92,24 +87,6 @@ class Store:
             store.__exit__(type(problem), problem)
             raise
         return store
-
-    @classmethod
-    def _connect(cls, path: Path, read_only: bool) -> Self:
-        patience = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return cls(path, duckdb.connect(str(path), read_only=read_only))
-            except duckdb.Error as error:
-                writer = _writer(error)
-                if writer is None:
-                    raise StoreError(f"{path} cannot be opened as a store: {str(error).splitlines()[0]}") from error
-                if read_only and (opened := snapshots.open_newest(path)):
-                    return cls(path, *opened, writer)
-                if not read_only or time.monotonic() > patience:
-                    raise StoreError(
-                        f"The store {path} is in use by {writer}: wait until it ends, or stop it."
-                    ) from error
-            time.sleep(0.1)
 
     def __enter__(self) -> Self:
         return self
@@ -214,7 +191,7 @@ class Store:
         self._heard = None
 
     def _hear(self, query: str, parameters: Mapping[str, object]) -> None:
-        if self._heard is not None and (filled := _filled_in(query, parameters)) not in self._heard:
+        if self._heard is not None and (filled := with_values(query, parameters)) not in self._heard:
             self._heard.append(filled)
 
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
@@ -311,46 +288,3 @@ def interrupt_queries() -> None:
     """End the queries that this process waits for with an error. May be called in the handler of a signal."""
     for store in list(_OPEN):
         store.connection.interrupt()
-
-
-def _remove_empty(path: Path) -> None:
-    """Remove a file that a killed command left before DuckDB wrote into it, and would take for damaged.
-
-    It may also be the file that another process makes just now, which holds DuckDB's lock on it: that one is kept.
-    Raises StoreError.
-    """
-    with path.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreError(f"The store {path} is being made by another process: wait until it ends.") from error
-        if not path.stat().st_size:
-            path.unlink()
-
-
-def _filled_in(query: str, parameters: Mapping[str, object]) -> str:
-    """The query with its values in place of its parameters."""
-    return re.sub(r"\$(\w+)", lambda name: _literal(parameters[name[1]]), dedent(query).strip())
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, bool | int | float):
-        return str(value)
-    return "NULL" if value is None else quote(str(value))
-
-
-def _writer(error: duckdb.Error) -> str | None:
-    """The process that holds the store, as people know it: "process 4711 (kallos extract)"."""
-    locked = _LOCKED.search(str(error))
-    if locked is None:
-        return None
-    name = Path(locked["program"]).name
-    typed = Path(f"/proc/{locked['pid']}/cmdline")
-    if typed.is_file():
-        words = typed.read_bytes().decode(errors="replace").split("\0")
-        if any(Path(word).name == "kallos" for word in words[:3]):
-            rest = words[next(i for i, word in enumerate(words) if Path(word).name == "kallos") + 1 :]
-            name = " ".join(["kallos", *rest[:1]])
-    return f"process {locked['pid']} ({name})"

@@ -13,9 +13,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.regions import REGIONS
-from featurestore.normalization import Normalization, matrix
+from featurestore.normalization import Normalization
 from featurestore.records import SCALE, FaceBatch
-from featurestore.schema import quote
+from featurestore.sql_text import quote
 from featurestore.store import Store
 
 REGION = "region_"
@@ -61,7 +61,7 @@ class Rows:
     def from_sql(cls, store: Store, sql: str) -> Rows:
         """What the query of a manifest gives, by itself."""
         frame = store.frame(sql)
-        return cls.gathered(frame, {name: matrix(frame[name]) for name in ARRAYS if name in frame.columns})
+        return cls.gathered(frame, {name: frame[name].to_numpy() for name in ARRAYS if name in frame.columns})
 
     @classmethod
     def gathered(cls, keys: pl.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Rows:
@@ -129,7 +129,7 @@ class Arrays:
         frames = {
             name: store.frame(f'SELECT sha256, {column} FROM "{table}"') for name, (table, column) in tables.items()
         }
-        return cls({name: (frame.select("sha256"), matrix(frame.to_series(1))) for name, frame in frames.items()})
+        return cls({name: (frame.select("sha256"), frame.to_series(1).to_numpy()) for name, frame in frames.items()})
 
     def gather(self, keys: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, NDArray[Any]]]:
         """The keys (with a column sha256) that every table has, in their order, and their rows of every table."""

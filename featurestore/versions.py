@@ -10,9 +10,9 @@ import polars as pl
 from extractors.outputs import Output
 from featurestore.errors import OrderError, UsageError
 from featurestore.outputs import active_versions, stored_columns
-from featurestore.schema import Column, Table
 from featurestore.steps import before_extract
 from featurestore.store import Store
+from featurestore.tables import Column, Table
 from featurestore.views import make_views
 
 ATTEMPT_COLUMNS = {

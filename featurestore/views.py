@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from extractors.outputs import EMBEDDING, FEATURES
 from featurestore.outputs import active_columns, active_tables, active_versions, feature_versions
-from featurestore.schema import View, quote
+from featurestore.sql_text import quote
 from featurestore.store import Store
+from featurestore.tables import View
 
 
 def make_views(store: Store) -> None:

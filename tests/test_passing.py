@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from featurestore import statistics
-from featurestore.normalization import averageness, matrix
+from featurestore.normalization import averageness
 from featurestore.store import Store
 from tests.synthetic_store import PROTOCOL, make_store
 
@@ -29,9 +29,9 @@ def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_onc
     monkeypatch.setattr(statistics, "FEW", few)
     made = statistics.of_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
     rows = store.frame(VALUES)
-    shapes = matrix(rows["shape"])
+    shapes = rows["shape"].to_numpy()
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
-    columns = np.column_stack([matrix(rows["geometry"]), matrix(rows["skin"]), averageness(shapes, mean_shape)])
+    columns = np.column_stack([rows["geometry"].to_numpy(), rows["skin"].to_numpy(), averageness(shapes, mean_shape)])
     assert len(list(store.parts(VALUES))) > 1
     assert np.array_equal(made["mean_shape"], mean_shape)
     assert np.array_equal(made["mean"], np.nanmean(columns, axis=0))

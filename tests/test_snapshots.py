@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import kallos
-from featurestore import snapshots
-from featurestore import store as store_module
+from featurestore import connection, snapshots
 from featurestore.errors import StoreError
 from featurestore.store import Store
 from tests.command import done
@@ -138,10 +137,10 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
 
 def test_a_reader_has_patience_with_a_writer_that_publishes_nothing(path, monkeypatch):
     with Writer(path, "silent") as writer:
-        monkeypatch.setattr(store_module, "PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.2)
         with pytest.raises(StoreError, match=str(writer.process.pid)):
             Store.open(path, read_only=True)
-        monkeypatch.setattr(store_module, "PATIENCE_SECONDS", 30.0)
+        monkeypatch.setattr(connection, "PATIENCE_SECONDS", 30.0)
         subprocess.Popen(["sleep", "0"]).wait()
         writer.process.stdin.close()
         with Store.open(path, read_only=True) as store:

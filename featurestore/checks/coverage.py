@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from featurestore.checks.contract import EXTRACT, Finding, graded
 from featurestore.checks.embeddings import encoders
-from featurestore.schema import quote
+from featurestore.sql_text import quote
 from featurestore.store import Store
 
 FAIL_MISSING = 0.05

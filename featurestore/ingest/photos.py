@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 import warnings
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from extractors.colours import conversion_of
 from extractors.errors import ExtraError, InputError
+from extractors.file_hash import sha256_of_file
 from extractors.photo_files import PHOTO_SUFFIXES, open_photo
 from featurestore.folders import contents
 from featurestore.ingest.dataset import COLOUR_PROFILE, Finding, conform
@@ -92,11 +92,10 @@ class _Header(NamedTuple):
 def _header(path: Path) -> _Header:
     sha256 = None
     try:
+        sha256 = sha256_of_file(path)
         with path.open("rb") as file, warnings.catch_warnings():
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             # Pillow warns of large photos and of damaged metadata: neither matters for a header.
             warnings.simplefilter("ignore")
-            file.seek(0)
             with open_photo(file) as photo:
                 conversion = conversion_of(photo)
                 return _Header(sha256, photo.size, profile=conversion.name if conversion else None)

@@ -14,8 +14,9 @@ from importlib.metadata import version as package_version
 from typing import Any
 
 from featurestore.errors import ExportError
-from featurestore.schema import SCHEMA_VERSION, TABLES, Column, Table
+from featurestore.schema import SCHEMA_VERSION, TABLES
 from featurestore.store import Store
+from featurestore.tables import Column, Table
 
 FORMAT = "kallos.store/1"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")

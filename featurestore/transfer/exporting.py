@@ -11,10 +11,11 @@ import duckdb
 from extractors.errors import InputError
 from extractors.outputs import EMBEDDING
 from featurestore.errors import ExportError
-from featurestore.schema import quote
+from featurestore.sql_text import quote
+from featurestore.staging import staging, take_place
 from featurestore.store import Store
 from featurestore.transfer.description import Description, describe
-from featurestore.transfer.folder import MODELS, SCHEMA, parquet, seal, staging, verify
+from featurestore.transfer.folder import MODELS, SCHEMA, parquet, seal, verify
 
 # Parquet's dictionaries hold one NaN for all that there are, whatever their sign and payload: so none are made.
 _PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 0"
@@ -52,9 +53,7 @@ def export_store(store: Store, folder: Path) -> Exported:
         (made / SCHEMA).write_text(description.to_json(), encoding="utf-8")
         seal(made)
         size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
-        if folder.exists():
-            shutil.rmtree(folder)
-        made.rename(folder)
+        take_place(made, folder)
     return Exported(folder, len(description.tables), sum(description.rows.values()), len(models), size)
 
 

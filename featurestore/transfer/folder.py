@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import filterfalse
 from pathlib import Path
 from typing import NoReturn
 
 from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
 from featurestore.errors import ExportError
 from featurestore.folders import is_litter
 
@@ -29,7 +26,7 @@ def parquet(table: str) -> str:
 
 def seal(folder: Path) -> None:
     """Write the checksum of every file in the folder."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in _files(folder)]
+    lines = [f"{sha256_of_file(folder / name)}  {name}\n" for name in _files(folder)]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -48,21 +45,9 @@ def verify(folder: Path) -> list[str]:
         name = min(differing)
         _refuse(folder, f"{name!r} {'is missing' if name in listed else 'does not belong there'}")
     for name, sha256 in listed.items():
-        if _sha256(folder / name) != sha256:
+        if sha256_of_file(folder / name) != sha256:
             _refuse(folder, f"{name!r} has changed")
     return list(listed)
-
-
-@contextmanager
-def staging(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to make it in, removed at the end with whatever was not moved out of it."""
-    folder = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listed(folder: Path) -> dict[str, str]:
@@ -94,8 +79,3 @@ def _files(folder: Path) -> list[str]:
 
 def _refuse(folder: Path, what: str) -> NoReturn:
     raise ExportError(f"{folder} is not as it was exported ({what}): get the export again.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,10 +14,12 @@ from pathlib import Path
 import duckdb
 
 from featurestore.errors import ExportError, StoreError
-from featurestore.schema import VIEWS, Table
+from featurestore.schema import VIEWS
+from featurestore.staging import staging
 from featurestore.store import Store
+from featurestore.tables import Table
 from featurestore.transfer.description import Description, ShownView, describe, parse
-from featurestore.transfer.folder import MODELS, SCHEMA, parquet, staging, verify
+from featurestore.transfer.folder import MODELS, SCHEMA, parquet, verify
 from featurestore.transfer.trust import check_rows
 from featurestore.views import make_views
 

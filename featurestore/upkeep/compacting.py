@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from featurestore.errors import StoreError
+from featurestore.sql_text import quote
 from featurestore.store import Store
 
 
@@ -97,7 +98,7 @@ def _copy(store: Store, fresh: Path) -> None:
     connection = store.connection
     (name,) = connection.execute("SELECT current_database()").fetchall()[0]
     connection.execute("CHECKPOINT")
-    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+    connection.execute(f"ATTACH {quote(str(fresh))} AS fresh")
     connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
     # detaching would do it too, but not say what went wrong
     connection.execute("CHECKPOINT fresh; DETACH fresh")
@@ -109,7 +110,3 @@ def _remove(fresh: Path) -> None:
     """The new file and its write-ahead log, which a full disk leaves and the next new file would take for its own."""
     for file in (fresh, fresh.with_name(f"{fresh.name}.wal")):
         file.unlink(missing_ok=True)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

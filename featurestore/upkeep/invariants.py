@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from extractors.file_hash import sha256_of_file
+from featurestore.runs import RESULTS
 from featurestore.store import Store
 from featurestore.upkeep.health import State, Symptom
 
@@ -81,16 +82,7 @@ INVARIANTS = (
     Invariant("a training set names its statistics", _orphans("manifests", "statistics", "statistics_id")),
     *(
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
-        for table in (
-            "training_history",
-            "predictions",
-            "evaluations",
-            "sub_scores",
-            "sub_score_weights",
-            "combiners",
-            "combined_members",
-            "intervals",
-        )
+        for table in ("training_history", *RESULTS)
     ),
     Invariant("a run says one thing of an image", _repeated("predictions", "run_id", "image_id", "role")),
     Invariant(
@@ -157,8 +149,7 @@ def _photos(store: Store) -> Iterator[Symptom]:
     missing = changed = 0
     for photo, sha256 in rows.iter_rows():
         try:
-            with Path(photo).open("rb") as file:
-                changed += hashlib.file_digest(file, "sha256").hexdigest() != sha256
+            changed += sha256_of_file(Path(photo)) != sha256
         except OSError:
             missing += 1
     if missing or changed:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS, quote
+from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
+from featurestore.sql_text import quote
 from featurestore.views import make_views
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.schema import quote
+from featurestore.sql_text import quote
 from featurestore.store import Store
 
 PIECE = 64

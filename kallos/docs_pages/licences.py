@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from kallos.docs_pages.markdown import item
+from kallos.workflows.extras import required
 
 EXTRAS = ("", "train", "web", "hub", "ray", "heic", "docs")
 OPENING = """\
@@ -40,23 +41,12 @@ def _collect(name: str, parent: str, needed: dict[str, tuple[Distribution, set[s
         package = distribution(name)
     except PackageNotFoundError:
         return  # for another platform or Python
-    key = _canonical(name)
+    key = canonicalize_name(name)
     known = key in needed
     needed.setdefault(key, (package, set()))[1].add(parent)
     if not known:
-        for required in _required(package):
-            _collect(required, package.name, needed)
-
-
-def _required(package: Distribution) -> Iterator[str]:
-    for line in package.requires or ():
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
-        if extra is None or (package.name == "kallos" and extra[1] in EXTRAS):
-            yield re.split(r"[<>=!~; \[(]", line)[0]
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+        for child in required(package.requires or (), EXTRAS if package.name == "kallos" else ("",)):
+            _collect(child, package.name, needed)
 
 
 def _licence(package: Distribution) -> str:

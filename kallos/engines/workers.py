@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from extractors.decode import decode
 from extractors.errors import InputError, PhotoError
+from extractors.file_hash import sha256_of_file
 from extractors.finder import Finder, finder_of
 from extractors.outputs import EMBEDDING
 from extractors.topologies import registry
@@ -145,8 +145,7 @@ def _face(task: Task) -> Face:
     path = Path(next(filter(os.path.isfile, task.paths), task.paths[0]))
     try:
         image = decode(path)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of_file(path)
     except (InputError, OSError) as error:
         if not any(map(is_there, map(Path, task.roots))):
             raise gone(task.roots[0]) from error

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-from pathlib import Path
 
 from extractors.outputs import EMBEDDING
 from extractors.values import EncoderIdentity, outputs
 from featurestore.outputs import active_versions, encoder_folder, found_encoder
+from featurestore.staging import staging
 from featurestore.store import Store
 from kallos.workflows.extras import TRAINING, need
 from models.encoders.spec import KeptEncoder
@@ -37,9 +37,9 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
     folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
         log.info("writing %s as a graph, once for this store", built.name)
-        staging = _staging(folder)
-        built.save(staging)
-        staging.rename(folder)
+        with staging(folder) as made:
+            built.save(made)
+            made.rename(folder)
     return [KeptEncoder.read(folder)]
 
 
@@ -56,17 +56,11 @@ def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
     """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
     folder = encoder_folder(store, _version(encoder))
     if not folder.is_dir():
-        staging = _staging(folder)
-        shutil.copytree(encoder.folder, staging)
-        staging.rename(folder)
+        with staging(folder) as made:
+            shutil.copytree(encoder.folder, made, dirs_exist_ok=True)
+            made.rename(folder)
     return KeptEncoder.read(folder)
 
 
 def _version(encoder: EncoderIdentity) -> str:
     return outputs([encoder])[-1].version
-
-
-def _staging(folder: Path) -> Path:
-    staging = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    return staging

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from importlib.util import find_spec
+
+from packaging.requirements import Requirement
 
 from featurestore.errors import UsageError
 
 TRAINING = ("torch", "torchvision", "onnx", "onnxscript")
 """What training, a new encoder and graphs are made with."""
+
+
+def required(lines: Iterable[str], extras: Collection[str]) -> Iterator[str]:
+    """The packages that a package's requirements name for this machine, with any of these extras of it."""
+    for needed in map(Requirement, lines):
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+            yield needed.name
 
 
 def need(extra: str, *modules: str) -> None:

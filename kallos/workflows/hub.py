@@ -19,6 +19,7 @@ from ensemble.bundle import open_bundle
 from extractors.errors import InputError
 from featurestore.errors import HubError
 from featurestore.folders import is_litter
+from featurestore.staging import staging, take_place
 from reports.cards.write import MODEL_CARD
 
 SHOWN = "README.md"
@@ -51,20 +52,14 @@ def pull(repository: str, folder: Path, revision: str | None) -> Path:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
-    staging = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    with staging(folder) as made:
         with _spoken(repository):
             HfApi().snapshot_download(
-                repository, revision=revision, local_dir=staging, ignore_patterns=list(OF_THE_HUB), etag_timeout=20
+                repository, revision=revision, local_dir=made, ignore_patterns=list(OF_THE_HUB), etag_timeout=20
             )
-        shutil.rmtree(staging / ".cache", ignore_errors=True)
-        open_bundle(staging)
-        if folder.exists():
-            folder.rmdir()
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(made / ".cache", ignore_errors=True)
+        open_bundle(made)
+        take_place(made, folder)
     return folder
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 
 from extractors.decode import decode
 from extractors.errors import NoFaceError
+from extractors.file_hash import sha256_of_file
 from extractors.outputs import EMBEDDING
 from featurestore.errors import OrderError
 from featurestore.outputs import active_versions
@@ -87,7 +87,5 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
             columns = dict(zip(feature_names("geometry"), columns["features"].T, strict=True))
     else:
         columns = from_pixels({extractor: encoders[0].open()})[extractor](face)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    query = Query(None, sha256, {column: values[0] for column, values in columns.items()})
+    query = Query(None, sha256_of_file(path), {column: values[0] for column, values in columns.items()})
     return query, Photo(path, path.name, None if search.by == "embedding" else face.landmarks)

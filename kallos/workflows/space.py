@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from importlib.metadata import requires, version
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from ensemble.bundle import export
 from ensemble.parts import Parts
 from extractors.errors import InputError
+from featurestore.staging import staging, take_place
+from kallos.workflows.extras import required
 from reports.cards.markdown import page
 
 PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
@@ -30,30 +30,22 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
     """Write a Space into a new or empty folder. Raises InputError for a folder that holds something."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
-    staging = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    export(parts, cards, staging / "bundle", onnx=onnx)
-    for room in ROOMS:
-        source = Path(__file__).parents[2] / room
-        shutil.copytree(source, staging / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PROGRAM, staging / PROGRAM.name)
-    (staging / "requirements.txt").write_text("\n".join(_requirements({"web"} if onnx else {"web", "train"})) + "\n")
-    (staging / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
-    if folder.exists():
-        folder.rmdir()
-    return staging.rename(folder)
+    with staging(folder) as made:
+        export(parts, cards, made / "bundle", onnx=onnx)
+        for room in ROOMS:
+            source = Path(__file__).parents[2] / room
+            shutil.copytree(source, made / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(PROGRAM, made / PROGRAM.name)
+        needed = _requirements({"web"} if onnx else {"web", "train"})
+        (made / "requirements.txt").write_text("\n".join(needed) + "\n")
+        (made / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
+        take_place(made, folder)
+    return folder
 
 
 def _requirements(extras: set[str]) -> list[str]:
     """What kallos and these extras of it need, at the versions that are installed here."""
-    asked = map(Requirement, requires("kallos") or ())
-    names = (
-        needed.name
-        for needed in asked
-        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
-    )
-    return [f"{name}=={version(name).split('+')[0]}" for name in names]
+    return [f"{name}=={version(name).split('+')[0]}" for name in required(requires("kallos") or (), extras)]
 
 
 def _head() -> dict[str, object]:

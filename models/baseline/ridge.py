@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
+from featurestore.records import Epoch, FaceBatch, on_scale
 from models.baseline.inputs import BaselineConfig, Inputs
 from models.serialization import read_description, read_tensors, write_model
 from models.spec import Listener, Options, PlainFitter
@@ -61,8 +61,7 @@ def train_ridge(
     ridge = RidgeCV(alphas=np.logspace(-1, 5, 25)).fit(known, learned.scores)
     model = RidgeModel(inputs, ridge.coef_, float(ridge.intercept_), float(ridge.alpha_))
     loss = float(((model.predict(learned) - learned.scores) ** 2).mean())
-    metrics = Evaluation.of(held_out.scores, model.predict(held_out))
-    on_epoch(Epoch(1, 1, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began))
+    on_epoch(Epoch.of(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
     return model
 
 

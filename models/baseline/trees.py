@@ -12,7 +12,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
+from featurestore.records import Epoch, FaceBatch, on_scale
 from models.baseline.inputs import BaselineConfig, Inputs
 from models.baseline.tree_text import read_trees
 from models.serialization import read_description, read_tensors, write_model
@@ -128,9 +128,7 @@ def _reporter(
             return
         assert isinstance(env.model, lightgbm.Booster)
         assert env.evaluation_result_list is not None
-        metrics = Evaluation.of(scores, np.asarray(env.model.predict(inputs)))
-        loss = env.evaluation_result_list[0][2]
-        seconds = time.monotonic() - began
-        on_epoch(Epoch(done, config.rounds, loss, metrics.mae, metrics.rmse, metrics.pearson, seconds))
+        loss, seen = env.evaluation_result_list[0][2], np.asarray(env.model.predict(inputs))
+        on_epoch(Epoch.of(done, config.rounds, loss, scores, seen, began=began))
 
     return report

@@ -17,11 +17,13 @@ from torch import nn
 from models.serialization import write_tensors
 
 FILE = "checkpoint.safetensors"
+FORMAT = 2
+"""Of what a checkpoint holds; a training that left one of another format begins anew."""
 
 
 def fingerprint(settings: Any, *arrays: NDArray[Any]) -> str:
     """Hash of everything that decides how a training goes: JSON settings and arrays."""
-    digest = hashlib.sha256(json.dumps(settings).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT, settings]).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from extractors.file_hash import sha256_of_file
 from featurestore.records import FaceBatch
 from models.image.computing import Computing
 from models.image.model import AppearanceConfig, AppearanceModel
 from models.image.train import choose_computing, starting_backbone, train_appearance
-from models.networks.weights import sha256_of_file
 from models.spec import Listener, Options
 
 

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
-
-Network = TypeVar("Network", bound=nn.Module)
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_fn
 
 WARM_UP = 0.3
-START, END = 1 / 25, 1 / 25e4
 
 
-def one_cycle(step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step (Smith & Topin 2018, with torch's OneCycleLR's shape).
+def one_cycle(optimizer: torch.optim.Optimizer, peaks: Sequence[float], steps: int) -> OneCycleLR:
+    """The course of the learning rate over a training (Smith & Topin 2018), with a peak for each parameter group.
 
-    Cosines from 1/25 up to 1 in the first 30 % of the steps, then down to 1/250,000. It depends on nothing
-    but the step, so a training that was interrupted goes on as if it had not been.
+    Cosines from 1/25 of the peak up to it in the first 30 % of the steps, then down to 1/250,000 of it.
     """
-    peak = max(WARM_UP * steps, 1)
-    if step < peak:
-        return START + (1 - START) * (1 - math.cos(math.pi * step / peak)) / 2
-    left = (steps - step) / max(steps - peak, 1)
-    return END + (1 - END) * (1 - math.cos(math.pi * left)) / 2
+    # torch's last step is at the lowest rate and learns nothing: it comes after the last of these
+    start = (WARM_UP * steps + 1) / (steps + 1)
+    return OneCycleLR(optimizer, list(peaks), total_steps=steps + 1, pct_start=start, cycle_momentum=False)
 
 
 class ExactConv2d(nn.Conv2d):
@@ -51,7 +44,8 @@ def exact_strided(network: nn.Module) -> None:
 def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Measure the statistics of batch normalisation anew, for weights as they are now (Izmailov et al. 2018).
 
-    Running statistics lag behind: after a short training most networks would say the same of every image.
+    Running statistics lag behind: after a short training most networks would say the same of every image. torch's
+    `update_bn` would switch on dropout and stochastic depth for it, which predictions do not have.
     """
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
     if not norms:
@@ -68,25 +62,16 @@ def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> N
         norm.eval()
 
 
-class MovingAverage(Generic[Network]):
-    """The exponential moving average of a network's weights and buffers while it learns, itself a network.
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of a network's weights and buffers while it learns; its `module` is a network.
 
-    Its decay is min(decay, (1 + t) / (10 + t)) at step t, so that short trainings are averaged too.
+    The decay of the n-th update is n / (9 + n), at most `decay`, so that short trainings are averaged too.
     """
 
-    def __init__(self, network: Network, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self._decay = decay
-        # both state dicts hold the very tensors that the networks compute with
-        averages, currents = self.network.state_dict().values(), network.state_dict().values()
-        self._pairs = list(zip(averages, currents, strict=True))
+    def update(averages: PARAM_LIST, currents: PARAM_LIST, count: torch.Tensor | int) -> None:
+        now = min(decay, int(count) / (9 + int(count)))
+        get_ema_multi_avg_fn(now)(averages, currents, count)  # type: ignore[no-untyped-call]
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights as they are after step t, counted from 0."""
-        decay = min(self._decay, (1 + step) / (10 + step))
-        for average, current in self._pairs:
-            if average.is_floating_point():
-                average.lerp_(current, 1 - decay)
-            else:
-                average.copy_(current)
+    average = AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+    average.n_averaged += 1  # the untrained network is the first that is averaged
+    return average.eval().requires_grad_(False)

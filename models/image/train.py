@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.errors import UsageError
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import Epoch, FaceBatch
 from models.image.augmentation import augment
 from models.image.checkpoints import (
     fingerprint,
@@ -29,7 +29,7 @@ from models.image.checkpoints import (
 )
 from models.image.computing import PRECISIONS, Computing, choose, usual
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, looked_at
-from models.image.optimisation import MovingAverage, exact_strided, one_cycle, settle_batch_norms
+from models.image.optimisation import exact_strided, moving_average, one_cycle, settle_batch_norms
 from models.image.tensors import as_images
 from models.networks.backbones import Backbone, build_backbone
 
@@ -117,9 +117,10 @@ class _Training:
         self.computing = computing or choose_computing(config, backbone)
         self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
         self.computing.place(self._network)
-        self._average = MovingAverage(self._network, config.ema)
-        self._optimizer, self._peaks = _optimizer(self._network, config)
+        self._average = moving_average(self._network, config.ema)
+        self._optimizer, peaks = _optimizer(self._network, config)
         self._steps = -(-len(learned) // config.batch_size)
+        self._schedule = one_cycle(self._optimizer, peaks, self._steps * config.epochs)
         self._history: list[Epoch] = []
 
     def is_over(self) -> bool:
@@ -131,19 +132,10 @@ class _Training:
         began, epoch = time.monotonic(), len(self._history)
         loss = self._learn(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
         if not self._backbone.is_trained:
-            settle_batch_norms(self._average.network, self._settling_views())
+            settle_batch_norms(self._average.module, self._settling_views())
         with self._autocast():
             seen = self.model().predict_images(self._watched, mirrored=False)
-        metrics = Evaluation.of(self._watched_scores, seen)
-        line = Epoch(
-            epoch=epoch + 1,
-            epochs=self._config.epochs,
-            train_loss=loss,
-            mae=metrics.mae,
-            rmse=metrics.rmse,
-            pearson=metrics.pearson,
-            seconds=time.monotonic() - began,
-        )
+        line = Epoch.of(epoch + 1, self._config.epochs, loss, self._watched_scores, seen, began=began)
         self._history.append(line)
         return line
 
@@ -157,15 +149,12 @@ class _Training:
             torch.manual_seed(int(random.integers(2**31)))
             # near-equal batches: a last one of a single face would break batch normalisation
             for rows in np.array_split(random.permutation(len(self._scores)), self._steps):
-                losses.append(self._step(rows, random, done) * len(rows))
+                losses.append(self._step(rows, random) * len(rows))
                 done += 1
                 on_step(done, self._steps * self._config.epochs)
         return sum(losses) / len(self._scores)
 
-    def _step(self, rows: NDArray[np.int64], random: np.random.Generator, step: int) -> float:
-        share = one_cycle(step, self._steps * self._config.epochs)
-        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
-            group["lr"] = peak * share
+    def _step(self, rows: NDArray[np.int64], random: np.random.Generator) -> float:
         varied = augment(self._faces[rows], self._config.image_size, self._config.view, random)
         images = self.computing.lay(self._backbone.normalise(varied))
         with self._autocast():
@@ -176,7 +165,8 @@ class _Training:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        self._average.update(step)
+        self._schedule.step()
+        self._average.update_parameters(self._network)
         return error.item()
 
     def _autocast(self) -> torch.autocast:
@@ -194,17 +184,21 @@ class _Training:
 
     def model(self) -> AppearanceModel:
         """The averaged weights as they are now."""
-        return AppearanceModel(self._config, self._backbone, self._average.network)
+        return AppearanceModel(self._config, self._backbone, self._average.module)
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {"network": self._network, "average": self._average.network}
+        return {"network": self._network, "average": self._average}
 
     def keep(self, folder: Path) -> None:
         """Write all that changes from epoch to epoch."""
         tensors = prefixed("optimizer", optimizer_tensors(self._optimizer))
         for name, network in self._networks().items():
             tensors |= prefixed(name, network.state_dict())
-        state = {"history": [asdict(e) for e in self._history], "computing": asdict(self.computing)}
+        state = {
+            "history": [asdict(e) for e in self._history],
+            "computing": asdict(self.computing),
+            "schedule": self._schedule.state_dict(),
+        }
         save_checkpoint(folder, self._fingerprint, tensors, state)
 
     def resume(self, on_epoch: Callable[[Epoch], None]) -> None:
@@ -216,6 +210,9 @@ class _Training:
             network.load_state_dict(unprefixed(name, tensors))
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         restore_optimizer(self._optimizer, parameters, unprefixed("optimizer", tensors))
+        self._schedule.load_state_dict(state["schedule"])
+        for group, rate in zip(self._optimizer.param_groups, self._schedule.get_last_lr(), strict=True):
+            group["lr"] = rate
         self._history = [Epoch(**line) for line in state["history"]]
         for line in self._history:
             on_epoch(line)

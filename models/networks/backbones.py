@@ -16,6 +16,7 @@ import torchvision
 from torch import nn
 from torchvision.models import get_model, list_models
 
+from extractors.file_hash import sha256_of_file
 from featurestore.errors import UsageError, WeightsError
 from models.networks.pyramid import LaplacianPyramid
 from models.networks.weights import (
@@ -25,7 +26,6 @@ from models.networks.weights import (
     fit_weights,
     imagenet_weights,
     read_weights,
-    sha256_of_file,
     sha256_of_state,
 )
 

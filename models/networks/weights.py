@@ -101,12 +101,6 @@ def fit_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], spare: 
     network.load_state_dict({name: t for name, t in tensors.items() if name in wanted}, strict=False)
 
 
-def sha256_of_file(file: Path) -> str:
-    """Hexadecimal sha256 of a file's bytes."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def sha256_of_state(network: nn.Module) -> str:
     """Hexadecimal sha256 of a network's names and tensors, in the order of their names."""
     digest = hashlib.sha256()

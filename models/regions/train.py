@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from featurestore.records import Epoch, Evaluation, FaceBatch
-from models.image.optimisation import MovingAverage, one_cycle
+from featurestore.records import Epoch, FaceBatch
+from models.image.optimisation import moving_average, one_cycle
 from models.regions.model import HIGH, LOW, Inputs, SubscoreConfig, SubscoreModel
 
 TOLD_EVERY = 5
@@ -63,22 +63,12 @@ def train_subscores(
         learning = _Learning(learned, inputs, config)
         for epoch in range(config.epochs):
             began = time.monotonic()
-            loss = learning.run_epoch(epoch)
+            loss = learning.run_epoch()
             if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
                 continue
             model = SubscoreModel(config, inputs, learning.learnt())
-            metrics = Evaluation.of(held_out.scores, model.predict(held_out))
-            on_epoch(
-                Epoch(
-                    epoch=epoch + 1,
-                    epochs=config.epochs,
-                    train_loss=loss,
-                    mae=metrics.mae,
-                    rmse=metrics.rmse,
-                    pearson=metrics.pearson,
-                    seconds=time.monotonic() - began,
-                )
-            )
+            seen = model.predict(held_out)
+            on_epoch(Epoch.of(epoch + 1, config.epochs, loss, held_out.scores, seen, began=began))
     return model
 
 
@@ -92,27 +82,28 @@ class _Learning:
         self._inputs, self._widths = torch.cat(regions, dim=1), [region.shape[1] for region in regions]
         self._scores = torch.from_numpy(learned.scores).float()
         self._network = _start(inputs.widths, float(learned.scores.mean()), config)
-        self.average: MovingAverage[RegionNetworks] = MovingAverage(self._network, config.ema)
+        self._average = moving_average(self._network, config.ema)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
+        self._steps = -(-len(self._scores) // config.batch_size)
+        self._schedule = one_cycle(self._optimizer, [config.lr], self._steps * config.epochs)
 
     def learnt(self) -> dict[str, NDArray[np.float32]]:
         """The averaged network's tensors."""
-        return {name: tensor.numpy().copy() for name, tensor in self.average.network.state_dict().items()}
+        return {name: tensor.numpy().copy() for name, tensor in self._average.module.state_dict().items()}
 
-    def run_epoch(self, epoch: int) -> float:
+    def run_epoch(self) -> float:
         """Learn from every training row once; the mean loss met on the way."""
         rows, losses = len(self._scores), []
-        steps = -(-rows // self._config.batch_size)
         self._network.train()
-        for done, chosen in enumerate(torch.randperm(rows).tensor_split(steps), start=epoch * steps):
-            self._optimizer.param_groups[0]["lr"] = self._config.lr * one_cycle(done, steps * self._config.epochs)
+        for chosen in torch.randperm(rows).tensor_split(self._steps):
             loss = self._loss(chosen)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
-            self.average.update(done)
+            self._schedule.step()
+            self._average.update_parameters(self._network)
             losses.append(loss.item() * len(chosen))
         return sum(losses) / rows
 
