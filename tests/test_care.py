@@ -71,7 +71,7 @@ def test_rewriting_changes_nothing_but_the_file(path):
 
 def test_a_rewrite_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
     before = path.read_bytes()
-    monkeypatch.setattr(compacting, "_quoted", lambda fresh: "/no/such/folder/x.duckdb")
+    monkeypatch.setattr(compacting, "quote", lambda fresh: "'/no/such/folder/x.duckdb'")
     with pytest.raises(StoreError, match="as it was"):
         rewrite(path)
     assert path.read_bytes() == before
