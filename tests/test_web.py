@@ -323,9 +323,8 @@ def test_many_photos_become_a_table_and_a_csv(page, workspace: Workspace, tmp_pa
 def test_two_features_are_shown_beside_each_other(page):
     page.get_by_role("tab", name="Features").click()
     page.get_by_role("button", name="Show").click()
-    shown = page.get_by_role("img", name="correlation")
-    shown.wait_for()
-    assert "by subset" in shown.get_attribute("alt")
+    page.get_by_text("by subset; correlation").wait_for()
+    assert page.locator("svg[role=img][aria-label*=' against ']").is_visible()
 
 
 def test_a_taken_port_is_one_sentence(workspace: Workspace):
