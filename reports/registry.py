@@ -30,7 +30,7 @@ class Page(Protocol):
     """What every report module has: data first, then what is made of them."""
 
     def data(self, store: Store, selection: Selection) -> Any:
-        """A frozen dataclass of plain values. Raises OrderError naming the command to run first."""
+        """A frozen dataclass of plain values. Raises PrerequisiteError naming the command to run first."""
 
     def render(self, report: Any) -> RenderableType:
         """The report for a terminal and for HTML."""

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from extractors.regions import REGIONS
 from featurestore import runs
 from featurestore.duplicates import make_protocol
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.store import Store
 from models.registry import BUNDLED
 from reports.cards.markdown import escape, grid
@@ -382,11 +382,11 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
     command = ("train", "baseline", *TRAINING, "--seed", 1, "--store", path)
 
     def fails(store, run_id):
-        raise OrderError("no card today")
+        raise PrerequisiteError("no card today")
 
     with monkeypatch.context() as patched:
         patched.setattr("kallos.workflows.fold.cards", fails)
-        assert kallos(*command).code == OrderError.exit_code
+        assert kallos(*command).code == PrerequisiteError.exit_code
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:
         assert store.frame(new).is_empty()

@@ -13,7 +13,7 @@ import pytest
 import kallos as package
 from featurestore import runs
 from featurestore.checks.registry import run as run_checks
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -110,7 +110,7 @@ def test_which_trait_is_meant(store: Store) -> None:
     with pytest.raises(UsageError, match=f"The models learnt smart, and {DATA_SET} was rated on {TRAIT}, {OTHER}"):
         matching_trait(store, DATA_SET, "smart")
     store.execute("INSERT INTO data_sets VALUES ('bare', NULL)")
-    with pytest.raises(OrderError, match=r"no ratings of bare yet: .*kallos ingest table"):
+    with pytest.raises(PrerequisiteError, match=r"no ratings of bare yet: .*kallos ingest table"):
         matching_trait(store, "bare", OTHER)
 
 

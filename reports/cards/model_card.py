@@ -110,7 +110,7 @@ class ModelCard:
 
 
 def data(store: Store, run_id: str) -> ModelCard:
-    """Raises OrderError when there is no such run or it is not finished."""
+    """Raises PrerequisiteError when there is no such run or it is not finished."""
     run = load(store, run_id)
     chosen = bundled(store, run, BUNDLED) if run.model == ENSEMBLE else {run.model: run}
     ordered = sorted(chosen.values(), key=lambda each: (each.run_id != run_id, rank(each.model)))

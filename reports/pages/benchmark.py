@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import latest
 from featurestore.store import Store
@@ -99,7 +99,7 @@ class BenchmarkReport:
 
 
 def data(store: Store, selection: Selection) -> BenchmarkReport:
-    """Of the protocol asked for, else of the newest run's. Raises OrderError when no model is trained on every fold."""
+    """Of the protocol asked for, else of the newest run's. Raises PrerequisiteError when no model is trained on every fold."""
     protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
     judged = _judged(store, protocol)
     models = sorted(judged, key=rank)
@@ -133,7 +133,9 @@ def _judged(store: Store, protocol: str) -> dict[str, list[JudgedRun]]:
     by_fold = {fold: latest(store, protocol, fold) for fold in folds}
     models = set.intersection(*(set(of) for of in by_fold.values())) if by_fold else set[str]()
     if not models:
-        raise OrderError(f"No model is trained on every fold of {protocol} yet: run `kallos benchmark -p {protocol}`.")
+        raise PrerequisiteError(
+            f"No model is trained on every fold of {protocol} yet: run `kallos benchmark -p {protocol}`."
+        )
     return {model: judged_runs(store, Selection(runs=tuple(of[model] for of in by_fold.values()))) for model in models}
 
 
@@ -213,7 +215,7 @@ def _leak_free(store: Store, protocol: str) -> dict[str, float]:
         return {}
     try:
         judged = _judged(store, same[0])
-    except OrderError:
+    except PrerequisiteError:
         return {}
     return {
         model: float(np.mean([Evaluation.of(run.truth, run.predicted).pearson for run in runs]))

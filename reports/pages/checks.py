@@ -38,7 +38,7 @@ class CheckReport:
 
 
 def data(store: Store, selection: Selection) -> CheckReport:
-    """Run every check. Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    """Run every check. Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
     checked = tuple(_checked(store, name) for name in chosen_data_sets(store, selection))
     failed, warned = (
         tuple(dict.fromkeys(v.check for of in checked for v in of.verdicts if v.outcome == outcome))

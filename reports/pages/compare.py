@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.render.bars import interval_bar
@@ -47,16 +47,16 @@ class CompareReport:
 
 
 def data(store: Store, selection: Selection) -> CompareReport:
-    """Raises OrderError for fewer than two runs, or when they have no test image in common."""
+    """Raises PrerequisiteError for fewer than two runs, or when they have no test image in common."""
     judged = judged_runs(store, selection)
     if len(judged) < 2:
-        raise OrderError(
+        raise PrerequisiteError(
             f"There is only the run {judged[0].run.run_id!r} to compare: "
             "train another on its fold, as with `kallos train baseline`."
         )
     common = sorted(set(judged[0].image_ids).intersection(*(run.image_ids for run in judged[1:])))
     if len(common) < 2:
-        raise OrderError("The runs have no test images in common: choose runs of one fold with --run.")
+        raise PrerequisiteError("The runs have no test images in common: choose runs of one fold with --run.")
     truth, predicted = _on(judged, common)
     overall = [Evaluation.of(truth, row) for row in predicted]
     order = sorted(range(len(judged)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))

@@ -94,7 +94,7 @@ class DatasetReport:
 
 
 def data(store: Store, selection: Selection) -> DatasetReport:
-    """Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
     return DatasetReport(tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection)))
 
 

@@ -90,7 +90,7 @@ class EvaluationReport:
 
 
 def data(store: Store, selection: Selection) -> EvaluationReport:
-    """Raises OrderError when there is no such finished run."""
+    """Raises PrerequisiteError when there is no such finished run."""
     judged = judged_runs(store, selection)
     runs = sorted(
         (_evaluated(store, run) for run in judged), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)

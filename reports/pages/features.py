@@ -86,7 +86,7 @@ class FeaturesReport:
 
 
 def data(store: Store, selection: Selection) -> FeaturesReport:
-    """Raises OrderError before `kallos extract` and without ratings, UsageError where a trait has to be named."""
+    """Raises PrerequisiteError before `kallos extract` and without ratings, UsageError where a trait has to be named."""
     names = chosen_data_sets(store, selection)
     if not store.has("geometric_features"):
         raise before_extract(store, "The store has no features yet")

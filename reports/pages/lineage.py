@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -82,7 +82,7 @@ class LineageReport:
 def data(store: Store, selection: Selection) -> LineageReport:
     """Of the image asked for, else of the first one that was tested.
 
-    Raises OrderError when nothing is trained, UsageError when the runs said nothing of that image.
+    Raises PrerequisiteError when nothing is trained, UsageError when the runs said nothing of that image.
     """
     runs = chosen_runs(store, selection)
     image_id = selection.image or _first_tested(store, runs)
@@ -105,7 +105,7 @@ def _first_tested(store: Store, runs: list[Run]) -> str:
         runs=[run.run_id for run in runs],
     )
     if found is None:
-        raise OrderError("These runs have no test predictions: train on a fold with test images.")
+        raise PrerequisiteError("These runs have no test predictions: train on a fold with test images.")
     return str(found)
 
 

@@ -53,7 +53,7 @@ class OverviewReport:
 
 
 def data(store: Store, selection: Selection) -> OverviewReport:
-    """Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
     names = chosen_data_sets(store, selection)
     holdings = tuple(Holding(*row) for row in _holdings(store, names))
     standings = tuple(Standing(*row) for row in _standings(store, selection))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extractors.regions import REGIONS
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE, Evaluation
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -87,10 +87,10 @@ class SubScoreReport:
 
 
 def data(store: Store, selection: Selection) -> SubScoreReport:
-    """Raises OrderError when Model B was not trained."""
+    """Raises PrerequisiteError when Model B was not trained."""
     runs = [run for run in chosen_runs(store, selection) if run.model in MODELS and MODELS[run.model].regions]
     if not runs:
-        raise OrderError("There is no run of Model B here: `kallos train b` gives sub-scores.")
+        raise PrerequisiteError("There is no run of Model B here: `kallos train b` gives sub-scores.")
     names = names_of([run.model for run in runs], [run.run_id for run in runs])
     return SubScoreReport(tuple(_run(store, name, run) for name, run in zip(names, runs, strict=True)))
 

@@ -66,7 +66,7 @@ class TrainingReport:
 
 
 def data(store: Store, selection: Selection) -> TrainingReport:
-    """Raises OrderError when nothing was trained or a run asked for does not exist."""
+    """Raises PrerequisiteError when nothing was trained or a run asked for does not exist."""
     for run_id in selection.runs:
         load(store, run_id)
     rows = store.frame(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -37,7 +37,7 @@ class JudgedRun:
 
 
 def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
-    """The runs chosen, each with its test rows. Raises OrderError when there is none."""
+    """The runs chosen, each with its test rows. Raises PrerequisiteError when there is none."""
     runs = chosen_runs(store, selection)
     names = names_of([run.model for run in runs], [run.run_id for run in runs])
     return [_tested(store, name, run) for name, run in zip(names, runs, strict=True)]
@@ -67,7 +67,7 @@ def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
 def _tested(store: Store, name: str, run: Run) -> JudgedRun:
     tested = judged_rows(store, name, run, "test")
     if tested is None:
-        raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
+        raise PrerequisiteError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
     return tested
 
 
