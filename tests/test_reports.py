@@ -436,19 +436,19 @@ def test_the_lineage_leads_from_the_score_to_the_bytes(store: Store):
     report = lineage.data(store, EVERYTHING)
     assert report.image_id == tested[0]
     assert report.sha256 == store.value("SELECT sha256 FROM images WHERE image_id = $i", i=tested[0])
-    assert report.said[0].model == "ensemble"
-    assert {of.model for of in report.said} == set(MODEL_NOISE)
-    assert report.learnt.rows == store.value(
+    assert report.scores[0].model == "ensemble"
+    assert {of.model for of in report.scores} == set(MODEL_NOISE)
+    assert report.training_set.rows == store.value(
         "SELECT count(*) FROM splits SEMI JOIN landmarks USING (image_id) WHERE role = 'train' AND fold = 1"
     )
-    assert {of.status for of in report.made} == {"ok"}
-    assert {of.extractor for of in report.made} >= {"landmarks", "geometry", "skin", "shape"}
+    assert {of.status for of in report.outputs} == {"ok"}
+    assert {of.extractor for of in report.outputs} >= {"landmarks", "geometry", "skin", "shape"}
 
 
 def test_the_lineage_is_of_the_image_asked_for(store: Store):
     other = store.value("SELECT max(image_id) FROM predictions WHERE role = 'test'")
     assert lineage.data(store, Selection(image=other)).image_id == other
-    with pytest.raises(UsageError, match="said nothing of 'nobody'"):
+    with pytest.raises(UsageError, match="no prediction for 'nobody'"):
         lineage.data(store, Selection(image="nobody"))
 
 

@@ -19,7 +19,7 @@ from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.traits import Target, chosen_trait, matching_trait, target_of, target_of_run
 from featurestore.upkeep.invariants import INVARIANTS
-from reports.stats.evaluated_runs import judged_rows
+from reports.stats.evaluated_runs import evaluated_rows
 from tests.command import Answer, done, kallos
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
@@ -85,7 +85,7 @@ def test_predictions_are_judged_by_the_scores_on_the_trait_of_their_run(store: S
     runs.begin(store, run)
     runs.record_predictions(store, run, "test", made.test.image_ids, made.test.scores, made.test.scores)
     runs.finish(store, run, 1.0)
-    judged = judged_rows(store, "ridge", run, "test")
+    judged = evaluated_rows(store, "ridge", run, "test")
     assert judged is not None
     assert judged.truth.tolist() == judged.predicted.tolist() == made.test.scores.tolist()
     assert {each.what for each in INVARIANTS if store.value(each.violations)} <= {"a data set lies somewhere"}

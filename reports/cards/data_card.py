@@ -116,7 +116,7 @@ def data(store: Store, protocol: str) -> DataCard:
 
 def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
     (report,) = dataset.data(store, Selection(data_set=name)).data_sets
-    (of_trait,) = (of for of in report.traits if of.trait == trait)
+    (trait_report,) = (candidate for candidate in report.traits if candidate.trait == trait)
     labels = store.frame(
         """
         WITH own AS (SELECT image_id FROM images WHERE data_set = $name),
@@ -129,7 +129,7 @@ def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
         name=name,
         trait=trait,
     ).row(0)
-    return CardDataSet(report, of_trait, Labels(*labels), _duplicates(store, name) if searched(store) else None)
+    return CardDataSet(report, trait_report, Labels(*labels), _duplicates(store, name) if searched(store) else None)
 
 
 def _duplicates(store: Store, name: str) -> Duplicates:
@@ -165,7 +165,7 @@ def render(card: DataCard) -> str:
         _head(card),
         f"# Data behind {escape(card.protocol)}",
         ABOUT,
-        *(_section(of) for of in card.data_sets),
+        *(_section(data_set) for data_set in card.data_sets),
         _splits_section(card),
         UNKNOWN,
         MUST_NOT,
@@ -173,7 +173,7 @@ def render(card: DataCard) -> str:
 
 
 def _head(card: DataCard) -> dict[str, Any]:
-    images = sum(of.report.images for of in card.data_sets)
+    images = sum(data_set.report.images for data_set in card.data_sets)
     return {
         "license": "other",
         "license_name": "terms-of-the-data-sets",
@@ -183,8 +183,8 @@ def _head(card: DataCard) -> dict[str, Any]:
     }
 
 
-def _section(of: CardDataSet) -> str:
-    report, trait = of.report, of.trait
+def _section(data_set: CardDataSet) -> str:
+    report, trait = data_set.report, data_set.trait
     return "\n\n".join(
         [
             f"## Data set {escape(report.name)}",
@@ -192,9 +192,9 @@ def _section(of: CardDataSet) -> str:
             f"- {plural(report.images, 'image')}, {trait.subsets['all'].scored:,} with a score\n"
             f"- Rated on: {escape(trait.trait)}, from {trait.scale[0]:g} to {trait.scale[1]:g}",
             _scores(trait.subsets),
-            _labels(of),
+            _labels(data_set),
             _agreement(trait.agreement),
-            _quality(of),
+            _quality(data_set),
         ]
     )
 
@@ -218,26 +218,26 @@ def _scores(subsets: Mapping[str, Scores]) -> str:
     return f"### Scores\n\n{grid(columns, rows)}"
 
 
-def _labels(of: CardDataSet) -> str:
-    labels, (low, high) = of.labels, of.trait.scale
+def _labels(data_set: CardDataSet) -> str:
+    labels, (low, high) = data_set.labels, data_set.trait.scale
     mapped = "" if (low, high) == SCALE else f", mapped linearly from {low:g}–{high:g} to {SCALE[0]:g}–{SCALE[1]:g}"
-    said = [f"A score is the mean of an image's ratings{mapped}; it is what models learn."]
+    sentences = [f"A score is the mean of an image's ratings{mapped}; it is what models learn."]
     if labels.most is None:
-        said.append("How many raters an image had is not known.")
+        sentences.append("How many raters an image had is not known.")
     else:
         span = f"{labels.most:,}" if labels.fewest == labels.most else f"{labels.fewest:,} to {labels.most:,}"
-        said.append(f"An image was rated by {span} raters, where that is known.")
+        sentences.append(f"An image was rated by {span} raters, where that is known.")
     if labels.single:
-        said.append(
-            f"Single ratings are known of {plural(labels.single, 'image')}: {plural(of.trait.ratings, 'rating')} by "
-            f"{plural(labels.raters, 'rater')}."
+        sentences.append(
+            f"Single ratings are known of {plural(labels.single, 'image')}: {plural(data_set.trait.ratings, 'rating')} "
+            f"by {plural(labels.raters, 'rater')}."
         )
         if labels.changed:
-            said.append(f"{labels.changed:,} of them were changed when the rater was asked again.")
+            sentences.append(f"{labels.changed:,} of them were changed when the rater was asked again.")
     else:
-        said.append("Single ratings are not known.")
-    said.append(f"How many raters gave each rating is known of {plural(labels.histograms, 'image')}.")
-    return "### How labels were made\n\n" + " ".join(said)
+        sentences.append("Single ratings are not known.")
+    sentences.append(f"Rating histograms exist for {plural(labels.histograms, 'image')}.")
+    return "### How labels were made\n\n" + " ".join(sentences)
 
 
 def _agreement(groups: Mapping[str, Agreement]) -> str:
@@ -259,8 +259,8 @@ def _agreement(groups: Mapping[str, Agreement]) -> str:
     )
 
 
-def _quality(of: CardDataSet) -> str:
-    report = of.report
+def _quality(data_set: CardDataSet) -> str:
+    report = data_set.report
     found = [(escape(finding.kind.replace("_", " ")), f"{finding.count:,}") for finding in report.findings]
     images = report.extraction.images
     extracted = (
@@ -272,10 +272,10 @@ def _quality(of: CardDataSet) -> str:
         )
         for line in report.extraction.coverage
     )
-    if of.duplicates is None:
+    if data_set.duplicates is None:
         alike = "Near-duplicates were not searched for: `kallos duplicates` does it."
     else:
-        groups, photos = plural(of.duplicates.groups, "group"), plural(of.duplicates.images, "image")
+        groups, photos = plural(data_set.duplicates.groups, "group"), plural(data_set.duplicates.images, "image")
         alike = f"Near-duplicates, photos that look like one: {groups} of {photos} in all."
     return "\n\n".join(
         [
@@ -290,13 +290,13 @@ def _quality(of: CardDataSet) -> str:
 def _splits_section(card: DataCard) -> str:
     rows = (
         (
-            escape(of.protocol),
-            str(of.fold),
-            *(f"{count:,}" for count in (of.train, of.val, of.test)),
-            "–" if of.leaked is None else f"{of.leaked:,}",
-            of.sha256[:16] if of.sha256 else "–",
+            escape(split.protocol),
+            str(split.fold),
+            *(f"{count:,}" for count in (split.train, split.val, split.test)),
+            "–" if split.leaked is None else f"{split.leaked:,}",
+            split.sha256[:16] if split.sha256 else "–",
         )
-        for of in card.splits
+        for split in card.splits
     )
     columns = ("protocol", "fold", "train", "val", "test", "of them with a near-duplicate in train", "sha256")
     return (

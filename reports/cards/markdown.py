@@ -27,9 +27,9 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def estimate(of: Estimate, *, sign: bool = False) -> str:
+def estimate(figure: Estimate, *, sign: bool = False) -> str:
     """A figure with its interval: 0.921 [0.911, 0.930]."""
-    value, low, high = (number(v, sign=sign) for v in (of.value, of.low, of.high))
+    value, low, high = (number(v, sign=sign) for v in (figure.value, figure.low, figure.high))
     return f"{value} [{low}, {high}]"
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from featurestore.checks.drift import ks_statistics
 from reports.render.bars import bar
-from reports.render.layout import number, table
+from reports.render.layout import number, plain_table
 
 FEWEST = 10
 """Groups of fewer images have no distribution to compare."""
@@ -48,11 +48,11 @@ def drift(rows: pl.DataFrame, features: list[str]) -> tuple[Drift, ...]:
 
 def drift_table(drifts: tuple[Drift, ...]) -> Table:
     """One line a feature of each group."""
-    made = table("group", "images", "median", "differs most in", "KS", "")
-    made.columns[3].justify = "left"
-    for each in drifts:
-        told = (each.group, f"{each.images:,}", number(each.median, 2))
-        for feature, gap in each.furthest:
-            made.add_row(*told, feature, number(gap, 2), bar(gap, 12))
-            told = ("", "", "")
-    return made
+    table = plain_table("group", "images", "median", "differs most in", "KS", "")
+    table.columns[3].justify = "left"
+    for drift in drifts:
+        head = (drift.group, f"{drift.images:,}", number(drift.median, 2))
+        for feature, gap in drift.furthest:
+            table.add_row(*head, feature, number(gap, 2), bar(gap, 12))
+            head = ("", "", "")
+    return table

@@ -16,7 +16,7 @@ from featurestore.traits import SINGLE_SCORES
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plural, section, share, table
+from reports.render.layout import dim, number, page, plain_table, plural, section, share
 from reports.render.palette import WARM
 
 SHOWN = 20
@@ -65,8 +65,8 @@ def data(store: Store) -> DuplicatesReport:
     )
     pairs = tuple(Pair(*row) for row in rows.iter_rows())
     images = {image_id for pair in pairs for image_id in (pair.image_id, pair.other_id)}
-    found = tuple(Leak(*row) for row in leaks(store).iter_rows())
-    return DuplicatesReport(rows["group_id"].n_unique(), len(images), pairs, found, _photos(store, pairs))
+    leaked = tuple(Leak(*row) for row in leaks(store).iter_rows())
+    return DuplicatesReport(rows["group_id"].n_unique(), len(images), pairs, leaked, _photos(store, pairs))
 
 
 def _photos(store: Store, pairs: tuple[Pair, ...]) -> tuple[Photo, ...]:
@@ -99,24 +99,24 @@ def render(report: DuplicatesReport) -> RenderableType:
 
 
 def _pairs_table(report: DuplicatesReport) -> Table:
-    made = table("image", "and", "bits", "cosine", "score", "score", "apart")
-    made.columns[1].justify = "left"
+    table = plain_table("image", "and", "bits", "cosine", "score", "score", "apart")
+    table.columns[1].justify = "left"
     for pair in report.pairs[:SHOWN]:
         apart = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
         scores = (number(pair.score, 2), number(pair.other_score, 2), number(apart, 2))
-        made.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
+        table.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
     if len(report.pairs) > SHOWN:
-        made.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
-    return made
+        table.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
+    return table
 
 
 def _leaks_table(report: DuplicatesReport) -> Table:
-    made = table("protocol", "fold", "tested", "leaked", "share")
+    table = plain_table("protocol", "fold", "tested", "leaked", "share")
     for before, leak in zip((None, *report.leaks), report.leaks, strict=False):
         name = "" if before and before.protocol == leak.protocol else leak.protocol
         leaked = Text(f"{leak.leaked:,}", style=WARM) if leak.leaked else dim("·")
-        made.add_row(name, str(leak.fold), f"{leak.tested:,}", leaked, share(leak.leaked, leak.tested))
-    return made
+        table.add_row(name, str(leak.fold), f"{leak.tested:,}", leaked, share(leak.leaked, leak.tested))
+    return table
 
 
 def write_sheet(report: DuplicatesReport, file: Path) -> Path:

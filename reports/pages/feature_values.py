@@ -25,7 +25,9 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     """Every image with its scores and the raw values of one feature, of a region's, or of all; a label a column.
 
     `status` and `detail` say why an image has no values. Averageness depends on a normalization, here the first, so it
-    comes only when it is named. Raises UsageError for an unknown feature or region, PrerequisiteError before `kallos extract`.
+    comes only when it is named.
+
+    Raises UsageError for an unknown feature or region, PrerequisiteError before `kallos extract`.
     """
     if name:
         feature_catalogue.definition_of(name)
@@ -45,8 +47,8 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     features = store.frame("SELECT feature, concat(summary, ' [', unit, ']') FROM feature_catalog")
     labels = dict([*described.iter_rows(), *features.iter_rows()])
     for column in set(scores.columns) - set(labels):
-        of, _, trait = column.partition("_")
-        labels[column] = f"{trait}: {labels[of]}"
+        statistic, _, trait = column.partition("_")
+        labels[column] = f"{trait}: {labels[statistic]}"
     return rows.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None)), labels
 
 

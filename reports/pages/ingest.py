@@ -12,7 +12,7 @@ from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.ingest.table import TableReading
 from reports.pages.findings import counted, findings_table
-from reports.render.layout import dim, page, plural, section, table
+from reports.render.layout import dim, page, plain_table, plural, section
 from reports.render.palette import GOOD
 
 
@@ -23,7 +23,7 @@ def render_reading(reading: TableReading) -> RenderableType:
     grid.add_column(overflow="fold")
     for what, text in reading.facts:
         grid.add_row(what, text)
-    rows = table(*reading.first_rows.columns)
+    rows = plain_table(*reading.first_rows.columns)
     for row in reading.first_rows.iter_rows():
         rows.add_row(*("–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row))
     return page(

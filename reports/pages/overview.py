@@ -12,7 +12,7 @@ from featurestore.steps import extract_command, train_all
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plural, section, share, table
+from reports.render.layout import dim, number, page, plain_table, plural, section, share
 from reports.render.palette import SERIES
 from reports.render.plots import Dots
 from reports.stats.selection import Selection, chosen_data_sets
@@ -97,9 +97,9 @@ def _standings(store: Store, selection: Selection) -> list[tuple[str, str, int, 
 def _following(
     store: Store, holdings: tuple[Holding, ...], standings: tuple[Standing, ...]
 ) -> tuple[tuple[str, str], ...]:
-    if any(of.extracted == 0 for of in holdings):
+    if any(holding.extracted == 0 for holding in holdings):
         return ((extract_command(store), "landmarks, features and embeddings of every photo; other weights: --help"),)
-    if not any(of.scored for of in holdings):
+    if not any(holding.scored for holding in holdings):
         return (("kallos features", "what was measured"), ("kallos ingest --help", "how to bring ratings in"))
     if not standings:
         protocols = store.frame("SELECT trait, min(protocol) FROM splits GROUP BY trait ORDER BY ALL").rows()
@@ -119,7 +119,7 @@ def _following(
 
 def render(report: OverviewReport) -> RenderableType:
     """Data sets, models, what next."""
-    images = sum(of.images for of in report.holdings)
+    images = sum(holding.images for holding in report.holdings)
     return page(
         "Overview",
         f"{plural(images, 'image')}, {plural(report.features, 'feature')}",
@@ -132,40 +132,42 @@ def render(report: OverviewReport) -> RenderableType:
 
 
 def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
-    made = table("data set", "images", "scored", "single ratings", "extracted")
-    for of in holdings:
-        scored, extracted = share(of.scored, of.images), share(of.extracted, of.images)
-        made.add_row(of.data_set, f"{of.images:,}", scored, f"{of.ratings:,}", extracted)
-    return made
+    table = plain_table("data set", "images", "scored", "single ratings", "extracted")
+    for holding in holdings:
+        scored, extracted = share(holding.scored, holding.images), share(holding.extracted, holding.images)
+        table.add_row(holding.data_set, f"{holding.images:,}", scored, f"{holding.ratings:,}", extracted)
+    return table
 
 
 def _standings_table(standings: tuple[Standing, ...]) -> Table:
-    made = table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
+    table = plain_table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
     protocol = None
-    for of in standings:
-        if of.protocol != protocol:
-            protocol = of.protocol
-            made.add_row(Text(protocol, style="bold"))
-        metrics = (number(value) for value in (of.pearson, of.mae, of.rmse))
-        made.add_row(f"  {of.model}", f"{of.folds} of {of.of_folds}", *metrics, bar(of.pearson, 20))
-    return made
+    for standing in standings:
+        if standing.protocol != protocol:
+            protocol = standing.protocol
+            table.add_row(Text(protocol, style="bold"))
+        metrics = (number(value) for value in (standing.pearson, standing.mae, standing.rmse))
+        table.add_row(
+            f"  {standing.model}", f"{standing.folds} of {standing.of_folds}", *metrics, bar(standing.pearson, 20)
+        )
+    return table
 
 
 def _following_table(following: tuple[tuple[str, str], ...]) -> Table:
-    made = table("command", "what it does")
-    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    table = plain_table("command", "what it does")
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
     for command, does in following:
-        made.add_row(Text(command, style="bold"), does)
-    return made
+        table.add_row(Text(command, style="bold"), does)
+    return table
 
 
 def figures(report: OverviewReport) -> list[Figure]:
     """PC of every model, protocol by protocol."""
     if not report.standings:
         return []
-    named = {f"{of.model}, {of.protocol}": of.pearson for of in report.standings}
-    protocols = list(dict.fromkeys(of.protocol for of in report.standings))
-    colours = [SERIES[protocols.index(of.protocol) % len(SERIES)] for of in report.standings]
+    named = {f"{standing.model}, {standing.protocol}": standing.pearson for standing in report.standings}
+    protocols = list(dict.fromkeys(standing.protocol for standing in report.standings))
+    colours = [SERIES[protocols.index(standing.protocol) % len(SERIES)] for standing in report.standings]
     return [
         Figure("overview", "Correlation with the raters (PC), on test rows", [("", Dots(named, "PC", colours=colours))])
     ]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.planning import PlanLine
-from reports.render.layout import dim, duration, page, plural, section, table
+from reports.render.layout import dim, duration, page, plain_table, plural, section
 from reports.render.palette import WARM
 
 
@@ -54,12 +54,12 @@ def render(report: PlanReport) -> RenderableType:
 
 
 def _lines(report: PlanReport) -> Table:
-    made = table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
+    table = plain_table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
     for line in report.lines:
         counts = (line.stale, line.missing, line.failed, line.orphaned)
         shown = (Text(f"{n:,}", style=WARM) if n else dim("·") for n in counts)
-        made.add_row(line.extractor, f"{line.fresh:,}", *shown, _work(line))
-    return made
+        table.add_row(line.extractor, f"{line.fresh:,}", *shown, _work(line))
+    return table
 
 
 def _work(line: PlanLine) -> Text | str:
@@ -75,10 +75,10 @@ def _reasons(report: PlanReport) -> RenderableType:
 
 
 def _normalized(report: PlanReport) -> RenderableType:
-    made = table("protocol", "fresh", "folds")
+    table = plain_table("protocol", "fresh", "folds")
     for protocol, (fresh, folds) in report.normalized.items():
-        made.add_row(protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
-    return made
+        table.add_row(protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
+    return table
 
 
 def _advice(report: PlanReport) -> RenderableType:

@@ -67,7 +67,7 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
 def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     """The rows together, and a label a column."""
     schema: dict[str, Any] = {name: kind for name, (kind, _) in COLUMNS.items()}
-    schema |= {name: pl.Float64 for each in rows for name in each if name not in schema}
+    schema |= {name: pl.Float64 for row_values in rows for name in row_values if name not in schema}
     labels = {name: label for name, (_, label) in COLUMNS.items()}
     labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in SUMMARIES.items()}
     for region in REGIONS:
@@ -75,5 +75,5 @@ def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
             f"sub_score_{region}": f"sub-score of {region}, 1-5: an attribution of Model B, no rating",
             f"weight_{region}": f"weight of {region} in Model B",
         }
-    labels |= {of.name: f"{of.summary} [{of.unit}]" for of in catalogue()}
+    labels |= {feature.name: f"{feature.summary} [{feature.unit}]" for feature in catalogue()}
     return pl.DataFrame(rows, schema=schema).with_columns(pl.col(pl.Float64).fill_nan(None)), labels

@@ -16,7 +16,7 @@ from reports.render.bars import bar
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plural, table
+from reports.render.layout import dim, number, page, plain_table, plural
 from reports.render.palette import ACCENT
 
 DISTANCES = {
@@ -118,15 +118,15 @@ def render(report: SimilarReport) -> RenderableType:
 
 
 def _table(neighbours: tuple[Neighbour, ...]) -> Table:
-    made = table("rank", "image", "distance", "score", "subset", "")
-    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    table = plain_table("rank", "image", "distance", "score", "subset", "")
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
     furthest = max(n.distance for n in neighbours) or 1.0
     for n in neighbours:
         remark = Text(SAME, style=f"bold {ACCENT}") if n.same_photo else bar(n.distance / furthest, 20, ACCENT)
         figures = (number(n.distance, 4), number(n.score, 2), n.subset or "–")
-        made.add_row(str(n.rank), n.image_id, *figures, remark)
-    made.columns[-1].justify = "left"
-    return made
+        table.add_row(str(n.rank), n.image_id, *figures, remark)
+    table.columns[-1].justify = "left"
+    return table
 
 
 def write_sheet(report: SimilarReport, file: Path) -> Path:

@@ -20,7 +20,7 @@ from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, section, share, table
+from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
 from reports.stats.selection import Selection, chosen_runs, names_of
@@ -162,10 +162,10 @@ def _tables(run: SubScoreRun) -> list[RenderableType]:
 def _weights_table(run: SubScoreRun) -> RenderableType:
     """Weights with their spread, and the ablation: what the score loses without each region."""
     heaviest = max(line.weight for line in run.regions)
-    made = table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
+    table = plain_table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
-        made.add_row(
+        table.add_row(
             Text(line.region, style=colour),
             number(line.weight),
             dim(number(line.weight_sd)),
@@ -178,28 +178,28 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
         f"The whole score has PC {number(run.pearson, 4)}. The spread is over {run.regions[0].fits} cross-fitted "
         "models of this protocol. Without a region the other weights stand in proportion, nothing is trained again."
     )
-    return Group(made, dim(remark))
+    return Group(table, dim(remark))
 
 
 def _spread_table(run: SubScoreRun) -> Table:
     low, high = SCALE
-    made = table("region", "mean", "sd", "5 %", "median", "95 %", f"from {low:g} to {high:g}", "saturated")
+    table = plain_table("region", "mean", "sd", "5 %", "median", "95 %", f"from {low:g} to {high:g}", "saturated")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
         fifth, _, median, _, top = line.quantiles
         figures = (number(v, 2) for v in (line.mean, line.sd, fifth, median, top))
         saturated = Text(share(line.saturated, line.n), style=WARM if line.saturated > 0.1 * line.n else "")
-        made.add_row(Text(line.region, style=colour), *figures, Spark(line.histogram, colour), saturated)
-    return made
+        table.add_row(Text(line.region, style=colour), *figures, Spark(line.histogram, colour), saturated)
+    return table
 
 
 def _between_table(run: SubScoreRun) -> Table:
     names = [line.region for line in run.regions]
-    made = table("correlation with", *names)
+    table = plain_table("correlation with", *names)
     for i, (name, row) in enumerate(zip(names, run.between, strict=True)):
         cells = (number(r, 2) if j < i else "" for j, r in enumerate(row))
-        made.add_row(Text(name, style=REGION_COLOURS[name]), *cells)
-    return made
+        table.add_row(Text(name, style=REGION_COLOURS[name]), *cells)
+    return table
 
 
 def figures(report: SubScoreReport) -> list[Figure]:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from featurestore.upkeep.compacting import Compacted
 from featurestore.upkeep.erasure import Erased
-from reports.render.layout import dim, page, plural, section, table
+from reports.render.layout import dim, page, plain_table, plural, section
 from reports.render.palette import BAD, GOOD, WARM
 
 SHOWN = 10
@@ -34,7 +34,7 @@ def render_erased(erased: Erased) -> RenderableType:
         verdict = Text(f"✗ {searched}: still found in {', '.join(receipt.found)}", style=BAD)
     else:
         verdict = Text(f"✓ {searched}: nothing found", style=GOOD)
-    rows = table("table", "rows erased")
+    rows = plain_table("table", "rows erased")
     for name, count in receipt.rows.items():
         rows.add_row(name, f"{count:,}")
     copies = [Text(f"removed {name}, an older state of the store") for name in receipt.copies]

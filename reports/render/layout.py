@@ -76,8 +76,8 @@ class Sheet(Table):
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        said = [column for column in self.columns if not self.rows or not all(map(_only_draws, column.cells))]
-        for columns in (self.columns, said):
+        informative = [column for column in self.columns if not self.rows or not all(map(_only_draws, column.cells))]
+        for columns in (self.columns, informative):
             if widths := self._widths(console, options, columns):
                 some = copy(self)
                 some.columns = [
@@ -86,7 +86,7 @@ class Sheet(Table):
                 ]
                 yield from super(Sheet, some).__rich_console__(console, options)
                 return
-        yield from self._lists(said, options.max_width)
+        yield from self._lists(informative, options.max_width)
 
     def _widths(self, console: Console, options: ConsoleOptions, columns: Sequence[Column]) -> list[int]:
         """What each column gets, the first ones all that they want; nothing when there is too little for all."""
@@ -142,7 +142,7 @@ def _only_draws(cell: RenderableType) -> bool:
     return not any(character.isalnum() for character in str(cell))
 
 
-def table(*columns: str) -> Sheet:
+def plain_table(*columns: str) -> Sheet:
     """A table without frame: the first column is text, the others are figures."""
     grid = Sheet(
         box=box.SIMPLE_HEAD,

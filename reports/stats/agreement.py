@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from featurestore.store import Store
-from reports.render.layout import number, table
+from reports.render.layout import number, plain_table
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def agreement(store: Store, data_set: str, trait: str) -> dict[str, Agreement]:
 
 def agreement_table(groups: Mapping[str, Agreement]) -> Table:
     """One line a group."""
-    made = table("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
+    table = plain_table("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
     for name, group in groups.items():
         correlations = (group.leave_one_out, group.lowest, group.highest)
         raters = f"{group.raters:,}" if group.raters else "–"
-        of_mean = number(group.within_sd), number(group.reliability), number(group.retest)
-        made.add_row(name, raters, *of_mean, *(number(r) for r in correlations))
-    return made
+        figures = number(group.within_sd), number(group.reliability), number(group.retest)
+        table.add_row(name, raters, *figures, *(number(r) for r in correlations))
+    return table
