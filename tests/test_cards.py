@@ -286,7 +286,7 @@ def test_a_store_with_mean_scores_alone_has_cards(own):
     model, data = cards(own, run_of("ensemble")).values()
     for said in ("test rows are of one subset", "Near-duplicates were not searched for"):
         assert said in model
-    for said in ("Single ratings are not known", "How many raters an image had is not known", "known of 0 images"):
+    for said in ("Single ratings are not known", "The number of raters per image is not known", "exist for 0 images"):
         assert said in data
     assert "Unknown, because the spread" in data
     assert "Ingest found nothing wrong" in data

@@ -182,7 +182,7 @@ def test_photos_that_were_learnt_from_or_not_measured_are_left_out_and_counted(j
     assert len(said) == NEW - 1
     assert not [image_id for (image_id,) in said if "other-name" in image_id or "grey" in image_id]
     text = done("evaluate", "--data-set", "mixed", "--store", judged.store).out
-    assert f"{COPIES} that the models learnt from" in " ".join(text.split())
+    assert f"{COPIES} that the models were trained on" in " ".join(text.split())
 
 
 def test_the_data_set_of_the_training_is_judged_on_what_was_not_learnt(judged):

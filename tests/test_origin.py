@@ -116,7 +116,7 @@ def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
 def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path):
     at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
     origin = open_bundle(workspace.bundle).origin
-    named = f"{origin.model}, learnt from demo (demo-5fold, fold 1)."
+    named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
     for typed in (("predict", workspace.portrait), ("explain", workspace.portrait)):
         shown = done(*typed, *at).out

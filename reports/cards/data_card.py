@@ -21,7 +21,7 @@ HUB_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000
 """Fewer images than -> what the Hub calls it."""
 
 ABOUT = """\
-Photos of faces and what a pool of raters said of each. This card says what lies in the store; it shows no photo and
+Photos of faces with the ratings of a pool of raters. This card describes what is in the store; it shows no photo and
 names no file, no person and no rater."""
 UNKNOWN = """\
 ## What is not known here
@@ -34,21 +34,22 @@ MUST_NOT = """\
 
 - Photos of faces are personal data, and so are the landmarks, features and embeddings that the store holds of them.
   Have a lawful ground, or leave them alone.
-- Do not pass on photos, ratings or the store. A bundle holds none of them; it holds what was learnt from them.
-- Do not identify the people shown, and do not take what raters said of a photo for a judgement on a person.
+- Do not pass on photos, ratings or the store. A bundle holds none of them; it holds models trained on them.
+- Do not identify the people shown, and do not take the ratings of a photo for a judgement on a person.
 - A person who asks is erased: `kallos erase IMAGE_ID` removes the photo from every table, version and copy of the
-  store and lists the models that learnt from it, which are to be trained again. Exports of the store are copies too."""
+  store and lists the models that were trained on it, which are to be trained again. Exports of the store are copies
+  too."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How the scores of a data set came about.
+    """How the scores of a data set were obtained.
 
     fewest, most  raters an image, None where unknown
     raters        different raters with single ratings
     single        images with single ratings
     histograms    images whose count of raters by rating is known
-    changed       ratings whose rater was asked again and answered otherwise
+    changed       ratings that their rater changed when asked again
     """
 
     fewest: int | None
@@ -96,7 +97,7 @@ class CardDataSet:
 
 @dataclass(frozen=True)
 class DataCard:
-    """The data sets of a protocol, and every split that they stand in."""
+    """The data sets of a protocol, and every split that they are part of."""
 
     protocol: str
     trait: str
@@ -221,16 +222,16 @@ def _scores(subsets: Mapping[str, Scores]) -> str:
 def _labels(data_set: CardDataSet) -> str:
     labels, (low, high) = data_set.labels, data_set.trait.scale
     mapped = "" if (low, high) == SCALE else f", mapped linearly from {low:g}–{high:g} to {SCALE[0]:g}–{SCALE[1]:g}"
-    sentences = [f"A score is the mean of an image's ratings{mapped}; it is what models learn."]
+    sentences = [f"A score is the mean of an image's ratings{mapped}; models are trained on it."]
     if labels.most is None:
-        sentences.append("How many raters an image had is not known.")
+        sentences.append("The number of raters per image is not known.")
     else:
         span = f"{labels.most:,}" if labels.fewest == labels.most else f"{labels.fewest:,} to {labels.most:,}"
-        sentences.append(f"An image was rated by {span} raters, where that is known.")
+        sentences.append(f"Images were rated by {span} raters, where the number is known.")
     if labels.single:
         sentences.append(
-            f"Single ratings are known of {plural(labels.single, 'image')}: {plural(data_set.trait.ratings, 'rating')} "
-            f"by {plural(labels.raters, 'rater')}."
+            f"Single ratings are known for {plural(labels.single, 'image')}: "
+            f"{plural(data_set.trait.ratings, 'rating')} by {plural(labels.raters, 'rater')}."
         )
         if labels.changed:
             sentences.append(f"{labels.changed:,} of them were changed when the rater was asked again.")
@@ -254,7 +255,7 @@ def _agreement(groups: Mapping[str, Agreement]) -> str:
     )
     columns = ("subset", "raters", "sd in an image", "one rater to the rest", "lowest rater", "highest rater")
     return (
-        f"{title}\n\n{grid(columns, rows)}\n\nThe sd is on the raters' scale, in the mean over images; the others are "
+        f"{title}\n\n{grid(columns, rows)}\n\nThe sd is on the raters' scale, averaged over images; the others are "
         "correlations of one rater's ratings with the mean of all others."
     )
 

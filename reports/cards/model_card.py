@@ -1,4 +1,4 @@
-"""The data of a run's model card: what it is, what it learnt from, and how well it does, out of the store."""
+"""The data of a run's model card: what it is, its training data, and how well it does, from the store."""
 
 from __future__ import annotations
 

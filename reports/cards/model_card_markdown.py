@@ -54,7 +54,7 @@ LIMITS = """\
   of it.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
-- Other photos of one person may stand on both sides of a split: near-duplicates are found, persons are not recognised.
+- Other photos of one person may be on both sides of a split: near-duplicates are found, persons are not recognised.
 - The defaults of the settings were chosen on training rows of fold 1 of SCUT-FBP5500, so figures of its other folds
   have seen that choice."""
 
@@ -214,7 +214,7 @@ def _intervals(card: ModelCard) -> str | None:
     text = (
         "## How sure a score is\n\nSplit-conformal intervals, fitted on the out-of-fold errors of "
         f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± {number(everyone.half_width)}. "
-        f"On the test rows they cover {estimate(test.coverage)} and are {estimate(card.width)} wide in the mean."
+        f"On the test rows they cover {estimate(test.coverage)} and are {estimate(card.width)} wide on average."
     )
     if not groups:
         return text
@@ -226,7 +226,7 @@ def _intervals(card: ModelCard) -> str | None:
         [
             text,
             "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
-            "the bias is taken off the score.",
+            "the bias is subtracted from the score.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]
     )

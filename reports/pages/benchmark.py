@@ -18,7 +18,7 @@ from featurestore.runs import latest
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import ENSEMBLE, rank
-from reports.pages.evaluation import problems_of
+from reports.pages.evaluation import run_problems
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section
@@ -33,7 +33,7 @@ from reports.stats.selection import Selection, chosen_runs
 
 @dataclass(frozen=True)
 class FoldSplit:
-    """The test rows of a fold: how many, and the sha256 of their sorted ids, as recorded and as the split says."""
+    """The test rows of a fold: how many, and the sha256 of their sorted ids; `same` if they are those of the split."""
 
     fold: int
     rows: int
@@ -62,7 +62,7 @@ class ModelFigures:
 
 @dataclass(frozen=True)
 class Combined:
-    """What the combiner of one fold learnt out of fold, and what it gains in PC on its best member.
+    """The combiner of one fold, fitted out of fold, and its gain in PC over its best member.
 
     weights           member -> weight
     best              the member that does best alone, out of fold
@@ -116,7 +116,7 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
         f"{run.run.run_id}: {problem}"
         for runs in evaluated.values()
         for run in runs
-        for problem in problems_of(store, run)
+        for problem in run_problems(store, run)
     ]
     problems += [
         f"fold {split.fold}: its predictions are not of the split's test rows" for split in splits if not split.same
@@ -254,7 +254,7 @@ def render(report: BenchmarkReport) -> RenderableType:
                 "Intervals",
                 Text(
                     f"{model.model}: {100 * (model.coverage or 0):.1f} % of the test rows lie within their 90 % "
-                    f"interval, which is {number(model.width)} wide in the mean."
+                    f"interval, which is {number(model.width)} wide on average."
                 ),
             )
             for model in covered

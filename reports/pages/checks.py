@@ -1,4 +1,4 @@
-"""`kallos check`: what the checks of the store say of each data set."""
+"""`kallos check`: the results of the store's checks on each data set."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CheckedDataSet:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """`failed` and `warned` name the checks, `data_sets` says the rest."""
+    """`failed` and `warned` name the checks, `data_sets` holds the rest."""
 
     failed: tuple[str, ...]
     warned: tuple[str, ...]

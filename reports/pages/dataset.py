@@ -88,7 +88,7 @@ class DataSetReport:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """All data sets asked for."""
+    """The chosen data sets."""
 
     data_sets: tuple[DataSetReport, ...]
 

@@ -1,4 +1,4 @@
-"""`kallos doctor`: what this installation, this machine and this store are."""
+"""`kallos doctor`: the state of this installation, machine and store."""
 
 from __future__ import annotations
 

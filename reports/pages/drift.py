@@ -15,7 +15,7 @@ from reports.render.layout import number, plain_table
 FEWEST = 10
 """Groups of fewer images have no distribution to compare."""
 LARGEST = 3
-"""Features told of each group."""
+"""Features listed for each group."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images, how far apart, and what the raters said of each; one score for one face would be expected."""
+    """Two images, their distance, and the raters' score of each; for one face, one would expect the same score."""
 
     image_id: str
     other_id: str
@@ -88,7 +88,7 @@ def render(report: DuplicatesReport) -> RenderableType:
     return page(
         "Near-duplicates",
         f"{plural(len(report.pairs), 'pair')}, {plural(report.groups, 'group')} of {plural(report.images, 'image')}",
-        section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos look like one."),
+        section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos are near-duplicates."),
         section("Test images with a near-duplicate among the training rows", _leaks_table(report)),
         dim(
             f"Protocols named {PROTOCOL}, one a trait, keep groups together: "

@@ -82,7 +82,7 @@ class RunEvaluation:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """The runs, the highest PC first; `constant_mae` is what always saying the mean would give."""
+    """The runs, the highest PC first; `constant_mae` is the MAE of always predicting the mean."""
 
     target: Target
     runs: tuple[RunEvaluation, ...]
@@ -115,7 +115,7 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
         groups=compare_groups(evaluated.truth, evaluated.predicted, evaluated.subsets, evaluated.low, evaluated.high),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
-        problems=problems_of(store, evaluated),
+        problems=run_problems(store, evaluated),
         residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
         tenths=_tenths(evaluated),
         worst=_worst(evaluated),
@@ -148,7 +148,7 @@ def _recorded(store: Store, run_id: str) -> Evaluation | None:
     return Evaluation(*rows[0]) if rows else None
 
 
-def problems_of(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
+def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
     """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
     recorded, again = _recorded(store, run.run.run_id), Evaluation.of(run.truth, run.predicted)
     if recorded is None:
@@ -207,7 +207,7 @@ def _worst_table(worst: Sequence[Miss]) -> Table:
 
 def _verdict(report: EvaluationReport) -> Text:
     problems = [f"{run.name}: {problem}" for run in report.runs for problem in run.problems]
-    constant = f"Always saying the mean would give MAE {number(report.constant_mae)}."
+    constant = f"Always predicting the mean would give MAE {number(report.constant_mae)}."
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
     plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as it must be."

@@ -28,7 +28,7 @@ from reports.render.scales import on_both
 from reports.stats.provenance import doubts, training_source
 
 SHOWN = 3
-"""Features of a region that are told, those that moved it most."""
+"""Features listed for a region: those that moved it most."""
 CLEAR = 0.02
 """Score points. Two models disagree on a region when both move the score by more, to opposite sides."""
 BINS = 24
@@ -218,7 +218,7 @@ def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -
 
 
 def _scores(store: Store, trait: str, group: str | None) -> NDArray[np.float64]:
-    """What the raters said of the photos of the group."""
+    """The raters' scores of the group's photos."""
     return store.frame(
         "SELECT score FROM scores JOIN images USING (image_id) "
         "WHERE trait = $trait AND ($subset IS NULL OR subset = $subset)",
@@ -276,7 +276,7 @@ def _sum_table(report: ExplanationReport) -> Table:
         )
     table.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
     if report.bias:
-        table.add_row(f"bias of {report.group}, taken off", "", "", number(-report.bias, sign=True))
+        table.add_row(f"bias of {report.group}, subtracted", "", "", number(-report.bias, sign=True))
     table.add_row(Text("score", style="bold"), "", "", Text(number(report.score), style=f"bold {ACCENT}"))
     if report.stored and isinstance(report.stored["score"], float):
         table.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))
@@ -336,7 +336,7 @@ def _trees(report: ExplanationReport) -> RenderableType:
     table.add_row("shape", number(report.trees["shape"], sign=True), "·", "")
     table.columns[-1].justify = "left"
     score, average = (number(report.trees[name]) for name in ("score", "average"))
-    return Group(table, dim(f"It says {score} here and {average} on average. It sees no pixels."))
+    return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
 
 
 def _nearest_table(report: SimilarReport) -> Table:

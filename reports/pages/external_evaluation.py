@@ -73,11 +73,11 @@ class ExternalReport:
 
     trait         of the data set's own ratings
     scale         of the data set's own ratings
-    trained_trait  what the models learnt
+    trained_trait what the models were trained on
     trained_on    data sets, protocol and fold
-    images, unscored, learnt, unmeasured   see OutsideRows
-    judged        images that are left
-    constant_mae  what always saying the mean of these scores would give
+    images, unscored, unmeasured   see OutsideRows; in_training: its `learnt`
+    evaluated     images that are left
+    constant_mae  MAE of always predicting the mean of these scores
     groups        the ensemble by subset, after the map
     """
 
@@ -107,7 +107,7 @@ def data(
     low: NDArray[np.float64] | None = None,
     high: NDArray[np.float64] | None = None,
 ) -> ExternalReport:
-    """Judge (n,) predictions of the rows by model; `low` and `high` are ends of the ensemble's intervals."""
+    """Evaluate (n,) predictions of the rows by model; `low` and `high` are ends of the ensemble's intervals."""
     ends = {} if low is None or high is None else {"low": low, "high": high}
     evaluated = {
         name: _with_truth(external, {"predicted": scores} | (ends if name == ENSEMBLE else {}))
@@ -141,11 +141,11 @@ def data(
 def cross_mapped(
     image_ids: Sequence[str], truth: NDArray[np.float64], columns: Columns
 ) -> dict[str, NDArray[np.float64]]:
-    """What was said of n images, `predicted` and other arrays beside it, on the scale of the raters' scores `truth`.
+    """The predictions of n images, `predicted` and other arrays beside it, mapped to the scale of the scores `truth`.
 
     The map is isotonic regression of the scores on the predictions (Barlow et al. 1972). There are five, each fitted
-    without a fifth of the images, drawn by a hash of the id, which it then maps: no image is judged by a map that saw
-    it.
+    without a fifth of the images, drawn by a hash of the id, which it then maps: no image is evaluated with a map
+    that was fitted on it.
     """
     digests = [hashlib.sha256(f"map {image_id}".encode()).digest() for image_id in image_ids]
     parts = np.array([int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
@@ -159,7 +159,7 @@ def cross_mapped(
 
 
 def _with_truth(external: OutsideRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
-    """What was said, the same mapped, and the truth, by name."""
+    """The predictions, the same mapped, and the truth, by name."""
     mapped = cross_mapped(external.rows.image_ids, external.rows.scores, columns)
     return {"truth": external.rows.scores, **columns, **{f"mapped {name}": values for name, values in mapped.items()}}
 
@@ -202,7 +202,7 @@ def render(report: ExternalReport) -> RenderableType:
     rows = {"all": ensemble.overall, **ensemble.subsets}
     scatter = Scatter(report.truth, report.predicted, "raters' score, on 1-5", "predicted score", SCALE)
     return page(
-        "Evaluation outside",
+        "External evaluation",
         f"{plural(report.evaluated, 'image')} of {report.data_set}, models trained on {report.trained_on}",
         _traits(report),
         _left_out(report),
@@ -219,15 +219,15 @@ def _traits(report: ExternalReport) -> Text | None:
     if report.trait == report.trained_trait:
         return None
     return Text(
-        f"The models learnt {report.trained_trait}. {report.data_set} was rated on {report.trait} only, which they are "
-        "compared with here.",
+        f"The models were trained on {report.trained_trait}. {report.data_set} was rated on {report.trait} only, "
+        "which they are compared with here.",
         style=WARM,
     )
 
 
 def _left_out(report: ExternalReport) -> str | None:
     reasons = {
-        "that the models learnt from": report.in_training,
+        "that the models were trained on": report.in_training,
         "without landmarks, features or embedding": report.unmeasured,
         "without a score": report.unscored,
     }
@@ -260,10 +260,10 @@ def _reading(report: ExternalReport) -> str:
     stretched = "" if report.scale == SCALE else f", which is stretched to {SCALE[0]:g}-{SCALE[1]:g}"
     return (
         f"These raters scored from {low:g} to {high:g}{stretched}. A rank correlation with the scores of other raters "
-        "measures transfer: whether the order that the models learnt holds for other photos and raters. Scores of two "
+        "measures transfer: whether the models' order holds for other photos and raters. Scores of two "
         "scales are comparable only after a map: MAE and RMSE as they are also count how the scales differ; the mapped "
         "ones come after a monotone map of the predictions (isotonic regression, fitted on four fifths of the images "
-        "and judged on the rest). Always saying the mean of these scores would give MAE "
-        f"{number(report.constant_mae)}. Beneath Spearman's correlation stands its interval, which holds 95 % of "
+        "and evaluated on the rest). Always predicting the mean of these scores would give MAE "
+        f"{number(report.constant_mae)}. Below Spearman's correlation is its interval, which holds 95 % of "
         f"{RESAMPLES:,} resamples of the images."
     )

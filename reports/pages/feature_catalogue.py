@@ -53,7 +53,7 @@ def render(report: Catalogue) -> RenderableType:
     regions = groupby(report.features, key=lambda d: d.region)
     return page(
         "Features",
-        f"{plural(len(report.features), 'feature')}; `kallos features NAME` tells all of one",
+        f"{plural(len(report.features), 'feature')}; `kallos features NAME` describes one of them",
         *(_region_table(region, list(features)) for region, features in regions),
         dim("Beneath a name: its plausible range, no limit, and unit. Right and left are the subject's own."),
     )

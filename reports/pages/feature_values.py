@@ -61,7 +61,7 @@ def _scores(store: Store) -> pl.DataFrame:
 
 
 def _measured(store: Store, name: str | None, region: str | None) -> list[str]:
-    """The columns of geometric_features that are asked for."""
+    """The requested columns of geometric_features."""
     known = store.frame(
         "SELECT feature FROM feature_catalog WHERE extractor <> 'normalization' "
         "AND feature = coalesce($name, feature) AND region = coalesce($region, region)",

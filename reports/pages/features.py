@@ -189,7 +189,7 @@ def render(report: FeaturesReport) -> RenderableType:
         f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score on {report.trait}",
         section("With the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"),
         section("All by region", _catalogue_table(report), *_unmeasured(report)),
-        section("Say nearly the same", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
+        section("Redundant features", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
         if report.clusters
         else None,
         section("Drift", drift_table(report.drift), remark="each group beside all others, Kolmogorov-Smirnov")
@@ -237,8 +237,8 @@ def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
     table = plain_table("goes most with the score", "and", "weakest |r|")
     table.columns[1].justify, table.columns[1].no_wrap = "left", False
     for cluster in clusters:
-        first, *others = cluster.features
-        table.add_row(first, ", ".join(others), number(cluster.weakest))
+        first, *rest = cluster.features
+        table.add_row(first, ", ".join(rest), number(cluster.weakest))
     return table
 
 

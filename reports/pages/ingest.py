@@ -1,4 +1,4 @@
-"""What `kallos ingest` says: how it reads a table, and what it stored."""
+"""`kallos ingest`: how it reads a table, and what it stored."""
 
 from __future__ import annotations
 

@@ -105,13 +105,13 @@ def data(store: Store, selection: Selection) -> LineageReport:
 
 
 def _first_tested(store: Store, runs: list[Run]) -> str:
-    found = store.value(
+    image_id = store.value(
         "SELECT min(image_id) FROM predictions WHERE list_contains($runs, run_id) AND role = 'test'",
         runs=[run.run_id for run in runs],
     )
-    if found is None:
+    if image_id is None:
         raise PrerequisiteError("These runs have no test predictions: train on a fold with test images.")
-    return str(found)
+    return str(image_id)
 
 
 def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, ...]:
@@ -165,7 +165,7 @@ def _recipe(recipe: str) -> str:
 def render(report: LineageReport) -> RenderableType:
     """Score, model, training set, versions, image."""
     truth = (
-        f"{plural(report.raters, 'rater')} gave {number(report.score)} in the mean"
+        f"{plural(report.raters, 'rater')} gave {number(report.score)} on average"
         if report.score is not None
         else "no score"
     )

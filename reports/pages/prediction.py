@@ -1,4 +1,4 @@
-"""What kallos says of one photo: a panel for people, plain values for programs."""
+"""The prediction for one photo: a panel for people, plain values for programs."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _score(prediction: Prediction) -> Table:
     )
     interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
     table.add_row(
-        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
+        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like the training photos", "dim"))
     )
     if prediction.origin.scale not in (None, SCALE):
         low, high = (rescaled(end, prediction.origin.scale) for end in (prediction.low, prediction.high))

@@ -1,4 +1,4 @@
-"""What kallos says of photos as a table, one row a photo, for statistics programs."""
+"""Predictions of photos as a table, one row a photo, for statistics programs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "own_low": (pl.Float64, "lower end of the interval on the raters' own scale"),
     "own_high": (pl.Float64, "upper end of the interval on the raters' own scale"),
     "trait": (pl.String, "what the raters were asked about"),
-    "group": (pl.String, "subset whose calibration was asked for"),
+    "group": (pl.String, "subset whose calibration was used"),
     "in_training": (pl.Boolean, "whether the model was trained on this very photo"),
     "remarks": (pl.String, "what to beware of with this photo"),
     "problem": (pl.String, "why the photo has no score"),
     "model": (pl.String, "the model's run"),
-    "data_sets": (pl.String, "what it learnt from"),
-    "protocol": (pl.String, "split that it learnt from"),
+    "data_sets": (pl.String, "the data sets it was trained on"),
+    "protocol": (pl.String, "split that it was trained on"),
     "fold": (pl.Int32, "fold of the protocol, from 1"),
     "doubts": (pl.String, "what the model was not shown to be better than, on its own test photos"),
 }

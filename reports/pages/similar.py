@@ -25,7 +25,7 @@ DISTANCES = {
     "landmarks": "Procrustes distance: Euclidean, of shapes aligned to the canonical face",
 }
 SAME = "same photo"
-MEANING = "Near means alike by this measure, on these photos. It does not say that two photos show one person."
+MEANING = "Near means similar appearance, not identity."
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Neighbour:
 class SimilarReport:
     """The images nearest to `query`, an image_id or a file.
 
-    by        embedding, geometry or landmarks; `distance` says what that measures
+    by        embedding, geometry or landmarks; `distance` describes the measure
     encoder   whose embeddings, None for other measures
     sql       the statement that gave the neighbours
     photos    the query, framed, then the neighbours
@@ -60,9 +60,9 @@ class SimilarReport:
     photos: tuple[Photo, ...] = for_pictures()
 
 
-def data(store: Store, search: Search, found: Neighbours, query: str | Photo) -> SimilarReport:
-    """What was found near `query`: an image_id, or the photo of a file that was measured just now."""
-    neighbours = tuple(Neighbour(*row) for row in found.rows.iter_rows())
+def data(store: Store, search: Search, nearest: Neighbours, query: str | Photo) -> SimilarReport:
+    """The images nearest to `query`: an image_id, or the photo of a file that was measured just now."""
+    neighbours = tuple(Neighbour(*row) for row in nearest.rows.iter_rows())
     stored = [n.image_id for n in neighbours]
     if isinstance(query, str):
         name, (photo, *others) = query, _photos(store, [query, *stored], search.by)
@@ -71,7 +71,14 @@ def data(store: Store, search: Search, found: Neighbours, query: str | Photo) ->
     first = replace(photo, caption=f"query\n{_short(photo.path.name)}", framed=True)
     rest = (replace(photo, caption=_caption(n, photo.path)) for n, photo in zip(neighbours, others, strict=True))
     return SimilarReport(
-        name, search.by, DISTANCES[search.by], search.encoder, search.data_set, found.sql, neighbours, (first, *rest)
+        name,
+        search.by,
+        DISTANCES[search.by],
+        search.encoder,
+        search.data_set,
+        nearest.sql,
+        neighbours,
+        (first, *rest),
     )
 
 

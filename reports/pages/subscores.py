@@ -23,7 +23,7 @@ from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
-from reports.stats.selection import Selection, chosen_runs, names_of
+from reports.stats.selection import Selection, chosen_runs, run_names
 
 ENDS = 0.05
 """A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
@@ -91,7 +91,7 @@ def data(store: Store, selection: Selection) -> SubScoreReport:
     runs = [run for run in chosen_runs(store, selection) if run.model in MODELS and MODELS[run.model].regions]
     if not runs:
         raise PrerequisiteError("There is no run of Model B here: `kallos train b` gives sub-scores.")
-    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+    names = run_names([run.model for run in runs], [run.run_id for run in runs])
     return SubScoreReport(tuple(_run(store, name, run) for name, run in zip(names, runs, strict=True)))
 
 
@@ -126,14 +126,14 @@ def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], sco
     """`values` is (n, 8) sub-scores of the regions of `weights`, in that order."""
     low, high = SCALE
     place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
-    others, sub_scores = np.arange(len(share)) != place, values[:, place]
-    rest = share[others].sum()
+    remaining, sub_scores = np.arange(len(share)) != place, values[:, place]
+    rest = share[remaining].sum()
     return RegionLine(
         region=region,
         weight=float(share[place]),
         weight_sd=weights["sd"][place],
         fits=weights["fits"][place],
-        without=Evaluation.of(scores, values[:, others] @ share[others] / rest).pearson if rest else np.nan,
+        without=Evaluation.of(scores, values[:, remaining] @ share[remaining] / rest).pearson if rest else np.nan,
         n=len(sub_scores),
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),
@@ -176,7 +176,7 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
         )
     remark = (
         f"The whole score has PC {number(run.pearson, 4)}. The spread is over {run.regions[0].fits} cross-fitted "
-        "models of this protocol. Without a region the other weights stand in proportion, nothing is trained again."
+        "models of this protocol. Without a region the other weights are scaled up in proportion; nothing is retrained."
     )
     return Group(table, dim(remark))
 

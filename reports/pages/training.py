@@ -15,7 +15,7 @@ from reports.render.figures import Figure
 from reports.render.layout import dim, duration, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Lines
-from reports.stats.selection import Selection, names_of, no_run
+from reports.stats.selection import Selection, no_run, run_names
 
 PROGRESS = "epochs done, % of the run"
 
@@ -59,14 +59,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """All runs, the newest first, and the histories of the runs asked for or of the newest fold."""
+    """All runs, the newest first, and the histories of the named runs or of the newest fold."""
 
     runs: tuple[TrainedRun, ...]
     curves: tuple[Curve, ...]
 
 
 def data(store: Store, selection: Selection) -> TrainingReport:
-    """Raises PrerequisiteError when nothing was trained or a run asked for does not exist."""
+    """Raises PrerequisiteError when nothing was trained or a named run does not exist."""
     for run_id in selection.runs:
         load(store, run_id)
     rows = store.frame(
@@ -131,8 +131,8 @@ def render(report: TrainingReport) -> RenderableType:
 
 
 def _lines(report: TrainingReport, metric: str, name: str) -> Lines | None:
-    """The curves, unless none can be drawn: a model that always says the same has no PC."""
-    curves = _drawn(report, metric)
+    """The curves, unless none can be drawn: a model with constant predictions has no PC."""
+    curves = _progress_curves(report, metric)
     return Lines(curves, PROGRESS, name) if curves else None
 
 
@@ -148,9 +148,9 @@ def _runs_table(runs: list[TrainedRun]) -> Table:
     return table
 
 
-def _drawn(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], list[float]]]:
+def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], list[float]]]:
     """name -> (progress in percent, metric): runs of 10 epochs and of 500 trees on one axis."""
-    names = names_of([curve.model for curve in report.curves], [curve.run_id for curve in report.curves])
+    names = run_names([curve.model for curve in report.curves], [curve.run_id for curve in report.curves])
     curves = {}
     for name, curve in zip(names, report.curves, strict=True):
         points = [(100 * e / curve.epoch[-1], v) for e, v in zip(curve.epoch, getattr(curve, metric), strict=True)]

@@ -44,7 +44,7 @@ def render_erased(erased: Erased) -> RenderableType:
         rows if receipt.rows else None,
         Group(*copies) if copies else None,
         verdict,
-        section("Models that learnt from it", _trained(receipt.trained)) if receipt.trained else None,
+        section("Models trained on it", _trained(receipt.trained)) if receipt.trained else None,
         _left_to_people(erased),
     )
 

@@ -25,7 +25,7 @@ def _compared(report: Verification) -> Table:
         column.justify, column.no_wrap = "left", False
     for comparison in report.compared:
         mark = Text("✓", style=GOOD) if comparison.holds else Text("✗", style=WARM)
-        # a hash is told from another by its first digits; a sentence is shown whole
+        # the first digits of a hash are enough to distinguish it; a sentence is shown whole
         shown = [text if " " in text else text[:LONGEST] for text in (comparison.pinned, comparison.found)]
         table.add_row(mark, comparison.what, *shown)
     return table

@@ -26,7 +26,7 @@ from reports.render.plots import Plot
 
 
 def write_html(file: Path, command: str, report: RenderableType, queries: Sequence[str]) -> None:
-    """Write what that command says, and the queries behind it. Raises UsageError where the file cannot be."""
+    """Write the report of that command and the queries behind it. Raises UsageError if the file cannot be written."""
     origin = f"Made by `kallos {command}` of kallos {version('kallos')} on {datetime.now():%Y-%m-%d %H:%M}."
     try:
         file.write_text(to_html(f"kallos {command}", report, origin, queries), encoding="utf-8")
@@ -35,7 +35,7 @@ def write_html(file: Path, command: str, report: RenderableType, queries: Sequen
 
 
 def to_html(title: str, report: RenderableType, origin: str, queries: Sequence[str] = ()) -> str:
-    """The whole file. `origin` says where it comes from; `queries` stand at its end, to be opened."""
+    """The whole file. `origin` names the command that made it; `queries` are folded away at its end."""
     shell = TEMPLATES.get_template("report.html")
     return shell.render(title=title, report=report, origin=origin, queries=queries, meaning=MEANING)
 
@@ -49,7 +49,7 @@ def part(content: Any) -> Markup:
 
 
 def cell(content: RenderableType) -> str:
-    """What stands in a table's cell, or within a paragraph."""
+    """The content of a table's cell, or of a paragraph."""
     if isinstance(content, Drawing):
         return Markup(_macro(type(content).__name__.lower())(content, str(content).split("\n")))
     return Markup(_macro("inline")(_runs(content))) if isinstance(content, Text) else str(content)

@@ -23,7 +23,7 @@ LONG_PATH = 32
 
 @dataclass(frozen=True)
 class Page:
-    """A titled page; its parts stand apart by a line."""
+    """A titled page; a blank line separates its parts."""
 
     title: str
     remark: str
@@ -71,7 +71,7 @@ def section(heading: str, *parts: RenderableType, remark: str = "") -> Section:
 class Sheet(Table):
     """A table that cuts no figure, however narrow the terminal.
 
-    Where it does not fit, columns that only draw what others say are left out, and then each row is written as a
+    Where it does not fit, columns that only draw the numbers of others are left out, and then each row is written as a
     list of its own, a line a column.
     """
 

@@ -1,4 +1,4 @@
-"""Runs with what they said of the test images, the ground of the reports on models."""
+"""Runs with their predictions of the test images, which the reports on models are based on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
-from reports.stats.selection import Selection, chosen_runs, names_of
+from reports.stats.selection import Selection, chosen_runs, run_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,16 +37,16 @@ class EvaluatedRun:
 
 
 def evaluated_runs(store: Store, selection: Selection) -> list[EvaluatedRun]:
-    """The runs chosen, each with its test rows. Raises PrerequisiteError when there is none."""
+    """The chosen runs, each with its test rows. Raises PrerequisiteError when there is none."""
     runs = chosen_runs(store, selection)
-    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+    names = run_names([run.model for run in runs], [run.run_id for run in runs])
     return [_tested(store, name, run) for name, run in zip(names, runs, strict=True)]
 
 
 def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun | None:
     """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
 
-    The group's mean out-of-fold error is taken off, and its interval put around that.
+    The group's mean out-of-fold error is subtracted, and its interval is centred there.
     """
     rows = store.frame(
         "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",

@@ -1,4 +1,4 @@
-"""Where a score comes from: the model, what it learnt from, and whether that is worth more than something simpler."""
+"""Where a score comes from: the model, its training data, and whether it does better than something simpler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEWEST = 2
 
 MEAN = "mean"
 FLOORS = [spec.name for spec in MODELS.values() if spec.is_floor]
-SIMPLER = {MEAN: "always saying the mean"} | {name: f"the linear floor ({name})" for name in FLOORS}
+SIMPLER = {MEAN: "always predicting the mean"} | {name: f"the linear floor ({name})" for name in FLOORS}
 
 
 def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, ...]:
@@ -32,25 +32,25 @@ def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, .
     tested, training = (_evaluated_rows(store, run_ids[ENSEMBLE], role) for role in ("test", "out_of_fold"))
     if tested is None or training is None:
         return ()
-    found = [_compared(MEAN, tested, dict.fromkeys(tested.image_ids, float(training.truth.mean())))]
+    compared = [_compared(MEAN, tested, dict.fromkeys(tested.image_ids, float(training.truth.mean())))]
     for name in FLOORS:
         if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], "test")):
-            found.append(_compared(name, tested, dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))))
-    return tuple(comparison for comparison in found if comparison)
+            compared.append(_compared(name, tested, dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))))
+    return tuple(comparison for comparison in compared if comparison)
 
 
 def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None:
     return evaluated_rows(store, run_id, runs.load(store, run_id), role)
 
 
-def _compared(beside: str, tested: EvaluatedRun, others: Mapping[str, float]) -> Comparison | None:
-    """`others` are what the simpler model says, by image_id."""
-    common = np.array([image_id in others for image_id in tested.image_ids])
+def _compared(beside: str, tested: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
+    """`simpler_scores` are the scores of the simpler model, by image_id."""
+    common = np.array([image_id in simpler_scores for image_id in tested.image_ids])
     if common.sum() < FEWEST:
         return None
     truth = tested.truth[common]
     error = np.abs(tested.predicted[common] - truth)
-    simpler = np.abs(np.array([others[i] for i in tested.image_ids if i in others]) - truth)
+    simpler = np.abs(np.array([simpler_scores[i] for i in tested.image_ids if i in simpler_scores]) - truth)
     difference = _mean(error - simpler)
     return Comparison(beside, len(truth), float(error.mean()), float(simpler.mean()), difference.low, difference.high)
 
@@ -60,9 +60,9 @@ def _mean(values: NDArray[np.float64]) -> Estimate:
 
 
 def training_source(origin: Origin) -> str:
-    """The model and what it learnt from."""
+    """The model and its training data, as a phrase."""
     trait = "" if origin.trait == UNNAMED_TRAIT else f"{origin.trait}, "
-    return f"{origin.model}, learnt from {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    return f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
 
 
 def doubts(origin: Origin) -> list[str]:

@@ -42,9 +42,9 @@ def chosen_data_sets(store: Store, selection: Selection) -> list[str]:
 
 
 def chosen_runs(store: Store, selection: Selection) -> list[Run]:
-    """The finished runs asked for, else the newest of each model on the fold asked for.
+    """The finished runs that are named, else the newest of each model on the chosen fold.
 
-    With no fold asked for it is that of the newest run. Raises PrerequisiteError when there is no such run.
+    Without a fold, it is that of the newest run. Raises PrerequisiteError when there is no such run.
     """
     if selection.runs:
         return [_finished(store, run_id) for run_id in dict.fromkeys(selection.runs)]
@@ -52,7 +52,7 @@ def chosen_runs(store: Store, selection: Selection) -> list[Run]:
     return [load(store, run_id) for _, run_id in sorted(latest(store, protocol, fold).items())]
 
 
-def names_of(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
+def run_names(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
     """What to call each run: its model where that is unmistakable, else its id."""
     return [m if models.count(m) == 1 else run_id for m, run_id in zip(models, run_ids, strict=True)]
 
@@ -67,7 +67,7 @@ def _finished(store: Store, run_id: str) -> Run:
     status = store.value("SELECT status FROM runs WHERE run_id = $run_id", run_id=run_id)
     if status == "pooled":
         raise PrerequisiteError(
-            f"The run {run_id!r} learnt from scores on several traits at once, by an earlier kallos: "
+            f"The run {run_id!r} was trained on scores of several traits at once, by an earlier kallos: "
             "`kallos train --help` says how to train on a --protocol of one trait."
         )
     if status != "done":
