@@ -27,7 +27,7 @@ PAGES = (
 
 
 class Page(Protocol):
-    """What every report module has: data first, then what is made of them."""
+    """What every report module has: data first, then their rendering."""
 
     def data(self, store: Store, selection: Selection) -> Any:
         """A frozen dataclass of plain values. Raises PrerequisiteError naming the command to run first."""

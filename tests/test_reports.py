@@ -315,7 +315,7 @@ def test_figures_that_cannot_be_true_are_called_out(tmp_path: Path):
         report = evaluation.data(store, EVERYTHING)
     problems = {run.model: run.problems for run in report.runs}
     assert any("lower than the recorded PC allows" in problem for problem in problems["a"])
-    assert any("not those of the stored predictions" in problem for problem in problems["a"])
+    assert any("differ from those of the stored predictions" in problem for problem in problems["a"])
     assert problems["baseline"]
     assert problems["b"] == ()
     assert "allows" in shown(evaluation.render(report))

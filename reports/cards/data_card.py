@@ -18,7 +18,7 @@ from reports.stats.agreement import Agreement
 from reports.stats.selection import Selection
 
 HUB_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
-"""Fewer images than -> what the Hub calls it."""
+"""Upper bound of images -> size category of the Hub."""
 
 ABOUT = """\
 Photos of faces with the ratings of a pool of raters. This card describes what is in the store; it shows no photo and
@@ -62,7 +62,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Near-duplicates of a data set: groups of photos that look like one, and the images in them."""
+    """Near-duplicates of a data set: groups of photos that look the same, and the images in them."""
 
     groups: int
     images: int
@@ -106,7 +106,7 @@ class DataCard:
 
 
 def data(store: Store, protocol: str) -> DataCard:
-    """Of a protocol that the store has."""
+    """The data card of a protocol in the store."""
     names = store.frame(
         "SELECT DISTINCT data_set FROM splits JOIN images USING (image_id) WHERE protocol = $protocol ORDER BY ALL",
         protocol=protocol,
@@ -244,7 +244,7 @@ def _labels(data_set: CardDataSet) -> str:
 def _agreement(groups: Mapping[str, Agreement]) -> str:
     title = "### Agreement of the raters"
     if not groups:
-        return f"{title}\n\nUnknown, because the spread of the ratings is."
+        return f"{title}\n\nUnknown, because the spread of the ratings is unknown."
     rows = (
         (
             escape(name),
@@ -277,7 +277,7 @@ def _quality(data_set: CardDataSet) -> str:
         alike = "Near-duplicates were not searched for: `kallos duplicates` does it."
     else:
         groups, photos = plural(data_set.duplicates.groups, "group"), plural(data_set.duplicates.images, "image")
-        alike = f"Near-duplicates, photos that look like one: {groups} of {photos} in all."
+        alike = f"Near-duplicates (photos that look the same): {groups} of {photos} in all."
     return "\n\n".join(
         [
             "### Missing and wrong",

@@ -20,10 +20,10 @@ from reports.render.scales import target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 
 TERMS = {
-    "none": "a random start: none",
+    "none": "none: random initialisation",
     "imagenet": "torchvision's file (BSD-3-Clause); ImageNet, which it was trained on, is for non-commercial research",
 }
-TERMS_OF_FILE = "those of whoever made the file, which kallos does not know"
+TERMS_OF_FILE = "those of the file's author, which kallos does not know"
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
 ESTIMATES = f"""\
@@ -129,9 +129,9 @@ def _details(card: ModelCard) -> str:
         [
             f"## Model\n\nMade by kallos {package_version('kallos')}.",
             grid(("model", "is", "run", "trained", "fits"), rows, text=4),
-            "Members are cross-fitted: the training rows are dealt into parts, one model a part is fitted without it, "
-            "and a photo gets the mean of these fits. Out of fold means: a training row, by the one fit that had not "
-            "seen it.",
+            "Members are cross-fitted: the training rows are split into parts, and one model per part is fitted "
+            "without it; a photo gets the mean of these fits. Out of fold means: a training row, predicted by the one fit that "
+            "has not seen it.",
             *([weights] if networks else []),
             "Settings:\n\n" + "\n".join(settings),
         ]
@@ -156,7 +156,7 @@ def _training_data(card: ModelCard) -> str:
         tested, leaking = card.leak
         leaked = (
             f"Of {plural(tested, 'test image')} of the fold {leaking:,} ({share(leaking, tested)}) have a "
-            "near-duplicate among the training rows."
+            "near-duplicate in the training rows."
         )
     return (
         f"## Training data\n\n{names}: see DATA_CARD.md beside this card. Protocol {escape(run.protocol)}, fold "

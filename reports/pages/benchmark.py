@@ -79,7 +79,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class BenchmarkReport:
-    """All of a protocol.
+    """The models of a protocol.
 
     models      those trained on every fold, best first
     groups      figures of one of them (the ensemble, where there is one) by subset, over all folds
@@ -99,7 +99,7 @@ class BenchmarkReport:
 
 
 def data(store: Store, selection: Selection) -> BenchmarkReport:
-    """Of the chosen protocol, or that of the newest run.
+    """The chosen protocol, or that of the newest run.
 
     Raises PrerequisiteError when no model is trained on every fold.
     """
@@ -119,7 +119,7 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
         for problem in run_problems(store, run)
     ]
     problems += [
-        f"fold {split.fold}: its predictions are not of the split's test rows" for split in splits if not split.same
+        f"fold {split.fold}: the predicted rows are not the split's test rows" for split in splits if not split.same
     ]
     return BenchmarkReport(
         protocol=protocol,
@@ -238,7 +238,7 @@ def _leak_free(store: Store, protocol: str) -> dict[str, float]:
 
 
 def render(report: BenchmarkReport) -> RenderableType:
-    """A table a metric, then published figures, the combiner, groups, and whether all is plausible."""
+    """A table a metric, then published figures, the combiner, groups, and the plausibility checks."""
     rows = sum(split.rows for split in report.splits)
     covered = [model for model in report.models if model.coverage is not None]
     return page(
@@ -311,7 +311,7 @@ def _combiner_table(report: BenchmarkReport) -> RenderableType:
         gains = (number(gain, 4, sign=True) for gain in (combined.gain_out_of_fold, combined.gain_test))
         weight_cells = (number(combined.weights.get(model)) for model in members)
         table.add_row(str(combined.fold), *weight_cells, number(combined.correction), combined.best, *gains)
-    return Group(table, dim("The correction is the root mean square of what is added to the weighted mean."))
+    return Group(table, dim("The correction is the root mean square of the term added to the weighted mean."))
 
 
 def _verdict(report: BenchmarkReport) -> RenderableType:
@@ -321,8 +321,8 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
     for split in report.splits:
         hashes.add_row(str(split.fold), f"{split.rows:,}", split.sha256[:16])
     verdict = (
-        "Every RMSE is at least sd * sqrt(1 - PC^2), recorded figures are those of the stored predictions, and rows "
-        "are the split's."
+        "Every RMSE is at least sd * sqrt(1 - PC^2), recorded figures match the stored predictions, and rows "
+        "match the split."
     )
     return Group(Text(verdict, style=GOOD), hashes)
 

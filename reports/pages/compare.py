@@ -94,7 +94,7 @@ def render(report: CompareReport) -> RenderableType:
         *(section(f"{title} minus that of {best.name}", _differences_table(report, m)) for m, title in METRICS.items()),
         dim(
             f"Intervals hold 95 % of {RESAMPLES:,} paired resamples of the images. Where one holds 0, "
-            "the test images do not tell the run from the best."
+            "the test images do not separate the run from the best."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""`kallos report dataset`: what was ingested and extracted, and how far the raters agree."""
+"""`kallos report dataset`: what was ingested and extracted, and how well the raters agree."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def _page(data_set: DataSetReport) -> RenderableType:
 
 
 def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
-    """Scores of a trait and, where single ratings are known, how far the raters agree."""
+    """Scores of a trait and, where single ratings are known, how well the raters agree."""
     whole, (low, high) = report.subsets["all"], report.scale
     scale = "" if report.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
     on_trait = f" on {report.trait}" if several or report.trait != UNNAMED_TRAIT else ""

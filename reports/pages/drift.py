@@ -1,4 +1,4 @@
-"""How far groups of photos lie apart in what is measured of them: by data set, and by subset within each."""
+"""How far groups of photos differ in their features: by data set, and by subset within each."""
 
 from __future__ import annotations
 

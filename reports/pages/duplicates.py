@@ -1,4 +1,4 @@
-"""`kallos duplicates`: photos that look like one, what they leak between folds, and folds that keep them together."""
+"""`kallos duplicates`: photos that look the same, what they leak between folds, and folds that keep them together."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def render(report: DuplicatesReport) -> RenderableType:
         section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos are near-duplicates."),
         section("Test images with a near-duplicate among the training rows", _leaks_table(report)),
         dim(
-            f"Protocols named {PROTOCOL}, one a trait, keep groups together: "
+            f"Protocols named {PROTOCOL}, one per trait, keep groups together: "
             "their figures are free of that leak. "
             "Other photos of the same person are not recognised: see docs/design.md."
         ),

@@ -32,7 +32,7 @@ WORST = 10
 
 @dataclass(frozen=True)
 class Tenth:
-    """A tenth of the test images by what was predicted: means, and how much higher the raters' is."""
+    """A tenth of the test images by predicted score: mean prediction and mean true score."""
 
     n: int
     predicted: float
@@ -41,7 +41,7 @@ class Tenth:
 
 @dataclass(frozen=True)
 class Miss:
-    """An image that the model missed by far."""
+    """An image with a large error."""
 
     image_id: str
     subset: str | None
@@ -57,7 +57,7 @@ class RunEvaluation:
     groups       its figures for each subset and the gaps between them
     truth_sd     population standard deviation of the true scores
     rmse_floor   truth_sd * sqrt(1 - PC^2): no predictions with that PC can have a lower RMSE
-    problems     what is wrong with the figures recorded by the training, one sentence each; empty when plausible
+    problems     what is wrong with the figures recorded by the training, a sentence per problem; empty when plausible
     residuals    counts of predicted - true in 24 equal bins from -1.5 to 1.5, the outer ones take what lies beyond
     tenths       calibration: of a calibrated model, both means of a tenth are equal
     worst        the ten images with the largest errors, the largest first
@@ -157,7 +157,7 @@ def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
     if recorded.rmse < rmse_floor(float(run.truth.std()), recorded.pearson) - 1e-6:
         problems.append("The recorded RMSE is lower than the recorded PC allows.")
     if not np.allclose(astuple(recorded), astuple(again), atol=1e-6, equal_nan=True):
-        problems.append("The recorded figures are not those of the stored predictions.")
+        problems.append("The recorded figures differ from those of the stored predictions.")
     return tuple(problems)
 
 
@@ -174,7 +174,7 @@ def render(report: EvaluationReport) -> RenderableType:
         section("Predicted against true", _agreement(best), remark=best.name),
         section("Errors", _errors(best), remark=best.name),
         section("Calibration", _tenths_table(best.tenths), remark=f"{best.name}, tenths of the images by prediction"),
-        section("Furthest off", _worst_table(best.worst), remark=best.name),
+        section("Largest errors", _worst_table(best.worst), remark=best.name),
     )
 
 
@@ -210,7 +210,7 @@ def _verdict(report: EvaluationReport) -> Text:
     constant = f"Always predicting the mean would give MAE {number(report.constant_mae)}."
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
-    plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as it must be."
+    plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required."
     return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
 
 

@@ -1,4 +1,4 @@
-"""What the active extractors made of the images, out of the ledger: after `kallos extract` and in the data report."""
+"""The state of extraction by the active extractors, from the ledger: after `kallos extract` and in the data report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.render.palette import WARM
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the active version of one extractor made of the images.
+    """The images that the active version of one extractor has processed.
 
     failed        status -> images
     untried       images without a line in the ledger: new ones, and those whose landmarks failed
@@ -42,7 +42,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """The ledger in short, for some or all images."""
+    """A summary of the ledger, for some or all images."""
 
     images: int
     coverage: tuple[Coverage, ...]
@@ -85,7 +85,7 @@ def render(report: ExtractionReport) -> RenderableType:
 
 
 def coverage_part(report: ExtractionReport) -> RenderableType:
-    """A line an extractor, and what went wrong in their own words."""
+    """A line an extractor, and the failures in the extractors' own words."""
     table = plain_table("extractor", "version", "ok", "failed", "untried", "an image")
     for line in report.coverage:
         failed = Text(", ".join(f"{n:,} {status}" for status, n in line.failed.items()), style=WARM)

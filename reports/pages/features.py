@@ -1,4 +1,4 @@
-"""`kallos report features`: every feature, how it is spread and how it goes with the score."""
+"""`kallos report features`: every feature, its distribution and its correlation with the score."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FeatureLine:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Features that hang together by pairs with |r| > .95, the one that goes most with the score first.
+    """Features linked by pairs with |r| > .95, the one that correlates most with the score first.
 
     weakest  the smallest |r| of any two of them
     """
@@ -177,7 +177,7 @@ def _clusters(names: list[str], between: NDArray[np.float64], with_score: NDArra
 
 
 def strongest(report: FeaturesReport) -> list[FeatureLine]:
-    """The features that go most with the score, in either direction."""
+    """The features that correlate most with the score, with either sign."""
     known = [line for line in report.features if np.isfinite(line.correlation)]
     return sorted(known, key=lambda line: -abs(line.correlation))[:TOP]
 
@@ -187,15 +187,17 @@ def render(report: FeaturesReport) -> RenderableType:
     return page(
         "Features",
         f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score on {report.trait}",
-        section("With the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"),
+        section(
+            "Correlation with the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"
+        ),
         section("All by region", _catalogue_table(report), *_unmeasured(report)),
-        section("Redundant features", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
+        section("Redundant features", _clusters_table(report.clusters), remark=f"linked by |r| > {REDUNDANT}")
         if report.clusters
         else None,
         section("Drift", drift_table(report.drift), remark="each group beside all others, Kolmogorov-Smirnov")
         if report.drift
         else None,
-        dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
+        dim("Correlation is not causation: features are measured on photographs, scores are opinions of one pool."),
     )
 
 
@@ -234,7 +236,7 @@ def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
 
 
 def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
-    table = plain_table("goes most with the score", "and", "weakest |r|")
+    table = plain_table("correlates most", "and", "weakest |r|")
     table.columns[1].justify, table.columns[1].no_wrap = "left", False
     for cluster in clusters:
         first, *rest = cluster.features
@@ -253,6 +255,6 @@ def figures(report: FeaturesReport) -> list[Figure]:
     )
     matrix = Matrix(report.correlations, [line.region for line in report.features])
     return [
-        Figure("feature_correlations", "Features that go most with the score", [("", strengths)]),
+        Figure("feature_correlations", "Features that correlate most with the score", [("", strengths)]),
         Figure("feature_matrix", "Correlations between features, by region", [("", matrix)]),
     ]

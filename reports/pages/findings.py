@@ -1,4 +1,4 @@
-"""What was found wrong with a data set at ingest: counts and the first offenders."""
+"""Problems found in a data set at ingest: counts and the first offenders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OFFENDERS = 3
 
 @dataclass(frozen=True)
 class FindingCount:
-    """One kind of trouble; `first` holds subject and detail of the first offenders."""
+    """One kind of problem; `first` holds subject and detail of the first offenders."""
 
     kind: str
     count: int
@@ -33,7 +33,7 @@ def counted(findings: pl.DataFrame) -> tuple[FindingCount, ...]:
 
 
 def findings_table(findings: tuple[FindingCount, ...]) -> Table:
-    """One line an offender, the rest of its kind as a count."""
+    """One line per offender, the rest of its kind as a count."""
     table = plain_table("found", "count", "subject", "what is wrong")
     for name in ("subject", "what is wrong"):
         column = next(c for c in table.columns if c.header == name)

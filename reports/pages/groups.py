@@ -19,7 +19,7 @@ from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, re
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (
     f"Bias is the mean of predicted − true. Intervals hold 95 % of {RESAMPLES:,} resamples of the images. The subsets "
-    "of a gap were picked because they differ most, so that it is rather too large."
+    "of a gap were picked because they differ most, so the gap is overestimated."
 )
 
 
@@ -47,7 +47,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups by name, and figure -> its largest gap, which wants two groups that have it."""
+    """The groups by name, and figure -> its largest gap, which needs two groups that have it."""
 
     groups: tuple[Group, ...]
     gaps: Mapping[str, Gap]

@@ -17,7 +17,7 @@ from reports.render.palette import GOOD
 
 
 def render_reading(reading: TableReading) -> RenderableType:
-    """How a table was read, and the first answers as they were understood."""
+    """How a table was read, and the first ratings as they were parsed."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")

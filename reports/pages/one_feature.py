@@ -1,4 +1,4 @@
-"""`kallos features NAME`: one feature's definition, its spread in every subset and how it goes with the score."""
+"""`kallos features NAME`: one feature's definition, its distribution by subset and its correlation with the score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reports.render.palette import REGION_COLOURS
 
 BINS = 28
 TAIL = 0.002
-"""Share of the values at either end that the plot makes no room for: they are counted in its outer bins."""
+"""Share of the values at either end outside the plot's range: they are counted in its outer bins."""
 
 RAW = "SELECT image_id, {name} AS value FROM geometric_features"
 AVERAGENESS_RAW = """
@@ -150,10 +150,12 @@ def render(report: FeatureReport) -> RenderableType:
         definition.region,
         *heading,
         section("Spread", _spread_table(report), remark="images with a face; the plausible range is the thick line"),
-        section(f"With the score on {report.trait}", _score_table(report), remark="Pearson correlation (PC)")
+        section(
+            f"Correlation with the score on {report.trait}", _score_table(report), remark="Pearson correlation (PC)"
+        )
         if report.trait
         else None,
-        dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
+        dim("Correlation is not causation: features are measured on photographs, scores are opinions of one pool."),
     )
 
 

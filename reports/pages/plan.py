@@ -20,7 +20,7 @@ class PlanReport:
 
     images        images of the store
     photos        different photos among them, known by their bytes; figures of `lines` count these
-    absent        folders of data sets that are not there, where photos are left to look at
+    absent        folders of data sets that are not there, where photos remain to be processed
     unreadable    images whose file could not be read at ingest
     seconds       wall time that `kallos extract` would take; at least, where some extractor has no time
                   recorded yet, and None where none has
@@ -94,7 +94,9 @@ def _advice(report: PlanReport) -> RenderableType:
             )
         )
     if report.unreadable:
-        lines.append(dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: mend and ingest again."))
+        lines.append(
+            dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: repair the files and ingest again.")
+        )
     if any(line.failed for line in report.lines):
         lines.append(dim("`kallos extract --retry-failed` tries failed photos once more."))
     if any(line.orphaned for line in report.lines):

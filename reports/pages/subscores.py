@@ -1,4 +1,4 @@
-"""`kallos report subscores`: what Model B learned to weigh, and how its sub-scores are spread."""
+"""`kallos report subscores`: the weights of Model B, and the distribution of its sub-scores."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class SubScoreRun:
 
 @dataclass(frozen=True)
 class SubScoreReport:
-    """The runs chosen, or the newest of both forms of Model B."""
+    """The chosen runs, or the newest of both forms of Model B."""
 
     runs: tuple[SubScoreRun, ...]
 
@@ -90,7 +90,7 @@ def data(store: Store, selection: Selection) -> SubScoreReport:
     """Raises PrerequisiteError when Model B was not trained."""
     runs = [run for run in chosen_runs(store, selection) if run.model in MODELS and MODELS[run.model].regions]
     if not runs:
-        raise PrerequisiteError("There is no run of Model B here: `kallos train b` gives sub-scores.")
+        raise PrerequisiteError("There is no trained run of Model B: run `kallos train b` to get sub-scores.")
     names = run_names([run.model for run in runs], [run.run_id for run in runs])
     return SubScoreReport(tuple(_run(store, name, run) for name, run in zip(names, runs, strict=True)))
 

@@ -1,4 +1,4 @@
-"""`kallos report training`: every run, and how the newest ones went."""
+"""`kallos report training`: every run, and the training curves of the newest."""
 
 from __future__ import annotations
 

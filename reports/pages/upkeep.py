@@ -1,4 +1,4 @@
-"""What `kallos compact` and `kallos erase` have done."""
+"""Results of `kallos compact` and `kallos erase`."""
 
 from __future__ import annotations
 

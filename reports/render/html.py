@@ -87,4 +87,4 @@ KINDS: Mapping[type, Callable[[Any], str]] = {
 TEMPLATES = Environment(loader=PackageLoader("reports.render"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 TEMPLATES.globals |= {"part": part, "cell": cell, "style_of": Style.parse}
 PARTS = TEMPLATES.get_template("parts.css").render()
-"""What the parts of a report look like."""
+"""The style sheet of a report's parts."""

@@ -1,4 +1,4 @@
-"""What every report is made of: one page, sections with a heading, plain tables."""
+"""Building blocks of every report: a page, sections with a heading, plain tables."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def share(part: int, whole: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them."""
+    """A duration for people: 42 s, 3 min 05."""
     if seconds is None:
         return "–"
     if seconds < 90:

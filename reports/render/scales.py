@@ -1,4 +1,4 @@
-"""Scores on the data set's own scale beside the one from 1 to 5 that models learn."""
+"""Scores on the data set's own scale beside the one from 1 to 5 that models are trained on."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def flattened(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _flat(column: pl.Series) -> Iterator[tuple[str, pl.Series]]:
-    """A column, or what it becomes, by name."""
+    """A column, or the columns that it is flattened into, by name."""
     if isinstance(column.dtype, pl.Array) and len(column.dtype.shape) == 1:
         column = column.arr.to_list()
     if not column.dtype.is_nested():

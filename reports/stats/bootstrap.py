@@ -1,6 +1,6 @@
-"""How sure a figure is that was measured on n images: the bootstrap over images (Efron & Tibshirani 1993).
+"""The uncertainty of a figure measured on n images: the bootstrap over images (Efron & Tibshirani 1993).
 
-Everything sees the same resamples, at every call, so that differences of figures are paired.
+Every call uses the same resamples, so that differences of figures are paired.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Estimate:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 

@@ -1,4 +1,4 @@
-"""What a report is about: a data set, a fold, or runs; what is left open is the newest."""
+"""What a report is about: a data set, a fold, or runs; the newest, where nothing is chosen."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def chosen_runs(store: Store, selection: Selection) -> list[Run]:
 
 
 def run_names(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
-    """What to call each run: its model where that is unmistakable, else its id."""
+    """What to call each run: its model where that is unique, else its id."""
     return [m if models.count(m) == 1 else run_id for m, run_id in zip(models, run_ids, strict=True)]
 
 
