@@ -130,8 +130,8 @@ def _details(card: ModelCard) -> str:
             f"## Model\n\nMade by kallos {package_version('kallos')}.",
             grid(("model", "is", "run", "trained", "fits"), rows, text=4),
             "Members are cross-fitted: the training rows are split into parts, and one model per part is fitted "
-            "without it; a photo gets the mean of these fits. Out of fold means: a training row, predicted by the one fit that "
-            "has not seen it.",
+            "without it; a photo gets the mean of these fits. Out of fold means: a training row, predicted by the "
+            "one fit that has not seen it.",
             *([weights] if networks else []),
             "Settings:\n\n" + "\n".join(settings),
         ]
