@@ -419,12 +419,12 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     (held,) = whole.holdings
     assert (held.images, held.scored, held.extracted) == (80, 80, 79), "one photo shows no face"
     assert held.ratings == store.value("SELECT count(*) FROM ratings")
-    assert {of.model: of.folds for of in whole.standings} == dict.fromkeys([*MODEL_NOISE], 1)
-    assert [of.pearson for of in whole.standings] == sorted((of.pearson for of in whole.standings), reverse=True)
-    assert {of.of_folds for of in whole.standings} == {2}
+    assert {of.model: of.folds for of in whole.results} == dict.fromkeys([*MODEL_NOISE], 1)
+    assert [of.pearson for of in whole.results] == sorted((of.pearson for of in whole.results), reverse=True)
+    assert {of.total_folds for of in whole.results} == {2}
     before = overview.data(labels_only, EVERYTHING)
-    assert (before.holdings[0].extracted, before.standings) == (0, ())
-    assert [command for command, _ in before.following] == ["kallos extract --weights none"]
+    assert (before.holdings[0].extracted, before.results) == (0, ())
+    assert [command for command, _ in before.next_commands] == ["kallos extract --weights none"]
     assert "Nothing is trained yet" in shown(overview.render(before))
 
 

@@ -87,15 +87,17 @@ class DataSetReport:
 
 
 @dataclass(frozen=True)
-class DatasetReport:
+class DataSetsReport:
     """The chosen data sets."""
 
     data_sets: tuple[DataSetReport, ...]
 
 
-def data(store: Store, selection: Selection) -> DatasetReport:
+def data(store: Store, selection: Selection) -> DataSetsReport:
     """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
-    return DatasetReport(tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection)))
+    return DataSetsReport(
+        tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection))
+    )
 
 
 def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
@@ -176,7 +178,7 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
     )
 
 
-def render(report: DatasetReport) -> RenderableType:
+def render(report: DataSetsReport) -> RenderableType:
     """One page a data set."""
     return Group(*(_page(data_set) for data_set in report.data_sets))
 
@@ -252,7 +254,7 @@ def _histogram(report: TraitReport, label: str) -> Histogram:
     return Histogram(report.subsets["all"].histogram, *SCALE, label, groups=groups)
 
 
-def figures(report: DatasetReport) -> list[Figure]:
+def figures(report: DataSetsReport) -> list[Figure]:
     """A score histogram and, where landmarks are known, a contact sheet for each data set."""
     pictures = []
     for data_set in report.data_sets:
