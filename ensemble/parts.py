@@ -14,7 +14,7 @@ from ensemble.training_photos import TrainingPhotos
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses
 from featurestore import normalization, runs, uses
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.normalization import Normalization
 from featurestore.outputs import found_encoder
 from featurestore.records import Comparison, Origin
@@ -78,7 +78,7 @@ class Parts:
 def parts_of_store(store: Store, protocol: str | None = None, fold: int | None = None) -> Parts:
     """The newest finished runs of a fold; by default of the fold that was combined last.
 
-    Raises OrderError when A, B and the combiner have not been trained there.
+    Raises PrerequisiteError when A, B and the combiner have not been trained there.
     """
     if protocol is None or fold is None:
         protocol, fold = _last_combined(store, protocol, fold)
@@ -96,7 +96,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     encoder_version = versions[f"{EMBEDDING}{combined.encoder}"]
     folders = {model: run.folder for model, run in chosen.items()}
     if lost := [run.folder for run in chosen.values() if not run.folder.is_dir()]:
-        raise OrderError(
+        raise PrerequisiteError(
             f"A trained model is not in {lost[0]}: put the folder {store.runs_folder.name} back beside the store, "
             f"or run `{train_all(store, protocol, fold)}`."
         )

@@ -76,7 +76,7 @@ class _Photos:
 def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFrame:
     """Find all pairs and put them into `near_duplicates`, which is also what is returned.
 
-    Raises UsageError for an unknown encoder, OrderError before `kallos extract`.
+    Raises UsageError for an unknown encoder, PrerequisiteError before `kallos extract`.
     """
     encoder = chosen_encoder(store, encoder)
     if encoder is None:

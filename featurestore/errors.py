@@ -25,7 +25,7 @@ class StoreError(KallosError):
     exit_code = 6
 
 
-class OrderError(KallosError):
+class PrerequisiteError(KallosError):
     """A step that needs an earlier one, such as `train` before `extract`."""
 
     exit_code = 7

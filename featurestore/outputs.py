@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from extractors.outputs import EMBEDDING, FEATURES, Output
 from extractors.recipes import names_in
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.steps import before_extract
 from featurestore.tables import Column
 
@@ -53,7 +53,7 @@ def active_versions(store: Store) -> dict[str, str]:
 
 
 def active_table(store: Store, extractor: str) -> str:
-    """The table that holds what the views show of an extractor. Raises OrderError before it has run."""
+    """The table that holds what the views show of an extractor. Raises PrerequisiteError before it has run."""
     rows = store.frame("SELECT table_name FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
     if rows.is_empty():
         raise before_extract(store, f"The store has no {extractor} yet")
@@ -116,7 +116,7 @@ def encoder_folder(store: Store, version: str) -> Path:
 
 
 def found_encoder(store: Store, encoder: str, version: str) -> Path:
-    """The folder of an encoder that the store has embeddings of. Raises OrderError when it is gone."""
+    """The folder of an encoder that the store has embeddings of. Raises PrerequisiteError when it is gone."""
     folder = encoder_folder(store, version)
     if not folder.is_dir():
         made_of = store.frame(
@@ -125,7 +125,7 @@ def found_encoder(store: Store, encoder: str, version: str) -> Path:
             version=version,
         ).rows()
         architecture, weights = made_of[0] if made_of else (None, None)
-        raise OrderError(
+        raise PrerequisiteError(
             f"The encoder of the embeddings is not in {folder}: put the folder {store.runs_folder.name} back beside "
             f"the store, or run `kallos extract --encoder {architecture or encoder} --weights {weights or 'imagenet'}`."
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
-from featurestore.errors import DataError, LeakageError, OrderError
+from featurestore.errors import DataError, LeakageError, PrerequisiteError
 from featurestore.outputs import active_columns, active_versions
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
@@ -58,7 +58,7 @@ def outside_rows(
     uses      what of it they use; None where that is not known: then the versions count as a whole
     learnt    the photos that they learnt from
 
-    Raises OrderError when the store shows other values than they use or too few images have any, DataError when there
+    Raises PrerequisiteError when the store shows other values than they use or too few images have any, DataError when there
     are no scores, LeakageError when every scored photo was learnt from.
     """
     _check_versions(store, versions, uses)
@@ -80,7 +80,7 @@ def outside_rows(
     keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
     if len(keys) < FEWEST:
         few = f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features"
-        raise OrderError(
+        raise PrerequisiteError(
             f"{few}, at least {FEWEST} are needed: "
             + (
                 "run `kallos extract`, and see `kallos report dataset` for what failed."
@@ -112,7 +112,7 @@ def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None
         else differences(uses, shown(store))
     )
     if differing:
-        raise OrderError(
+        raise PrerequisiteError(
             f"The store does not show what the models were trained on ({described(differing)}): "
             f"run `kallos extract` with their encoder and weights, or `kallos rollback {next(iter(differing))}`."
         )

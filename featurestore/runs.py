@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.regions import REGIONS
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Epoch, Evaluation
 from featurestore.steps import before_training, train_all
 from featurestore.store import Store
@@ -206,7 +206,7 @@ def bundled(store: Store, ensemble: Run, models: Collection[str]) -> dict[str, R
 
 
 def load(store: Store, run_id: str) -> Run:
-    """A recorded run. Raises OrderError when there is none of that id."""
+    """A recorded run. Raises PrerequisiteError when there is none of that id."""
     rows = store.frame(
         "SELECT run_id, model, protocol, fold, weights, encoder, manifest_id, config, folder "
         "FROM runs WHERE run_id = $run_id",
@@ -215,7 +215,7 @@ def load(store: Store, run_id: str) -> Run:
     if not rows and not store.value("SELECT count(*) FROM runs"):
         raise before_training(store, "There is no trained run yet", train_all(store))
     if not rows:
-        raise OrderError(f"There is no run {run_id!r}: `kallos report training` lists the runs.")
+        raise PrerequisiteError(f"There is no run {run_id!r}: `kallos report training` lists the runs.")
     row = rows[0]
     return Run(**row | {"config": json.loads(row["config"]), "folder": store.runs_folder / row["folder"]})
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.errors import PhotoError
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.outputs import chosen_encoder
 from featurestore.sql_text import quote
 from featurestore.steps import before_extract
@@ -123,7 +123,7 @@ def stored_image(store: Store, name: str) -> Query:
 def checked(store: Store, search: Search) -> Search:
     """The search with its encoder, which may be left out when the store holds the embeddings of one only.
 
-    Raises OrderError before `kallos extract`, UsageError for an encoder that is unknown, needed or of no use.
+    Raises PrerequisiteError before `kallos extract`, UsageError for an encoder that is unknown, needed or of no use.
     """
     view = VIEWS[search.by]
     if search.by != "embedding" and search.encoder is not None:
@@ -138,7 +138,7 @@ def checked(store: Store, search: Search) -> Search:
 def nearest(store: Store, query: Query, search: Search) -> Neighbours:
     """The images nearest to the query, itself left out; ties go by image_id. The search must be `checked`.
 
-    Raises PhotoError when the stored image has no face, OrderError when it was not extracted yet.
+    Raises PhotoError when the stored image has no face, PrerequisiteError when it was not extracted yet.
     """
     if query.image_id is not None:
         _check_extracted(store, query.image_id, search)
@@ -199,5 +199,5 @@ def _check_extracted(store: Store, image_id: str, search: Search) -> None:
         "SELECT detail FROM extractions WHERE image_id = $image_id AND status <> 'ok' LIMIT 1", image_id=image_id
     )
     if failed.is_empty():
-        raise OrderError(f"{image_id} is not extracted yet: run `kallos extract` first.")
+        raise PrerequisiteError(f"{image_id} is not extracted yet: run `kallos extract` first.")
     raise PhotoError(f"{image_id} cannot be compared: {failed['detail'][0]}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 
 if TYPE_CHECKING:
     from featurestore.store import Store
@@ -23,20 +23,20 @@ def how_to_extract(store: Store) -> str:
     return f"`{command}`{other}"
 
 
-def before_extract(store: Store, missing: str) -> OrderError:
+def before_extract(store: Store, missing: str) -> PrerequisiteError:
     """The error for what an extraction gives; `missing` says what that is."""
     if not store.value("SELECT count(*) FROM images"):
-        return OrderError(f"{missing}, nor any image: `kallos ingest --help` shows how to bring photos in.")
-    return OrderError(f"{missing}: first run {how_to_extract(store)}.")
+        return PrerequisiteError(f"{missing}, nor any image: `kallos ingest --help` shows how to bring photos in.")
+    return PrerequisiteError(f"{missing}: first run {how_to_extract(store)}.")
 
 
-def before_training(store: Store, missing: str, command: str) -> OrderError:
+def before_training(store: Store, missing: str, command: str) -> PrerequisiteError:
     """The error for what `command` gives once there are images, features and scores."""
     if not store.has("normalized_features") or not store.value("SELECT count(*) FROM geometric_features"):
         return before_extract(store, missing)
     if not store.value("SELECT count(*) FROM scores"):
-        return OrderError(f"{missing}, nor any score: `kallos ingest --help` shows how to bring ratings in.")
-    return OrderError(f"{missing}: run `{command}` first.")
+        return PrerequisiteError(f"{missing}, nor any score: `kallos ingest --help` shows how to bring ratings in.")
+    return PrerequisiteError(f"{missing}: run `{command}` first.")
 
 
 def train_all(store: Store, protocol: str | None = None, fold: int | None = None) -> str:

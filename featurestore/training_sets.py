@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
-from featurestore.errors import LeakageError, OrderError, UsageError
+from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import Normalization
 from featurestore.outputs import active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
@@ -64,7 +64,7 @@ def training_set(
     features        names of features or regions; all features by default
     normalized_by   the normalization (protocol/fold) whose statistics are used; the fold's own by default
 
-    Raises UsageError for what does not exist, OrderError before `kallos extract`, and LeakageError when a photo
+    Raises UsageError for what does not exist, PrerequisiteError before `kallos extract`, and LeakageError when a photo
     stands in both roles or the statistics were fitted on rows outside the training role.
     """
     check_fold(store, protocol, fold)
@@ -246,13 +246,13 @@ def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: i
             fold=fold,
         )
         if missing := measured - sum(map(len, read.values())):
-            raise OrderError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
+            raise PrerequisiteError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
     if len(read["train"]) < FEWEST_ROWS:
         raise _too_few(protocol, fold, len(read["train"]))
 
 
-def _too_few(protocol: str, fold: int, rows: int) -> OrderError:
-    return OrderError(
+def _too_few(protocol: str, fold: int, rows: int) -> PrerequisiteError:
+    return PrerequisiteError(
         f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
         "run `kallos extract`, and see `kallos report dataset` for what failed."
     )

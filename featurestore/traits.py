@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.store import Store
 
 SINGLE_SCORES = "(SELECT image_id, any_value(score) AS score FROM scores GROUP BY image_id HAVING count(*) = 1)"
@@ -51,11 +51,11 @@ def traits_of(store: Store, data_sets: Sequence[str]) -> list[str]:
 def chosen_trait(store: Store, data_sets: Sequence[str], stated: str | None = None) -> str:
     """The stated trait, else the only one of these data sets.
 
-    Raises OrderError where there are no ratings, UsageError, which names the traits, where there are several.
+    Raises PrerequisiteError where there are no ratings, UsageError, which names the traits, where there are several.
     """
     traits = traits_of(store, data_sets)
     if not traits:
-        raise OrderError(
+        raise PrerequisiteError(
             f"There are no ratings of {', '.join(data_sets)} yet: add them with `kallos ingest table --help`."
         )
     if stated is None and len(traits) > 1:
@@ -68,7 +68,7 @@ def chosen_trait(store: Store, data_sets: Sequence[str], stated: str | None = No
 def matching_trait(store: Store, data_set: str, trait: str) -> str:
     """The trait of a data set by which models of another one are evaluated: that of the same name, else its only one.
 
-    Raises OrderError where there are no ratings, UsageError, which names the traits, where none matches.
+    Raises PrerequisiteError where there are no ratings, UsageError, which names the traits, where none matches.
     """
     traits = traits_of(store, [data_set])
     if len(traits) > 1 and trait not in traits:

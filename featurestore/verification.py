@@ -50,7 +50,7 @@ class Verification:
 
 
 def verify(store: Store, run_id: str) -> Verification:
-    """Compare one run. Nothing is written. Raises OrderError when there is no such run."""
+    """Compare one run. Nothing is written. Raises PrerequisiteError when there is no such run."""
     run = runs.load(store, run_id)
     return Verification(run_id, run.model, run.manifest_id, tuple(_compared(store, run)))
 

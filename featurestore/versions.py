@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from extractors.outputs import Output
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.outputs import active_versions, stored_columns
 from featurestore.steps import before_extract
 from featurestore.store import Store
@@ -83,7 +83,7 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
     """Show the version of an extractor that was shown before, and what was computed from it; extractor -> version.
 
     Outputs that were never computed from the earlier version keep nothing to show, which would hide every view
-    that joins them: that is refused. Raises UsageError for an unknown extractor, OrderError when there is no
+    that joins them: that is refused. Raises UsageError for an unknown extractor, PrerequisiteError when there is no
     earlier version.
     """
     rows = store.frame(
@@ -97,7 +97,7 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
     if extractor not in known:
         raise UsageError(f"There is no extractor {extractor!r} in the store: choose from {', '.join(known)}.")
     if not earlier:
-        raise OrderError(
+        raise PrerequisiteError(
             f"The store holds no earlier version of {extractor} to go back to; "
             '`kallos sql "FROM extractor_versions"` shows which it holds.'
         )
@@ -108,7 +108,7 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
         if active[extractor] in _inputs_of(rows, active.get(name)) and name not in chosen and earlier[0] in inputs:
             chosen[name] = row["version"]
     if lost := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
-        raise OrderError(
+        raise PrerequisiteError(
             f"{', '.join(lost)} was never computed from that version of {extractor}: "
             "use the kallos that made it, or extract again."
         )

@@ -27,10 +27,10 @@ PAGES = (
 
 
 class Page(Protocol):
-    """What every report module has: data first, then what is made of them."""
+    """What every report module has: data first, then their rendering."""
 
     def data(self, store: Store, selection: Selection) -> Any:
-        """A frozen dataclass of plain values. Raises OrderError naming the command to run first."""
+        """A frozen dataclass of plain values. Raises PrerequisiteError naming the command to run first."""
 
     def render(self, report: Any) -> RenderableType:
         """The report for a terminal and for HTML."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torchvision.models import get_model
 
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from models.image.augmentation import augment
 from models.image.crop import centre_of
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor
@@ -88,7 +88,7 @@ def test_early_stages_and_statistics_stay_as_they_were_trained(tmp_path: Path) -
 
 
 def test_missing_faces_and_unknown_optimizers_are_named(tmp_path: Path) -> None:
-    with pytest.raises(OrderError, match="face crops"):
+    with pytest.raises(PrerequisiteError, match="face crops"):
         train(learnable_batch(20), TINY, tmp_path)
     with pytest.raises(UsageError, match="adamw, adam"):
         train(learnable_batch(20, side=73), replace(TINY, optimizer="sgd"), tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import BundleError, OrderError
+from featurestore.errors import BundleError, PrerequisiteError
 from featurestore.records import Epoch, Evaluation, FaceBatch, on_scale
 from models.baseline.inputs import BaselineConfig
 from models.baseline.pca import Components
@@ -191,7 +191,7 @@ def test_baselines_learn_and_tell_their_history(train: Callable[..., Model]) -> 
 def test_features_of_other_names_are_refused(models: dict[str, Model], batch: FaceBatch) -> None:
     renamed = replace(batch, feature_names=batch.feature_names[::-1])
     for kind in ("baseline", "ridge"):
-        with pytest.raises(OrderError, match="train it again"):
+        with pytest.raises(PrerequisiteError, match="train it again"):
             models[kind].predict(renamed)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from reports.pages import benchmark
 from reports.render.json import to_json
@@ -38,7 +38,7 @@ def shown(report, width: int = 80) -> str:
 
 
 def test_a_model_that_lacks_a_fold_has_no_mean(one_fold):
-    with pytest.raises(OrderError, match="kallos benchmark"):
+    with pytest.raises(PrerequisiteError, match="kallos benchmark"):
         benchmark.data(one_fold, Selection(protocol=PROTOCOL))
 
 

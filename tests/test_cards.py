@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from extractors.regions import REGIONS
 from featurestore import runs
 from featurestore.duplicates import make_protocol
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.store import Store
 from models.registry import BUNDLED
 from reports.cards.markdown import escape, grid
@@ -286,7 +286,7 @@ def test_a_store_with_mean_scores_alone_has_cards(own):
     model, data = cards(own, run_of("ensemble")).values()
     for said in ("test rows are of one subset", "Near-duplicates were not searched for"):
         assert said in model
-    for said in ("Single ratings are not known", "How many raters an image had is not known", "known of 0 images"):
+    for said in ("Single ratings are not known", "The number of raters per image is not known", "exist for 0 images"):
         assert said in data
     assert "Unknown, because the spread" in data
     assert "Ingest found nothing wrong" in data
@@ -382,11 +382,11 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
     command = ("train", "baseline", *TRAINING, "--seed", 1, "--store", path)
 
     def fails(store, run_id):
-        raise OrderError("no card today")
+        raise PrerequisiteError("no card today")
 
     with monkeypatch.context() as patched:
         patched.setattr("kallos.workflows.fold.cards", fails)
-        assert kallos(*command).code == OrderError.exit_code
+        assert kallos(*command).code == PrerequisiteError.exit_code
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:
         assert store.frame(new).is_empty()

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from featurestore.duplicates import FOLDS, PROTOCOL, SAME, find_near_duplicates, leaks, make_protocol
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.outputs import active_table
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -191,7 +191,7 @@ def test_before_extract_and_with_an_unknown_encoder(tmp_path, store):
         find_near_duplicates(store, "resnet18")
     with (
         make_store(tmp_path / "bare.duckdb", extracted=False, trained=False) as bare,
-        pytest.raises(OrderError, match="extract"),
+        pytest.raises(PrerequisiteError, match="extract"),
     ):
         find_near_duplicates(bare)
 

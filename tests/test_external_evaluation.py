@@ -128,7 +128,7 @@ def test_a_monotone_change_of_the_scale_leaves_the_ranks_and_is_undone_by_the_ma
 
 def test_the_only_trait_of_another_name_is_compared_with_and_said(judged):
     report = judged.evaluate("named")
-    assert (report["learnt_trait"], report["trait"], report["scale"]) == ("score", "attractive", [1, 7])
+    assert (report["trained_trait"], report["trait"], report["scale"]) == ("score", "attractive", [1, 7])
     assert report["models"][0]["overall"]["spearman"]["value"] == pytest.approx(
         judged.evaluate("plain")["models"][0]["overall"]["spearman"]["value"]
     )
@@ -176,13 +176,13 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(judged):
 
 def test_photos_that_were_learnt_from_or_not_measured_are_left_out_and_counted(judged):
     report = judged.evaluate("mixed")
-    assert (report["images"], report["judged"]) == (NEW + COPIES + 1, NEW - 1)
-    assert (report["learnt"], report["unmeasured"], report["unscored"]) == (COPIES, 1, 1)
+    assert (report["images"], report["evaluated"]) == (NEW + COPIES + 1, NEW - 1)
+    assert (report["in_training"], report["unmeasured"], report["unscored"]) == (COPIES, 1, 1)
     said = judged.rows("SELECT DISTINCT image_id FROM predictions WHERE role = 'outside' AND image_id LIKE 'mixed/%'")
     assert len(said) == NEW - 1
     assert not [image_id for (image_id,) in said if "other-name" in image_id or "grey" in image_id]
     text = done("evaluate", "--data-set", "mixed", "--store", judged.store).out
-    assert f"{COPIES} that the models learnt from" in " ".join(text.split())
+    assert f"{COPIES} that the models were trained on" in " ".join(text.split())
 
 
 def test_the_data_set_of_the_training_is_judged_on_what_was_not_learnt(judged):
@@ -193,7 +193,7 @@ def test_the_data_set_of_the_training_is_judged_on_what_was_not_learnt(judged):
     said = judged.rows(
         "SELECT score FROM predictions WHERE role = 'outside' AND run_id LIKE '%-ensemble-%' ORDER BY ALL"
     )
-    assert report["judged"] == len(tested)
+    assert report["evaluated"] == len(tested)
     assert np.array(said) == pytest.approx(np.array(tested), abs=1e-5)
 
 
@@ -240,7 +240,7 @@ def test_a_bundle_knows_its_training_photos_in_a_store_that_never_trained(judged
         for table in ("manifests", "predictions", "runs"):
             store.execute(f"DELETE FROM {table}")
     report = judged.evaluate("mixed", "--bundle", judged.bundle)
-    assert (report["learnt"], report["judged"]) == (COPIES, NEW - 1)
+    assert (report["in_training"], report["evaluated"]) == (COPIES, NEW - 1)
 
 
 def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractors.errors import InputError, KallosError
-from featurestore.errors import BundleError, OrderError
+from featurestore.errors import BundleError, PrerequisiteError
 from models.baseline.trees import read_trees
 from tests.command import done, kallos
 from tests.conftest import Workspace
@@ -63,7 +63,7 @@ def test_a_forged_bundle_predicts_or_is_refused(story: str, use: Use, trained: P
     if story in FINE:
         assert 1 <= use(bundle) <= 5
         return
-    with pytest.raises((BundleError, OrderError)) as refused:
+    with pytest.raises((BundleError, PrerequisiteError)) as refused:
         use(bundle)
     assert len(str(refused.value).splitlines()) == 1
 

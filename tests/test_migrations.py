@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from featurestore import normalization
-from featurestore.errors import OrderError, StoreError
+from featurestore.errors import PrerequisiteError, StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.store import Store
 from featurestore.transfer.exporting import export_store
@@ -197,7 +197,7 @@ def test_runs_know_what_they_learnt_and_those_of_several_traits_count_no_more(of
         ("scut-5fold-1-ridge", "attractiveness", 1, 5, "done"),
         ("yours-5fold-1-ridge", "score", 1, 5, "done"),
     ]
-    with pytest.raises(OrderError, match=r"identity-disjoint-1-ridge.* on several traits at once"):
+    with pytest.raises(PrerequisiteError, match=r"identity-disjoint-1-ridge.* on several traits at once"):
         chosen_runs(of_schema_3, Selection(runs=("identity-disjoint-1-ridge",)))
 
 

@@ -54,7 +54,7 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
     learnt, tested = (rows.filter(role=role) for role in ("out_of_fold", "test"))
     truth, said = tested["truth"].to_numpy(), tested["said"].to_numpy()
     own, mean = np.abs(said - truth), np.abs(learnt["truth"].mean() - truth)
-    interval = Estimate.of(0.0, means(resamples(len(truth)), own - mean))
+    interval = Estimate.from_resamples(0.0, means(resamples(len(truth)), own - mean))
     assert beside == Comparison("mean", 40, own.mean(), mean.mean(), interval.low, interval.high)
     assert beside.better
     assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
@@ -116,7 +116,7 @@ def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
 def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path):
     at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
     origin = open_bundle(workspace.bundle).origin
-    named = f"{origin.model}, learnt from demo (demo-5fold, fold 1)."
+    named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
     for typed in (("predict", workspace.portrait), ("explain", workspace.portrait)):
         shown = done(*typed, *at).out

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from extractors.regions import REGIONS
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.pages import compare, dataset, evaluation, features, lineage, overview, subscores, training
@@ -99,20 +99,23 @@ def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_before_training_the_error_names_the_command(labels_only: Store, name: str):
-    with pytest.raises(OrderError, match="kallos extract"):
+    with pytest.raises(PrerequisiteError, match="kallos extract"):
         report_page(name).data(labels_only, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", ["training", "evaluation", "subscores", "compare", "lineage"])
 def test_with_features_it_is_the_command_that_trains(tmp_path: Path, name: str):
     named = f"kallos train all --protocol {PROTOCOL} --fold 1"
-    with make_store(tmp_path / "s.duckdb", 12, trained=False) as untrained, pytest.raises(OrderError, match=named):
+    with (
+        make_store(tmp_path / "s.duckdb", 12, trained=False) as untrained,
+        pytest.raises(PrerequisiteError, match=named),
+    ):
         report_page(name).data(untrained, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", ["overview", "dataset", "features"])
 def test_an_empty_store_and_an_unknown_data_set_are_named(tmp_path: Path, store: Store, name: str):
-    with Store.open(tmp_path / "s.duckdb") as empty, pytest.raises(OrderError, match="kallos ingest"):
+    with Store.open(tmp_path / "s.duckdb") as empty, pytest.raises(PrerequisiteError, match="kallos ingest"):
         report_page(name).data(empty, EVERYTHING)
     with pytest.raises(UsageError, match=DATA_SET):
         report_page(name).data(store, Selection(data_set="other"))
@@ -124,9 +127,9 @@ def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
         report_page(name).data(store, Selection(protocol="other"))
     with pytest.raises(UsageError, match="1 to 2"):
         report_page(name).data(store, Selection(protocol=PROTOCOL, fold=3))
-    with pytest.raises(OrderError, match=f"--protocol {PROTOCOL} --fold 2"):
+    with pytest.raises(PrerequisiteError, match=f"--protocol {PROTOCOL} --fold 2"):
         report_page(name).data(store, Selection(protocol=PROTOCOL, fold=2))
-    with pytest.raises(OrderError, match="no run 'other'"):
+    with pytest.raises(PrerequisiteError, match="no run 'other'"):
         report_page(name).data(store, Selection(runs=("other",)))
 
 
@@ -266,7 +269,7 @@ def test_features_come_by_region_with_those_that_say_the_same(store: Store):
 
 
 def test_features_before_extraction_name_the_command(labels_only: Store):
-    with pytest.raises(OrderError, match="kallos extract"):
+    with pytest.raises(PrerequisiteError, match="kallos extract"):
         features.data(labels_only, EVERYTHING)
 
 
@@ -312,7 +315,7 @@ def test_figures_that_cannot_be_true_are_called_out(tmp_path: Path):
         report = evaluation.data(store, EVERYTHING)
     problems = {run.model: run.problems for run in report.runs}
     assert any("lower than the recorded PC allows" in problem for problem in problems["a"])
-    assert any("not those of the stored predictions" in problem for problem in problems["a"])
+    assert any("differ from those of the stored predictions" in problem for problem in problems["a"])
     assert problems["baseline"]
     assert problems["b"] == ()
     assert "allows" in shown(evaluation.render(report))
@@ -334,7 +337,7 @@ def test_an_unfinished_run_is_not_judged(tmp_path: Path):
         store.execute("UPDATE runs SET status = 'running' WHERE model = 'ensemble'")
         assert "ensemble" not in {run.model for run in evaluation.data(store, EVERYTHING).runs}
         unfinished = next(run for run in training.data(store, EVERYTHING).runs if run.status == "running")
-        with pytest.raises(OrderError, match="not finished"):
+        with pytest.raises(PrerequisiteError, match="not finished"):
             evaluation.data(store, Selection(runs=(unfinished.run_id,)))
 
 
@@ -359,7 +362,7 @@ def test_subscores_measure_saturation_at_both_ends(store: Store):
 def test_without_model_b_subscores_name_the_command(tmp_path: Path):
     with make_store(tmp_path / "s.duckdb", 60) as store:
         store.execute("DELETE FROM runs WHERE starts_with(model, 'b') AND model <> 'baseline'")
-        with pytest.raises(OrderError, match="kallos train b"):
+        with pytest.raises(PrerequisiteError, match="kallos train b"):
             subscores.data(store, EVERYTHING)
 
 
@@ -400,11 +403,11 @@ def test_a_run_does_not_differ_from_itself_and_a_worse_one_does(store: Store):
 def test_compare_wants_two_runs_with_images_in_common(tmp_path: Path):
     with make_store(tmp_path / "s.duckdb", 60) as store:
         ids = {run.model: run.run_id for run in training.data(store, EVERYTHING).runs}
-        with pytest.raises(OrderError, match="only the run"):
+        with pytest.raises(PrerequisiteError, match="only the run"):
             compare.data(store, Selection(runs=(ids["a"],)))
         swapped = "CASE role WHEN 'test' THEN 'train' WHEN 'train' THEN 'test' ELSE role END"
         store.execute(f"UPDATE predictions SET role = {swapped} WHERE run_id = $r", r=ids["b"])
-        with pytest.raises(OrderError, match="no test"):
+        with pytest.raises(PrerequisiteError, match="no test"):
             compare.data(store, Selection(runs=(ids["a"], ids["b"])))
 
 
@@ -416,12 +419,12 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     (held,) = whole.holdings
     assert (held.images, held.scored, held.extracted) == (80, 80, 79), "one photo shows no face"
     assert held.ratings == store.value("SELECT count(*) FROM ratings")
-    assert {of.model: of.folds for of in whole.standings} == dict.fromkeys([*MODEL_NOISE], 1)
-    assert [of.pearson for of in whole.standings] == sorted((of.pearson for of in whole.standings), reverse=True)
-    assert {of.of_folds for of in whole.standings} == {2}
+    assert {of.model: of.folds for of in whole.results} == dict.fromkeys([*MODEL_NOISE], 1)
+    assert [of.pearson for of in whole.results] == sorted((of.pearson for of in whole.results), reverse=True)
+    assert {of.total_folds for of in whole.results} == {2}
     before = overview.data(labels_only, EVERYTHING)
-    assert (before.holdings[0].extracted, before.standings) == (0, ())
-    assert [command for command, _ in before.following] == ["kallos extract --weights none"]
+    assert (before.holdings[0].extracted, before.results) == (0, ())
+    assert [command for command, _ in before.next_commands] == ["kallos extract --weights none"]
     assert "Nothing is trained yet" in shown(overview.render(before))
 
 
@@ -433,19 +436,19 @@ def test_the_lineage_leads_from_the_score_to_the_bytes(store: Store):
     report = lineage.data(store, EVERYTHING)
     assert report.image_id == tested[0]
     assert report.sha256 == store.value("SELECT sha256 FROM images WHERE image_id = $i", i=tested[0])
-    assert report.said[0].model == "ensemble"
-    assert {of.model for of in report.said} == set(MODEL_NOISE)
-    assert report.learnt.rows == store.value(
+    assert report.scores[0].model == "ensemble"
+    assert {of.model for of in report.scores} == set(MODEL_NOISE)
+    assert report.training_set.rows == store.value(
         "SELECT count(*) FROM splits SEMI JOIN landmarks USING (image_id) WHERE role = 'train' AND fold = 1"
     )
-    assert {of.status for of in report.made} == {"ok"}
-    assert {of.extractor for of in report.made} >= {"landmarks", "geometry", "skin", "shape"}
+    assert {of.status for of in report.outputs} == {"ok"}
+    assert {of.extractor for of in report.outputs} >= {"landmarks", "geometry", "skin", "shape"}
 
 
 def test_the_lineage_is_of_the_image_asked_for(store: Store):
     other = store.value("SELECT max(image_id) FROM predictions WHERE role = 'test'")
     assert lineage.data(store, Selection(image=other)).image_id == other
-    with pytest.raises(UsageError, match="said nothing of 'nobody'"):
+    with pytest.raises(UsageError, match="no prediction for 'nobody'"):
         lineage.data(store, Selection(image="nobody"))
 
 

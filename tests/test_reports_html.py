@@ -21,7 +21,7 @@ from reports.registry import PAGES, report_page
 from reports.render.bars import Spark, bar, interval_bar, signed_bar
 from reports.render.figures import Figure, write
 from reports.render.html import part, to_html
-from reports.render.layout import page, section, table
+from reports.render.layout import page, plain_table, section
 from reports.render.palette import ACCENT, SERIES, WARM
 from reports.render.plots import Dots, Histogram, Lines, Matrix, Plot, Scatter
 from reports.render.plots.plot import GRID, INK
@@ -155,7 +155,7 @@ def test_a_plot_becomes_files(plot: Plot, tmp_path: Path):
 
 
 def test_a_bar_is_drawn_from_its_number_and_is_no_text_for_a_screen_reader():
-    made = table("model", "")
+    made = plain_table("model", "")
     drawings = (bar(0.25, 12, WARM), signed_bar(-1, 2), interval_bar(0, 0.5, 1, -1, 1), Spark([0, 1, 4]))
     for drawing in drawings:
         made.add_row("━━━╸───", drawing)

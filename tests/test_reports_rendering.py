@@ -198,8 +198,8 @@ def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
     ):
         assert expected in text
     assert prediction.MEANING in text
-    assert "run-1, learnt from one, two (attractive, one-5fold, fold 2)." in text
-    assert "On its 30 test photos the model was not clearly better than always saying the mean" in text
+    assert "run-1, trained on one, two (attractive, one-5fold, fold 2)." in text
+    assert "On its 30 test photos the model was not clearly better than always predicting the mean" in text
 
 
 def test_a_prediction_without_model_b_has_a_panel_and_an_overlay(predicted: Prediction):

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from extractors.errors import PhotoError
 from extractors.outputs import Field, Output
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.outputs import active_table
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
@@ -206,14 +206,14 @@ def test_an_image_without_a_face_or_not_yet_extracted(store):
     with pytest.raises(PhotoError, match=r"0079\.png cannot be compared: no face was found"):
         found(store, "0079.png", "landmarks")
     store.execute(f"INSERT INTO images BY NAME SELECT '{DATA_SET}/new.png' AS image_id, 'new' AS sha256")
-    with pytest.raises(OrderError, match="not extracted yet"):
+    with pytest.raises(PrerequisiteError, match="not extracted yet"):
         found(store, "new.png", "embedding")
 
 
 def test_before_extraction(tmp_path):
     with make_store(tmp_path / "s.duckdb", extracted=False, trained=False) as bare:
         for by in VIEWS:
-            with pytest.raises(OrderError, match="kallos extract"):
+            with pytest.raises(PrerequisiteError, match="kallos extract"):
                 found(bare, "0000.png", by)
 
 

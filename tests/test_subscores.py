@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extractors.regions import PROPORTION, REGIONS
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE, Evaluation, FaceBatch
 from models.crossfit import CrossFitted
 from models.regions.model import SubscoreConfig, SubscoreModel
@@ -114,10 +114,10 @@ def test_evenness_spreads_the_weights(batch: FaceBatch) -> None:
 
 def test_what_is_missing_is_named(batch: FaceBatch, model: SubscoreModel) -> None:
     bare = replace(batch, region_embeddings={})
-    with pytest.raises(OrderError, match="kallos extract"):
+    with pytest.raises(PrerequisiteError, match="kallos extract"):
         train_subscores(*split(bare), replace(CONFIG, use_embedding=True), lambda _: None)
     renamed = replace(batch, feature_names=batch.feature_names[::-1])
-    with pytest.raises(OrderError, match="train it again"):
+    with pytest.raises(PrerequisiteError, match="train it again"):
         model.predict(renamed)
 
 

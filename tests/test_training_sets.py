@@ -8,7 +8,7 @@ import pytest
 
 import kallos
 from extractors.outputs import Field, Output
-from featurestore.errors import LeakageError, OrderError, UsageError
+from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import averageness
 from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
@@ -84,7 +84,7 @@ def test_normalised_table_holds_what_models_see(store):
 
 def test_a_fold_without_usable_training_rows_is_refused(store):
     store.execute("DELETE FROM scores")
-    with pytest.raises(OrderError, match="has 0 usable training rows"):
+    with pytest.raises(PrerequisiteError, match="has 0 usable training rows"):
         training_set(store, PROTOCOL, 1)
 
 
@@ -136,12 +136,12 @@ def test_what_does_not_exist_is_named(store, protocol, fold, encoder, said):
 
 def test_before_ingest_and_before_extract(tmp_path):
     with Store.open(tmp_path / "s.duckdb") as store:
-        with pytest.raises(OrderError, match="kallos ingest"):
+        with pytest.raises(PrerequisiteError, match="kallos ingest"):
             training_set(store, PROTOCOL, 1)
         rows = {"image_id": ["m/1"], "protocol": [PROTOCOL], "fold": [1], "role": ["train"]}
         store.append("splits", pl.DataFrame(rows))
         store.append("images", pl.DataFrame({"image_id": ["m/1"], "data_set": ["m"]}))
-        with pytest.raises(OrderError, match="kallos extract"):
+        with pytest.raises(PrerequisiteError, match="kallos extract"):
             training_set(store, PROTOCOL, 1)
 
 

@@ -13,13 +13,13 @@ import pytest
 import kallos as package
 from featurestore import runs
 from featurestore.checks.registry import run as run_checks
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.traits import Target, chosen_trait, matching_trait, target_of, target_of_run
 from featurestore.upkeep.invariants import INVARIANTS
-from reports.stats.evaluated_runs import judged_rows
+from reports.stats.evaluated_runs import evaluated_rows
 from tests.command import Answer, done, kallos
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
@@ -85,7 +85,7 @@ def test_predictions_are_judged_by_the_scores_on_the_trait_of_their_run(store: S
     runs.begin(store, run)
     runs.record_predictions(store, run, "test", made.test.image_ids, made.test.scores, made.test.scores)
     runs.finish(store, run, 1.0)
-    judged = judged_rows(store, "ridge", run, "test")
+    judged = evaluated_rows(store, "ridge", run, "test")
     assert judged is not None
     assert judged.truth.tolist() == judged.predicted.tolist() == made.test.scores.tolist()
     assert {each.what for each in INVARIANTS if store.value(each.violations)} <= {"a data set lies somewhere"}
@@ -110,7 +110,7 @@ def test_which_trait_is_meant(store: Store) -> None:
     with pytest.raises(UsageError, match=f"The models learnt smart, and {DATA_SET} was rated on {TRAIT}, {OTHER}"):
         matching_trait(store, DATA_SET, "smart")
     store.execute("INSERT INTO data_sets VALUES ('bare', NULL)")
-    with pytest.raises(OrderError, match=r"no ratings of bare yet: .*kallos ingest table"):
+    with pytest.raises(PrerequisiteError, match=r"no ratings of bare yet: .*kallos ingest table"):
         matching_trait(store, "bare", OTHER)
 
 

@@ -19,7 +19,7 @@ from extractors.catalogue import GEOMETRIC, Feature
 from extractors.outputs import Field, Output
 from extractors.recipes import described, differences, had_version
 from featurestore import uses
-from featurestore.errors import BundleError, OrderError
+from featurestore.errors import BundleError, PrerequisiteError
 from featurestore.outside import outside_rows
 from featurestore.schema import SCHEMA_VERSION
 from featurestore.store import Store
@@ -200,7 +200,7 @@ def test_runs_of_a_store_are_refused_after_a_formula_that_they_use_changed(store
         parts = parts_of_store(opened)
         with pytest.raises(BundleError, match="another formula of jaw_width"):
             Predictor(parts)
-        with pytest.raises(OrderError, match=r"another formula of jaw_width.*kallos rollback geometry"):
+        with pytest.raises(PrerequisiteError, match=r"another formula of jaw_width.*kallos rollback geometry"):
             outside_rows(
                 opened,
                 "demo",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.store import Store
 from featurestore.verification import verify
 from tests.command import done, kallos
@@ -111,7 +111,7 @@ def test_a_query_from_before_traits_still_gives_its_rows(store):
 
 
 def test_an_unknown_run(store):
-    with pytest.raises(OrderError, match="kallos report training"):
+    with pytest.raises(PrerequisiteError, match="kallos report training"):
         verify(store, "nobody")
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from kallos.cli.console import SafeConsole
 from reports.registry import PAGES
 from reports.render.bars import bar
-from reports.render.layout import table
+from reports.render.layout import plain_table
 from tests.command import kallos
 from tests.conftest import Workspace
 from tests.synthetic_store import make_store, train_fold
@@ -100,7 +100,7 @@ def shown(renderable: RenderableType, width: int) -> list[str]:
 
 @pytest.fixture
 def made():
-    sheet = table("model", "PC", "MAE", "")
+    sheet = plain_table("model", "PC", "MAE", "")
     sheet.add_row("baseline", "2.994", "1,234.5", bar(0.5, 12))
     sheet.add_row(Text("ensemble"), "-0.123", "", bar(1, 12))
     return sheet
@@ -133,7 +133,7 @@ def test_rows_become_lists_before_a_figure_is_cut(made):
 
 
 def test_a_value_that_is_too_long_beside_its_label_stands_below_it():
-    sheet = table("run", "PC")
+    sheet = plain_table("run", "PC")
     sheet.add_row("demo-5fold-1-b-1f2e3d4c", "2.994")
     assert shown(sheet, 26) == ["run", "  demo-5fold-1-b-1f2e3d4c", "PC   2.994", ""]
 
@@ -143,7 +143,7 @@ def test_names_are_folded_and_numbers_are_not():
         ("a_name_of_a_feature_without_a_figure", True),
         ("sha256_1f2e3d4c5b6a79880123456789", False),
     ):
-        sheet = table("feature", "PC")
+        sheet = plain_table("feature", "PC")
         sheet.add_row(name, "2.994")
         lines = shown(sheet, 30)
         assert (lines[0].split() == ["feature", "PC"]) == is_table

@@ -59,7 +59,7 @@ def extract(
 
     A photo that cannot be used goes to the ledger with its reason; one that was missing is tried again when it is
     there. Killed at any time, at most the last few seconds of work are done again. What people see changes to new
-    versions at the end, all at once. Raises OrderError when the store has no images, and FolderGoneError, with nothing
+    versions at the end, all at once. Raises PrerequisiteError when the store has no images, and FolderGoneError, with nothing
     recorded, when the folder of photos to look at is not there.
     """
     if not store.value("SELECT count(*) FROM images"):

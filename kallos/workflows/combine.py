@@ -15,7 +15,7 @@ from ensemble.combiner_fit import CombinerConfig, fit_combiner
 from ensemble.intervals import Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from featurestore import runs
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import Run
 from kallos.workflows.fold import Fold, figures_line
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def combine(fold: Fold, seed: int) -> None:
-    """Fit the combiner on its members' predictions out of fold. Raises OrderError when a member is not trained."""
+    """Fit the combiner on its members' predictions out of fold. Raises PrerequisiteError when a member is not trained."""
     members = _members(fold)
     config = CombinerConfig(seed=seed)
     identity = asdict(config) | {"members": members, "code_version": CODE_VERSION}
@@ -64,11 +64,13 @@ def _members(fold: Fold) -> dict[str, str]:
     """model -> run of each member: the newest, trained on the rows of this fold."""
     latest = runs.latest(fold.store, fold.protocol, fold.number)
     if missing := [model for model in COMBINED if model not in latest]:
-        raise OrderError(f"The combiner needs a trained {' and '.join(missing)}: `kallos train {missing[0]}` first.")
+        raise PrerequisiteError(
+            f"The combiner needs a trained {' and '.join(missing)}: `kallos train {missing[0]}` first."
+        )
     members = {model: latest[model] for model in COMBINED}
     for model, run_id in members.items():
         if runs.load(fold.store, run_id).manifest_id != fold.rows.manifest_id:
-            raise OrderError(
+            raise PrerequisiteError(
                 f"The newest {model} was trained on other rows or features: run `kallos train {model}` again."
             )
     return members
@@ -78,7 +80,7 @@ def _scores_of(fold: Fold, members: Mapping[str, str], role: str, image_ids: tup
     """The members' stored scores of one role, by image id."""
     frames = {model: runs.predictions(fold.store, run_id, role) for model, run_id in members.items()}
     if any(tuple(frame["image_id"]) != image_ids for frame in frames.values()):
-        raise OrderError("A member's predictions do not cover the fold: run `kallos train all` again.")
+        raise PrerequisiteError("A member's predictions do not cover the fold: run `kallos train all` again.")
     return {model: frame["score"].to_numpy() for model, frame in frames.items()}
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from extractors.errors import KallosError
 from featurestore import runs
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, FaceBatch
 from featurestore.runs import Run
@@ -55,9 +55,11 @@ class CrossFit:
         self._encoder = fold.rows.encoder if spec.needs_embeddings else None
 
     def check(self) -> None:
-        """Raises UsageError, WeightsError or OrderError for what cannot be trained, before anything is."""
+        """Raises UsageError, WeightsError or PrerequisiteError for what cannot be trained, before anything is."""
         if self._spec.needs_embeddings and self._encoder is None:
-            raise OrderError(f"The store has no embeddings for model {self._spec.name}: run `kallos extract` first.")
+            raise PrerequisiteError(
+                f"The store has no embeddings for model {self._spec.name}: run `kallos extract` first."
+            )
         if not runs.is_done(self._fold.store, self._run_id):
             self._fitter.check()
 

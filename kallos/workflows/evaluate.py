@@ -24,7 +24,7 @@ from kallos.workflows.stored_faces import load_faces
 from kallos.workflows.stores import open_for_reading
 from models.registry import ENSEMBLE
 from reports.pages import external_evaluation
-from reports.pages.external_evaluation import OutsideReport
+from reports.pages.external_evaluation import ExternalReport
 from reports.stats.selection import Selection, chosen_data_sets
 
 AT_ONCE = 256
@@ -45,7 +45,7 @@ class Predicted:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
-    def report(self) -> OutsideReport:
+    def report(self) -> ExternalReport:
         """What it is worth."""
         on: dict[str, Any] = dict(self.parts.trained_on)
         learnt = self.parts.target.trait
@@ -63,7 +63,7 @@ def evaluate(
     protocol: str | None = None,
     fold: int | None = None,
     on_progress: OnProgress = ignore,
-) -> OutsideReport:
+) -> ExternalReport:
     """How trained models do on a data set of other photos, raters and scale; photos that they learnt from are left out.
 
     Those of a bundle, and the store is only read; or the newest ensemble of a fold with its members, whose predictions
@@ -80,7 +80,7 @@ def evaluate(
 
 def _evaluate_runs(
     path: Path, data_set: str, protocol: str | None, fold: int | None, on_progress: OnProgress
-) -> OutsideReport:
+) -> ExternalReport:
     with Store.open(path, must_exist=True) as store:
         store.publish()
         if protocol is not None:

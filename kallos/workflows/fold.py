@@ -34,7 +34,7 @@ class Fold:
     def __init__(
         self, store: Store, protocol: str | None, number: int, encoder: str | None, on_progress: OnProgress
     ) -> None:
-        """Raises UsageError, OrderError and LeakageError as `training_set`."""
+        """Raises UsageError, PrerequisiteError and LeakageError as `training_set`."""
         self.store, self.protocol, self.number = store, protocol or _only_protocol(store), number
         self.on_progress = on_progress
         self.rows: TrainingSet = training_set(store, self.protocol, number, encoder)

@@ -39,7 +39,7 @@ def training_set(
 ) -> TrainingSet:
     """One fold as NumPy arrays, normalised by its training rows and pinned in the store as a manifest.
 
-    `features` are names of features or regions, all by default. Raises StoreError, UsageError, OrderError, and
+    `features` are names of features or regions, all by default. Raises StoreError, UsageError, PrerequisiteError, and
     LeakageError when a photo stands in both roles or statistics were fitted outside the training rows.
     """
     with Store.open(Path(path), must_exist=True) as store:

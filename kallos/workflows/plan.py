@@ -28,7 +28,7 @@ def plan(store: str | Path) -> PlanReport:
 
 
 def plan_report(store: Store) -> PlanReport:
-    """The plan as a report; nothing is written. Raises OrderError when the store has no images."""
+    """The plan as a report; nothing is written. Raises PrerequisiteError when the store has no images."""
     wanted = outputs(known_encoders(store))
     images, photos, unreadable = store.frame(
         "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count(*) FILTER (sha256 IS NULL)::INT FROM images"

@@ -61,7 +61,7 @@ def report(
 ) -> Report:
     """The report of that name on what is selected; what is left open is the newest.
 
-    Raises UsageError for names that do not exist, and OrderError naming the command to run first.
+    Raises UsageError for names that do not exist, and PrerequisiteError naming the command to run first.
     """
     if name not in PAGES:
         raise UsageError(f"There is no report {name!r}: choose from {', '.join(PAGES)}.")

@@ -9,7 +9,7 @@ from extractors.decode import decode
 from extractors.errors import NoFaceError
 from extractors.file_hash import sha256_of_file
 from extractors.outputs import EMBEDDING
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.outputs import active_versions
 from featurestore.similarity import Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
@@ -36,7 +36,7 @@ def similar(
 ) -> SimilarReport:
     """The `k` images of the store nearest to an image_id, to its end, or to a photo file; all are compared.
 
-    `by` is embedding, geometry or landmarks. Raises UsageError, InputError, PhotoError, NoFaceError or OrderError.
+    `by` is embedding, geometry or landmarks. Raises UsageError, InputError, PhotoError, NoFaceError or PrerequisiteError.
     """
     with open_for_reading(Path(store)) as opened:
         return find_similar(opened, str(image), Search(by, k, encoder, data_set))
@@ -45,7 +45,7 @@ def similar(
 def find_similar(store: Store, name: str, search: Search) -> SimilarReport:
     """The images nearest to `name`: an image_id, a photo file, or the end of an image_id, in that order.
 
-    Raises UsageError, InputError, PhotoError, NoFaceError or OrderError.
+    Raises UsageError, InputError, PhotoError, NoFaceError or PrerequisiteError.
     """
     if search.data_set is not None:
         chosen_data_sets(store, Selection(data_set=search.data_set))
@@ -70,7 +70,7 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     encoders = [e for e in known_encoders(store) if e.id == search.encoder] if search.encoder else []
     if active_versions(store)[extractor] not in [output.version for output in outputs(encoders)]:
         option = f" --encoder {search.encoder}" if search.encoder else ""
-        raise OrderError(
+        raise PrerequisiteError(
             f"The stored {extractor} is of another version than this kallos computes: "
             f"run `kallos extract{option}` first."
         )

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import FaceBatch
 from models.baseline.pca import Components
 
@@ -53,9 +53,9 @@ class Inputs:
         return len(self.feature_names) + len(self.components.scale)
 
     def of(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n, F + k), NaN where a feature is. Raises OrderError for other features than were fitted."""
+        """(n, F + k), NaN where a feature is. Raises PrerequisiteError for other features than were fitted."""
         if batch.feature_names != self.feature_names:
-            raise OrderError("These are not the features that the baseline was trained on: train it again.")
+            raise PrerequisiteError("These are not the features that the baseline was trained on: train it again.")
         return np.hstack([batch.features, self.components.transform(batch.shapes)])
 
     def tensors(self) -> dict[str, NDArray[Any]]:

@@ -26,7 +26,7 @@ class RidgeModel:
         self._inputs, self.coefficients, self.intercept, self.alpha = inputs, coefficients, intercept, alpha
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores; an unknown feature counts as the training mean. Raises OrderError for other features."""
+        """(n,) scores; an unknown feature counts as the training mean. Raises PrerequisiteError for other features."""
         scores: NDArray[np.float64] = np.nan_to_num(self._inputs.of(batch), nan=0.0) @ self.coefficients
         return on_scale(scores + self.intercept)
 

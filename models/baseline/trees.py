@@ -30,7 +30,7 @@ class BaselineModel:
         self.config, self._inputs, self._trees = config, inputs, trees
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores. Raises OrderError for other features than it learned."""
+        """(n,) scores. Raises PrerequisiteError for other features than it learned."""
         scores = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads)
         return on_scale(np.asarray(scores))
 

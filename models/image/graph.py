@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import FaceBatch, on_scale
 from models.image.crop import centre_of
 from models.networks.graphs import Graph
@@ -33,9 +33,11 @@ class AppearanceGraph:
         self._view = float(read_description(folder, self.kind)["config"]["view"])
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores, as those of the model that it was made from. Raises OrderError without faces."""
+        """(n,) scores, as those of the model that it was made from. Raises PrerequisiteError without faces."""
         if batch.faces is None:
-            raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
+            raise PrerequisiteError(
+                "Model A needs face crops and this batch has none: read the faces of its photos first."
+            )
         faces, starts = self.in_view(batch.faces), range(0, len(batch), PREDICTED_AT_ONCE)
         scores = [self.graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
         return on_scale(np.concatenate(scores).astype(np.float64))

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE, FaceBatch, on_scale
 from models.image.crop import centre_of
 from models.image.tensors import as_images, resize_faces
@@ -83,7 +83,7 @@ class AppearanceModel:
         self.weights, self.weights_sha256 = backbone.weights, backbone.weights_sha256
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores. Raises OrderError without faces."""
+        """(n,) scores. Raises PrerequisiteError without faces."""
         return self.predict_images(looked_at(faces_of(batch), self.config))
 
     def predict_images(self, faces: NDArray[np.uint8], *, mirrored: bool = True) -> NDArray[np.float64]:
@@ -137,5 +137,5 @@ def looked_at(faces: NDArray[np.uint8], config: AppearanceConfig) -> NDArray[np.
 
 def faces_of(batch: FaceBatch) -> NDArray[np.uint8]:
     if batch.faces is None:
-        raise OrderError("Model A needs face crops and this batch has none: read the faces of its photos first.")
+        raise PrerequisiteError("Model A needs face crops and this batch has none: read the faces of its photos first.")
     return batch.faces

@@ -71,7 +71,7 @@ def train_appearance(
     interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
     checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
     `computing` is chosen here where it is not given; a training that goes on keeps what it began with.
-    Raises OrderError without faces.
+    Raises PrerequisiteError without faces.
     """
     training = _Training(learned, held_out, config, backbone, computing, checkpoint)
     with training.computing.threading():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
 from extractors.regions import REGIONS
-from featurestore.errors import BundleError, OrderError
+from featurestore.errors import BundleError, PrerequisiteError
 from featurestore.records import SCALE, FaceBatch, on_scale
 from models.serialization import read_description, read_tensors, write_model
 
@@ -69,10 +69,12 @@ class Inputs:
 
     @classmethod
     def fit(cls, learned: FaceBatch, use_embedding: bool) -> Self:
-        """Raises OrderError when the embedding is asked for and the batch has none."""
+        """Raises PrerequisiteError when the embedding is asked for and the batch has none."""
         seen = learned.region_embeddings if use_embedding else {}
         if use_embedding and not seen:
-            raise OrderError("Model B needs embeddings of the regions and these rows have none: run `kallos extract`.")
+            raise PrerequisiteError(
+                "Model B needs embeddings of the regions and these rows have none: run `kallos extract`."
+            )
         means = {region: values.mean(axis=0) for region, values in seen.items()}
         spreads = {region: values.std(axis=0) for region, values in seen.items()}
         # a number that hardly varies would be noise blown up
@@ -86,11 +88,13 @@ class Inputs:
         return [len(self.columns[region]) + len(self.means.get(region, ())) for region in REGIONS]
 
     def of(self, batch: FaceBatch) -> list[NDArray[np.float32]]:
-        """Eight (n, P) arrays, one a region. Raises OrderError for other features than were fitted, or no embedding."""
+        """Eight (n, P) arrays, one a region. Raises PrerequisiteError for other features than were fitted, or no embedding."""
         if batch.feature_names != self.feature_names:
-            raise OrderError("These are not the features that Model B was trained on: train it again.")
+            raise PrerequisiteError("These are not the features that Model B was trained on: train it again.")
         if missing := self.means.keys() - batch.region_embeddings.keys():
-            raise OrderError(f"Model B needs the embedding of {min(missing)}, which these rows lack: extract again.")
+            raise PrerequisiteError(
+                f"Model B needs the embedding of {min(missing)}, which these rows lack: extract again."
+            )
         # an unknown feature counts as the training mean, an extreme one as FURTHEST
         features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
         inputs = []
@@ -179,7 +183,7 @@ class SubscoreModel:
         return tensor.astype(np.float64)
 
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n, 8) sub-scores in the order of REGIONS. Raises OrderError for other features than it learned."""
+        """(n, 8) sub-scores in the order of REGIONS. Raises PrerequisiteError for other features than it learned."""
         if batch not in self._judged:
             each = zip(self.networks, self.inputs_of(batch), strict=True)
             self._judged[batch] = np.stack([network.sub_scores(own) for network, own in each], axis=1)

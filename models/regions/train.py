@@ -55,7 +55,7 @@ def train_subscores(
 ) -> SubscoreModel:
     """Train on `learned` for a fixed number of epochs; what `on_epoch` is told of `held_out` decides nothing.
 
-    Raises OrderError when the embedding is asked for and the batch has none.
+    Raises PrerequisiteError when the embedding is asked for and the batch has none.
     """
     inputs = Inputs.fit(learned, config.use_embedding)
     with torch.random.fork_rng(devices=[]):

@@ -18,10 +18,10 @@ from reports.stats.agreement import Agreement
 from reports.stats.selection import Selection
 
 HUB_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
-"""Fewer images than -> what the Hub calls it."""
+"""Upper bound of images -> size category of the Hub."""
 
 ABOUT = """\
-Photos of faces and what a pool of raters said of each. This card says what lies in the store; it shows no photo and
+Photos of faces with the ratings of a pool of raters. This card describes what is in the store; it shows no photo and
 names no file, no person and no rater."""
 UNKNOWN = """\
 ## What is not known here
@@ -34,21 +34,22 @@ MUST_NOT = """\
 
 - Photos of faces are personal data, and so are the landmarks, features and embeddings that the store holds of them.
   Have a lawful ground, or leave them alone.
-- Do not pass on photos, ratings or the store. A bundle holds none of them; it holds what was learnt from them.
-- Do not identify the people shown, and do not take what raters said of a photo for a judgement on a person.
+- Do not pass on photos, ratings or the store. A bundle holds none of them; it holds models trained on them.
+- Do not identify the people shown, and do not take the ratings of a photo for a judgement on a person.
 - A person who asks is erased: `kallos erase IMAGE_ID` removes the photo from every table, version and copy of the
-  store and lists the models that learnt from it, which are to be trained again. Exports of the store are copies too."""
+  store and lists the models that were trained on it, which are to be trained again. Exports of the store are copies
+  too."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How the scores of a data set came about.
+    """How the scores of a data set were obtained.
 
     fewest, most  raters an image, None where unknown
     raters        different raters with single ratings
     single        images with single ratings
     histograms    images whose count of raters by rating is known
-    changed       ratings whose rater was asked again and answered otherwise
+    changed       ratings that their rater changed when asked again
     """
 
     fewest: int | None
@@ -61,7 +62,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Near-duplicates of a data set: groups of photos that look like one, and the images in them."""
+    """Near-duplicates of a data set: groups of photos that look the same, and the images in them."""
 
     groups: int
     images: int
@@ -96,7 +97,7 @@ class CardDataSet:
 
 @dataclass(frozen=True)
 class DataCard:
-    """The data sets of a protocol, and every split that they stand in."""
+    """The data sets of a protocol, and every split that they are part of."""
 
     protocol: str
     trait: str
@@ -105,7 +106,7 @@ class DataCard:
 
 
 def data(store: Store, protocol: str) -> DataCard:
-    """Of a protocol that the store has."""
+    """The data card of a protocol in the store."""
     names = store.frame(
         "SELECT DISTINCT data_set FROM splits JOIN images USING (image_id) WHERE protocol = $protocol ORDER BY ALL",
         protocol=protocol,
@@ -116,7 +117,7 @@ def data(store: Store, protocol: str) -> DataCard:
 
 def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
     (report,) = dataset.data(store, Selection(data_set=name)).data_sets
-    (of_trait,) = (of for of in report.traits if of.trait == trait)
+    (trait_report,) = (candidate for candidate in report.traits if candidate.trait == trait)
     labels = store.frame(
         """
         WITH own AS (SELECT image_id FROM images WHERE data_set = $name),
@@ -129,7 +130,7 @@ def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
         name=name,
         trait=trait,
     ).row(0)
-    return CardDataSet(report, of_trait, Labels(*labels), _duplicates(store, name) if searched(store) else None)
+    return CardDataSet(report, trait_report, Labels(*labels), _duplicates(store, name) if searched(store) else None)
 
 
 def _duplicates(store: Store, name: str) -> Duplicates:
@@ -165,7 +166,7 @@ def render(card: DataCard) -> str:
         _head(card),
         f"# Data behind {escape(card.protocol)}",
         ABOUT,
-        *(_section(of) for of in card.data_sets),
+        *(_section(data_set) for data_set in card.data_sets),
         _splits_section(card),
         UNKNOWN,
         MUST_NOT,
@@ -173,7 +174,7 @@ def render(card: DataCard) -> str:
 
 
 def _head(card: DataCard) -> dict[str, Any]:
-    images = sum(of.report.images for of in card.data_sets)
+    images = sum(data_set.report.images for data_set in card.data_sets)
     return {
         "license": "other",
         "license_name": "terms-of-the-data-sets",
@@ -183,8 +184,8 @@ def _head(card: DataCard) -> dict[str, Any]:
     }
 
 
-def _section(of: CardDataSet) -> str:
-    report, trait = of.report, of.trait
+def _section(data_set: CardDataSet) -> str:
+    report, trait = data_set.report, data_set.trait
     return "\n\n".join(
         [
             f"## Data set {escape(report.name)}",
@@ -192,9 +193,9 @@ def _section(of: CardDataSet) -> str:
             f"- {plural(report.images, 'image')}, {trait.subsets['all'].scored:,} with a score\n"
             f"- Rated on: {escape(trait.trait)}, from {trait.scale[0]:g} to {trait.scale[1]:g}",
             _scores(trait.subsets),
-            _labels(of),
+            _labels(data_set),
             _agreement(trait.agreement),
-            _quality(of),
+            _quality(data_set),
         ]
     )
 
@@ -218,32 +219,32 @@ def _scores(subsets: Mapping[str, Scores]) -> str:
     return f"### Scores\n\n{grid(columns, rows)}"
 
 
-def _labels(of: CardDataSet) -> str:
-    labels, (low, high) = of.labels, of.trait.scale
+def _labels(data_set: CardDataSet) -> str:
+    labels, (low, high) = data_set.labels, data_set.trait.scale
     mapped = "" if (low, high) == SCALE else f", mapped linearly from {low:g}–{high:g} to {SCALE[0]:g}–{SCALE[1]:g}"
-    said = [f"A score is the mean of an image's ratings{mapped}; it is what models learn."]
+    sentences = [f"A score is the mean of an image's ratings{mapped}; models are trained on it."]
     if labels.most is None:
-        said.append("How many raters an image had is not known.")
+        sentences.append("The number of raters per image is not known.")
     else:
         span = f"{labels.most:,}" if labels.fewest == labels.most else f"{labels.fewest:,} to {labels.most:,}"
-        said.append(f"An image was rated by {span} raters, where that is known.")
+        sentences.append(f"Images were rated by {span} raters, where the number is known.")
     if labels.single:
-        said.append(
-            f"Single ratings are known of {plural(labels.single, 'image')}: {plural(of.trait.ratings, 'rating')} by "
-            f"{plural(labels.raters, 'rater')}."
+        sentences.append(
+            f"Single ratings are known for {plural(labels.single, 'image')}: "
+            f"{plural(data_set.trait.ratings, 'rating')} by {plural(labels.raters, 'rater')}."
         )
         if labels.changed:
-            said.append(f"{labels.changed:,} of them were changed when the rater was asked again.")
+            sentences.append(f"{labels.changed:,} of them were changed when the rater was asked again.")
     else:
-        said.append("Single ratings are not known.")
-    said.append(f"How many raters gave each rating is known of {plural(labels.histograms, 'image')}.")
-    return "### How labels were made\n\n" + " ".join(said)
+        sentences.append("Single ratings are not known.")
+    sentences.append(f"Rating histograms exist for {plural(labels.histograms, 'image')}.")
+    return "### How labels were made\n\n" + " ".join(sentences)
 
 
 def _agreement(groups: Mapping[str, Agreement]) -> str:
     title = "### Agreement of the raters"
     if not groups:
-        return f"{title}\n\nUnknown, because the spread of the ratings is."
+        return f"{title}\n\nUnknown, because the spread of the ratings is unknown."
     rows = (
         (
             escape(name),
@@ -254,13 +255,13 @@ def _agreement(groups: Mapping[str, Agreement]) -> str:
     )
     columns = ("subset", "raters", "sd in an image", "one rater to the rest", "lowest rater", "highest rater")
     return (
-        f"{title}\n\n{grid(columns, rows)}\n\nThe sd is on the raters' scale, in the mean over images; the others are "
+        f"{title}\n\n{grid(columns, rows)}\n\nThe sd is on the raters' scale, averaged over images; the others are "
         "correlations of one rater's ratings with the mean of all others."
     )
 
 
-def _quality(of: CardDataSet) -> str:
-    report = of.report
+def _quality(data_set: CardDataSet) -> str:
+    report = data_set.report
     found = [(escape(finding.kind.replace("_", " ")), f"{finding.count:,}") for finding in report.findings]
     images = report.extraction.images
     extracted = (
@@ -272,11 +273,11 @@ def _quality(of: CardDataSet) -> str:
         )
         for line in report.extraction.coverage
     )
-    if of.duplicates is None:
+    if data_set.duplicates is None:
         alike = "Near-duplicates were not searched for: `kallos duplicates` does it."
     else:
-        groups, photos = plural(of.duplicates.groups, "group"), plural(of.duplicates.images, "image")
-        alike = f"Near-duplicates, photos that look like one: {groups} of {photos} in all."
+        groups, photos = plural(data_set.duplicates.groups, "group"), plural(data_set.duplicates.images, "image")
+        alike = f"Near-duplicates (photos that look the same): {groups} of {photos} in all."
     return "\n\n".join(
         [
             "### Missing and wrong",
@@ -290,13 +291,13 @@ def _quality(of: CardDataSet) -> str:
 def _splits_section(card: DataCard) -> str:
     rows = (
         (
-            escape(of.protocol),
-            str(of.fold),
-            *(f"{count:,}" for count in (of.train, of.val, of.test)),
-            "–" if of.leaked is None else f"{of.leaked:,}",
-            of.sha256[:16] if of.sha256 else "–",
+            escape(split.protocol),
+            str(split.fold),
+            *(f"{count:,}" for count in (split.train, split.val, split.test)),
+            "–" if split.leaked is None else f"{split.leaked:,}",
+            split.sha256[:16] if split.sha256 else "–",
         )
-        for of in card.splits
+        for split in card.splits
     )
     columns = ("protocol", "fold", "train", "val", "test", "of them with a near-duplicate in train", "sha256")
     return (

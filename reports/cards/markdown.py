@@ -14,7 +14,7 @@ _MARKS = re.compile(r"[\\`*_\[\]<>|~$&]")
 
 
 def escape(text: object) -> str:
-    """A value of the store, such as a subset's name, on one line and without its power to mark up.
+    """A value of the store, such as a subset's name, on one line and with its markup escaped.
 
     Put it into a cell or behind other words: at the start of a line it could still begin a list.
     """
@@ -22,14 +22,14 @@ def escape(text: object) -> str:
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> str:
-    """A table of cells that are Markdown already; so many first columns are text, the others are figures."""
+    """A table of cells that are Markdown already; the first `text` columns are text, the others are figures."""
     lines = [columns, [":--" if i < text else "--:" for i in range(len(columns))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def estimate(of: Estimate, *, sign: bool = False) -> str:
+def estimate(figure: Estimate, *, sign: bool = False) -> str:
     """A figure with its interval: 0.921 [0.911, 0.930]."""
-    value, low, high = (number(v, sign=sign) for v in (of.value, of.low, of.high))
+    value, low, high = (number(v, sign=sign) for v in (figure.value, figure.low, figure.high))
     return f"{value} [{low}, {high}]"
 
 

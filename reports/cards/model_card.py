@@ -1,4 +1,4 @@
-"""The data of a run's model card: what it is, what it learnt from, and how well it does, out of the store."""
+"""The data of a run's model card: what it is, its training data, and how well it does, from the store."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reports.pages import subscores
 from reports.pages.groups import Groups, compare_groups
 from reports.pages.subscores import SubScoreRun
 from reports.stats.bootstrap import Estimate, correlations, figures, means, resamples
-from reports.stats.evaluated_runs import JudgedRun, judged_rows
+from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 from reports.stats.selection import Selection
 
 
 @dataclass(frozen=True)
-class Judged:
+class Performance:
     """How a run does on n rows. `coverage` is the share within their interval, None where the run gives none."""
 
     n: int
@@ -38,15 +38,15 @@ class CardRun:
     fits     cross-fitted models
     started  day, in UTC
     roles    test and out_of_fold, where it predicted such rows
-    outside  data set that it was not trained for -> how it does there
+    external data set that it was not trained for -> how it does there
     """
 
     run: Run
     fits: int
     started: str
     seconds: float | None
-    roles: Mapping[str, Judged]
-    outside: Mapping[str, Judged]
+    roles: Mapping[str, Performance]
+    external: Mapping[str, Performance]
 
 
 @dataclass(frozen=True)
@@ -104,18 +104,18 @@ class ModelCard:
     sub_scores: SubScoreRun | None
 
     @property
-    def of(self) -> CardRun:
+    def main(self) -> CardRun:
         """The run that the card is about."""
         return self.runs[0]
 
 
 def data(store: Store, run_id: str) -> ModelCard:
-    """Raises OrderError when there is no such run or it is not finished."""
+    """Raises PrerequisiteError when there is no such run or it is not finished."""
     run = load(store, run_id)
     chosen = bundled(store, run, BUNDLED) if run.model == ENSEMBLE else {run.model: run}
-    ordered = sorted(chosen.values(), key=lambda each: (each.run_id != run_id, rank(each.model)))
-    tested = {each.model: judged_rows(store, each.model, each, "test") for each in ordered}
-    own = tested[run.model]
+    ordered = sorted(chosen.values(), key=lambda member: (member.run_id != run_id, rank(member.model)))
+    tested = {member.model: evaluated_rows(store, member.model, member, "test") for member in ordered}
+    main = tested[run.model]
     rows, row_hash, features = store.frame(
         "SELECT row_count, row_hash, len(features) FROM manifests WHERE manifest_id = $id", id=run.manifest_id
     ).row(0)
@@ -126,62 +126,62 @@ def data(store: Store, run_id: str) -> ModelCard:
     )
     return ModelCard(
         target=target_of_run(store, run_id),
-        runs=tuple(_card_run(store, each, tested[each.model]) for each in ordered),
+        runs=tuple(_card_run(store, member, tested[member.model]) for member in ordered),
         licences=dict(licences.iter_rows()),
         rows=rows,
         row_hash=row_hash,
         features=features,
         leak=_leak(store, run) if searched(store) else None,
-        groups=compare_groups(own.truth, own.predicted, own.subsets, own.low, own.high) if own else None,
+        groups=compare_groups(main.truth, main.predicted, main.subsets, main.low, main.high) if main else None,
         calibrations=_calibrations(store, run_id),
-        width=_width(own) if own else None,
+        width=_width(main) if main else None,
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
     )
 
 
-def _card_run(store: Store, run: Run, tested: JudgedRun | None) -> CardRun:
+def _card_run(store: Store, run: Run, tested: EvaluatedRun | None) -> CardRun:
     fits, started, seconds = store.frame(
         "SELECT (SELECT count(DISTINCT part) FROM training_history h WHERE h.run_id = r.run_id), "
         "strftime(started_at, '%Y-%m-%d'), seconds FROM runs r WHERE run_id = $id",
         id=run.run_id,
     ).row(0)
-    roles = {"test": tested, "out_of_fold": judged_rows(store, run.model, run, "out_of_fold")}
+    roles = {"test": tested, "out_of_fold": evaluated_rows(store, run.model, run, "out_of_fold")}
     others = store.frame(
         "SELECT DISTINCT data_set FROM predictions JOIN images USING (image_id) "
         "WHERE run_id = $id AND role = $role ORDER BY data_set",
         id=run.run_id,
         role=OUTSIDE,
     )["data_set"]
-    outside = {name: judged_rows(store, run.model, run, OUTSIDE, name) for name in others}
-    return CardRun(run, fits, started, seconds, _judged(roles), _judged(outside))
+    external = {name: evaluated_rows(store, run.model, run, OUTSIDE, name) for name in others}
+    return CardRun(run, fits, started, seconds, _performances(roles), _performances(external))
 
 
 def _leak(store: Store, run: Run) -> tuple[int, int]:
-    of_fold = {(protocol, fold): (tested, leaked) for protocol, fold, tested, leaked in leaks(store).iter_rows()}
-    return of_fold.get((run.protocol, run.fold), (0, 0))
+    by_fold = {(protocol, fold): (tested, leaked) for protocol, fold, tested, leaked in leaks(store).iter_rows()}
+    return by_fold.get((run.protocol, run.fold), (0, 0))
 
 
-def _judged(by_name: Mapping[str, JudgedRun | None]) -> dict[str, Judged]:
+def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Performance]:
     return {
-        name: Judged(len(rows.truth), figures(rows.truth, rows.predicted), _coverage(rows))
+        name: Performance(len(rows.truth), figures(rows.truth, rows.predicted), _coverage(rows))
         for name, rows in by_name.items()
         if rows
     }
 
 
-def _coverage(rows: JudgedRun) -> Estimate | None:
+def _coverage(rows: EvaluatedRun) -> Estimate | None:
     if rows.low is None or rows.high is None:
         return None
     return _mean(((rows.low <= rows.truth) & (rows.truth <= rows.high)).astype(np.float64))
 
 
-def _width(rows: JudgedRun) -> Estimate | None:
+def _width(rows: EvaluatedRun) -> Estimate | None:
     return None if rows.low is None or rows.high is None else _mean(rows.high - rows.low)
 
 
 def _mean(values: NDArray[np.float64]) -> Estimate:
-    return Estimate.of(float(values.mean()), means(resamples(len(values)), values))
+    return Estimate.from_resamples(float(values.mean()), means(resamples(len(values)), values))
 
 
 def _calibrations(store: Store, run_id: str) -> tuple[Calibration, ...]:
@@ -192,24 +192,24 @@ def _calibrations(store: Store, run_id: str) -> tuple[Calibration, ...]:
     return tuple(Calibration(*row) for row in rows.iter_rows())
 
 
-def _combined(store: Store, run_id: str, tested: Mapping[str, JudgedRun | None]) -> Combined | None:
-    learnt = store.frame("SELECT correction, pearson FROM combiners WHERE run_id = $id", id=run_id).to_dicts()
+def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | None]) -> Combined | None:
+    combiner = store.frame("SELECT correction, pearson FROM combiners WHERE run_id = $id", id=run_id).to_dicts()
     rows = store.frame(
         "SELECT model, weight, pearson FROM combined_members WHERE run_id = $id ORDER BY pearson DESC", id=run_id
     )
     members = tuple(CombinedMember(*row) for row in rows.iter_rows())
     best, combined = tested.get(members[0].model) if members else None, tested[ENSEMBLE]
-    if not learnt or best is None or combined is None:
+    if not combiner or best is None or combined is None:
         return None
     counts, predicted = resamples(len(best.truth)), np.stack([best.predicted, combined.predicted])
     alone, together = correlations(counts, best.truth, predicted)
-    of_best, of_all = (Evaluation.of(rows.truth, rows.predicted).pearson for rows in (best, combined))
-    gain = Estimate.of(of_all - of_best, together - alone)
-    return Combined(members=members, **learnt[0], best=members[0].model, gain=gain)
+    best_pearson, combined_pearson = (Evaluation.of(rows.truth, rows.predicted).pearson for rows in (best, combined))
+    gain = Estimate.from_resamples(combined_pearson - best_pearson, together - alone)
+    return Combined(members=members, **combiner[0], best=members[0].model, gain=gain)
 
 
 def _sub_scores(store: Store, chosen: Mapping[str, Run]) -> SubScoreRun | None:
     """Of the run's own sub-scores, and for an ensemble of those of the model that it combines."""
-    of = next((chosen[name] for name, spec in MODELS.items() if spec.regions and name in chosen), None)
-    has = of and store.value("SELECT count(*) FROM sub_scores WHERE run_id = $id", id=of.run_id)
-    return subscores.data(store, Selection(runs=(of.run_id,))).runs[0] if of and has else None
+    run = next((chosen[name] for name, spec in MODELS.items() if spec.regions and name in chosen), None)
+    has = run and store.value("SELECT count(*) FROM sub_scores WHERE run_id = $id", id=run.run_id)
+    return subscores.data(store, Selection(runs=(run.run_id,))).runs[0] if run and has else None

@@ -20,10 +20,10 @@ from reports.render.scales import target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 
 TERMS = {
-    "none": "a random start: none",
-    "imagenet": "torchvision's file (BSD-3-Clause); ImageNet, which it learnt from, is for non-commercial research",
+    "none": "none: random initialisation",
+    "imagenet": "torchvision's file (BSD-3-Clause); ImageNet, which it was trained on, is for non-commercial research",
 }
-TERMS_OF_FILE = "those of whoever made the file, which kallos does not know"
+TERMS_OF_FILE = "those of the file's author, which kallos does not know"
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
 ESTIMATES = f"""\
@@ -54,14 +54,14 @@ LIMITS = """\
   of it.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
-- Other photos of one person may stand on both sides of a split: near-duplicates are found, persons are not recognised.
+- Other photos of one person may be on both sides of a split: near-duplicates are found, persons are not recognised.
 - The defaults of the settings were chosen on training rows of fold 1 of SCUT-FBP5500, so figures of its other folds
   have seen that choice."""
 
 
 def render(card: ModelCard) -> str:
     """The card in Markdown, with the metadata that the Hub reads."""
-    run = card.of.run
+    run = card.main.run
     name = f"{run.model} on {run.protocol}, fold {run.fold}"
     return page(
         _head(card, f"kallos {name}"),
@@ -76,7 +76,7 @@ def render(card: ModelCard) -> str:
         _intervals(card),
         _combiner(card.combined) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
-        _outside(card),
+        _external(card),
         LIMITS,
         _licences(card),
     )
@@ -84,14 +84,14 @@ def render(card: ModelCard) -> str:
 
 def _head(card: ModelCard, name: str) -> dict[str, Any]:
     """Metadata of a card on the Hub; `model-index` holds the figures on the test rows."""
-    test = card.of.roles.get("test")
+    test = card.main.roles.get("test")
     known = {HUB_METRICS[m]: e.value for m, e in test.figures.items() if math.isfinite(e.value)} if test else {}
     result = {
         "task": {"type": "image-regression", "name": "mean rating of a photograph of a face"},
         "dataset": {
             "type": (names := ", ".join(card.licences)),
             "name": names,
-            "split": f"{card.of.run.protocol}, fold {card.of.run.fold}, test",
+            "split": f"{card.main.run.protocol}, fold {card.main.run.fold}, test",
         },
         "metrics": [{"type": metric, "value": round(value, 4)} for metric, value in known.items()],
     }
@@ -108,16 +108,18 @@ def _head(card: ModelCard, name: str) -> dict[str, Any]:
 def _details(card: ModelCard) -> str:
     rows = (
         (
-            each.run.model,
-            SUMMARIES[each.run.model],
-            escape(each.run.run_id),
-            f"{each.started}, {duration(each.seconds)}",
-            str(each.fits or "–"),
+            member.run.model,
+            SUMMARIES[member.run.model],
+            escape(member.run.run_id),
+            f"{member.started}, {duration(member.seconds)}",
+            str(member.fits or "–"),
         )
-        for each in card.runs
+        for member in card.runs
     )
-    settings = (f"- {each.run.model}: {_settings(each.run)}" for each in card.runs)
-    networks = [(each.run.model, _network(each.run), each.run.weights) for each in card.runs if _network(each.run)]
+    settings = (f"- {member.run.model}: {_settings(member.run)}" for member in card.runs)
+    networks = [
+        (member.run.model, _network(member.run), member.run.weights) for member in card.runs if _network(member.run)
+    ]
     weights = grid(
         ("model", "network", "weights that it started from", "their terms"),
         ((model, escape(net), escape(label), TERMS.get(label, TERMS_OF_FILE)) for model, net, label in networks),
@@ -127,9 +129,9 @@ def _details(card: ModelCard) -> str:
         [
             f"## Model\n\nMade by kallos {package_version('kallos')}.",
             grid(("model", "is", "run", "trained", "fits"), rows, text=4),
-            "Members are cross-fitted: the training rows are dealt into parts, one model a part is fitted without it, "
-            "and a photo gets the mean of these fits. Out of fold means: a training row, by the one fit that had not "
-            "seen it.",
+            "Members are cross-fitted: the training rows are split into parts, and one model per part is fitted "
+            "without it; a photo gets the mean of these fits. Out of fold means: a training row, predicted by the "
+            "one fit that has not seen it.",
             *([weights] if networks else []),
             "Settings:\n\n" + "\n".join(settings),
         ]
@@ -146,7 +148,7 @@ def _settings(run: Run) -> str:
 
 
 def _training_data(card: ModelCard) -> str:
-    run = card.of.run
+    run = card.main.run
     names = ", ".join(escape(name) for name in card.licences)
     if card.leak is None:
         leaked = "Near-duplicates were not searched for: `kallos duplicates` does it."
@@ -154,7 +156,7 @@ def _training_data(card: ModelCard) -> str:
         tested, leaking = card.leak
         leaked = (
             f"Of {plural(tested, 'test image')} of the fold {leaking:,} ({share(leaking, tested)}) have a "
-            "near-duplicate among the training rows."
+            "near-duplicate in the training rows."
         )
     return (
         f"## Training data\n\n{names}: see DATA_CARD.md beside this card. Protocol {escape(run.protocol)}, fold "
@@ -167,8 +169,11 @@ def _figures(card: ModelCard) -> str:
     titles = {"test": "Test rows, predicted once", "out_of_fold": "Training rows, out of fold"}
     tables = []
     for role, title in titles.items():
-        rows = [(each.run.model, each.roles[role]) for each in card.runs if role in each.roles]
-        cells = ((model, f"{of.n:,}", *(estimate(of.figures[m]) for m in METRICS)) for model, of in rows)
+        rows = [(member.run.model, member.roles[role]) for member in card.runs if role in member.roles]
+        cells = (
+            (model, f"{performance.n:,}", *(estimate(performance.figures[m]) for m in METRICS))
+            for model, performance in rows
+        )
         if rows:
             tables.append(f"### {title}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
     reading = (
@@ -179,7 +184,7 @@ def _figures(card: ModelCard) -> str:
 
 
 def _subgroups(card: ModelCard) -> str:
-    title = f"## Subgroups\n\nOf {card.of.run.model}, on the test rows."
+    title = f"## Subgroups\n\nOf {card.main.run.model}, on the test rows."
     if card.groups is None or len(card.groups.groups) < 2:
         return f"{title} The test rows are of one subset: no groups were compared."
     metrics = [metric for metric in GROUP_METRICS if metric in card.groups.groups[0].figures]
@@ -202,41 +207,42 @@ def _subgroups(card: ModelCard) -> str:
 
 
 def _intervals(card: ModelCard) -> str | None:
-    test = card.of.roles.get("test")
+    test = card.main.roles.get("test")
     if test is None or test.coverage is None or card.width is None or not card.calibrations:
         return None
     everyone, *groups = card.calibrations
-    said = (
+    text = (
         "## How sure a score is\n\nSplit-conformal intervals, fitted on the out-of-fold errors of "
         f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± {number(everyone.half_width)}. "
-        f"On the test rows they cover {estimate(test.coverage)} and are {estimate(card.width)} wide in the mean."
+        f"On the test rows they cover {estimate(test.coverage)} and are {estimate(card.width)} wide on average."
     )
     if not groups:
-        return said
+        return text
     lines = (
-        (escape(of.subset), f"{of.n:,}", number(of.bias, sign=True), f"± {number(of.half_width)}") for of in groups
+        (escape(group.subset), f"{group.n:,}", number(group.bias, sign=True), f"± {number(group.half_width)}")
+        for group in groups
     )
     return "\n\n".join(
         [
-            said,
+            text,
             "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
-            "the bias is taken off the score.",
+            "the bias is subtracted from the score.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]
     )
 
 
-def _combiner(of: Combined) -> str:
-    weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in of.members)
-    alone = ", ".join(f"{escape(member.model)} alone {number(member.pearson, 4)}" for member in of.members)
+def _combiner(combined: Combined) -> str:
+    weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in combined.members)
+    alone = ", ".join(f"{escape(member.model)} alone {number(member.pearson, 4)}" for member in combined.members)
     return (
-        f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of {number(of.correction)}. "
-        f"PC out of fold: {alone}, combined {number(of.pearson, 4)}. On the test rows the combined score gains "
-        f"{estimate(of.gain, sign=True)} PC on {escape(of.best)}."
+        f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of "
+        f"{number(combined.correction)}. PC out of fold: {alone}, combined {number(combined.pearson, 4)}. On the "
+        f"test rows the combined score gains {estimate(combined.gain, sign=True)} PC on {escape(combined.best)}."
     )
 
 
-def _regions(of: SubScoreRun) -> str:
+def _regions(sub_scores: SubScoreRun) -> str:
     rows = (
         (
             line.region,
@@ -245,32 +251,36 @@ def _regions(of: SubScoreRun) -> str:
             number(line.correlation, sign=True),
             number(line.without),
         )
-        for line in of.regions
+        for line in sub_scores.regions
     )
     return "\n\n".join(
         [
             f"## Sub-scores\n\n**{ATTRIBUTION}** Weights are means over the fits and sum to one; sd is over the "
-            f"{plural(of.regions[0].fits, 'fit')} of this protocol. The whole Model {of.name} has PC "
-            f"{number(of.pearson)} on the test rows.",
+            f"{plural(sub_scores.regions[0].fits, 'fit')} of this protocol. The whole Model {sub_scores.name} has PC "
+            f"{number(sub_scores.pearson)} on the test rows.",
             grid(("region", "weight", "sd", "PC alone", "PC without it"), rows),
         ]
     )
 
 
-def _outside(card: ModelCard) -> str:
+def _external(card: ModelCard) -> str:
     title = "## Other data sets"
-    rows = [(each.run.model, name, of) for each in card.runs for name, of in each.outside.items()]
+    rows = [
+        (member.run.model, name, performance) for member in card.runs for name, performance in member.external.items()
+    ]
     if not rows:
-        return f"{title}\n\nThe model was not judged on any other data set: `kallos evaluate --data-set NAME` does it."
+        return (
+            f"{title}\n\nThe model was not evaluated on any other data set: `kallos evaluate --data-set NAME` does it."
+        )
     cells = (
         (
             escape(name),
             model,
-            f"{of.n:,}",
-            *(estimate(of.figures[m]) for m in ("spearman", "pearson", "mae")),
-            estimate(of.coverage) if of.coverage else "–",
+            f"{performance.n:,}",
+            *(estimate(performance.figures[m]) for m in ("spearman", "pearson", "mae")),
+            estimate(performance.coverage) if performance.coverage else "–",
         )
-        for model, name, of in rows
+        for model, name, performance in rows
     )
     columns = ("data set", "model", "n", METRICS["spearman"], METRICS["pearson"], METRICS["mae"], "coverage")
     reading = "Other photos and other raters, whose scores are stretched to the scale; the predictions are as they are."
@@ -285,6 +295,6 @@ def _licences(card: ModelCard) -> str:
             *lines,
             "- Weights that networks started from: see the table above.",
             "- Landmarks: FaceMesh of MediaPipe, Apache-2.0.",
-            "\nWhat was learnt from data under such terms is to be used under them.",
+            "\nA model trained on data under such terms is to be used under them.",
         ]
     )

@@ -1,4 +1,4 @@
-"""The cards that go with every trained run and every bundle: what the model is worth, and what it learnt from."""
+"""The cards that go with every trained run and every bundle: how well the model does, and its training data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MODEL_CARD = "MODEL_CARD.md"
 
 
 def cards(store: Store, run_id: str) -> dict[str, str]:
-    """File name -> Markdown of a finished run, from what the store says now: later evaluations are in later cards."""
+    """File name -> Markdown of a finished run, from the store as it is now: later evaluations are in later cards."""
     return {
         MODEL_CARD: model_card_markdown.render(model_card.data(store, run_id)),
         "DATA_CARD.md": data_card.render(data_card.data(store, load(store, run_id).protocol)),

@@ -12,28 +12,28 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import latest
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import ENSEMBLE, rank
-from reports.pages.evaluation import problems_of
+from reports.pages.evaluation import run_problems
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, section, table
+from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
 from reports.render.plots import Lines
 from reports.render.scales import target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate, resampled_figures
-from reports.stats.evaluated_runs import JudgedRun, calibrated_by_group, judged_runs
+from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs
 from reports.stats.published import ANCHORS, Anchor
 from reports.stats.selection import Selection, chosen_runs
 
 
 @dataclass(frozen=True)
 class FoldSplit:
-    """The test rows of a fold: how many, and the sha256 of their sorted ids, as recorded and as the split says."""
+    """The test rows of a fold: how many, and the sha256 of their sorted ids; `same` if they are those of the split."""
 
     fold: int
     rows: int
@@ -62,7 +62,7 @@ class ModelFigures:
 
 @dataclass(frozen=True)
 class Combined:
-    """What the combiner of one fold learnt out of fold, and what it gains in PC on its best member.
+    """The combiner of one fold, fitted out of fold, and its gain in PC over its best member.
 
     weights           member -> weight
     best              the member that does best alone, out of fold
@@ -79,7 +79,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class BenchmarkReport:
-    """All of a protocol.
+    """The models of a protocol.
 
     models      those trained on every fold, best first
     groups      figures of one of them (the ensemble, where there is one) by subset, over all folds
@@ -99,26 +99,34 @@ class BenchmarkReport:
 
 
 def data(store: Store, selection: Selection) -> BenchmarkReport:
-    """Of the protocol asked for, else of the newest run's. Raises OrderError when no model is trained on every fold."""
+    """The chosen protocol, or that of the newest run.
+
+    Raises PrerequisiteError when no model is trained on every fold.
+    """
     protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
-    judged = _judged(store, protocol)
-    models = sorted(judged, key=rank)
-    figures = {model: _figures(model, judged[model]) for model in models}
-    ranked = sorted(figures.values(), key=lambda of: -np.nan_to_num(of.mean["pearson"].value, nan=-1))
-    first = judged[models[0]]
+    evaluated = _evaluated(store, protocol)
+    models = sorted(evaluated, key=rank)
+    figures = {model: _figures(model, evaluated[model]) for model in models}
+    ranked = sorted(
+        figures.values(), key=lambda model_figures: -np.nan_to_num(model_figures.mean["pearson"].value, nan=-1)
+    )
+    first = evaluated[models[0]]
     splits = tuple(_split(store, run) for run in first)
     problems = [
-        f"{run.run.run_id}: {found}" for runs in judged.values() for run in runs for found in problems_of(store, run)
+        f"{run.run.run_id}: {problem}"
+        for runs in evaluated.values()
+        for run in runs
+        for problem in run_problems(store, run)
     ]
     problems += [
-        f"fold {split.fold}: its predictions are not of the split's test rows" for split in splits if not split.same
+        f"fold {split.fold}: the predicted rows are not the split's test rows" for split in splits if not split.same
     ]
     return BenchmarkReport(
         protocol=protocol,
         target=target_of_run(store, first[0].run.run_id),
         splits=splits,
         models=tuple(ranked),
-        combined=_combined(store, judged),
+        combined=_combined(store, evaluated),
         groups=_groups(first),
         calibrated=_calibrated(store, first),
         leak_free=_leak_free(store, protocol),
@@ -127,22 +135,28 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
     )
 
 
-def _judged(store: Store, protocol: str) -> dict[str, list[JudgedRun]]:
+def _evaluated(store: Store, protocol: str) -> dict[str, list[EvaluatedRun]]:
     """model -> its newest run of every fold; models that lack a fold are left out."""
     folds = store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)["fold"]
     by_fold = {fold: latest(store, protocol, fold) for fold in folds}
-    models = set.intersection(*(set(of) for of in by_fold.values())) if by_fold else set[str]()
+    models = set.intersection(*(set(newest) for newest in by_fold.values())) if by_fold else set[str]()
     if not models:
-        raise OrderError(f"No model is trained on every fold of {protocol} yet: run `kallos benchmark -p {protocol}`.")
-    return {model: judged_runs(store, Selection(runs=tuple(of[model] for of in by_fold.values()))) for model in models}
+        raise PrerequisiteError(
+            f"No model is trained on every fold of {protocol} yet: run `kallos benchmark -p {protocol}`."
+        )
+    return {
+        model: evaluated_runs(store, Selection(runs=tuple(newest[model] for newest in by_fold.values())))
+        for model in models
+    }
 
 
-def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
+def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
     folds = [Evaluation.of(run.truth, run.predicted) for run in runs]
     resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
     mean = {
-        metric: Estimate.of(
-            float(np.mean([getattr(fold, metric) for fold in folds])), np.mean([of[metric] for of in resampled], axis=0)
+        metric: Estimate.from_resamples(
+            float(np.mean([getattr(fold, metric) for fold in folds])),
+            np.mean([figures[metric] for figures in resampled], axis=0),
         )
         for metric in METRICS
     }
@@ -158,8 +172,8 @@ def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
     )
 
 
-def _split(store: Store, run: JudgedRun) -> FoldSplit:
-    wanted = store.frame(
+def _split(store: Store, run: EvaluatedRun) -> FoldSplit:
+    expected = store.frame(
         "SELECT image_id FROM splits SEMI JOIN scores USING (image_id, trait) "
         "SEMI JOIN geometric_features USING (image_id) "
         "WHERE protocol = $protocol AND fold = $fold AND role = 'test' ORDER BY image_id",
@@ -167,27 +181,29 @@ def _split(store: Store, run: JudgedRun) -> FoldSplit:
         fold=run.run.fold,
     )["image_id"]
     sha256 = hashlib.sha256("\n".join(run.image_ids).encode()).hexdigest()
-    return FoldSplit(run.run.fold, len(run.image_ids), sha256, tuple(wanted) == run.image_ids)
+    return FoldSplit(run.run.fold, len(run.image_ids), sha256, tuple(expected) == run.image_ids)
 
 
-def _combined(store: Store, judged: Mapping[str, Sequence[JudgedRun]]) -> tuple[Combined, ...]:
+def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> tuple[Combined, ...]:
     lines = []
-    for place, run in enumerate(judged.get(ENSEMBLE, ())):
+    for place, run in enumerate(evaluated.get(ENSEMBLE, ())):
         rows = store.frame(
             "SELECT model, weight, m.pearson AS alone, c.pearson, correction "
             "FROM combined_members m JOIN combiners c USING (run_id) WHERE run_id = $id ORDER BY alone DESC",
             id=run.run.run_id,
         ).to_dicts()
         best = rows[0]
-        tested = [Evaluation.of(of.truth, of.predicted).pearson for of in (judged[best["model"]][place], run)]
+        tested = [
+            Evaluation.of(member.truth, member.predicted).pearson for member in (evaluated[best["model"]][place], run)
+        ]
         weights = {row["model"]: row["weight"] for row in rows}
         gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
         lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
     return tuple(lines)
 
 
-def _groups(runs: Sequence[JudgedRun]) -> Groups:
-    truth, predicted = (np.concatenate([getattr(run, of) for run in runs]) for of in ("truth", "predicted"))
+def _groups(runs: Sequence[EvaluatedRun]) -> Groups:
+    truth, predicted = (np.concatenate([getattr(run, name) for run in runs]) for name in ("truth", "predicted"))
     subsets = [subset for run in runs for subset in run.subsets]
     ends = [(run.low, run.high) for run in runs if run.low is not None and run.high is not None]
     if len(ends) < len(runs):
@@ -196,7 +212,7 @@ def _groups(runs: Sequence[JudgedRun]) -> Groups:
     return compare_groups(truth, predicted, subsets, low, high)
 
 
-def _calibrated(store: Store, runs: Sequence[JudgedRun]) -> Groups | None:
+def _calibrated(store: Store, runs: Sequence[EvaluatedRun]) -> Groups | None:
     calibrated = [run for run in (calibrated_by_group(store, run) for run in runs) if run is not None]
     return _groups(calibrated) if len(calibrated) == len(runs) else None
 
@@ -212,19 +228,19 @@ def _leak_free(store: Store, protocol: str) -> dict[str, float]:
     if protocol.startswith(IDENTITY_DISJOINT) or same.is_empty():
         return {}
     try:
-        judged = _judged(store, same[0])
-    except OrderError:
+        evaluated = _evaluated(store, same[0])
+    except PrerequisiteError:
         return {}
     return {
         model: float(np.mean([Evaluation.of(run.truth, run.predicted).pearson for run in runs]))
-        for model, runs in judged.items()
+        for model, runs in evaluated.items()
     }
 
 
 def render(report: BenchmarkReport) -> RenderableType:
-    """A table a metric, then published figures, the combiner, groups, and whether all is plausible."""
+    """A table a metric, then published figures, the combiner, groups, and the plausibility checks."""
     rows = sum(split.rows for split in report.splits)
-    coverage = [of for of in report.models if of.coverage is not None]
+    covered = [model for model in report.models if model.coverage is not None]
     return page(
         "Benchmark",
         f"{report.protocol}: {len(report.splits)} folds, {rows:,} test rows",
@@ -237,11 +253,11 @@ def render(report: BenchmarkReport) -> RenderableType:
             section(
                 "Intervals",
                 Text(
-                    f"{of.model}: {100 * (of.coverage or 0):.1f} % of the test rows lie within their 90 % interval, "
-                    f"which is {number(of.width)} wide in the mean."
+                    f"{model.model}: {100 * (model.coverage or 0):.1f} % of the test rows lie within their 90 % "
+                    f"interval, which is {number(model.width)} wide on average."
                 ),
             )
-            for of in coverage
+            for model in covered
         ),
         section("Subgroups", render_groups(report.groups), remark=_first(report).model),
         section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
@@ -253,68 +269,68 @@ def render(report: BenchmarkReport) -> RenderableType:
 
 
 def _first(report: BenchmarkReport) -> ModelFigures:
-    return min(report.models, key=lambda of: rank(of.model))
+    return min(report.models, key=lambda model: rank(model.model))
 
 
 def _metric_table(report: BenchmarkReport, metric: str) -> Table:
     leak_free = metric == "pearson" and bool(report.leak_free)
-    made = table(
+    table = plain_table(
         "model", *(str(split.fold) for split in report.splits), "mean", "95 % interval", *["leak-free"] * leak_free
     )
-    for of in report.models:
-        mean = of.mean[metric]
-        folds = (number(getattr(fold, metric)) for fold in of.folds)
+    for model in report.models:
+        mean = model.mean[metric]
+        folds = (number(getattr(fold, metric)) for fold in model.folds)
         interval = f"{number(mean.low)}, {number(mean.high)}"
-        extra = [number(report.leak_free.get(of.model))] * leak_free
-        made.add_row(of.model, *folds, Text(number(mean.value, 4), style="bold"), interval, *extra)
-    return made
+        extra = [number(report.leak_free.get(model.model))] * leak_free
+        table.add_row(model.model, *folds, Text(number(mean.value, 4), style="bold"), interval, *extra)
+    return table
 
 
 def _anchors_table(report: BenchmarkReport) -> Table:
-    made = table("method", "PC", "MAE", "RMSE", "")
-    remark = made.columns[-1]
+    table = plain_table("method", "PC", "MAE", "RMSE", "")
+    remark = table.columns[-1]
     remark.justify, remark.no_wrap, remark.overflow = "left", False, "fold"
     lines: list[tuple[float, Callable[[], None]]] = []
     for anchor in report.anchors:
         cells = (anchor.method, number(anchor.pearson, 4), number(anchor.mae, 4), number(anchor.rmse, 4))
-        lines.append((anchor.pearson, lambda c=cells, a=anchor: made.add_row(*c, dim(a.remark))))  # type: ignore[misc]
-    for of in report.models:
-        figures = (of.mean[metric].value for metric in ("pearson", "mae", "rmse"))
-        ours = (Text(f"kallos {of.model}", style=ACCENT), *(number(value, 4) for value in figures))
-        lines.append((of.mean["pearson"].value, lambda c=ours: made.add_row(*c, "")))  # type: ignore[misc]
+        lines.append((anchor.pearson, lambda c=cells, a=anchor: table.add_row(*c, dim(a.remark))))  # type: ignore[misc]
+    for model in report.models:
+        figures = (model.mean[metric].value for metric in ("pearson", "mae", "rmse"))
+        ours = (Text(f"kallos {model.model}", style=ACCENT), *(number(value, 4) for value in figures))
+        lines.append((model.mean["pearson"].value, lambda c=ours: table.add_row(*c, "")))  # type: ignore[misc]
     for _, add in sorted(lines, key=lambda line: line[0]):
         add()
-    return made
+    return table
 
 
 def _combiner_table(report: BenchmarkReport) -> RenderableType:
     members = sorted(report.combined[0].weights, key=rank)
     weights = (f"weight of {model}" for model in members)
-    made = table("fold", *weights, "correction", "best alone", "PC gain on it, out of fold", "on test rows")
-    for of in report.combined:
-        gains = (number(gain, 4, sign=True) for gain in (of.gain_out_of_fold, of.gain_test))
-        own = (number(of.weights.get(model)) for model in members)
-        made.add_row(str(of.fold), *own, number(of.correction), of.best, *gains)
-    return Group(made, dim("The correction is the root mean square of what is added to the weighted mean."))
+    table = plain_table("fold", *weights, "correction", "best alone", "PC gain on it, out of fold", "on test rows")
+    for combined in report.combined:
+        gains = (number(gain, 4, sign=True) for gain in (combined.gain_out_of_fold, combined.gain_test))
+        weight_cells = (number(combined.weights.get(model)) for model in members)
+        table.add_row(str(combined.fold), *weight_cells, number(combined.correction), combined.best, *gains)
+    return Group(table, dim("The correction is the root mean square of the term added to the weighted mean."))
 
 
 def _verdict(report: BenchmarkReport) -> RenderableType:
     if report.problems:
         return Text("\n".join(report.problems), style=BAD)
-    hashes = table("fold", "test rows", "sha256 of their ids")
+    hashes = plain_table("fold", "test rows", "sha256 of their ids")
     for split in report.splits:
         hashes.add_row(str(split.fold), f"{split.rows:,}", split.sha256[:16])
-    said = (
-        "Every RMSE is at least sd * sqrt(1 - PC^2), recorded figures are those of the stored predictions, and rows "
-        "are the split's."
+    verdict = (
+        "Every RMSE is at least sd * sqrt(1 - PC^2), recorded figures match the stored predictions, and rows "
+        "match the split."
     )
-    return Group(Text(said, style=GOOD), hashes)
+    return Group(Text(verdict, style=GOOD), hashes)
 
 
 def figures(report: BenchmarkReport) -> list[Figure]:
     """PC of every model on every fold, beside the best published figure."""
     folds = [split.fold for split in report.splits]
-    curves = {of.model: (folds, [fold.pearson for fold in of.folds]) for of in report.models}
+    curves = {model.model: (folds, [fold.pearson for fold in model.folds]) for model in report.models}
     if report.anchors:
         best = max(report.anchors, key=lambda anchor: anchor.pearson)
         curves[best.method] = (folds, [best.pearson] * len(folds))

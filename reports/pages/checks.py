@@ -1,4 +1,4 @@
-"""`kallos check`: what the checks of the store say of each data set."""
+"""`kallos check`: the results of the store's checks on each data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from featurestore.checks.contract import Finding
 from featurestore.checks.registry import Verdict, run
 from featurestore.store import Store
-from reports.render.layout import dim, page, plural, table
+from reports.render.layout import dim, page, plain_table, plural
 from reports.render.palette import BAD, GOOD, WARM
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -30,7 +30,7 @@ class CheckedDataSet:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """`failed` and `warned` name the checks, `data_sets` says the rest."""
+    """`failed` and `warned` name the checks, `data_sets` holds the rest."""
 
     failed: tuple[str, ...]
     warned: tuple[str, ...]
@@ -38,10 +38,10 @@ class CheckReport:
 
 
 def data(store: Store, selection: Selection) -> CheckReport:
-    """Run every check. Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    """Run every check. Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
     checked = tuple(_checked(store, name) for name in chosen_data_sets(store, selection))
     failed, warned = (
-        tuple(dict.fromkeys(v.check for of in checked for v in of.verdicts if v.outcome == outcome))
+        tuple(dict.fromkeys(v.check for data_set in checked for v in data_set.verdicts if v.outcome == outcome))
         for outcome in ("fail", "warn")
     )
     return CheckReport(failed, warned, checked)
@@ -54,31 +54,33 @@ def _checked(store: Store, name: str) -> CheckedDataSet:
 
 def render(report: CheckReport) -> RenderableType:
     """One page a data set: a line a check, beneath it the gravest finding and what to do."""
-    return Group(*(_page(of) for of in report.data_sets))
+    return Group(*(_page(data_set) for data_set in report.data_sets))
 
 
-def _page(of: CheckedDataSet) -> RenderableType:
-    outcomes = [verdict.outcome for verdict in of.verdicts]
-    said = {"fail": "failed", "warn": "warned", "ok": "passed", "not run": "not run"}
-    counts = ", ".join(f"{outcomes.count(key)} {word}" for key, word in said.items() if key in outcomes)
-    return page(f"Checks of {of.name}", f"{plural(of.images, 'image')}: {counts}", _verdicts(of.verdicts))
+def _page(data_set: CheckedDataSet) -> RenderableType:
+    outcomes = [verdict.outcome for verdict in data_set.verdicts]
+    words = {"fail": "failed", "warn": "warned", "ok": "passed", "not run": "not run"}
+    counts = ", ".join(f"{outcomes.count(key)} {word}" for key, word in words.items() if key in outcomes)
+    return page(
+        f"Checks of {data_set.name}", f"{plural(data_set.images, 'image')}: {counts}", _verdicts(data_set.verdicts)
+    )
 
 
 def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
-    made = table("check", "found", "images", "gravest finding")
-    made.columns[-1].justify, made.columns[-1].no_wrap = "left", False
+    table = plain_table("check", "found", "images", "gravest finding")
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     for verdict in verdicts:
         mark, colour = MARKS[verdict.outcome]
         name = Text.assemble((f"{mark} ", colour), verdict.check.replace("_", " "))
         gravest = next(iter(verdict.findings), None)
         if gravest is None or gravest.severity == "info":
-            said = _measured(gravest) if gravest else verdict.reason or verdict.about
-            made.add_row(name, dim("·"), dim("·"), dim(said))
+            remark = _measured(gravest) if gravest else verdict.reason or verdict.about
+            table.add_row(name, dim("·"), dim("·"), dim(remark))
         else:
             detail = f" ({gravest.detail})" if gravest.detail else ""
             line = Text.assemble((_measured(gravest), colour), (detail, "dim"), f"\n→ {gravest.remedy}")
-            made.add_row(name, f"{len(verdict.findings):,}", f"{gravest.images:,}", line)
-    return made
+            table.add_row(name, f"{len(verdict.findings):,}", f"{gravest.images:,}", line)
+    return table
 
 
 def _measured(finding: Finding) -> str:

@@ -11,15 +11,15 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.render.bars import interval_bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, section, table
+from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.plots import Dots
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
-from reports.stats.evaluated_runs import JudgedRun, judged_runs
+from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
 METRICS = {"pearson": "PC", "mae": "MAE"}
@@ -47,29 +47,29 @@ class CompareReport:
 
 
 def data(store: Store, selection: Selection) -> CompareReport:
-    """Raises OrderError for fewer than two runs, or when they have no test image in common."""
-    judged = judged_runs(store, selection)
-    if len(judged) < 2:
-        raise OrderError(
-            f"There is only the run {judged[0].run.run_id!r} to compare: "
+    """Raises PrerequisiteError for fewer than two runs, or when they have no test image in common."""
+    evaluated = evaluated_runs(store, selection)
+    if len(evaluated) < 2:
+        raise PrerequisiteError(
+            f"There is only the run {evaluated[0].run.run_id!r} to compare: "
             "train another on its fold, as with `kallos train baseline`."
         )
-    common = sorted(set(judged[0].image_ids).intersection(*(run.image_ids for run in judged[1:])))
+    common = sorted(set(evaluated[0].image_ids).intersection(*(run.image_ids for run in evaluated[1:])))
     if len(common) < 2:
-        raise OrderError("The runs have no test images in common: choose runs of one fold with --run.")
-    truth, predicted = _on(judged, common)
+        raise PrerequisiteError("The runs have no test images in common: choose runs of one fold with --run.")
+    truth, predicted = _on(evaluated, common)
     overall = [Evaluation.of(truth, row) for row in predicted]
-    order = sorted(range(len(judged)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))
+    order = sorted(range(len(evaluated)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))
     counts = resamples(len(common))
     pearson = correlations(counts, truth, predicted[order])
     mae = means(counts, np.abs(predicted[order] - truth))
     runs = []
     for place, i in enumerate(order):
-        run, best = judged[i], overall[order[0]]
+        run, best = evaluated[i], overall[order[0]]
         to_best = (
             (
-                Estimate.of(overall[i].pearson - best.pearson, pearson[place] - pearson[0]),
-                Estimate.of(overall[i].mae - best.mae, mae[place] - mae[0]),
+                Estimate.from_resamples(overall[i].pearson - best.pearson, pearson[place] - pearson[0]),
+                Estimate.from_resamples(overall[i].mae - best.mae, mae[place] - mae[0]),
             )
             if place
             else (None, None)
@@ -78,10 +78,10 @@ def data(store: Store, selection: Selection) -> CompareReport:
     return CompareReport(len(common), tuple(runs))
 
 
-def _on(judged: Sequence[JudgedRun], common: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _on(evaluated: Sequence[EvaluatedRun], common: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n,) true and (runs, n) predicted scores of the common images."""
-    rows = [np.isin(run.image_ids, common) for run in judged]
-    return judged[0].truth[rows[0]], np.stack([run.predicted[r] for run, r in zip(judged, rows, strict=True)])
+    rows = [np.isin(run.image_ids, common) for run in evaluated]
+    return evaluated[0].truth[rows[0]], np.stack([run.predicted[r] for run, r in zip(evaluated, rows, strict=True)])
 
 
 def render(report: CompareReport) -> RenderableType:
@@ -94,29 +94,31 @@ def render(report: CompareReport) -> RenderableType:
         *(section(f"{title} minus that of {best.name}", _differences_table(report, m)) for m, title in METRICS.items()),
         dim(
             f"Intervals hold 95 % of {RESAMPLES:,} paired resamples of the images. Where one holds 0, "
-            "the test images do not tell the run from the best."
+            "the test images do not separate the run from the best."
         ),
     )
 
 
 def _metrics_table(report: CompareReport) -> Table:
-    made = table("model", "MAE", "RMSE", "PC", "Spearman")
+    table = plain_table("model", "MAE", "RMSE", "PC", "Spearman")
     for run in report.runs:
-        of = run.overall
-        made.add_row(run.name, *(number(value) for value in (of.mae, of.rmse, of.pearson, of.spearman)))
-    return made
+        overall = run.overall
+        table.add_row(
+            run.name, *(number(value) for value in (overall.mae, overall.rmse, overall.pearson, overall.spearman))
+        )
+    return table
 
 
 def _differences_table(report: CompareReport, metric: str) -> Table:
     differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
     limit = max(max(abs(d.low), abs(d.high), abs(d.value)) for d in differences.values())
-    made = table("model", "difference", "95 % interval", "below 0 · above")
-    made.columns[-1].justify = "center"
-    for name, of in differences.items():
-        value, low, high = (number(v, sign=True) for v in (of.value, of.low, of.high))
-        drawn = interval_bar(of.low, of.value, of.high, -limit, limit)
-        made.add_row(name, Text(value, style="bold" if of.clear else ""), f"[{low}, {high}]", drawn)
-    return made
+    table = plain_table("model", "difference", "95 % interval", "below 0 · above")
+    table.columns[-1].justify = "center"
+    for name, difference in differences.items():
+        value, low, high = (number(v, sign=True) for v in (difference.value, difference.low, difference.high))
+        bar = interval_bar(difference.low, difference.value, difference.high, -limit, limit)
+        table.add_row(name, Text(value, style="bold" if difference.clear else ""), f"[{low}, {high}]", bar)
+    return table
 
 
 def figures(report: CompareReport) -> list[Figure]:
@@ -124,7 +126,7 @@ def figures(report: CompareReport) -> list[Figure]:
     panels = []
     for metric, title in METRICS.items():
         differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
-        values = {name: of.value for name, of in differences.items()}
-        ends = {name: (of.low, of.high) for name, of in differences.items()}
+        values = {name: difference.value for name, difference in differences.items()}
+        ends = {name: (difference.low, difference.high) for name, difference in differences.items()}
         panels.append(("", Dots(values, f"{title} minus that of the best", ends)))
     return [Figure("differences", f"Differences to {report.runs[0].name}, 95 % intervals", panels)]

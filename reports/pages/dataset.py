@@ -1,4 +1,4 @@
-"""`kallos report dataset`: what was ingested and extracted, and how far the raters agree."""
+"""`kallos report dataset`: what was ingested and extracted, and how well the raters agree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.render.bars import Spark
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import Figure, jpeg
 from reports.render.json import for_pictures
-from reports.render.layout import Picture, dim, number, page, plural, section, table
+from reports.render.layout import Picture, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
 from reports.render.scales import Scale, on_both, scale_name
 from reports.stats.agreement import Agreement, agreement, agreement_table
@@ -87,15 +87,17 @@ class DataSetReport:
 
 
 @dataclass(frozen=True)
-class DatasetReport:
-    """All data sets asked for."""
+class DataSetsReport:
+    """The chosen data sets."""
 
     data_sets: tuple[DataSetReport, ...]
 
 
-def data(store: Store, selection: Selection) -> DatasetReport:
-    """Raises OrderError when the store is empty, UsageError for an unknown data set."""
-    return DatasetReport(tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection)))
+def data(store: Store, selection: Selection) -> DataSetsReport:
+    """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
+    return DataSetsReport(
+        tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection))
+    )
 
 
 def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
@@ -176,85 +178,94 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
     )
 
 
-def render(report: DatasetReport) -> RenderableType:
+def render(report: DataSetsReport) -> RenderableType:
     """One page a data set."""
-    return Group(*(_page(each) for each in report.data_sets))
+    return Group(*(_page(data_set) for data_set in report.data_sets))
 
 
-def _page(of: DataSetReport) -> RenderableType:
+def _page(data_set: DataSetReport) -> RenderableType:
+    ratings = sum(trait.ratings for trait in data_set.traits)
     return page(
-        f"Data set {of.name}",
-        f"{plural(of.images, 'image')}, {plural(sum(trait.ratings for trait in of.traits), 'single rating')}",
-        dim(f"Terms: {of.licence or 'unknown'}"),
-        *(part for trait in of.traits for part in _trait_parts(trait, len(of.traits) > 1)),
-        None if of.traits else dim("No image has a score: add ratings with `kallos ingest table --help`."),
-        section("Protocols", _folds_table(of.folds)) if of.folds else dim("No protocol: nothing can be trained."),
-        section("Extraction", coverage_part(of.extraction))
-        if of.extraction.coverage
+        f"Data set {data_set.name}",
+        f"{plural(data_set.images, 'image')}, {plural(ratings, 'single rating')}",
+        dim(f"Terms: {data_set.licence or 'unknown'}"),
+        *(part for trait in data_set.traits for part in _trait_parts(trait, len(data_set.traits) > 1)),
+        None if data_set.traits else dim("No image has a score: add ratings with `kallos ingest table --help`."),
+        section("Protocols", _folds_table(data_set.folds))
+        if data_set.folds
+        else dim("No protocol: nothing can be trained."),
+        section("Extraction", coverage_part(data_set.extraction))
+        if data_set.extraction.coverage
         else dim("Nothing is extracted yet: `kallos report` names the next command."),
-        section("Sample", Picture(jpeg(_sheet(of)), SAMPLE)) if of.with_photos and of.photos else None,
-        section("Findings", findings_table(of.findings)) if of.findings else dim("Ingest found nothing wrong."),
+        section("Sample", Picture(jpeg(_sheet(data_set)), SAMPLE))
+        if data_set.with_photos and data_set.photos
+        else None,
+        section("Findings", findings_table(data_set.findings))
+        if data_set.findings
+        else dim("Ingest found nothing wrong."),
     )
 
 
-def _trait_parts(of: TraitReport, several: bool) -> list[RenderableType]:
-    """Scores of a trait and, where single ratings are known, how far the raters agree."""
-    whole, (low, high) = of.subsets["all"], of.scale
-    scale = "" if of.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
-    of_trait = f" on {of.trait}" if several or of.trait != UNNAMED_TRAIT else ""
+def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
+    """Scores of a trait and, where single ratings are known, how well the raters agree."""
+    whole, (low, high) = report.subsets["all"], report.scale
+    scale = "" if report.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
+    on_trait = f" on {report.trait}" if several or report.trait != UNNAMED_TRAIT else ""
     parts: list[RenderableType] = [
         section(
-            f"Scores{of_trait}",
-            _histogram(of, f"score, 1-5{scale}"),
+            f"Scores{on_trait}",
+            _histogram(report, f"score, 1-5{scale}"),
             "",
-            _scores_table(of.subsets),
-            remark=f"mean {on_both(whole.mean, of.scale)}, sd {number(whole.sd)} on {scale_name(SCALE)}",
+            _scores_table(report.subsets),
+            remark=f"mean {on_both(whole.mean, report.scale)}, sd {number(whole.sd)} on {scale_name(SCALE)}",
         )
     ]
-    if of.agreement:
-        heading = f"Agreement of the raters{of_trait}"
-        parts.append(section(heading, agreement_table(of.agreement), remark=_remark(of.agreement["all"], of.scale)))
+    if report.agreement:
+        heading = f"Agreement of the raters{on_trait}"
+        parts.append(
+            section(heading, agreement_table(report.agreement), remark=_remark(report.agreement["all"], report.scale))
+        )
     return parts
 
 
-def _remark(of: Agreement, scale: Scale) -> str:
-    again = f"; retest of {plural(of.again, 'rating')}" if of.again else ""
+def _remark(agreement: Agreement, scale: Scale) -> str:
+    again = f"; retest of {plural(agreement.again, 'rating')}" if agreement.again else ""
     return f"sd in an image, on {scale_name(scale)}; reliability of the mean, ICC(1,k){again}"
 
 
 def _scores_table(subsets: Mapping[str, Scores]) -> Table:
-    made = table("subset", "images", "scored", "mean", "sd", f"from {SCALE[0]:g} to {SCALE[1]:g}")
+    table = plain_table("subset", "images", "scored", "mean", "sd", f"from {SCALE[0]:g} to {SCALE[1]:g}")
     for name, group in subsets.items():
         figures = (f"{group.images:,}", f"{group.scored:,}", number(group.mean), number(group.sd))
-        made.add_row(name, *figures, Spark(group.histogram))
-    return made
+        table.add_row(name, *figures, Spark(group.histogram))
+    return table
 
 
 def _folds_table(folds: tuple[Fold, ...]) -> Table:
-    made = table("protocol", "fold", "train", "val", "test")
+    table = plain_table("protocol", "fold", "train", "val", "test")
     for i, fold in enumerate(folds):
         name = "" if i and folds[i - 1].protocol == fold.protocol else fold.protocol
-        made.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}" if fold.val else "·", f"{fold.test:,}")
-    return made
+        table.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}" if fold.val else "·", f"{fold.test:,}")
+    return table
 
 
-def _histogram(of: TraitReport, label: str) -> Histogram:
-    groups = {name: group.histogram for name, group in of.subsets.items() if name != "all"}
-    return Histogram(of.subsets["all"].histogram, *SCALE, label, groups=groups)
+def _histogram(report: TraitReport, label: str) -> Histogram:
+    groups = {name: group.histogram for name, group in report.subsets.items() if name != "all"}
+    return Histogram(report.subsets["all"].histogram, *SCALE, label, groups=groups)
 
 
-def figures(report: DatasetReport) -> list[Figure]:
+def figures(report: DataSetsReport) -> list[Figure]:
     """A score histogram and, where landmarks are known, a contact sheet for each data set."""
-    drawn = []
-    for of in report.data_sets:
-        for trait in of.traits:
-            name = of.name if len(of.traits) == 1 else f"{of.name}_{trait.trait}"
-            drawn.append(Figure(f"scores_{name}", f"Scores of {name}", [("", _histogram(trait, "score"))]))
-        if of.photos:
-            drawn.append(_sheet(of))
-    return drawn
+    pictures = []
+    for data_set in report.data_sets:
+        for trait in data_set.traits:
+            name = data_set.name if len(data_set.traits) == 1 else f"{data_set.name}_{trait.trait}"
+            pictures.append(Figure(f"scores_{name}", f"Scores of {name}", [("", _histogram(trait, "score"))]))
+        if data_set.photos:
+            pictures.append(_sheet(data_set))
+    return pictures
 
 
-def _sheet(of: DataSetReport) -> Figure:
-    title = f"{of.name}: landmarks, from the lowest score to the highest"
-    return contact_sheet(of.photos, title, f"contact_sheet_{of.name}")
+def _sheet(data_set: DataSetReport) -> Figure:
+    title = f"{data_set.name}: landmarks, from the lowest score to the highest"
+    return contact_sheet(data_set.photos, title, f"contact_sheet_{data_set.name}")

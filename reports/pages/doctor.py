@@ -1,4 +1,4 @@
-"""`kallos doctor`: what this installation, this machine and this store are."""
+"""`kallos doctor`: the state of this installation, machine and store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.upkeep.health import Symptom
-from reports.render.layout import page, section, table
+from reports.render.layout import page, plain_table, section
 from reports.render.palette import BAD, GOOD, WARM
 
 MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARM), "fail": ("✗", BAD)}
@@ -30,16 +30,16 @@ class DoctorReport:
 
 def render(report: DoctorReport) -> RenderableType:
     """A section a part."""
-    said = f"not well: {', '.join(report.failed)}" if report.failed else "all is well"
-    return page("Doctor", said, *(section(name, _symptoms(symptoms)) for name, symptoms in report.parts.items()))
+    verdict = f"not well: {', '.join(report.failed)}" if report.failed else "all is well"
+    return page("Doctor", verdict, *(section(name, _symptoms(symptoms)) for name, symptoms in report.parts.items()))
 
 
 def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
-    made = table("", "", "")
-    made.show_header = False
-    for column in made.columns[1:]:
+    table = plain_table("", "", "")
+    table.show_header = False
+    for column in table.columns[1:]:
         column.justify, column.no_wrap, column.overflow = "left", False, "fold"
     for symptom in symptoms:
         mark, colour = MARKS[symptom.state]
-        made.add_row(Text(mark, style=colour), symptom.what, Text(symptom.said, style="" if mark == "✓" else colour))
-    return made
+        table.add_row(Text(mark, style=colour), symptom.what, Text(symptom.said, style="" if mark == "✓" else colour))
+    return table

@@ -1,4 +1,4 @@
-"""How far groups of photos lie apart in what is measured of them: by data set, and by subset within each."""
+"""How far groups of photos differ in their features: by data set, and by subset within each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.table import Table
 
 from featurestore.checks.drift import ks_statistics
 from reports.render.bars import bar
-from reports.render.layout import number, table
+from reports.render.layout import number, plain_table
 
 FEWEST = 10
 """Groups of fewer images have no distribution to compare."""
 LARGEST = 3
-"""Features told of each group."""
+"""Features listed for each group."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ def drift(rows: pl.DataFrame, features: list[str]) -> tuple[Drift, ...]:
 
 def drift_table(drifts: tuple[Drift, ...]) -> Table:
     """One line a feature of each group."""
-    made = table("group", "images", "median", "differs most in", "KS", "")
-    made.columns[3].justify = "left"
-    for each in drifts:
-        told = (each.group, f"{each.images:,}", number(each.median, 2))
-        for feature, gap in each.furthest:
-            made.add_row(*told, feature, number(gap, 2), bar(gap, 12))
-            told = ("", "", "")
-    return made
+    table = plain_table("group", "images", "median", "differs most in", "KS", "")
+    table.columns[3].justify = "left"
+    for drift in drifts:
+        head = (drift.group, f"{drift.images:,}", number(drift.median, 2))
+        for feature, gap in drift.furthest:
+            table.add_row(*head, feature, number(gap, 2), bar(gap, 12))
+            head = ("", "", "")
+    return table

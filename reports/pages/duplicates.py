@@ -1,4 +1,4 @@
-"""`kallos duplicates`: photos that look like one, what they leak between folds, and folds that keep them together."""
+"""`kallos duplicates`: photos that look the same, what they leak between folds, and folds that keep them together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from featurestore.traits import SINGLE_SCORES
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plural, section, share, table
+from reports.render.layout import dim, number, page, plain_table, plural, section, share
 from reports.render.palette import WARM
 
 SHOWN = 20
@@ -24,7 +24,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images, how far apart, and what the raters said of each; one score for one face would be expected."""
+    """Two images, their distance, and the raters' score of each; for one face, one would expect the same score."""
 
     image_id: str
     other_id: str
@@ -65,8 +65,8 @@ def data(store: Store) -> DuplicatesReport:
     )
     pairs = tuple(Pair(*row) for row in rows.iter_rows())
     images = {image_id for pair in pairs for image_id in (pair.image_id, pair.other_id)}
-    found = tuple(Leak(*row) for row in leaks(store).iter_rows())
-    return DuplicatesReport(rows["group_id"].n_unique(), len(images), pairs, found, _photos(store, pairs))
+    leaked = tuple(Leak(*row) for row in leaks(store).iter_rows())
+    return DuplicatesReport(rows["group_id"].n_unique(), len(images), pairs, leaked, _photos(store, pairs))
 
 
 def _photos(store: Store, pairs: tuple[Pair, ...]) -> tuple[Photo, ...]:
@@ -88,10 +88,10 @@ def render(report: DuplicatesReport) -> RenderableType:
     return page(
         "Near-duplicates",
         f"{plural(len(report.pairs), 'pair')}, {plural(report.groups, 'group')} of {plural(report.images, 'image')}",
-        section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos look like one."),
+        section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos are near-duplicates."),
         section("Test images with a near-duplicate among the training rows", _leaks_table(report)),
         dim(
-            f"Protocols named {PROTOCOL}, one a trait, keep groups together: "
+            f"Protocols named {PROTOCOL}, one per trait, keep groups together: "
             "their figures are free of that leak. "
             "Other photos of the same person are not recognised: see docs/design.md."
         ),
@@ -99,24 +99,24 @@ def render(report: DuplicatesReport) -> RenderableType:
 
 
 def _pairs_table(report: DuplicatesReport) -> Table:
-    made = table("image", "and", "bits", "cosine", "score", "score", "apart")
-    made.columns[1].justify = "left"
+    table = plain_table("image", "and", "bits", "cosine", "score", "score", "apart")
+    table.columns[1].justify = "left"
     for pair in report.pairs[:SHOWN]:
         apart = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
         scores = (number(pair.score, 2), number(pair.other_score, 2), number(apart, 2))
-        made.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
+        table.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
     if len(report.pairs) > SHOWN:
-        made.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
-    return made
+        table.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
+    return table
 
 
 def _leaks_table(report: DuplicatesReport) -> Table:
-    made = table("protocol", "fold", "tested", "leaked", "share")
+    table = plain_table("protocol", "fold", "tested", "leaked", "share")
     for before, leak in zip((None, *report.leaks), report.leaks, strict=False):
         name = "" if before and before.protocol == leak.protocol else leak.protocol
         leaked = Text(f"{leak.leaked:,}", style=WARM) if leak.leaked else dim("·")
-        made.add_row(name, str(leak.fold), f"{leak.tested:,}", leaked, share(leak.leaked, leak.tested))
-    return made
+        table.add_row(name, str(leak.fold), f"{leak.tested:,}", leaked, share(leak.leaked, leak.tested))
+    return table
 
 
 def write_sheet(report: DuplicatesReport, file: Path) -> Path:

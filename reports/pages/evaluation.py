@@ -17,11 +17,11 @@ from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import number, page, section, table
+from reports.render.layout import number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
 from reports.render.scales import target_line
-from reports.stats.evaluated_runs import JudgedRun, judged_runs
+from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
 RESIDUALS = (-1.5, 1.5)
@@ -32,7 +32,7 @@ WORST = 10
 
 @dataclass(frozen=True)
 class Tenth:
-    """A tenth of the test images by what was predicted: means, and how much higher the raters' is."""
+    """A tenth of the test images by predicted score: mean prediction and mean true score."""
 
     n: int
     predicted: float
@@ -41,7 +41,7 @@ class Tenth:
 
 @dataclass(frozen=True)
 class Miss:
-    """An image that the model missed by far."""
+    """An image with a large error."""
 
     image_id: str
     subset: str | None
@@ -50,14 +50,14 @@ class Miss:
 
 
 @dataclass(frozen=True)
-class EvaluatedRun:
+class RunEvaluation:
     """One run on its test images.
 
     overall      computed anew from the stored predictions
     groups       its figures for each subset and the gaps between them
     truth_sd     population standard deviation of the true scores
     rmse_floor   truth_sd * sqrt(1 - PC^2): no predictions with that PC can have a lower RMSE
-    problems     what is wrong with the figures recorded by the training, one sentence each; empty when plausible
+    problems     what is wrong with the figures recorded by the training, a sentence per problem; empty when plausible
     residuals    counts of predicted - true in 24 equal bins from -1.5 to 1.5, the outer ones take what lies beyond
     tenths       calibration: of a calibrated model, both means of a tenth are equal
     worst        the ten images with the largest errors, the largest first
@@ -82,56 +82,56 @@ class EvaluatedRun:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """The runs, the highest PC first; `constant_mae` is what always saying the mean would give."""
+    """The runs, the highest PC first; `constant_mae` is the MAE of always predicting the mean."""
 
     target: Target
-    runs: tuple[EvaluatedRun, ...]
+    runs: tuple[RunEvaluation, ...]
     constant_mae: float
 
 
 def data(store: Store, selection: Selection) -> EvaluationReport:
-    """Raises OrderError when there is no such finished run."""
-    judged = judged_runs(store, selection)
+    """Raises PrerequisiteError when there is no such finished run."""
+    evaluated = evaluated_runs(store, selection)
     runs = sorted(
-        (_evaluated(store, run) for run in judged), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
+        (_evaluated(store, run) for run in evaluated), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
     )
-    truth = judged[0].truth
+    truth = evaluated[0].truth
     return EvaluationReport(
         target_of_run(store, runs[0].run_id), tuple(runs), float(np.abs(truth - truth.mean()).mean())
     )
 
 
-def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
-    overall = Evaluation.of(of.truth, of.predicted)
-    sd = float(of.truth.std())
-    residuals = np.clip(of.predicted - of.truth, *np.nextafter(RESIDUALS, 0))
-    return EvaluatedRun(
-        name=of.name,
-        run_id=of.run.run_id,
-        model=of.run.model,
-        protocol=of.run.protocol,
-        fold=of.run.fold,
+def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
+    overall = Evaluation.of(evaluated.truth, evaluated.predicted)
+    sd = float(evaluated.truth.std())
+    residuals = np.clip(evaluated.predicted - evaluated.truth, *np.nextafter(RESIDUALS, 0))
+    return RunEvaluation(
+        name=evaluated.name,
+        run_id=evaluated.run.run_id,
+        model=evaluated.run.model,
+        protocol=evaluated.run.protocol,
+        fold=evaluated.run.fold,
         overall=overall,
-        groups=compare_groups(of.truth, of.predicted, of.subsets, of.low, of.high),
+        groups=compare_groups(evaluated.truth, evaluated.predicted, evaluated.subsets, evaluated.low, evaluated.high),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
-        problems=problems_of(store, of),
+        problems=run_problems(store, evaluated),
         residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
-        tenths=_tenths(of),
-        worst=_worst(of),
-        truth=tuple(of.truth.tolist()),
-        predicted=tuple(of.predicted.tolist()),
+        tenths=_tenths(evaluated),
+        worst=_worst(evaluated),
+        truth=tuple(evaluated.truth.tolist()),
+        predicted=tuple(evaluated.predicted.tolist()),
     )
 
 
-def _tenths(of: JudgedRun) -> tuple[Tenth, ...]:
-    parts = np.array_split(np.argsort(of.predicted, kind="stable"), min(TENTHS, len(of.predicted)))
-    return tuple(Tenth(len(rows), float(of.predicted[rows].mean()), float(of.truth[rows].mean())) for rows in parts)
+def _tenths(run: EvaluatedRun) -> tuple[Tenth, ...]:
+    parts = np.array_split(np.argsort(run.predicted, kind="stable"), min(TENTHS, len(run.predicted)))
+    return tuple(Tenth(len(rows), float(run.predicted[rows].mean()), float(run.truth[rows].mean())) for rows in parts)
 
 
-def _worst(of: JudgedRun) -> tuple[Miss, ...]:
-    rows = np.argsort(-np.abs(of.predicted - of.truth), kind="stable")[:WORST].tolist()
-    return tuple(Miss(of.image_ids[i], of.subsets[i], float(of.truth[i]), float(of.predicted[i])) for i in rows)
+def _worst(run: EvaluatedRun) -> tuple[Miss, ...]:
+    rows = np.argsort(-np.abs(run.predicted - run.truth), kind="stable")[:WORST].tolist()
+    return tuple(Miss(run.image_ids[i], run.subsets[i], float(run.truth[i]), float(run.predicted[i])) for i in rows)
 
 
 def rmse_floor(sd: float, pearson: float) -> float:
@@ -148,17 +148,17 @@ def _recorded(store: Store, run_id: str) -> Evaluation | None:
     return Evaluation(*rows[0]) if rows else None
 
 
-def problems_of(store: Store, run: JudgedRun) -> tuple[str, ...]:
+def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
     """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
     recorded, again = _recorded(store, run.run.run_id), Evaluation.of(run.truth, run.predicted)
     if recorded is None:
         return ("The training recorded no figures on test rows.",)
-    found = []
+    problems = []
     if recorded.rmse < rmse_floor(float(run.truth.std()), recorded.pearson) - 1e-6:
-        found.append("The recorded RMSE is lower than the recorded PC allows.")
+        problems.append("The recorded RMSE is lower than the recorded PC allows.")
     if not np.allclose(astuple(recorded), astuple(again), atol=1e-6, equal_nan=True):
-        found.append("The recorded figures are not those of the stored predictions.")
-    return tuple(found)
+        problems.append("The recorded figures differ from those of the stored predictions.")
+    return tuple(problems)
 
 
 def render(report: EvaluationReport) -> RenderableType:
@@ -174,51 +174,51 @@ def render(report: EvaluationReport) -> RenderableType:
         section("Predicted against true", _agreement(best), remark=best.name),
         section("Errors", _errors(best), remark=best.name),
         section("Calibration", _tenths_table(best.tenths), remark=f"{best.name}, tenths of the images by prediction"),
-        section("Furthest off", _worst_table(best.worst), remark=best.name),
+        section("Largest errors", _worst_table(best.worst), remark=best.name),
     )
 
 
-def _runs_table(runs: Sequence[EvaluatedRun]) -> Table:
-    made = table("model", "n", "MAE", "RMSE", "PC", "Spearman", "")
+def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
+    table = plain_table("model", "n", "MAE", "RMSE", "PC", "Spearman", "")
     for run in runs:
-        of = run.overall
-        metrics = (number(value) for value in (of.mae, of.rmse, of.pearson, of.spearman))
-        made.add_row(run.name, f"{of.n:,}", *metrics, bar(of.pearson, 20))
-    return made
+        overall = run.overall
+        metrics = (number(value) for value in (overall.mae, overall.rmse, overall.pearson, overall.spearman))
+        table.add_row(run.name, f"{overall.n:,}", *metrics, bar(overall.pearson, 20))
+    return table
 
 
 def _tenths_table(tenths: Sequence[Tenth]) -> Table:
-    made = table("images", "predicted", "true", "true - predicted", "")
-    gaps = [of.truth - of.predicted for of in tenths]
+    table = plain_table("images", "predicted", "true", "true - predicted", "")
+    gaps = [tenth.truth - tenth.predicted for tenth in tenths]
     limit = max(map(abs, gaps))
-    for of, gap in zip(tenths, gaps, strict=True):
-        means = (number(of.predicted), number(of.truth), number(gap, sign=True))
-        made.add_row(f"{of.n:,}", *means, signed_bar(gap, limit))
-    return made
+    for tenth, gap in zip(tenths, gaps, strict=True):
+        means = (number(tenth.predicted), number(tenth.truth), number(gap, sign=True))
+        table.add_row(f"{tenth.n:,}", *means, signed_bar(gap, limit))
+    return table
 
 
 def _worst_table(worst: Sequence[Miss]) -> Table:
-    made = table("image", "subset", "true", "predicted", "predicted - true")
-    for of in worst:
-        scores = (number(of.truth, 2), number(of.predicted, 2), number(of.predicted - of.truth, 2, sign=True))
-        made.add_row(of.image_id, of.subset or "·", *scores)
-    return made
+    table = plain_table("image", "subset", "true", "predicted", "predicted - true")
+    for miss in worst:
+        scores = (number(miss.truth, 2), number(miss.predicted, 2), number(miss.predicted - miss.truth, 2, sign=True))
+        table.add_row(miss.image_id, miss.subset or "·", *scores)
+    return table
 
 
 def _verdict(report: EvaluationReport) -> Text:
     problems = [f"{run.name}: {problem}" for run in report.runs for problem in run.problems]
-    constant = f"Always saying the mean would give MAE {number(report.constant_mae)}."
+    constant = f"Always predicting the mean would give MAE {number(report.constant_mae)}."
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
-    plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as it must be."
+    plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required."
     return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
 
 
-def _agreement(run: EvaluatedRun) -> Scatter:
+def _agreement(run: RunEvaluation) -> Scatter:
     return Scatter(run.truth, run.predicted, "true score", "predicted score", SCALE)
 
 
-def _errors(run: EvaluatedRun) -> Histogram:
+def _errors(run: RunEvaluation) -> Histogram:
     return Histogram(run.residuals, *RESIDUALS, "predicted - true")
 
 

@@ -20,15 +20,15 @@ from featurestore.records import SCALE, Explanation, Origin, RegionParts
 from featurestore.store import Store
 from reports.pages.similar import SimilarReport
 from reports.render.bars import signed_bar
-from reports.render.layout import dim, number, page, section, table
+from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
 from reports.render.scales import on_both
-from reports.stats.provenance import doubts, learnt_from
+from reports.stats.provenance import doubts, training_source
 
 SHOWN = 3
-"""Features of a region that are told, those that moved it most."""
+"""Features listed for a region: those that moved it most."""
 CLEAR = 0.02
 """Score points. Two models disagree on a region when both move the score by more, to opposite sides."""
 BINS = 24
@@ -36,7 +36,7 @@ UNSEEN = "what the encoder sees"
 
 
 @dataclass(frozen=True)
-class ToldFeature:
+class ExplainedFeature:
     """A feature that moved its region's contribution by `moved` points of B's score.
 
     percentile  share of the store's photos of the group with a lower value, in percent; None without a store
@@ -53,7 +53,7 @@ class ToldFeature:
 
 
 @dataclass(frozen=True)
-class ToldRegion:
+class ExplainedRegion:
     """A region: contribution = sub_score * weight = average + moved, in points of the score of the regions' model.
 
     average   the contribution for a face whose inputs are all the training mean
@@ -70,7 +70,7 @@ class ToldRegion:
     average: float
     moved: float
     windows: float
-    features: tuple[ToldFeature, ...]
+    features: tuple[ExplainedFeature, ...]
     trees: float | None
     disagree: bool
 
@@ -109,7 +109,7 @@ class ExplanationReport:
     bias: float
     group: str | None
     stored: Mapping[str, object] | None
-    regions: tuple[ToldRegion, ...]
+    regions: tuple[ExplainedRegion, ...]
     trees: Mapping[str, float]
     raters: tuple[int, ...]
     below: float | None
@@ -123,64 +123,64 @@ class ExplanationReport:
 
 
 def data(
-    of: Explanation, group: str | None, store: Store | None, neighbours: tuple[SimilarReport, ...] = ()
+    explanation: Explanation, group: str | None, store: Store | None, neighbours: tuple[SimilarReport, ...] = ()
 ) -> ExplanationReport:
     """The explanation in words, beside the photos of the store where there is one."""
     definitions = {definition.name: definition for definition in catalogue()}
-    chosen = {region: _furthest(parts) for region, parts in of.regions.items()}
-    raw = of.prediction.features
+    chosen = {region: _furthest(parts) for region, parts in explanation.regions.items()}
+    raw = explanation.prediction.features
     names = [name for several in chosen.values() for name in several if name != AVERAGENESS]
     percentiles = _percentiles(store, {name: raw[name] for name in names}, group) if store else {}
-    told = {
-        region: [_feature(of, definitions[name], parts.features[name], percentiles) for name in chosen[region]]
-        for region, parts in of.regions.items()
+    features = {
+        region: [_feature(explanation, definitions[name], parts.features[name], percentiles) for name in chosen[region]]
+        for region, parts in explanation.regions.items()
     }
-    regions = [_region(of, region, features) for region, features in told.items()]
-    said = of.prediction
-    known = _scores(store, said.origin.trait, group) if store else np.empty(0)
+    regions = [_region(explanation, region, region_features) for region, region_features in features.items()]
+    prediction = explanation.prediction
+    known = _scores(store, prediction.origin.trait, group) if store else np.empty(0)
     return ExplanationReport(
-        photo=said.photo,
-        score=said.score,
-        low=said.low,
-        high=said.high,
-        members=tuple(Member(name, said.members[name], weight) for name, weight in of.weights.items()),
-        regions_of=of.regions_of,
-        correction=of.correction,
-        bias=of.bias,
+        photo=prediction.photo,
+        score=prediction.score,
+        low=prediction.low,
+        high=prediction.high,
+        members=tuple(Member(name, prediction.members[name], weight) for name, weight in explanation.weights.items()),
+        regions_of=explanation.regions_of,
+        correction=explanation.correction,
+        bias=explanation.bias,
         group=group,
-        stored=_stored(store, said.origin.trait, neighbours),
+        stored=_stored(store, prediction.origin.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
-        trees=_second_opinion(of),
+        trees=_second_opinion(explanation),
         raters=tuple(np.histogram(known, BINS, SCALE)[0].tolist()) if len(known) else (),
-        below=100 * float(np.mean(known < said.score)) if len(known) else None,
+        below=100 * float(np.mean(known < prediction.score)) if len(known) else None,
         neighbours=neighbours,
-        notes=said.notes,
-        in_training=said.in_training,
-        origin=said.origin,
-        doubts=tuple(doubts(said.origin)),
-        versions=said.versions,
+        notes=prediction.notes,
+        in_training=prediction.in_training,
+        origin=prediction.origin,
+        doubts=tuple(doubts(prediction.origin)),
+        versions=prediction.versions,
     )
 
 
-def _second_opinion(of: Explanation) -> Mapping[str, float]:
-    if of.features_of is None:
+def _second_opinion(explanation: Explanation) -> Mapping[str, float]:
+    if explanation.features_of is None:
         return {}
-    score = of.prediction.members[of.features_of]
-    return {"score": score, "average": of.features["average"], "shape": of.features["shape"]}
+    score = explanation.prediction.members[explanation.features_of]
+    return {"score": score, "average": explanation.features["average"], "shape": explanation.features["shape"]}
 
 
 def _furthest(parts: RegionParts) -> list[str]:
     return sorted(parts.features, key=lambda name: -abs(parts.features[name]))[:SHOWN]
 
 
-def _region(of: Explanation, region: str, features: list[ToldFeature]) -> ToldRegion:
-    parts, said = of.regions[region], of.prediction
+def _region(explanation: Explanation, region: str, features: list[ExplainedFeature]) -> ExplainedRegion:
+    parts, prediction = explanation.regions[region], explanation.prediction
     moved = parts.contribution - parts.average
-    trees = sum(of.features[name] for name in parts.features) if of.features_of else None
-    return ToldRegion(
+    trees = sum(explanation.features[name] for name in parts.features) if explanation.features_of else None
+    return ExplainedRegion(
         region=region,
-        sub_score=said.sub_scores[region],
-        weight=said.weights[region],
+        sub_score=prediction.sub_scores[region],
+        weight=prediction.weights[region],
         contribution=parts.contribution,
         average=parts.average,
         moved=moved,
@@ -191,30 +191,34 @@ def _region(of: Explanation, region: str, features: list[ToldFeature]) -> ToldRe
     )
 
 
-def _feature(of: Explanation, what: FeatureDefinition, moved: float, percentiles: Mapping[str, float]) -> ToldFeature:
-    value = of.prediction.features[what.name]
-    percentile = percentiles.get(what.name)
-    return ToldFeature(what.name, what.summary, value, what.unit, of.z[what.name], percentile, moved)
+def _feature(
+    explanation: Explanation, definition: FeatureDefinition, moved: float, percentiles: Mapping[str, float]
+) -> ExplainedFeature:
+    value = explanation.prediction.features[definition.name]
+    percentile = percentiles.get(definition.name)
+    return ExplainedFeature(
+        definition.name, definition.summary, value, definition.unit, explanation.z[definition.name], percentile, moved
+    )
 
 
 def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -> dict[str, float]:
     """Percent of the photos of the group with a lower value, half of those with the same."""
-    asked = {name: value for name, value in values.items() if math.isfinite(value)}
+    finite = {name: value for name, value in values.items() if math.isfinite(value)}
     below = ", ".join(
         f'100 * avg(("{name}" < ${name})::INT + ("{name}" = ${name})::INT / 2) FILTER (isfinite("{name}")) AS "{name}"'
-        for name in asked
+        for name in finite
     )
     rows = store.frame(
         f"SELECT {below} FROM geometric_features JOIN images USING (image_id) "
         "WHERE $subset IS NULL OR subset = $subset",
         subset=group,
-        **asked,
+        **finite,
     ).row(0, named=True)
     return {name: float(value) for name, value in rows.items() if value is not None}
 
 
 def _scores(store: Store, trait: str, group: str | None) -> NDArray[np.float64]:
-    """What the raters said of the photos of the group."""
+    """The raters' scores of the group's photos."""
     return store.frame(
         "SELECT score FROM scores JOIN images USING (image_id) "
         "WHERE trait = $trait AND ($subset IS NULL OR subset = $subset)",
@@ -249,9 +253,12 @@ def render(report: ExplanationReport) -> RenderableType:
         ),
         section("What moved the regions", _features_table(report), remark="against a face that is the training mean"),
         section("A second opinion: LightGBM on measured features", _trees(report)) if report.trees else None,
-        *(section(f"Nearest by {of.by}", _nearest_table(of), remark=of.distance) for of in report.neighbours),
+        *(
+            section(f"Nearest by {similar.by}", _nearest_table(similar), remark=similar.distance)
+            for similar in report.neighbours
+        ),
         dim(MEANING),
-        dim(f"{learnt_from(report.origin)}."),
+        dim(f"{training_source(report.origin)}."),
         dim(f"Made with {', '.join(f'{name} {version[:12]}' for name, version in report.versions.items())}."),
     )
 
@@ -262,16 +269,18 @@ def _warnings(report: ExplanationReport) -> Text | None:
 
 
 def _sum_table(report: ExplanationReport) -> Table:
-    made = table("", "score", "weight", "points")
-    for of in report.members:
-        made.add_row(f"model {of.name}", number(of.score), number(of.weight), number(of.weight * of.score))
-    made.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
+    table = plain_table("", "score", "weight", "points")
+    for member in report.members:
+        table.add_row(
+            f"model {member.name}", number(member.score), number(member.weight), number(member.weight * member.score)
+        )
+    table.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
     if report.bias:
-        made.add_row(f"bias of {report.group}, taken off", "", "", number(-report.bias, sign=True))
-    made.add_row(Text("score", style="bold"), "", "", Text(number(report.score), style=f"bold {ACCENT}"))
+        table.add_row(f"bias of {report.group}, subtracted", "", "", number(-report.bias, sign=True))
+    table.add_row(Text("score", style="bold"), "", "", Text(number(report.score), style=f"bold {ACCENT}"))
     if report.stored and isinstance(report.stored["score"], float):
-        made.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))
-    return made
+        table.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))
+    return table
 
 
 def _place_among(report: ExplanationReport) -> RenderableType:
@@ -280,51 +289,58 @@ def _place_among(report: ExplanationReport) -> RenderableType:
 
 
 def _regions_table(report: ExplanationReport) -> Table:
-    made = table("region", "sub-score", "weight", "points", "average face", "moved", "")
-    limit = max(abs(of.moved) for of in report.regions)
-    for of in report.regions:
-        name = Text(of.region, style=REGION_COLOURS[of.region])
-        figures = (number(of.sub_score, 2), number(of.weight), number(of.contribution), number(of.average))
-        made.add_row(name, *figures, number(of.moved, sign=True), signed_bar(of.moved, limit))
-    sums = (sum(getattr(of, name) for of in report.regions) for name in ("contribution", "average"))
-    moved = number(sum(of.moved for of in report.regions), sign=True)
-    made.add_row(
+    table = plain_table("region", "sub-score", "weight", "points", "average face", "moved", "")
+    limit = max(abs(region.moved) for region in report.regions)
+    for region in report.regions:
+        name = Text(region.region, style=REGION_COLOURS[region.region])
+        figures = (
+            number(region.sub_score, 2),
+            number(region.weight),
+            number(region.contribution),
+            number(region.average),
+        )
+        table.add_row(name, *figures, number(region.moved, sign=True), signed_bar(region.moved, limit))
+    sums = (sum(getattr(region, name) for region in report.regions) for name in ("contribution", "average"))
+    moved = number(sum(region.moved for region in report.regions), sign=True)
+    table.add_row(
         Text(report.regions_of, style="bold"), "", "", *(Text(number(s), style="bold") for s in sums), moved, ""
     )
-    return made
+    return table
 
 
 def _features_table(report: ExplanationReport) -> Table:
-    made = table("region and feature", "value", "percentile", "moved")
-    for of in report.regions:
-        made.add_row(Text(of.region, style=f"bold {REGION_COLOURS[of.region]}"), "", "", number(of.moved, sign=True))
-        for feature in of.features:
-            what = Text.assemble(feature.name, (f"\n{feature.what}", "dim"))
+    table = plain_table("region and feature", "value", "percentile", "moved")
+    for region in report.regions:
+        table.add_row(
+            Text(region.region, style=f"bold {REGION_COLOURS[region.region]}"), "", "", number(region.moved, sign=True)
+        )
+        for feature in region.features:
+            label = Text.assemble(feature.name, (f"\n{feature.what}", "dim"))
             value = Text.assemble(f"{feature.value:.3g}", (f"\n{feature.unit}", "dim"))
-            made.add_row(what, value, _place(feature, report.group), number(feature.moved, sign=True))
-        made.add_row(UNSEEN, "", "", number(of.windows, sign=True))
-    return made
+            table.add_row(label, value, _place(feature, report.group), number(feature.moved, sign=True))
+        table.add_row(UNSEEN, "", "", number(region.windows, sign=True))
+    return table
 
 
-def _place(of: ToldFeature, group: str | None) -> str:
-    if of.percentile is None:
-        return f"{number(of.z, 1, sign=True)} sd"
-    return f"{of.percentile:.0f} % of {group or 'all'}"
+def _place(feature: ExplainedFeature, group: str | None) -> str:
+    if feature.percentile is None:
+        return f"{number(feature.z, 1, sign=True)} sd"
+    return f"{feature.percentile:.0f} % of {group or 'all'}"
 
 
 def _trees(report: ExplanationReport) -> RenderableType:
-    made = table("region", "LightGBM", f"model {report.regions_of}", "")
-    for of in report.regions:
-        words = Text("they disagree", style=WARM) if of.disagree else ""
-        made.add_row(of.region, number(of.trees, sign=True), number(of.moved, sign=True), words)
-    made.add_row("shape", number(report.trees["shape"], sign=True), "·", "")
-    made.columns[-1].justify = "left"
-    said, average = (number(report.trees[name]) for name in ("score", "average"))
-    return Group(made, dim(f"It says {said} here and {average} on average. It sees no pixels."))
+    table = plain_table("region", "LightGBM", f"model {report.regions_of}", "")
+    for region in report.regions:
+        verdict = Text("they disagree", style=WARM) if region.disagree else ""
+        table.add_row(region.region, number(region.trees, sign=True), number(region.moved, sign=True), verdict)
+    table.add_row("shape", number(report.trees["shape"], sign=True), "·", "")
+    table.columns[-1].justify = "left"
+    score, average = (number(report.trees[name]) for name in ("score", "average"))
+    return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
 
 
-def _nearest_table(of: SimilarReport) -> Table:
-    made = table("image", "score", "subset", "distance")
-    for near in of.neighbours:
-        made.add_row(near.image_id, number(near.score, 2), near.subset or "·", number(near.distance, 4))
-    return made
+def _nearest_table(report: SimilarReport) -> Table:
+    table = plain_table("image", "score", "subset", "distance")
+    for near in report.neighbours:
+        table.add_row(near.image_id, number(near.score, 2), near.subset or "·", number(near.distance, 4))
+    return table

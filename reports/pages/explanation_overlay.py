@@ -32,15 +32,15 @@ LEGEND = "blue: above an average face, orange: below; one measure a region, the 
 Line = NDArray[np.float64]
 
 
-def write_picture(of: Explanation, file: Path) -> Path:
+def write_picture(explanation: Explanation, file: Path) -> Path:
     """Write the drawing as .png or .svg. Raises InputError or PhotoError when the photo can no longer be read."""
-    return write(Figure("", "", [("", _ExplainedPhoto(of))]), file)
+    return write(Figure("", "", [("", _ExplainedPhoto(explanation))]), file)
 
 
-def picture(of: Explanation) -> Picture:
+def picture(explanation: Explanation) -> Picture:
     """The drawing for a page. Raises as `write_picture`."""
-    drawn = jpeg(Figure("", "", [("", _ExplainedPhoto(of))]))
-    return Picture(drawn, "The photo with its landmarks, regions shaded by how far they move the score.")
+    content = jpeg(Figure("", "", [("", _ExplainedPhoto(explanation))]))
+    return Picture(content, "The photo with its landmarks, regions shaded by how far they move the score.")
 
 
 @dataclass(frozen=True)
@@ -67,32 +67,34 @@ def _moved(parts: RegionParts) -> float:
     return parts.contribution - parts.average
 
 
-def _shade(axes: Axes, of: Explanation) -> None:
-    limit = max(abs(_moved(parts)) for parts in of.regions.values()) or 1.0
-    for region, line in contour_lines(of.prediction.landmarks):
-        moved = _moved(of.regions[region])
+def _shade(axes: Axes, explanation: Explanation) -> None:
+    limit = max(abs(_moved(parts)) for parts in explanation.regions.values()) or 1.0
+    for region, line in contour_lines(explanation.prediction.landmarks):
+        moved = _moved(explanation.regions[region])
         # symmetry stands for the whole face: its oval is drawn and not filled
         if region != "symmetry":
             axes.fill(*line.T, color=ACCENT if moved > 0 else WARM, alpha=STRONGEST * abs(moved) / limit, linewidth=0)
         axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.8)
 
 
-def _measures(axes: Axes, of: Explanation, width: int, height: int) -> None:
+def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> None:
     """For each region the measure that moved it most, with its name beside the photo."""
     definitions = {definition.name: definition for definition in catalogue()}
-    face = Landmarks(of.prediction.landmarks[None])
-    told = []
-    for region, parts in of.regions.items():
+    face = Landmarks(explanation.prediction.landmarks[None])
+    measures = []
+    for region, parts in explanation.regions.items():
         drawable = {name: lines for name in parts.features if (lines := _lines(face, definitions[name]))}
         if drawable:
-            name = max(drawable, key=lambda each: abs(parts.features[each]))
-            told.append((float(np.mean(drawable[name][0][:, 1])), region, name, parts.features[name], drawable[name]))
-    told.sort(key=lambda each: each[0])
-    for row, (_, region, name, moved, lines) in enumerate(told):
+            name = max(drawable, key=lambda candidate: abs(parts.features[candidate]))
+            measures.append(
+                (float(np.mean(drawable[name][0][:, 1])), region, name, parts.features[name], drawable[name])
+            )
+    measures.sort(key=lambda candidate: candidate[0])
+    for row, (_, region, name, moved, lines) in enumerate(measures):
         for line in lines:
             axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=2.2)
         x, y = lines[0].mean(axis=0)
-        beside, level = width * 1.03, height * (row + 0.5) / len(told)
+        beside, level = width * 1.03, height * (row + 0.5) / len(measures)
         axes.plot([x, beside], [y, level], color=REGION_COLOURS[region], linewidth=0.8, clip_on=False)
         axes.text(beside, level, f" {name}  {moved:+.3f}", fontsize=8, color=INK, va="center")
 

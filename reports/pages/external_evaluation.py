@@ -18,7 +18,7 @@ from featurestore.records import SCALE, Evaluation
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plural, section, table
+from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
 from reports.stats.bootstrap import RESAMPLES, Estimate, rank_correlations, resamples
@@ -58,7 +58,7 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class OutsideModel:
+class ExternalModel:
     """One model on all images, and on those of each subset where there are several."""
 
     name: str
@@ -68,140 +68,142 @@ class OutsideModel:
 
 
 @dataclass(frozen=True)
-class OutsideReport:
+class ExternalReport:
     """Trained models on a data set, the ensemble first.
 
     trait         of the data set's own ratings
     scale         of the data set's own ratings
-    learnt_trait  what the models learnt
+    trained_trait what the models were trained on
     trained_on    data sets, protocol and fold
-    images, unscored, learnt, unmeasured   see OutsideRows
-    judged        images that are left
-    constant_mae  what always saying the mean of these scores would give
+    images, unscored, unmeasured   see OutsideRows; in_training: its `learnt`
+    evaluated     images that are left
+    constant_mae  MAE of always predicting the mean of these scores
     groups        the ensemble by subset, after the map
     """
 
     data_set: str
     trait: str
     scale: tuple[float, float]
-    learnt_trait: str
+    trained_trait: str
     trained_on: str
     images: int
-    judged: int
+    evaluated: int
     unscored: int
-    learnt: int
+    in_training: int
     unmeasured: int
     constant_mae: float
-    models: tuple[OutsideModel, ...]
+    models: tuple[ExternalModel, ...]
     groups: Groups
     truth: tuple[float, ...] = for_pictures()
     predicted: tuple[float, ...] = for_pictures()
 
 
 def data(
-    of: OutsideRows,
-    learnt_trait: str,
+    external: OutsideRows,
+    trained_trait: str,
     trained_on: str,
     run_ids: Mapping[str, str],
     predicted: Mapping[str, NDArray[np.float64]],
     low: NDArray[np.float64] | None = None,
     high: NDArray[np.float64] | None = None,
-) -> OutsideReport:
-    """Judge (n,) predictions of the rows by model; `low` and `high` are ends of the ensemble's intervals."""
+) -> ExternalReport:
+    """Evaluate (n,) predictions of the rows by model; `low` and `high` are ends of the ensemble's intervals."""
     ends = {} if low is None or high is None else {"low": low, "high": high}
-    judged = {
-        name: _judged(of, {"predicted": scores} | (ends if name == ENSEMBLE else {}))
+    evaluated = {
+        name: _with_truth(external, {"predicted": scores} | (ends if name == ENSEMBLE else {}))
         for name, scores in predicted.items()
     }
-    best = judged[ENSEMBLE]
-    return OutsideReport(
-        data_set=of.data_set,
-        trait=of.trait,
-        scale=of.scale,
-        learnt_trait=learnt_trait,
+    best = evaluated[ENSEMBLE]
+    return ExternalReport(
+        data_set=external.data_set,
+        trait=external.trait,
+        scale=external.scale,
+        trained_trait=trained_trait,
         trained_on=trained_on,
-        images=of.images,
-        judged=len(of.rows),
-        unscored=of.unscored,
-        learnt=of.learnt,
-        unmeasured=of.unmeasured,
+        images=external.images,
+        evaluated=len(external.rows),
+        unscored=external.unscored,
+        in_training=external.learnt,
+        unmeasured=external.unmeasured,
         constant_mae=float(np.abs(best["truth"] - best["truth"].mean()).mean()),
         models=tuple(
-            OutsideModel(name, run_ids[name], _transfer(columns), _by_subset(of.subsets, columns))
-            for name, columns in judged.items()
+            ExternalModel(name, run_ids[name], _transfer(columns), _by_subset(external.subsets, columns))
+            for name, columns in evaluated.items()
         ),
         groups=compare_groups(
-            best["truth"], best["mapped predicted"], of.subsets, best.get("mapped low"), best.get("mapped high")
+            best["truth"], best["mapped predicted"], external.subsets, best.get("mapped low"), best.get("mapped high")
         ),
         truth=tuple(best["truth"].tolist()),
         predicted=tuple(best["predicted"].tolist()),
     )
 
 
-def cross_mapped(image_ids: Sequence[str], truth: NDArray[np.float64], said: Columns) -> dict[str, NDArray[np.float64]]:
-    """What was said of n images, `predicted` and other arrays beside it, on the scale of the raters' scores `truth`.
+def cross_mapped(
+    image_ids: Sequence[str], truth: NDArray[np.float64], columns: Columns
+) -> dict[str, NDArray[np.float64]]:
+    """The predictions of n images, `predicted` and other arrays beside it, mapped to the scale of the scores `truth`.
 
     The map is isotonic regression of the scores on the predictions (Barlow et al. 1972). There are five, each fitted
-    without a fifth of the images, drawn by a hash of the id, which it then maps: no image is judged by a map that saw
-    it.
+    without a fifth of the images, drawn by a hash of the id, which it then maps: no image is evaluated with a map
+    that was fitted on it.
     """
     digests = [hashlib.sha256(f"map {image_id}".encode()).digest() for image_id in image_ids]
-    part = np.array([int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
-    mapped = {name: np.empty(len(part)) for name in said}
-    for own in np.unique(part):
-        held_out = part == own
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(said["predicted"][~held_out], truth[~held_out])
-        for name, values in said.items():
+    parts = np.array([int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
+    mapped = {name: np.empty(len(parts)) for name in columns}
+    for part in np.unique(parts):
+        held_out = parts == part
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(columns["predicted"][~held_out], truth[~held_out])
+        for name, values in columns.items():
             mapped[name][held_out] = fitted.predict(values[held_out])
     return mapped
 
 
-def _judged(of: OutsideRows, said: Columns) -> dict[str, NDArray[np.float64]]:
-    """What was said, the same mapped, and the truth, by name."""
-    mapped = cross_mapped(of.rows.image_ids, of.rows.scores, said)
-    return {"truth": of.rows.scores, **said, **{f"mapped {name}": values for name, values in mapped.items()}}
+def _with_truth(external: OutsideRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
+    """The predictions, the same mapped, and the truth, by name."""
+    mapped = cross_mapped(external.rows.image_ids, external.rows.scores, columns)
+    return {"truth": external.rows.scores, **columns, **{f"mapped {name}": values for name, values in mapped.items()}}
 
 
 def _by_subset(subsets: Sequence[str | None], columns: Columns) -> dict[str, Transfer]:
-    of = np.array([subset or "none" for subset in subsets])
-    names = np.unique(of).tolist()
+    labels = np.array([subset or "none" for subset in subsets])
+    names = np.unique(labels).tolist()
     if len(names) < 2:
         return {}
-    return {name: _transfer({column: values[of == name] for column, values in columns.items()}) for name in names}
+    return {name: _transfer({column: values[labels == name] for column, values in columns.items()}) for name in names}
 
 
-def _transfer(of: Columns) -> Transfer:
-    truth, predicted = of["truth"], of["predicted"]
-    as_is, mapped = Evaluation.of(truth, predicted), Evaluation.of(truth, of["mapped predicted"])
+def _transfer(columns: Columns) -> Transfer:
+    truth, predicted = columns["truth"], columns["predicted"]
+    as_is, mapped = Evaluation.of(truth, predicted), Evaluation.of(truth, columns["mapped predicted"])
     ranked = rank_correlations(resamples(len(truth)), truth, predicted)
     return Transfer(
         n=len(truth),
         pearson=as_is.pearson,
-        spearman=Estimate.of(as_is.spearman, ranked),
+        spearman=Estimate.from_resamples(as_is.spearman, ranked),
         mae=as_is.mae,
         rmse=as_is.rmse,
         mapped_mae=mapped.mae,
         mapped_rmse=mapped.rmse,
-        coverage=_coverage(of) if "low" in of else None,
+        coverage=_coverage(columns) if "low" in columns else None,
     )
 
 
-def _coverage(of: Columns) -> Coverage:
-    found = []
+def _coverage(columns: Columns) -> Coverage:
+    figures = []
     for low, high in (("low", "high"), ("mapped low", "mapped high")):
-        inside = (of[low] <= of["truth"]) & (of["truth"] <= of[high])
-        found += [float(inside.mean()), float((of[high] - of[low]).mean())]
-    return Coverage(*found)
+        inside = (columns[low] <= columns["truth"]) & (columns["truth"] <= columns[high])
+        figures += [float(inside.mean()), float((columns[high] - columns[low]).mean())]
+    return Coverage(*figures)
 
 
-def render(report: OutsideReport) -> RenderableType:
+def render(report: ExternalReport) -> RenderableType:
     """All models, then the ensemble by subset; the members' subsets are in the JSON."""
     ensemble, groups = report.models[0], report.groups
     rows = {"all": ensemble.overall, **ensemble.subsets}
     scatter = Scatter(report.truth, report.predicted, "raters' score, on 1-5", "predicted score", SCALE)
     return page(
-        "Evaluation outside",
-        f"{plural(report.judged, 'image')} of {report.data_set}, models trained on {report.trained_on}",
+        "External evaluation",
+        f"{plural(report.evaluated, 'image')} of {report.data_set}, models trained on {report.trained_on}",
         _traits(report),
         _left_out(report),
         _transfer_table("model", {model.name: model.overall for model in report.models}),
@@ -213,52 +215,55 @@ def render(report: OutsideReport) -> RenderableType:
     )
 
 
-def _traits(report: OutsideReport) -> Text | None:
-    if report.trait == report.learnt_trait:
+def _traits(report: ExternalReport) -> Text | None:
+    if report.trait == report.trained_trait:
         return None
     return Text(
-        f"The models learnt {report.learnt_trait}. {report.data_set} was rated on {report.trait} only, which they are "
-        "compared with here.",
+        f"The models were trained on {report.trained_trait}. {report.data_set} was rated on {report.trait} only, "
+        "which they are compared with here.",
         style=WARM,
     )
 
 
-def _left_out(report: OutsideReport) -> str | None:
+def _left_out(report: ExternalReport) -> str | None:
     reasons = {
-        "that the models learnt from": report.learnt,
+        "that the models were trained on": report.in_training,
         "without landmarks, features or embedding": report.unmeasured,
         "without a score": report.unscored,
     }
-    said = [f"{count:,} {why}" for why, count in reasons.items() if count]
-    return f"Of {plural(report.images, 'image')} these were left out: {', '.join(said)}." if said else None
+    phrases = [f"{count:,} {why}" for why, count in reasons.items() if count]
+    return f"Of {plural(report.images, 'image')} these were left out: {', '.join(phrases)}." if phrases else None
 
 
 def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:
-    made = table(first, "n", "Spearman", "PC", "MAE", "RMSE", "mapped\nMAE", "mapped\nRMSE")
-    for name, of in rows.items():
-        figures = (number(v) for v in (of.pearson, of.mae, of.rmse, of.mapped_mae, of.mapped_rmse))
-        made.add_row(name, f"{of.n:,}", estimate_cell(of.spearman), *figures)
-    return made
+    table = plain_table(first, "n", "Spearman", "PC", "MAE", "RMSE", "mapped\nMAE", "mapped\nRMSE")
+    for name, transfer in rows.items():
+        figures = (
+            number(v)
+            for v in (transfer.pearson, transfer.mae, transfer.rmse, transfer.mapped_mae, transfer.mapped_rmse)
+        )
+        table.add_row(name, f"{transfer.n:,}", estimate_cell(transfer.spearman), *figures)
+    return table
 
 
 def _coverage_table(rows: Mapping[str, Transfer]) -> Table:
-    made = table("subset", "covered", "width", "mapped\ncovered", "mapped\nwidth")
+    table = plain_table("subset", "covered", "width", "mapped\ncovered", "mapped\nwidth")
     for name, transfer in rows.items():
-        if of := transfer.coverage:
-            as_is, mapped = f"{100 * of.share:.1f} %", f"{100 * of.mapped_share:.1f} %"
-            made.add_row(name, as_is, number(of.width), mapped, number(of.mapped_width))
-    return made
+        if coverage := transfer.coverage:
+            as_is, mapped = f"{100 * coverage.share:.1f} %", f"{100 * coverage.mapped_share:.1f} %"
+            table.add_row(name, as_is, number(coverage.width), mapped, number(coverage.mapped_width))
+    return table
 
 
-def _reading(report: OutsideReport) -> str:
+def _reading(report: ExternalReport) -> str:
     low, high = report.scale
     stretched = "" if report.scale == SCALE else f", which is stretched to {SCALE[0]:g}-{SCALE[1]:g}"
     return (
         f"These raters scored from {low:g} to {high:g}{stretched}. A rank correlation with the scores of other raters "
-        "measures transfer: whether the order that the models learnt holds for other photos and raters. Scores of two "
+        "measures transfer: whether the models' order holds for other photos and raters. Scores of two "
         "scales are comparable only after a map: MAE and RMSE as they are also count how the scales differ; the mapped "
         "ones come after a monotone map of the predictions (isotonic regression, fitted on four fifths of the images "
-        "and judged on the rest). Always saying the mean of these scores would give MAE "
-        f"{number(report.constant_mae)}. Beneath Spearman's correlation stands its interval, which holds 95 % of "
+        "and evaluated on the rest). Always predicting the mean of these scores would give MAE "
+        f"{number(report.constant_mae)}. Below Spearman's correlation is its interval, which holds 95 % of "
         f"{RESAMPLES:,} resamples of the images."
     )

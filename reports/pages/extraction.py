@@ -1,4 +1,4 @@
-"""What the active extractors made of the images, out of the ledger: after `kallos extract` and in the data report."""
+"""The state of extraction by the active extractors, from the ledger: after `kallos extract` and in the data report."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from featurestore.store import Store
-from reports.render.layout import dim, page, share, table
+from reports.render.layout import dim, page, plain_table, share
 from reports.render.palette import WARM
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the active version of one extractor made of the images.
+    """The images that the active version of one extractor has processed.
 
     failed        status -> images
     untried       images without a line in the ledger: new ones, and those whose landmarks failed
@@ -42,7 +42,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """The ledger in short, for some or all images."""
+    """A summary of the ledger, for some or all images."""
 
     images: int
     coverage: tuple[Coverage, ...]
@@ -51,12 +51,12 @@ class ExtractionReport:
 
 def summary(store: Store, data_set: str | None = None) -> ExtractionReport:
     """Coverage of all images, or of those of one data set."""
-    own = "(SELECT image_id FROM images WHERE data_set = coalesce($data_set, data_set))"
+    chosen = "(SELECT image_id FROM images WHERE data_set = coalesce($data_set, data_set))"
     ledger = (
         "extractor_versions v JOIN extractions e ON e.extractor = v.extractor AND e.version = v.version "
-        f"AND v.active AND image_id IN {own}"
+        f"AND v.active AND image_id IN {chosen}"
     )
-    images = int(store.value(f"SELECT count(*) FROM {own}", data_set=data_set))
+    images = int(store.value(f"SELECT count(*) FROM {chosen}", data_set=data_set))
     counts = store.frame(
         f"SELECT v.extractor, status, count(*), avg(milliseconds) FROM {ledger} GROUP BY ALL ORDER BY ALL",
         data_set=data_set,
@@ -85,15 +85,15 @@ def render(report: ExtractionReport) -> RenderableType:
 
 
 def coverage_part(report: ExtractionReport) -> RenderableType:
-    """A line an extractor, and what went wrong in their own words."""
-    made = table("extractor", "version", "ok", "failed", "untried", "an image")
+    """A line an extractor, and the failures in the extractors' own words."""
+    table = plain_table("extractor", "version", "ok", "failed", "untried", "an image")
     for line in report.coverage:
         failed = Text(", ".join(f"{n:,} {status}" for status, n in line.failed.items()), style=WARM)
         version = dim(line.version[:6])
         spent = "–" if line.milliseconds is None else f"{line.milliseconds:.1f} ms"
         untried = f"{line.untried:,}" if line.untried else dim("·")
-        made.add_row(line.extractor, version, share(line.ok, report.images), failed or dim("·"), untried, spent)
+        table.add_row(line.extractor, version, share(line.ok, report.images), failed or dim("·"), untried, spent)
     lines = [
         dim(f"{r.images:,} × {r.status}: {r.detail} ({r.first}{' …' if r.images > 1 else ''})") for r in report.remarks
     ]
-    return Group(made, *lines)
+    return Group(table, *lines)

@@ -14,7 +14,7 @@ from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
 from extractors.regions import FEATURE_REGIONS
 from featurestore.errors import UsageError
-from reports.render.layout import dim, page, plural, table
+from reports.render.layout import dim, page, plain_table, plural
 from reports.render.palette import REGION_COLOURS
 
 
@@ -53,7 +53,7 @@ def render(report: Catalogue) -> RenderableType:
     regions = groupby(report.features, key=lambda d: d.region)
     return page(
         "Features",
-        f"{plural(len(report.features), 'feature')}; `kallos features NAME` tells all of one",
+        f"{plural(len(report.features), 'feature')}; `kallos features NAME` describes one of them",
         *(_region_table(region, list(features)) for region, features in regions),
         dim("Beneath a name: its plausible range, no limit, and unit. Right and left are the subject's own."),
     )
@@ -61,13 +61,13 @@ def render(report: Catalogue) -> RenderableType:
 
 def _region_table(region: str, features: list[FeatureDefinition]) -> Table:
     """Name over plausible range and unit, formula over source: 80 columns hold no more beside each other."""
-    made = table(region, "formula, source")
-    name, formula = made.columns
+    table = plain_table(region, "formula, source")
+    name, formula = table.columns
     name.header_style, name.no_wrap = f"not dim bold {REGION_COLOURS[region]}", True
     formula.justify, formula.no_wrap = "left", False
     for d in features:
-        made.add_row(
+        table.add_row(
             Text.assemble((d.name, REGION_COLOURS[region]), (f"\n  {plausible(d)} {d.unit}", "dim")),
             Group(Text(d.formula), Text(d.source, "dim")),
         )
-    return made
+    return table

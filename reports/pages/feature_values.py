@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from extractors.averageness import AVERAGENESS
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from reports.pages import feature_catalogue
@@ -25,7 +25,9 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     """Every image with its scores and the raw values of one feature, of a region's, or of all; a label a column.
 
     `status` and `detail` say why an image has no values. Averageness depends on a normalization, here the first, so it
-    comes only when it is named. Raises UsageError for an unknown feature or region, OrderError before `kallos extract`.
+    comes only when it is named.
+
+    Raises UsageError for an unknown feature or region, PrerequisiteError before `kallos extract`.
     """
     if name:
         feature_catalogue.definition_of(name)
@@ -45,8 +47,8 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     features = store.frame("SELECT feature, concat(summary, ' [', unit, ']') FROM feature_catalog")
     labels = dict([*described.iter_rows(), *features.iter_rows()])
     for column in set(scores.columns) - set(labels):
-        of, _, trait = column.partition("_")
-        labels[column] = f"{trait}: {labels[of]}"
+        statistic, _, trait = column.partition("_")
+        labels[column] = f"{trait}: {labels[statistic]}"
     return rows.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None)), labels
 
 
@@ -59,7 +61,7 @@ def _scores(store: Store) -> pl.DataFrame:
 
 
 def _measured(store: Store, name: str | None, region: str | None) -> list[str]:
-    """The columns of geometric_features that are asked for."""
+    """The requested columns of geometric_features."""
     known = store.frame(
         "SELECT feature FROM feature_catalog WHERE extractor <> 'normalization' "
         "AND feature = coalesce($name, feature) AND region = coalesce($region, region)",
@@ -69,5 +71,5 @@ def _measured(store: Store, name: str | None, region: str | None) -> list[str]:
     columns = store.frame("FROM geometric_features LIMIT 0").columns
     names = [column for column in columns if column in set(known)]
     if not names:
-        raise OrderError(f"The store has no values of {name or region} yet: run `kallos extract` first.")
+        raise PrerequisiteError(f"The store has no values of {name or region} yet: run `kallos extract` first.")
     return names

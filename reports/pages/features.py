@@ -1,4 +1,4 @@
-"""`kallos report features`: every feature, how it is spread and how it goes with the score."""
+"""`kallos report features`: every feature, its distribution and its correlation with the score."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reports.pages.drift import Drift, drift, drift_table
 from reports.render.bars import signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import digits_for, dim, number, page, plural, section, table
+from reports.render.layout import digits_for, dim, number, page, plain_table, plural, section
 from reports.render.palette import REGION_COLOURS
 from reports.render.plots import Dots, Matrix
 from reports.stats.selection import Selection, chosen_data_sets
@@ -64,7 +64,7 @@ class FeatureLine:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Features that hang together by pairs with |r| > .95, the one that goes most with the score first.
+    """Features linked by pairs with |r| > .95, the one that correlates most with the score first.
 
     weakest  the smallest |r| of any two of them
     """
@@ -86,7 +86,7 @@ class FeaturesReport:
 
 
 def data(store: Store, selection: Selection) -> FeaturesReport:
-    """Raises OrderError before `kallos extract` and without ratings, UsageError where a trait has to be named."""
+    """Raises PrerequisiteError before `kallos extract` or without ratings, UsageError where a trait must be named."""
     names = chosen_data_sets(store, selection)
     if not store.has("geometric_features"):
         raise before_extract(store, "The store has no features yet")
@@ -129,8 +129,8 @@ def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
         together = centred.T @ centred - sums * sums.T / n
         # what is left of a constant by rounding is not a spread
         spread[spread < 1e-12 * np.maximum((values**2).sum(axis=0, where=known > 0), 1e-300)[:, None]] = np.nan
-        found: NDArray[np.float64] = together / np.sqrt(spread * spread.T)
-    return np.clip(found, -1, 1)
+        correlation: NDArray[np.float64] = together / np.sqrt(spread * spread.T)
+    return np.clip(correlation, -1, 1)
 
 
 def fisher_interval(correlation: float, n: int) -> tuple[float, float]:
@@ -166,18 +166,18 @@ def _line(
 
 def _clusters(names: list[str], between: NDArray[np.float64], with_score: NDArray[np.float64]) -> tuple[Cluster, ...]:
     """The largest first."""
-    count, label_of = connected_components(coo_array(np.abs(between) > REDUNDANT), directed=False)
-    found = []
-    for own in (np.flatnonzero(label_of == each) for each in range(count)):
-        if len(own) > 1:
-            ranked = own[np.argsort(-np.nan_to_num(np.abs(with_score[own])), kind="stable")]
-            weakest = float(np.nanmin(np.abs(between[np.ix_(own, own)])))
-            found.append(Cluster(tuple(names[i] for i in ranked), weakest))
-    return tuple(sorted(found, key=lambda cluster: -len(cluster.features)))
+    count, labels = connected_components(coo_array(np.abs(between) > REDUNDANT), directed=False)
+    clusters = []
+    for members in (np.flatnonzero(labels == label) for label in range(count)):
+        if len(members) > 1:
+            ranked = members[np.argsort(-np.nan_to_num(np.abs(with_score[members])), kind="stable")]
+            weakest = float(np.nanmin(np.abs(between[np.ix_(members, members)])))
+            clusters.append(Cluster(tuple(names[i] for i in ranked), weakest))
+    return tuple(sorted(clusters, key=lambda cluster: -len(cluster.features)))
 
 
 def strongest(report: FeaturesReport) -> list[FeatureLine]:
-    """The features that go most with the score, in either direction."""
+    """The features that correlate most with the score, with either sign."""
     known = [line for line in report.features if np.isfinite(line.correlation)]
     return sorted(known, key=lambda line: -abs(line.correlation))[:TOP]
 
@@ -187,15 +187,17 @@ def render(report: FeaturesReport) -> RenderableType:
     return page(
         "Features",
         f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score on {report.trait}",
-        section("With the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"),
+        section(
+            "Correlation with the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"
+        ),
         section("All by region", _catalogue_table(report), *_unmeasured(report)),
-        section("Say nearly the same", _clusters_table(report.clusters), remark=f"hang together by |r| > {REDUNDANT}")
+        section("Redundant features", _clusters_table(report.clusters), remark=f"linked by |r| > {REDUNDANT}")
         if report.clusters
         else None,
         section("Drift", drift_table(report.drift), remark="each group beside all others, Kolmogorov-Smirnov")
         if report.drift
         else None,
-        dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
+        dim("Correlation is not causation: features are measured on photographs, scores are opinions of one pool."),
     )
 
 
@@ -203,29 +205,29 @@ def _strongest_table(report: FeaturesReport) -> Table:
     lines = strongest(report)
     limit = max((abs(line.correlation) for line in lines), default=1.0)
     subsets = list(lines[0].subsets) if lines and len(lines[0].subsets) <= MOST_SUBSETS else []
-    made = table("feature", "PC", "95 % interval", "", *subsets)
+    table = plain_table("feature", "PC", "95 % interval", "", *subsets)
     for line in lines:
         name = Text(line.name, style=REGION_COLOURS[line.region])
         rest = (number(line.subsets[s], 2, sign=True) for s in subsets)
-        drawn = signed_bar(line.correlation, limit, width=7 if subsets else 25)
+        bar = signed_bar(line.correlation, limit, width=7 if subsets else 25)
         interval = f"{number(line.low, 2, sign=True)}, {number(line.high, 2, sign=True)}"
-        made.add_row(name, number(line.correlation, 2, sign=True), dim(interval), drawn, *rest)
-    return made
+        table.add_row(name, number(line.correlation, 2, sign=True), dim(interval), bar, *rest)
+    return table
 
 
 def _catalogue_table(report: FeaturesReport) -> Table:
-    made = table("feature", "mean", "sd", "min", "max", "PC", "unit")
-    made.padding = (0, 0, 0, 0)
-    unit = made.columns[-1]
+    table = plain_table("feature", "mean", "sd", "min", "max", "PC", "unit")
+    table.padding = (0, 0, 0, 0)
+    unit = table.columns[-1]
     unit.justify, unit.overflow, unit.style, unit.max_width = "left", "ellipsis", "dim", 12
     region = None
     for line in report.features:
         if line.region != region:
             region = line.region
-            made.add_row(Text(region, style=f"bold {REGION_COLOURS[region]}"))
+            table.add_row(Text(region, style=f"bold {REGION_COLOURS[region]}"))
         spread = (number(v, digits_for(line.sd)) for v in (line.mean, line.sd, line.lowest, line.highest))
-        made.add_row(line.name, *spread, number(line.correlation, 2, sign=True), line.unit)
-    return made
+        table.add_row(line.name, *spread, number(line.correlation, 2, sign=True), line.unit)
+    return table
 
 
 def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
@@ -234,12 +236,12 @@ def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
 
 
 def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
-    made = table("goes most with the score", "and", "weakest |r|")
-    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    table = plain_table("correlates most", "and", "weakest |r|")
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
     for cluster in clusters:
-        first, *others = cluster.features
-        made.add_row(first, ", ".join(others), number(cluster.weakest))
-    return made
+        first, *rest = cluster.features
+        table.add_row(first, ", ".join(rest), number(cluster.weakest))
+    return table
 
 
 def figures(report: FeaturesReport) -> list[Figure]:
@@ -253,6 +255,6 @@ def figures(report: FeaturesReport) -> list[Figure]:
     )
     matrix = Matrix(report.correlations, [line.region for line in report.features])
     return [
-        Figure("feature_correlations", "Features that go most with the score", [("", strengths)]),
+        Figure("feature_correlations", "Features that correlate most with the score", [("", strengths)]),
         Figure("feature_matrix", "Correlations between features, by region", [("", matrix)]),
     ]

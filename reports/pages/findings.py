@@ -1,4 +1,4 @@
-"""What was found wrong with a data set at ingest: counts and the first offenders."""
+"""Problems found in a data set at ingest: counts and the first offenders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 from rich.table import Table
 from rich.text import Text
 
-from reports.render.layout import table
+from reports.render.layout import plain_table
 from reports.render.palette import WARM
 
 OFFENDERS = 3
@@ -16,7 +16,7 @@ OFFENDERS = 3
 
 @dataclass(frozen=True)
 class FindingCount:
-    """One kind of trouble; `first` holds subject and detail of the first offenders."""
+    """One kind of problem; `first` holds subject and detail of the first offenders."""
 
     kind: str
     count: int
@@ -25,24 +25,24 @@ class FindingCount:
 
 def counted(findings: pl.DataFrame) -> tuple[FindingCount, ...]:
     """Rows of the table `findings` by kind, the most frequent first."""
-    made = []
+    counts = []
     for (kind,), group in findings.sort("subject").group_by("kind", maintain_order=True):
         first = group.select("subject", "detail").head(OFFENDERS).rows()
-        made.append(FindingCount(str(kind), len(group), tuple(first)))
-    return tuple(sorted(made, key=lambda finding: (-finding.count, finding.kind)))
+        counts.append(FindingCount(str(kind), len(group), tuple(first)))
+    return tuple(sorted(counts, key=lambda finding: (-finding.count, finding.kind)))
 
 
 def findings_table(findings: tuple[FindingCount, ...]) -> Table:
-    """One line an offender, the rest of its kind as a count."""
-    made = table("found", "count", "subject", "what is wrong")
+    """One line per offender, the rest of its kind as a count."""
+    table = plain_table("found", "count", "subject", "what is wrong")
     for name in ("subject", "what is wrong"):
-        column = next(c for c in made.columns if c.header == name)
+        column = next(c for c in table.columns if c.header == name)
         column.justify, column.no_wrap, column.overflow = "left", False, "fold"
     for finding in findings:
         head = (Text(finding.kind, style=WARM), f"{finding.count:,}")
         for subject, detail in finding.first:
-            made.add_row(*head, subject, detail)
+            table.add_row(*head, subject, detail)
             head = (Text(""), "")
         if finding.count > len(finding.first):
-            made.add_row("", "", f"… {finding.count - len(finding.first):,} more", "", style="dim")
-    return made
+            table.add_row("", "", f"… {finding.count - len(finding.first):,} more", "", style="dim")
+    return table

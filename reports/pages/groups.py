@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.records import Evaluation
-from reports.render.layout import dim, number, table
+from reports.render.layout import dim, number, plain_table
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (
     f"Bias is the mean of predicted − true. Intervals hold 95 % of {RESAMPLES:,} resamples of the images. The subsets "
-    "of a gap were picked because they differ most, so that it is rather too large."
+    "of a gap were picked because they differ most, so the gap is overestimated."
 )
 
 
@@ -47,7 +47,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups by name, and figure -> its largest gap, which wants two groups that have it."""
+    """The groups by name, and figure -> its largest gap, which needs two groups that have it."""
 
     groups: tuple[Group, ...]
     gaps: Mapping[str, Gap]
@@ -64,19 +64,21 @@ def compare_groups(
 
     The order of the rows plays no part.
     """
-    of = np.array([group or "none" for group in groups])
+    labels = np.array([group or "none" for group in groups])
     ends = [] if low is None or high is None else [low, high]
     # resamples count rows, so rows need an order of their own
-    order = np.lexsort((*ends, predicted, truth, of))
-    of, truth, predicted, *ends = (column[order] for column in (of, truth, predicted, *ends))
-    counts = resamples(len(of))
-    found: dict[str, dict[str, Figure]] = {}
+    order = np.lexsort((*ends, predicted, truth, labels))
+    labels, truth, predicted, *ends = (column[order] for column in (labels, truth, predicted, *ends))
+    counts = resamples(len(labels))
+    by_group: dict[str, dict[str, Figure]] = {}
     lines = []
-    for name in np.unique(of).tolist():
-        rows = of == name
-        found[name] = _figures(counts[:, rows], truth[rows], predicted[rows], *(end[rows] for end in ends))
-        lines.append(Group(name, int(rows.sum()), {m: Estimate.of(*figure) for m, figure in found[name].items()}))
-    gaps = {m: _gap({name: figures[m] for name, figures in found.items()}) for m in lines[0].figures}
+    for name in np.unique(labels).tolist():
+        rows = labels == name
+        by_group[name] = _figures(counts[:, rows], truth[rows], predicted[rows], *(end[rows] for end in ends))
+        lines.append(
+            Group(name, int(rows.sum()), {m: Estimate.from_resamples(*figure) for m, figure in by_group[name].items()})
+        )
+    gaps = {m: _gap({name: figures[m] for name, figures in by_group.items()}) for m in lines[0].figures}
     return Groups(tuple(lines), {metric: gap for metric, gap in gaps.items() if gap})
 
 
@@ -87,8 +89,8 @@ def _figures(
     per_image = {"bias": error, "mae": np.abs(error)}
     if ends:
         per_image["coverage"] = ((ends[0] <= truth) & (truth <= ends[1])).astype(np.float64)
-    of_images = {metric: (float(values.mean()), means(counts, values)) for metric, values in per_image.items()}
-    return of_images | {"pearson": (Evaluation.of(truth, predicted).pearson, correlations(counts, truth, predicted))}
+    figures = {metric: (float(values.mean()), means(counts, values)) for metric, values in per_image.items()}
+    return figures | {"pearson": (Evaluation.of(truth, predicted).pearson, correlations(counts, truth, predicted))}
 
 
 def _gap(by_group: Mapping[str, Figure]) -> Gap | None:
@@ -97,32 +99,32 @@ def _gap(by_group: Mapping[str, Figure]) -> Gap | None:
         return None
     highest, lowest = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
     (top, tops), (bottom, bottoms) = by_group[highest], by_group[lowest]
-    return Gap(highest, lowest, Estimate.of(top - bottom, tops - bottoms))
+    return Gap(highest, lowest, Estimate.from_resamples(top - bottom, tops - bottoms))
 
 
-def render_groups(of: Groups) -> RenderableType:
+def render_groups(report: Groups) -> RenderableType:
     """A line a group with intervals beneath the figures, then a line a gap."""
-    metrics = [metric for metric in METRICS if metric in of.groups[0].figures]
-    made = table("subset", "n", *(METRICS[metric] for metric in metrics))
-    for group in of.groups:
-        made.add_row(group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
-    gaps: list[RenderableType] = ["", _gaps_table(of.gaps)] if of.gaps else []
-    return Lines(made, *gaps, dim(READING))
+    metrics = [metric for metric in METRICS if metric in report.groups[0].figures]
+    table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics))
+    for group in report.groups:
+        table.add_row(group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
+    gaps: list[RenderableType] = ["", _gaps_table(report.gaps)] if report.gaps else []
+    return Lines(table, *gaps, dim(READING))
 
 
-def estimate_cell(of: Estimate, *, sign: bool = False) -> Text:
+def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
     """A figure over its interval."""
-    value, low, high = (number(v, sign=sign) for v in (of.value, of.low, of.high))
+    value, low, high = (number(v, sign=sign) for v in (estimate.value, estimate.low, estimate.high))
     return Text.assemble(value, (f"\n{low}, {high}", "dim"))
 
 
 def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
-    made = table("largest gap", "", "difference", "95 % interval")
-    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    table = plain_table("largest gap", "", "difference", "95 % interval")
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
     for metric in METRICS:
         if gap := gaps.get(metric):
             size = gap.size
             value = Text(number(size.value), style="bold" if size.clear else "")
             interval = f"[{number(size.low)}, {number(size.high)}]"
-            made.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, interval)
-    return made
+            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, interval)
+    return table

@@ -1,4 +1,4 @@
-"""What `kallos ingest` says: how it reads a table, and what it stored."""
+"""`kallos ingest`: how it reads a table, and what it stored."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.ingest.table import TableReading
 from reports.pages.findings import counted, findings_table
-from reports.render.layout import dim, page, plural, section, table
+from reports.render.layout import dim, page, plain_table, plural, section
 from reports.render.palette import GOOD
 
 
 def render_reading(reading: TableReading) -> RenderableType:
-    """How a table was read, and the first answers as they were understood."""
+    """How a table was read, and the first ratings as they were parsed."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for what, text in reading.facts:
         grid.add_row(what, text)
-    rows = table(*reading.first_rows.columns)
+    rows = plain_table(*reading.first_rows.columns)
     for row in reading.first_rows.iter_rows():
         rows.add_row(*("–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row))
     return page(

@@ -10,20 +10,20 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
 from models.registry import rank
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plural, section, table
+from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.plots import Dots
 from reports.stats.selection import Selection, chosen_runs
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a run said of the image. `role` is out_of_fold where the image is one of its training rows."""
+class ModelScore:
+    """The score that a run gave the image. `role` is out_of_fold where the image is one of its training rows."""
 
     run_id: str
     model: str
@@ -38,7 +38,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class PinnedTrainingSet:
     """The pinned training set behind the runs: its rows, their hash, and the versions of what it is made of."""
 
     manifest_id: str
@@ -51,12 +51,12 @@ class Learnt:
 
 
 @dataclass(frozen=True)
-class Made:
+class ExtractorOutput:
     """One version of an extractor's output that the training set is made of, and how it went for this image."""
 
     extractor: str
     version: str
-    made_of: str
+    recipe: str
     status: str
     milliseconds: float | None
 
@@ -74,43 +74,48 @@ class LineageReport:
     trait: str | None
     score: float | None
     raters: int
-    said: tuple[Said, ...]
-    learnt: Learnt
-    made: tuple[Made, ...]
+    scores: tuple[ModelScore, ...]
+    training_set: PinnedTrainingSet
+    outputs: tuple[ExtractorOutput, ...]
 
 
 def data(store: Store, selection: Selection) -> LineageReport:
-    """Of the image asked for, else of the first one that was tested.
+    """Of the chosen image, else of the first test image.
 
-    Raises OrderError when nothing is trained, UsageError when the runs said nothing of that image.
+    Raises PrerequisiteError when nothing is trained, UsageError when the runs have no prediction for that image.
     """
     runs = chosen_runs(store, selection)
     image_id = selection.image or _first_tested(store, runs)
-    said = _said(store, image_id, runs)
-    learnt = _learnt(store, said[-1].manifest_id)
+    predictions = _scores(store, image_id, runs)
+    training_set = _training_set(store, predictions[-1].manifest_id)
     about = store.frame(
         """
         SELECT image_id, sha256, width, height, data_set, subset, trait, score, coalesce(raters, 0)::INT AS raters
         FROM images LEFT JOIN (FROM evaluated_traits WHERE run_id = $run) USING (data_set)
         LEFT JOIN scores USING (image_id, trait) WHERE image_id = $image_id""",
         image_id=image_id,
-        run=said[0].run_id,
+        run=predictions[0].run_id,
     ).row(0, named=True)
-    return LineageReport(**about, said=said, learnt=learnt, made=_made(store, image_id, learnt.manifest_id))
+    return LineageReport(
+        **about,
+        scores=predictions,
+        training_set=training_set,
+        outputs=_outputs(store, image_id, training_set.manifest_id),
+    )
 
 
 def _first_tested(store: Store, runs: list[Run]) -> str:
-    found = store.value(
+    image_id = store.value(
         "SELECT min(image_id) FROM predictions WHERE list_contains($runs, run_id) AND role = 'test'",
         runs=[run.run_id for run in runs],
     )
-    if found is None:
-        raise OrderError("These runs have no test predictions: train on a fold with test images.")
-    return str(found)
+    if image_id is None:
+        raise PrerequisiteError("These runs have no test predictions: train on a fold with test images.")
+    return str(image_id)
 
 
-def _said(store: Store, image_id: str, runs: list[Run]) -> tuple[Said, ...]:
-    """The combiner's word first, then its members', then the others'."""
+def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, ...]:
+    """The combiner's score first, then its members', then the others'."""
     rows = store.frame(
         "SELECT run_id, model, role, score, low, high, weights, encoder, strftime(started_at, '%Y-%m-%d %H:%M'), "
         "manifest_id FROM predictions JOIN runs USING (run_id) "
@@ -120,21 +125,23 @@ def _said(store: Store, image_id: str, runs: list[Run]) -> tuple[Said, ...]:
     ).rows()
     if not rows:
         known = _first_tested(store, runs)
-        raise UsageError(f"These runs said nothing of {image_id!r}: name an image of their fold, such as {known}.")
-    said = (Said(*row) for row in rows)
-    return tuple(sorted(said, key=lambda s: rank(s.model)))
+        raise UsageError(
+            f"These runs have no prediction for {image_id!r}: name an image of their fold, such as {known}."
+        )
+    predictions = (ModelScore(*row) for row in rows)
+    return tuple(sorted(predictions, key=lambda s: rank(s.model)))
 
 
-def _learnt(store: Store, manifest_id: str) -> Learnt:
+def _training_set(store: Store, manifest_id: str) -> PinnedTrainingSet:
     row = store.frame(
         "SELECT manifest_id, protocol, fold, row_count, row_hash, value_hash, sql FROM manifests "
         "WHERE manifest_id = $manifest_id",
         manifest_id=manifest_id,
     ).row(0)
-    return Learnt(*row)
+    return PinnedTrainingSet(*row)
 
 
-def _made(store: Store, image_id: str, manifest_id: str) -> tuple[Made, ...]:
+def _outputs(store: Store, image_id: str, manifest_id: str) -> tuple[ExtractorOutput, ...]:
     versions = json.loads(store.value("SELECT versions FROM manifests WHERE manifest_id = $id", id=manifest_id))
     rows = store.frame(
         """
@@ -144,13 +151,13 @@ def _made(store: Store, image_id: str, manifest_id: str) -> tuple[Made, ...]:
         image_id=image_id,
         versions=list(versions.values()),
     ).rows()
-    return tuple(Made(e, v, _recipe(recipe), status or "untried", ms) for e, v, recipe, status, ms in rows)
+    return tuple(ExtractorOutput(e, v, _recipe(recipe), status or "untried", ms) for e, v, recipe, status, ms in rows)
 
 
 def _recipe(recipe: str) -> str:
     """What a version is a hash of, in short: its code, its parameters; hashes by their beginning."""
-    told = json.loads(recipe)
-    parts = {"code": told.get("code_version")} | told.get("parameters", {})
+    values = json.loads(recipe)
+    parts = {"code": values.get("code_version")} | values.get("parameters", {})
     short = {name: str(value)[:12] if "sha256" in name else value for name, value in parts.items()}
     return ", ".join(f"{name} {value}" for name, value in short.items() if not isinstance(value, dict | list))
 
@@ -158,54 +165,58 @@ def _recipe(recipe: str) -> str:
 def render(report: LineageReport) -> RenderableType:
     """Score, model, training set, versions, image."""
     truth = (
-        f"{plural(report.raters, 'rater')} gave {number(report.score)} in the mean"
+        f"{plural(report.raters, 'rater')} gave {number(report.score)} on average"
         if report.score is not None
         else "no score"
     )
-    learnt = report.learnt
-    rows = f"{learnt.rows:,} rows of {learnt.protocol}, fold {learnt.fold}"
-    asked = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{learnt.manifest_id}'\""
-    values = learnt.value_hash[:16] if learnt.value_hash else "not recorded"
-    pinned = f"hash of the rows {learnt.row_hash[:16]}, of the values {values}"
+    training_set = report.training_set
+    rows = f"{training_set.rows:,} rows of {training_set.protocol}, fold {training_set.fold}"
+    command = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{training_set.manifest_id}'\""
+    values = training_set.value_hash[:16] if training_set.value_hash else "not recorded"
+    pinned = f"hash of the rows {training_set.row_hash[:16]}, of the values {values}"
     return page(
         f"Lineage of {report.image_id}",
         truth,
-        section("What was said of it", _said_table(report.said)),
-        section(f"Learnt from manifest {learnt.manifest_id}", dim(f"{rows}; {pinned}.\nIts query: {asked}")),
-        section("Made by", _made_table(report.made), remark="the extractors' versions in that manifest"),
-        section("Of the photo", dim(f"sha256 {report.sha256}\n{report.width} x {report.height} pixels, {_of(report)}")),
+        section("Scores of the models", _scores_table(report.scores)),
+        section(f"Training set: manifest {training_set.manifest_id}", dim(f"{rows}; {pinned}.\nIts query: {command}")),
+        section("Extractors", _outputs_table(report.outputs), remark="their versions in that manifest"),
+        section("Photo", dim(f"sha256 {report.sha256}\n{report.width} x {report.height} pixels, {_subset(report)}")),
         dim("`kallos verify RUN` derives the training set again; `--sql` prints the queries of this page."),
     )
 
 
-def _of(report: LineageReport) -> str:
+def _subset(report: LineageReport) -> str:
     return f"{report.data_set}, subset {report.subset}" if report.subset else report.data_set
 
 
-def _said_table(said: tuple[Said, ...]) -> Table:
-    made = table("run", "role", "score", "90 % interval")
-    for of in said:
-        interval = f"{number(of.low, 2)} to {number(of.high, 2)}" if of.low is not None else "·"
-        encoder = f", {of.encoder}" if of.encoder else ""
-        about = (f"\n{of.started_at}, weights: {of.weights}{encoder}", "dim")
-        made.add_row(Text.assemble(of.run_id, about), of.role, number(of.score), interval)
-    return made
+def _scores_table(predictions: tuple[ModelScore, ...]) -> Table:
+    table = plain_table("run", "role", "score", "90 % interval")
+    for prediction in predictions:
+        interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}" if prediction.low is not None else "·"
+        encoder = f", {prediction.encoder}" if prediction.encoder else ""
+        about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}", "dim")
+        table.add_row(Text.assemble(prediction.run_id, about), prediction.role, number(prediction.score), interval)
+    return table
 
 
-def _made_table(versions: tuple[Made, ...]) -> Table:
-    made = table("extractor", "version", "photo", "ms", "made of")
-    last = made.columns[-1]
+def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> Table:
+    table = plain_table("extractor", "version", "photo", "ms", "made of")
+    last = table.columns[-1]
     last.justify, last.no_wrap, last.style = "left", False, "dim"
-    for of in versions:
-        made.add_row(of.extractor, of.version, of.status, number(of.milliseconds, 1), of.made_of)
-    return made
+    for output in outputs:
+        table.add_row(output.extractor, output.version, output.status, number(output.milliseconds, 1), output.recipe)
+    return table
 
 
 def figures(report: LineageReport) -> list[Figure]:
-    """What every run said of the image, with intervals, beside the raters' mean."""
-    values = {of.run_id: of.score for of in report.said}
-    ends = {of.run_id: (of.low, of.high) for of in report.said if of.low is not None and of.high is not None}
+    """The score of every run, with its interval, beside the raters' mean."""
+    values = {prediction.run_id: prediction.score for prediction in report.scores}
+    ends = {
+        prediction.run_id: (prediction.low, prediction.high)
+        for prediction in report.scores
+        if prediction.low is not None and prediction.high is not None
+    }
     about = "score" if report.score is None else "score; the line is the raters' mean"
     reference = math.nan if report.score is None else report.score
     plot = Dots(values, about, ends, reference, SCALE)
-    return [Figure("lineage", f"What was said of {report.image_id}", [("", plot)])]
+    return [Figure("lineage", f"Scores of {report.image_id}", [("", plot)])]

@@ -1,4 +1,4 @@
-"""`kallos features NAME`: one feature's definition, its spread in every subset and how it goes with the score."""
+"""`kallos features NAME`: one feature's definition, its distribution by subset and its correlation with the score."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from featurestore.traits import chosen_trait, traits_of
 from reports.pages.feature_catalogue import definition_of, plausible
 from reports.pages.features import correlations, fisher_interval
 from reports.render.bars import Spark, interval_bar
-from reports.render.layout import digits_for, dim, number, page, section, share, table
+from reports.render.layout import digits_for, dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS
 
 BINS = 28
 TAIL = 0.002
-"""Share of the values at either end that the plot makes no room for: they are counted in its outer bins."""
+"""Share of the values at either end outside the plot's range: they are counted in its outer bins."""
 
 RAW = "SELECT image_id, {name} AS value FROM geometric_features"
 AVERAGENESS_RAW = """
@@ -150,16 +150,18 @@ def render(report: FeatureReport) -> RenderableType:
         definition.region,
         *heading,
         section("Spread", _spread_table(report), remark="images with a face; the plausible range is the thick line"),
-        section(f"With the score on {report.trait}", _score_table(report), remark="Pearson correlation (PC)")
+        section(
+            f"Correlation with the score on {report.trait}", _score_table(report), remark="Pearson correlation (PC)"
+        )
         if report.trait
         else None,
-        dim("A correlation is no cause: features are measured on photographs, scores are opinions of one pool."),
+        dim("Correlation is not causation: features are measured on photographs, scores are opinions of one pool."),
     )
 
 
 def _definition(definition: FeatureDefinition, stored_version: int | None) -> Table:
     stale = stored_version not in (None, definition.version)
-    said = {
+    lines = {
         "formula": definition.formula,
         "points": ", ".join(definition.points),
         "source": definition.source,
@@ -167,20 +169,20 @@ def _definition(definition: FeatureDefinition, stored_version: int | None) -> Ta
         "same after": f"a change of {', '.join(definition.invariant)}",
         "version": f"{definition.version}" + (f", values of {stored_version}: run `kallos extract`" if stale else ""),
     }
-    made = Table.grid(padding=(0, 2))
-    for what, text in said.items():
-        made.add_row(dim(what), Text(text))
-    return made
+    table = Table.grid(padding=(0, 2))
+    for name, text in lines.items():
+        table.add_row(dim(name), Text(text))
+    return table
 
 
 def _spread_table(report: FeatureReport) -> Table:
-    made = table("", "", "images", "mean", "sd", "no value", "outside")
-    for column in made.columns:
+    table = plain_table("", "", "images", "mean", "sd", "no value", "outside")
+    for column in table.columns:
         column.vertical = "bottom"
-    made.columns[1].justify = "left"
+    table.columns[1].justify = "left"
     colour = REGION_COLOURS[report.definition.region]
     for group in report.groups:
-        made.add_row(
+        table.add_row(
             Text(group.name),
             Spark(group.counts, colour, height=2),
             f"{group.images:,}",
@@ -188,9 +190,9 @@ def _spread_table(report: FeatureReport) -> Table:
             share(group.images - group.measured, group.images),
             share(group.implausible, group.measured),
         )
-        made.add_row()
-    made.add_row("", _axis(report))
-    return made
+        table.add_row()
+    table.add_row("", _axis(report))
+    return table
 
 
 def _axis(report: FeatureReport) -> Text:
@@ -204,9 +206,9 @@ def _axis(report: FeatureReport) -> Text:
 
 def _score_table(report: FeatureReport) -> Table:
     limit = max((abs(v) for g in report.groups for v in (g.low, g.high) if math.isfinite(v)), default=0.0)
-    made = table("", "images", "PC", "95 % interval", f"{-limit:+.2f}{'0':^21}{limit:+.2f}")
+    table = plain_table("", "images", "PC", "95 % interval", f"{-limit:+.2f}{'0':^21}{limit:+.2f}")
     for group in report.groups:
         interval = f"{number(group.low, 2, sign=True)} … {number(group.high, 2, sign=True)}"
-        drawn = interval_bar(group.low, group.correlation, group.high, -limit, limit)
-        made.add_row(Text(group.name), f"{group.scored:,}", number(group.correlation, 2, sign=True), interval, drawn)
-    return made
+        bar = interval_bar(group.low, group.correlation, group.high, -limit, limit)
+        table.add_row(Text(group.name), f"{group.scored:,}", number(group.correlation, 2, sign=True), interval, bar)
+    return table

@@ -12,7 +12,7 @@ from featurestore.steps import extract_command, train_all
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plural, section, share, table
+from reports.render.layout import dim, number, page, plain_table, plural, section, share
 from reports.render.palette import SERIES
 from reports.render.plots import Dots
 from reports.stats.selection import Selection, chosen_data_sets
@@ -30,13 +30,13 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ModelResult:
     """A model on a protocol: its newest finished run of each fold; figures are means over those, on test rows."""
 
     protocol: str
     model: str
     folds: int
-    of_folds: int
+    total_folds: int
     pearson: float
     mae: float
     rmse: float
@@ -44,21 +44,21 @@ class Standing:
 
 @dataclass(frozen=True)
 class OverviewReport:
-    """The whole store. `following` are the commands that make sense next, each with what it does."""
+    """The whole store. `next_commands` are the commands that make sense next, each with what it does."""
 
     features: int
     holdings: tuple[Holding, ...]
-    standings: tuple[Standing, ...]
-    following: tuple[tuple[str, str], ...]
+    results: tuple[ModelResult, ...]
+    next_commands: tuple[tuple[str, str], ...]
 
 
 def data(store: Store, selection: Selection) -> OverviewReport:
-    """Raises OrderError when the store is empty, UsageError for an unknown data set."""
+    """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
     names = chosen_data_sets(store, selection)
     holdings = tuple(Holding(*row) for row in _holdings(store, names))
-    standings = tuple(Standing(*row) for row in _standings(store, selection))
+    results = tuple(ModelResult(*row) for row in _results(store, selection))
     features = store.value("SELECT count(*) FROM feature_catalog") if store.has("feature_catalog") else 0
-    return OverviewReport(features, holdings, standings, _following(store, holdings, standings))
+    return OverviewReport(features, holdings, results, _next_commands(store, holdings, results))
 
 
 def _holdings(store: Store, names: list[str]) -> list[tuple[str, int, int, int, int]]:
@@ -78,7 +78,7 @@ def _holdings(store: Store, names: list[str]) -> list[tuple[str, int, int, int, 
     ).rows()
 
 
-def _standings(store: Store, selection: Selection) -> list[tuple[str, str, int, int, float, float, float]]:
+def _results(store: Store, selection: Selection) -> list[tuple[str, str, int, int, float, float, float]]:
     return store.frame(
         """
         WITH newest AS (
@@ -94,14 +94,14 @@ def _standings(store: Store, selection: Selection) -> list[tuple[str, str, int, 
     ).rows()
 
 
-def _following(
-    store: Store, holdings: tuple[Holding, ...], standings: tuple[Standing, ...]
+def _next_commands(
+    store: Store, holdings: tuple[Holding, ...], results: tuple[ModelResult, ...]
 ) -> tuple[tuple[str, str], ...]:
-    if any(of.extracted == 0 for of in holdings):
+    if any(holding.extracted == 0 for holding in holdings):
         return ((extract_command(store), "landmarks, features and embeddings of every photo; other weights: --help"),)
-    if not any(of.scored for of in holdings):
+    if not any(holding.scored for holding in holdings):
         return (("kallos features", "what was measured"), ("kallos ingest --help", "how to bring ratings in"))
-    if not standings:
+    if not results:
         protocols = store.frame("SELECT trait, min(protocol) FROM splits GROUP BY trait ORDER BY ALL").rows()
         training = (
             [(train_all(store, name), f"every model on the first fold of {trait}") for trait, name in protocols]
@@ -119,53 +119,53 @@ def _following(
 
 def render(report: OverviewReport) -> RenderableType:
     """Data sets, models, what next."""
-    images = sum(of.images for of in report.holdings)
+    images = sum(holding.images for holding in report.holdings)
     return page(
         "Overview",
         f"{plural(images, 'image')}, {plural(report.features, 'feature')}",
         section("Data sets", _holdings_table(report.holdings)),
-        section("Models", _standings_table(report.standings), remark="means over the folds, on test rows")
-        if report.standings
+        section("Models", _results_table(report.results), remark="means over the folds, on test rows")
+        if report.results
         else dim("Nothing is trained yet."),
-        section("Next", _following_table(report.following)),
+        section("Next", _commands_table(report.next_commands)),
     )
 
 
 def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
-    made = table("data set", "images", "scored", "single ratings", "extracted")
-    for of in holdings:
-        scored, extracted = share(of.scored, of.images), share(of.extracted, of.images)
-        made.add_row(of.data_set, f"{of.images:,}", scored, f"{of.ratings:,}", extracted)
-    return made
+    table = plain_table("data set", "images", "scored", "single ratings", "extracted")
+    for holding in holdings:
+        scored, extracted = share(holding.scored, holding.images), share(holding.extracted, holding.images)
+        table.add_row(holding.data_set, f"{holding.images:,}", scored, f"{holding.ratings:,}", extracted)
+    return table
 
 
-def _standings_table(standings: tuple[Standing, ...]) -> Table:
-    made = table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
+def _results_table(results: tuple[ModelResult, ...]) -> Table:
+    table = plain_table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
     protocol = None
-    for of in standings:
-        if of.protocol != protocol:
-            protocol = of.protocol
-            made.add_row(Text(protocol, style="bold"))
-        metrics = (number(value) for value in (of.pearson, of.mae, of.rmse))
-        made.add_row(f"  {of.model}", f"{of.folds} of {of.of_folds}", *metrics, bar(of.pearson, 20))
-    return made
+    for result in results:
+        if result.protocol != protocol:
+            protocol = result.protocol
+            table.add_row(Text(protocol, style="bold"))
+        metrics = (number(value) for value in (result.pearson, result.mae, result.rmse))
+        table.add_row(f"  {result.model}", f"{result.folds} of {result.total_folds}", *metrics, bar(result.pearson, 20))
+    return table
 
 
-def _following_table(following: tuple[tuple[str, str], ...]) -> Table:
-    made = table("command", "what it does")
-    made.columns[1].justify, made.columns[1].no_wrap = "left", False
-    for command, does in following:
-        made.add_row(Text(command, style="bold"), does)
-    return made
+def _commands_table(next_commands: tuple[tuple[str, str], ...]) -> Table:
+    table = plain_table("command", "what it does")
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    for command, does in next_commands:
+        table.add_row(Text(command, style="bold"), does)
+    return table
 
 
 def figures(report: OverviewReport) -> list[Figure]:
     """PC of every model, protocol by protocol."""
-    if not report.standings:
+    if not report.results:
         return []
-    named = {f"{of.model}, {of.protocol}": of.pearson for of in report.standings}
-    protocols = list(dict.fromkeys(of.protocol for of in report.standings))
-    colours = [SERIES[protocols.index(of.protocol) % len(SERIES)] for of in report.standings]
+    named = {f"{result.model}, {result.protocol}": result.pearson for result in report.results}
+    protocols = list(dict.fromkeys(result.protocol for result in report.results))
+    colours = [SERIES[protocols.index(result.protocol) % len(SERIES)] for result in report.results]
     return [
         Figure("overview", "Correlation with the raters (PC), on test rows", [("", Dots(named, "PC", colours=colours))])
     ]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.planning import PlanLine
-from reports.render.layout import dim, duration, page, plural, section, table
+from reports.render.layout import dim, duration, page, plain_table, plural, section
 from reports.render.palette import WARM
 
 
@@ -20,7 +20,7 @@ class PlanReport:
 
     images        images of the store
     photos        different photos among them, known by their bytes; figures of `lines` count these
-    absent        folders of data sets that are not there, where photos are left to look at
+    absent        folders of data sets that are not there, where photos remain to be processed
     unreadable    images whose file could not be read at ingest
     seconds       wall time that `kallos extract` would take; at least, where some extractor has no time
                   recorded yet, and None where none has
@@ -54,12 +54,12 @@ def render(report: PlanReport) -> RenderableType:
 
 
 def _lines(report: PlanReport) -> Table:
-    made = table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
+    table = plain_table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
     for line in report.lines:
         counts = (line.stale, line.missing, line.failed, line.orphaned)
         shown = (Text(f"{n:,}", style=WARM) if n else dim("·") for n in counts)
-        made.add_row(line.extractor, f"{line.fresh:,}", *shown, _work(line))
-    return made
+        table.add_row(line.extractor, f"{line.fresh:,}", *shown, _work(line))
+    return table
 
 
 def _work(line: PlanLine) -> Text | str:
@@ -75,10 +75,10 @@ def _reasons(report: PlanReport) -> RenderableType:
 
 
 def _normalized(report: PlanReport) -> RenderableType:
-    made = table("protocol", "fresh", "folds")
+    table = plain_table("protocol", "fresh", "folds")
     for protocol, (fresh, folds) in report.normalized.items():
-        made.add_row(protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
-    return made
+        table.add_row(protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
+    return table
 
 
 def _advice(report: PlanReport) -> RenderableType:
@@ -94,7 +94,9 @@ def _advice(report: PlanReport) -> RenderableType:
             )
         )
     if report.unreadable:
-        lines.append(dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: mend and ingest again."))
+        lines.append(
+            dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: repair the files and ingest again.")
+        )
     if any(line.failed for line in report.lines):
         lines.append(dim("`kallos extract --retry-failed` tries failed photos once more."))
     if any(line.orphaned for line in report.lines):

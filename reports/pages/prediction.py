@@ -1,4 +1,4 @@
-"""What kallos says of one photo: a panel for people, plain values for programs."""
+"""The prediction for one photo: a panel for people, plain values for programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rich.text import Text
 
 from featurestore.records import SCALE, Prediction
 from reports.render.bars import Scale, score_bar
-from reports.render.layout import dim, number, table
+from reports.render.layout import dim, number, plain_table
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.scales import rescaled, scale_name
-from reports.stats.provenance import doubts, learnt_from
+from reports.stats.provenance import doubts, training_source
 
 LOW, HIGH = SCALE
 
@@ -61,7 +61,7 @@ def render(prediction: Prediction) -> RenderableType:
         parts += ["", _sub_scores(prediction)]
     if warnings := [*prediction.notes, *doubts(prediction.origin)]:
         parts += ["", *(Text(f"! {warning}", style=WARM) for warning in warnings)]
-    parts += ["", dim(f"{learnt_from(prediction.origin)}."), dim(MEANING)]
+    parts += ["", dim(f"{training_source(prediction.origin)}."), dim(MEANING)]
     title = Text(str(prediction.photo.name), style="bold")
     return Panel(
         Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2), width=80
@@ -85,48 +85,48 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
         )
     if origin:
         yield from (Text(f"! {doubt}", style=WARM) for doubt in doubts(origin))
-        yield dim(f"{learnt_from(origin)}.")
+        yield dim(f"{training_source(origin)}.")
     yield dim(MEANING)
 
 
 def _score(prediction: Prediction) -> Table:
-    made = Table.grid(padding=(0, 2, 0, 0))
+    table = Table.grid(padding=(0, 2, 0, 0))
     for is_figure in (False, True, False):
-        made.add_column(no_wrap=is_figure)
-    made.add_row(
+        table.add_column(no_wrap=is_figure)
+    table.add_row(
         Text("score", style="bold"),
         Text(number(prediction.score, 2), style=f"bold {ACCENT}"),
         Scale(prediction.score, LOW, HIGH, f"bold {ACCENT}"),
     )
     interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
-    made.add_row(
-        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like those it learnt from", "dim"))
+    table.add_row(
+        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like the training photos", "dim"))
     )
     if prediction.origin.scale not in (None, SCALE):
         low, high = (rescaled(end, prediction.origin.scale) for end in (prediction.low, prediction.high))
-        made.add_row(
+        table.add_row(
             Text(f"on {scale_name(prediction.origin.scale)}", style="bold"),
             Text(number(rescaled(prediction.score, prediction.origin.scale), 2), style=f"bold {ACCENT}"),
             Text.assemble((f"{number(low, 2)} to {number(high, 2)}", ACCENT), (", on the raters' own scale", "dim")),
         )
     for name, score in prediction.members.items():
-        made.add_row(dim(f"model {name}"), dim(number(score, 2)), Scale(score, LOW, HIGH))
-    return made
+        table.add_row(dim(f"model {name}"), dim(number(score, 2)), Scale(score, LOW, HIGH))
+    return table
 
 
 def _sub_scores(prediction: Prediction) -> Table:
     """Regions by falling weight."""
-    made = table("region", "sub-score", f"{LOW:g} to {HIGH:g}", "weight", "")
-    made.columns[2].justify = "left"
+    table = plain_table("region", "sub-score", f"{LOW:g} to {HIGH:g}", "weight", "")
+    table.columns[2].justify = "left"
     heaviest = max(prediction.weights.values())
     for region in sorted(prediction.sub_scores, key=lambda region: -prediction.weights[region]):
         colour = REGION_COLOURS[region]
         weight = prediction.weights[region]
-        made.add_row(
+        table.add_row(
             Text(region, style=colour),
             number(prediction.sub_scores[region], 2),
             score_bar(prediction.sub_scores[region], LOW, HIGH, 26, colour),
             f"{100 * weight:.0f} %",
             score_bar(weight, 0, heaviest, 12, "dim"),
         )
-    return made
+    return table

@@ -1,4 +1,4 @@
-"""A photo with the landmarks and what kallos says of it: contours by region, the scores beside the face."""
+"""A photo with its landmarks and prediction: contours by region, the scores beside the face."""
 
 from __future__ import annotations
 

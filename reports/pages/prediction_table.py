@@ -1,4 +1,4 @@
-"""What kallos says of photos as a table, one row a photo, for statistics programs."""
+"""Predictions of photos as a table, one row a photo, for statistics programs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "own_low": (pl.Float64, "lower end of the interval on the raters' own scale"),
     "own_high": (pl.Float64, "upper end of the interval on the raters' own scale"),
     "trait": (pl.String, "what the raters were asked about"),
-    "group": (pl.String, "subset whose calibration was asked for"),
+    "group": (pl.String, "subset whose calibration was used"),
     "in_training": (pl.Boolean, "whether the model was trained on this very photo"),
     "remarks": (pl.String, "what to beware of with this photo"),
     "problem": (pl.String, "why the photo has no score"),
     "model": (pl.String, "the model's run"),
-    "data_sets": (pl.String, "what it learnt from"),
-    "protocol": (pl.String, "split that it learnt from"),
+    "data_sets": (pl.String, "the data sets it was trained on"),
+    "protocol": (pl.String, "split that it was trained on"),
     "fold": (pl.Int32, "fold of the protocol, from 1"),
     "doubts": (pl.String, "what the model was not shown to be better than, on its own test photos"),
 }
@@ -67,7 +67,7 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
 def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     """The rows together, and a label a column."""
     schema: dict[str, Any] = {name: kind for name, (kind, _) in COLUMNS.items()}
-    schema |= {name: pl.Float64 for each in rows for name in each if name not in schema}
+    schema |= {name: pl.Float64 for row_values in rows for name in row_values if name not in schema}
     labels = {name: label for name, (_, label) in COLUMNS.items()}
     labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in SUMMARIES.items()}
     for region in REGIONS:
@@ -75,5 +75,5 @@ def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
             f"sub_score_{region}": f"sub-score of {region}, 1-5: an attribution of Model B, no rating",
             f"weight_{region}": f"weight of {region} in Model B",
         }
-    labels |= {of.name: f"{of.summary} [{of.unit}]" for of in catalogue()}
+    labels |= {feature.name: f"{feature.summary} [{feature.unit}]" for feature in catalogue()}
     return pl.DataFrame(rows, schema=schema).with_columns(pl.col(pl.Float64).fill_nan(None)), labels

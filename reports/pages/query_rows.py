@@ -17,13 +17,13 @@ LONGEST = 60
 
 def render(rows: pl.DataFrame) -> RenderableType:
     """The first hundred rows and how many there are."""
-    made = Sheet(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
+    table = Sheet(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
     for name, kind in rows.schema.items():
-        made.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in rows.head(SHOWN).iter_rows():
-        made.add_row(*(_cell(value) for value in row))
+        table.add_row(*(_cell(value) for value in row))
     more = f", the first {SHOWN} are shown: --csv FILE or --json gives all" if len(rows) > SHOWN else ""
-    return Group(made, dim(f"{plural(len(rows), 'row')}{more}"))
+    return Group(table, dim(f"{plural(len(rows), 'row')}{more}"))
 
 
 def _cell(value: object) -> Text:

@@ -16,7 +16,7 @@ from reports.render.bars import bar
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plural, table
+from reports.render.layout import dim, number, page, plain_table, plural
 from reports.render.palette import ACCENT
 
 DISTANCES = {
@@ -25,7 +25,7 @@ DISTANCES = {
     "landmarks": "Procrustes distance: Euclidean, of shapes aligned to the canonical face",
 }
 SAME = "same photo"
-MEANING = "Near means alike by this measure, on these photos. It does not say that two photos show one person."
+MEANING = "Near means similar appearance, not identity."
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Neighbour:
 class SimilarReport:
     """The images nearest to `query`, an image_id or a file.
 
-    by        embedding, geometry or landmarks; `distance` says what that measures
+    by        embedding, geometry or landmarks; `distance` describes the measure
     encoder   whose embeddings, None for other measures
     sql       the statement that gave the neighbours
     photos    the query, framed, then the neighbours
@@ -60,9 +60,9 @@ class SimilarReport:
     photos: tuple[Photo, ...] = for_pictures()
 
 
-def data(store: Store, search: Search, found: Neighbours, query: str | Photo) -> SimilarReport:
-    """What was found near `query`: an image_id, or the photo of a file that was measured just now."""
-    neighbours = tuple(Neighbour(*row) for row in found.rows.iter_rows())
+def data(store: Store, search: Search, nearest: Neighbours, query: str | Photo) -> SimilarReport:
+    """The images nearest to `query`: an image_id, or the photo of a file that was measured just now."""
+    neighbours = tuple(Neighbour(*row) for row in nearest.rows.iter_rows())
     stored = [n.image_id for n in neighbours]
     if isinstance(query, str):
         name, (photo, *others) = query, _photos(store, [query, *stored], search.by)
@@ -71,7 +71,14 @@ def data(store: Store, search: Search, found: Neighbours, query: str | Photo) ->
     first = replace(photo, caption=f"query\n{_short(photo.path.name)}", framed=True)
     rest = (replace(photo, caption=_caption(n, photo.path)) for n, photo in zip(neighbours, others, strict=True))
     return SimilarReport(
-        name, search.by, DISTANCES[search.by], search.encoder, search.data_set, found.sql, neighbours, (first, *rest)
+        name,
+        search.by,
+        DISTANCES[search.by],
+        search.encoder,
+        search.data_set,
+        nearest.sql,
+        neighbours,
+        (first, *rest),
     )
 
 
@@ -118,15 +125,15 @@ def render(report: SimilarReport) -> RenderableType:
 
 
 def _table(neighbours: tuple[Neighbour, ...]) -> Table:
-    made = table("rank", "image", "distance", "score", "subset", "")
-    made.columns[1].justify, made.columns[1].no_wrap = "left", False
+    table = plain_table("rank", "image", "distance", "score", "subset", "")
+    table.columns[1].justify, table.columns[1].no_wrap = "left", False
     furthest = max(n.distance for n in neighbours) or 1.0
     for n in neighbours:
         remark = Text(SAME, style=f"bold {ACCENT}") if n.same_photo else bar(n.distance / furthest, 20, ACCENT)
         figures = (number(n.distance, 4), number(n.score, 2), n.subset or "–")
-        made.add_row(str(n.rank), n.image_id, *figures, remark)
-    made.columns[-1].justify = "left"
-    return made
+        table.add_row(str(n.rank), n.image_id, *figures, remark)
+    table.columns[-1].justify = "left"
+    return table
 
 
 def write_sheet(report: SimilarReport, file: Path) -> Path:

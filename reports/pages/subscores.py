@@ -1,4 +1,4 @@
-"""`kallos report subscores`: what Model B learned to weigh, and how its sub-scores are spread."""
+"""`kallos report subscores`: the weights of Model B, and the distribution of its sub-scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extractors.regions import REGIONS
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE, Evaluation
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -20,10 +20,10 @@ from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, section, share, table
+from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
-from reports.stats.selection import Selection, chosen_runs, names_of
+from reports.stats.selection import Selection, chosen_runs, run_names
 
 ENDS = 0.05
 """A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
@@ -81,17 +81,17 @@ class SubScoreRun:
 
 @dataclass(frozen=True)
 class SubScoreReport:
-    """The runs chosen, or the newest of both forms of Model B."""
+    """The chosen runs, or the newest of both forms of Model B."""
 
     runs: tuple[SubScoreRun, ...]
 
 
 def data(store: Store, selection: Selection) -> SubScoreReport:
-    """Raises OrderError when Model B was not trained."""
+    """Raises PrerequisiteError when Model B was not trained."""
     runs = [run for run in chosen_runs(store, selection) if run.model in MODELS and MODELS[run.model].regions]
     if not runs:
-        raise OrderError("There is no run of Model B here: `kallos train b` gives sub-scores.")
-    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+        raise PrerequisiteError("There is no trained run of Model B: run `kallos train b` to get sub-scores.")
+    names = run_names([run.model for run in runs], [run.run_id for run in runs])
     return SubScoreReport(tuple(_run(store, name, run) for name, run in zip(names, runs, strict=True)))
 
 
@@ -126,14 +126,14 @@ def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], sco
     """`values` is (n, 8) sub-scores of the regions of `weights`, in that order."""
     low, high = SCALE
     place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
-    others, sub_scores = np.arange(len(share)) != place, values[:, place]
-    rest = share[others].sum()
+    remaining, sub_scores = np.arange(len(share)) != place, values[:, place]
+    rest = share[remaining].sum()
     return RegionLine(
         region=region,
         weight=float(share[place]),
         weight_sd=weights["sd"][place],
         fits=weights["fits"][place],
-        without=Evaluation.of(scores, values[:, others] @ share[others] / rest).pearson if rest else np.nan,
+        without=Evaluation.of(scores, values[:, remaining] @ share[remaining] / rest).pearson if rest else np.nan,
         n=len(sub_scores),
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),
@@ -162,10 +162,10 @@ def _tables(run: SubScoreRun) -> list[RenderableType]:
 def _weights_table(run: SubScoreRun) -> RenderableType:
     """Weights with their spread, and the ablation: what the score loses without each region."""
     heaviest = max(line.weight for line in run.regions)
-    made = table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
+    table = plain_table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
-        made.add_row(
+        table.add_row(
             Text(line.region, style=colour),
             number(line.weight),
             dim(number(line.weight_sd)),
@@ -176,30 +176,30 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
         )
     remark = (
         f"The whole score has PC {number(run.pearson, 4)}. The spread is over {run.regions[0].fits} cross-fitted "
-        "models of this protocol. Without a region the other weights stand in proportion, nothing is trained again."
+        "models of this protocol. Without a region the other weights are scaled up in proportion; nothing is retrained."
     )
-    return Group(made, dim(remark))
+    return Group(table, dim(remark))
 
 
 def _spread_table(run: SubScoreRun) -> Table:
     low, high = SCALE
-    made = table("region", "mean", "sd", "5 %", "median", "95 %", f"from {low:g} to {high:g}", "saturated")
+    table = plain_table("region", "mean", "sd", "5 %", "median", "95 %", f"from {low:g} to {high:g}", "saturated")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
         fifth, _, median, _, top = line.quantiles
         figures = (number(v, 2) for v in (line.mean, line.sd, fifth, median, top))
         saturated = Text(share(line.saturated, line.n), style=WARM if line.saturated > 0.1 * line.n else "")
-        made.add_row(Text(line.region, style=colour), *figures, Spark(line.histogram, colour), saturated)
-    return made
+        table.add_row(Text(line.region, style=colour), *figures, Spark(line.histogram, colour), saturated)
+    return table
 
 
 def _between_table(run: SubScoreRun) -> Table:
     names = [line.region for line in run.regions]
-    made = table("correlation with", *names)
+    table = plain_table("correlation with", *names)
     for i, (name, row) in enumerate(zip(names, run.between, strict=True)):
         cells = (number(r, 2) if j < i else "" for j, r in enumerate(row))
-        made.add_row(Text(name, style=REGION_COLOURS[name]), *cells)
-    return made
+        table.add_row(Text(name, style=REGION_COLOURS[name]), *cells)
+    return table
 
 
 def figures(report: SubScoreReport) -> list[Figure]:

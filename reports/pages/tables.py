@@ -9,7 +9,7 @@ from rich.text import Text
 
 from featurestore.errors import UsageError
 from featurestore.store import Store
-from reports.render.layout import dim, page, table
+from reports.render.layout import dim, page, plain_table
 from reports.render.palette import ACCENT
 
 
@@ -42,12 +42,12 @@ def render(described: pl.DataFrame) -> RenderableType:
 
 
 def _columns(group: pl.DataFrame) -> RenderableType:
-    made = table("column", "type", "meaning")
-    for column in made.columns[1:]:
+    table = plain_table("column", "type", "meaning")
+    for column in table.columns[1:]:
         column.justify, column.no_wrap = "left", False
     for row in group.iter_rows(named=True):
-        made.add_row(Text(row["column"], style=ACCENT), dim(row["type"]), row["comment"] or "")
-    return made
+        table.add_row(Text(row["column"], style=ACCENT), dim(row["type"]), row["comment"] or "")
+    return table
 
 
 def _tables(groups: dict[str, pl.DataFrame]) -> RenderableType:

@@ -1,4 +1,4 @@
-"""`kallos report training`: every run, and how the newest ones went."""
+"""`kallos report training`: every run, and the training curves of the newest."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rich.text import Text
 from featurestore.runs import load
 from featurestore.store import Store
 from reports.render.figures import Figure
-from reports.render.layout import dim, duration, number, page, plural, section, table
+from reports.render.layout import dim, duration, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Lines
-from reports.stats.selection import Selection, names_of, no_run
+from reports.stats.selection import Selection, no_run, run_names
 
 PROGRESS = "epochs done, % of the run"
 
@@ -59,14 +59,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """All runs, the newest first, and the histories of the runs asked for or of the newest fold."""
+    """All runs, the newest first, and the histories of the named runs or of the newest fold."""
 
     runs: tuple[TrainedRun, ...]
     curves: tuple[Curve, ...]
 
 
 def data(store: Store, selection: Selection) -> TrainingReport:
-    """Raises OrderError when nothing was trained or a run asked for does not exist."""
+    """Raises PrerequisiteError when nothing was trained or a named run does not exist."""
     for run_id in selection.runs:
         load(store, run_id)
     rows = store.frame(
@@ -87,14 +87,14 @@ def data(store: Store, selection: Selection) -> TrainingReport:
     if not rows:
         raise no_run(store, selection)
     runs = tuple(TrainedRun(*row) for row in rows)
-    drawn = runs if selection.runs else _newest(runs)
-    return TrainingReport(runs, tuple(_curve(store, run) for run in drawn if (run.epochs or 0) > 1))
+    chosen = runs if selection.runs else _newest(runs)
+    return TrainingReport(runs, tuple(_curve(store, run) for run in chosen if (run.epochs or 0) > 1))
 
 
 def _newest(runs: tuple[TrainedRun, ...]) -> tuple[TrainedRun, ...]:
     """The newest run of each model on the fold of the newest run."""
-    of_fold = [run for run in runs if (run.protocol, run.fold) == (runs[0].protocol, runs[0].fold)]
-    by_model = {run.model: run for run in reversed(of_fold)}
+    same_fold = [run for run in runs if (run.protocol, run.fold) == (runs[0].protocol, runs[0].fold)]
+    by_model = {run.model: run for run in reversed(same_fold)}
     return tuple(by_model[model] for model in sorted(by_model))
 
 
@@ -131,33 +131,33 @@ def render(report: TrainingReport) -> RenderableType:
 
 
 def _lines(report: TrainingReport, metric: str, name: str) -> Lines | None:
-    """The curves, unless none can be drawn: a model that always says the same has no PC."""
-    drawn = _drawn(report, metric)
-    return Lines(drawn, PROGRESS, name) if drawn else None
+    """The curves, unless none can be drawn: a model with constant predictions has no PC."""
+    curves = _progress_curves(report, metric)
+    return Lines(curves, PROGRESS, name) if curves else None
 
 
 def _runs_table(runs: list[TrainedRun]) -> Table:
-    made = table("run", "fits", "MAE", "RMSE", "PC", "time")
+    table = plain_table("run", "fits", "MAE", "RMSE", "PC", "time")
     for run in runs:
         unfinished = (f"  {run.status}", WARM) if run.status != "done" else ""
         encoder = f", {run.encoder}" if run.encoder else ""
         about = (f"\n{run.started_at}, weights: {run.weights}{encoder}", "dim")
         epochs = f"{run.parts} × {run.epochs:,}" if run.epochs else "–"
         metrics = (number(value) for value in (run.mae, run.rmse, run.pearson))
-        made.add_row(Text.assemble(run.run_id, unfinished, about), epochs, *metrics, duration(run.seconds))
-    return made
+        table.add_row(Text.assemble(run.run_id, unfinished, about), epochs, *metrics, duration(run.seconds))
+    return table
 
 
-def _drawn(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], list[float]]]:
+def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], list[float]]]:
     """name -> (progress in percent, metric): runs of 10 epochs and of 500 trees on one axis."""
-    names = names_of([curve.model for curve in report.curves], [curve.run_id for curve in report.curves])
-    drawn = {}
+    names = run_names([curve.model for curve in report.curves], [curve.run_id for curve in report.curves])
+    curves = {}
     for name, curve in zip(names, report.curves, strict=True):
         points = [(100 * e / curve.epoch[-1], v) for e, v in zip(curve.epoch, getattr(curve, metric), strict=True)]
         known = [(x, y) for x, y in points if math.isfinite(y)]
         if known:
-            drawn[name] = ([x for x, _ in known], [y for _, y in known])
-    return drawn
+            curves[name] = ([x for x, _ in known], [y for _, y in known])
+    return curves
 
 
 def figures(report: TrainingReport) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""What `kallos compact` and `kallos erase` have done."""
+"""Results of `kallos compact` and `kallos erase`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.text import Text
 
 from featurestore.upkeep.compacting import Compacted
 from featurestore.upkeep.erasure import Erased
-from reports.render.layout import dim, page, plural, section, table
+from reports.render.layout import dim, page, plain_table, plural, section
 from reports.render.palette import BAD, GOOD, WARM
 
 SHOWN = 10
@@ -34,7 +34,7 @@ def render_erased(erased: Erased) -> RenderableType:
         verdict = Text(f"✗ {searched}: still found in {', '.join(receipt.found)}", style=BAD)
     else:
         verdict = Text(f"✓ {searched}: nothing found", style=GOOD)
-    rows = table("table", "rows erased")
+    rows = plain_table("table", "rows erased")
     for name, count in receipt.rows.items():
         rows.add_row(name, f"{count:,}")
     copies = [Text(f"removed {name}, an older state of the store") for name in receipt.copies]
@@ -44,7 +44,7 @@ def render_erased(erased: Erased) -> RenderableType:
         rows if receipt.rows else None,
         Group(*copies) if copies else None,
         verdict,
-        section("Models that learnt from it", _trained(receipt.trained)) if receipt.trained else None,
+        section("Models trained on it", _trained(receipt.trained)) if receipt.trained else None,
         _left_to_people(erased),
     )
 

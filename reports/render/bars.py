@@ -18,7 +18,7 @@ FILL, POINT, REFERENCE = "━●│"
 
 
 class Drawing(ABC):
-    """What draws a number that stands beside it: in a terminal by `text`, in HTML by a macro of its name."""
+    """Draws the number beside it: in a terminal by `text`, in HTML by a macro of its name."""
 
     @abstractmethod
     def text(self) -> Text:

@@ -51,22 +51,22 @@ def write(figure: Figure, file: Path) -> Path:
     """Write it as .png or .svg; the folder is made if need be."""
     file.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"Date": None} if file.suffix == ".svg" else None
-    file.write_bytes(_drawn(figure, file.suffix[1:], dpi=200, metadata=metadata))
+    file.write_bytes(_rendered(figure, file.suffix[1:], dpi=200, metadata=metadata))
     return file
 
 
 def jpeg(figure: Figure) -> bytes:
     """For a page with photos: of a photo it is a quarter of a PNG, and sooner written."""
-    return _drawn(figure, "jpeg", dpi=110, pil_kwargs={"quality": 90})
+    return _rendered(figure, "jpeg", dpi=110, pil_kwargs={"quality": 90})
 
 
 def svg(plot: Plot) -> str:
     """An element for a page that sets --faint and --rule, which its text and its axes are drawn in."""
-    unsaid = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    omitted = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     style = STYLE | {"svg.fonttype": "none"}
-    file = _drawn(Figure("", "", [("", plot)]), "svg", style, dpi=200, transparent=True, metadata=unsaid)
+    file = _rendered(Figure("", "", [("", plot)]), "svg", style, dpi=200, transparent=True, metadata=omitted)
     # what follows matplotlib's own head and its style of every element
-    drawn = file.decode().partition("</defs>")[2]
+    markup = file.decode().partition("</defs>")[2]
     for pattern, replacement in (
         (r' id="[\w.]+_\d+"', ""),
         (r'<g id="([^"]+)">', r"<g><title>\1</title>"),
@@ -74,16 +74,16 @@ def svg(plot: Plot) -> str:
         (INK, "var(--faint)"),
         (f"{RULE}|{GRID}", "var(--rule)"),
     ):
-        drawn = re.sub(pattern, replacement, drawn)
+        markup = re.sub(pattern, replacement, markup)
     width, height = plot.size
     about = f"{plot.y_label} against {plot.x_label}" if plot.y_label else plot.x_label
     return (
         f'<svg class="plot" viewBox="0 0 {72 * width:g} {72 * height:g}" style="max-width: {PIXELS * width:.0f}px" '
-        f'role="img" aria-label="{escape(about)}">{drawn}'
+        f'role="img" aria-label="{escape(about)}">{markup}'
     )
 
 
-def _drawn(figure: Figure, format: str, style: Any = STYLE, **options: Any) -> bytes:
+def _rendered(figure: Figure, format: str, style: Any = STYLE, **options: Any) -> bytes:
     """The file. `options` are those of matplotlib's `savefig`."""
     # a terminal report should not wait for matplotlib to load
     import matplotlib

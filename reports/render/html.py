@@ -26,33 +26,33 @@ from reports.render.plots import Plot
 
 
 def write_html(file: Path, command: str, report: RenderableType, queries: Sequence[str]) -> None:
-    """Write what that command says, and the queries behind it. Raises UsageError where the file cannot be."""
-    made = f"Made by `kallos {command}` of kallos {version('kallos')} on {datetime.now():%Y-%m-%d %H:%M}."
+    """Write the report of that command and the queries behind it. Raises UsageError if the file cannot be written."""
+    origin = f"Made by `kallos {command}` of kallos {version('kallos')} on {datetime.now():%Y-%m-%d %H:%M}."
     try:
-        file.write_text(to_html(f"kallos {command}", report, made, queries), encoding="utf-8")
+        file.write_text(to_html(f"kallos {command}", report, origin, queries), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
 
 
-def to_html(title: str, report: RenderableType, made: str, queries: Sequence[str] = ()) -> str:
-    """The whole file. `made` says where it comes from; `queries` stand at its end, to be opened."""
+def to_html(title: str, report: RenderableType, origin: str, queries: Sequence[str] = ()) -> str:
+    """The whole file. `origin` names the command that made it; `queries` are folded away at its end."""
     shell = TEMPLATES.get_template("report.html")
-    return shell.render(title=title, report=report, made=made, queries=queries, meaning=MEANING)
+    return shell.render(title=title, report=report, origin=origin, queries=queries, meaning=MEANING)
 
 
-def part(of: Any) -> Markup:
+def part(content: Any) -> Markup:
     """One part of a report. Raises TypeError for what has no HTML yet."""
     for kind, to_markup in KINDS.items():
-        if isinstance(of, kind):
-            return Markup(to_markup(of))
-    raise TypeError(f"no HTML for {type(of).__name__}")
+        if isinstance(content, kind):
+            return Markup(to_markup(content))
+    raise TypeError(f"no HTML for {type(content).__name__}")
 
 
-def cell(of: RenderableType) -> str:
-    """What stands in a table's cell, or within a paragraph."""
-    if isinstance(of, Drawing):
-        return Markup(_macro(type(of).__name__.lower())(of, str(of).split("\n")))
-    return Markup(_macro("inline")(_runs(of))) if isinstance(of, Text) else str(of)
+def cell(content: RenderableType) -> str:
+    """The content of a table's cell, or of a paragraph."""
+    if isinstance(content, Drawing):
+        return Markup(_macro(type(content).__name__.lower())(content, str(content).split("\n")))
+    return Markup(_macro("inline")(_runs(content))) if isinstance(content, Text) else str(content)
 
 
 def _runs(text: Text) -> Iterator[tuple[str, Style]]:
@@ -63,9 +63,9 @@ def _runs(text: Text) -> Iterator[tuple[str, Style]]:
         yield text.plain[start:end], Style.combine(Style.parse(s) if isinstance(s, str) else s for s in styles)
 
 
-def _table(of: Table) -> str:
-    rows = zip(of.rows, zip(*(column.cells for column in of.columns), strict=True), strict=True)
-    return _macro("table")(of, rows)
+def _table(table: Table) -> str:
+    rows = zip(table.rows, zip(*(column.cells for column in table.columns), strict=True), strict=True)
+    return _macro("table")(table, rows)
 
 
 def _macro(name: str) -> Callable[..., str]:
@@ -74,17 +74,17 @@ def _macro(name: str) -> Callable[..., str]:
 
 
 KINDS: Mapping[type, Callable[[Any], str]] = {
-    Page: lambda of: _macro("page")(of),
-    Section: lambda of: _macro("section")(of),
-    Group: lambda of: _macro("group")(of.renderables),
-    str: lambda of: _macro("paragraph")(of),
-    Text: lambda of: _macro("paragraph")(cell(of)),
-    Drawing: lambda of: _macro("paragraph")(cell(of)),
+    Page: lambda content: _macro("page")(content),
+    Section: lambda content: _macro("section")(content),
+    Group: lambda content: _macro("group")(content.renderables),
+    str: lambda content: _macro("paragraph")(content),
+    Text: lambda content: _macro("paragraph")(cell(content)),
+    Drawing: lambda content: _macro("paragraph")(cell(content)),
     Table: _table,
-    Picture: lambda of: _macro("picture")(of, b64encode(of.jpeg).decode()),
+    Picture: lambda content: _macro("picture")(content, b64encode(content.jpeg).decode()),
     Plot: svg,
 }
 TEMPLATES = Environment(loader=PackageLoader("reports.render"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 TEMPLATES.globals |= {"part": part, "cell": cell, "style_of": Style.parse}
 PARTS = TEMPLATES.get_template("parts.css").render()
-"""What the parts of a report look like."""
+"""The style sheet of a report's parts."""

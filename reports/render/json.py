@@ -13,7 +13,7 @@ import polars as pl
 
 
 def for_pictures() -> Any:
-    """A field that only plots and pictures need: it is bulky, stays out of the JSON and is a query away."""
+    """A field that only plots and pictures need: it is large, stays out of the JSON, and a query gives it."""
     return field(default=(), repr=False, metadata={"json": False})
 
 
@@ -28,7 +28,7 @@ def to_json(name: str, report: object) -> str:
 
 
 def stream_json(name: str, items: Iterable[object]) -> Iterator[str]:
-    """What `to_json` makes of a list, in pieces, of which one is kept in memory at a time."""
+    """The JSON of a list, as `to_json` gives it, in pieces: one item at a time is in memory."""
     before = f'{{"schema": "kallos.report.{name}/1", "{name}": [\n'
     for item in items:
         yield before + json.dumps(_plain(item), allow_nan=False, indent=2)

@@ -1,4 +1,4 @@
-"""What every report is made of: one page, sections with a heading, plain tables."""
+"""Building blocks of every report: a page, sections with a heading, plain tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONG_PATH = 32
 
 @dataclass(frozen=True)
 class Page:
-    """A titled page; its parts stand apart by a line."""
+    """A titled page; a blank line separates its parts."""
 
     title: str
     remark: str
@@ -71,13 +71,13 @@ def section(heading: str, *parts: RenderableType, remark: str = "") -> Section:
 class Sheet(Table):
     """A table that cuts no figure, however narrow the terminal.
 
-    Where it does not fit, columns that only draw what others say are left out, and then each row is written as a
+    Where it does not fit, columns that only draw the numbers of others are left out, and then each row is written as a
     list of its own, a line a column.
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        said = [column for column in self.columns if not self.rows or not all(map(_only_draws, column.cells))]
-        for columns in (self.columns, said):
+        informative = [column for column in self.columns if not self.rows or not all(map(_only_draws, column.cells))]
+        for columns in (self.columns, informative):
             if widths := self._widths(console, options, columns):
                 some = copy(self)
                 some.columns = [
@@ -86,7 +86,7 @@ class Sheet(Table):
                 ]
                 yield from super(Sheet, some).__rich_console__(console, options)
                 return
-        yield from self._lists(said, options.max_width)
+        yield from self._lists(informative, options.max_width)
 
     def _widths(self, console: Console, options: ConsoleOptions, columns: Sequence[Column]) -> list[int]:
         """What each column gets, the first ones all that they want; nothing when there is too little for all."""
@@ -142,7 +142,7 @@ def _only_draws(cell: RenderableType) -> bool:
     return not any(character.isalnum() for character in str(cell))
 
 
-def table(*columns: str) -> Sheet:
+def plain_table(*columns: str) -> Sheet:
     """A table without frame: the first column is text, the others are figures."""
     grid = Sheet(
         box=box.SIMPLE_HEAD,
@@ -183,7 +183,7 @@ def share(part: int, whole: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them."""
+    """A duration for people: 42 s, 3 min 05."""
     if seconds is None:
         return "–"
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""What a score means, in the words that stand under every one of them."""
+"""What a score means: the sentence below every one of them."""
 
 MEANING = (
     "A score is how a pool of raters would rate a photo, not a person's worth. "

@@ -1,4 +1,4 @@
-"""Colours shared by terminal, figures and overlays: of middling lightness, so they read on dark and on light."""
+"""Colours shared by terminal, figures and overlays: of medium lightness, legible on dark and on light."""
 
 from __future__ import annotations
 

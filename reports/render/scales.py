@@ -1,4 +1,4 @@
-"""Scores on the data set's own scale beside the one from 1 to 5 that models learn."""
+"""Scores on the data set's own scale beside the one from 1 to 5 that models are trained on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
 
 
 def target_line(target: Target) -> str | None:
-    """What models learnt, and what their errors are on the raters' own scale; None where there is nothing to add."""
+    """The trait of the training, and errors on the raters' own scale; None if there is nothing to add."""
     named_trait = "" if target.trait == UNNAMED_TRAIT else f"Trait: {target.trait}."
     if target.scale is None or target.scale == SCALE:
         return named_trait or None

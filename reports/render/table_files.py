@@ -63,16 +63,16 @@ def bytes_as_hex(table: pl.DataFrame) -> pl.DataFrame:
 
 def flattened(table: pl.DataFrame) -> pl.DataFrame:
     """The same without lists and without anything else that is nested."""
-    made: dict[str, pl.Series] = {}
+    columns: dict[str, pl.Series] = {}
     taken = set(table.columns)
     for column in bytes_as_hex(table):
         for name, values in _flat(column):
-            made[_free(name, taken) if name != column.name else name] = values
-    return pl.DataFrame(made)
+            columns[_free(name, taken) if name != column.name else name] = values
+    return pl.DataFrame(columns)
 
 
 def _flat(column: pl.Series) -> Iterator[tuple[str, pl.Series]]:
-    """A column, or what it becomes, by name."""
+    """A column, or the columns that it is flattened into, by name."""
     if isinstance(column.dtype, pl.Array) and len(column.dtype.shape) == 1:
         column = column.arr.to_list()
     if not column.dtype.is_nested():
@@ -115,7 +115,7 @@ def _sav(table: pl.DataFrame, labels: Labels) -> bytes:
     flat = _spss_values(flattened(table))
     names = _sav_names(flat.columns)
     # a name that SPSS cannot hold is worth a label
-    told = [labels.get(old, "" if old == new else old) for old, new in zip(flat.columns, names, strict=True)]
+    texts = [labels.get(old, "" if old == new else old) for old, new in zip(flat.columns, names, strict=True)]
     flat.columns = names
     truths = [name for name in names if flat.schema[name] == pl.Boolean]
     with TemporaryDirectory(prefix="kallos-") as folder:
@@ -123,7 +123,7 @@ def _sav(table: pl.DataFrame, labels: Labels) -> bytes:
         pyreadstat.write_sav(
             flat,
             file,
-            column_labels={name: _cut(label, SAV_LABEL) for name, label in zip(names, told, strict=True) if label},
+            column_labels={name: _cut(label, SAV_LABEL) for name, label in zip(names, texts, strict=True) if label},
             variable_value_labels={name: {1: "yes", 0: "no"} for name in truths},
             variable_measure={name: _measure(kind) for name, kind in flat.schema.items()},
             row_compress=True,
@@ -140,7 +140,7 @@ def _measure(kind: pl.DataType) -> str:
 
 def _spss_values(flat: pl.DataFrame) -> pl.DataFrame:
     """Numbers as float64, finite or missing; whole numbers that float64 cannot hold, and all else, as text."""
-    made = []
+    columns = []
     for column in flat:
         kind = column.dtype
         if kind.is_numeric() or kind == pl.Null:
@@ -153,13 +153,13 @@ def _spss_values(flat: pl.DataFrame) -> pl.DataFrame:
             column = column.cast(pl.String)
         if column.dtype == pl.String and (column.str.len_bytes() > SAV_TEXT).any():
             raise UsageError(f"SPSS cannot hold texts as long as those of {column.name}: ask for --parquet instead.")
-        made.append(column)
-    return pl.DataFrame(made)
+        columns.append(column)
+    return pl.DataFrame(columns)
 
 
 def _sav_names(names: Sequence[str]) -> list[str]:
     """Names that SPSS can hold: letters, digits and `_` after a letter, no word of its own, and none twice."""
-    made: list[str] = []
+    valid: list[str] = []
     taken = set(SAV_RESERVED)
     for name in names:
         letters = re.sub(r"\W+", "_", name).strip("_") or "column"
@@ -169,8 +169,8 @@ def _sav_names(names: Sequence[str]) -> list[str]:
             number += 1
             name = f"{_cut(stem, SAV_NAME - 5)}_{number}"
         taken.add(name.upper())
-        made.append(name)
-    return made
+        valid.append(name)
+    return valid
 
 
 def _cut(text: str, size: int) -> str:

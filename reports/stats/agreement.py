@@ -1,4 +1,4 @@
-"""How far the raters of a data set agree: the ceiling that any model of their mean has."""
+"""How well the raters of a data set agree: an upper bound for any model of their mean."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from featurestore.store import Store
-from reports.render.layout import number, table
+from reports.render.layout import number, plain_table
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Agreement:
 
     within_sd        mean over images of the standard deviation over raters, on the data set's own scale
     raters           raters with single ratings
-    reliability      of the raters' mean, ICC(1,k) of Shrout & Fleiss 1979: share of its variance that is of the images
+    reliability      of the raters' mean, ICC(1,k) of Shrout & Fleiss 1979: share of its variance due to the images
     retest           correlation of the first answer with the second of raters who were asked again, in another
                      session or in the same
     again            ratings that were given twice
@@ -36,7 +36,7 @@ class Agreement:
 
 
 def agreement(store: Store, data_set: str, trait: str) -> dict[str, Agreement]:
-    """On one trait: of the whole, under "all", and of each subset; empty where the raters' spread is unknown."""
+    """Agreement on one trait: the whole, under "all", and each subset; empty where the raters' spread is unknown."""
     rows = store.frame(
         """
         WITH own AS (SELECT image_id, coalesce(subset, 'none') AS subset FROM images WHERE data_set = $data_set),
@@ -78,10 +78,10 @@ def agreement(store: Store, data_set: str, trait: str) -> dict[str, Agreement]:
 
 def agreement_table(groups: Mapping[str, Agreement]) -> Table:
     """One line a group."""
-    made = table("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
+    table = plain_table("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
     for name, group in groups.items():
         correlations = (group.leave_one_out, group.lowest, group.highest)
         raters = f"{group.raters:,}" if group.raters else "–"
-        of_mean = number(group.within_sd), number(group.reliability), number(group.retest)
-        made.add_row(name, raters, *of_mean, *(number(r) for r in correlations))
-    return made
+        figures = number(group.within_sd), number(group.reliability), number(group.retest)
+        table.add_row(name, raters, *figures, *(number(r) for r in correlations))
+    return table

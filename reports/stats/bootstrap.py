@@ -1,6 +1,6 @@
-"""How sure a figure is that was measured on n images: the bootstrap over images (Efron & Tibshirani 1993).
+"""The uncertainty of a figure measured on n images: the bootstrap over images (Efron & Tibshirani 1993).
 
-Everything sees the same resamples, at every call, so that differences of figures are paired.
+Every call uses the same resamples, so that differences of figures are paired.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, value: float, resampled: NDArray[np.float64]) -> Self:
+    def from_resamples(cls, value: float, resampled: NDArray[np.float64]) -> Self:
         """From the figure itself and the (1000,) figures of the resamples, NaN where one has none."""
         low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
         return cls(float(value), float(low), float(high))
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -48,8 +48,8 @@ def resamples(n: int) -> NDArray[np.float64]:
 def means(counts: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """(1000,), or (runs, 1000), means of (n,) or (runs, n) values; NaN where a resample has drawn none of them."""
     with np.errstate(invalid="ignore"):
-        of: NDArray[np.float64] = values @ counts.T / counts.sum(axis=1)
-    return of
+        resampled: NDArray[np.float64] = values @ counts.T / counts.sum(axis=1)
+    return resampled
 
 
 def correlations(
@@ -61,8 +61,8 @@ def correlations(
     mean_t, mean_p = means(counts, t), means(counts, p)
     spread = (means(counts, t**2) - mean_t**2) * (means(counts, p**2) - mean_p**2)
     root = np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan))
-    of: NDArray[np.float64] = (means(counts, p * t) - mean_p * mean_t) / root
-    return of
+    resampled: NDArray[np.float64] = (means(counts, p * t) - mean_p * mean_t) / root
+    return resampled
 
 
 def rank_correlations(
@@ -91,8 +91,11 @@ def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]
 
 def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, Estimate]:
     """metric -> figure of (n,) predictions with its interval."""
-    of = Evaluation.of(truth, predicted)
-    return {m: Estimate.of(getattr(of, m), each) for m, each in resampled_figures(truth, predicted).items()}
+    evaluation = Evaluation.of(truth, predicted)
+    return {
+        m: Estimate.from_resamples(getattr(evaluation, m), resampled)
+        for m, resampled in resampled_figures(truth, predicted).items()
+    }
 
 
 def _mean_ranks(drawn: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:

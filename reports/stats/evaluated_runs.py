@@ -1,4 +1,4 @@
-"""Runs with what they said of the test images, the ground of the reports on models."""
+"""Runs with their predictions of the test images, which the reports on models are based on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.errors import OrderError
+from featurestore.errors import PrerequisiteError
 from featurestore.records import SCALE
 from featurestore.runs import Run
 from featurestore.store import Store
-from reports.stats.selection import Selection, chosen_runs, names_of
+from reports.stats.selection import Selection, chosen_runs, run_names
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedRun:
+class EvaluatedRun:
     """A finished run and images that it predicted and that have a score; the test images unless another role is named.
 
     name              the model, or the id where several runs of it are shown
@@ -36,42 +36,42 @@ class JudgedRun:
     high: NDArray[np.float64] | None = None
 
 
-def judged_runs(store: Store, selection: Selection) -> list[JudgedRun]:
-    """The runs chosen, each with its test rows. Raises OrderError when there is none."""
+def evaluated_runs(store: Store, selection: Selection) -> list[EvaluatedRun]:
+    """The chosen runs, each with its test rows. Raises PrerequisiteError when there is none."""
     runs = chosen_runs(store, selection)
-    names = names_of([run.model for run in runs], [run.run_id for run in runs])
+    names = run_names([run.model for run in runs], [run.run_id for run in runs])
     return [_tested(store, name, run) for name, run in zip(names, runs, strict=True)]
 
 
-def calibrated_by_group(store: Store, judged: JudgedRun) -> JudgedRun | None:
+def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun | None:
     """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
 
-    The group's mean out-of-fold error is taken off, and its interval put around that.
+    The group's mean out-of-fold error is subtracted, and its interval is centred there.
     """
     rows = store.frame(
         "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",
-        run_id=judged.run.run_id,
+        run_id=evaluated.run.run_id,
     )
     known = {subset: (bias, half_width) for subset, bias, half_width in rows.iter_rows()}
-    if judged.low is None or judged.high is None or not known:
+    if evaluated.low is None or evaluated.high is None or not known:
         return None
-    middle, low, high = judged.predicted.copy(), judged.low.copy(), judged.high.copy()
-    subsets = np.array([subset or "" for subset in judged.subsets])
+    middle, low, high = evaluated.predicted.copy(), evaluated.low.copy(), evaluated.high.copy()
+    subsets = np.array([subset or "" for subset in evaluated.subsets])
     for subset, (bias, half_width) in known.items():
-        own = subsets == subset
-        middle[own] -= bias
-        low[own], high[own] = middle[own] - half_width, middle[own] + half_width
-    return replace(judged, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
+        in_subset = subsets == subset
+        middle[in_subset] -= bias
+        low[in_subset], high[in_subset] = middle[in_subset] - half_width, middle[in_subset] + half_width
+    return replace(evaluated, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
 
 
-def _tested(store: Store, name: str, run: Run) -> JudgedRun:
-    tested = judged_rows(store, name, run, "test")
+def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:
+    tested = evaluated_rows(store, name, run, "test")
     if tested is None:
-        raise OrderError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
+        raise PrerequisiteError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
     return tested
 
 
-def judged_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> JudgedRun | None:
+def evaluated_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> EvaluatedRun | None:
     """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
     rows: pl.DataFrame = store.frame(
         "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
@@ -86,4 +86,4 @@ def judged_rows(store: Store, name: str, run: Run, role: str, data_set: str | No
         return None
     truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
     low, high = (None if rows[column].null_count() else rows[column].to_numpy() for column in ("low", "high"))
-    return JudgedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)
+    return EvaluatedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)

@@ -1,4 +1,4 @@
-"""Published figures on SCUT-FBP5500 to stand beside ours, and what its official splits hash to."""
+"""Published figures on SCUT-FBP5500, for comparison with ours."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What a report is about: a data set, a fold, or runs; what is left open is the newest."""
+"""What a report is about: a data set, a fold, or runs; the newest, where nothing is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featurestore.errors import OrderError, UsageError
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.runs import Run, latest, load
 from featurestore.steps import before_extract, before_training, train_all
 from featurestore.store import Store
@@ -30,7 +30,7 @@ class Selection:
 
 
 def chosen_data_sets(store: Store, selection: Selection) -> list[str]:
-    """Names of the data sets. Raises OrderError when there is none, UsageError for an unknown one."""
+    """Names of the data sets. Raises PrerequisiteError when there is none, UsageError for an unknown one."""
     known = store.frame("SELECT data_set FROM data_sets ORDER BY data_set")["data_set"].to_list()
     if not known:
         raise before_extract(store, "The store has no data set yet")
@@ -42,9 +42,9 @@ def chosen_data_sets(store: Store, selection: Selection) -> list[str]:
 
 
 def chosen_runs(store: Store, selection: Selection) -> list[Run]:
-    """The finished runs asked for, else the newest of each model on the fold asked for.
+    """The finished runs that are named, else the newest of each model on the chosen fold.
 
-    With no fold asked for it is that of the newest run. Raises OrderError when there is no such run.
+    Without a fold, it is that of the newest run. Raises PrerequisiteError when there is no such run.
     """
     if selection.runs:
         return [_finished(store, run_id) for run_id in dict.fromkeys(selection.runs)]
@@ -52,12 +52,12 @@ def chosen_runs(store: Store, selection: Selection) -> list[Run]:
     return [load(store, run_id) for _, run_id in sorted(latest(store, protocol, fold).items())]
 
 
-def names_of(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
-    """What to call each run: its model where that is unmistakable, else its id."""
+def run_names(models: Sequence[str], run_ids: Sequence[str]) -> list[str]:
+    """What to call each run: its model where that is unique, else its id."""
     return [m if models.count(m) == 1 else run_id for m, run_id in zip(models, run_ids, strict=True)]
 
 
-def no_run(store: Store, selection: Selection) -> OrderError:
+def no_run(store: Store, selection: Selection) -> PrerequisiteError:
     """The error that names the command to run first."""
     return before_training(store, "There is no trained run yet", train_all(store, selection.protocol, selection.fold))
 
@@ -66,13 +66,13 @@ def _finished(store: Store, run_id: str) -> Run:
     run = load(store, run_id)
     status = store.value("SELECT status FROM runs WHERE run_id = $run_id", run_id=run_id)
     if status == "pooled":
-        raise OrderError(
-            f"The run {run_id!r} learnt from scores on several traits at once, by an earlier kallos: "
+        raise PrerequisiteError(
+            f"The run {run_id!r} was trained on scores of several traits at once, by an earlier kallos: "
             "`kallos train --help` says how to train on a --protocol of one trait."
         )
     if status != "done":
         again = train_all(store, run.protocol, run.fold)
-        raise OrderError(f"The run {run_id!r} is not finished: run the same command again, such as `{again}`.")
+        raise PrerequisiteError(f"The run {run_id!r} is not finished: run the same command again, such as `{again}`.")
     return run
 
 

@@ -68,7 +68,7 @@ class Histogram(Plot):
             )
             below += counts
             for patch, low, high, count in zip(columns, edges, edges[1:], counts, strict=False):
-                # HTML says it where a pointer rests on the column
+                # HTML shows it when the pointer is over the column
                 patch.set_gid(f"{name} {low:.3g} to {high:.3g}: {count:,}".strip())
         if self.groups:
             axes.legend()

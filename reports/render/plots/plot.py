@@ -38,7 +38,7 @@ class Plot(Panel):
 
     x_label: str
     y_label: str
-    """Empty where the names along the axis say it."""
+    """Empty where the names along the axis suffice."""
 
     @abstractmethod
     def text(self, width: int) -> Text:

@@ -63,10 +63,10 @@ class Scatter(Plot):
             axes.set(xlim=self.scale, ylim=self.scale, xticks=ticks(*self.scale), yticks=ticks(*self.scale), aspect=1)
         names = np.array(self.groups or [""] * len(x))
         for i, name in enumerate(np.unique(names)):
-            own = names == name
+            in_group = names == name
             axes.scatter(
-                x[own],
-                y[own],
+                x[in_group],
+                y[in_group],
                 s=9,
                 color=SERIES[i % len(SERIES)],
                 alpha=0.45,

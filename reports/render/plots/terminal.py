@@ -1,4 +1,4 @@
-"""What plots in a terminal are made of: dots in braille cells, and a frame with ticks."""
+"""Building blocks of plots in a terminal: dots in braille cells, and a frame with ticks."""
 
 from __future__ import annotations
 
