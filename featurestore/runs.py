@@ -20,7 +20,7 @@ from featurestore.store import Store
 from featurestore.traits import target_of
 from featurestore.uses import of_manifest
 
-OUTSIDE = "outside"
+EXTERNAL = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
 
 RESULTS = (
@@ -108,7 +108,7 @@ def record_predictions(
     return evaluation
 
 
-def record_outside(
+def record_external(
     store: Store,
     run_id: str,
     data_set: str,
@@ -117,13 +117,13 @@ def record_outside(
     interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> None:
     """Store what a run says of a whole data set, in place of what it said of that data set before."""
-    rows = {"run_id": run_id, "image_id": image_ids, "role": OUTSIDE, "score": predicted}
+    rows = {"run_id": run_id, "image_id": image_ids, "role": EXTERNAL, "score": predicted}
     store.sync(
         "predictions",
         pl.DataFrame(rows | _ends(interval)),
         "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)",
         run_id=run_id,
-        role=OUTSIDE,
+        role=EXTERNAL,
         prefix=f"{data_set}/",
     )
 
@@ -143,14 +143,16 @@ def record_sub_scores(
     for region, values in zip(REGIONS, sub_scores.T, strict=True):
         rows = {"run_id": run.run_id, "image_id": image_ids, "region": region, "sub_score": values}
         store.append("sub_scores", pl.DataFrame(rows))
-    for part, own in enumerate(weights, start=1):
-        rows = {"run_id": run.run_id, "region": REGIONS, "weight": own, "part": part}
+    for part, region_weights in enumerate(weights, start=1):
+        rows = {"run_id": run.run_id, "region": REGIONS, "weight": region_weights, "part": part}
         store.append("sub_score_weights", pl.DataFrame(rows))
 
 
-def record_combiner(store: Store, run: Run, learnt: Mapping[str, float], members: Sequence[Mapping[str, Any]]) -> None:
+def record_combiner(
+    store: Store, run: Run, parameters: Mapping[str, float], members: Sequence[Mapping[str, Any]]
+) -> None:
     """Store what a combiner learnt, as columns of `combiners`, and its members, as columns of `combined_members`."""
-    store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **learnt}]))
+    store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **parameters}]))
     store.append("combined_members", pl.DataFrame([{"run_id": run.run_id, **member} for member in members]))
 
 
@@ -220,7 +222,7 @@ def load(store: Store, run_id: str) -> Run:
     return Run(**row | {"config": json.loads(row["config"]), "folder": store.runs_folder / row["folder"]})
 
 
-def learnt_from(store: Store, run_id: str) -> list[str]:
+def training_photos(store: Store, run_id: str) -> list[str]:
     """The sha256 of the training photos of a run, as the store has them now: erased ones are gone."""
     return store.frame(
         "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) "

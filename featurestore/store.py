@@ -19,7 +19,7 @@ from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.sql_text import quote, with_values
 from featurestore.tables import Table, View
 
-PASSING_MEMORY = 128_000_000
+BOUNDED_MEMORY = 128_000_000
 """Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what
 each checkpoint loads to write it anew. Nothing is slower for it."""
 
@@ -45,7 +45,7 @@ class Store:
         self.path, self.connection = path, connection
         self.snapshot_of, self.writer = snapshot_of, writer
         self._publisher: snapshots.Publisher | None = None
-        self._heard: list[str] | None = None
+        self._queries: list[str] | None = None
         _OPEN.add(self)
 
     @classmethod
@@ -118,9 +118,9 @@ class Store:
     def _make_tables(self) -> None:
         with self.transaction():
             for table in TABLES:
-                self.make(table)
+                self.create_table(table)
             for view in VIEWS:
-                self.show(view)
+                self.create_view(view)
             self.execute(f"INSERT INTO store_info VALUES ({SCHEMA_VERSION}, now()::TIMESTAMP)")
         self.execute("CHECKPOINT")
 
@@ -171,28 +171,28 @@ class Store:
             self._publisher.publish_if_due()
 
     @contextmanager
-    def passing(self, sorted_bytes: int = 0) -> Iterator[None]:
+    def bounded_memory(self, sorted_bytes: int = 0) -> Iterator[None]:
         """For work on one part of the rows after the other: inside, memory does not grow with the store.
 
         A query that joins and sorts that many bytes is given as many more.
         """
-        self.execute(f"SET memory_limit = '{PASSING_MEMORY + sorted_bytes}B'")
+        self.execute(f"SET memory_limit = '{BOUNDED_MEMORY + sorted_bytes}B'")
         try:
             yield
         finally:
             self.execute("RESET memory_limit")
 
     @contextmanager
-    def overheard(self) -> Iterator[list[str]]:
+    def record_queries(self) -> Iterator[list[str]]:
         """The queries that are asked inside, as anyone can run them: with values in place of parameters."""
-        heard: list[str] = []
-        self._heard = heard
-        yield heard
-        self._heard = None
+        queries: list[str] = []
+        self._queries = queries
+        yield queries
+        self._queries = None
 
     def _hear(self, query: str, parameters: Mapping[str, object]) -> None:
-        if self._heard is not None and (filled := with_values(query, parameters)) not in self._heard:
-            self._heard.append(filled)
+        if self._queries is not None and (filled := with_values(query, parameters)) not in self._queries:
+            self._queries.append(filled)
 
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The rows of a query; `$name` in it stands for a keyword argument."""
@@ -248,11 +248,11 @@ class Store:
         # Not in a `finally`: an aborted transaction refuses it, which would hide the error that aborted it.
         self.connection.unregister("incoming")
 
-    def make(self, table: Table) -> None:
+    def create_table(self, table: Table) -> None:
         """Make a table with its comments."""
         self.execute("; ".join(table.statements()))
 
-    def show(self, view: View) -> None:
+    def create_view(self, view: View) -> None:
         """(Re)make a view that people query; its columns take the comments of the tables behind it."""
         self.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
         columns = self.frame(
@@ -262,8 +262,8 @@ class Store:
             view=view.name,
             tables=list(view.tables),
         )
-        told = {column: view.columns.get(column, comment) for column, comment in columns.iter_rows()}
-        comments = (f'COLUMN "{view.name}"."{column}" IS {quote(text)}' for column, text in told.items() if text)
+        texts = {column: view.columns.get(column, comment) for column, comment in columns.iter_rows()}
+        comments = (f'COLUMN "{view.name}"."{column}" IS {quote(text)}' for column, text in texts.items() if text)
         about = [f'VIEW "{view.name}" IS {quote(view.comment)}', *comments]
         self.execute("; ".join(f"COMMENT ON {comment}" for comment in about))
 

@@ -233,7 +233,7 @@ def _read(store: Store, protocol: str, fold: int, tables: Tables) -> dict[str, R
     keys = store.frame(f"{keys_sql(protocol, fold)} AND role IN ('train', 'test') ORDER BY image_id")
     arrays = Arrays.read(store, tables)
     by_role = {role: keys.filter(pl.col("role") == role) for role in ("train", "test")}
-    return {role: Rows.gathered(*arrays.gather(own)) for role, own in by_role.items()}
+    return {role: Rows.gathered(*arrays.gather(role_keys)) for role, role_keys in by_role.items()}
 
 
 def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:

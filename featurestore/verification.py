@@ -46,7 +46,7 @@ class Verification:
     @property
     def holds(self) -> bool:
         """Whether the run's training set is still what it was."""
-        return all(each.holds for each in self.compared)
+        return all(comparison.holds for comparison in self.compared)
 
 
 def verify(store: Store, run_id: str) -> Verification:
@@ -103,7 +103,7 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Compar
     yield Compared.of("rows of the statistics", stored["row_hash"], row_hash)
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
     yield Compared.of("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
-    fitted = statistics.of_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+    fitted = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
     )

@@ -35,7 +35,7 @@ def register(store: Store, outputs: Sequence[Output]) -> None:
     for output in outputs:
         if not store.has(output.table_name):
             sha256 = Column("sha256", "VARCHAR", "hash of the photo's bytes, see images")
-            store.make(Table(output.table_name, output.comment, (sha256, *stored_columns(output))))
+            store.create_table(Table(output.table_name, output.comment, (sha256, *stored_columns(output))))
             columns = ["extractor", "version", "output", "table_name", "recipe", "active"]
             values = [output.extractor, output.version, output.view, output.table_name, output.recipe, False]
             store.append("extractor_versions", pl.DataFrame([values], schema=columns, orient="row"))
@@ -107,9 +107,9 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
         name, inputs = row["extractor"], json.loads(row["recipe"])["inputs"]
         if active[extractor] in _inputs_of(rows, active.get(name)) and name not in chosen and earlier[0] in inputs:
             chosen[name] = row["version"]
-    if lost := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
+    if missing := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
         raise PrerequisiteError(
-            f"{', '.join(lost)} was never computed from that version of {extractor}: "
+            f"{', '.join(missing)} was never computed from that version of {extractor}: "
             "use the kallos that made it, or extract again."
         )
     with store.transaction():

@@ -14,9 +14,9 @@ def make_views(store: Store) -> None:
     outputs = store.frame("SELECT DISTINCT output FROM extractor_versions WHERE active ORDER BY output")["output"]
     makers = {"embeddings": _embeddings, FEATURES: _features}
     for view in outputs:
-        store.show(makers.get(view, _values)(store, view))
+        store.create_view(makers.get(view, _values)(store, view))
     if {"geometry", "skin", "shape"} <= active_versions(store).keys():
-        store.show(_normalized_features(store))
+        store.create_view(_normalized_features(store))
 
 
 def _values(store: Store, view: str) -> View:

@@ -17,7 +17,7 @@ LARGEST_IMAGE = 1024
 
 
 @contextmanager
-def distrusted(folder: Path) -> Iterator[None]:
+def as_bundle_error(folder: Path) -> Iterator[None]:
     """Around all that is made of files that others may have written: whatever goes wrong with them is a BundleError."""
     try:
         yield

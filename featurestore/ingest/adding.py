@@ -76,12 +76,12 @@ def added(store: Store, new: DataSet) -> DataSet:
 
 
 def _stored(store: Store, name: str, table: str) -> pl.DataFrame:
-    of = (
+    condition = (
         "data_set = $name"
         if table in ("images", "rater_attributes", "findings")
         else "starts_with(image_id, $name || '/')"
     )
-    return conform(table, store.frame(f'SELECT * FROM "{table}" WHERE {of}', name=name))
+    return conform(table, store.frame(f'SELECT * FROM "{table}" WHERE {condition}', name=name))
 
 
 def _scales(store: Store, new: DataSet) -> dict[str, tuple[float, float]]:
@@ -108,9 +108,9 @@ def _union(name: str, stored: pl.DataFrame, new: pl.DataFrame, key: Sequence[str
     differing = both.filter(pl.col(value).ne_missing(pl.col(f"{value}_new"))).sort(key)
     if len(differing):
         first = differing.row(0, named=True)
-        of = ", ".join(str(first[column]) for column in key if first[column] not in (None, name))
+        key_text = ", ".join(str(first[column]) for column in key if first[column] not in (None, name))
         raise DataError(
-            f"{len(differing)} rows contradict the store, the first is {of}: {first[value]} there, "
+            f"{len(differing)} rows contradict the store, the first is {key_text}: {first[value]} there, "
             f"{first[f'{value}_new']} here; correct them, or make {name} equal to this table with --replace."
         )
     return pl.concat([stored, new.join(stored, on=key, how="anti", nulls_equal=True)])
@@ -118,11 +118,11 @@ def _union(name: str, stored: pl.DataFrame, new: pl.DataFrame, key: Sequence[str
 
 def _images(name: str, stored: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The photos that lie in the folder now and those that were there, with what any table says of them."""
-    of_stored, of_new = (
+    stored_attributes, new_attributes = (
         frame.unpivot(IMAGE_COLUMNS, index="image_id", variable_name="attribute").drop_nulls()
         for frame in (stored, new)
     )
-    attributes = _union(name, of_stored, of_new, ("image_id", "attribute"), "value")
+    attributes = _union(name, stored_attributes, new_attributes, ("image_id", "attribute"), "value")
     attributes = attributes.pivot("attribute", index="image_id", values="value")
     photos = pl.concat([new, stored.join(new, on="image_id", how="anti")]).drop(IMAGE_COLUMNS)
     return conform("images", photos.join(attributes, on="image_id", how="left", maintain_order="left"))

@@ -55,7 +55,7 @@ def find_roles(table: RawTable, names: PhotoNames, stated: Stated) -> Roles:
         rater = _rater_without_heading(columns, image)
     single_ratings = rater is not None or any(score.rater or score.image for score in scores)
     sd, raters = (None, None) if single_ratings else (_beside(columns, headings.SD), _beside(columns, headings.COUNT))
-    photo, of_rater = _attributes(columns, attributes, image, rater)
+    photo_attributes, rater_attributes = _attributes(columns, attributes, image, rater)
     return Roles(
         scores=named(columns, scores, trait),
         image=image,
@@ -65,8 +65,8 @@ def find_roles(table: RawTable, names: PhotoNames, stated: Stated) -> Roles:
         session=session,
         sd=sd,
         raters=raters,
-        photo_attributes=photo,
-        rater_attributes=of_rater,
+        photo_attributes=photo_attributes,
+        rater_attributes=rater_attributes,
         not_used=tuple(columns.left),
         remarks=tuple(columns.remarks),
     )
@@ -169,15 +169,15 @@ def _attributes(
     columns: Columns, stated: dict[str, str], image: str | None, rater: str | None
 ) -> tuple[dict[str, str], dict[str, str]]:
     """column -> attribute, of photos and of raters. What differs within a photo is never the photo's."""
-    whose_of: dict[str, str | None] = dict(stated)
-    whose_of |= {column: found[0] for column in columns.left if (found := headings.attribute(column))}
+    owners: dict[str, str | None] = dict(stated)
+    owners |= {column: found[0] for column in columns.left if (found := headings.attribute(column))}
     attributes: dict[str, dict[str, str]] = {"photo": {}, "rater": {}}
-    for column, whose in whose_of.items():
-        whose = whose or _whose(columns, column, image, rater)
-        if whose is None or (whose == "photo" and image is None) or (whose == "rater" and image and not rater):
+    for column, owner in owners.items():
+        owner = owner or _whose(columns, column, image, rater)
+        if owner is None or (owner == "photo" and image is None) or (owner == "rater" and image and not rater):
             continue
-        _check_constant(columns, column, image if whose == "photo" else rater, whose)
-        usual, names = headings.attribute(column), attributes[whose]
+        _check_constant(columns, column, image if owner == "photo" else rater, owner)
+        usual, names = headings.attribute(column), attributes[owner]
         names[columns.take(column)] = usual[1] if usual and usual[1] not in names.values() else slug(column) or column
     return attributes["photo"], attributes["rater"]
 

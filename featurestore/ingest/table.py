@@ -199,9 +199,10 @@ def _once(file: Path, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
     if len(again):
         first = again.row(0, named=True)
         shared = [first[column] for column in ("trait", "rater", "session")]
-        of = ", ".join(value for value in shared if value not in (None, UNNAMED_TRAIT))
+        row_key = ", ".join(value for value in shared if value not in (None, UNNAMED_TRAIT))
+        row_key = f" ({row_key})" if row_key else ""
         raise DataError(
-            f"{file} has several scores for the same image, the first is {first['image_id']}{of and f' ({of})'}: "
+            f"{file} has several scores for the same image, the first is {first['image_id']}{row_key}: "
             "keep one, or state what tells them apart with --rater-column, --session-column or --trait-column."
         )
     repeated = rows.filter(pl.struct(key).is_duplicated())["image"].unique()

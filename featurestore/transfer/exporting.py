@@ -45,15 +45,15 @@ def export_store(store: Store, folder: Path) -> Exported:
     description = describe(store)
     description.check()
     description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
-    with staging(folder) as made:
-        _write_tables(store, description, made)
+    with staging(folder) as partial:
+        _write_tables(store, description, partial)
         models = _model_folders(store)
         for model in models:
-            shutil.copytree(store.runs_folder / model, made / MODELS / model)
-        (made / SCHEMA).write_text(description.to_json(), encoding="utf-8")
-        seal(made)
-        size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
-        take_place(made, folder)
+            shutil.copytree(store.runs_folder / model, partial / MODELS / model)
+        (partial / SCHEMA).write_text(description.to_json(), encoding="utf-8")
+        seal(partial)
+        size = sum(file.stat().st_size for file in partial.rglob("*") if file.is_file())
+        take_place(partial, folder)
     return Exported(folder, len(description.tables), sum(description.rows.values()), len(models), size)
 
 

@@ -45,20 +45,20 @@ def import_store(folder: Path, path: Path) -> Imported:
     """
     path = path.resolve()
     models = path.with_suffix(".runs")
-    if taken := [each for each in (path, models) if each.exists()]:
+    if taken := [place for place in (path, models) if place.exists()]:
         raise StoreError(f"{taken[0]} exists already: choose another --store for the import.")
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
     files = verify(folder)
     description = _described(folder, files)
-    with staging(path) as made:
-        with Store.open(made / path.name) as store:
+    with staging(path) as partial:
+        with Store.open(partial / path.name) as store:
             _load(store, description, folder)
             loaded = describe(store)
         if (folder / MODELS).is_dir():
-            shutil.copytree(folder / MODELS, made / models.name)
-            (made / models.name).rename(models)
-        (made / path.name).rename(path)
+            shutil.copytree(folder / MODELS, partial / models.name)
+            (partial / models.name).rename(models)
+        (partial / path.name).rename(path)
     views = tuple(sorted(_differing(description.views, loaded.views)))
     return Imported(path, len(loaded.tables), sum(loaded.rows.values()), views)
 
@@ -74,8 +74,8 @@ def _described(folder: Path, files: list[str]) -> Description:
     return description
 
 
-def _differing(exported: tuple[ShownView, ...], made: tuple[ShownView, ...]) -> set[str]:
-    before, now = ({view.name: view for view in views} for views in (exported, made))
+def _differing(exported: tuple[ShownView, ...], loaded: tuple[ShownView, ...]) -> set[str]:
+    before, now = ({view.name: view for view in views} for views in (exported, loaded))
     return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
 
 
@@ -86,14 +86,14 @@ def _load(store: Store, description: Description, folder: Path) -> None:
             store.execute("DELETE FROM store_info")
             for table in description.tables:
                 if table in versions:
-                    store.make(table)
+                    store.create_table(table)
                 for comment in table.comments():
                     store.execute(comment)
                 _load_rows(store, table, description.rows.get(table.name), folder)
             check_rows(store)
             description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
             for view in VIEWS:
-                store.show(view)
+                store.create_view(view)
             make_views(store)
         store.execute("CHECKPOINT")
     except (duckdb.Error, RecursionError) as error:

@@ -26,11 +26,11 @@ _VERSION = re.compile(r"[0-9a-f]{12}")
 
 def check_rows(store: Store) -> None:
     """Raises ExportError when a row of the core tables, as they were loaded, says what kallos never writes."""
-    reserved = {each.name for each in (*TABLES, *VIEWS)}
+    reserved = {entry.name for entry in (*TABLES, *VIEWS)}
     versions = store.frame("SELECT extractor, version, output, table_name FROM extractor_versions")
     for extractor, version, output, table in versions.iter_rows():
-        own = _matches(_EXTRACTOR, extractor) and _matches(_VERSION, version)
-        if not own or table != table_name(extractor, version):
+        is_valid = _matches(_EXTRACTOR, extractor) and _matches(_VERSION, version)
+        if not is_valid or table != table_name(extractor, version):
             raise ExportError(f"extractor_versions names the table {table!r}, which kallos would not make.")
         if not _matches(NAME, output) or output in reserved:
             raise ExportError(f"extractor_versions names the output {output!r}, which kallos would not show.")

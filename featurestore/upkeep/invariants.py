@@ -136,9 +136,9 @@ def _blocks(store: Store) -> Symptom:
 def _invariants(store: Store) -> list[Symptom]:
     """Those that do not hold, else one symptom for all."""
     broken = [
-        Symptom(each.what, each.broken, f"not so {count:,} times: {each.remedy}")
-        for each in INVARIANTS
-        if (count := store.value(each.violations))
+        Symptom(invariant.what, invariant.broken, f"not so {count:,} times: {invariant.remedy}")
+        for invariant in INVARIANTS
+        if (count := store.value(invariant.violations))
     ]
     return broken or [Symptom("invariants", "ok", f"all {len(INVARIANTS)} between the tables hold")]
 
@@ -153,7 +153,7 @@ def _photos(store: Store) -> Iterator[Symptom]:
         except OSError:
             missing += 1
     if missing or changed:
-        said = f"{missing:,} of {len(rows):,} are not where they were, {changed:,} have changed: ingest them again"
-        yield Symptom("photos", "warn", said)
+        message = f"{missing:,} of {len(rows):,} are not where they were, {changed:,} have changed: ingest them again"
+        yield Symptom("photos", "warn", message)
     else:
         yield Symptom("photos", "ok", f"all {len(rows):,} are where they were, with the same bytes")

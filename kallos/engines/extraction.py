@@ -75,7 +75,7 @@ def extract(
         todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
         require_folders(todo)
     looked, failed = _look(store, wanted, todo, encoders, engine, on_progress)
-    with store.passing():
+    with store.bounded_memory():
         measured = _measure(store, wanted, on_progress)
     with store.transaction():
         activate(store, [(output.extractor, output.version) for output in wanted])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import lightgbm
 
-from models.untrusted import distrusted
+from models.untrusted import as_bundle_error
 
 HEADER = {
     "version": "v4",
@@ -31,7 +31,7 @@ def read_trees(path: Path, inputs: int) -> lightgbm.Booster:
 
     Raises BundleError for anything else: other models, splits on numbers that rows do not have, trees that go round.
     """
-    with distrusted(path):
+    with as_bundle_error(path):
         header, *trees = re.split(r"^Tree=\d+\n", _before_end(path), flags=re.MULTILINE)
         # by these sizes LightGBM would find the trees; without them it reads one after another
         header = re.sub(r"^tree_sizes=.*\n", "", header, flags=re.MULTILINE)

@@ -82,7 +82,7 @@ class EncoderNetwork(nn.Module):
         self._seen[stage] = output
 
     def save(self, folder: Path) -> None:
-        """Write the encoder, preprocessing included, into a folder that `KeptEncoder` and `Encoder` read."""
+        """Write the encoder, preprocessing included, into a folder that `EncoderSpec` and `Encoder` read."""
         examples: dict[str, NDArray[Any]] = {
             "face": np.zeros((256, 256, 3), np.uint8),
             "cells": np.zeros((2, 4), np.float32),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from featurestore.errors import BundleError
 from models.serialization import GRAPH, read_description
-from models.untrusted import distrusted
+from models.untrusted import as_bundle_error
 
 if TYPE_CHECKING:
     from models.encoders.run import Encoder
@@ -24,7 +24,7 @@ def encoder_id(name: str, weights_sha256: str, preprocessing: Mapping[str, objec
 
 
 @dataclass(frozen=True)
-class KeptEncoder:
+class EncoderSpec:
     """What is known of an encoder without its network; worker processes open it for themselves."""
 
     folder: Path
@@ -38,7 +38,7 @@ class KeptEncoder:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What `EncoderNetwork.save` wrote. Raises BundleError when the folder holds no encoder."""
-        with distrusted(folder):
+        with as_bundle_error(folder):
             if not (folder / GRAPH).is_file():
                 raise BundleError(
                     f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from featurestore.duplicates import leaks, searched
 from featurestore.records import Evaluation
-from featurestore.runs import OUTSIDE, Run, bundled, load
+from featurestore.runs import EXTERNAL, Run, bundled, load
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
@@ -151,9 +151,9 @@ def _card_run(store: Store, run: Run, tested: JudgedRun | None) -> CardRun:
         "SELECT DISTINCT data_set FROM predictions JOIN images USING (image_id) "
         "WHERE run_id = $id AND role = $role ORDER BY data_set",
         id=run.run_id,
-        role=OUTSIDE,
+        role=EXTERNAL,
     )["data_set"]
-    outside = {name: judged_rows(store, run.model, run, OUTSIDE, name) for name in others}
+    outside = {name: judged_rows(store, run.model, run, EXTERNAL, name) for name in others}
     return CardRun(run, fits, started, seconds, _judged(roles), _judged(outside))
 
 

@@ -41,5 +41,5 @@ def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
         column.justify, column.no_wrap, column.overflow = "left", False, "fold"
     for symptom in symptoms:
         mark, colour = MARKS[symptom.state]
-        made.add_row(Text(mark, style=colour), symptom.what, Text(symptom.said, style="" if mark == "✓" else colour))
+        made.add_row(Text(mark, style=colour), symptom.what, Text(symptom.message, style="" if mark == "✓" else colour))
     return made

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.isotonic import IsotonicRegression
 
-from featurestore.outside import OutsideRows
+from featurestore.external import ExternalRows
 from featurestore.records import SCALE, Evaluation
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
@@ -75,7 +75,7 @@ class OutsideReport:
     scale         of the data set's own ratings
     learnt_trait  what the models learnt
     trained_on    data sets, protocol and fold
-    images, unscored, learnt, unmeasured   see OutsideRows
+    images, unscored, learnt, unmeasured   see ExternalRows
     judged        images that are left
     constant_mae  what always saying the mean of these scores would give
     groups        the ensemble by subset, after the map
@@ -99,7 +99,7 @@ class OutsideReport:
 
 
 def data(
-    of: OutsideRows,
+    of: ExternalRows,
     learnt_trait: str,
     trained_on: str,
     run_ids: Mapping[str, str],
@@ -123,7 +123,7 @@ def data(
         images=of.images,
         judged=len(of.rows),
         unscored=of.unscored,
-        learnt=of.learnt,
+        learnt=of.trained_on,
         unmeasured=of.unmeasured,
         constant_mae=float(np.abs(best["truth"] - best["truth"].mean()).mean()),
         models=tuple(
@@ -156,7 +156,7 @@ def cross_mapped(image_ids: Sequence[str], truth: NDArray[np.float64], said: Col
     return mapped
 
 
-def _judged(of: OutsideRows, said: Columns) -> dict[str, NDArray[np.float64]]:
+def _judged(of: ExternalRows, said: Columns) -> dict[str, NDArray[np.float64]]:
     """What was said, the same mapped, and the truth, by name."""
     mapped = cross_mapped(of.rows.image_ids, of.rows.scores, said)
     return {"truth": of.rows.scores, **said, **{f"mapped {name}": values for name, values in mapped.items()}}
