@@ -32,7 +32,7 @@ PORTRAIT = 0.4
 QUARTERED = 0.6
 """Part of the photo's longer side: four squares of it cover a photo, and share more than a face that needs them."""
 
-SEEN = 0.1
+DETECTABLE = 0.1
 """Part of a square's side from which `FaceDetector` sees faces in it."""
 
 NEARER = (1, 2, 4)
@@ -103,7 +103,7 @@ class FaceMesh:
     def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """The faces that are seen from nearer and nearer. Raises NoFaceError, which says what size would do."""
         longer, faces = max(image.shape[:2]), list[NDArray[np.float32]]()
-        for side in dict.fromkeys(round(max(longer / part, SMALLEST / SEEN)) for part in NEARER):
+        for side in dict.fromkeys(round(max(longer / part, SMALLEST / DETECTABLE)) for part in NEARER):
             is_found = any(_width(face) >= SMALLEST for face in faces)
             faces += self._closely(image, side, faces)
             if is_found:
@@ -111,7 +111,7 @@ class FaceMesh:
                 break
         if large := [face for face in faces if _width(face) >= SMALLEST]:
             return large
-        size = f"at least {max(SMALLEST, SEEN * longer / NEARER[-1]):.0f} pixels wide"
+        size = f"at least {max(SMALLEST, DETECTABLE * longer / NEARER[-1]):.0f} pixels wide"
         if faces:
             wide = f"about {max(map(_width, faces)):.0f} pixels wide"
             raise NoFaceError(f"The face is {wide}, too small to be measured: use a photo with a face {size}.")
@@ -129,8 +129,8 @@ class FaceMesh:
             room = max(right - left, bottom - top)
             x, y = max(int(left - room), 0), max(int(top - room), 0)
             near = np.ascontiguousarray(image[y : int(bottom + room), x : int(right + room)])
-            seen = (face + np.array((x, y, 0), dtype=np.float32) for face in self._faces(near))
-            found += [face for face in seen if overlap(box, _box(face))][:1]
+            faces = (face + np.array((x, y, 0), dtype=np.float32) for face in self._faces(near))
+            found += [face for face in faces if overlap(box, _box(face))][:1]
         return found
 
     def _faces_in_border(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -218,11 +218,11 @@ def muted() -> Iterator[None]:
     """Silence C++ code that writes to stderr, as MediaPipe's does when it starts and when it meets its first face."""
     # one thread at a time: a second one would keep the first one's nowhere, and restore that
     with _MUTING:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, 2)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             os.close(nowhere)

@@ -103,14 +103,14 @@ def face_of(image: NDArray[np.uint8], finder: Finder, landmarks: NDArray[np.floa
 
 def from_pixels(encoders: Mapping[str, Encoder]) -> dict[str, Callable[[Face], Columns]]:
     """extractor -> function from a face to its columns, one row each; `encoders` by their extractor's name."""
-    made: dict[str, Callable[[Face], Columns]] = {
+    functions: dict[str, Callable[[Face], Columns]] = {
         "landmarks": lambda face: dict(zip("xyz", face.landmarks.T[:, None], strict=True)),
         "skin": lambda face: {"features": face.skin[None]},
         "fingerprint": lambda face: {"phash": perceptual_hash(face.crop)},
     }
     for name, encoder in encoders.items():
-        made[name] = partial(embeddings_of, encoder)
-    return made
+        functions[name] = partial(embeddings_of, encoder)
+    return functions
 
 
 def embeddings_of(encoder: Encoder, face: Face) -> Columns:

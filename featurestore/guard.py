@@ -181,7 +181,7 @@ def _check(store: Store, query: str) -> None:
 def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:
     kind = node.get("type")
     if "class" not in node and isinstance(kind, str) and kind not in NODES:
-        _refuse("The statement has a part that does not read")
+        _refuse("Only read-only SELECT statements are allowed")
     if kind == "SHOW_REF" and not node.get("query"):
         _refuse("SHOW cannot be used, only DESCRIBE and SUMMARIZE of a table")
     if kind == "BASE_TABLE":
@@ -197,7 +197,7 @@ def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> 
 
 
 def _shown(name: str) -> str:
-    """A name to be said back; what people put in quotes may be anything."""
+    """A name for a message; what people put in quotes may be anything."""
     return name if name.isidentifier() else "This"
 
 

@@ -1,4 +1,4 @@
-"""Saved models, restored by what their `model.json` says they are."""
+"""Saved models, restored by the kind that their `model.json` names."""
 
 from __future__ import annotations
 

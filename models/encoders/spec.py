@@ -1,4 +1,4 @@
-"""An encoder kept in a folder: known by its description, and loaded only when it is opened."""
+"""An encoder in a folder: its description, and the network once it is opened."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def encoder_id(name: str, weights_sha256: str, preprocessing: Mapping[str, object]) -> str:
-    """What tells encoders apart: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
+    """The id of an encoder: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
     decides = json.dumps([weights_sha256, dict(preprocessing)], sort_keys=True)
     return f"{name}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """What is known of an encoder without its network; worker processes open it for themselves."""
+    """The description of an encoder in a folder; each worker process opens the network itself."""
 
     folder: Path
     id: str
@@ -43,11 +43,17 @@ class EncoderSpec:
                 raise BundleError(
                     f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
                 )
-            said = read_description(folder, "encoder")
-            name, weights, sha256 = (str(said[key]) for key in ("name", "weights", "weights_sha256"))
+            description = read_description(folder, "encoder")
+            name, weights, sha256 = (str(description[key]) for key in ("name", "weights", "weights_sha256"))
             # one from before encoders had ids is known by its architecture
             return cls(
-                folder, str(said.get("id", name)), name, weights, sha256, int(said["dim"]), int(said["channels"])
+                folder,
+                str(description.get("id", name)),
+                name,
+                weights,
+                sha256,
+                int(description["dim"]),
+                int(description["channels"]),
             )
 
     def open(self) -> Encoder:
