@@ -167,7 +167,7 @@ def _mediapipe() -> Any:
     return mediapipe
 
 
-class _Later(ModuleType):
+class _LazyModule(ModuleType):
     """A module that is imported when something of it is asked for."""
 
     def __getattr__(self, name: str) -> Any:
@@ -181,7 +181,7 @@ def _matplotlib_later() -> Iterator[None]:
     if names[0] in sys.modules:
         yield
         return
-    package, pyplot = map(_Later, names)
+    package, pyplot = map(_LazyModule, names)
     vars(package)["pyplot"] = pyplot
     sys.modules.update(zip(names, (package, pyplot), strict=True))
     try:

@@ -94,7 +94,7 @@ def external_rows(
     return ExternalRows(
         data_set=data_set,
         trait=trait,
-        rows=Rows.gathered(keys, arrays).of(_places(store, features)),
+        rows=Rows.gathered(keys, arrays).with_features(_places(store, features)),
         subsets=tuple(keys["subset"]),
         scale=(low, high),
         images=len(every),

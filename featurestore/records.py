@@ -83,7 +83,7 @@ class Evaluation:
     spearman: float
 
     @classmethod
-    def of(cls, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Evaluation:
+    def from_scores(cls, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Evaluation:
         """Compare two (n,) arrays. A constant side has no correlation: NaN, not an error."""
         error = predicted - truth
         return cls(
@@ -114,7 +114,7 @@ class Epoch:
     seconds: float
 
     @classmethod
-    def of(
+    def from_scores(
         cls,
         epoch: int,
         epochs: int,
@@ -125,7 +125,7 @@ class Epoch:
         began: float,
     ) -> Epoch:
         """An epoch that began at that time of `time.monotonic`, and predicts the (n,) held-out scores so now."""
-        metrics = Evaluation.of(truth, predicted)
+        metrics = Evaluation.from_scores(truth, predicted)
         return cls(epoch, epochs, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began)
 
 

@@ -103,7 +103,7 @@ def record_predictions(
     """Store the predictions of one role (out_of_fold or test), low and high ends with them, and how well they agree."""
     rows = {"run_id": run.run_id, "image_id": image_ids, "role": role, "score": predicted}
     store.append("predictions", pl.DataFrame(rows | _ends(interval)))
-    evaluation = Evaluation.of(truth, predicted)
+    evaluation = Evaluation.from_scores(truth, predicted)
     store.append("evaluations", pl.DataFrame([asdict(evaluation) | {"run_id": run.run_id, "role": role}]))
     return evaluation
 

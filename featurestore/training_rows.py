@@ -79,7 +79,7 @@ class Rows:
             },
         )
 
-    def of(self, places: Sequence[int]) -> Rows:
+    def with_features(self, places: Sequence[int]) -> Rows:
         """The same rows with the features at these places, in this order."""
         is_all = list(places) == list(range(self.raw.shape[1]))
         return self if is_all else replace(self, raw=self.raw[:, places])

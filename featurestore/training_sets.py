@@ -84,10 +84,10 @@ def training_set(
     fitted = every if features is None else every.only(_chosen_features(every, features))
     places = [every.features.index(name) for name in fitted.features if name != AVERAGENESS]
     tables = array_tables(store, encoder)
-    rows = {role: read.of(places) for role, read in _read(store, protocol, fold, tables).items()}
+    rows = {role: all_rows.with_features(places) for role, all_rows in _read(store, protocol, fold, tables).items()}
     _check_enough(store, rows, protocol, fold, encoder)
     sql = rows_sql(protocol, fold, "train", tables)
-    manifest = Manifest.of(
+    manifest = Manifest.pin(
         protocol, fold, sql, rows["train"], fitted.features, _versions(store, encoder), statistics_id
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
@@ -111,7 +111,7 @@ class Manifest:
     features: Sequence[str]
 
     @classmethod
-    def of(
+    def pin(
         cls,
         protocol: str,
         fold: int,

@@ -24,7 +24,7 @@ TYPE = re.compile(r"(BOOLEAN|INTEGER|UBIGINT|FLOAT|DOUBLE|VARCHAR|TIMESTAMP|JSON
 
 
 @dataclass(frozen=True)
-class ShownView:
+class ViewDescription:
     """A view as DuckDB's catalogue shows it; columns that it computes may have no comment."""
 
     name: str
@@ -45,7 +45,7 @@ class Description:
     schema_version: int
     tables: tuple[Table, ...]
     rows: Mapping[str, int]
-    views: tuple[ShownView, ...]
+    views: tuple[ViewDescription, ...]
 
     @property
     def version_tables(self) -> tuple[Table, ...]:
@@ -99,7 +99,7 @@ def describe(store: Store) -> Description:
         schema_version=int(store.value("SELECT schema_version FROM store_info")),
         tables=tuple(Table(name, comment, tuple(columns[name])) for name, comment in tables),
         rows={name: int(store.value(f'SELECT count(*) FROM "{name}"')) for name, _ in tables},
-        views=tuple(ShownView(name, about, sql, tuple(columns[name])) for name, about, sql in views.iter_rows()),
+        views=tuple(ViewDescription(name, about, sql, tuple(columns[name])) for name, about, sql in views.iter_rows()),
     )
 
 
@@ -114,7 +114,7 @@ def parse(text: str) -> Description:
             schema_version=int(content["schema_version"]),
             tables=tuple(Table(t["name"], t["comment"], _columns(t)) for t in content["tables"]),
             rows={str(name): int(count) for name, count in content["rows"].items()},
-            views=tuple(ShownView(v["name"], v["comment"], v["sql"], _columns(v)) for v in content["views"]),
+            views=tuple(ViewDescription(v["name"], v["comment"], v["sql"], _columns(v)) for v in content["views"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ExportError(f"schema.json is damaged ({error}): get the export again.") from error

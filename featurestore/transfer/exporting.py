@@ -22,7 +22,7 @@ _PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZ
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What was written: tables and rows, folders of trained models and encoders, bytes of it all."""
 
     folder: Path
@@ -32,7 +32,7 @@ class Exported:
     size: int
 
 
-def export_store(store: Store, folder: Path) -> Exported:
+def export_store(store: Store, folder: Path) -> ExportResult:
     """Write a store, or the snapshot that is read, into a folder, which must be new, empty or an untouched export.
 
     Models of finished runs and encoders of known embeddings go with it. The folder is made beside its place and moved
@@ -54,7 +54,7 @@ def export_store(store: Store, folder: Path) -> Exported:
         seal(partial)
         size = sum(file.stat().st_size for file in partial.rglob("*") if file.is_file())
         take_place(partial, folder)
-    return Exported(folder, len(description.tables), sum(description.rows.values()), len(models), size)
+    return ExportResult(folder, len(description.tables), sum(description.rows.values()), len(models), size)
 
 
 def _may_be_replaced(folder: Path) -> bool:

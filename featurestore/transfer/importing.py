@@ -18,14 +18,14 @@ from featurestore.schema import VIEWS
 from featurestore.staging import staging
 from featurestore.store import Store
 from featurestore.tables import Table
-from featurestore.transfer.description import Description, ShownView, describe, parse
+from featurestore.transfer.description import Description, ViewDescription, describe, parse
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, verify
 from featurestore.transfer.trust import check_rows
 from featurestore.views import make_views
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What was read.
 
     views  those that this kallos makes otherwise than the one that exported them, by query, columns or comments
@@ -37,7 +37,7 @@ class Imported:
     views: tuple[str, ...]
 
 
-def import_store(folder: Path, path: Path) -> Imported:
+def import_store(folder: Path, path: Path) -> ImportResult:
     """Make the store `path`, which must not exist, from an export.
 
     Raises StoreError when something lies at `path`, InputError when the folder is no export, and ExportError, with
@@ -60,7 +60,7 @@ def import_store(folder: Path, path: Path) -> Imported:
             (partial / models.name).rename(models)
         (partial / path.name).rename(path)
     views = tuple(sorted(_differing(description.views, loaded.views)))
-    return Imported(path, len(loaded.tables), sum(loaded.rows.values()), views)
+    return ImportResult(path, len(loaded.tables), sum(loaded.rows.values()), views)
 
 
 def _described(folder: Path, files: list[str]) -> Description:
@@ -74,7 +74,7 @@ def _described(folder: Path, files: list[str]) -> Description:
     return description
 
 
-def _differing(exported: tuple[ShownView, ...], loaded: tuple[ShownView, ...]) -> set[str]:
+def _differing(exported: tuple[ViewDescription, ...], loaded: tuple[ViewDescription, ...]) -> set[str]:
     before, now = ({view.name: view for view in views} for views in (exported, loaded))
     return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
 

@@ -14,7 +14,7 @@ from featurestore.store import Store
 
 
 @dataclass(frozen=True)
-class Compacted:
+class CompactionResult:
     """What `compact` did.
 
     versions    extractor and version of every output that was dropped
@@ -30,7 +30,7 @@ class Compacted:
     after: int
 
 
-def compact(path: Path) -> Compacted:
+def compact(path: Path) -> CompactionResult:
     """Drop versions that are not shown and values of photos that are gone, then rewrite the file.
 
     Raises StoreError as `Store.open`.
@@ -41,7 +41,7 @@ def compact(path: Path) -> Compacted:
         dropped = _drop_versions(store)
         unverified = _unverified(store, {version for _, version in dropped})
     rewrite(path)
-    return Compacted(dropped, orphans, unverified, before, path.stat().st_size)
+    return CompactionResult(dropped, orphans, unverified, before, path.stat().st_size)
 
 
 def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:

@@ -49,7 +49,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasureResult:
     """The receipt, and what only the person at the screen is told: ids and the photos that still lie in folders."""
 
     receipt: Receipt
@@ -57,7 +57,7 @@ class Erased:
     photos: tuple[str, ...]
 
 
-def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object]) -> Erased:
+def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object]) -> ErasureResult:
     """Erase images and every copy of the same photo; `keep` is given the receipt before the erasure counts as finished.
 
     Raises UsageError, with nothing erased, for an unknown id.
@@ -72,7 +72,7 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
                 '`kallos sql "SELECT image_id FROM images"` lists them.'
             )
         hashes = known["sha256"].drop_nulls().unique().sort().to_list()
-        traces = Traces.of(store, [*image_ids, *known["image_id"]], hashes)
+        traces = Traces.read(store, [*image_ids, *known["image_id"]], hashes)
         trained = _trained(store, known)
         rows = _delete(store, known)
         runs_folder = store.runs_folder
@@ -95,7 +95,7 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
         with Store.open(path) as store:
             store.execute("UPDATE erasures SET finished = true WHERE NOT finished")
     still_there = tuple(photo for photo in known["photo"].drop_nulls() if Path(photo).exists())
-    return Erased(receipt, tuple(known["image_id"]), still_there)
+    return ErasureResult(receipt, tuple(known["image_id"]), still_there)
 
 
 def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:

@@ -34,7 +34,7 @@ class Traces:
     vectors: tuple[NDArray[np.floating[Any]], ...]
 
     @classmethod
-    def of(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
+    def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
         """Read them before they are deleted."""
         vectors = []
         for table, column in _columns(store, VECTORS):

@@ -61,7 +61,7 @@ def train_ridge(
     ridge = RidgeCV(alphas=np.logspace(-1, 5, 25)).fit(known, train.scores)
     model = RidgeModel(inputs, ridge.coef_, float(ridge.intercept_), float(ridge.alpha_))
     loss = float(((model.predict(train) - train.scores) ** 2).mean())
-    on_epoch(Epoch.of(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
+    on_epoch(Epoch.from_scores(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
     return model
 
 

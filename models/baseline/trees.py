@@ -129,6 +129,6 @@ def _reporter(
         assert isinstance(env.model, lightgbm.Booster)
         assert env.evaluation_result_list is not None
         loss, predicted = env.evaluation_result_list[0][2], np.asarray(env.model.predict(inputs))
-        on_epoch(Epoch.of(done, config.rounds, loss, scores, predicted, began=began))
+        on_epoch(Epoch.from_scores(done, config.rounds, loss, scores, predicted, began=began))
 
     return report

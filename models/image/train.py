@@ -135,7 +135,7 @@ class _Training:
             settle_batch_norms(self._average.module, self._settling_views())
         with self._autocast():
             predicted = self.model().predict_images(self._watched, mirrored=False)
-        line = Epoch.of(epoch + 1, self._config.epochs, loss, self._watched_scores, predicted, began=began)
+        line = Epoch.from_scores(epoch + 1, self._config.epochs, loss, self._watched_scores, predicted, began=began)
         self._history.append(line)
         return line
 

@@ -68,7 +68,7 @@ def train_subscores(
                 continue
             model = SubscoreModel(config, inputs, training.averaged_tensors())
             predicted = model.predict(held_out)
-            on_epoch(Epoch.of(epoch + 1, config.epochs, loss, held_out.scores, predicted, began=began))
+            on_epoch(Epoch.from_scores(epoch + 1, config.epochs, loss, held_out.scores, predicted, began=began))
     return model
 
 

@@ -203,7 +203,7 @@ def _combined(store: Store, run_id: str, tested: Mapping[str, JudgedRun | None])
         return None
     counts, predicted = resamples(len(best.truth)), np.stack([best.predicted, combined.predicted])
     alone, together = correlations(counts, best.truth, predicted)
-    of_best, of_all = (Evaluation.of(rows.truth, rows.predicted).pearson for rows in (best, combined))
+    of_best, of_all = (Evaluation.from_scores(rows.truth, rows.predicted).pearson for rows in (best, combined))
     gain = Estimate.of(of_all - of_best, together - alone)
     return Combined(members=members, **learnt[0], best=members[0].model, gain=gain)
 

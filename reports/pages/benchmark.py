@@ -140,7 +140,7 @@ def _judged(store: Store, protocol: str) -> dict[str, list[JudgedRun]]:
 
 
 def _figures(model: str, runs: Sequence[JudgedRun]) -> ModelFigures:
-    folds = [Evaluation.of(run.truth, run.predicted) for run in runs]
+    folds = [Evaluation.from_scores(run.truth, run.predicted) for run in runs]
     resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
     mean = {
         metric: Estimate.of(
@@ -181,7 +181,7 @@ def _combined(store: Store, judged: Mapping[str, Sequence[JudgedRun]]) -> tuple[
             id=run.run.run_id,
         ).to_dicts()
         best = rows[0]
-        tested = [Evaluation.of(of.truth, of.predicted).pearson for of in (judged[best["model"]][place], run)]
+        tested = [Evaluation.from_scores(of.truth, of.predicted).pearson for of in (judged[best["model"]][place], run)]
         weights = {row["model"]: row["weight"] for row in rows}
         gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
         lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
@@ -218,7 +218,7 @@ def _leak_free(store: Store, protocol: str) -> dict[str, float]:
     except PrerequisiteError:
         return {}
     return {
-        model: float(np.mean([Evaluation.of(run.truth, run.predicted).pearson for run in runs]))
+        model: float(np.mean([Evaluation.from_scores(run.truth, run.predicted).pearson for run in runs]))
         for model, runs in judged.items()
     }
 

@@ -102,7 +102,7 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
 
 
 def _evaluated(store: Store, of: JudgedRun) -> EvaluatedRun:
-    overall = Evaluation.of(of.truth, of.predicted)
+    overall = Evaluation.from_scores(of.truth, of.predicted)
     sd = float(of.truth.std())
     residuals = np.clip(of.predicted - of.truth, *np.nextafter(RESIDUALS, 0))
     return EvaluatedRun(
@@ -150,7 +150,7 @@ def _recorded(store: Store, run_id: str) -> Evaluation | None:
 
 def problems_of(store: Store, run: JudgedRun) -> tuple[str, ...]:
     """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
-    recorded, again = _recorded(store, run.run.run_id), Evaluation.of(run.truth, run.predicted)
+    recorded, again = _recorded(store, run.run.run_id), Evaluation.from_scores(run.truth, run.predicted)
     if recorded is None:
         return ("The training recorded no figures on test rows.",)
     found = []

@@ -172,7 +172,7 @@ def _by_subset(subsets: Sequence[str | None], columns: Columns) -> dict[str, Tra
 
 def _transfer(of: Columns) -> Transfer:
     truth, predicted = of["truth"], of["predicted"]
-    as_is, mapped = Evaluation.of(truth, predicted), Evaluation.of(truth, of["mapped predicted"])
+    as_is, mapped = Evaluation.from_scores(truth, predicted), Evaluation.from_scores(truth, of["mapped predicted"])
     ranked = rank_correlations(resamples(len(truth)), truth, predicted)
     return Transfer(
         n=len(truth),

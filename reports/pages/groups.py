@@ -88,7 +88,9 @@ def _figures(
     if ends:
         per_image["coverage"] = ((ends[0] <= truth) & (truth <= ends[1])).astype(np.float64)
     of_images = {metric: (float(values.mean()), means(counts, values)) for metric, values in per_image.items()}
-    return of_images | {"pearson": (Evaluation.of(truth, predicted).pearson, correlations(counts, truth, predicted))}
+    return of_images | {
+        "pearson": (Evaluation.from_scores(truth, predicted).pearson, correlations(counts, truth, predicted))
+    }
 
 
 def _gap(by_group: Mapping[str, Figure]) -> Gap | None:

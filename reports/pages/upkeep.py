@@ -5,15 +5,15 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from featurestore.upkeep.compacting import Compacted
-from featurestore.upkeep.erasure import Erased
+from featurestore.upkeep.compacting import CompactionResult
+from featurestore.upkeep.erasure import ErasureResult
 from reports.render.layout import dim, page, plural, section, table
 from reports.render.palette import BAD, GOOD, WARM
 
 SHOWN = 10
 
 
-def render_compacted(done: Compacted) -> RenderableType:
+def render_compacted(done: CompactionResult) -> RenderableType:
     """Sizes, and what was dropped."""
     lines = [Text(f"dropped {extractor} {version[:6]}") for extractor, version in done.versions]
     if done.orphans:
@@ -25,7 +25,7 @@ def render_compacted(done: Compacted) -> RenderableType:
     return page("Compacted", sizes, Group(*lines) if lines else dim("There was nothing to drop."))
 
 
-def render_erased(erased: Erased) -> RenderableType:
+def render_erased(erased: ErasureResult) -> RenderableType:
     """What was erased and where, what was searched, and what is left for people to do."""
     receipt = erased.receipt
     files, size = receipt.searched
@@ -58,7 +58,7 @@ def _trained(runs: tuple[str, ...]) -> RenderableType:
     return Group(*(Text(run) for run in runs[:SHOWN]), *more, advice)
 
 
-def _left_to_people(erased: Erased) -> RenderableType:
+def _left_to_people(erased: ErasureResult) -> RenderableType:
     lines = [dim("Copies that you made (exports, bundles' pictures, csv files) are yours to erase.")]
     if erased.photos:
         named = ", ".join(erased.photos[:SHOWN])

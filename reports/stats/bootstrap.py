@@ -91,7 +91,7 @@ def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]
 
 def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, Estimate]:
     """metric -> figure of (n,) predictions with its interval."""
-    of = Evaluation.of(truth, predicted)
+    of = Evaluation.from_scores(truth, predicted)
     return {m: Estimate.of(getattr(of, m), each) for m, each in resampled_figures(truth, predicted).items()}
 
 
