@@ -33,7 +33,7 @@ QUARTERED = 0.6
 """Part of the photo's longer side: four squares of it cover a photo, and share more than a face that needs them."""
 
 DETECTABLE = 0.1
-"""Part of a square's side from which `FaceDetector` sees faces in it."""
+"""Smallest face that `FaceDetector` detects in a square, as a part of its side."""
 
 NEARER = (1, 2, 4)
 """Where FaceMesh's own detector sees nothing, the photo is seen in squares of these parts of its longer side."""
@@ -101,13 +101,13 @@ class FaceMesh:
         return faces + self._closely(image, side, faces)
 
     def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The faces that are seen from nearer and nearer. Raises NoFaceError, which says what size would do."""
+        """The faces that are seen from nearer and nearer. Raises NoFaceError, which names a size that would do."""
         longer, faces = max(image.shape[:2]), list[NDArray[np.float32]]()
         for side in dict.fromkeys(round(max(longer / part, SMALLEST / DETECTABLE)) for part in NEARER):
             is_found = any(_width(face) >= SMALLEST for face in faces)
             faces += self._closely(image, side, faces)
             if is_found:
-                # this look was for others, which may be a little smaller
+                # this pass was for others, which may be a little smaller
                 break
         if large := [face for face in faces if _width(face) >= SMALLEST]:
             return large
@@ -168,7 +168,7 @@ def _mediapipe() -> Any:
 
 
 class _LazyModule(ModuleType):
-    """A module that is imported when something of it is asked for."""
+    """A module that is imported on first use."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module(self.__name__), name)
@@ -216,7 +216,7 @@ def _place(faces: list[NDArray[np.float32]], one: int) -> str:
 @contextmanager
 def muted() -> Iterator[None]:
     """Silence C++ code that writes to stderr, as MediaPipe's does when it starts and when it meets its first face."""
-    # one thread at a time: a second one would keep the first one's nowhere, and restore that
+    # one thread at a time: a second one would take the first one's null device for stderr, and restore that
     with _MUTING:
         stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         try:

@@ -1,4 +1,4 @@
-"""Windows on the face, cut by its landmarks: where an encoder's feature maps are looked at, region by region.
+"""Windows on the face, cut by its landmarks: where an encoder's feature maps are pooled, region by region.
 
 A paired window (eye, brow, cheek) is the mean of the right one and of the left one seen in a mirror; a window on the
 midline is the mean of itself and its mirror image, of which the right half is kept. So what a region shows does not

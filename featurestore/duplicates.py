@@ -152,7 +152,7 @@ def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.
 
 
 def searched(store: Store) -> bool:
-    """Whether near-duplicates were looked for, which leaves the protocol behind even where there are none."""
+    """Whether near-duplicates were searched for, which leaves the protocol behind even where there are none."""
     return bool(store.value("SELECT count(*) FROM splits WHERE starts_with(protocol, $protocol)", protocol=PROTOCOL))
 
 

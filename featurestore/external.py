@@ -16,7 +16,7 @@ from featurestore.training_sets import array_tables
 from featurestore.uses import shown
 
 FEWEST = 20
-"""Images: an isotonic map and a correlation of fewer say nothing."""
+"""Images: an isotonic map and a correlation of fewer mean nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +70,16 @@ def external_rows(
     )
     scored = every.drop_nulls("score")
     if scored.is_empty():
-        raise DataError(f"{data_set} has no scores to judge by: add them with `kallos ingest table --help`.")
+        raise DataError(f"{data_set} has no scores to compare with: add them with `kallos ingest table --help`.")
     new = scored.filter([sha256 not in training_photos for sha256 in scored["sha256"]])
     if new.is_empty():
         raise LeakageError(
-            f"The models learnt from every scored photo of {data_set}: judge them on a data set of other photos."
+            f"The models were trained on every scored photo of {data_set}: evaluate them on a data set of other photos."
         )
     encoder = next(name.removeprefix(EMBEDDING) for name in versions if name.startswith(EMBEDDING))
     keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
     if len(keys) < FEWEST:
-        few = f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features"
+        few = f"Only {len(keys)} scored photos of {data_set} that the models were not trained on have features"
         raise PrerequisiteError(
             f"{few}, at least {FEWEST} are needed: "
             + (

@@ -1,4 +1,4 @@
-"""What each feature means, as the store tells it to whoever queries it."""
+"""What each feature means, for whoever queries the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left to compute: for `kallos extract`, which does it, and for `kallos plan`, which says it.
+"""What is left to compute: for `kallos extract`, which does it, and for `kallos plan`, which shows it.
 
 A photo is known by its bytes: moved, renamed or twice in the data sets, it is computed once.
 """
@@ -21,13 +21,13 @@ from featurestore.outputs import active_versions
 from featurestore.store import Store
 
 _ENVIRONMENT_FAILURES = "status IN ('missing', 'needs_extra')"
-"""Failures that say nothing of the photo itself."""
+"""Failures that are not due to the photo itself."""
 
 _REQUESTED = "requested AS (SELECT unnest($extractors) AS extractor, unnest($versions) AS version)"
 
 
 def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
-    """The photos to look at: sha256, paths (absolute), their data sets' folders, extractors that have not tried them.
+    """The photos to extract: sha256, paths (absolute), their data sets' folders, extractors that have not tried them.
 
     A photo whose landmarks failed is done: nothing else can be computed from it.
     """

@@ -18,7 +18,7 @@ SCALE = (1.0, 5.0)
 
 
 def on_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores kept on `SCALE`; what is no number stays none, so that a broken model is not taken for a sure one."""
+    """Scores clipped to `SCALE`; NaN and infinity stay, so that a broken model is not taken for a sure one."""
     return np.where(np.isfinite(scores), np.clip(scores, *SCALE), scores)
 
 
@@ -133,7 +133,7 @@ class Epoch:
 class Comparison:
     """A model beside a simpler one, on the n test photos of the model that both predict.
 
-    beside       "mean", which always says the mean score of the training photos, or "ridge", the linear floor
+    beside       "mean", which always predicts the mean score of the training photos, or "ridge", the linear floor
     mae          mean absolute error of the model, in points of `SCALE`
     mae_beside   that of the simpler one
     low, high    ends of the 95 % interval of mae - mae_beside, from paired resamples of the photos
@@ -154,7 +154,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Origin:
-    """The model that a score comes from, and what it learnt from.
+    """The model that a score comes from, and what it was trained on.
 
     model        id of its run
     trait        what the raters were asked about
@@ -173,7 +173,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What kallos says of one photo.
+    """The score of one photo, and what it is made up of.
 
     It estimates how the pool of raters behind the training data would rate the photograph, not a person's
     worth. Sub-scores have no labels of their own: they are attributions of Model B.
@@ -188,7 +188,7 @@ class Prediction:
     landmarks   (P, 3) float32: x, y, z in pixels of the upright photo
     notes       remarks such as "3 faces, the largest was taken: the 2nd from the left"
     versions    what computed it: extractors, models, bundle
-    origin      the model, and what it learnt from
+    origin      the model, and what it was trained on
     in_training whether the model was trained on a photo with the very same bytes
     """
 
@@ -235,7 +235,7 @@ class Explanation:
     bias         taken off for a group with a calibration of its own
     regions_of   the model that gives sub-scores
     regions      region -> its parts of that model's score
-    features_of  the model that tells what each feature adds; None where there is none
+    features_of  the model that attributes its score to features; None where there is none
     features     feature -> what it adds to that model's score, `shape` and `average` among them
     z            feature -> standard deviations above the training mean; NaN where not measured
     """

@@ -1,4 +1,4 @@
-"""Runs: what was trained, how it went, and what it says of every image."""
+"""Runs: what was trained, how it went, and its predictions of every image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from featurestore.traits import target_of
 from featurestore.uses import of_manifest
 
 EXTERNAL = "outside"
-"""The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
+"""The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""
 
 RESULTS = (
     "predictions",
@@ -32,7 +32,7 @@ RESULTS = (
     "combined_members",
     "intervals",
 )
-"""Tables of what a finished run gives. One whose model was lost is trained again, and gives them anew."""
+"""Tables of what a finished run gives. One whose model was lost is trained again, and gives them again."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def begin(store: Store, run: Run) -> None:
         row |= {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
         types = {"encoder": pl.String, "uses": pl.String, "scale_low": pl.Float64, "scale_high": pl.Float64}
         store.append("runs", pl.DataFrame([row | {"status": "running"}], schema_overrides=types))
-        # what was trained last is asked of these times, which a clock that was put back must not turn round
+        # the newest run is found by these times, whose order a clock that was put back must not change
         store.execute(
             "UPDATE runs SET started_at = greatest(now()::TIMESTAMP, "
             "(SELECT max(started_at) + INTERVAL 1 MICROSECOND FROM runs)) WHERE run_id = $run_id",
@@ -116,7 +116,7 @@ def record_external(
     predicted: NDArray[np.float64],
     interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> None:
-    """Store what a run says of a whole data set, in place of what it said of that data set before."""
+    """Store a run's predictions of a whole data set, in place of its earlier ones of that data set."""
     rows = {"run_id": run_id, "image_id": image_ids, "role": EXTERNAL, "score": predicted}
     store.sync(
         "predictions",
@@ -151,7 +151,7 @@ def record_sub_scores(
 def record_combiner(
     store: Store, run: Run, parameters: Mapping[str, float], members: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Store what a combiner learnt, as columns of `combiners`, and its members, as columns of `combined_members`."""
+    """Store a combiner's parameters, as columns of `combiners`, and its members, as columns of `combined_members`."""
     store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **parameters}]))
     store.append("combined_members", pl.DataFrame([{"run_id": run.run_id, **member} for member in members]))
 

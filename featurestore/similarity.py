@@ -43,7 +43,7 @@ distances AS MATERIALIZED (
         lambda square: isfinite(square)))) AS distance
     FROM features f, query q, spread)"""
 
-# what is told of the nearest is joined to them alone
+# the columns that are shown are joined to the nearest alone
 _NEAREST = """,
 nearest AS (
     SELECT image_id, distance FROM distances WHERE isfinite(distance){scope} ORDER BY distance, image_id LIMIT {k})
@@ -55,7 +55,7 @@ ORDER BY distance, image_id"""
 
 @dataclass(frozen=True)
 class Search:
-    """What to look for.
+    """What to search for.
 
     by        embedding: cosine distance of the embeddings of one encoder; a zero vector has none and is left out
               geometry: root mean square difference of the geometric features, in standard deviations over all images

@@ -21,7 +21,7 @@ ROW_BYTES = 6000
 """Of one photo in a query of statistics: its hash, some 170 features and its shape."""
 
 FEW = 10_000
-"""Photos that are read once and kept, 60 MB; of more, each of three passes reads them anew."""
+"""Photos that are read once and kept, 60 MB; of more, each of three passes reads them again."""
 
 Fold = tuple[str, int]
 """Protocol and fold."""
@@ -120,7 +120,7 @@ def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[ND
         parts = list(_parts(store, query)) if len(members[0]) <= FEW else None
 
         def means(measure: Callable[[int, Part], NDArray[Any]]) -> list[NDArray[np.float64]]:
-            """For each choice the means of what is made of its photos."""
+            """For each choice the means of `measure` over its photos."""
             sums = [_Sum() for _ in members]
             start = 0
             for features, shapes in parts or _parts(store, query):

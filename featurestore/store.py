@@ -21,7 +21,7 @@ from featurestore.tables import Table, View
 
 BOUNDED_MEMORY = 128_000_000
 """Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what
-each checkpoint loads to write it anew. Nothing is slower for it."""
+each checkpoint loads to rewrite it. Nothing is slower for it."""
 
 _OPEN: WeakSet[Store] = WeakSet()
 
@@ -50,7 +50,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, must_exist: bool = False) -> Self:
-        """Open a store; one that is not there is made, unless it must exist or is only read.
+        """Open a store; one that is not there is created, unless it must exist or is only read.
 
         A reader beside a writer gets the newest snapshot that the writer has published. A store of an earlier
         schema is brought up to date by whoever opens it for writing, after a backup.
@@ -68,12 +68,12 @@ class Store:
         store = cls(path, *connect(path, read_only))
         try:
             # DuckDB's own progress bar would write over kallos's tables; in a notebook without ipywidgets it is off,
-            # and DuckDB refuses to be told so
+            # and DuckDB refuses the setting
             if store.value("SELECT current_setting('enable_progress_bar')"):
                 store.execute("SET enable_progress_bar = false")
             # `now()` is local time by itself
             store.execute("SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
-            # checkpoints would put small row groups together, all rows anew each time: twice the file, and time that
+            # checkpoints would put small row groups together, all rows again each time: twice the file, and time that
             # grows faster than the rows; `compact` does so once
             store.execute("SET max_vacuum_tasks = 0")
             # new, or killed while it was made: the file comes before its first table
@@ -92,7 +92,7 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, *_: object) -> None:
-        """In place of what DuckDB says, StoreError for a damaged file and DiskError for a full disk are raised."""
+        """Raises StoreError for a damaged file and DiskError for a full disk, in place of DuckDB's errors."""
         self.close()
         if not isinstance(problem, duckdb.Error):
             return
@@ -172,7 +172,7 @@ class Store:
 
     @contextmanager
     def bounded_memory(self, sorted_bytes: int = 0) -> Iterator[None]:
-        """For work on one part of the rows after the other: inside, memory does not grow with the store.
+        """Within it, memory does not grow with the store: for work on one batch of rows after the other.
 
         A query that joins and sorts that many bytes is given as many more.
         """
@@ -184,7 +184,7 @@ class Store:
 
     @contextmanager
     def record_queries(self) -> Iterator[list[str]]:
-        """The queries that are asked inside, as anyone can run them: with values in place of parameters."""
+        """The queries that are run within it, as anyone can run them: with values in place of parameters."""
         queries: list[str] = []
         self._queries = queries
         yield queries
@@ -249,11 +249,11 @@ class Store:
         self.connection.unregister("incoming")
 
     def create_table(self, table: Table) -> None:
-        """Make a table with its comments."""
+        """Create a table with its comments."""
         self.execute("; ".join(table.statements()))
 
     def create_view(self, view: View) -> None:
-        """(Re)make a view that people query; its columns take the comments of the tables behind it."""
+        """Create or replace a view that people query; its columns take the comments of the tables behind it."""
         self.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
         columns = self.frame(
             """

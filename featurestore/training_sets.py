@@ -30,7 +30,7 @@ FEWEST_ROWS = 20
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """One fold: the rows that models may learn from, and the test rows that they are judged on.
+    """One fold: the rows that models are trained on, and the rows that they are tested on.
 
     train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
     part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
@@ -98,7 +98,7 @@ def training_set(
 
 @dataclass(frozen=True)
 class Manifest:
-    """A training set pinned: what the table `manifests` says of it, in the order of its columns."""
+    """A training set pinned: a row of the table `manifests`, in the order of its columns."""
 
     protocol: str
     fold: int
@@ -157,7 +157,7 @@ def folds_of(store: Store, protocol: str) -> list[int]:
 
 
 def check_roles(store: Store, protocol: str, fold: int) -> None:
-    """Raises LeakageError when a photo, under one name or several, is to be learnt from and to be judged on."""
+    """Raises LeakageError when a photo, under one name or several, is both a training and a test row."""
     both = store.frame(
         """
         SELECT coalesce(sha256, image_id) AS photo, min(image_id) AS image_id, max(image_id) AS other_id

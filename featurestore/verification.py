@@ -22,7 +22,7 @@ from featurestore.training_sets import check_roles
 
 @dataclass(frozen=True)
 class PinnedValue:
-    """One thing that was pinned and what it is now; `holds` says whether that is the same."""
+    """One thing that was pinned and what it is now; `holds` is whether that is the same."""
 
     what: str
     pinned: str
@@ -97,7 +97,7 @@ def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:
 
 
 def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[PinnedValue]:
-    """Fitted again on the photos that they say, all of them training rows."""
+    """Fitted again on their recorded photos, all of them training rows."""
     stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
     row_count, row_hash = statistics.rows_of(store, stored["sql"])
     yield PinnedValue.compare("rows of the statistics", stored["row_hash"], row_hash)
@@ -112,7 +112,7 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Pinned
 
 
 def _roles(store: Store, run: Run, rows: Rows) -> PinnedValue:
-    """No photo of the training rows is one that the run is judged on."""
+    """No photo of the training rows is one that the run is tested on."""
     try:
         check_roles(store, run.protocol, run.fold)
     except LeakageError as error:

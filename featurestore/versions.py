@@ -50,7 +50,7 @@ def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFra
 
 
 def forget(store: Store, photos: pl.Series) -> None:
-    """Remove what any version computed of photos (sha256), so that they are looked at again; in a transaction."""
+    """Remove what any version computed of photos (sha256), so that they are extracted again; in a transaction."""
     if photos.is_empty():
         return
     with store.registered(photos.to_frame("sha256")):
@@ -68,7 +68,7 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     for extractor, version in turned:
         store.execute(
             "UPDATE extractor_versions SET active = (version = $version), "
-            # later than all before, also when the clock was put back: `rollback` asks for the one before
+            # later than all before, also when the clock was put back: `rollback` takes the one before
             "activated_at = CASE WHEN version = $version THEN greatest(now()::TIMESTAMP, "
             "(SELECT max(activated_at) + INTERVAL 1 MICROSECOND FROM extractor_versions)) ELSE activated_at END "
             "WHERE extractor = $extractor",

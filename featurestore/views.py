@@ -55,7 +55,7 @@ def _features(store: Store, view: str) -> View:
 
 
 def _normalized_features(store: Store) -> View:
-    """z-scores, computed when they are asked for, from the statistics of each fold's training rows."""
+    """z-scores, computed on demand, from the statistics of each fold's training rows."""
     names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
     scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
     last = len(names) + 1

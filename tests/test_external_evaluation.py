@@ -139,7 +139,7 @@ def test_the_only_trait_of_another_name_is_compared_with_and_said(judged):
 
 def test_none_of_several_other_traits_is_guessed_and_the_same_one_is_found(judged):
     at = ("--data-set", "pair", "--store", judged.store)
-    refused(kallos("evaluate", *at), 2, "learnt score, and pair was rated on calm, kind", "--trait score")
+    refused(kallos("evaluate", *at), 2, "trained on score, and pair was rated on calm, kind", "--trait score")
     with Store.open(judged.store) as store:
         for table in ("traits", "scores", "splits"):
             store.execute(f"UPDATE {table} SET trait = 'score' WHERE trait = 'kind'")

@@ -23,7 +23,7 @@ DIFFERENT_SUBSETS = 0.95
 a value in common, though, the subsets were photographed or measured in different ways."""
 
 DIFFERENT_DATA_SETS = 0.2
-"""A model that learnt on one data set sees every face of the other shifted by half a standard deviation."""
+"""A model that was trained on one data set sees every face of the other shifted by half a standard deviation."""
 
 SAME_DIRECTION = 0.9
 """Cosine of mean embeddings: .88 to .95 between the subsets of SCUT-FBP5500, .75 from those to drawn portraits,

@@ -1,4 +1,4 @@
-"""Whether the measured features can be learnt from."""
+"""Whether models can be trained on the measured features."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def constant_features(store: Store, data_set: str) -> list[Finding]:
 def exploding_features(store: Store, data_set: str) -> list[Finding]:
     """No value lies absurdly far out."""
     need(store, "geometric_features", data_set, ENOUGH)
-    # 1.4826 makes the median absolute deviation of normal values their sd; it is 0, and says nothing,
+    # 1.4826 makes the median absolute deviation of normal values their sd; it is 0, and means nothing,
     # where more than half of the photos share one value
     rows = store.frame(
         f"""{LONG},

@@ -117,7 +117,7 @@ def _union(name: str, stored: pl.DataFrame, new: pl.DataFrame, key: Sequence[str
 
 
 def _images(name: str, stored: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """The photos that lie in the folder now and those that were there, with what any table says of them."""
+    """The photos that lie in the folder now and those that were there, with the attributes from every table."""
     stored_attributes, new_attributes = (
         frame.unpivot(IMAGE_COLUMNS, index="image_id", variable_name="attribute").drop_nulls()
         for frame in (stored, new)

@@ -175,7 +175,7 @@ def find_scale(
 ) -> tuple[Scale, str]:  # fmt: skip
     """The scale, and where it is known from: stated, or beyond doubt. It is never taken from the ratings' range.
 
-    `known` is the scale that the store has for this data set. Raises UsageError when nobody says it.
+    `known` is the scale that the store has for this data set. Raises UsageError when it is not stated.
     """
     if stated is not None:
         if not stated[0] < stated[1]:
@@ -213,7 +213,7 @@ def check_scale(source: Path, rows: pl.DataFrame, scale: Scale) -> None:
     counts = Counter(off_scale["score"].to_list())
     codes = _missing_codes(Counter(rows["score"].to_list()))
     shown = _listed([value for value, _ in counts.most_common(5)]) + (" ..." if len(counts) > 5 else "")
-    remedy = f"say that they mean no answer with --missing {codes[0]:g}" if codes else "correct them"
+    remedy = f"declare that they mean no answer with --missing {codes[0]:g}" if codes else "correct them"
     other = "" if codes and len(counts) == len(codes) else ", or state the scale with --scale LOW HIGH"
     also = "" if codes else f" (one that means no answer: --missing {off_scale['score'][0]:g})"
     raise DataError(

@@ -14,16 +14,16 @@ from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.raw import RawTable
 
 _SAMPLE = 2000
-"""Distinct cells of a column that are looked at."""
+"""Distinct cells of a column that are examined."""
 
 
 @dataclass(frozen=True)
 class Stated:
-    """What the user says of a table; None and empty where it is to be found out.
+    """What the user states of a table; None and empty where it is to be detected.
 
     score_columns   headings of ratings or scores; of several each is a trait
     rater_columns   headings, or patterns such as `R*`: columns of one rater's ratings each
-    trait           what was rated, where the table does not say
+    trait           what was rated, where the table does not name it
     scale           lowest and highest rating that a rater could give
     missing         numbers and words that mean "no answer", besides the usual words
     levels          words from the lowest rating up
@@ -96,7 +96,7 @@ class Columns:
         return first
 
     def answers(self, column: str) -> list[str]:
-        """Distinct cells that are not missing, up to a number that tells what a column holds."""
+        """Distinct cells that are not missing, up to a number that shows what a column holds."""
         codes = set(self.stated.missing)
         cells = self.table.cells[column].drop_nulls().unique(maintain_order=True).head(_SAMPLE)
         return [text for text in cells if not is_missing(text) and text not in codes]

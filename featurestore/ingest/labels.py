@@ -15,7 +15,7 @@ from featurestore.records import SCALE
 
 Scale = tuple[float, float]
 UNNAMED_TRAIT = "score"
-"""The trait of a table that does not say what was rated."""
+"""The trait of a table that does not name what was rated."""
 
 LONGEST_HISTOGRAM = 100
 """Steps of a scale up to which ratings are counted one by one."""
@@ -80,7 +80,7 @@ def _trait_scores(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.Dat
 
 
 def with_score(frame: pl.DataFrame, scale: tuple[float, float]) -> pl.DataFrame:
-    """Add `score`, the mean mapped linearly to what models learn."""
+    """Add `score`, the mean mapped linearly to the scale of models."""
     (low, high), (bottom, top) = scale, SCALE
     return frame.with_columns(score=bottom + (top - bottom) * (pl.col("mean") - low) / (high - low))
 

@@ -1,4 +1,4 @@
-"""The photos of a folder: which there are, and what their headers say."""
+"""The photos of a folder: which there are, and their headers."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def _trait_column(columns: Columns, scores: Sequence[ScoreColumn]) -> str | None
 
 
 def _rater_without_heading(columns: Columns, image: str) -> str | None:
-    """Of a table without headings, the one column that tells the rows of each photo apart."""
+    """Of a table without headings, the one column that distinguishes the rows of each photo."""
     cells = columns.table.cells
     if cells[image].n_unique() == len(cells):
         return None
@@ -189,7 +189,7 @@ def _whose(columns: Columns, column: str, image: str | None, rater: str | None) 
     in_photo, in_rater = columns.differs(column, image) is not None, columns.differs(column, rater) is not None
     if in_photo == in_rater:
         why = "differs within photos and within raters" if in_photo else "may be the photos' or the raters'"
-        columns.remarks.append(f"{column} {why}: say which with --photo-attribute or --rater-attribute")
+        columns.remarks.append(f"{column} {why}: state which with --photo-attribute or --rater-attribute")
         return None
     return "rater" if in_photo else "photo"
 

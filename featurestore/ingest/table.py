@@ -32,13 +32,13 @@ Scale = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class TableReading:
-    """A table as it was understood.
+    """A table as it was read.
 
     data_set     what can be stored
     recipe       what was decided, to be used again
-    facts        (what, how it was read): for people, in the order in which they look
+    facts        (what, how it was read): for people, in the order in which they read
     first_rows   frame: image, trait, rater, session, score: the first answers
-    dry_run      whether it is to be looked at only, and not to be stored
+    dry_run      whether it is only shown, not stored
     """
 
     data_set: DataSet
@@ -62,7 +62,7 @@ def read_table(
 
     file          csv, tsv, xlsx, xls, ods, sav, dta or Parquet
     name          of the data set; by default the file's
-    stated        what the user says of the table; the rest is found out, or the table is refused
+    stated        what the user states of the table; the rest is detected, or the table is refused
     origin        encoding, sheet and whether there are headings
     recipe        decisions of an earlier reading, instead of `stated` and `origin`
     known_scale   the scale that the data set has in the store, for one that is not stated
@@ -103,7 +103,7 @@ def read_table(
 
 
 def data_set_name(source: Path, name: str | None) -> str:
-    """The name, or one made of the file's or folder's. Raises UsageError when it cannot be one."""
+    """The name, or one from the file's or folder's. Raises UsageError when it cannot be one."""
     return check_name(name or re.sub(r"[^a-z0-9_-]+", "-", source.stem.lower()).strip("-_") or source.stem)
 
 

@@ -1,4 +1,4 @@
-"""What an export says of its store, in `schema.json`: tables and views, with the types and comments of their columns.
+"""The description of an exported store, `schema.json`: tables and views, with the types and comments of their columns.
 
 Whoever made the folder may have written anything here: names and types are checked against patterns before any of them
 is put into SQL, and the SQL of the views is for reading only.
@@ -54,7 +54,7 @@ class Description:
         return tuple(table for table in self.tables if table.name not in core)
 
     def check(self) -> None:
-        """Raises ExportError unless the tables are those that this kallos knows and can be made from their names."""
+        """Raises ExportError unless the tables are those that this kallos knows and can create from their names."""
         if self.schema_version != SCHEMA_VERSION:
             raise ExportError(
                 f"The export has schema version {self.schema_version}, this kallos reads {SCHEMA_VERSION}: import it "

@@ -1,4 +1,4 @@
-"""`kallos store export`: every table as Parquet, what the catalogue says of it, and the trained models."""
+"""`kallos store export`: every table as Parquet, its description, and the trained models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from featurestore.store import Store
 from featurestore.transfer.description import Description, describe
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, seal, verify
 
-# Parquet's dictionaries hold one NaN for all that there are, whatever their sign and payload: so none are made.
+# Parquet's dictionaries hold one NaN for all that there are, whatever their sign and payload: so none are written.
 _PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 0"
 
 

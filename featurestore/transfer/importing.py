@@ -1,7 +1,7 @@
-"""`kallos store import`: a store from an export. Nothing that the folder says is run.
+"""`kallos store import`: a store from an export. Nothing that the folder holds is run.
 
-Checksums first, then every name and type against what kallos knows, then rows into tables that kallos makes; views are
-kallos's own. The store is made beside its place and moved there at the end.
+Checksums first, then every name and type against what kallos knows, then rows into tables that kallos creates; views
+are kallos's own. The store is made beside its place and moved there at the end.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def import_store(folder: Path, path: Path) -> ImportResult:
     """Make the store `path`, which must not exist, from an export.
 
     Raises StoreError when something lies at `path`, InputError when the folder is no export, and ExportError, with
-    nothing made, when a file is missing, added or altered, or says what kallos never writes.
+    nothing made, when a file is missing, added or altered, or holds what kallos never writes.
     """
     path = path.resolve()
     models = path.with_suffix(".runs")
@@ -64,7 +64,7 @@ def import_store(folder: Path, path: Path) -> ImportResult:
 
 
 def _described(folder: Path, files: list[str]) -> Description:
-    """What the folder says of itself, checked, and that it holds the files for it and no others."""
+    """The folder's description, checked, as is that it holds the files for it and no others."""
     description = parse((folder / SCHEMA).read_text(encoding="utf-8"))
     description.check()
     expected = {SCHEMA, *(parquet(table.name) for table in description.tables)}
@@ -108,7 +108,7 @@ def _load_rows(store: Store, table: Table, rows: int | None, folder: Path) -> No
     columns = store.connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {read})", {"file": file})
     expected = [(column.name, re.sub(r"\[\d+\]", "[]", column.type)) for column in table.columns]
     if columns.fetchall() != expected:
-        raise ExportError(f"{parquet(table.name)} has other columns than {SCHEMA} says: get the export again.")
+        raise ExportError(f"{parquet(table.name)} has other columns than {SCHEMA} lists: get the export again.")
     loaded = store.connection.execute(f'INSERT INTO "{table.name}" {read}', {"file": file}).fetchall()[0][0]
     if loaded != rows:
-        raise ExportError(f"{parquet(table.name)} has {loaded:,} rows, {SCHEMA} says {rows}: get the export again.")
+        raise ExportError(f"{parquet(table.name)} has {loaded:,} rows, {SCHEMA} lists {rows}: get the export again.")

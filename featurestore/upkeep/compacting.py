@@ -1,4 +1,4 @@
-"""Keeping a store small and whole: dropping what nobody sees, and rewriting the file so that dropped bytes are gone."""
+"""Keeping a store small and whole: dropping what no view shows, and rewriting the file without the dropped bytes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _copy(store: Store, fresh: Path) -> None:
     connection.execute("CHECKPOINT")
     connection.execute(f"ATTACH {quote(str(fresh))} AS fresh")
     connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
-    # detaching would do it too, but not say what went wrong
+    # detaching would do it too, but not report what went wrong
     connection.execute("CHECKPOINT fresh; DETACH fresh")
     with fresh.open("rb") as file:
         os.fsync(file.fileno())

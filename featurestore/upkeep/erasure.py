@@ -33,7 +33,7 @@ class Receipt:
     images        names under which they stood in the store
     rows          table -> rows removed
     copies        files and folders removed because they held older states: snapshots, backups, shards
-    trained       finished or running runs that learnt from one of the photos: their models were not changed
+    trained       finished or running runs that were trained on one of the photos: their models were not changed
     searched      files that were searched, and how many bytes they have
     found         where something was still found; empty when the erasure is complete
     """
@@ -50,7 +50,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class ErasureResult:
-    """The receipt, and what only the person at the screen is told: ids and the photos that still lie in folders."""
+    """The receipt, and what only the person at the screen sees: ids and the photos that still lie in folders."""
 
     receipt: Receipt
     image_ids: tuple[str, ...]
@@ -99,9 +99,9 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
 
 
 def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
-    """image_id, sha256, path and photo (where it lies) of the images asked for and of those with the same bytes.
+    """image_id, sha256, path and photo (where it lies) of the requested images and of those with the same bytes.
 
-    An image that has left its data set is known by what runs said of it.
+    An image that has left its data set is known by the predictions of runs.
     """
     return store.frame(
         """

@@ -20,7 +20,7 @@ State = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Symptom:
-    """One thing that was looked at; `said` names the remedy where it is not well."""
+    """One thing that was examined; `message` names the remedy where it is not well."""
 
     what: str
     state: State

@@ -61,7 +61,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _check(tree: Mapping[str, str], inputs: int) -> None:
-    """Raises ValueError unless every walk from the root ends at a leaf and looks only at what rows have.
+    """Raises ValueError unless every walk from the root ends at a leaf and splits only on features that rows have.
 
     LightGBM itself checks that the other values are numbers.
     """

@@ -1,4 +1,4 @@
-"""How a network computes while it learns: number format, layout in memory, threads. The fastest is found by trying."""
+"""How a network computes during training: number format, layout in memory, threads. The fastest is found by trying."""
 
 from __future__ import annotations
 

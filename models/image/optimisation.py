@@ -42,7 +42,7 @@ def exact_strided(network: nn.Module) -> None:
 
 @torch.no_grad()
 def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
-    """Measure the statistics of batch normalisation anew, for weights as they are now (Izmailov et al. 2018).
+    """Measure the statistics of batch normalisation again, for weights as they are now (Izmailov et al. 2018).
 
     Running statistics lag behind: after a short training most networks would predict the same for every image. torch's
     `update_bn` would switch on dropout and stochastic depth for it, which predictions do not have.
