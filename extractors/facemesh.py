@@ -27,7 +27,7 @@ CONFIDENCE = 0.5
 BORDER = 0.25
 
 PORTRAIT = 0.4
-"""Part of the photo's longer side. Beside a face that large FaceMesh's own detector sees others from a third of it."""
+"""Part of the photo's longer side. Beside a face that large FaceMesh's own detector finds others from a third of it."""
 
 QUARTERED = 0.6
 """Part of the photo's longer side: four squares of it cover a photo, and share more than a face that needs them."""
@@ -36,7 +36,7 @@ DETECTABLE = 0.1
 """Smallest face that `FaceDetector` detects in a square, as a part of its side."""
 
 NEARER = (1, 2, 4)
-"""Where FaceMesh's own detector sees nothing, the photo is seen in squares of these parts of its longer side."""
+"""Where FaceMesh's own detector finds nothing, squares of these parts of the photo's longer side are searched."""
 
 SMALLEST = 48.0
 """Pixels. In narrower faces landmarks are off by more than a hundredth of the face's width."""
@@ -93,7 +93,7 @@ class FaceMesh:
         return FoundFace(faces[largest], len(faces), _place(faces, largest))
 
     def _and_smaller(self, image: NDArray[np.uint8], faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """FaceMesh's own detector sees faces from a ninth of the photo: beside a small one it misses others."""
+        """FaceMesh's own detector finds faces from a ninth of the photo: beside a small one it misses others."""
         size, longer = max(float(np.ptp(face[:, :2], axis=0).max()) for face in faces), max(image.shape[:2])
         if size > PORTRAIT * longer:
             return faces
@@ -101,7 +101,7 @@ class FaceMesh:
         return faces + self._closely(image, side, faces)
 
     def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The faces that are seen from nearer and nearer. Raises NoFaceError, which names a size that would do."""
+        """The faces found in smaller and smaller squares. Raises NoFaceError, which names a size that would do."""
         longer, faces = max(image.shape[:2]), list[NDArray[np.float32]]()
         for side in dict.fromkeys(round(max(longer / part, SMALLEST / DETECTABLE)) for part in NEARER):
             is_found = any(_width(face) >= SMALLEST for face in faces)
@@ -120,7 +120,7 @@ class FaceMesh:
     def _closely(
         self, image: NDArray[np.uint8], side: int, known: list[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """Faces beside the known ones that the detector sees in squares of `side` pixels and FaceMesh from near by."""
+        """Faces beside the known ones that the detector finds in squares of `side` pixels and FaceMesh in a crop."""
         found: list[NDArray[np.float32]] = []
         for box in self._detector.boxes(image, side):
             if any(overlap(box, _box(face)) for face in known + found):

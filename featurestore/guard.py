@@ -1,6 +1,6 @@
 """The door for people's SQL, fit to stand behind a web page: one SELECT on the tables that `kallos tables` lists.
 
-What may be said is an allow list over DuckDB's own syntax tree. What it may cost is held by a process of its own:
+What a query may do is an allow list over DuckDB's own syntax tree. What it may cost is held by a process of its own:
 within a process DuckDB's limits do not hold (`repeat('x', 2000000000)` ran ten times its time limit and took
 eight times its memory limit, `levenshtein` cannot be interrupted), and its settings would hold for every other
 connection of the process to the same store. The process starts without the caller's environment.

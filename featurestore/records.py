@@ -35,7 +35,7 @@ class FaceBatch:
     region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
     faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
     scores             (n,) float64 on `SCALE`; NaN where unknown
-    histograms         (n, 5) float64, shares of the raters who said 1 to 5 on `SCALE`; NaN where unknown
+    histograms         (n, 5) float64, shares of the raters who answered 1 to 5 on `SCALE`; NaN where unknown
     """
 
     image_ids: tuple[str, ...]
@@ -227,8 +227,8 @@ class RegionParts:
 class Explanation:
     """Why a photo got its score.
 
-    The weighted scores of the members + correction - bias, kept on the scale, is the score; the contributions of the
-    regions add up to the score of `regions_of`, and `features` to that of `features_of` before it is kept on the scale.
+    The weighted scores of the members + correction - bias, clipped to the scale, is the score; the contributions of the
+    regions add up to the score of `regions_of`, and `features` to that of `features_of` before it is clipped to it.
 
     weights      member of the combiner -> its weight
     correction   the combiner's

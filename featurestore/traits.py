@@ -73,7 +73,7 @@ def matching_trait(store: Store, data_set: str, trait: str) -> str:
     traits = traits_of(store, [data_set])
     if len(traits) > 1 and trait not in traits:
         raise UsageError(
-            f"The models were trained on {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings that "
-            f"come nearest into a data set of their own, see `kallos ingest table --help`, with --trait {trait}."
+            f"The models were trained on {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings "
+            f"that come nearest into a data set of their own, see `kallos ingest table --help`, with --trait {trait}."
         )
     return trait if trait in traits else chosen_trait(store, [data_set])

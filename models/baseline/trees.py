@@ -37,7 +37,7 @@ class BaselineModel:
     def shap(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, F + k + 1) TreeSHAP values of features, shape components and the mean.
 
-        A row adds up to its score before that is kept on the scale.
+        A row adds up to its score before that is clipped to the scale.
         """
         values = self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads, pred_contrib=True)
         return np.asarray(values)
@@ -78,7 +78,7 @@ def train_baseline(
         valid_names=["training"],
         callbacks=[_reporter(inputs.matrix(held_out), held_out.scores, config, on_epoch)],
     )
-    # kept as text from the start, so that a model just trained and one loaded are the same
+    # stored as text from the start, so that a model just trained and one loaded are the same
     return BaselineModel(config, inputs, lightgbm.Booster(model_str=trees.model_to_string()))
 
 

@@ -30,7 +30,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 def augment(faces: NDArray[np.uint8], size: int, view: float, random: np.random.Generator) -> torch.Tensor:
     """(n, S, S, 3) uint8 to (n, 3, size, size) float32 in [0, 255]: each face placed, degraded and lit at random.
 
-    About `view` of each side is seen.
+    About `view` of each side is visible.
     """
     images = torch.stack([_degraded(image, random) for image in _placed(faces, size, view, random)])
     return _lit(images, random)
