@@ -60,7 +60,7 @@ def require_folders(todo: pl.DataFrame) -> None:
             raise gone(unreachable["roots"][0][0])
 
 
-def mended(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
+def resolved(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
     """sha256 of photos whose failure was no fault of theirs and is over: missing ones are there, extras installed."""
     rows = store.frame(
         f"""
@@ -125,7 +125,7 @@ class PlanLine:
 
 def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
     """A line for each requested output, landmarks first; nothing is written."""
-    with store.registered(mended(store, outputs)):
+    with store.registered(resolved(store, outputs)):
         return tuple(_line(store, output, outputs[0]) for output in outputs)
 
 
@@ -143,11 +143,11 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
             SELECT CASE WHEN now.status = 'ok' THEN 'fresh'
                         WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
                         WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
-                   sha256 IN (SELECT sha256 FROM incoming) AS is_mended
+                   sha256 IN (SELECT sha256 FROM incoming) AS is_resolved
             FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
         SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
                count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT,
-               count(*) FILTER (state IN ('stale', 'missing') AND is_mended)::INT FROM states""",
+               count(*) FILTER (state IN ('stale', 'missing') AND is_resolved)::INT FROM states""",
         extractor=output.extractor,
         version=output.version,
         landmarks=landmarks.version,
@@ -212,9 +212,9 @@ def forget_failures(store: Store, outputs: Sequence[Output]) -> None:
     )
 
 
-def forget_mended(store: Store, outputs: Sequence[Output]) -> None:
-    """Take failures that are over out of the ledger, see `mended`."""
-    with store.registered(mended(store, outputs)):
+def forget_resolved(store: Store, outputs: Sequence[Output]) -> None:
+    """Take failures that are over out of the ledger, see `resolved`."""
+    with store.registered(resolved(store, outputs)):
         store.execute(f"DELETE FROM attempts WHERE {_ENVIRONMENT_FAILURES} AND sha256 IN (SELECT sha256 FROM incoming)")
 
 

@@ -171,7 +171,7 @@ def check_roles(store: Store, protocol: str, fold: int) -> None:
         named = one if one == other else f"{one} and {other}, which are the same photo,"
         raise LeakageError(
             f"{named} {'stands' if one == other else 'stand'} in both roles of {protocol} fold {fold} "
-            f"({len(both):,} such photos): mend the split, or take one that `kallos duplicates` makes."
+            f"({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
         )
 
 

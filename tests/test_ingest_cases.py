@@ -15,7 +15,7 @@ import pytest
 
 from extractors.errors import InputError, KallosError
 from featurestore.errors import DataError, UsageError
-from featurestore.ingest.columns import Stated
+from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.raw import Origin
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.table import TableReading, read_table
@@ -54,7 +54,7 @@ def read(photos: Path, content: str | bytes, name: str = "study.csv", **stated: 
     file = photos.parent / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     origin = stated.pop("origin", None)
-    return read_table(file, photos, name="study", origin=origin, stated=Stated(**{"scale": (1, 7), **stated}))
+    return read_table(file, photos, name="study", origin=origin, options=TableOptions(**{"scale": (1, 7), **stated}))
 
 
 def ratings(reading: TableReading) -> list[tuple[str, str, float]]:

@@ -143,6 +143,6 @@ def _findings(stored: pl.DataFrame, new: pl.DataFrame, images: pl.DataFrame, sco
     found = pl.concat([stored, new]).unique(["kind", "subject"], keep="last", maintain_order=True)
     names = PhotoNames(images["path"])
     there = [subject for subject in found["subject"] if len(names.find(subject).photos) == 1]
-    is_mended = (pl.col("kind") == "unlabelled") & pl.col("subject").is_in(scored)
-    is_mended |= (pl.col("kind") == "missing_image") & pl.col("subject").is_in(there)
-    return found.filter(~is_mended).sort("kind", "subject")
+    is_resolved = (pl.col("kind") == "unlabelled") & pl.col("subject").is_in(scored)
+    is_resolved |= (pl.col("kind") == "missing_image") & pl.col("subject").is_in(there)
+    return found.filter(~is_resolved).sort("kind", "subject")

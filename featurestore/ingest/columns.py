@@ -18,7 +18,7 @@ _SAMPLE = 2000
 
 
 @dataclass(frozen=True)
-class Stated:
+class TableOptions:
     """What the user states of a table; None and empty where it is to be detected.
 
     score_columns   headings of ratings or scores; of several each is a trait
@@ -48,8 +48,8 @@ class Stated:
 class Columns:
     """A table's columns; `left` are those without a role, `remarks` are phrases on what was decided and why."""
 
-    def __init__(self, table: RawTable, names: PhotoNames, stated: Stated) -> None:
-        self.table, self.names, self.stated = table, names, stated
+    def __init__(self, table: RawTable, names: PhotoNames, options: TableOptions) -> None:
+        self.table, self.names, self.options = table, names, options
         self.left = list(table.cells.columns)
         self.remarks: list[str] = []
 
@@ -97,7 +97,7 @@ class Columns:
 
     def answers(self, column: str) -> list[str]:
         """Distinct cells that are not missing, up to a number that shows what a column holds."""
-        codes = set(self.stated.missing)
+        codes = set(self.options.missing)
         cells = self.table.cells[column].drop_nulls().unique(maintain_order=True).head(_SAMPLE)
         return [text for text in cells if not is_missing(text) and text not in codes]
 

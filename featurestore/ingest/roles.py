@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from featurestore.errors import DataError
 from featurestore.ingest import headings
-from featurestore.ingest.columns import Columns, Stated
+from featurestore.ingest.columns import Columns, TableOptions
 from featurestore.ingest.headings import normal, slug
 from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.raw import RawTable
@@ -36,16 +36,16 @@ class Roles:
     remarks: tuple[str, ...]
 
 
-def find_roles(table: RawTable, names: PhotoNames, stated: Stated) -> Roles:
+def find_roles(table: RawTable, names: PhotoNames, options: TableOptions) -> Roles:
     """Decide. Raises DataError where a column is lacking or two could be meant."""
-    columns = Columns(table, names, stated)
-    attributes = {column: "photo" for column in _stated_attributes(columns, stated.photo_attributes, "photo")}
-    attributes |= {column: "rater" for column in _stated_attributes(columns, stated.rater_attributes, "rater")}
+    columns = Columns(table, names, options)
+    attributes = {column: "photo" for column in _stated_attributes(columns, options.photo_attributes, "photo")}
+    attributes |= {column: "rater" for column in _stated_attributes(columns, options.rater_attributes, "rater")}
     image, numbered = _image(columns)
     faces = [] if image else face_columns(columns)
     if not image and not faces:
         raise _no_image(columns)
-    rater = columns.one_of(stated.rater_column, headings.RATER, "rater-column") or _melted_raters(columns)
+    rater = columns.one_of(options.rater_column, headings.RATER, "rater-column") or _melted_raters(columns)
     session = _session(columns)
     scores = faces or score_columns(columns, rater)
     for score in scores:
@@ -78,7 +78,7 @@ def _stated_attributes(columns: Columns, stated: Sequence[str], whose: str) -> l
 
 def _image(columns: Columns) -> tuple[str | None, bool]:
     """The column of labels, and whether these are the numbers in the photos' names."""
-    if (stated := columns.stated.image_column) is not None:
+    if (stated := columns.options.image_column) is not None:
         column = columns.take(columns.find(stated, "image-column"))
         numbered = not columns.share(column, columns.is_photo) and columns.share(column, columns.is_numbered_photo) > 0
         return column, numbered
@@ -124,8 +124,8 @@ def _melted_raters(columns: Columns) -> str | None:
 
 def _session(columns: Columns) -> str | None:
     """The column of sessions; of several the one that varies."""
-    if columns.stated.session_column is not None:
-        return columns.take(columns.find(columns.stated.session_column, "session-column"))
+    if columns.options.session_column is not None:
+        return columns.take(columns.find(columns.options.session_column, "session-column"))
     usual = columns.usual(headings.SESSION)
     found = [c for c in usual if columns.table.cells[c].drop_nulls().n_unique() > 1] or usual
     if len(found) > 1:
@@ -134,9 +134,9 @@ def _session(columns: Columns) -> str | None:
 
 
 def _trait_column(columns: Columns, scores: Sequence[ScoreColumn]) -> str | None:
-    if columns.stated.trait_column is not None:
-        return columns.take(columns.find(columns.stated.trait_column, "trait-column"))
-    if len(scores) > 1 or columns.stated.trait or normal(scores[0].column) in headings.TRAITS:
+    if columns.options.trait_column is not None:
+        return columns.take(columns.find(columns.options.trait_column, "trait-column"))
+    if len(scores) > 1 or columns.options.trait or normal(scores[0].column) in headings.TRAITS:
         return None
     kinds = {column: columns.table.cells[column].drop_nulls().n_unique() for column in columns.usual(headings.TRAIT)}
     usual = [

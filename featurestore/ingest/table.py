@@ -12,7 +12,7 @@ import polars as pl
 from featurestore.errors import DataError
 from featurestore.ingest.answers import check_scale, collect, find_scale, rater_ids, read_numbers, written
 from featurestore.ingest.cells import is_missing
-from featurestore.ingest.columns import Stated
+from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, Finding, check_name, conform, findings_frame
 from featurestore.ingest.facts import facts
 from featurestore.ingest.headings import SEX
@@ -53,7 +53,7 @@ def read_table(
     images: Path,
     *,
     name: str | None = None,
-    stated: Stated | None = None,
+    options: TableOptions | None = None,
     origin: Origin | None = None,
     recipe: Recipe | None = None,
     known_scale: Scale | None = None,
@@ -62,9 +62,9 @@ def read_table(
 
     file          csv, tsv, xlsx, xls, ods, sav, dta or Parquet
     name          of the data set; by default the file's
-    stated        what the user states of the table; the rest is detected, or the table is refused
+    options       what the user states of the table; the rest is detected, or the table is refused
     origin        encoding, sheet and whether there are headings
-    recipe        decisions of an earlier reading, instead of `stated` and `origin`
+    recipe        decisions of an earlier reading, instead of `options` and `origin`
     known_scale   the scale that the data set has in the store, for one that is not stated
 
     An image is given by its path in the folder, or by as much of its end as makes it unique, with or without suffix.
@@ -80,7 +80,7 @@ def read_table(
     remarks: tuple[str, ...] = ()
     source_of_scale = "of the recipe"
     if recipe is None:
-        recipe, remarks, source_of_scale = _decide(table, names, stated or Stated(), known_scale)
+        recipe, remarks, source_of_scale = _decide(table, names, options or TableOptions(), known_scale)
     else:
         _check_columns(table, recipe)
     matches = _matches(table, recipe, names)
@@ -117,21 +117,21 @@ def stored_scale(store: Path, name: str) -> Scale | None:
 
 
 def _decide(
-    table: RawTable, names: PhotoNames, stated: Stated, known: Scale | None
+    table: RawTable, names: PhotoNames, options: TableOptions, known: Scale | None
 ) -> tuple[Recipe, tuple[str, ...], str]:
     """The recipe, remarks on it, and where the scale is known from."""
-    roles = find_roles(table, names, stated)
-    codes = set(stated.missing)
+    roles = find_roles(table, names, options)
+    codes = set(options.missing)
     texts = [
         text
         for score in roles.scores
         for text in table.cells[score.column].drop_nulls()
         if not is_missing(text) and text not in codes
     ]
-    lowest = stated.scale[0] if stated.scale else 1.0
-    numbers = written(table.source, list(dict.fromkeys(texts)), stated.decimal, stated.levels, lowest)
+    lowest = options.scale[0] if options.scale else 1.0
+    numbers = written(table.source, list(dict.fromkeys(texts)), options.decimal, options.levels, lowest)
     headings = [score.column for score in roles.scores]
-    scale, source = find_scale(table.source, texts, headings, stated.scale, known, numbers)
+    scale, source = find_scale(table.source, texts, headings, options.scale, known, numbers)
     known_roles = {field: getattr(roles, field) for field in vars(roles) if field != "remarks"}
     recipe = Recipe(
         **known_roles,
@@ -139,8 +139,8 @@ def _decide(
         encoding=table.origin.encoding,
         sheet=table.origin.sheet,
         header=bool(table.origin.header),
-        missing=tuple(stated.missing),
-        levels=tuple(stated.levels),
+        missing=tuple(options.missing),
+        levels=tuple(options.levels),
         decimal=numbers.decimal,
     )
     return recipe, roles.remarks, source

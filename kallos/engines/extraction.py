@@ -20,7 +20,7 @@ from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
 from featurestore.feature_definitions import define_features
 from featurestore.planning import (
     forget_failures,
-    forget_mended,
+    forget_resolved,
     from_landmarks_todo,
     from_pixels_todo,
     require_folders,
@@ -71,7 +71,7 @@ def extract(
         register(store, wanted)
         if redefined:
             make_views(store)
-        forget_failures(store, wanted) if retry_failed else forget_mended(store, wanted)
+        forget_failures(store, wanted) if retry_failed else forget_resolved(store, wanted)
         todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
         require_folders(todo)
     looked, failed = _look(store, wanted, todo, encoders, engine, on_progress)
