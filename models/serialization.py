@@ -52,7 +52,7 @@ def read_description(folder: Path, kind: str | None = None) -> dict[str, Any]:
 
 
 def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
-    """The tensors of `write_model`. Raises BundleError when they are missing, damaged or no finite numbers."""
+    """The tensors of `write_model`. Raises BundleError when they are missing, damaged or not finite."""
     try:
         tensors: dict[str, NDArray[Any]] = load_file(folder / TENSORS)
     except (OSError, SafetensorError) as problem:
@@ -61,5 +61,5 @@ def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
         if tensor.dtype not in NUMBERS:
             raise BundleError(f"{folder / TENSORS} has {tensor.dtype} in {name}: train or export the model again.")
         if not np.isfinite(tensor).all():
-            raise BundleError(f"{folder / TENSORS} holds no finite numbers in {name}: train or export the model again.")
+            raise BundleError(f"{folder / TENSORS} has values in {name} that are not finite: train or export it again.")
     return tensors

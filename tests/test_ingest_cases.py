@@ -262,7 +262,7 @@ def test_decimal_commas_and_thousands(photos: Path):
 
 def test_levels_in_words(photos: Path):
     content = in_rows(change=lambda a, b, c: (a, b, ("Not at all", "Somewhat", "Very")[c % 3]))
-    with pytest.raises(DataError, match=r"24 answers .*are no numbers.*--levels"):
+    with pytest.raises(DataError, match=r"24 answers .*are not numbers.*--levels"):
         read(photos, content)
     reading = read(photos, content, scale=None, levels=("not at all", "somewhat", "very"))
     assert reading.recipe.scale == (1, 3)

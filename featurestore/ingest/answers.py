@@ -163,7 +163,7 @@ def _words(source: Path, rows: pl.DataFrame, words: list[str]) -> DataError:
     hits = rows.filter(pl.col("text").is_in(words))
     shown = ", ".join(repr(word[:60]) for word in words[:5]) + (" ..." if len(words) > 5 else "")
     return DataError(
-        f"{len(hits)} answers in {source} are no numbers ({shown}), the first is {hits['text'][0][:60]!r} for "
+        f"{len(hits)} answers in {source} are not numbers ({shown}), the first is {hits['text'][0][:60]!r} for "
         f"{hits['image'][0]}: give the order of levels in words, as in --levels 'not at all,somewhat,very', "
         "or declare a word that means no answer with --missing WORD."
     )

@@ -112,7 +112,7 @@ class Columns:
         return self.share(column, lambda text: is_number(text) or numbers.read(text) is not None) >= 0.5
 
     def has_words(self, column: str) -> bool:
-        """Whether some answers are no numbers."""
+        """Whether some answers are not numbers."""
         return not all(map(is_number, self.answers(column)))
 
     def is_photo(self, label: str) -> bool:

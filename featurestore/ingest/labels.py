@@ -27,7 +27,7 @@ def check_within(values: pl.DataFrame, column: str, scale: tuple[float, float], 
     off_scale = values.filter(~pl.col(column).is_between(low, high).fill_null(False)).sort("image", column)
     if len(off_scale):
         image, value = off_scale["image"][0], off_scale[column][0]
-        shown = "blank or no number" if value is None else f"{value:g}"
+        shown = "blank or not a number" if value is None else f"{value:g}"
         raise DataError(
             f"{len(off_scale)} scores in {source} lie outside {low:g}-{high:g}, "
             f"the first is {shown} for {image}: {remedy}."

@@ -130,7 +130,7 @@ def _types(table: Table) -> list[tuple[str, str]]:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ExportError(f"{name!r} is no name that kallos gives to a table, view or column.")
+        raise ExportError(f"{name!r} is not a name that kallos gives to a table, view or column.")
 
 
 def _check_table(table: Table) -> None:

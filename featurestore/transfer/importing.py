@@ -40,7 +40,7 @@ class ImportResult:
 def import_store(folder: Path, path: Path) -> ImportResult:
     """Make the store `path`, which must not exist, from an export.
 
-    Raises StoreError when something lies at `path`, InputError when the folder is no export, and ExportError, with
+    Raises StoreError when something lies at `path`, InputError when the folder is not an export, and ExportError, with
     nothing made, when a file is missing, added or altered, or holds what kallos never writes.
     """
     path = path.resolve()

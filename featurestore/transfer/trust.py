@@ -42,7 +42,7 @@ def check_rows(store: Store) -> None:
     )
     for feature in features["feature"]:
         if not _matches(NAME, feature):
-            raise ExportError(f"{feature!r} is no name of a feature.")
+            raise ExportError(f"{feature!r} is not the name of a feature.")
     for folder in store.frame("SELECT DISTINCT folder FROM runs ORDER BY ALL")["folder"]:
         if not folder or PurePath(folder).name != folder or folder == "..":
             raise ExportError(f"The folder {folder!r} of a run does not lie in the runs folder.")

@@ -37,7 +37,7 @@ def read_trees(path: Path, inputs: int) -> lightgbm.Booster:
         header = re.sub(r"^tree_sizes=.*\n", "", header, flags=re.MULTILINE)
         fields = _fields(header.removeprefix("tree\n"))
         if {**fields, **HEADER, "max_feature_idx": str(inputs - 1)} != fields:
-            raise ValueError("these are no regression trees for the inputs of the model")
+            raise ValueError("these are not regression trees for the inputs of the model")
         for tree in trees:
             _check(_fields(tree), inputs)
         body = "".join(f"Tree={number}\n{tree}" for number, tree in enumerate(trees))
