@@ -78,7 +78,7 @@ class Store:
             store.execute("SET max_vacuum_tasks = 0")
             # new, or killed while it was made: the file comes before its first table
             if not store._holds_anything() and not read_only:
-                store._make_tables()
+                store._create_tables()
             else:
                 store._bring_up_to_date(read_only)
             if not read_only:
@@ -115,7 +115,7 @@ class Store:
     def _holds_anything(self) -> bool:
         return bool(self.value("SELECT count(*) FROM duckdb_tables() WHERE NOT internal"))
 
-    def _make_tables(self) -> None:
+    def _create_tables(self) -> None:
         with self.transaction():
             for table in TABLES:
                 self.create_table(table)

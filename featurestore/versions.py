@@ -13,7 +13,7 @@ from featurestore.outputs import active_versions, stored_columns
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.tables import Column, Table
-from featurestore.views import make_views
+from featurestore.views import create_views
 
 ATTEMPT_COLUMNS = {
     "sha256": pl.String,
@@ -26,7 +26,7 @@ ATTEMPT_COLUMNS = {
 
 
 def register(store: Store, outputs: Sequence[Output]) -> None:
-    """Make the tables of versions that are not there yet; call it inside a transaction.
+    """Create the tables of versions that are not there yet; call it inside a transaction.
 
     A new version is shown at once only where its extractor has none to show. Otherwise `activate` turns the
     views to it when it is complete, and until then people see the version before.
@@ -76,7 +76,7 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
             extractor=extractor,
         )
     if turned:
-        make_views(store)
+        create_views(store)
 
 
 def rollback(store: Store, extractor: str) -> dict[str, str]:

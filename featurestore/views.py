@@ -9,8 +9,8 @@ from featurestore.store import Store
 from featurestore.tables import View
 
 
-def make_views(store: Store) -> None:
-    """(Re)make the views of every output that has an active version; call it inside a transaction."""
+def create_views(store: Store) -> None:
+    """Create or replace the views of every output that has an active version; call it inside a transaction."""
     outputs = store.frame("SELECT DISTINCT output FROM extractor_versions WHERE active ORDER BY output")["output"]
     makers = {"embeddings": _embeddings, FEATURES: _features}
     for view in outputs:

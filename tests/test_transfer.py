@@ -280,7 +280,7 @@ KILLED = """if True:
     from pathlib import Path
     from featurestore.transfer import importing
     from featurestore.transfer.importing import import_store
-    importing.make_views = lambda store: os.kill(os.getpid(), signal.SIGKILL)
+    importing.create_views = lambda store: os.kill(os.getpid(), signal.SIGKILL)
     import_store(Path({folder!r}), Path({path!r}))"""
 
 
@@ -298,7 +298,7 @@ def test_an_interrupted_import_leaves_nothing(exported, tmp_path, monkeypatch):
     def interrupt(store: Store) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "make_views", interrupt)
+    monkeypatch.setattr(importing, "create_views", interrupt)
     with pytest.raises(KeyboardInterrupt):
         import_store(exported, tmp_path / "new.duckdb")
     assert list(tmp_path.iterdir()) == []

@@ -58,8 +58,12 @@ def added(store: Store, new: DataSet) -> DataSet:
     dealt = [protocol_name(new.name, trait) for trait in scales]
     others = _stored(store, new.name, "splits").filter(~pl.col("protocol").is_in(dealt))
     rater_key, image_key = ("data_set", "rater_id", "attribute"), ("image_id", "attribute")
-    of_raters = _union(new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value")
-    of_images = _union(new.name, _stored(store, new.name, "image_attributes"), new.image_attributes, image_key, "value")
+    rater_attributes = _union(
+        new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value"
+    )
+    image_attributes = _union(
+        new.name, _stored(store, new.name, "image_attributes"), new.image_attributes, image_key, "value"
+    )
     return replace(
         new,
         scales=scales,
@@ -70,8 +74,8 @@ def added(store: Store, new: DataSet) -> DataSet:
         published_landmarks=_stored(store, new.name, "published_landmarks"),
         drawn_parameters=_stored(store, new.name, "drawn_parameters"),
         findings=_findings(_stored(store, new.name, "findings"), new.findings, images, scores),
-        rater_attributes=of_raters,
-        image_attributes=of_images,
+        rater_attributes=rater_attributes,
+        image_attributes=image_attributes,
     )
 
 

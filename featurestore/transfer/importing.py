@@ -21,7 +21,7 @@ from featurestore.tables import Table
 from featurestore.transfer.description import Description, ViewDescription, describe, parse
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, verify
 from featurestore.transfer.trust import check_rows
-from featurestore.views import make_views
+from featurestore.views import create_views
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _load(store: Store, description: Description, folder: Path) -> None:
             description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
             for view in VIEWS:
                 store.create_view(view)
-            make_views(store)
+            create_views(store)
         store.execute("CHECKPOINT")
     except (duckdb.Error, RecursionError) as error:
         raise ExportError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error

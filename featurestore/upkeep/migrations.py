@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
 from featurestore.sql_text import quote
-from featurestore.views import make_views
+from featurestore.views import create_views
 
 if TYPE_CHECKING:
     from featurestore.store import Store
@@ -43,7 +43,7 @@ def _document(store: Store) -> None:
         store.execute("; ".join(table.comments()))
     for view in VIEWS:
         store.create_view(view)
-    make_views(store)
+    create_views(store)
 
 
 def backups(path: Path) -> list[Path]:

@@ -29,7 +29,7 @@ from featurestore.shards import merge_left_over
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
-from featurestore.views import make_views
+from featurestore.views import create_views
 from kallos.engines.engine import Engine
 from kallos.engines.local import look_here
 from kallos.engines.workers import Task
@@ -70,7 +70,7 @@ def extract(
         redefined = define_features(store, definitions(), {output.extractor: output.version for output in wanted})
         register(store, wanted)
         if redefined:
-            make_views(store)
+            create_views(store)
         forget_failures(store, wanted) if retry_failed else forget_resolved(store, wanted)
         todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
         require_folders(todo)

@@ -78,7 +78,7 @@ def train_appearance(
         training.resume(on_epoch)
         while not training.is_over():
             epoch = training.run_epoch(on_step)
-            training.keep(checkpoint)
+            training.save(checkpoint)
             on_epoch(epoch)
     remove_checkpoint(checkpoint)
     model = training.model()
@@ -130,7 +130,7 @@ class _Training:
     def run_epoch(self, on_step: Callable[[int, int], None]) -> Epoch:
         """Train on every training row once, then predict held-out rows with the averaged weights."""
         began, epoch = time.monotonic(), len(self._history)
-        loss = self._learn(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
+        loss = self._train_pass(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
         if not self._backbone.is_trained:
             settle_batch_norms(self._average.module, self._settling_views())
         with self._autocast():
@@ -139,7 +139,7 @@ class _Training:
         self._history.append(line)
         return line
 
-    def _learn(self, random: np.random.Generator, done: int, on_step: Callable[[int, int], None]) -> float:
+    def _train_pass(self, random: np.random.Generator, done: int, on_step: Callable[[int, int], None]) -> float:
         """One pass over the training rows after `done` steps; the mean squared error met on the way."""
         losses = []
         self._network.train()
@@ -189,7 +189,7 @@ class _Training:
     def _networks(self) -> dict[str, nn.Module]:
         return {"network": self._network, "average": self._average}
 
-    def keep(self, folder: Path) -> None:
+    def save(self, folder: Path) -> None:
         """Write all that changes from epoch to epoch."""
         tensors = prefixed("optimizer", optimizer_tensors(self._optimizer))
         for name, network in self._networks().items():
@@ -202,7 +202,7 @@ class _Training:
         save_checkpoint(folder, self._fingerprint, tensors, state)
 
     def resume(self, on_epoch: Callable[[Epoch], None]) -> None:
-        """Take up what `keep` wrote, if it was written by this very training."""
+        """Take up what `save` wrote, if it was written by this very training."""
         if self._checkpoint is None:
             return
         tensors, state = self._checkpoint
