@@ -72,8 +72,8 @@ def find_roles(table: RawTable, names: PhotoNames, options: TableOptions) -> Rol
     )
 
 
-def _stated_attributes(columns: Columns, stated: Sequence[str], whose: str) -> list[str]:
-    return [columns.take(columns.find(heading, f"{whose}-attribute")) for heading in stated]
+def _stated_attributes(columns: Columns, stated: Sequence[str], owner: str) -> list[str]:
+    return [columns.take(columns.find(heading, f"{owner}-attribute")) for heading in stated]
 
 
 def _image(columns: Columns) -> tuple[str | None, bool]:
@@ -173,7 +173,7 @@ def _attributes(
     owners |= {column: found[0] for column in columns.left if (found := headings.attribute(column))}
     attributes: dict[str, dict[str, str]] = {"photo": {}, "rater": {}}
     for column, owner in owners.items():
-        owner = owner or _whose(columns, column, image, rater)
+        owner = owner or _attribute_owner(columns, column, image, rater)
         if owner is None or (owner == "photo" and image is None) or (owner == "rater" and image and not rater):
             continue
         _check_constant(columns, column, image if owner == "photo" else rater, owner)
@@ -182,7 +182,7 @@ def _attributes(
     return attributes["photo"], attributes["rater"]
 
 
-def _whose(columns: Columns, column: str, image: str | None, rater: str | None) -> str | None:
+def _attribute_owner(columns: Columns, column: str, image: str | None, rater: str | None) -> str | None:
     """Whose an attribute is that does not say so: of what it does not differ within, when it differs in the other."""
     if image is None or rater is None:
         return "rater" if image is None else "photo"
@@ -194,9 +194,9 @@ def _whose(columns: Columns, column: str, image: str | None, rater: str | None) 
     return "rater" if in_photo else "photo"
 
 
-def _check_constant(columns: Columns, column: str, within: str | None, whose: str) -> None:
+def _check_constant(columns: Columns, column: str, within: str | None, owner: str) -> None:
     if within is not None and (first := columns.differs(column, within)) is not None:
         raise DataError(
-            f"{column!r} of {columns.table.source} differs within the {whose} {first}, so it is not the {whose}'s: "
+            f"{column!r} of {columns.table.source} differs within the {owner} {first}, so it is not the {owner}'s: "
             "correct or rename it."
         )
