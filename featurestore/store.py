@@ -190,13 +190,13 @@ class Store:
         yield queries
         self._queries = None
 
-    def _hear(self, query: str, parameters: Mapping[str, object]) -> None:
+    def _record(self, query: str, parameters: Mapping[str, object]) -> None:
         if self._queries is not None and (filled := with_values(query, parameters)) not in self._queries:
             self._queries.append(filled)
 
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The rows of a query; `$name` in it stands for a keyword argument."""
-        self._hear(query, parameters)
+        self._record(query, parameters)
         rows: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
         return rows
 
@@ -207,7 +207,7 @@ class Store:
 
     def value(self, query: str, **parameters: object) -> Any:
         """The first column of the first row."""
-        self._hear(query, parameters)
+        self._record(query, parameters)
         # fetchall and not fetchone: a result that is not read to its end blocks the connection
         rows = self.connection.execute(query, parameters or None).fetchall()
         if not rows:
