@@ -90,7 +90,7 @@ def _decoder(arguments: argparse.Namespace) -> Door:
 
 
 def _csv(arguments: argparse.Namespace) -> Door:
-    from featurestore.ingest.columns import Stated
+    from featurestore.ingest.columns import TableOptions
     from featurestore.ingest.table import read_table
     from tests.hostile import photos, tables
 
@@ -101,7 +101,7 @@ def _csv(arguments: argparse.Namespace) -> Door:
 
     def use(data: bytes) -> None:
         csv.write_bytes(data)
-        read_table(csv, folder, stated=Stated(scale=(1, 5)))
+        read_table(csv, folder, options=TableOptions(scale=(1, 5)))
 
     return [content for _, content in tables.stories()], use
 

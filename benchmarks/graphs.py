@@ -25,7 +25,7 @@ from featurestore.records import FaceBatch
 from featurestore.store import Store
 from kallos.workflows.stored_faces import load_faces
 from models.encoders.network import EncoderNetwork
-from models.encoders.spec import KeptEncoder
+from models.encoders.spec import EncoderSpec
 from models.image.export import replace_by_graphs
 from models.image.graph import AppearanceGraph
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor
@@ -70,7 +70,7 @@ def _timed(scorer: Scorer, faces: NDArray[np.uint8]) -> tuple[NDArray[np.float32
 def _encoders(folder: Path) -> tuple[Scorer, Scorer]:
     network = EncoderNetwork.build("mobilenet_v3_small", "none")
     network.save(folder / "encoder")
-    graph = KeptEncoder.read(folder / "encoder").open()
+    graph = EncoderSpec.read(folder / "encoder").open()
     landmarks = np.random.default_rng(0).uniform(0, CROP_SIZE, (registry.current().number, 2))
     cells = windows.cells(landmarks.astype(np.float32), CROP_SIZE)
 

@@ -25,7 +25,7 @@ from extractors import windows
 from extractors.facemesh import FaceMesh
 from extractors.values import face_of
 from featurestore.folders import contents
-from models.encoders.spec import KeptEncoder
+from models.encoders.spec import EncoderSpec
 from models.image.graph import AppearanceGraph
 from models.networks.graphs import Graph
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
     """kernel -> milliseconds of each photo."""
-    encoder = KeptEncoder.read(bundle / "encoder").open()
+    encoder = EncoderSpec.read(bundle / "encoder").open()
     models = [AppearanceGraph.load(part) for part in sorted((bundle / "a").glob("part-*"))]
     graphs: list[Graph] = [model.graph for model in models]
     spent: dict[str, list[float]] = {

@@ -22,7 +22,7 @@ from featurestore.staging import staging, take_place
 from featurestore.traits import Target
 from models.registry import ENSEMBLE, MODELS
 from models.spec import resolve
-from models.untrusted import distrusted, read_json
+from models.untrusted import as_bundle_error, read_json
 
 KIND = "kallos.bundle/"
 FORMAT = f"{KIND}4"
@@ -92,7 +92,7 @@ def open_bundle(folder: Path) -> Parts:
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
     content = read_json(folder / MANIFEST)
-    with distrusted(folder / MANIFEST):
+    with as_bundle_error(folder / MANIFEST):
         if content["format"] not in (FORMAT, UNRECORDED):
             raise BundleError(f"{folder} has format {content['format']}, this kallos reads {FORMAT}: export it again.")
         _verify(folder, content)
@@ -133,7 +133,7 @@ def _may_be_replaced(folder: Path) -> bool:
         return True
     try:
         content = read_json(folder / MANIFEST)
-        with distrusted(folder / MANIFEST):
+        with as_bundle_error(folder / MANIFEST):
             # one of an earlier kallos too: that is how it is exported again
             _verify(folder, content)
             return str(content["format"]).startswith(KIND)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from featurestore.records import on_scale
-from models.untrusted import distrusted, read_json
+from models.untrusted import as_bundle_error, read_json
 
 FILE = "combiner.json"
 SHAPES: dict[str, tuple[int | str, ...]] = {
@@ -88,7 +88,7 @@ class Combiner:
     def load(cls, folder: Path) -> Combiner:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
         content = read_json(folder / FILE)
-        with distrusted(folder / FILE):
+        with as_bundle_error(folder / FILE):
             members = tuple(map(str, content["members"]))
             state = content["state"]
             sizes = {

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from featurestore.errors import UsageError
 from featurestore.records import SCALE
-from models.untrusted import distrusted, read_json
+from models.untrusted import as_bundle_error, read_json
 
 FILE = "intervals.json"
 LEVEL = 0.9
@@ -99,7 +99,7 @@ class Intervals:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
         content = read_json(folder / FILE)
-        with distrusted(folder / FILE):
+        with as_bundle_error(folder / FILE):
             read = {
                 name: Calibration(int(c["n"]), float(c["bias"]), float(c["half_width"]))
                 for name, c in content["calibrations"].items()

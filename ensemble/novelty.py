@@ -20,7 +20,7 @@ from extractors.topologies.registry import topology_of
 from featurestore.records import FaceBatch
 from models.baseline.pca import Components
 from models.serialization import read_description, read_tensors, write_model
-from models.untrusted import distrusted
+from models.untrusted import as_bundle_error
 
 NOVELTY = "novelty"
 """Folder within that of the ensemble."""
@@ -122,7 +122,7 @@ class Novelty:
     def load(cls, folder: Path) -> Self:
         """What `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, "novelty"), read_tensors(folder)
-        with distrusted(folder):
+        with as_bundle_error(folder):
             spaces = {
                 name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale")))
                 for name in described["usual"]

@@ -22,7 +22,7 @@ from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, COMBINED, ENSEMBLE
-from models.untrusted import distrusted, read_json
+from models.untrusted import as_bundle_error, read_json
 
 TRAINED_ON = ("data_sets", "protocol", "fold", "manifest_id", "runs", "weights", "encoder")
 
@@ -111,7 +111,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         uses=uses.of_run(store, combined.run_id),
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
-        photos=TrainingPhotos.of(runs.learnt_from(store, combined.run_id), combined.manifest_id),
+        photos=TrainingPhotos.of(runs.training_photos(store, combined.run_id), combined.manifest_id),
     )
 
 
@@ -168,7 +168,7 @@ def save_normalization(fitted: Normalization, path: Path) -> None:
 def load_normalization(path: Path) -> Normalization:
     """Read what `save_normalization` wrote. Raises BundleError when the file holds something else."""
     content = read_json(path)
-    with distrusted(path):
+    with as_bundle_error(path):
         read = Normalization(
             name=content["name"],
             features=tuple(content["features"]),

@@ -24,11 +24,11 @@ from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feat
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
 from featurestore.records import SCALE, Explanation, FaceBatch, Prediction
-from models.encoders.spec import KeptEncoder
+from models.encoders.spec import EncoderSpec
 from models.loading import load_model
 from models.registry import ENSEMBLE, MODELS
 from models.spec import resolve
-from models.untrusted import distrusted
+from models.untrusted import as_bundle_error
 
 LEARNT = "This photo is one that the model was trained on."
 """The first of the notes: whatever else is said of the photo says little then."""
@@ -40,8 +40,8 @@ class Predictor:
     def __init__(self, parts: Parts) -> None:
         """Raises BundleError when the parts cannot be used, or were made with other extractors than these."""
         self._parts = parts
-        kept = KeptEncoder.read(parts.folders["encoder"])
-        with distrusted(self._folder):
+        kept = EncoderSpec.read(parts.folders["encoder"])
+        with as_bundle_error(self._folder):
             _check_versions(parts, kept)
         self._encoder = kept.open()
         self._models: dict[str, Any] = {
@@ -97,7 +97,7 @@ class Predictor:
         prediction, batch = self._predicted(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
         features_of = next((name for name in self._models if MODELS[name].features), None)
-        with distrusted(self._folder):
+        with as_bundle_error(self._folder):
             return Explanation(
                 prediction=prediction,
                 weights=self._combiner.weights,
@@ -123,7 +123,7 @@ class Predictor:
             face = face_of(image, self._finder)
         except NoFaceError as error:
             raise NoFaceError(f"{name}: {error}") from error
-        with distrusted(self._folder):
+        with as_bundle_error(self._folder):
             return self._judged(name, content_hash(photo), face, calibration)
 
     def _judged(
@@ -160,7 +160,7 @@ class Predictor:
 
     def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
         """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""
-        with distrusted(self._folder):
+        with as_bundle_error(self._folder):
             members = {name: model.predict(batch) for name, model in self._models.items()}
             return {ENSEMBLE: self._combiner.predict(members), **members}
 
@@ -192,7 +192,7 @@ class Predictor:
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
 
 
-def _check_versions(parts: Parts, encoder: KeptEncoder) -> None:
+def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:
     """What the models use must be what this kallos computes; what else it computes does not matter."""
     known = set(feature_names("geometry")) | set(feature_names("skin"))
     if unknown := [name for name in parts.normalization.features[:-1] if name not in known]:

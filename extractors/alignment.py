@@ -98,7 +98,7 @@ def unit_shapes(landmarks: Reals) -> Shapes:
 
 
 def mirrored(shapes: Shapes, mirror: NDArray[np.int64]) -> Shapes:
-    """The shapes seen in a mirror, with each landmark under its own number again."""
+    """The mirrored shapes, with each landmark under its own number again."""
     return np.take(-shapes.conj(), mirror, axis=1)
 
 

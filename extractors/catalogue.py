@@ -119,7 +119,7 @@ def paired_feature(
     def register(measure: Measure) -> Measure:
         name = measure.__name__
         summary, formula, points, source = _sections(measure)
-        of_side = summary[0].lower() + summary[1:]
+        side_summary = summary[0].lower() + summary[1:]
         define = functools.partial(
             FeatureDefinition,
             region=region,
@@ -138,7 +138,7 @@ def paired_feature(
             _add(
                 define(
                     f"{side}_{name}",
-                    summary=f"On the {side}: {of_side}",
+                    summary=f"On the {side}: {side_summary}",
                     formula=formula.replace("{side}", side),
                     points=named,
                     low=low,
@@ -150,7 +150,7 @@ def paired_feature(
             define(
                 f"{name}_asymmetry",
                 # what follows a colon or semicolon is a remark on one side's value, such as "a smile has more"
-                summary=f"Difference between right and left: {re.split('[:;]', of_side)[0].rstrip('.')}.",
+                summary=f"Difference between right and left: {re.split('[:;]', side_summary)[0].rstrip('.')}.",
                 formula=f"|right_{name} - left_{name}|",
                 points=tuple(dict.fromkeys(sides["right"] + sides["left"])),
                 low=0.0,

@@ -23,7 +23,7 @@ from extractors.photo_files import open_photo
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 UNNAMED = Path("The photo")
-"""What messages call a photo that is no file."""
+"""What messages call a photo that is not a file."""
 
 _SIXTEEN_BIT = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 # what the decoders of Pillow and libheif raise on damaged data
@@ -95,7 +95,7 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} does not exist: give the path of a photo.") from error
     if not stat.S_ISREG(status.st_mode):
-        what = "is a folder, not a photo" if stat.S_ISDIR(status.st_mode) else "is no file"
+        what = "is a folder, not a photo" if stat.S_ISDIR(status.st_mode) else "is not a file"
         raise InputError(f"{path} {what}: give the path of a photo.")
     _check_bytes(path, status.st_size)
 

@@ -1,4 +1,4 @@
-"""Every feature that is defined: geometric, of the skin, and averageness, which is made from the shapes of a fold."""
+"""Every defined feature: geometric, of the skin, and averageness, which is computed from the shapes of a fold."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class FaceDetector:
         self._detection.close()
 
     def boxes(self, image: NDArray[np.uint8], side: int) -> list[Box]:
-        """Faces of an (h, w, 3) uint8 RGB photo, seen in squares of `side` pixels; the surest first, each once."""
+        """Faces of an (h, w, 3) uint8 RGB photo, found in squares of `side` pixels; the surest first, each once."""
         found = sorted(
             (scored for tile in _tiles(image.shape[0], image.shape[1], side) for scored in self._in_tile(image, *tile)),
             reverse=True,

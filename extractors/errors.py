@@ -1,4 +1,4 @@
-"""What can be wrong with a photo, and the base of every expected trouble.
+"""What can be wrong with a photo, and the base of every expected error.
 
 The message is one sentence that names the remedy. The command line prints it and exits with `exit_code`. Anything that
 is not a `KallosError` is a bug and shows its traceback (exit code 1).
@@ -9,7 +9,7 @@ LONGEST = 2000
 
 
 class KallosError(Exception):
-    """Trouble that a user can mend."""
+    """An error that a user can fix."""
 
     exit_code = 1
 

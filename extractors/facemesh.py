@@ -27,16 +27,16 @@ CONFIDENCE = 0.5
 BORDER = 0.25
 
 PORTRAIT = 0.4
-"""Part of the photo's longer side. Beside a face that large FaceMesh's own detector sees others from a third of it."""
+"""Part of the photo's longer side. Beside a face that large FaceMesh's own detector finds others from a third of it."""
 
 QUARTERED = 0.6
 """Part of the photo's longer side: four squares of it cover a photo, and share more than a face that needs them."""
 
-SEEN = 0.1
-"""Part of a square's side from which `FaceDetector` sees faces in it."""
+DETECTABLE = 0.1
+"""Smallest face that `FaceDetector` detects in a square, as a part of its side."""
 
 NEARER = (1, 2, 4)
-"""Where FaceMesh's own detector sees nothing, the photo is seen in squares of these parts of its longer side."""
+"""Where FaceMesh's own detector finds nothing, squares of these parts of the photo's longer side are searched."""
 
 SMALLEST = 48.0
 """Pixels. In narrower faces landmarks are off by more than a hundredth of the face's width."""
@@ -93,7 +93,7 @@ class FaceMesh:
         return FoundFace(faces[largest], len(faces), _place(faces, largest))
 
     def _and_smaller(self, image: NDArray[np.uint8], faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """FaceMesh's own detector sees faces from a ninth of the photo: beside a small one it misses others."""
+        """FaceMesh's own detector finds faces from a ninth of the photo: beside a small one it misses others."""
         size, longer = max(float(np.ptp(face[:, :2], axis=0).max()) for face in faces), max(image.shape[:2])
         if size > PORTRAIT * longer:
             return faces
@@ -101,17 +101,17 @@ class FaceMesh:
         return faces + self._closely(image, side, faces)
 
     def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The faces that are seen from nearer and nearer. Raises NoFaceError, which says what size would do."""
+        """The faces found in smaller and smaller squares. Raises NoFaceError, which names a size that would do."""
         longer, faces = max(image.shape[:2]), list[NDArray[np.float32]]()
-        for side in dict.fromkeys(round(max(longer / part, SMALLEST / SEEN)) for part in NEARER):
+        for side in dict.fromkeys(round(max(longer / part, SMALLEST / DETECTABLE)) for part in NEARER):
             is_found = any(_width(face) >= SMALLEST for face in faces)
             faces += self._closely(image, side, faces)
             if is_found:
-                # this look was for others, which may be a little smaller
+                # this pass was for others, which may be a little smaller
                 break
         if large := [face for face in faces if _width(face) >= SMALLEST]:
             return large
-        size = f"at least {max(SMALLEST, SEEN * longer / NEARER[-1]):.0f} pixels wide"
+        size = f"at least {max(SMALLEST, DETECTABLE * longer / NEARER[-1]):.0f} pixels wide"
         if faces:
             wide = f"about {max(map(_width, faces)):.0f} pixels wide"
             raise NoFaceError(f"The face is {wide}, too small to be measured: use a photo with a face {size}.")
@@ -120,7 +120,7 @@ class FaceMesh:
     def _closely(
         self, image: NDArray[np.uint8], side: int, known: list[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """Faces beside the known ones that the detector sees in squares of `side` pixels and FaceMesh from near by."""
+        """Faces beside the known ones that the detector finds in squares of `side` pixels and FaceMesh in a crop."""
         found: list[NDArray[np.float32]] = []
         for box in self._detector.boxes(image, side):
             if any(overlap(box, _box(face)) for face in known + found):
@@ -129,8 +129,8 @@ class FaceMesh:
             room = max(right - left, bottom - top)
             x, y = max(int(left - room), 0), max(int(top - room), 0)
             near = np.ascontiguousarray(image[y : int(bottom + room), x : int(right + room)])
-            seen = (face + np.array((x, y, 0), dtype=np.float32) for face in self._faces(near))
-            found += [face for face in seen if overlap(box, _box(face))][:1]
+            faces = (face + np.array((x, y, 0), dtype=np.float32) for face in self._faces(near))
+            found += [face for face in faces if overlap(box, _box(face))][:1]
         return found
 
     def _faces_in_border(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -167,8 +167,8 @@ def _mediapipe() -> Any:
     return mediapipe
 
 
-class _Later(ModuleType):
-    """A module that is imported when something of it is asked for."""
+class _LazyModule(ModuleType):
+    """A module that is imported on first use."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module(self.__name__), name)
@@ -181,7 +181,7 @@ def _matplotlib_later() -> Iterator[None]:
     if names[0] in sys.modules:
         yield
         return
-    package, pyplot = map(_Later, names)
+    package, pyplot = map(_LazyModule, names)
     vars(package)["pyplot"] = pyplot
     sys.modules.update(zip(names, (package, pyplot), strict=True))
     try:
@@ -216,13 +216,13 @@ def _place(faces: list[NDArray[np.float32]], one: int) -> str:
 @contextmanager
 def muted() -> Iterator[None]:
     """Silence C++ code that writes to stderr, as MediaPipe's does when it starts and when it meets its first face."""
-    # one thread at a time: a second one would keep the first one's nowhere, and restore that
+    # one thread at a time: a second one would take the first one's null device for stderr, and restore that
     with _MUTING:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, 2)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             os.close(nowhere)

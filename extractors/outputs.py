@@ -78,5 +78,5 @@ class Output:
 
 
 def table_name(extractor: str, version: str) -> str:
-    """The table of a version: a plain SQL name, whatever an encoder is called; the version tells them apart."""
+    """The table of a version: a plain SQL name, whatever an encoder is called; the version distinguishes them."""
     return f"{re.sub('[^a-z0-9_]+', '_', extractor.lower())[:80]}__{version}"

@@ -20,9 +20,9 @@ Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uin
 
 
 def read_photo(photo: Photo) -> tuple[Path, NDArray[np.uint8]]:
-    """What to call a photo, and its (h, w, 3) uint8 RGB pixels, upright; one that is no file has no name of its own.
+    """What to call a photo, and its (h, w, 3) uint8 RGB pixels, upright; one that is not a file has no name of its own.
 
-    All are held to the limits of files. Raises InputError for what is no photo, PhotoError for one that cannot be used.
+    The limits of files hold for all. Raises InputError for what is not a photo, PhotoError for one that cannot be used.
     """
     if isinstance(photo, str | os.PathLike):
         return Path(photo), decode(Path(photo))
@@ -33,7 +33,7 @@ def read_photo(photo: Photo) -> tuple[Path, NDArray[np.uint8]]:
     if isinstance(photo, np.ndarray):
         return UNNAMED, _checked(photo)
     raise InputError(
-        f"A {type(photo).__name__} is no photo: give a path, the bytes of a file, a PIL image, or an array "
+        f"A {type(photo).__name__} is not a photo: give a path, the bytes of a file, a PIL image, or an array "
         "(height, width, 3) of uint8, RGB."
     )
 
@@ -48,7 +48,7 @@ def content_hash(photo: Photo) -> str | None:
 def _checked(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise InputError(
-            f"An array {pixels.shape} of {pixels.dtype} is no photo: give (height, width, 3) of uint8, RGB."
+            f"An array {pixels.shape} of {pixels.dtype} is not a photo: give (height, width, 3) of uint8, RGB."
         )
     check_pixels(UNNAMED, pixels.shape[0] * pixels.shape[1])
     # a view with its channels or rows turned round is none that OpenCV can read

@@ -56,7 +56,7 @@ class Landmarks:
         return _lengths(self["left_zygion"] - self["right_zygion"])
 
     @cached_property
-    def own(self) -> Values:
+    def face_frame(self) -> Values:
         """(n, P, 3) in the face's own frame; y still points down."""
         eyes = self["left_eye_centre"] - self["right_eye_centre"]
         angle = np.arctan2(eyes[:, 1], eyes[:, 0])
@@ -69,7 +69,7 @@ class Landmarks:
 
     def __getitem__(self, name: str) -> Values:
         """(n, 2) pixels of a named point."""
-        return _mean_of(self._pixels[:, :, :2], self.topology.points[name])
+        return _mean_point(self._pixels[:, :, :2], self.topology.points[name])
 
     def contour(self, name: str) -> Values:
         """(n, k, 2) pixels of a named contour in drawing order."""
@@ -77,7 +77,7 @@ class Landmarks:
 
     def _place(self, name: str) -> Values:
         if name not in self._places:
-            self._places[name] = _mean_of(self.own, self.topology.points[name])
+            self._places[name] = _mean_point(self.face_frame, self.topology.points[name])
         return self._places[name]
 
     def distance(self, a: str, b: str) -> Values:
@@ -144,10 +144,10 @@ class Landmarks:
 
     def _outline(self, contour: str) -> Values:
         # one memory layout for any n, so that sums run in one order and n faces equal n single faces to the bit
-        return np.ascontiguousarray(self.own[:, self.topology.contours[contour], :2])
+        return np.ascontiguousarray(self.face_frame[:, self.topology.contours[contour], :2])
 
 
-def _mean_of(points: Values, indices: tuple[int, ...]) -> Values:
+def _mean_point(points: Values, indices: tuple[int, ...]) -> Values:
     return np.asarray(sum(points[:, i] for i in indices) / len(indices))
 
 

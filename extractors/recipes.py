@@ -27,13 +27,13 @@ NORMALIZATION: Uses = {
 
 def names_in(recipe: Recipe) -> list[str]:
     """The names of a recipe's columns, which are written `name`, or `name@2` when the formula has been changed."""
-    return [each.split("@")[0] for each in recipe["columns"]]
+    return [column.split("@")[0] for column in recipe["columns"]]
 
 
 def only(recipe: Recipe, names: Collection[str]) -> Recipe:
     """The recipe with no columns but these."""
-    kept = [each for each, name in zip(recipe["columns"], names_in(recipe), strict=True) if name in names]
-    return {**recipe, "columns": kept}
+    columns = [column for column, name in zip(recipe["columns"], names_in(recipe), strict=True) if name in names]
+    return {**recipe, "columns": columns}
 
 
 def changes(before: Recipe, now: Recipe) -> list[str]:
@@ -51,12 +51,12 @@ def changes(before: Recipe, now: Recipe) -> list[str]:
 
 
 def _column_changes(before: Recipe, now: Recipe) -> list[str]:
-    known, wanted = (dict(zip(names_in(recipe), recipe["columns"], strict=True)) for recipe in (before, now))
-    changed = [name for name in wanted if name in known and wanted[name] != known[name]]
+    earlier, current = (dict(zip(names_in(recipe), recipe["columns"], strict=True)) for recipe in (before, now))
+    changed = [name for name in current if name in earlier and current[name] != earlier[name]]
     return [
         *(f"another formula of {name}" for name in changed),
-        *(f"new column {name}" for name in wanted if name not in known),
-        *(f"no column {name} any more" for name in known if name not in wanted),
+        *(f"new column {name}" for name in current if name not in earlier),
+        *(f"no column {name} any more" for name in earlier if name not in current),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The regions of the face: those that sub-scores and explanations are told by, and those that features describe."""
+"""The regions of the face: those of sub-scores and explanations, and those that features describe."""
 
 REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin", "symmetry")
 """Each has a sub-score."""

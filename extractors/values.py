@@ -1,4 +1,4 @@
-"""What is computed of a photo, made the same way for the store and for a single prediction."""
+"""What is computed from a photo, the same way for the store and for a single prediction."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/
 
 
 class EncoderIdentity(Protocol):
-    """What is known of an encoder without its network; embeddings are stamped with it."""
+    """The description of an encoder without its network; embeddings are stamped with it."""
 
     @property
     def id(self) -> str:
@@ -45,7 +45,7 @@ class EncoderIdentity(Protocol):
     def dim(self) -> int: ...
     @property
     def channels(self) -> int:
-        """Of the feature maps that its windows look at."""
+        """Of the feature maps that its windows pool."""
 
 
 class Encoder(Protocol):
@@ -103,14 +103,14 @@ def face_of(image: NDArray[np.uint8], finder: Finder, landmarks: NDArray[np.floa
 
 def from_pixels(encoders: Mapping[str, Encoder]) -> dict[str, Callable[[Face], Columns]]:
     """extractor -> function from a face to its columns, one row each; `encoders` by their extractor's name."""
-    made: dict[str, Callable[[Face], Columns]] = {
+    functions: dict[str, Callable[[Face], Columns]] = {
         "landmarks": lambda face: dict(zip("xyz", face.landmarks.T[:, None], strict=True)),
         "skin": lambda face: {"features": face.skin[None]},
         "fingerprint": lambda face: {"phash": perceptual_hash(face.crop)},
     }
     for name, encoder in encoders.items():
-        made[name] = partial(embeddings_of, encoder)
-    return made
+        functions[name] = partial(embeddings_of, encoder)
+    return functions
 
 
 def embeddings_of(encoder: Encoder, face: Face) -> Columns:

@@ -1,4 +1,4 @@
-"""Windows on the face, cut by its landmarks: where an encoder's feature maps are looked at, region by region.
+"""Windows on the face, cut by its landmarks: where an encoder's feature maps are pooled, region by region.
 
 A paired window (eye, brow, cheek) is the mean of the right one and of the left one seen in a mirror; a window on the
 midline is the mean of itself and its mirror image, of which the right half is kept. So what a region shows does not
@@ -95,8 +95,8 @@ def cells(landmarks: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     low, high = np.minimum.reduceat(outlines, starts), np.maximum.reduceat(outlines, starts)
     around = MARGINS * (high - low)
     corner, extent = (low - around)[BOX_OF_CELL], (high - low + 2 * around)[BOX_OF_CELL]
-    made: NDArray[np.float32] = np.hstack([corner, corner]) + PARTS * np.hstack([extent, extent])
-    return made
+    boxes: NDArray[np.float32] = np.hstack([corner, corner]) + PARTS * np.hstack([extent, extent])
+    return boxes
 
 
 def by_region(pooled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -104,14 +104,14 @@ def by_region(pooled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     boxes = iter(np.split(pooled, np.searchsorted(BOX_OF_CELL, range(1, len(BOXED))), axis=1))
     regions = {}
     for region, windows in WINDOWS.items():
-        seen = []
+        pooled_windows = []
         for window in windows:
             shape = (-1, window.rows, window.columns)
             first = next(boxes).reshape(shape)
             mirrored = (next(boxes).reshape(shape) if window.is_paired else first)[:, :, ::-1]
-            kept = window.cells // window.rows
-            seen.append(((first + mirrored) / 2)[:, :, :kept].ravel())
-        regions[region] = np.concatenate(seen)[None]
+            columns = window.cells // window.rows
+            pooled_windows.append(((first + mirrored) / 2)[:, :, :columns].ravel())
+        regions[region] = np.concatenate(pooled_windows)[None]
     return regions
 
 

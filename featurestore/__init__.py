@@ -6,9 +6,9 @@ outputs, versions, views    what extractors write: a table a version, which of t
 planning                    what is left to compute
 normalization, statistics   z-scores, and what they are computed with: fitted on the training rows of each fold
 training_*, verification    a fold's rows, pinned, and derived again
-runs                        what was trained and what it says
+runs                        what was trained, and its predictions
 duplicates, similarity      photos that look like one, and the nearest faces
 checks/, guard              is the data sound; people's SQL
 transfer/, upkeep/          stores elsewhere; migrations, health, compacting, erasure
-records, errors             what rooms hand to each other, and every expected trouble
+records, errors             what rooms hand to each other, and every expected error
 """

@@ -152,7 +152,7 @@ def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.
 
 
 def searched(store: Store) -> bool:
-    """Whether near-duplicates were looked for, which leaves the protocol behind even where there are none."""
+    """Whether near-duplicates were searched for, which leaves the protocol behind even where there are none."""
     return bool(store.value("SELECT count(*) FROM splits WHERE starts_with(protocol, $protocol)", protocol=PROTOCOL))
 
 
@@ -195,7 +195,7 @@ def _pairs(photos: _Photos) -> pl.DataFrame:
     blocks = [slice(start, start + BLOCK) for start in range(0, len(photos.sha256), BLOCK)]
     nearest = [(_to_nearest(photos.cosine(rows), rows), _to_nearest(photos.shape(rows), rows)) for rows in blocks]
     found = []
-    cosine, shape = (float(np.median(np.concatenate(each))) for each in zip(*nearest, strict=True))
+    cosine, shape = (float(np.median(np.concatenate(distances))) for distances in zip(*nearest, strict=True))
     for rows in blocks:
         cosines, shapes, differing = photos.cosine(rows), photos.shape(rows), photos.hamming(rows)
         same = (differing <= SAME) & (shapes <= SAME_SHAPE * shape)
@@ -211,8 +211,8 @@ def _pairs(photos: _Photos) -> pl.DataFrame:
 
 def _to_nearest(distances: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
     """(block,): from each photo to the nearest other one."""
-    own = np.arange(len(distances))
-    distances[own, own + rows.start] = np.inf
+    diagonal = np.arange(len(distances))
+    distances[diagonal, diagonal + rows.start] = np.inf
     nearest: NDArray[np.float32] = distances.min(axis=1)
     return nearest
 

@@ -1,4 +1,4 @@
-"""Every expected trouble beside those of photos, on one screen; see `extractors.errors` for what they share."""
+"""Every expected error beside those of photos, on one screen; see `extractors.errors` for what they share."""
 
 from extractors.errors import InputError, KallosError
 
@@ -62,7 +62,7 @@ class CheckError(KallosError):
 
 
 class LeakageError(KallosError):
-    """A test row that would be learnt from: in both roles, or behind the statistics of the training rows."""
+    """A test row that training would use: in both roles, or behind the statistics of the training rows."""
 
     exit_code = 12
 

@@ -1,4 +1,4 @@
-"""What each feature means, as the store tells it to whoever queries it."""
+"""What each feature means, for whoever queries the store."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def define_features(store: Store, definitions: Iterable[FeatureDefinition], vers
     return sum(
         store.sync(
             "feature_definitions",
-            own,
+            group,
             "t.extractor = $extractor AND t.extractor_version IS NOT DISTINCT FROM $version",
             extractor=extractor,
             version=version,
         )
-        for (extractor, version), own in rows.group_by("extractor", "extractor_version")
+        for (extractor, version), group in rows.group_by("extractor", "extractor_version")
     )

@@ -22,7 +22,7 @@ _SUFFIX = re.compile(r"\.\w{1,9}")
 
 @dataclass(frozen=True)
 class Contents:
-    """A folder, looked through with all that lies below it.
+    """What was found in a folder and below it.
 
     photos   files of a photo's suffix, sorted
     refused  what may be photos and cannot be read, with the reason: links that lead out or nowhere, closed folders
@@ -35,7 +35,7 @@ class Contents:
 
 
 def contents(root: Path) -> Contents:
-    """Look through a folder.
+    """Search a folder.
 
     Links are followed as long as they stay inside: in the folder itself, or among the objects of git-annex in a
     repository that the folder is part of.
@@ -66,7 +66,7 @@ def is_there(root: Path) -> bool:
 
 
 def gone(root: str) -> FolderGoneError:
-    """What to say of a data set's folder that is not there."""
+    """The error for a data set's folder that is not there."""
     return FolderGoneError(
         f"The folder {root} of a data set is not there: connect its disk, or ingest the data set again from where "
         "its photos are now."
@@ -80,7 +80,7 @@ def is_litter(path: Path) -> bool:
 
 
 class _Search:
-    """One look through a folder."""
+    """One search of a folder."""
 
     def __init__(self, root: Path) -> None:
         self.photos: list[Path] = []

@@ -1,6 +1,6 @@
 """The door for people's SQL, fit to stand behind a web page: one SELECT on the tables that `kallos tables` lists.
 
-What may be said is an allow list over DuckDB's own syntax tree. What it may cost is held by a process of its own:
+What a query may do is an allow list over DuckDB's own syntax tree. What it may cost is held by a process of its own:
 within a process DuckDB's limits do not hold (`repeat('x', 2000000000)` ran ten times its time limit and took
 eight times its memory limit, `levenshtein` cannot be interrupted), and its settings would hold for every other
 connection of the process to the same store. The process starts without the caller's environment.
@@ -31,7 +31,7 @@ MAX_RESULT = 256 << 20
 """Bytes of the rows that are handed over."""
 
 MAX_MEMORY = 2 << 30
-"""Bytes that the process may take for a query; DuckDB itself is told half of it and says so in good order."""
+"""Bytes that the process may take for a query; DuckDB itself gets half of it and fails in good order."""
 
 THREADS = 2
 SETTINGS = (
@@ -65,7 +65,7 @@ PURE_FUNCTIONS = r"""
         '__.*|pg_.*|has_.*privilege|inet_.*|current_.*|(session_)?user|.*_description|format_(pg_)?type|version|'
         'get_block_size|json_(de)?serialize_.*|parse_duckdb_.*|finalize|combine(_aggr)?|to_aggregate_state|'
         '(create|icu)_sort_key|index_key|variant_bytes_.*')"""
-"""Functions of their arguments alone, less those that tell of the process, run SQL from a string or take raw states."""
+"""Functions of their arguments alone, less those that reveal the process, run SQL from a string or take raw states."""
 
 SYSTEM_COLUMNS = {"current_catalog", "current_schema", "current_role", "current_user", "session_user", "user"}
 """Names that DuckDB takes for functions where no column has them."""
@@ -157,14 +157,14 @@ def rows(store: Store, query: str) -> pl.DataFrame:
     if len(found) > MAX_ROWS:
         raise QueryError(f"The query gives more than {MAX_ROWS:,} rows: add a LIMIT.")
     if found.estimated_size() > MAX_RESULT:
-        raise QueryError(f"The query gives more than {MAX_RESULT >> 20} MiB: ask for fewer rows or columns.")
+        raise QueryError(f"The query gives more than {MAX_RESULT >> 20} MiB: select fewer rows or columns.")
     return found
 
 
 def _check(store: Store, query: str) -> None:
     """Refuse a SELECT that names a table or function, or has a part, that is not on the lists."""
     tree = json.loads(store.value("SELECT json_serialize_sql($text::VARCHAR)", text=query))
-    # What is no SELECT has no tree, nor has a PIVOT that must first look at the data.
+    # Only a SELECT has a tree, and no PIVOT that must first read the data.
     if len(store.connection.extract_statements(query)) != 1 or tree["error"] or len(tree["statements"]) != 1:
         _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
     listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES
@@ -181,7 +181,7 @@ def _check(store: Store, query: str) -> None:
 def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:
     kind = node.get("type")
     if "class" not in node and isinstance(kind, str) and kind not in NODES:
-        _refuse("The statement has a part that does not read")
+        _refuse("Only read-only SELECT statements are allowed")
     if kind == "SHOW_REF" and not node.get("query"):
         _refuse("SHOW cannot be used, only DESCRIBE and SUMMARIZE of a table")
     if kind == "BASE_TABLE":
@@ -197,7 +197,7 @@ def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> 
 
 
 def _shown(name: str) -> str:
-    """A name to be said back; what people put in quotes may be anything."""
+    """A name for a message; what people put in quotes may be anything."""
     return name if name.isidentifier() else "This"
 
 

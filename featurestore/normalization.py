@@ -47,13 +47,13 @@ class Normalization:
 
     def only(self, features: tuple[str, ...]) -> Normalization:
         """The statistics of some of the features, in the order of the store, `averageness` always among them."""
-        kept = [i for i, name in enumerate(self.features) if name in features or name == AVERAGENESS]
+        places = [i for i, name in enumerate(self.features) if name in features or name == AVERAGENESS]
         return replace(
             self,
-            features=tuple(self.features[i] for i in kept),
-            regions=tuple(self.regions[i] for i in kept),
-            mean=self.mean[kept],
-            sd=self.sd[kept],
+            features=tuple(self.features[i] for i in places),
+            regions=tuple(self.regions[i] for i in places),
+            mean=self.mean[places],
+            sd=self.sd[places],
         )
 
 
@@ -105,12 +105,12 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
         raise LeakageError(
             f"An earlier kallos fitted {name} and kept no record of the rows: run `kallos extract` again."
         )
-    outside = store.value(
+    not_training = store.value(
         f"SELECT count(*) FROM ({query}) ANTI JOIN ({training_values(store, protocol, fold)}) USING (sha256)"
     )
-    if outside:
+    if not_training:
         raise LeakageError(
-            f"The statistics of {name} were fitted on {outside:,} photos outside the training rows of {protocol} "
+            f"The statistics of {name} were fitted on {not_training:,} photos outside the training rows of {protocol} "
             f"fold {fold}: use that fold's own, which is the default."
         )
 

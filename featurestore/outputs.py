@@ -81,7 +81,11 @@ def chosen_encoder(store: Store, name: str | None) -> str | None:
     Raises UsageError for an unknown encoder, or when there are several to choose from.
     """
     known = _encoders(store)
-    matching = [name] if name in known else [own for own, architecture in known.items() if name in (None, architecture)]
+    matching = (
+        [name]
+        if name in known
+        else [encoder for encoder, architecture in known.items() if name in (None, architecture)]
+    )
     if len(matching) > 1:
         raise UsageError(f"The store has embeddings of {', '.join(matching)}: choose one with --encoder.")
     if name is not None and not matching:
@@ -119,12 +123,12 @@ def found_encoder(store: Store, encoder: str, version: str) -> Path:
     """The folder of an encoder that the store has embeddings of. Raises PrerequisiteError when it is gone."""
     folder = encoder_folder(store, version)
     if not folder.is_dir():
-        made_of = store.frame(
+        recipes = store.frame(
             "SELECT recipe ->> '$.parameters.architecture', recipe ->> '$.parameters.weights' "
             "FROM extractor_versions WHERE version = $version",
             version=version,
         ).rows()
-        architecture, weights = made_of[0] if made_of else (None, None)
+        architecture, weights = recipes[0] if recipes else (None, None)
         raise PrerequisiteError(
             f"The encoder of the embeddings is not in {folder}: put the folder {store.runs_folder.name} back beside "
             f"the store, or run `kallos extract --encoder {architecture or encoder} --weights {weights or 'imagenet'}`."

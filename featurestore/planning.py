@@ -1,4 +1,4 @@
-"""What is left to compute: for `kallos extract`, which does it, and for `kallos plan`, which says it.
+"""What is left to compute: for `kallos extract`, which does it, and for `kallos plan`, which shows it.
 
 A photo is known by its bytes: moved, renamed or twice in the data sets, it is computed once.
 """
@@ -20,26 +20,26 @@ from featurestore.folders import gone, is_there
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 
-_OUTSIDE = "status IN ('missing', 'needs_extra')"
-"""Failures that say nothing of the photo itself."""
+_ENVIRONMENT_FAILURES = "status IN ('missing', 'needs_extra')"
+"""Failures that are not due to the photo itself."""
 
-_WANTED = "wanted AS (SELECT unnest($extractors) AS extractor, unnest($versions) AS version)"
+_REQUESTED = "requested AS (SELECT unnest($extractors) AS extractor, unnest($versions) AS version)"
 
 
 def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
-    """The photos to look at: sha256, paths (absolute), their data sets' folders, extractors that have not tried them.
+    """The photos to extract: sha256, paths (absolute), their data sets' folders, extractors that have not tried them.
 
     A photo whose landmarks failed is done: nothing else can be computed from it.
     """
     return store.frame(
         f"""
-        WITH {_WANTED},
+        WITH {_REQUESTED},
         photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
         faceless AS (
-            SELECT sha256 FROM attempts JOIN wanted USING (extractor, version)
+            SELECT sha256 FROM attempts JOIN requested USING (extractor, version)
             WHERE extractor = 'landmarks' AND status <> 'ok'),
         untried AS (
-            SELECT sha256, extractor FROM photos CROSS JOIN wanted
+            SELECT sha256, extractor FROM photos CROSS JOIN requested
             ANTI JOIN attempts USING (sha256, extractor, version)),
         todo AS (
             SELECT sha256, list(extractor ORDER BY extractor <> 'landmarks', extractor) AS missing
@@ -55,19 +55,20 @@ def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
 def require_folders(todo: pl.DataFrame) -> None:
     """Raises FolderGoneError when photos of `from_pixels_todo` lie in a folder that is not there."""
     if absent := [root for root in todo["roots"].explode().unique().sort() if not is_there(Path(root))]:
-        lost = todo.filter(pl.col("roots").list.eval(pl.element().is_in(absent)).list.all())
-        if len(lost):
-            raise gone(lost["roots"][0][0])
+        unreachable = todo.filter(pl.col("roots").list.eval(pl.element().is_in(absent)).list.all())
+        if len(unreachable):
+            raise gone(unreachable["roots"][0][0])
 
 
-def mended(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
+def resolved(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
     """sha256 of photos whose failure was no fault of theirs and is over: missing ones are there, extras installed."""
     rows = store.frame(
         f"""
-        WITH {_WANTED}
+        WITH {_REQUESTED}
         SELECT sha256, bool_or(status = 'missing') AS missing, list(DISTINCT root || '/' || path) AS paths
-        FROM attempts JOIN wanted USING (extractor, version) JOIN images USING (sha256) JOIN locations USING (data_set)
-        WHERE {_OUTSIDE} GROUP BY sha256 ORDER BY sha256""",
+        FROM attempts JOIN requested USING (extractor, version)
+        JOIN images USING (sha256) JOIN locations USING (data_set)
+        WHERE {_ENVIRONMENT_FAILURES} GROUP BY sha256 ORDER BY sha256""",
         **_named(outputs),
     )
     return pl.DataFrame(
@@ -98,10 +99,10 @@ def from_landmarks_todo(store: Store, output: Output, landmarks: Output) -> pl.D
 class PlanLine:
     """What `kallos extract` would find of one extractor; figures count photos, each once.
 
-    fresh     has a row of the wanted version
+    fresh     has a row of the requested version
     stale     has a row of another version only
     missing   was never tried, or only with failures of other versions
-    failed    was tried by the wanted version and failed, or its landmarks did
+    failed    was tried by the requested version and failed, or its landmarks did
     again     of those that are stale or missing: failed by no fault of theirs, such as missing ones that are there now
     orphaned  has rows, of any version, but is no image of the store any more
     why       what made rows stale, what went wrong, as short phrases
@@ -123,8 +124,8 @@ class PlanLine:
 
 
 def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
-    """A line for each wanted output, landmarks first; nothing is written."""
-    with store.registered(mended(store, outputs)):
+    """A line for each requested output, landmarks first; nothing is written."""
+    with store.registered(resolved(store, outputs)):
         return tuple(_line(store, output, outputs[0]) for output in outputs)
 
 
@@ -132,7 +133,7 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
     fresh, stale, missing, failed, again = store.frame(
         f"""
         WITH photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
-        tried AS (FROM attempts WHERE NOT ({_OUTSIDE} AND sha256 IN (SELECT sha256 FROM incoming))),
+        tried AS (FROM attempts WHERE NOT ({_ENVIRONMENT_FAILURES} AND sha256 IN (SELECT sha256 FROM incoming))),
         now AS (FROM tried WHERE extractor = $extractor AND version = $version),
         faceless AS (FROM tried WHERE extractor = 'landmarks' AND version = $landmarks AND status <> 'ok'),
         before AS (
@@ -142,16 +143,16 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
             SELECT CASE WHEN now.status = 'ok' THEN 'fresh'
                         WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
                         WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
-                   sha256 IN (SELECT sha256 FROM incoming) AS is_mended
+                   sha256 IN (SELECT sha256 FROM incoming) AS is_resolved
             FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
         SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
                count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT,
-               count(*) FILTER (state IN ('stale', 'missing') AND is_mended)::INT FROM states""",
+               count(*) FILTER (state IN ('stale', 'missing') AND is_resolved)::INT FROM states""",
         extractor=output.extractor,
         version=output.version,
         landmarks=landmarks.version,
     ).row(0)
-    orphaned, each = store.frame(
+    orphaned, milliseconds = store.frame(
         """
         SELECT count(DISTINCT a.sha256) FILTER (i.sha256 IS NULL)::INT, avg(milliseconds) FILTER (status = 'ok')
         FROM attempts a LEFT JOIN (SELECT DISTINCT sha256 FROM images) i ON i.sha256 = a.sha256
@@ -170,7 +171,7 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
         orphaned=orphaned,
         why=(*(_changes(store, output) if stale else ()), *(_failures(store, output, landmarks) if failed else ())),
         shown=_shown_instead(store, output),
-        seconds=0.0 if not todo else None if each is None else todo * each / 1000,
+        seconds=0.0 if not todo else None if milliseconds is None else todo * milliseconds / 1000,
     )
 
 
@@ -194,7 +195,7 @@ def _failures(store: Store, output: Output, landmarks: Output) -> tuple[str, ...
 
 
 def _changes(store: Store, output: Output) -> tuple[str, ...]:
-    """How the wanted recipe differs from that of the version that people see."""
+    """How the requested recipe differs from that of the version that people see."""
     rows = store.frame(
         "SELECT recipe FROM extractor_versions WHERE extractor = $extractor AND active", extractor=output.extractor
     )
@@ -206,15 +207,15 @@ def _changes(store: Store, output: Output) -> tuple[str, ...]:
 def forget_failures(store: Store, outputs: Sequence[Output]) -> None:
     """Take the failures of these versions out of the ledger, so that they are tried again."""
     store.execute(
-        f"WITH {_WANTED} DELETE FROM attempts WHERE status <> 'ok' AND (extractor, version) IN (FROM wanted)",
+        f"WITH {_REQUESTED} DELETE FROM attempts WHERE status <> 'ok' AND (extractor, version) IN (FROM requested)",
         **_named(outputs),
     )
 
 
-def forget_mended(store: Store, outputs: Sequence[Output]) -> None:
-    """Take failures that are over out of the ledger, see `mended`."""
-    with store.registered(mended(store, outputs)):
-        store.execute(f"DELETE FROM attempts WHERE {_OUTSIDE} AND sha256 IN (SELECT sha256 FROM incoming)")
+def forget_resolved(store: Store, outputs: Sequence[Output]) -> None:
+    """Take failures that are over out of the ledger, see `resolved`."""
+    with store.registered(resolved(store, outputs)):
+        store.execute(f"DELETE FROM attempts WHERE {_ENVIRONMENT_FAILURES} AND sha256 IN (SELECT sha256 FROM incoming)")
 
 
 def _named(outputs: Sequence[Output]) -> dict[str, object]:

@@ -18,7 +18,7 @@ SCALE = (1.0, 5.0)
 
 
 def on_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores kept on `SCALE`; what is no number stays none, so that a broken model is not taken for a sure one."""
+    """Scores clipped to `SCALE`; NaN and infinity stay, so that a broken model is not taken for a sure one."""
     return np.where(np.isfinite(scores), np.clip(scores, *SCALE), scores)
 
 
@@ -35,7 +35,7 @@ class FaceBatch:
     region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
     faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
     scores             (n,) float64 on `SCALE`; NaN where unknown
-    histograms         (n, 5) float64, shares of the raters who said 1 to 5 on `SCALE`; NaN where unknown
+    histograms         (n, 5) float64, shares of the raters who answered 1 to 5 on `SCALE`; NaN where unknown
     """
 
     image_ids: tuple[str, ...]
@@ -83,7 +83,7 @@ class Evaluation:
     spearman: float
 
     @classmethod
-    def of(cls, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Evaluation:
+    def from_scores(cls, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Evaluation:
         """Compare two (n,) arrays. A constant side has no correlation: NaN, not an error."""
         error = predicted - truth
         return cls(
@@ -114,7 +114,7 @@ class Epoch:
     seconds: float
 
     @classmethod
-    def of(
+    def from_scores(
         cls,
         epoch: int,
         epochs: int,
@@ -125,7 +125,7 @@ class Epoch:
         began: float,
     ) -> Epoch:
         """An epoch that began at that time of `time.monotonic`, and predicts the (n,) held-out scores so now."""
-        metrics = Evaluation.of(truth, predicted)
+        metrics = Evaluation.from_scores(truth, predicted)
         return cls(epoch, epochs, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began)
 
 
@@ -133,7 +133,7 @@ class Epoch:
 class Comparison:
     """A model beside a simpler one, on the n test photos of the model that both predict.
 
-    beside       "mean", which always says the mean score of the training photos, or "ridge", the linear floor
+    beside       "mean", which always predicts the mean score of the training photos, or "ridge", the linear floor
     mae          mean absolute error of the model, in points of `SCALE`
     mae_beside   that of the simpler one
     low, high    ends of the 95 % interval of mae - mae_beside, from paired resamples of the photos
@@ -154,7 +154,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Origin:
-    """The model that a score comes from, and what it learnt from.
+    """The model that a score comes from, and what it was trained on.
 
     model        id of its run
     trait        what the raters were asked about
@@ -173,7 +173,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What kallos says of one photo.
+    """The score of one photo, and what it is made up of.
 
     It estimates how the pool of raters behind the training data would rate the photograph, not a person's
     worth. Sub-scores have no labels of their own: they are attributions of Model B.
@@ -188,7 +188,7 @@ class Prediction:
     landmarks   (P, 3) float32: x, y, z in pixels of the upright photo
     notes       remarks such as "3 faces, the largest was taken: the 2nd from the left"
     versions    what computed it: extractors, models, bundle
-    origin      the model, and what it learnt from
+    origin      the model, and what it was trained on
     in_training whether the model was trained on a photo with the very same bytes
     """
 
@@ -227,15 +227,15 @@ class RegionParts:
 class Explanation:
     """Why a photo got its score.
 
-    The weighted scores of the members + correction - bias, kept on the scale, is the score; the contributions of the
-    regions add up to the score of `regions_of`, and `features` to that of `features_of` before it is kept on the scale.
+    The weighted scores of the members + correction - bias, clipped to the scale, is the score; the contributions of the
+    regions add up to the score of `regions_of`, and `features` to that of `features_of` before it is clipped to it.
 
     weights      member of the combiner -> its weight
     correction   the combiner's
     bias         taken off for a group with a calibration of its own
     regions_of   the model that gives sub-scores
     regions      region -> its parts of that model's score
-    features_of  the model that tells what each feature adds; None where there is none
+    features_of  the model that attributes its score to features; None where there is none
     features     feature -> what it adds to that model's score, `shape` and `average` among them
     z            feature -> standard deviations above the training mean; NaN where not measured
     """

@@ -1,4 +1,4 @@
-"""Runs: what was trained, how it went, and what it says of every image."""
+"""Runs: what was trained, how it went, and its predictions of every image."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from featurestore.store import Store
 from featurestore.traits import target_of
 from featurestore.uses import of_manifest
 
-OUTSIDE = "outside"
-"""The role of predictions by `kallos evaluate`: of a data set that the run was not trained for."""
+EXTERNAL = "outside"
+"""The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""
 
 RESULTS = (
     "predictions",
@@ -32,7 +32,7 @@ RESULTS = (
     "combined_members",
     "intervals",
 )
-"""Tables of what a finished run gives. One whose model was lost is trained again, and gives them anew."""
+"""Tables of what a finished run gives. One whose model was lost is trained again, and gives them again."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def begin(store: Store, run: Run) -> None:
         row |= {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
         types = {"encoder": pl.String, "uses": pl.String, "scale_low": pl.Float64, "scale_high": pl.Float64}
         store.append("runs", pl.DataFrame([row | {"status": "running"}], schema_overrides=types))
-        # what was trained last is asked of these times, which a clock that was put back must not turn round
+        # the newest run is found by these times, whose order a clock that was put back must not change
         store.execute(
             "UPDATE runs SET started_at = greatest(now()::TIMESTAMP, "
             "(SELECT max(started_at) + INTERVAL 1 MICROSECOND FROM runs)) WHERE run_id = $run_id",
@@ -103,12 +103,12 @@ def record_predictions(
     """Store the predictions of one role (out_of_fold or test), low and high ends with them, and how well they agree."""
     rows = {"run_id": run.run_id, "image_id": image_ids, "role": role, "score": predicted}
     store.append("predictions", pl.DataFrame(rows | _ends(interval)))
-    evaluation = Evaluation.of(truth, predicted)
+    evaluation = Evaluation.from_scores(truth, predicted)
     store.append("evaluations", pl.DataFrame([asdict(evaluation) | {"run_id": run.run_id, "role": role}]))
     return evaluation
 
 
-def record_outside(
+def record_external(
     store: Store,
     run_id: str,
     data_set: str,
@@ -116,14 +116,14 @@ def record_outside(
     predicted: NDArray[np.float64],
     interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> None:
-    """Store what a run says of a whole data set, in place of what it said of that data set before."""
-    rows = {"run_id": run_id, "image_id": image_ids, "role": OUTSIDE, "score": predicted}
+    """Store a run's predictions of a whole data set, in place of its earlier ones of that data set."""
+    rows = {"run_id": run_id, "image_id": image_ids, "role": EXTERNAL, "score": predicted}
     store.sync(
         "predictions",
         pl.DataFrame(rows | _ends(interval)),
         "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)",
         run_id=run_id,
-        role=OUTSIDE,
+        role=EXTERNAL,
         prefix=f"{data_set}/",
     )
 
@@ -143,14 +143,16 @@ def record_sub_scores(
     for region, values in zip(REGIONS, sub_scores.T, strict=True):
         rows = {"run_id": run.run_id, "image_id": image_ids, "region": region, "sub_score": values}
         store.append("sub_scores", pl.DataFrame(rows))
-    for part, own in enumerate(weights, start=1):
-        rows = {"run_id": run.run_id, "region": REGIONS, "weight": own, "part": part}
+    for part, region_weights in enumerate(weights, start=1):
+        rows = {"run_id": run.run_id, "region": REGIONS, "weight": region_weights, "part": part}
         store.append("sub_score_weights", pl.DataFrame(rows))
 
 
-def record_combiner(store: Store, run: Run, learnt: Mapping[str, float], members: Sequence[Mapping[str, Any]]) -> None:
-    """Store what a combiner learnt, as columns of `combiners`, and its members, as columns of `combined_members`."""
-    store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **learnt}]))
+def record_combiner(
+    store: Store, run: Run, parameters: Mapping[str, float], members: Sequence[Mapping[str, Any]]
+) -> None:
+    """Store a combiner's parameters, as columns of `combiners`, and its members, as columns of `combined_members`."""
+    store.append("combiners", pl.DataFrame([{"run_id": run.run_id, **parameters}]))
     store.append("combined_members", pl.DataFrame([{"run_id": run.run_id, **member} for member in members]))
 
 
@@ -220,7 +222,7 @@ def load(store: Store, run_id: str) -> Run:
     return Run(**row | {"config": json.loads(row["config"]), "folder": store.runs_folder / row["folder"]})
 
 
-def learnt_from(store: Store, run_id: str) -> list[str]:
+def training_photos(store: Store, run_id: str) -> list[str]:
     """The sha256 of the training photos of a run, as the store has them now: erased ones are gone."""
     return store.frame(
         "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) "

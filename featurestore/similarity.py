@@ -43,7 +43,7 @@ distances AS MATERIALIZED (
         lambda square: isfinite(square)))) AS distance
     FROM features f, query q, spread)"""
 
-# what is told of the nearest is joined to them alone
+# the columns that are shown are joined to the nearest alone
 _NEAREST = """,
 nearest AS (
     SELECT image_id, distance FROM distances WHERE isfinite(distance){scope} ORDER BY distance, image_id LIMIT {k})
@@ -55,7 +55,7 @@ ORDER BY distance, image_id"""
 
 @dataclass(frozen=True)
 class Search:
-    """What to look for.
+    """What to search for.
 
     by        embedding: cosine distance of the embeddings of one encoder; a zero vector has none and is left out
               geometry: root mean square difference of the geometric features, in standard deviations over all images
@@ -163,21 +163,21 @@ def _arrays(store: Store, query: Query, view: str, column: str, function: str, s
     size = store.value(f"SELECT len({column}) FROM {view}{where} LIMIT 1")
     if query.values is None:
         chosen = f" AND {scope}" if scope else ""
-        wanted = f"(SELECT {column}::DOUBLE[{size}] FROM {view} WHERE image_id = {_id(query)}{chosen})"
+        vector = f"(SELECT {column}::DOUBLE[{size}] FROM {view} WHERE image_id = {_id(query)}{chosen})"
     else:
-        wanted = f"{_numbers(query.values[column])}::DOUBLE[{size}]"
-    return _ARRAYS.format(query=wanted, function=function, column=column, size=size, view=view, where=where)
+        vector = f"{_numbers(query.values[column])}::DOUBLE[{size}]"
+    return _ARRAYS.format(query=vector, function=function, column=column, size=size, view=view, where=where)
 
 
 def _features(store: Store, query: Query) -> str:
     rows = store.frame("SELECT feature FROM feature_catalog WHERE extractor = 'geometry' ORDER BY feature")
     names = rows["feature"].to_list()
     if query.values is None:
-        wanted = f"SELECT measured FROM features WHERE image_id = {_id(query)}"
+        measured = f"SELECT measured FROM features WHERE image_id = {_id(query)}"
     else:
         values = np.array([query.values.get(name, np.nan) for name in names])
-        wanted = f"SELECT {_numbers(values)}::DOUBLE[] AS measured"
-    return _FEATURES.format(names=", ".join(f'"{name}"' for name in names), query=wanted)
+        measured = f"SELECT {_numbers(values)}::DOUBLE[] AS measured"
+    return _FEATURES.format(names=", ".join(f'"{name}"' for name in names), query=measured)
 
 
 def _id(query: Query) -> str:

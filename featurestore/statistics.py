@@ -21,7 +21,7 @@ ROW_BYTES = 6000
 """Of one photo in a query of statistics: its hash, some 170 features and its shape."""
 
 FEW = 10_000
-"""Photos that are read once and kept, 60 MB; of more, each of three passes reads them anew."""
+"""Photos that are read once and kept, 60 MB; of more, each of three passes reads them again."""
 
 Fold = tuple[str, int]
 """Protocol and fold."""
@@ -38,7 +38,7 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
     versions = feature_versions(active_versions(store))
     known = dict(store.frame("SELECT statistics_id, current FROM statistics").iter_rows())
     photos = _training_photos(store, only)
-    ids = {fold: _statistics_id(fold, versions, own) for fold, own in photos.items()}
+    ids = {fold: _statistics_id(fold, versions, hashes) for fold, hashes in photos.items()}
     changed = [fold for fold in ids if not known.get(ids[fold])]
     if changed:
         unknown = [fold for fold in changed if ids[fold] not in known]
@@ -69,7 +69,7 @@ def fresh(store: Store, versions: str) -> set[Fold]:
         return set()
     fitted = store.frame("SELECT statistics_id FROM statistics WHERE current")["statistics_id"]
     photos = _training_photos(store)
-    return {fold for fold, own in photos.items() if _statistics_id(fold, versions, own) in fitted}
+    return {fold for fold, hashes in photos.items() if _statistics_id(fold, versions, hashes) in fitted}
 
 
 def rows_of(store: Store, query: str) -> tuple[int, str]:
@@ -78,7 +78,7 @@ def rows_of(store: Store, query: str) -> tuple[int, str]:
     return len(photos), _hash(photos)
 
 
-def of_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
+def from_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
     """One row: features, mean, sd and mean_shape over the photos of a query of statistics.
 
     `names` are those of the features that the query gives as arrays, geometry before skin.
@@ -98,8 +98,8 @@ def _training_photos(store: Store, only: Fold | None = None) -> dict[Fold, pl.Se
         f"SEMI JOIN scores USING (image_id, trait) {joins} WHERE role = 'train'{where} ORDER BY sha256"
     )
     return {
-        (protocol, fold): own["sha256"]
-        for (protocol, fold), own in rows.group_by("protocol", "fold", maintain_order=True)
+        (protocol, fold): group["sha256"]
+        for (protocol, fold), group in rows.group_by("protocol", "fold", maintain_order=True)
     }
 
 
@@ -116,17 +116,17 @@ def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
 
 def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[NDArray[np.bool_]]) -> list[pl.DataFrame]:
     """Statistics over each of several choices, (n,), of the n photos of a query."""
-    with store.passing(len(members[0]) * ROW_BYTES):
-        kept = list(_parts(store, query)) if len(members[0]) <= FEW else None
+    with store.bounded_memory(len(members[0]) * ROW_BYTES):
+        parts = list(_parts(store, query)) if len(members[0]) <= FEW else None
 
-        def means(of: Callable[[int, Part], NDArray[Any]]) -> list[NDArray[np.float64]]:
-            """For each choice the means of what is made of its photos."""
+        def means(measure: Callable[[int, Part], NDArray[Any]]) -> list[NDArray[np.float64]]:
+            """For each choice the means of `measure` over its photos."""
             sums = [_Sum() for _ in members]
             start = 0
-            for features, shapes in kept or _parts(store, query):
+            for features, shapes in parts or _parts(store, query):
                 for choice, member in enumerate(members):
                     inside = member[start : start + len(shapes)]
-                    sums[choice].add(of(choice, (features[inside], shapes[inside])))
+                    sums[choice].add(measure(choice, (features[inside], shapes[inside])))
                 start += len(shapes)
             return [total.mean for total in sums]
 

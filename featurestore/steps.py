@@ -24,7 +24,7 @@ def how_to_extract(store: Store) -> str:
 
 
 def before_extract(store: Store, missing: str) -> PrerequisiteError:
-    """The error for what an extraction gives; `missing` says what that is."""
+    """The error for what an extraction gives; `missing` names it."""
     if not store.value("SELECT count(*) FROM images"):
         return PrerequisiteError(f"{missing}, nor any image: `kallos ingest --help` shows how to bring photos in.")
     return PrerequisiteError(f"{missing}: first run {how_to_extract(store)}.")

@@ -19,9 +19,9 @@ from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.sql_text import quote, with_values
 from featurestore.tables import Table, View
 
-PASSING_MEMORY = 128_000_000
+BOUNDED_MEMORY = 128_000_000
 """Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what
-each checkpoint loads to write it anew. Nothing is slower for it."""
+each checkpoint loads to rewrite it. Nothing is slower for it."""
 
 _OPEN: WeakSet[Store] = WeakSet()
 
@@ -45,12 +45,12 @@ class Store:
         self.path, self.connection = path, connection
         self.snapshot_of, self.writer = snapshot_of, writer
         self._publisher: snapshots.Publisher | None = None
-        self._heard: list[str] | None = None
+        self._queries: list[str] | None = None
         _OPEN.add(self)
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, must_exist: bool = False) -> Self:
-        """Open a store; one that is not there is made, unless it must exist or is only read.
+        """Open a store; one that is not there is created, unless it must exist or is only read.
 
         A reader beside a writer gets the newest snapshot that the writer has published. A store of an earlier
         schema is brought up to date by whoever opens it for writing, after a backup.
@@ -68,17 +68,17 @@ class Store:
         store = cls(path, *connect(path, read_only))
         try:
             # DuckDB's own progress bar would write over kallos's tables; in a notebook without ipywidgets it is off,
-            # and DuckDB refuses to be told so
+            # and DuckDB refuses the setting
             if store.value("SELECT current_setting('enable_progress_bar')"):
                 store.execute("SET enable_progress_bar = false")
             # `now()` is local time by itself
             store.execute("SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
-            # checkpoints would put small row groups together, all rows anew each time: twice the file, and time that
+            # checkpoints would put small row groups together, all rows again each time: twice the file, and time that
             # grows faster than the rows; `compact` does so once
             store.execute("SET max_vacuum_tasks = 0")
             # new, or killed while it was made: the file comes before its first table
             if not store._holds_anything() and not read_only:
-                store._make_tables()
+                store._create_tables()
             else:
                 store._bring_up_to_date(read_only)
             if not read_only:
@@ -92,7 +92,7 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, *_: object) -> None:
-        """In place of what DuckDB says, StoreError for a damaged file and DiskError for a full disk are raised."""
+        """Raises StoreError for a damaged file and DiskError for a full disk, in place of DuckDB's errors."""
         self.close()
         if not isinstance(problem, duckdb.Error):
             return
@@ -115,12 +115,12 @@ class Store:
     def _holds_anything(self) -> bool:
         return bool(self.value("SELECT count(*) FROM duckdb_tables() WHERE NOT internal"))
 
-    def _make_tables(self) -> None:
+    def _create_tables(self) -> None:
         with self.transaction():
             for table in TABLES:
-                self.make(table)
+                self.create_table(table)
             for view in VIEWS:
-                self.show(view)
+                self.create_view(view)
             self.execute(f"INSERT INTO store_info VALUES ({SCHEMA_VERSION}, now()::TIMESTAMP)")
         self.execute("CHECKPOINT")
 
@@ -171,32 +171,32 @@ class Store:
             self._publisher.publish_if_due()
 
     @contextmanager
-    def passing(self, sorted_bytes: int = 0) -> Iterator[None]:
-        """For work on one part of the rows after the other: inside, memory does not grow with the store.
+    def bounded_memory(self, sorted_bytes: int = 0) -> Iterator[None]:
+        """Within it, memory does not grow with the store: for work on one batch of rows after the other.
 
         A query that joins and sorts that many bytes is given as many more.
         """
-        self.execute(f"SET memory_limit = '{PASSING_MEMORY + sorted_bytes}B'")
+        self.execute(f"SET memory_limit = '{BOUNDED_MEMORY + sorted_bytes}B'")
         try:
             yield
         finally:
             self.execute("RESET memory_limit")
 
     @contextmanager
-    def overheard(self) -> Iterator[list[str]]:
-        """The queries that are asked inside, as anyone can run them: with values in place of parameters."""
-        heard: list[str] = []
-        self._heard = heard
-        yield heard
-        self._heard = None
+    def record_queries(self) -> Iterator[list[str]]:
+        """The queries that are run within it, as anyone can run them: with values in place of parameters."""
+        queries: list[str] = []
+        self._queries = queries
+        yield queries
+        self._queries = None
 
-    def _hear(self, query: str, parameters: Mapping[str, object]) -> None:
-        if self._heard is not None and (filled := with_values(query, parameters)) not in self._heard:
-            self._heard.append(filled)
+    def _record(self, query: str, parameters: Mapping[str, object]) -> None:
+        if self._queries is not None and (filled := with_values(query, parameters)) not in self._queries:
+            self._queries.append(filled)
 
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The rows of a query; `$name` in it stands for a keyword argument."""
-        self._hear(query, parameters)
+        self._record(query, parameters)
         rows: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
         return rows
 
@@ -207,7 +207,7 @@ class Store:
 
     def value(self, query: str, **parameters: object) -> Any:
         """The first column of the first row."""
-        self._hear(query, parameters)
+        self._record(query, parameters)
         # fetchall and not fetchone: a result that is not read to its end blocks the connection
         rows = self.connection.execute(query, parameters or None).fetchall()
         if not rows:
@@ -248,12 +248,12 @@ class Store:
         # Not in a `finally`: an aborted transaction refuses it, which would hide the error that aborted it.
         self.connection.unregister("incoming")
 
-    def make(self, table: Table) -> None:
-        """Make a table with its comments."""
+    def create_table(self, table: Table) -> None:
+        """Create a table with its comments."""
         self.execute("; ".join(table.statements()))
 
-    def show(self, view: View) -> None:
-        """(Re)make a view that people query; its columns take the comments of the tables behind it."""
+    def create_view(self, view: View) -> None:
+        """Create or replace a view that people query; its columns take the comments of the tables behind it."""
         self.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
         columns = self.frame(
             """
@@ -262,8 +262,8 @@ class Store:
             view=view.name,
             tables=list(view.tables),
         )
-        told = {column: view.columns.get(column, comment) for column, comment in columns.iter_rows()}
-        comments = (f'COLUMN "{view.name}"."{column}" IS {quote(text)}' for column, text in told.items() if text)
+        texts = {column: view.columns.get(column, comment) for column, comment in columns.iter_rows()}
+        comments = (f'COLUMN "{view.name}"."{column}" IS {quote(text)}' for column, text in texts.items() if text)
         about = [f'VIEW "{view.name}" IS {quote(view.comment)}', *comments]
         self.execute("; ".join(f"COMMENT ON {comment}" for comment in about))
 

@@ -41,7 +41,7 @@ class View:
     """A stable view: its query, what one of its rows is, and where its columns' comments come from.
 
     tables   columns take the comments of the columns of the same name there
-    columns  what those tables do not say
+    columns  comments that those tables lack
     """
 
     name: str

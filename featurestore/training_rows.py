@@ -1,4 +1,4 @@
-"""The rows of a fold: the SQL that says what they are, and the same rows read several times faster for training."""
+"""The rows of a fold: the SQL that defines them, and the same rows read several times faster for training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keys_sql(protocol: str, fold: int) -> str:
 
 
 def rows_sql(protocol: str, fold: int, role: str, tables: Tables) -> str:
-    """The whole query of one role, on the tables of a version, so that it says the same when others are shown."""
+    """The whole query of one role, on the tables of a version, so that it gives the same when others are shown."""
     values = ", ".join(f'"{table}".{column} AS {name}' for name, (table, column) in tables.items())
     names = dict.fromkeys(table for table, _ in tables.values())
     joins = "".join(f'\nJOIN "{table}" USING (sha256)' for table in names)
@@ -59,7 +59,7 @@ class Rows:
 
     @classmethod
     def from_sql(cls, store: Store, sql: str) -> Rows:
-        """What the query of a manifest gives, by itself."""
+        """The rows that the query of a manifest gives."""
         frame = store.frame(sql)
         return cls.gathered(frame, {name: frame[name].to_numpy() for name in ARRAYS if name in frame.columns})
 
@@ -79,7 +79,7 @@ class Rows:
             },
         )
 
-    def of(self, places: Sequence[int]) -> Rows:
+    def with_features(self, places: Sequence[int]) -> Rows:
         """The same rows with the features at these places, in this order."""
         is_all = list(places) == list(range(self.raw.shape[1]))
         return self if is_all else replace(self, raw=self.raw[:, places])

@@ -30,7 +30,7 @@ FEWEST_ROWS = 20
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """One fold: the rows that models may learn from, and the test rows that they are judged on.
+    """One fold: the rows that models are trained on, and the rows that they are tested on.
 
     train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
     part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
@@ -84,10 +84,10 @@ def training_set(
     fitted = every if features is None else every.only(_chosen_features(every, features))
     places = [every.features.index(name) for name in fitted.features if name != AVERAGENESS]
     tables = array_tables(store, encoder)
-    rows = {role: read.of(places) for role, read in _read(store, protocol, fold, tables).items()}
+    rows = {role: all_rows.with_features(places) for role, all_rows in _read(store, protocol, fold, tables).items()}
     _check_enough(store, rows, protocol, fold, encoder)
     sql = rows_sql(protocol, fold, "train", tables)
-    manifest = Manifest.of(
+    manifest = Manifest.pin(
         protocol, fold, sql, rows["train"], fitted.features, _versions(store, encoder), statistics_id
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
@@ -98,7 +98,7 @@ def training_set(
 
 @dataclass(frozen=True)
 class Manifest:
-    """A training set pinned: what the table `manifests` says of it, in the order of its columns."""
+    """A training set pinned: a row of the table `manifests`, in the order of its columns."""
 
     protocol: str
     fold: int
@@ -111,7 +111,7 @@ class Manifest:
     features: Sequence[str]
 
     @classmethod
-    def of(
+    def pin(
         cls,
         protocol: str,
         fold: int,
@@ -157,7 +157,7 @@ def folds_of(store: Store, protocol: str) -> list[int]:
 
 
 def check_roles(store: Store, protocol: str, fold: int) -> None:
-    """Raises LeakageError when a photo, under one name or several, is to be learnt from and to be judged on."""
+    """Raises LeakageError when a photo, under one name or several, is both a training and a test row."""
     both = store.frame(
         """
         SELECT coalesce(sha256, image_id) AS photo, min(image_id) AS image_id, max(image_id) AS other_id
@@ -171,7 +171,7 @@ def check_roles(store: Store, protocol: str, fold: int) -> None:
         named = one if one == other else f"{one} and {other}, which are the same photo,"
         raise LeakageError(
             f"{named} {'stands' if one == other else 'stand'} in both roles of {protocol} fold {fold} "
-            f"({len(both):,} such photos): mend the split, or take one that `kallos duplicates` makes."
+            f"({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
         )
 
 
@@ -233,7 +233,7 @@ def _read(store: Store, protocol: str, fold: int, tables: Tables) -> dict[str, R
     keys = store.frame(f"{keys_sql(protocol, fold)} AND role IN ('train', 'test') ORDER BY image_id")
     arrays = Arrays.read(store, tables)
     by_role = {role: keys.filter(pl.col("role") == role) for role in ("train", "test")}
-    return {role: Rows.gathered(*arrays.gather(own)) for role, own in by_role.items()}
+    return {role: Rows.gathered(*arrays.gather(role_keys)) for role, role_keys in by_role.items()}
 
 
 def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:

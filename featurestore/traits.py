@@ -14,7 +14,7 @@ SINGLE_SCORES = "(SELECT image_id, any_value(score) AS score FROM scores GROUP B
 
 @dataclass(frozen=True)
 class Target:
-    """What models of a protocol learn.
+    """What models of a protocol are trained to predict.
 
     trait   what was rated
     scale   lowest and highest rating of the data sets' own scale; None where several data sets differ
@@ -36,7 +36,7 @@ def target_of(store: Store, protocol: str) -> Target:
 
 
 def target_of_run(store: Store, run_id: str) -> Target:
-    """What a recorded run learnt."""
+    """The target of a recorded run."""
     trait, low, high = store.frame("SELECT trait, scale_low, scale_high FROM runs WHERE run_id = $id", id=run_id).row(0)
     return Target(trait, None if low is None else (low, high))
 
@@ -73,7 +73,7 @@ def matching_trait(store: Store, data_set: str, trait: str) -> str:
     traits = traits_of(store, [data_set])
     if len(traits) > 1 and trait not in traits:
         raise UsageError(
-            f"The models learnt {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings that come "
-            f"nearest into a data set of their own, see `kallos ingest table --help`, with --trait {trait}."
+            f"The models were trained on {trait}, and {data_set} was rated on {', '.join(traits)}: put the ratings "
+            f"that come nearest into a data set of their own, see `kallos ingest table --help`, with --trait {trait}."
         )
     return trait if trait in traits else chosen_trait(store, [data_set])

@@ -21,8 +21,8 @@ from featurestore.training_sets import check_roles
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One thing that was pinned and what it is now; `holds` says whether that is the same."""
+class PinnedValue:
+    """One thing that was pinned and what it is now; `holds` is whether that is the same."""
 
     what: str
     pinned: str
@@ -30,7 +30,7 @@ class Compared:
     holds: bool
 
     @classmethod
-    def of(cls, what: str, pinned: object, found: object) -> Compared:
+    def compare(cls, what: str, pinned: object, found: object) -> PinnedValue:
         return cls(what, str(pinned), str(found), pinned == found)
 
 
@@ -41,12 +41,12 @@ class Verification:
     run_id: str
     model: str
     manifest_id: str
-    compared: tuple[Compared, ...]
+    compared: tuple[PinnedValue, ...]
 
     @property
     def holds(self) -> bool:
         """Whether the run's training set is still what it was."""
-        return all(each.holds for each in self.compared)
+        return all(comparison.holds for comparison in self.compared)
 
 
 def verify(store: Store, run_id: str) -> Verification:
@@ -55,27 +55,27 @@ def verify(store: Store, run_id: str) -> Verification:
     return Verification(run_id, run.model, run.manifest_id, tuple(_compared(store, run)))
 
 
-def _compared(store: Store, run: Run) -> Iterator[Compared]:
+def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     manifest = store.frame("FROM manifests WHERE manifest_id = $id", id=run.manifest_id).row(0, named=True)
     if manifest["value_hash"] is None:
-        yield Compared("manifest", "rows and values", "rows only: an earlier kallos pinned no values", False)
+        yield PinnedValue("manifest", "rows and values", "rows only: an earlier kallos pinned no values", False)
         return
     content = [value for name, value in manifest.items() if name != "manifest_id"]
     manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
-    yield Compared.of("manifest", run.manifest_id, manifest_id)
+    yield PinnedValue.compare("manifest", run.manifest_id, manifest_id)
     yield from _versions(store, manifest["versions"])
     # before schema version 4 a query named no trait: an image had one score
     query = manifest["sql"].replace("JOIN scores USING (image_id)\n", "JOIN scores USING (image_id, trait)\n")
     try:
-        rows = Rows.from_sql(store, query).of(_places(store, manifest))
+        rows = Rows.from_sql(store, query).with_features(_places(store, manifest))
     except duckdb.CatalogException:
-        yield Compared(
+        yield PinnedValue(
             "rows", f"{manifest['row_count']:,} rows", "their versions were removed by `kallos compact`", False
         )
         return
-    yield Compared.of("row count", manifest["row_count"], len(rows))
-    yield Compared.of("rows: ids, photos, scores", manifest["row_hash"], rows.row_hash)
-    yield Compared.of("values: features, shapes, embeddings", manifest["value_hash"], rows.value_hash)
+    yield PinnedValue.compare("row count", manifest["row_count"], len(rows))
+    yield PinnedValue.compare("rows: ids, photos, scores", manifest["row_hash"], rows.row_hash)
+    yield PinnedValue.compare("values: features, shapes, embeddings", manifest["value_hash"], rows.value_hash)
     yield from _statistics(store, manifest["statistics_id"], rows)
     yield _roles(store, run, rows)
     yield from _members(store, run)
@@ -87,44 +87,44 @@ def _places(store: Store, manifest: Mapping[str, Any]) -> list[int]:
     return [every.index(name) for name in manifest["features"] if name != AVERAGENESS]
 
 
-def _versions(store: Store, pinned: str) -> Iterator[Compared]:
+def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:
     """A version is the hash of its recipe: a recipe that was altered shows here."""
     recipes = dict(store.frame("SELECT extractor || ' ' || version, recipe FROM extractor_versions").iter_rows())
     for extractor, version in json.loads(pinned).items():
         recipe = recipes.get(f"{extractor} {version}")
         found = "removed" if recipe is None else hashlib.sha256(recipe.encode()).hexdigest()[:12]
-        yield Compared.of(f"version of {extractor}", version, found)
+        yield PinnedValue.compare(f"version of {extractor}", version, found)
 
 
-def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Compared]:
-    """Fitted again on the photos that they say, all of them training rows."""
+def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[PinnedValue]:
+    """Fitted again on their recorded photos, all of them training rows."""
     stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
     row_count, row_hash = statistics.rows_of(store, stored["sql"])
-    yield Compared.of("rows of the statistics", stored["row_hash"], row_hash)
+    yield PinnedValue.compare("rows of the statistics", stored["row_hash"], row_hash)
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
-    yield Compared.of("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
-    fitted = statistics.of_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+    yield PinnedValue.compare("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
+    fitted = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
     )
     found = f"of {row_count:,} photos" if same else "other values"
-    yield Compared("statistics: means, sds, mean shape", f"of {stored['row_count']:,} photos", found, same)
+    yield PinnedValue("statistics: means, sds, mean shape", f"of {stored['row_count']:,} photos", found, same)
 
 
-def _roles(store: Store, run: Run, rows: Rows) -> Compared:
-    """No photo of the training rows is one that the run is judged on."""
+def _roles(store: Store, run: Run, rows: Rows) -> PinnedValue:
+    """No photo of the training rows is one that the run is tested on."""
     try:
         check_roles(store, run.protocol, run.fold)
     except LeakageError as error:
-        return Compared("training rows among test rows", "0", str(error), False)
+        return PinnedValue("training rows among test rows", "0", str(error), False)
     tested = store.frame(
         "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) WHERE run_id = $id AND role = 'test'",
         id=run.run_id,
     )
-    return Compared.of("training rows among test rows", 0, len(set(tested["sha256"]) & set(rows.sha256)))
+    return PinnedValue.compare("training rows among test rows", 0, len(set(tested["sha256"]) & set(rows.sha256)))
 
 
-def _members(store: Store, run: Run) -> Iterator[Compared]:
+def _members(store: Store, run: Run) -> Iterator[PinnedValue]:
     """What was combined was trained on the same rows."""
     for model, run_id in run.config.get("members", {}).items():
-        yield Compared.of(f"manifest of member {model}", run.manifest_id, runs.load(store, run_id).manifest_id)
+        yield PinnedValue.compare(f"manifest of member {model}", run.manifest_id, runs.load(store, run_id).manifest_id)

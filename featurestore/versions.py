@@ -13,7 +13,7 @@ from featurestore.outputs import active_versions, stored_columns
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.tables import Column, Table
-from featurestore.views import make_views
+from featurestore.views import create_views
 
 ATTEMPT_COLUMNS = {
     "sha256": pl.String,
@@ -26,7 +26,7 @@ ATTEMPT_COLUMNS = {
 
 
 def register(store: Store, outputs: Sequence[Output]) -> None:
-    """Make the tables of versions that are not there yet; call it inside a transaction.
+    """Create the tables of versions that are not there yet; call it inside a transaction.
 
     A new version is shown at once only where its extractor has none to show. Otherwise `activate` turns the
     views to it when it is complete, and until then people see the version before.
@@ -35,7 +35,7 @@ def register(store: Store, outputs: Sequence[Output]) -> None:
     for output in outputs:
         if not store.has(output.table_name):
             sha256 = Column("sha256", "VARCHAR", "hash of the photo's bytes, see images")
-            store.make(Table(output.table_name, output.comment, (sha256, *stored_columns(output))))
+            store.create_table(Table(output.table_name, output.comment, (sha256, *stored_columns(output))))
             columns = ["extractor", "version", "output", "table_name", "recipe", "active"]
             values = [output.extractor, output.version, output.view, output.table_name, output.recipe, False]
             store.append("extractor_versions", pl.DataFrame([values], schema=columns, orient="row"))
@@ -50,7 +50,7 @@ def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFra
 
 
 def forget(store: Store, photos: pl.Series) -> None:
-    """Remove what any version computed of photos (sha256), so that they are looked at again; in a transaction."""
+    """Remove what any version computed of photos (sha256), so that they are extracted again; in a transaction."""
     if photos.is_empty():
         return
     with store.registered(photos.to_frame("sha256")):
@@ -68,7 +68,7 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     for extractor, version in turned:
         store.execute(
             "UPDATE extractor_versions SET active = (version = $version), "
-            # later than all before, also when the clock was put back: `rollback` asks for the one before
+            # later than all before, also when the clock was put back: `rollback` takes the one before
             "activated_at = CASE WHEN version = $version THEN greatest(now()::TIMESTAMP, "
             "(SELECT max(activated_at) + INTERVAL 1 MICROSECOND FROM extractor_versions)) ELSE activated_at END "
             "WHERE extractor = $extractor",
@@ -76,7 +76,7 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
             extractor=extractor,
         )
     if turned:
-        make_views(store)
+        create_views(store)
 
 
 def rollback(store: Store, extractor: str) -> dict[str, str]:
@@ -107,9 +107,9 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
         name, inputs = row["extractor"], json.loads(row["recipe"])["inputs"]
         if active[extractor] in _inputs_of(rows, active.get(name)) and name not in chosen and earlier[0] in inputs:
             chosen[name] = row["version"]
-    if lost := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
+    if missing := [n for n, v in active.items() if active[extractor] in _inputs_of(rows, v) and n not in chosen]:
         raise PrerequisiteError(
-            f"{', '.join(lost)} was never computed from that version of {extractor}: "
+            f"{', '.join(missing)} was never computed from that version of {extractor}: "
             "use the kallos that made it, or extract again."
         )
     with store.transaction():

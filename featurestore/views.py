@@ -9,14 +9,14 @@ from featurestore.store import Store
 from featurestore.tables import View
 
 
-def make_views(store: Store) -> None:
-    """(Re)make the views of every output that has an active version; call it inside a transaction."""
+def create_views(store: Store) -> None:
+    """Create or replace the views of every output that has an active version; call it inside a transaction."""
     outputs = store.frame("SELECT DISTINCT output FROM extractor_versions WHERE active ORDER BY output")["output"]
     makers = {"embeddings": _embeddings, FEATURES: _features}
     for view in outputs:
-        store.show(makers.get(view, _values)(store, view))
+        store.create_view(makers.get(view, _values)(store, view))
     if {"geometry", "skin", "shape"} <= active_versions(store).keys():
-        store.show(_normalized_features(store))
+        store.create_view(_normalized_features(store))
 
 
 def _values(store: Store, view: str) -> View:
@@ -55,7 +55,7 @@ def _features(store: Store, view: str) -> View:
 
 
 def _normalized_features(store: Store) -> View:
-    """z-scores, computed when they are asked for, from the statistics of each fold's training rows."""
+    """z-scores, computed on demand, from the statistics of each fold's training rows."""
     names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
     scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
     last = len(names) + 1

@@ -1,7 +1,7 @@
 """Cross-fitting: several models, each fitted without one part of the training rows, that predict as their mean.
 
-Every training row is predicted by the one model that has not seen it. Such out-of-fold predictions are what a combiner
-and an interval may be fitted on (Wolpert 1992; Barber et al. 2021 for the mean of the parts' models).
+Every training row is predicted by the one model that was not trained on it. Such out-of-fold predictions are what a
+combiner and an interval may be fitted on (Wolpert 1992; Barber et al. 2021 for the mean of the parts' models).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CrossFitted:
 
         parts = read_description(folder, cls.kind).get("parts")
         if not isinstance(parts, int) or not 1 <= parts <= 100:
-            raise BundleError(f"{folder} does not say how many models it holds: train or export it again.")
+            raise BundleError(f"{folder} does not state how many models it holds: train or export it again.")
         return cls([load_model(folder / PART.format(number)) for number in range(1, parts + 1)])
 
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
@@ -57,8 +57,8 @@ class CrossFitted:
         A region's sub-score is the mean of the models' sub-scores by the weight that each model gives the region.
         """
         shares = self.all_weights / self.all_weights.sum(axis=0)
-        each = np.stack([model.sub_scores(batch) for model in self.models])
-        scores: NDArray[np.float64] = np.einsum("kr,knr->nr", shares, each)
+        sub_scores = np.stack([model.sub_scores(batch) for model in self.models])
+        scores: NDArray[np.float64] = np.einsum("kr,knr->nr", shares, sub_scores)
         return scores
 
     @property

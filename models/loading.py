@@ -1,4 +1,4 @@
-"""Saved models, restored by what their `model.json` says they are."""
+"""Saved models, restored by the kind that their `model.json` names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from featurestore.errors import BundleError
 from models.registry import MODELS
 from models.serialization import DESCRIPTION, read_description
 from models.spec import Model, resolve
-from models.untrusted import distrusted
+from models.untrusted import as_bundle_error
 
 CROSS_FITTED = {"cross-fitted": "models.crossfit:CrossFitted"}
 
@@ -25,6 +25,6 @@ def load_model(folder: Path) -> Model:
         raise BundleError(
             f"{folder} needs {missing.name}: in the folder of kallos, `pip install '.[train]'`, or export with --onnx."
         ) from missing
-    with distrusted(folder):
+    with as_bundle_error(folder):
         model: Model = loader.load(folder)
     return model

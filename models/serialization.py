@@ -1,4 +1,4 @@
-"""Saved models: a folder with `model.json` (what it is) and `model.safetensors` (its tensors). No pickle, no torch."""
+"""Saved models: a folder with `model.json` (description) and `model.safetensors` (tensors). No pickle, no torch."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def write_model(folder: Path, description: Mapping[str, Any], tensors: Mapping[s
 
 
 def write_description(folder: Path, description: Mapping[str, Any]) -> None:
-    """Say what the model in a folder is, when all else of it is there."""
+    """Write the description of the model in a folder, after everything else."""
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
 
 
 def write_tensors(file: Path, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file. Raises OSError, also where the library says it in words of its own."""
+    """Write a safetensors file. Raises OSError, also where the library has an error of its own for it."""
     try:
         save_file({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, file, metadata)
     except SafetensorError as problem:
@@ -44,7 +44,7 @@ def write_tensors(file: Path, tensors: Mapping[str, NDArray[Any]], metadata: dic
 
 
 def read_description(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """What `write_model` said of the model. Raises BundleError when the folder holds none, or not that kind."""
+    """The description that `write_model` wrote. Raises BundleError when the folder holds none, or not that kind."""
     described = read_json(folder / DESCRIPTION)
     if kind is not None and described.get("kind") != kind:
         raise BundleError(f"{folder} holds no {kind} model: train or export it again.")
@@ -52,7 +52,7 @@ def read_description(folder: Path, kind: str | None = None) -> dict[str, Any]:
 
 
 def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
-    """The tensors of `write_model`. Raises BundleError when they are missing, damaged or no finite numbers."""
+    """The tensors of `write_model`. Raises BundleError when they are missing, damaged or not finite."""
     try:
         tensors: dict[str, NDArray[Any]] = load_file(folder / TENSORS)
     except (OSError, SafetensorError) as problem:
@@ -61,5 +61,5 @@ def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
         if tensor.dtype not in NUMBERS:
             raise BundleError(f"{folder / TENSORS} has {tensor.dtype} in {name}: train or export the model again.")
         if not np.isfinite(tensor).all():
-            raise BundleError(f"{folder / TENSORS} holds no finite numbers in {name}: train or export the model again.")
+            raise BundleError(f"{folder / TENSORS} has values in {name} that are not finite: train or export it again.")
     return tensors

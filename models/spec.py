@@ -1,4 +1,4 @@
-"""What a model is to the rest of kallos. One model is one `ModelSpec`; `models.registry` lists them.
+"""The interface of models to the rest of kallos. One model is one `ModelSpec`; `models.registry` lists them.
 
 A spec names functions and classes as `module:name`, so that knowing a model loads neither torch nor LightGBM.
 """
@@ -23,7 +23,7 @@ class Model(Protocol):
 
     @property
     def kind(self) -> str:
-        """What its `model.json` says that it is."""
+        """Its kind in `model.json`."""
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores on `featurestore.records.SCALE`."""
@@ -59,8 +59,8 @@ class Options:
 class Listener:
     """Who follows a fit, and where the fit keeps checkpoints from which it can go on.
 
-    on_epoch    told what each epoch came to
-    on_step     told steps done and steps in all, where there are many
+    on_epoch    called with the metrics of each epoch
+    on_step     called with steps done and steps in all, where there are many
     checkpoint  a folder of the fit's own, which may not be there yet
     """
 
@@ -70,7 +70,7 @@ class Listener:
 
 
 class Fitter(Protocol):
-    """One model with chosen options: what makes it, and how.
+    """Trains one model with chosen options.
 
     identity  everything that decides a fit, as JSON has it: fits of equal identity and rows are equal
     weights   what its network started from, as the run records it; "none" where there is none
@@ -88,7 +88,7 @@ class Fitter(Protocol):
         """How it computes on this machine: recorded with its run, and no part of its identity."""
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, computing: Mapping[str, Any]) -> Model:
-        """Learn from `train`. What the listener is told of `held_out` decides nothing."""
+        """Train on `train`. What the listener gets on `held_out` decides nothing."""
 
 
 class PlainFitter:

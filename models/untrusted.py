@@ -1,4 +1,4 @@
-"""What a saved model may do to whoever opens it: be refused. Its hashes may be right and its content anything."""
+"""Reading files that others may have written: hashes may be right and the content still anything."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from featurestore.errors import BundleError
 
 LARGEST_JSON = 16 * 1024 * 1024
 LARGEST_IMAGE = 1024
-"""Side in pixels of what a network may ask to see."""
+"""Side in pixels of the largest input of a network."""
 
 
 @contextmanager
-def distrusted(folder: Path) -> Iterator[None]:
-    """Around all that is made of files that others may have written: whatever goes wrong with them is a BundleError."""
+def as_bundle_error(folder: Path) -> Iterator[None]:
+    """Turns any error in reading files that others may have written into a BundleError."""
     try:
         yield
     except KallosError:
@@ -42,6 +42,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_side(side: object, folder: Path) -> None:
-    """Raises BundleError for images so large that looking at one would take all memory."""
+    """Raises BundleError for an input size so large that one image would take all memory."""
     if not isinstance(side, int) or not 1 <= side <= LARGEST_IMAGE:
-        raise BundleError(f"{folder} wants images of {side} pixels, the limit is {LARGEST_IMAGE}: train it again.")
+        raise BundleError(f"{folder} needs images of {side} pixels, the limit is {LARGEST_IMAGE}: train it again.")

@@ -12,7 +12,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from featurestore.ingest.columns import Stated
+from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet
 from featurestore.ingest.table import read_table
 
@@ -21,7 +21,7 @@ Row = Sequence[str | float | None]
 
 def read_scores(file: Path, photos: Path, name: str | None = None, **stated: object) -> DataSet:
     """The data set of a table of scores on 1-5, unless another scale is stated."""
-    return read_table(file, photos, name=name, stated=Stated(**{"scale": (1, 5), **stated})).data_set  # type: ignore[arg-type]
+    return read_table(file, photos, name=name, options=TableOptions(**{"scale": (1, 5), **stated})).data_set  # type: ignore[arg-type]
 
 
 def write_photo(path: Path, shade: int) -> Path:

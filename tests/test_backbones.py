@@ -16,7 +16,7 @@ from torchvision.models import get_model
 from featurestore.errors import BundleError, UsageError, WeightsError
 from models.encoders.network import EncoderNetwork
 from models.encoders.run import Encoder
-from models.encoders.spec import KeptEncoder
+from models.encoders.spec import EncoderSpec
 from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone
 from models.networks.pyramid import GRID, LEVELS, LaplacianPyramid
 from models.networks.weights import fill
@@ -38,14 +38,14 @@ def network() -> EncoderNetwork:
 
 
 @pytest.fixture(scope="module")
-def kept(network: EncoderNetwork, tmp_path_factory: pytest.TempPathFactory) -> KeptEncoder:
+def kept(network: EncoderNetwork, tmp_path_factory: pytest.TempPathFactory) -> EncoderSpec:
     folder = tmp_path_factory.mktemp("encoder")
     network.save(folder)
-    return KeptEncoder.read(folder)
+    return EncoderSpec.read(folder)
 
 
 @pytest.fixture(scope="module")
-def encoder(kept: KeptEncoder) -> Encoder:
+def encoder(kept: EncoderSpec) -> Encoder:
     return kept.open()
 
 
@@ -200,7 +200,7 @@ def test_pickles_missing_files_and_unknown_inputs_are_refused(tmp_path: Path) ->
         build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, input="BGR, mean removed")))
 
 
-def test_a_photo_has_the_same_bits_before_and_after_others(kept: KeptEncoder, faces: np.ndarray) -> None:
+def test_a_photo_has_the_same_bits_before_and_after_others(kept: EncoderSpec, faces: np.ndarray) -> None:
     encoder = kept.open()
     there = [encoder.encode(face, CELLS) for face in faces]
     back = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
@@ -248,7 +248,7 @@ def test_networks_without_maps_are_refused() -> None:
 
 
 def test_a_kept_encoder_is_the_network_that_it_was_made_of(
-    network: EncoderNetwork, kept: KeptEncoder, encoder: Encoder, faces: np.ndarray, tmp_path: Path
+    network: EncoderNetwork, kept: EncoderSpec, encoder: Encoder, faces: np.ndarray, tmp_path: Path
 ) -> None:
     for face in (faces[0], np.repeat(np.repeat(faces[1], 4, axis=0), 4, axis=1)):
         with torch.inference_mode():
@@ -258,8 +258,8 @@ def test_a_kept_encoder_is_the_network_that_it_was_made_of(
     for identity in ("id", "name", "weights", "weights_sha256", "dim", "channels"):
         assert getattr(kept, identity) == getattr(network, identity)
     with pytest.raises(BundleError, match="holds no encoder"):
-        KeptEncoder.read(tmp_path)
+        EncoderSpec.read(tmp_path)
     shutil.copytree(kept.folder, tmp_path / "damaged")
     (tmp_path / "damaged" / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError, match=r"no readable model\.onnx"):
-        KeptEncoder.read(tmp_path / "damaged").open()
+        EncoderSpec.read(tmp_path / "damaged").open()

@@ -52,7 +52,7 @@ def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
                 "WHERE run_id = $id AND role = 'test' ORDER BY image_id",
                 id=run_id,
             )
-            assert fold == Evaluation.of(rows["score"].to_numpy(), rows["said"].to_numpy())
+            assert fold == Evaluation.from_scores(rows["score"].to_numpy(), rows["said"].to_numpy())
         for metric, estimate in of.mean.items():
             assert estimate.value == pytest.approx(np.mean([getattr(fold, metric) for fold in of.folds]))
             assert estimate.low < estimate.value < estimate.high

@@ -57,7 +57,7 @@ def completed(store: Store) -> Store:
         store.append("traits", pl.DataFrame(of_trait))
         for model in ("ensemble", "a"):
             said = np.clip(truth + random.normal(0, 1, n), 1, 5)
-            runs.record_outside(store, run_of(model), name, tuple(others), said, (said - 0.3, said + 0.3))
+            runs.record_external(store, run_of(model), name, tuple(others), said, (said - 0.3, said + 0.3))
     return store
 
 

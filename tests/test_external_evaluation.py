@@ -14,8 +14,8 @@ from PIL import Image
 from rich.console import Console
 from scipy.stats import spearmanr
 
+from featurestore.external import ExternalRows
 from featurestore.ingest.dataset import empty, write
-from featurestore.outside import OutsideRows
 from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.upkeep.erasure import erase
@@ -139,7 +139,7 @@ def test_the_only_trait_of_another_name_is_compared_with_and_said(judged):
 
 def test_none_of_several_other_traits_is_guessed_and_the_same_one_is_found(judged):
     at = ("--data-set", "pair", "--store", judged.store)
-    refused(kallos("evaluate", *at), 2, "learnt score, and pair was rated on calm, kind", "--trait score")
+    refused(kallos("evaluate", *at), 2, "trained on score, and pair was rated on calm, kind", "--trait score")
     with Store.open(judged.store) as store:
         for table in ("traits", "scores", "splits"):
             store.execute(f"UPDATE {table} SET trait = 'score' WHERE trait = 'kind'")
@@ -273,12 +273,12 @@ def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
 # the report on arrays
 
 
-def made_rows(truth, subsets) -> OutsideRows:
+def made_rows(truth, subsets) -> ExternalRows:
     n = len(truth)
     ids = [f"x/{i}" for i in range(n)]
     keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
     arrays = {"geometry": np.zeros((n, 1)), "skin": np.zeros((n, 0)), "shape": np.zeros((n, 936), np.float32)}
-    return OutsideRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
+    return ExternalRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
 
 
 @pytest.fixture

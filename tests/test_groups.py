@@ -37,7 +37,7 @@ def test_figures_are_those_of_the_groups_rows():
     assert [group.name for group in found.groups] == ["AF", "CM", "none"]
     for group in found.groups:
         rows = np.array([(name or "none") == group.name for name in groups])
-        again = Evaluation.of(truth[rows], predicted[rows])
+        again = Evaluation.from_scores(truth[rows], predicted[rows])
         covered = (np.abs(truth - predicted)[rows] <= 0.4).mean()
         expected = {"bias": (predicted - truth)[rows].mean(), "mae": again.mae, "pearson": again.pearson}
         assert group.n == again.n

@@ -193,15 +193,15 @@ NODES = {
     ("change", "complaint"),
     [
         ({}, None),
-        ({"left_child": "-1 1", "right_child": "-2 -3"}, "goes round"),
+        ({"left_child": "-1 1", "right_child": "-2 -3"}, "has a cycle"),
         ({"right_child": "1 -2"}, "reach each of its leaves once"),
-        ({"split_feature": "0 2"}, "what rows do not have"),
-        ({"decision_type": "2 3"}, "what rows do not have"),
-        ({"threshold": "0.5"}, "another number of threshold"),
-        ({"num_leaves": "4"}, "another number of leaves"),
-        ({"left_child": "-1 x"}, "indices that are none"),
-        ({"leaf_value": "1 2 nan"}, "no number"),
-        ({"num_cat": "1"}, "of another kind"),
+        ({"split_feature": "0 2"}, "that rows do not have"),
+        ({"decision_type": "2 3"}, "that rows do not have"),
+        ({"threshold": "0.5"}, "wrong number of threshold"),
+        ({"num_leaves": "4"}, "num_leaves of a tree is wrong"),
+        ({"left_child": "-1 x"}, "invalid tree indices"),
+        ({"leaf_value": "1 2 nan"}, "not a number"),
+        ({"num_cat": "1"}, "unsupported kind"),
     ],
 )
 def test_a_tree_that_cannot_be_walked_says_why(change, complaint, tmp_path: Path):

@@ -15,7 +15,7 @@ import pytest
 
 from extractors.errors import InputError, KallosError
 from featurestore.errors import DataError, UsageError
-from featurestore.ingest.columns import Stated
+from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.raw import Origin
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.table import TableReading, read_table
@@ -54,7 +54,7 @@ def read(photos: Path, content: str | bytes, name: str = "study.csv", **stated: 
     file = photos.parent / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     origin = stated.pop("origin", None)
-    return read_table(file, photos, name="study", origin=origin, stated=Stated(**{"scale": (1, 7), **stated}))
+    return read_table(file, photos, name="study", origin=origin, options=TableOptions(**{"scale": (1, 7), **stated}))
 
 
 def ratings(reading: TableReading) -> list[tuple[str, str, float]]:
@@ -262,7 +262,7 @@ def test_decimal_commas_and_thousands(photos: Path):
 
 def test_levels_in_words(photos: Path):
     content = in_rows(change=lambda a, b, c: (a, b, ("Not at all", "Somewhat", "Very")[c % 3]))
-    with pytest.raises(DataError, match=r"24 answers .*are no numbers.*--levels"):
+    with pytest.raises(DataError, match=r"24 answers .*are not numbers.*--levels"):
         read(photos, content)
     reading = read(photos, content, scale=None, levels=("not at all", "somewhat", "very"))
     assert reading.recipe.scale == (1, 3)

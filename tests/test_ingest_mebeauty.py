@@ -97,7 +97,7 @@ def test_the_older_lists_alone(release: Path) -> None:
     with pytest.raises(DataError, match="no column score"):
         read_mebeauty(release)
     (scores / "test_crop.csv").write_text(f"image,score\n{CROPS}/male/indian/4.jpg,many\n")
-    with pytest.raises(DataError, match="outside 1-10, the first is blank or no number"):
+    with pytest.raises(DataError, match="outside 1-10, the first is blank or not a number"):
         read_mebeauty(release)
 
 

@@ -37,7 +37,7 @@ BREAKING = {
     "a run has one row": AGAIN.format("runs"),
     "a run names its training set": "DELETE FROM manifests",
     "a training set names its statistics": "DELETE FROM statistics",
-    "a run says one thing of an image": AGAIN.format("predictions"),
+    "a run has one prediction of an image and role": AGAIN.format("predictions"),
     "a finished run has its figures": "DELETE FROM evaluations",
     "figures are those of the predictions": "UPDATE evaluations SET mae = mae + 0.001 WHERE role = 'test'",
     "weights sum to one": "UPDATE sub_score_weights SET weight = 0.9 WHERE region = 'nose'",

@@ -27,7 +27,7 @@ def store(tmp_path):
 def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_once(store, monkeypatch, few):
     """Also where the parts are kept from the first pass on."""
     monkeypatch.setattr(statistics, "FEW", few)
-    made = statistics.of_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
+    made = statistics.from_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
     rows = store.frame(VALUES)
     shapes = rows["shape"].to_numpy()
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
@@ -46,7 +46,7 @@ def test_folds_that_are_fitted_together_have_the_statistics_of_each_alone(tmp_pa
         assert set(fitted) == {(PROTOCOL, 1), (PROTOCOL, 2)}
         for statistics_id in fitted.values():
             stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
-            alone = statistics.of_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+            alone = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
             assert {name: stored[name] for name in alone} == alone
             assert statistics.rows_of(store, stored["sql"]) == (stored["row_count"], stored["row_hash"])
 
@@ -54,6 +54,6 @@ def test_folds_that_are_fitted_together_have_the_statistics_of_each_alone(tmp_pa
 def test_memory_is_limited_inside_and_not_afterwards(store):
     asked = "SELECT current_setting('memory_limit')"
     before = store.value(asked)
-    with store.passing():
+    with store.bounded_memory():
         assert store.value(asked) == "122.0 MiB"
     assert store.value(asked) == before

@@ -380,9 +380,11 @@ def test_bootstrap_is_the_metric_of_each_resample():
     assert (counts.sum(axis=1) == 40).all()
     for resample in (0, 1, 999):
         rows = np.repeat(np.arange(40), counts[resample].astype(int))
-        assert spearman[resample] == pytest.approx(Evaluation.of(truth[rows], predicted[0, rows].round(1)).spearman)
+        assert spearman[resample] == pytest.approx(
+            Evaluation.from_scores(truth[rows], predicted[0, rows].round(1)).spearman
+        )
         for run in (0, 1):
-            again = Evaluation.of(truth[rows], predicted[run, rows])
+            again = Evaluation.from_scores(truth[rows], predicted[run, rows])
             assert pearson[run, resample] == pytest.approx(again.pearson)
             assert mae[run, resample] == pytest.approx(again.mae)
 

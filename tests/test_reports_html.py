@@ -74,7 +74,7 @@ def test_every_report_is_one_file_that_asks_for_nothing(store: Store, name: str)
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_sql_behind_every_report_can_be_run_by_anyone(store: Store, name: str):
-    with store.overheard() as queries:
+    with store.record_queries() as queries:
         report_page(name).data(store, Selection())
     assert len(queries) == len(set(queries)) > 0
     store.execute("CHECKPOINT")
@@ -85,7 +85,7 @@ def test_the_sql_behind_every_report_can_be_run_by_anyone(store: Store, name: st
 
 
 def test_what_is_asked_outside_is_not_overheard(store: Store):
-    with store.overheard() as queries:
+    with store.record_queries() as queries:
         store.frame("SELECT $n AS n, $names AS names", n="it's", names=["a", None])
         store.frame("SELECT $n AS n, $names AS names", n="it's", names=["a", None])
         store.value("SELECT $x", x=1.5)

@@ -82,7 +82,7 @@ def test_it_learns_and_stays_off_the_ends(model: SubscoreModel, batch: FaceBatch
     held_out = split(batch)[1]
     # half of the scores' variance lies in the embedding
     floor = 0.75 if model.config.use_embedding else 0.45
-    assert Evaluation.of(held_out.scores, model.predict(held_out)).pearson > floor
+    assert Evaluation.from_scores(held_out.scores, model.predict(held_out)).pearson > floor
     sub_scores = model.sub_scores(batch)
     saturated = (sub_scores < SCALE[0] + 0.05) | (sub_scores > SCALE[1] - 0.05)
     assert saturated.mean() < 0.01

@@ -107,7 +107,9 @@ def test_which_trait_is_meant(store: Store) -> None:
     with pytest.raises(UsageError, match=f"'smart': choose from {TRAIT}, {OTHER}"):
         chosen_trait(store, [DATA_SET], "smart")
     assert matching_trait(store, DATA_SET, OTHER) == OTHER
-    with pytest.raises(UsageError, match=f"The models learnt smart, and {DATA_SET} was rated on {TRAIT}, {OTHER}"):
+    with pytest.raises(
+        UsageError, match=f"The models were trained on smart, and {DATA_SET} was rated on {TRAIT}, {OTHER}"
+    ):
         matching_trait(store, DATA_SET, "smart")
     store.execute("INSERT INTO data_sets VALUES ('bare', NULL)")
     with pytest.raises(PrerequisiteError, match=r"no ratings of bare yet: .*kallos ingest table"):

@@ -280,7 +280,7 @@ KILLED = """if True:
     from pathlib import Path
     from featurestore.transfer import importing
     from featurestore.transfer.importing import import_store
-    importing.make_views = lambda store: os.kill(os.getpid(), signal.SIGKILL)
+    importing.create_views = lambda store: os.kill(os.getpid(), signal.SIGKILL)
     import_store(Path({folder!r}), Path({path!r}))"""
 
 
@@ -298,7 +298,7 @@ def test_an_interrupted_import_leaves_nothing(exported, tmp_path, monkeypatch):
     def interrupt(store: Store) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "make_views", interrupt)
+    monkeypatch.setattr(importing, "create_views", interrupt)
     with pytest.raises(KeyboardInterrupt):
         import_store(exported, tmp_path / "new.duckdb")
     assert list(tmp_path.iterdir()) == []
@@ -334,9 +334,9 @@ def test_an_altered_file_is_named(copy, name):
         (lambda f: (f / parquet("scores")).unlink(), "is missing"),
         (lambda f: (f / parquet("more")).write_text("x"), "does not belong"),
         (lambda f: (f / "load.sql").write_text("DROP TABLE images"), "does not belong"),
-        (lambda f: (f / "runs" / "link").symlink_to("/etc/hostname"), "no plain file"),
-        (lambda f: (f / "more").symlink_to(f / "tables"), "no plain file"),
-        (lambda f: os.mkfifo(f / "pipe"), "no plain file"),
+        (lambda f: (f / "runs" / "link").symlink_to("/etc/hostname"), "not a plain file"),
+        (lambda f: (f / "more").symlink_to(f / "tables"), "not a plain file"),
+        (lambda f: os.mkfifo(f / "pipe"), "not a plain file"),
         (lambda f: list_file(f, "../outside"), "is missing"),
         (lambda f: list_file(f, "/etc/hostname"), "is missing"),
         (lambda f: list_file(f, "tables/../schema.json"), "is missing"),
@@ -359,7 +359,7 @@ def test_a_link_in_the_place_of_a_file(copy):
     file = copy / parquet("scores")
     shutil.move(file, copy.parent / "scores.parquet")
     file.symlink_to(copy.parent / "scores.parquet")
-    refused(copy, "scores", "no plain file")
+    refused(copy, "scores", "not a plain file")
 
 
 def reseal(folder: Path) -> None:

@@ -20,7 +20,7 @@ from extractors.outputs import Field, Output
 from extractors.recipes import described, differences, had_version
 from featurestore import uses
 from featurestore.errors import BundleError, PrerequisiteError
-from featurestore.outside import outside_rows
+from featurestore.external import external_rows
 from featurestore.schema import SCHEMA_VERSION
 from featurestore.store import Store
 from featurestore.upkeep.compacting import compact
@@ -176,7 +176,7 @@ def extract_again(store: Store) -> None:
 def batch_of_demo(store: Store, parts):
     """The portraits as models of another data set would see them."""
     features = parts.normalization.features
-    rows = outside_rows(store, "demo", parts.target.trait, parts.versions, parts.uses, features, learnt=set())
+    rows = external_rows(store, "demo", parts.target.trait, parts.versions, parts.uses, features, training_photos=set())
     return rows.rows.batch(parts.normalization)
 
 
@@ -201,14 +201,14 @@ def test_runs_of_a_store_are_refused_after_a_formula_that_they_use_changed(store
         with pytest.raises(BundleError, match="another formula of jaw_width"):
             Predictor(parts)
         with pytest.raises(PrerequisiteError, match=r"another formula of jaw_width.*kallos rollback geometry"):
-            outside_rows(
+            external_rows(
                 opened,
                 "demo",
                 parts.target.trait,
                 parts.versions,
                 parts.uses,
                 parts.normalization.features,
-                learnt=set(),
+                training_photos=set(),
             )
 
 

@@ -124,7 +124,7 @@ def damage(job: Job, work: Path) -> list[str]:
         symptoms = [*examine(store), *examine_deeply(store)]
     except StoreError as error:
         return [] if "is empty" in str(error) else [str(error)]
-    found = [f"{symptom.what}: {symptom.said}" for symptom in symptoms if symptom.state == "fail"]
+    found = [f"{symptom.what}: {symptom.message}" for symptom in symptoms if symptom.state == "fail"]
     if job.name == "export" and (work / "bundle").exists():
         open_bundle(work / "bundle")
     return found

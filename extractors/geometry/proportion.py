@@ -199,7 +199,7 @@ def eye_mouth_tilt(face: Landmarks) -> Values:
 
 @feature("symmetry", unit="face widths", low=0.0, high=0.7)
 def head_turn(face: Landmarks) -> Values:
-    """How unevenly the nose's root parts the width of the face: a pose that other values suffer from.
+    """How unevenly the nose's root parts the width of the face: a pose that biases other features.
 
     Formula: |across(right_zygion, nasion) - across(nasion, left_zygion)|
     Points: right_zygion, nasion, left_zygion

@@ -97,7 +97,7 @@ def cheeks_shape_asymmetry(face: Landmarks) -> Values:
 @lru_cache(maxsize=1)
 def _mirror_gaps(face: Landmarks) -> Values:
     """(n, M) how far each landmark lies from its mirrored partner once the mirror image is fitted."""
-    shapes = unit_shapes(face.topology.of_mesh(face.own))
+    shapes = unit_shapes(face.topology.of_mesh(face.face_frame))
     return abs(shapes - turned_onto(mirrored(shapes, face.topology.mesh_mirror), shapes))
 
 

@@ -49,7 +49,7 @@ Check = Callable[[Store, str], list[Finding]]
 
 
 class NotRunError(Exception):
-    """A check that cannot say anything yet; the message says why. The runner reports it, nobody else sees it."""
+    """A check that cannot be run yet; the message is the reason. The runner catches and reports it."""
 
 
 def graded(value: float, warn: float, fail: float) -> tuple[Severity, float]:

@@ -29,13 +29,13 @@ def coverage(store: Store, data_set: str) -> list[Finding]:
 def _outputs(store: Store, data_set: str) -> dict[str, str]:
     """What a photo should have -> the query for the photos that have it."""
     # an encoder that embedded no photo of this data set was meant for another one
-    made = {
+    embedding_queries = {
         f"embeddings of {e}": f"SELECT image_id FROM embeddings WHERE encoder = {quote(e)}"
         for e in encoders(store, data_set)
     }
-    views = ["landmarks", "geometric_features", "shapes"] + ([] if made else ["embeddings"])
+    views = ["landmarks", "geometric_features", "shapes"] + ([] if embedding_queries else ["embeddings"])
     nothing = "SELECT image_id FROM images WHERE false"
-    return {view: f"SELECT image_id FROM {view}" if store.has(view) else nothing for view in views} | made
+    return {view: f"SELECT image_id FROM {view}" if store.has(view) else nothing for view in views} | embedding_queries
 
 
 def _missing(store: Store, query: str, data_set: str) -> dict[str, int]:

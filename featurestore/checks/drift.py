@@ -23,7 +23,7 @@ DIFFERENT_SUBSETS = 0.95
 a value in common, though, the subsets were photographed or measured in different ways."""
 
 DIFFERENT_DATA_SETS = 0.2
-"""A model that learnt on one data set sees every face of the other shifted by half a standard deviation."""
+"""A model that was trained on one data set sees every face of the other shifted by half a standard deviation."""
 
 SAME_DIRECTION = 0.9
 """Cosine of mean embeddings: .88 to .95 between the subsets of SCUT-FBP5500, .75 from those to drawn portraits,
@@ -33,8 +33,8 @@ SAME_DIRECTION = 0.9
 def subset_drift(store: Store, data_set: str) -> list[Finding]:
     """Features of the subsets overlap."""
     need(store, "geometric_features", data_set, ENOUGH)
-    own = "data_set = $data_set AND subset IS NOT NULL"
-    names, values, subsets = _features(store, "subset", own, data_set=data_set)
+    condition = "data_set = $data_set AND subset IS NOT NULL"
+    names, values, subsets = _features(store, "subset", condition, data_set=data_set)
     groups = [str(g) for g in np.unique(subsets) if ENOUGH <= np.sum(subsets == g) <= len(subsets) - ENOUGH]
     found = []
     for group in groups:
@@ -77,16 +77,16 @@ def embedding_drift(store: Store, data_set: str) -> list[Finding]:
     need(store, "embeddings", data_set, ENOUGH)
     found, compared = [], 0
     for encoder in encoders(store, data_set):
-        own, rest = (sample(store, encoder, f"data_set {sign} $data_set", data_set) for sign in ("=", "<>"))
-        if min(len(own), len(rest)) < ENOUGH:
+        vectors, rest = (sample(store, encoder, f"data_set {sign} $data_set", data_set) for sign in ("=", "<>"))
+        if min(len(vectors), len(rest)) < ENOUGH:
             continue
         compared += 1
-        a, b = own.mean(axis=0, dtype=np.float64), rest.mean(axis=0, dtype=np.float64)
+        a, b = vectors.mean(axis=0, dtype=np.float64), rest.mean(axis=0, dtype=np.float64)
         cosine = float(a @ b / np.sqrt((a @ a) * (b @ b)))
         if cosine < SAME_DIRECTION:
             measure = "cosine of mean embeddings"
             remedy = "compare the data sets' photos: light, camera and crop should be alike"
-            found.append(Finding("warn", encoder, measure, cosine, SAME_DIRECTION, len(own), remedy))
+            found.append(Finding("warn", encoder, measure, cosine, SAME_DIRECTION, len(vectors), remedy))
     if not compared:
         raise NotRunError("no other data set to compare with")
     return found

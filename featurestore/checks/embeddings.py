@@ -1,4 +1,4 @@
-"""Whether the embeddings tell photos apart."""
+"""Whether the embeddings distinguish photos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from featurestore.checks.contract import ENOUGH, Finding, graded, need
 from featurestore.store import Store
 
 FAIL_REPEATED = 0.05
-"""Share of photos: copies saved anew explain a few equal vectors; a twentieth means that the network is blind."""
+"""Share of photos: copies saved again explain a few equal vectors; a twentieth means that the network is blind."""
 
 MOST_ALIKE = 0.999
 """Mean cosine of two photos: .69 with ImageNet weights on real faces, .93 with random weights on drawn ones."""
@@ -21,7 +21,7 @@ MOST_DEAD = 0.9
 
 WARN_RANK, FAIL_RANK, RANK_IMAGES = 3.0, 1.1, 50
 """Effective number of directions that embeddings vary in, among at least 50 photos: 28 with ImageNet weights on real
-faces. Random weights on drawn portraits give 1.5, which is poor, not broken; nearly 1 says one number a photo."""
+faces. Random weights on drawn portraits give 1.5, which is poor, not broken; nearly 1 means one number a photo."""
 
 SAMPLE = 10_000
 """Photos that spread and direction are measured on: more change neither, and cost a gigabyte."""

@@ -1,4 +1,4 @@
-"""Whether the measured features can be learnt from."""
+"""Whether models can be trained on the measured features."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITH wide AS (SELECT g.* FROM geometric_features g JOIN images USING (image_id) 
 long AS (FROM wide UNPIVOT INCLUDE NULLS (value FOR feature IN (COLUMNS(* EXCLUDE image_id))))"""
 """Image x feature as rows: image_id, feature, value."""
 
-MEND = "compare the photos with the formula in feature_catalog: leave out those, or mend the extractor"
+REMEDY = "compare the photos with the formula in feature_catalog: leave out those, or correct the extractor"
 
 
 def missing_values(store: Store, data_set: str) -> list[Finding]:
@@ -36,7 +36,7 @@ def missing_values(store: Store, data_set: str) -> list[Finding]:
         limit=WARN_MISSING,
     )
     return [
-        Finding(severity, feature, "share of photos without a value", share, limit, missing, MEND)
+        Finding(severity, feature, "share of photos without a value", share, limit, missing, REMEDY)
         for feature, missing, share in rows.iter_rows()
         for severity, limit in [graded(share, WARN_MISSING, FAIL_MISSING)]
     ]
@@ -51,7 +51,7 @@ def infinite_values(store: Store, data_set: str) -> list[Finding]:
         data_set=data_set,
     )
     return [
-        Finding("fail", feature, "infinite values", images, 0, images, MEND, first)
+        Finding("fail", feature, "infinite values", images, 0, images, REMEDY, first)
         for feature, images, first in rows.iter_rows()
     ]
 
@@ -66,7 +66,7 @@ def constant_features(store: Store, data_set: str) -> list[Finding]:
         data_set=data_set,
         enough=ENOUGH,
     )
-    remedy = "take it out of the catalogue, or mend the extractor"
+    remedy = "take it out of the catalogue, or correct the extractor"
     return [
         Finding("fail", feature, "distinct values", 1, 2, n, remedy, f"{value:g} in {n:,} of {images:,} photos")
         for feature, value, n in rows.iter_rows()
@@ -76,7 +76,7 @@ def constant_features(store: Store, data_set: str) -> list[Finding]:
 def exploding_features(store: Store, data_set: str) -> list[Finding]:
     """No value lies absurdly far out."""
     need(store, "geometric_features", data_set, ENOUGH)
-    # 1.4826 makes the median absolute deviation of normal values their sd; it is 0, and says nothing,
+    # 1.4826 makes the median absolute deviation of normal values their sd; it is 0, and means nothing,
     # where more than half of the photos share one value
     rows = store.frame(
         f"""{LONG},
@@ -93,9 +93,9 @@ def exploding_features(store: Store, data_set: str) -> list[Finding]:
         largest=LARGEST,
     )
     return [
-        Finding("fail", feature, "robust sds from the median", sds, ROBUST_SDS, images, MEND, first)
+        Finding("fail", feature, "robust sds from the median", sds, ROBUST_SDS, images, REMEDY, first)
         if sds is not None and sds > ROBUST_SDS
-        else Finding("fail", feature, "largest value", largest, LARGEST, images, MEND, first)
+        else Finding("fail", feature, "largest value", largest, LARGEST, images, REMEDY, first)
         for feature, images, sds, largest, first in rows.iter_rows()
     ]
 
@@ -112,7 +112,7 @@ def declared_ranges(store: Store, data_set: str) -> list[Finding]:
         limit=WARN_OUTSIDE,
     )
     return [
-        Finding(severity, feature, "share of photos outside the range", share, limit, beyond, MEND, detail)
+        Finding(severity, feature, "share of photos outside the range", share, limit, beyond, REMEDY, detail)
         for feature, beyond, share, detail in rows.iter_rows()
         for severity, limit in [graded(share, WARN_OUTSIDE, FAIL_OUTSIDE)]
     ]

@@ -14,7 +14,7 @@ REFERRING: dict[str, tuple[Severity, str]] = {
     "predictions": ("warn", _TRAIN),
     "sub_scores": ("warn", _TRAIN),
 }
-"""Tables that name images. What models learn from must be sound; what a run once said of a photo is history."""
+"""Tables that name images. What models are trained on must be sound; what a run once predicted is history."""
 
 
 def duplicate_photos(store: Store, data_set: str) -> list[Finding]:

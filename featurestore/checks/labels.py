@@ -1,4 +1,4 @@
-"""Whether the scores can be learnt from."""
+"""Whether models can be trained on the scores."""
 
 from __future__ import annotations
 

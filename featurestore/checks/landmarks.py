@@ -18,7 +18,7 @@ FAIL_IMAGES = 0.2
 def landmarks_outside(store: Store, data_set: str) -> list[Finding]:
     """Landmarks lie inside their photo."""
     images = need(store, "landmarks", data_set, ENOUGH)
-    # a photo that says in its metadata that it is to be turned is measured upright, but its size is stored unturned
+    # a photo whose metadata asks for a rotation is measured upright, but its size is stored unturned
     rows = store.frame(
         """
         WITH sides AS (

@@ -39,7 +39,7 @@ Outcome = Literal["fail", "warn", "ok", "not run"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check says of one data set.
+    """The result of one check on one data set.
 
     about      what holds when it passes
     findings   the gravest first

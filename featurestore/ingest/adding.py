@@ -58,8 +58,12 @@ def added(store: Store, new: DataSet) -> DataSet:
     dealt = [protocol_name(new.name, trait) for trait in scales]
     others = _stored(store, new.name, "splits").filter(~pl.col("protocol").is_in(dealt))
     rater_key, image_key = ("data_set", "rater_id", "attribute"), ("image_id", "attribute")
-    of_raters = _union(new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value")
-    of_images = _union(new.name, _stored(store, new.name, "image_attributes"), new.image_attributes, image_key, "value")
+    rater_attributes = _union(
+        new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value"
+    )
+    image_attributes = _union(
+        new.name, _stored(store, new.name, "image_attributes"), new.image_attributes, image_key, "value"
+    )
     return replace(
         new,
         scales=scales,
@@ -70,18 +74,18 @@ def added(store: Store, new: DataSet) -> DataSet:
         published_landmarks=_stored(store, new.name, "published_landmarks"),
         drawn_parameters=_stored(store, new.name, "drawn_parameters"),
         findings=_findings(_stored(store, new.name, "findings"), new.findings, images, scores),
-        rater_attributes=of_raters,
-        image_attributes=of_images,
+        rater_attributes=rater_attributes,
+        image_attributes=image_attributes,
     )
 
 
 def _stored(store: Store, name: str, table: str) -> pl.DataFrame:
-    of = (
+    condition = (
         "data_set = $name"
         if table in ("images", "rater_attributes", "findings")
         else "starts_with(image_id, $name || '/')"
     )
-    return conform(table, store.frame(f'SELECT * FROM "{table}" WHERE {of}', name=name))
+    return conform(table, store.frame(f'SELECT * FROM "{table}" WHERE {condition}', name=name))
 
 
 def _scales(store: Store, new: DataSet) -> dict[str, tuple[float, float]]:
@@ -108,21 +112,21 @@ def _union(name: str, stored: pl.DataFrame, new: pl.DataFrame, key: Sequence[str
     differing = both.filter(pl.col(value).ne_missing(pl.col(f"{value}_new"))).sort(key)
     if len(differing):
         first = differing.row(0, named=True)
-        of = ", ".join(str(first[column]) for column in key if first[column] not in (None, name))
+        key_text = ", ".join(str(first[column]) for column in key if first[column] not in (None, name))
         raise DataError(
-            f"{len(differing)} rows contradict the store, the first is {of}: {first[value]} there, "
+            f"{len(differing)} rows contradict the store, the first is {key_text}: {first[value]} there, "
             f"{first[f'{value}_new']} here; correct them, or make {name} equal to this table with --replace."
         )
     return pl.concat([stored, new.join(stored, on=key, how="anti", nulls_equal=True)])
 
 
 def _images(name: str, stored: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """The photos that lie in the folder now and those that were there, with what any table says of them."""
-    of_stored, of_new = (
+    """The photos that lie in the folder now and those that were there, with the attributes from every table."""
+    stored_attributes, new_attributes = (
         frame.unpivot(IMAGE_COLUMNS, index="image_id", variable_name="attribute").drop_nulls()
         for frame in (stored, new)
     )
-    attributes = _union(name, of_stored, of_new, ("image_id", "attribute"), "value")
+    attributes = _union(name, stored_attributes, new_attributes, ("image_id", "attribute"), "value")
     attributes = attributes.pivot("attribute", index="image_id", values="value")
     photos = pl.concat([new, stored.join(new, on="image_id", how="anti")]).drop(IMAGE_COLUMNS)
     return conform("images", photos.join(attributes, on="image_id", how="left", maintain_order="left"))
@@ -143,6 +147,6 @@ def _findings(stored: pl.DataFrame, new: pl.DataFrame, images: pl.DataFrame, sco
     found = pl.concat([stored, new]).unique(["kind", "subject"], keep="last", maintain_order=True)
     names = PhotoNames(images["path"])
     there = [subject for subject in found["subject"] if len(names.find(subject).photos) == 1]
-    is_mended = (pl.col("kind") == "unlabelled") & pl.col("subject").is_in(scored)
-    is_mended |= (pl.col("kind") == "missing_image") & pl.col("subject").is_in(there)
-    return found.filter(~is_mended).sort("kind", "subject")
+    is_resolved = (pl.col("kind") == "unlabelled") & pl.col("subject").is_in(scored)
+    is_resolved |= (pl.col("kind") == "missing_image") & pl.col("subject").is_in(there)
+    return found.filter(~is_resolved).sort("kind", "subject")

@@ -163,7 +163,7 @@ def _words(source: Path, rows: pl.DataFrame, words: list[str]) -> DataError:
     hits = rows.filter(pl.col("text").is_in(words))
     shown = ", ".join(repr(word[:60]) for word in words[:5]) + (" ..." if len(words) > 5 else "")
     return DataError(
-        f"{len(hits)} answers in {source} are no numbers ({shown}), the first is {hits['text'][0][:60]!r} for "
+        f"{len(hits)} answers in {source} are not numbers ({shown}), the first is {hits['text'][0][:60]!r} for "
         f"{hits['image'][0]}: give the order of levels in words, as in --levels 'not at all,somewhat,very', "
         "or declare a word that means no answer with --missing WORD."
     )
@@ -175,7 +175,7 @@ def find_scale(
 ) -> tuple[Scale, str]:  # fmt: skip
     """The scale, and where it is known from: stated, or beyond doubt. It is never taken from the ratings' range.
 
-    `known` is the scale that the store has for this data set. Raises UsageError when nobody says it.
+    `known` is the scale that the store has for this data set. Raises UsageError when it is not stated.
     """
     if stated is not None:
         if not stated[0] < stated[1]:
@@ -193,13 +193,13 @@ def find_scale(
     if numbers.percent:
         return (0.0, 100.0), "percent"
     values = Counter(value for text in texts if (value := numbers.read(text)) is not None)
-    codes = _far_outside(values)
+    codes = _missing_codes(values)
     usual = [value for value in values if value not in codes]
-    seen = f"they run from {min(usual):g} to {max(usual):g}" if usual else "there are no numbers"
+    values_text = f"they run from {min(usual):g} to {max(usual):g}" if usual else "there are no numbers"
     if codes:
-        seen += f", and {_listed(codes)} far outside, which --missing {codes[0]:g} declares as no answer"
+        values_text += f", and {_listed(codes)} far outside, which --missing {codes[0]:g} declares as no answer"
     raise UsageError(
-        f"Which ratings could be given in {source}? Their scale is not guessed ({seen}): "
+        f"Which ratings could be given in {source}? Their scale is not guessed ({values_text}): "
         "state the lowest and highest that raters could give, as in --scale 1 7."
     )
 
@@ -207,22 +207,22 @@ def find_scale(
 def check_scale(source: Path, rows: pl.DataFrame, scale: Scale) -> None:
     """Raises DataError when a score is not on the scale, naming the values and the remedy."""
     low, high = scale
-    outside = rows.filter(~pl.col("score").is_between(low, high))
-    if outside.is_empty():
+    off_scale = rows.filter(~pl.col("score").is_between(low, high))
+    if off_scale.is_empty():
         return
-    counts = Counter(outside["score"].to_list())
-    codes = _far_outside(Counter(rows["score"].to_list()))
+    counts = Counter(off_scale["score"].to_list())
+    codes = _missing_codes(Counter(rows["score"].to_list()))
     shown = _listed([value for value, _ in counts.most_common(5)]) + (" ..." if len(counts) > 5 else "")
-    remedy = f"say that they mean no answer with --missing {codes[0]:g}" if codes else "correct them"
+    remedy = f"declare that they mean no answer with --missing {codes[0]:g}" if codes else "correct them"
     other = "" if codes and len(counts) == len(codes) else ", or state the scale with --scale LOW HIGH"
-    also = "" if codes else f" (one that means no answer: --missing {outside['score'][0]:g})"
+    also = "" if codes else f" (one that means no answer: --missing {off_scale['score'][0]:g})"
     raise DataError(
-        f"{len(outside)} scores in {source} lie outside {low:g} to {high:g} ({shown}), the first is "
-        f"{outside['text'][0]} for {outside['image'][0]}: {remedy}{other}{also}."
+        f"{len(off_scale)} scores in {source} lie outside {low:g} to {high:g} ({shown}), the first is "
+        f"{off_scale['text'][0]} for {off_scale['image'][0]}: {remedy}{other}{also}."
     )
 
 
-def _far_outside(values: Counter[float]) -> list[float]:
+def _missing_codes(values: Counter[float]) -> list[float]:
     """Values such as -99, 999 and 88 that stand further from all others than these from each other."""
     codes = [v for v in values if v == int(v) and abs(v) >= 7 and len(set(plain(f"{abs(v):.0f}"))) == 1]
     found = []

@@ -1,4 +1,4 @@
-"""What a cell of a rating table says: a number as people write it, a word for "no answer", a level in words."""
+"""What a cell of a rating table holds: a number as people write it, a word for "no answer", a level in words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def plain(text: str) -> str:
 
 
 def is_missing(text: str) -> bool:
-    """Whether the cell says that there is no answer."""
+    """Whether the cell means that there is no answer."""
     return text.strip().lower() in MISSING_WORDS
 
 

@@ -14,16 +14,16 @@ from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.raw import RawTable
 
 _SAMPLE = 2000
-"""Distinct cells of a column that are looked at."""
+"""Distinct cells of a column that are examined."""
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What the user says of a table; None and empty where it is to be found out.
+class TableOptions:
+    """What the user states of a table; None and empty where it is to be detected.
 
     score_columns   headings of ratings or scores; of several each is a trait
     rater_columns   headings, or patterns such as `R*`: columns of one rater's ratings each
-    trait           what was rated, where the table does not say
+    trait           what was rated, where the table does not name it
     scale           lowest and highest rating that a rater could give
     missing         numbers and words that mean "no answer", besides the usual words
     levels          words from the lowest rating up
@@ -48,8 +48,8 @@ class Stated:
 class Columns:
     """A table's columns; `left` are those without a role, `remarks` are phrases on what was decided and why."""
 
-    def __init__(self, table: RawTable, names: PhotoNames, stated: Stated) -> None:
-        self.table, self.names, self.stated = table, names, stated
+    def __init__(self, table: RawTable, names: PhotoNames, options: TableOptions) -> None:
+        self.table, self.names, self.options = table, names, options
         self.left = list(table.cells.columns)
         self.remarks: list[str] = []
 
@@ -96,8 +96,8 @@ class Columns:
         return first
 
     def answers(self, column: str) -> list[str]:
-        """Distinct cells that are not missing, up to a number that tells what a column holds."""
-        codes = set(self.stated.missing)
+        """Distinct cells that are not missing, up to a number that shows what a column holds."""
+        codes = set(self.options.missing)
         cells = self.table.cells[column].drop_nulls().unique(maintain_order=True).head(_SAMPLE)
         return [text for text in cells if not is_missing(text) and text not in codes]
 
@@ -112,7 +112,7 @@ class Columns:
         return self.share(column, lambda text: is_number(text) or numbers.read(text) is not None) >= 0.5
 
     def has_words(self, column: str) -> bool:
-        """Whether some answers are no numbers."""
+        """Whether some answers are not numbers."""
         return not all(map(is_number, self.answers(column)))
 
     def is_photo(self, label: str) -> bool:

@@ -9,7 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from extractors.errors import InputError
-from featurestore.ingest.columns import Stated
+from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, conform
 from featurestore.ingest.files import columns_of, read_csv
 from featurestore.ingest.table import read_table
@@ -27,7 +27,7 @@ def read_demo(folder: Path) -> DataSet:
     parameters = folder / "parameters.csv"
     if not parameters.is_file():
         raise InputError(f"{folder} holds no drawn portraits: draw them with `kallos ingest demo`.")
-    rated = read_table(folder / "ratings.csv", folder / "images", name=NAME, stated=Stated(scale=SCALE)).data_set
+    rated = read_table(folder / "ratings.csv", folder / "images", name=NAME, options=TableOptions(scale=SCALE)).data_set
     with columns_of(parameters):
         drawn = read_csv(parameters).with_columns(image_id=pl.format(f"{NAME}/{{}}", "image"))
         numbers = drawn.select("image_id", cs.numeric().cast(pl.Float64))

@@ -18,7 +18,7 @@ def facts(
     table: RawTable, recipe: Recipe, answers: Answers, numbers: Numbers, matches: Mapping[str, Match], scale_from: str,
     remarks: Sequence[str],
 ) -> Facts:  # fmt: skip
-    """(what, how it was read), in the order in which people look."""
+    """(what, how it was read), in the order in which people read."""
     rows = answers.rows
     found = [
         ("file", ", ".join((table.source.name, *table.notes))),

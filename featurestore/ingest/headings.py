@@ -75,7 +75,7 @@ ATTRIBUTES = {
     "expression": "expression",
     "emotion": "expression",
 }
-"""Heading -> what it says of the photo, or of the rater."""
+"""Heading -> the attribute of the photo or of the rater that it names."""
 
 RATER_COLUMNS = frozenset(
     """r rater raters p pp ppt participant s subj subject sub o obs observer j judge u user a annotator c coder vp

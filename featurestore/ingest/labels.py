@@ -15,7 +15,7 @@ from featurestore.records import SCALE
 
 Scale = tuple[float, float]
 UNNAMED_TRAIT = "score"
-"""The trait of a table that does not say what was rated."""
+"""The trait of a table that does not name what was rated."""
 
 LONGEST_HISTOGRAM = 100
 """Steps of a scale up to which ratings are counted one by one."""
@@ -24,12 +24,12 @@ LONGEST_HISTOGRAM = 100
 def check_within(values: pl.DataFrame, column: str, scale: tuple[float, float], source: Path, remedy: str) -> None:
     """Raises DataError when a value of `column` is not a number on the scale; `image` names the row."""
     low, high = scale
-    outside = values.filter(~pl.col(column).is_between(low, high).fill_null(False)).sort("image", column)
-    if len(outside):
-        image, value = outside["image"][0], outside[column][0]
-        shown = "blank or no number" if value is None else f"{value:g}"
+    off_scale = values.filter(~pl.col(column).is_between(low, high).fill_null(False)).sort("image", column)
+    if len(off_scale):
+        image, value = off_scale["image"][0], off_scale[column][0]
+        shown = "blank or not a number" if value is None else f"{value:g}"
         raise DataError(
-            f"{len(outside)} scores in {source} lie outside {low:g}-{high:g}, "
+            f"{len(off_scale)} scores in {source} lie outside {low:g}-{high:g}, "
             f"the first is {shown} for {image}: {remedy}."
         )
 
@@ -46,11 +46,11 @@ def build_scores(
     describes these raters. A published value wins. The score is 1 + 4 (mean - low) / (high - low).
     """
     known = empty("scores") if published is None else conform("scores", published)
-    parts = [_of_trait(trait, scale, ratings, known) for trait, scale in scales.items()]
+    parts = [_trait_scores(trait, scale, ratings, known) for trait, scale in scales.items()]
     return pl.concat([empty("scores"), *parts]).sort("image_id", "trait")
 
 
-def _of_trait(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def _trait_scores(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     # Sorted, because a floating-point mean depends on the order of its terms and a table's must not matter.
     given = ratings.filter(trait=trait).sort("image_id", "rating")
     by_rater = given.group_by("image_id", "rater_id", maintain_order=True).agg(pl.col("rating").mean())
@@ -80,7 +80,7 @@ def _of_trait(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.DataFra
 
 
 def with_score(frame: pl.DataFrame, scale: tuple[float, float]) -> pl.DataFrame:
-    """Add `score`, the mean mapped linearly to what models learn."""
+    """Add `score`, the mean mapped linearly to the scale of models."""
     (low, high), (bottom, top) = scale, SCALE
     return frame.with_columns(score=bottom + (top - bottom) * (pl.col("mean") - low) / (high - low))
 

@@ -1,4 +1,4 @@
-"""The photos of a folder: which there are, and what their headers say."""
+"""The photos of a folder: which there are, and their headers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def find_photos(root: Path) -> tuple[dict[str, str], list[Finding]]:
     if not names and findings:
         _, first, reason = findings[0]
         more = f", and {len(findings) - 1:,} more" if len(findings) > 1 else ""
-        raise InputError(f"{root} holds no photo that can be read ({first} {reason}{more}): mend that first.")
+        raise InputError(f"{root} holds no photo that can be read ({first} {reason}{more}): repair that first.")
     if not names:
         raise InputError(
             f"{root} holds no photo ({', '.join(s[1:] for s in PHOTO_SUFFIXES)}): give the folder that holds them."

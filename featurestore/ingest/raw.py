@@ -1,4 +1,4 @@
-"""A table from a file as text: its headings, its cells, and what a survey tool says of each column."""
+"""A table from a file as text: its headings, its cells, and what a survey tool records of each column."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RawTable:
 
 
 def read_raw(source: Path, origin: Origin, is_photo: Callable[[str], bool]) -> RawTable:
-    """Read csv, tsv, xlsx, xls, ods, sav, dta or Parquet; `is_photo` says whether a text names a photo.
+    """Read csv, tsv, xlsx, xls, ods, sav, dta or Parquet; `is_photo` is whether a text names a photo.
 
     Raises InputError when the file is missing, DataError when it cannot be read or leaves a choice open.
     """

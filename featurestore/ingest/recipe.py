@@ -37,7 +37,7 @@ class Recipe:
     """Everything that was decided about a table. Columns are headings.
 
     encoding, sheet, header    where the table is in its file
-    image, rater, trait, session    columns; None where headings say it or nobody does
+    image, rater, trait, session    columns; None where headings name it or nothing does
     numbered_images            whether labels are the numbers in the photos' names
     scores                     the columns of ratings
     sd, raters                 columns of standard deviations and numbers of raters beside published means

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from featurestore.errors import DataError
 from featurestore.ingest import headings
-from featurestore.ingest.columns import Columns, Stated
+from featurestore.ingest.columns import Columns, TableOptions
 from featurestore.ingest.headings import normal, slug
 from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.raw import RawTable
@@ -36,16 +36,16 @@ class Roles:
     remarks: tuple[str, ...]
 
 
-def find_roles(table: RawTable, names: PhotoNames, stated: Stated) -> Roles:
+def find_roles(table: RawTable, names: PhotoNames, options: TableOptions) -> Roles:
     """Decide. Raises DataError where a column is lacking or two could be meant."""
-    columns = Columns(table, names, stated)
-    attributes = {column: "photo" for column in _stated_attributes(columns, stated.photo_attributes, "photo")}
-    attributes |= {column: "rater" for column in _stated_attributes(columns, stated.rater_attributes, "rater")}
+    columns = Columns(table, names, options)
+    attributes = {column: "photo" for column in _stated_attributes(columns, options.photo_attributes, "photo")}
+    attributes |= {column: "rater" for column in _stated_attributes(columns, options.rater_attributes, "rater")}
     image, numbered = _image(columns)
     faces = [] if image else face_columns(columns)
     if not image and not faces:
         raise _no_image(columns)
-    rater = columns.one_of(stated.rater_column, headings.RATER, "rater-column") or _melted_raters(columns)
+    rater = columns.one_of(options.rater_column, headings.RATER, "rater-column") or _melted_raters(columns)
     session = _session(columns)
     scores = faces or score_columns(columns, rater)
     for score in scores:
@@ -55,7 +55,7 @@ def find_roles(table: RawTable, names: PhotoNames, stated: Stated) -> Roles:
         rater = _rater_without_heading(columns, image)
     single_ratings = rater is not None or any(score.rater or score.image for score in scores)
     sd, raters = (None, None) if single_ratings else (_beside(columns, headings.SD), _beside(columns, headings.COUNT))
-    photo, of_rater = _attributes(columns, attributes, image, rater)
+    photo_attributes, rater_attributes = _attributes(columns, attributes, image, rater)
     return Roles(
         scores=named(columns, scores, trait),
         image=image,
@@ -65,20 +65,20 @@ def find_roles(table: RawTable, names: PhotoNames, stated: Stated) -> Roles:
         session=session,
         sd=sd,
         raters=raters,
-        photo_attributes=photo,
-        rater_attributes=of_rater,
+        photo_attributes=photo_attributes,
+        rater_attributes=rater_attributes,
         not_used=tuple(columns.left),
         remarks=tuple(columns.remarks),
     )
 
 
-def _stated_attributes(columns: Columns, stated: Sequence[str], whose: str) -> list[str]:
-    return [columns.take(columns.find(heading, f"{whose}-attribute")) for heading in stated]
+def _stated_attributes(columns: Columns, stated: Sequence[str], owner: str) -> list[str]:
+    return [columns.take(columns.find(heading, f"{owner}-attribute")) for heading in stated]
 
 
 def _image(columns: Columns) -> tuple[str | None, bool]:
     """The column of labels, and whether these are the numbers in the photos' names."""
-    if (stated := columns.stated.image_column) is not None:
+    if (stated := columns.options.image_column) is not None:
         column = columns.take(columns.find(stated, "image-column"))
         numbered = not columns.share(column, columns.is_photo) and columns.share(column, columns.is_numbered_photo) > 0
         return column, numbered
@@ -124,8 +124,8 @@ def _melted_raters(columns: Columns) -> str | None:
 
 def _session(columns: Columns) -> str | None:
     """The column of sessions; of several the one that varies."""
-    if columns.stated.session_column is not None:
-        return columns.take(columns.find(columns.stated.session_column, "session-column"))
+    if columns.options.session_column is not None:
+        return columns.take(columns.find(columns.options.session_column, "session-column"))
     usual = columns.usual(headings.SESSION)
     found = [c for c in usual if columns.table.cells[c].drop_nulls().n_unique() > 1] or usual
     if len(found) > 1:
@@ -134,9 +134,9 @@ def _session(columns: Columns) -> str | None:
 
 
 def _trait_column(columns: Columns, scores: Sequence[ScoreColumn]) -> str | None:
-    if columns.stated.trait_column is not None:
-        return columns.take(columns.find(columns.stated.trait_column, "trait-column"))
-    if len(scores) > 1 or columns.stated.trait or normal(scores[0].column) in headings.TRAITS:
+    if columns.options.trait_column is not None:
+        return columns.take(columns.find(columns.options.trait_column, "trait-column"))
+    if len(scores) > 1 or columns.options.trait or normal(scores[0].column) in headings.TRAITS:
         return None
     kinds = {column: columns.table.cells[column].drop_nulls().n_unique() for column in columns.usual(headings.TRAIT)}
     usual = [
@@ -151,7 +151,7 @@ def _trait_column(columns: Columns, scores: Sequence[ScoreColumn]) -> str | None
 
 
 def _rater_without_heading(columns: Columns, image: str) -> str | None:
-    """Of a table without headings, the one column that tells the rows of each photo apart."""
+    """Of a table without headings, the one column that distinguishes the rows of each photo."""
     cells = columns.table.cells
     if cells[image].n_unique() == len(cells):
         return None
@@ -169,34 +169,34 @@ def _attributes(
     columns: Columns, stated: dict[str, str], image: str | None, rater: str | None
 ) -> tuple[dict[str, str], dict[str, str]]:
     """column -> attribute, of photos and of raters. What differs within a photo is never the photo's."""
-    whose_of: dict[str, str | None] = dict(stated)
-    whose_of |= {column: found[0] for column in columns.left if (found := headings.attribute(column))}
+    owners: dict[str, str | None] = dict(stated)
+    owners |= {column: found[0] for column in columns.left if (found := headings.attribute(column))}
     attributes: dict[str, dict[str, str]] = {"photo": {}, "rater": {}}
-    for column, whose in whose_of.items():
-        whose = whose or _whose(columns, column, image, rater)
-        if whose is None or (whose == "photo" and image is None) or (whose == "rater" and image and not rater):
+    for column, owner in owners.items():
+        owner = owner or _attribute_owner(columns, column, image, rater)
+        if owner is None or (owner == "photo" and image is None) or (owner == "rater" and image and not rater):
             continue
-        _check_constant(columns, column, image if whose == "photo" else rater, whose)
-        usual, names = headings.attribute(column), attributes[whose]
+        _check_constant(columns, column, image if owner == "photo" else rater, owner)
+        usual, names = headings.attribute(column), attributes[owner]
         names[columns.take(column)] = usual[1] if usual and usual[1] not in names.values() else slug(column) or column
     return attributes["photo"], attributes["rater"]
 
 
-def _whose(columns: Columns, column: str, image: str | None, rater: str | None) -> str | None:
+def _attribute_owner(columns: Columns, column: str, image: str | None, rater: str | None) -> str | None:
     """Whose an attribute is that does not say so: of what it does not differ within, when it differs in the other."""
     if image is None or rater is None:
         return "rater" if image is None else "photo"
     in_photo, in_rater = columns.differs(column, image) is not None, columns.differs(column, rater) is not None
     if in_photo == in_rater:
         why = "differs within photos and within raters" if in_photo else "may be the photos' or the raters'"
-        columns.remarks.append(f"{column} {why}: say which with --photo-attribute or --rater-attribute")
+        columns.remarks.append(f"{column} {why}: state which with --photo-attribute or --rater-attribute")
         return None
     return "rater" if in_photo else "photo"
 
 
-def _check_constant(columns: Columns, column: str, within: str | None, whose: str) -> None:
+def _check_constant(columns: Columns, column: str, within: str | None, owner: str) -> None:
     if within is not None and (first := columns.differs(column, within)) is not None:
         raise DataError(
-            f"{column!r} of {columns.table.source} differs within the {whose} {first}, so it is not the {whose}'s: "
+            f"{column!r} of {columns.table.source} differs within the {owner} {first}, so it is not the {owner}'s: "
             "correct or rename it."
         )

@@ -52,11 +52,11 @@ def score_columns(columns: Columns, rater: str | None) -> list[ScoreColumn]:
 
     Raises DataError, naming the option that decides, when there is none or two readings are possible.
     """
-    stated = columns.stated
-    if stated.score_columns:
-        return [ScoreColumn(columns.find(column, "score-column")) for column in stated.score_columns]
+    options = columns.options
+    if options.score_columns:
+        return [ScoreColumn(columns.find(column, "score-column")) for column in options.score_columns]
     single = _rater_columns(columns)
-    if stated.rater_columns:
+    if options.rater_columns:
         return single
     generic, traits = _usual(columns)
     if single and rater is None:
@@ -94,7 +94,7 @@ def _usual(columns: Columns) -> tuple[list[str], list[str]]:
 
 def _rater_columns(columns: Columns) -> list[ScoreColumn]:
     """Columns of one rater each: those stated, else those with headings such as R01 or attractive_R01."""
-    if patterns := [pattern.strip().lower() for pattern in columns.stated.rater_columns]:
+    if patterns := [pattern.strip().lower() for pattern in columns.options.rater_columns]:
         stated = [c for c in columns.left if any(fnmatch.fnmatchcase(c.lower(), pattern) for pattern in patterns)]
         if not stated:
             raise DataError(
@@ -142,7 +142,7 @@ def _session_columns(columns: Columns) -> list[ScoreColumn]:
 
 def _are_means(columns: Columns, generic: Sequence[str], single: Sequence[ScoreColumn]) -> bool:
     """Whether columns beside single ratings are their mean, as spreadsheets have it."""
-    numbers = Numbers("," if columns.stated.decimal == "," else ".")
+    numbers = Numbers("," if columns.options.decimal == "," else ".")
     ratings = [score.column for score in single]
     for column in generic:
         for *texts, mean in columns.table.cells.select([*ratings, column]).head(200).iter_rows():
@@ -161,7 +161,7 @@ def named(columns: Columns, scores: Sequence[ScoreColumn], trait_column: str | N
         return tuple(scores)
     several = len(scores) > 1 and not any(score.rater or score.image or score.session for score in scores)
     found = [replace(score, trait=score.trait or _trait(columns, score.column, several)) for score in scores]
-    if (stated := columns.stated.trait) is None:
+    if (stated := columns.options.trait) is None:
         return tuple(found)
     if several:
         raise DataError(f"{columns.table.source} has several traits: --trait names the only one of a table.")

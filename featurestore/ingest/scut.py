@@ -88,8 +88,8 @@ def _images(folder: Path) -> tuple[pl.DataFrame, list[Finding]]:
         Finding("duplicate", file, f"is also there as {name}")
         for file, name in named.filter(~pl.col("is_first")).select("file", "name").iter_rows()
     ]
-    kept = named.filter("is_first").select("name", "file").iter_rows()
-    images, more = scan_images(NAME, folder / "Images", {name: photos[file] for name, file in kept})
+    first_files = named.filter("is_first").select("name", "file").iter_rows()
+    images, more = scan_images(NAME, folder / "Images", {name: photos[file] for name, file in first_files})
     group = pl.col("image_id").str.extract(r"/(AF|AM|CF|CM)\d+\.")
     sexes = {subset: sex for subset, (sex, _) in SUBSETS.items()}
     ethnicities = {subset: ethnicity for subset, (_, ethnicity) in SUBSETS.items()}
@@ -110,9 +110,9 @@ def _ratings(file: Path | None) -> pl.DataFrame:
     if file is None:
         return empty("ratings")
     raw = read_sheets(file, "ALL") if file.suffix.lower() == ".xlsx" else read_csv(file)
-    wanted = ["Rater", "Filename", "Rating", "original Rating"]
-    if lacking := [c for c in wanted if c not in raw.columns]:
-        raise DataError(f"{file} has no column {', '.join(lacking)}: SCUT's ratings have {', '.join(wanted)}.")
+    columns = ["Rater", "Filename", "Rating", "original Rating"]
+    if lacking := [c for c in columns if c not in raw.columns]:
+        raise DataError(f"{file} has no column {', '.join(lacking)}: SCUT's ratings have {', '.join(columns)}.")
     with columns_of(file):
         rows = raw.select(
             _image_id("Filename"),

@@ -12,7 +12,7 @@ import polars as pl
 from featurestore.errors import DataError
 from featurestore.ingest.answers import check_scale, collect, find_scale, rater_ids, read_numbers, written
 from featurestore.ingest.cells import is_missing
-from featurestore.ingest.columns import Stated
+from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, Finding, check_name, conform, findings_frame
 from featurestore.ingest.facts import facts
 from featurestore.ingest.headings import SEX
@@ -32,13 +32,13 @@ Scale = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class TableReading:
-    """A table as it was understood.
+    """A table as it was read.
 
     data_set     what can be stored
     recipe       what was decided, to be used again
-    facts        (what, how it was read): for people, in the order in which they look
+    facts        (what, how it was read): for people, in the order in which they read
     first_rows   frame: image, trait, rater, session, score: the first answers
-    dry_run      whether it is to be looked at only, and not to be stored
+    dry_run      whether it is only shown, not stored
     """
 
     data_set: DataSet
@@ -53,7 +53,7 @@ def read_table(
     images: Path,
     *,
     name: str | None = None,
-    stated: Stated | None = None,
+    options: TableOptions | None = None,
     origin: Origin | None = None,
     recipe: Recipe | None = None,
     known_scale: Scale | None = None,
@@ -62,9 +62,9 @@ def read_table(
 
     file          csv, tsv, xlsx, xls, ods, sav, dta or Parquet
     name          of the data set; by default the file's
-    stated        what the user says of the table; the rest is found out, or the table is refused
+    options       what the user states of the table; the rest is detected, or the table is refused
     origin        encoding, sheet and whether there are headings
-    recipe        decisions of an earlier reading, instead of `stated` and `origin`
+    recipe        decisions of an earlier reading, instead of `options` and `origin`
     known_scale   the scale that the data set has in the store, for one that is not stated
 
     An image is given by its path in the folder, or by as much of its end as makes it unique, with or without suffix.
@@ -80,7 +80,7 @@ def read_table(
     remarks: tuple[str, ...] = ()
     source_of_scale = "of the recipe"
     if recipe is None:
-        recipe, remarks, source_of_scale = _decide(table, names, stated or Stated(), known_scale)
+        recipe, remarks, source_of_scale = _decide(table, names, options or TableOptions(), known_scale)
     else:
         _check_columns(table, recipe)
     matches = _matches(table, recipe, names)
@@ -103,7 +103,7 @@ def read_table(
 
 
 def data_set_name(source: Path, name: str | None) -> str:
-    """The name, or one made of the file's or folder's. Raises UsageError when it cannot be one."""
+    """The name, or one from the file's or folder's. Raises UsageError when it cannot be one."""
     return check_name(name or re.sub(r"[^a-z0-9_-]+", "-", source.stem.lower()).strip("-_") or source.stem)
 
 
@@ -117,21 +117,21 @@ def stored_scale(store: Path, name: str) -> Scale | None:
 
 
 def _decide(
-    table: RawTable, names: PhotoNames, stated: Stated, known: Scale | None
+    table: RawTable, names: PhotoNames, options: TableOptions, known: Scale | None
 ) -> tuple[Recipe, tuple[str, ...], str]:
     """The recipe, remarks on it, and where the scale is known from."""
-    roles = find_roles(table, names, stated)
-    codes = set(stated.missing)
+    roles = find_roles(table, names, options)
+    codes = set(options.missing)
     texts = [
         text
         for score in roles.scores
         for text in table.cells[score.column].drop_nulls()
         if not is_missing(text) and text not in codes
     ]
-    lowest = stated.scale[0] if stated.scale else 1.0
-    numbers = written(table.source, list(dict.fromkeys(texts)), stated.decimal, stated.levels, lowest)
+    lowest = options.scale[0] if options.scale else 1.0
+    numbers = written(table.source, list(dict.fromkeys(texts)), options.decimal, options.levels, lowest)
     headings = [score.column for score in roles.scores]
-    scale, source = find_scale(table.source, texts, headings, stated.scale, known, numbers)
+    scale, source = find_scale(table.source, texts, headings, options.scale, known, numbers)
     known_roles = {field: getattr(roles, field) for field in vars(roles) if field != "remarks"}
     recipe = Recipe(
         **known_roles,
@@ -139,8 +139,8 @@ def _decide(
         encoding=table.origin.encoding,
         sheet=table.origin.sheet,
         header=bool(table.origin.header),
-        missing=tuple(stated.missing),
-        levels=tuple(stated.levels),
+        missing=tuple(options.missing),
+        levels=tuple(options.levels),
         decimal=numbers.decimal,
     )
     return recipe, roles.remarks, source
@@ -199,9 +199,10 @@ def _once(file: Path, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
     if len(again):
         first = again.row(0, named=True)
         shared = [first[column] for column in ("trait", "rater", "session")]
-        of = ", ".join(value for value in shared if value not in (None, UNNAMED_TRAIT))
+        row_key = ", ".join(value for value in shared if value not in (None, UNNAMED_TRAIT))
+        row_key = f" ({row_key})" if row_key else ""
         raise DataError(
-            f"{file} has several scores for the same image, the first is {first['image_id']}{of and f' ({of})'}: "
+            f"{file} has several scores for the same image, the first is {first['image_id']}{row_key}: "
             "keep one, or state what tells them apart with --rater-column, --session-column or --trait-column."
         )
     repeated = rows.filter(pl.struct(key).is_duplicated())["image"].unique()

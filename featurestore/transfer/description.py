@@ -1,4 +1,4 @@
-"""What an export says of its store, in `schema.json`: tables and views, with the types and comments of their columns.
+"""The description of an exported store, `schema.json`: tables and views, with the types and comments of their columns.
 
 Whoever made the folder may have written anything here: names and types are checked against patterns before any of them
 is put into SQL, and the SQL of the views is for reading only.
@@ -24,7 +24,7 @@ TYPE = re.compile(r"(BOOLEAN|INTEGER|UBIGINT|FLOAT|DOUBLE|VARCHAR|TIMESTAMP|JSON
 
 
 @dataclass(frozen=True)
-class ShownView:
+class ViewDescription:
     """A view as DuckDB's catalogue shows it; columns that it computes may have no comment."""
 
     name: str
@@ -45,7 +45,7 @@ class Description:
     schema_version: int
     tables: tuple[Table, ...]
     rows: Mapping[str, int]
-    views: tuple[ShownView, ...]
+    views: tuple[ViewDescription, ...]
 
     @property
     def version_tables(self) -> tuple[Table, ...]:
@@ -54,7 +54,7 @@ class Description:
         return tuple(table for table in self.tables if table.name not in core)
 
     def check(self) -> None:
-        """Raises ExportError unless the tables are those that this kallos knows and can be made from their names."""
+        """Raises ExportError unless the tables are those that this kallos knows and can create from their names."""
         if self.schema_version != SCHEMA_VERSION:
             raise ExportError(
                 f"The export has schema version {self.schema_version}, this kallos reads {SCHEMA_VERSION}: import it "
@@ -99,7 +99,7 @@ def describe(store: Store) -> Description:
         schema_version=int(store.value("SELECT schema_version FROM store_info")),
         tables=tuple(Table(name, comment, tuple(columns[name])) for name, comment in tables),
         rows={name: int(store.value(f'SELECT count(*) FROM "{name}"')) for name, _ in tables},
-        views=tuple(ShownView(name, about, sql, tuple(columns[name])) for name, about, sql in views.iter_rows()),
+        views=tuple(ViewDescription(name, about, sql, tuple(columns[name])) for name, about, sql in views.iter_rows()),
     )
 
 
@@ -114,7 +114,7 @@ def parse(text: str) -> Description:
             schema_version=int(content["schema_version"]),
             tables=tuple(Table(t["name"], t["comment"], _columns(t)) for t in content["tables"]),
             rows={str(name): int(count) for name, count in content["rows"].items()},
-            views=tuple(ShownView(v["name"], v["comment"], v["sql"], _columns(v)) for v in content["views"]),
+            views=tuple(ViewDescription(v["name"], v["comment"], v["sql"], _columns(v)) for v in content["views"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ExportError(f"schema.json is damaged ({error}): get the export again.") from error
@@ -130,7 +130,7 @@ def _types(table: Table) -> list[tuple[str, str]]:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ExportError(f"{name!r} is no name that kallos gives to a table, view or column.")
+        raise ExportError(f"{name!r} is not a name that kallos gives to a table, view or column.")
 
 
 def _check_table(table: Table) -> None:

@@ -1,4 +1,4 @@
-"""`kallos store export`: every table as Parquet, what the catalogue says of it, and the trained models."""
+"""`kallos store export`: every table as Parquet, its description, and the trained models."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from featurestore.store import Store
 from featurestore.transfer.description import Description, describe
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, seal, verify
 
-# Parquet's dictionaries hold one NaN for all that there are, whatever their sign and payload: so none are made.
+# Parquet's dictionaries hold one NaN for all that there are, whatever their sign and payload: so none are written.
 _PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 0"
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What was written: tables and rows, folders of trained models and encoders, bytes of it all."""
 
     folder: Path
@@ -32,7 +32,7 @@ class Exported:
     size: int
 
 
-def export_store(store: Store, folder: Path) -> Exported:
+def export_store(store: Store, folder: Path) -> ExportResult:
     """Write a store, or the snapshot that is read, into a folder, which must be new, empty or an untouched export.
 
     Models of finished runs and encoders of known embeddings go with it. The folder is made beside its place and moved
@@ -45,16 +45,16 @@ def export_store(store: Store, folder: Path) -> Exported:
     description = describe(store)
     description.check()
     description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
-    with staging(folder) as made:
-        _write_tables(store, description, made)
+    with staging(folder) as partial:
+        _write_tables(store, description, partial)
         models = _model_folders(store)
         for model in models:
-            shutil.copytree(store.runs_folder / model, made / MODELS / model)
-        (made / SCHEMA).write_text(description.to_json(), encoding="utf-8")
-        seal(made)
-        size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
-        take_place(made, folder)
-    return Exported(folder, len(description.tables), sum(description.rows.values()), len(models), size)
+            shutil.copytree(store.runs_folder / model, partial / MODELS / model)
+        (partial / SCHEMA).write_text(description.to_json(), encoding="utf-8")
+        seal(partial)
+        size = sum(file.stat().st_size for file in partial.rglob("*") if file.is_file())
+        take_place(partial, folder)
+    return ExportResult(folder, len(description.tables), sum(description.rows.values()), len(models), size)
 
 
 def _may_be_replaced(folder: Path) -> bool:

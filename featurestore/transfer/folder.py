@@ -33,11 +33,11 @@ def seal(folder: Path) -> None:
 def verify(folder: Path) -> list[str]:
     """The files of an export, relative to it.
 
-    Raises InputError when the folder is no export, ExportError when a file is missing, added or altered, or a link.
+    Raises InputError when the folder is not an export, ExportError when a file is missing, added or altered, or a link.
     """
     if not (folder / CHECKSUMS).is_file() or not (folder / SCHEMA).is_file():
         raise InputError(
-            f"{folder} is no export of a store (no {SCHEMA} or {CHECKSUMS}): make one with `kallos store export DIR`."
+            f"{folder} is not an export of a store (no {SCHEMA} or {CHECKSUMS}): use `kallos store export DIR`."
         )
     found = _files(folder)
     listed = _listed(folder)
@@ -63,13 +63,13 @@ def _listed(folder: Path) -> dict[str, str]:
 def _files(folder: Path) -> list[str]:
     """Every file below a folder but litter, relative, with forward slashes.
 
-    Raises ExportError for what is no plain file.
+    Raises ExportError for what is not a plain file.
     """
     names = []
     for path in filterfalse(is_litter, sorted(folder.rglob("*"))):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            _refuse(folder, f"{name!r} is no plain file")
+            _refuse(folder, f"{name!r} is not a plain file")
         if not name.isprintable() or "\\" in name:
             _refuse(folder, f"{name!r} cannot be listed in {CHECKSUMS}")
         if path.is_file():

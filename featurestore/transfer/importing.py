@@ -1,7 +1,7 @@
-"""`kallos store import`: a store from an export. Nothing that the folder says is run.
+"""`kallos store import`: a store from an export. Nothing that the folder holds is run.
 
-Checksums first, then every name and type against what kallos knows, then rows into tables that kallos makes; views are
-kallos's own. The store is made beside its place and moved there at the end.
+Checksums first, then every name and type against what kallos knows, then rows into tables that kallos creates; views
+are kallos's own. The store is made beside its place and moved there at the end.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from featurestore.schema import VIEWS
 from featurestore.staging import staging
 from featurestore.store import Store
 from featurestore.tables import Table
-from featurestore.transfer.description import Description, ShownView, describe, parse
+from featurestore.transfer.description import Description, ViewDescription, describe, parse
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, verify
 from featurestore.transfer.trust import check_rows
-from featurestore.views import make_views
+from featurestore.views import create_views
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What was read.
 
     views  those that this kallos makes otherwise than the one that exported them, by query, columns or comments
@@ -37,34 +37,34 @@ class Imported:
     views: tuple[str, ...]
 
 
-def import_store(folder: Path, path: Path) -> Imported:
+def import_store(folder: Path, path: Path) -> ImportResult:
     """Make the store `path`, which must not exist, from an export.
 
-    Raises StoreError when something lies at `path`, InputError when the folder is no export, and ExportError, with
-    nothing made, when a file is missing, added or altered, or says what kallos never writes.
+    Raises StoreError when something lies at `path`, InputError when the folder is not an export, and ExportError, with
+    nothing made, when a file is missing, added or altered, or holds what kallos never writes.
     """
     path = path.resolve()
     models = path.with_suffix(".runs")
-    if taken := [each for each in (path, models) if each.exists()]:
+    if taken := [place for place in (path, models) if place.exists()]:
         raise StoreError(f"{taken[0]} exists already: choose another --store for the import.")
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} for the store does not exist: make it first.")
     files = verify(folder)
     description = _described(folder, files)
-    with staging(path) as made:
-        with Store.open(made / path.name) as store:
+    with staging(path) as partial:
+        with Store.open(partial / path.name) as store:
             _load(store, description, folder)
             loaded = describe(store)
         if (folder / MODELS).is_dir():
-            shutil.copytree(folder / MODELS, made / models.name)
-            (made / models.name).rename(models)
-        (made / path.name).rename(path)
+            shutil.copytree(folder / MODELS, partial / models.name)
+            (partial / models.name).rename(models)
+        (partial / path.name).rename(path)
     views = tuple(sorted(_differing(description.views, loaded.views)))
-    return Imported(path, len(loaded.tables), sum(loaded.rows.values()), views)
+    return ImportResult(path, len(loaded.tables), sum(loaded.rows.values()), views)
 
 
 def _described(folder: Path, files: list[str]) -> Description:
-    """What the folder says of itself, checked, and that it holds the files for it and no others."""
+    """The folder's description, checked, as is that it holds the files for it and no others."""
     description = parse((folder / SCHEMA).read_text(encoding="utf-8"))
     description.check()
     expected = {SCHEMA, *(parquet(table.name) for table in description.tables)}
@@ -74,8 +74,8 @@ def _described(folder: Path, files: list[str]) -> Description:
     return description
 
 
-def _differing(exported: tuple[ShownView, ...], made: tuple[ShownView, ...]) -> set[str]:
-    before, now = ({view.name: view for view in views} for views in (exported, made))
+def _differing(exported: tuple[ViewDescription, ...], loaded: tuple[ViewDescription, ...]) -> set[str]:
+    before, now = ({view.name: view for view in views} for views in (exported, loaded))
     return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
 
 
@@ -86,15 +86,15 @@ def _load(store: Store, description: Description, folder: Path) -> None:
             store.execute("DELETE FROM store_info")
             for table in description.tables:
                 if table in versions:
-                    store.make(table)
+                    store.create_table(table)
                 for comment in table.comments():
                     store.execute(comment)
                 _load_rows(store, table, description.rows.get(table.name), folder)
             check_rows(store)
             description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
             for view in VIEWS:
-                store.show(view)
-            make_views(store)
+                store.create_view(view)
+            create_views(store)
         store.execute("CHECKPOINT")
     except (duckdb.Error, RecursionError) as error:
         raise ExportError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
@@ -108,7 +108,7 @@ def _load_rows(store: Store, table: Table, rows: int | None, folder: Path) -> No
     columns = store.connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {read})", {"file": file})
     expected = [(column.name, re.sub(r"\[\d+\]", "[]", column.type)) for column in table.columns]
     if columns.fetchall() != expected:
-        raise ExportError(f"{parquet(table.name)} has other columns than {SCHEMA} says: get the export again.")
+        raise ExportError(f"{parquet(table.name)} has other columns than {SCHEMA} lists: get the export again.")
     loaded = store.connection.execute(f'INSERT INTO "{table.name}" {read}', {"file": file}).fetchall()[0][0]
     if loaded != rows:
-        raise ExportError(f"{parquet(table.name)} has {loaded:,} rows, {SCHEMA} says {rows}: get the export again.")
+        raise ExportError(f"{parquet(table.name)} has {loaded:,} rows, {SCHEMA} lists {rows}: get the export again.")

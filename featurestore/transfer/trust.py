@@ -1,4 +1,4 @@
-"""What the rows of an export may say where kallos would later take them at their word.
+"""Checks of an export's rows where kallos would later trust what they hold.
 
 Names of outputs and features are put into SQL, the queries of manifests and statistics are run again, folders of runs
 are opened. In a store of one's own kallos wrote them; in a folder from elsewhere anybody may have.
@@ -25,13 +25,13 @@ _VERSION = re.compile(r"[0-9a-f]{12}")
 
 
 def check_rows(store: Store) -> None:
-    """Raises ExportError when a row of the core tables, as they were loaded, says what kallos never writes."""
-    reserved = {each.name for each in (*TABLES, *VIEWS)}
+    """Raises ExportError when a row of the core tables, as they were loaded, holds what kallos never writes."""
+    reserved = {entry.name for entry in (*TABLES, *VIEWS)}
     versions = store.frame("SELECT extractor, version, output, table_name FROM extractor_versions")
     for extractor, version, output, table in versions.iter_rows():
-        own = _matches(_EXTRACTOR, extractor) and _matches(_VERSION, version)
-        if not own or table != table_name(extractor, version):
-            raise ExportError(f"extractor_versions names the table {table!r}, which kallos would not make.")
+        is_valid = _matches(_EXTRACTOR, extractor) and _matches(_VERSION, version)
+        if not is_valid or table != table_name(extractor, version):
+            raise ExportError(f"extractor_versions names the table {table!r}, which kallos would not create.")
         if not _matches(NAME, output) or output in reserved:
             raise ExportError(f"extractor_versions names the output {output!r}, which kallos would not show.")
     features = store.frame(
@@ -42,7 +42,7 @@ def check_rows(store: Store) -> None:
     )
     for feature in features["feature"]:
         if not _matches(NAME, feature):
-            raise ExportError(f"{feature!r} is no name of a feature.")
+            raise ExportError(f"{feature!r} is not the name of a feature.")
     for folder in store.frame("SELECT DISTINCT folder FROM runs ORDER BY ALL")["folder"]:
         if not folder or PurePath(folder).name != folder or folder == "..":
             raise ExportError(f"The folder {folder!r} of a run does not lie in the runs folder.")

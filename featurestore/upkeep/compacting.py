@@ -1,4 +1,4 @@
-"""Keeping a store small and whole: dropping what nobody sees, and rewriting the file so that dropped bytes are gone."""
+"""Keeping a store small and whole: dropping what no view shows, and rewriting the file without the dropped bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from featurestore.store import Store
 
 
 @dataclass(frozen=True)
-class Compacted:
+class CompactionResult:
     """What `compact` did.
 
     versions    extractor and version of every output that was dropped
@@ -30,7 +30,7 @@ class Compacted:
     after: int
 
 
-def compact(path: Path) -> Compacted:
+def compact(path: Path) -> CompactionResult:
     """Drop versions that are not shown and values of photos that are gone, then rewrite the file.
 
     Raises StoreError as `Store.open`.
@@ -41,7 +41,7 @@ def compact(path: Path) -> Compacted:
         dropped = _drop_versions(store)
         unverified = _unverified(store, {version for _, version in dropped})
     rewrite(path)
-    return Compacted(dropped, orphans, unverified, before, path.stat().st_size)
+    return CompactionResult(dropped, orphans, unverified, before, path.stat().st_size)
 
 
 def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:
@@ -100,7 +100,7 @@ def _copy(store: Store, fresh: Path) -> None:
     connection.execute("CHECKPOINT")
     connection.execute(f"ATTACH {quote(str(fresh))} AS fresh")
     connection.execute(f'COPY FROM DATABASE "{name}" TO fresh')
-    # detaching would do it too, but not say what went wrong
+    # detaching would do it too, but not report what went wrong
     connection.execute("CHECKPOINT fresh; DETACH fresh")
     with fresh.open("rb") as file:
         os.fsync(file.fileno())

@@ -33,7 +33,7 @@ class Receipt:
     images        names under which they stood in the store
     rows          table -> rows removed
     copies        files and folders removed because they held older states: snapshots, backups, shards
-    trained       finished or running runs that learnt from one of the photos: their models were not changed
+    trained       finished or running runs that were trained on one of the photos: their models were not changed
     searched      files that were searched, and how many bytes they have
     found         where something was still found; empty when the erasure is complete
     """
@@ -49,15 +49,15 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Erased:
-    """The receipt, and what only the person at the screen is told: ids and the photos that still lie in folders."""
+class ErasureResult:
+    """The receipt, and what only the person at the screen sees: ids and the photos that still lie in folders."""
 
     receipt: Receipt
     image_ids: tuple[str, ...]
     photos: tuple[str, ...]
 
 
-def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object]) -> Erased:
+def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object]) -> ErasureResult:
     """Erase images and every copy of the same photo; `keep` is given the receipt before the erasure counts as finished.
 
     Raises UsageError, with nothing erased, for an unknown id.
@@ -72,7 +72,7 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
                 '`kallos sql "SELECT image_id FROM images"` lists them.'
             )
         hashes = known["sha256"].drop_nulls().unique().sort().to_list()
-        traces = Traces.of(store, [*image_ids, *known["image_id"]], hashes)
+        traces = Traces.read(store, [*image_ids, *known["image_id"]], hashes)
         trained = _trained(store, known)
         rows = _delete(store, known)
         runs_folder = store.runs_folder
@@ -95,13 +95,13 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
         with Store.open(path) as store:
             store.execute("UPDATE erasures SET finished = true WHERE NOT finished")
     still_there = tuple(photo for photo in known["photo"].drop_nulls() if Path(photo).exists())
-    return Erased(receipt, tuple(known["image_id"]), still_there)
+    return ErasureResult(receipt, tuple(known["image_id"]), still_there)
 
 
 def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
-    """image_id, sha256, path and photo (where it lies) of the images asked for and of those with the same bytes.
+    """image_id, sha256, path and photo (where it lies) of the requested images and of those with the same bytes.
 
-    An image that has left its data set is known by what runs said of it.
+    An image that has left its data set is known by the predictions of runs.
     """
     return store.frame(
         """

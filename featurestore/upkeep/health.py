@@ -20,11 +20,11 @@ State = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Symptom:
-    """One thing that was looked at; `said` names the remedy where it is not well."""
+    """One thing that was examined; `message` names the remedy where it is not well."""
 
     what: str
     state: State
-    said: str
+    message: str
 
 
 def examine(path: Path) -> tuple[Symptom, ...]:
@@ -51,14 +51,14 @@ def _symptoms(store: Store) -> Iterator[Symptom]:
 
 
 def _tables(store: Store) -> Symptom:
-    wanted = {(table.name, column.name, column.type) for table in TABLES for column in table.columns}
+    expected = {(table.name, column.name, column.type) for table in TABLES for column in table.columns}
     found = set(
         store.frame("SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal").rows()
     )
-    if missing := wanted - found:
+    if missing := expected - found:
         table, column, _ = min(missing)
-        said = f"{table}.{column} is missing or of another type: restore the store from a copy"
-        return Symptom("tables", "fail", said)
+        message = f"{table}.{column} is missing or of another type: restore the store from a copy"
+        return Symptom("tables", "fail", message)
     return Symptom("tables", "ok", f"all {len(TABLES)} are as they should be")
 
 
@@ -92,10 +92,10 @@ def _rows_and_ledger(store: Store) -> Symptom:
         ).row(0)
         rows += count
         if count != photos or strays:
-            said = (
+            message = (
                 f"rows of {extractor} and its ledger disagree: restore the store from a copy, or extract into a new one"
             )
-            return Symptom("rows and ledger", "fail", said)
+            return Symptom("rows and ledger", "fail", message)
     return Symptom("rows and ledger", "ok", f"{rows:,} rows, each with its line in the ledger")
 
 
@@ -112,5 +112,5 @@ def _copies(path: Path) -> Symptom:
     """Copies hold everything that the store held when they were made."""
     copies = [*backups(path), *snapshots.files(path)]
     size = sum(file.stat().st_size for file in copies)
-    said = f"{len(copies)} snapshots and backups, {size / 2**20:,.1f} MiB" if copies else "no snapshot, no backup"
-    return Symptom("copies", "ok", said)
+    message = f"{len(copies)} snapshots and backups, {size / 2**20:,.1f} MiB" if copies else "no snapshot, no backup"
+    return Symptom("copies", "ok", message)

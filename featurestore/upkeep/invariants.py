@@ -84,7 +84,7 @@ INVARIANTS = (
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
         for table in ("training_history", *RESULTS)
     ),
-    Invariant("a run says one thing of an image", _repeated("predictions", "run_id", "image_id", "role")),
+    Invariant("a run has one prediction of an image and role", _repeated("predictions", "run_id", "image_id", "role")),
     Invariant(
         "a finished run has its figures",
         "SELECT count(*) FROM runs ANTI JOIN evaluations USING (run_id) WHERE status = 'done'",
@@ -102,7 +102,7 @@ INVARIANTS = (
             SELECT run_id, role, count(*) AS n, avg(abs(p.score - s.score)) AS found
             FROM predictions p JOIN runs USING (run_id) JOIN scores s USING (image_id, trait) GROUP BY run_id, role)
         JOIN evaluations USING (run_id, role, n) WHERE abs(found - mae) > 1e-9""",
-        "labels were changed after training, or a row was: `kallos verify RUN` says what",
+        "labels were changed after training, or a row was: `kallos verify RUN` shows what",
         "warn",
     ),
     Invariant(
@@ -136,9 +136,9 @@ def _blocks(store: Store) -> Symptom:
 def _invariants(store: Store) -> list[Symptom]:
     """Those that do not hold, else one symptom for all."""
     broken = [
-        Symptom(each.what, each.broken, f"not so {count:,} times: {each.remedy}")
-        for each in INVARIANTS
-        if (count := store.value(each.violations))
+        Symptom(invariant.what, invariant.broken, f"violated {count:,} times: {invariant.remedy}")
+        for invariant in INVARIANTS
+        if (count := store.value(invariant.violations))
     ]
     return broken or [Symptom("invariants", "ok", f"all {len(INVARIANTS)} between the tables hold")]
 
@@ -153,7 +153,7 @@ def _photos(store: Store) -> Iterator[Symptom]:
         except OSError:
             missing += 1
     if missing or changed:
-        said = f"{missing:,} of {len(rows):,} are not where they were, {changed:,} have changed: ingest them again"
-        yield Symptom("photos", "warn", said)
+        message = f"{missing:,} of {len(rows):,} are not where they were, {changed:,} have changed: ingest them again"
+        yield Symptom("photos", "warn", message)
     else:
         yield Symptom("photos", "ok", f"all {len(rows):,} are where they were, with the same bytes")

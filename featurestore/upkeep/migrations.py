@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
 from featurestore.sql_text import quote
-from featurestore.views import make_views
+from featurestore.views import create_views
 
 if TYPE_CHECKING:
     from featurestore.store import Store
@@ -42,8 +42,8 @@ def _document(store: Store) -> None:
     for table in TABLES:
         store.execute("; ".join(table.comments()))
     for view in VIEWS:
-        store.show(view)
-    make_views(store)
+        store.create_view(view)
+    create_views(store)
 
 
 def backups(path: Path) -> list[Path]:
@@ -235,20 +235,20 @@ def _record_uses(store: Store) -> None:
     )
     for run_id, encoder, versions, features in runs.iter_rows():
         pinned = [
-            each
-            for each in json.loads(versions).items()
-            if not each[0].startswith("embedding:") or each[0] == f"embedding:{encoder}"
+            output_version
+            for output_version in json.loads(versions).items()
+            if not output_version[0].startswith("embedding:") or output_version[0] == f"embedding:{encoder}"
         ]
-        if any(each not in recipes for each in pinned):
+        if any(output_version not in recipes for output_version in pinned):
             continue
         uses = {}
-        for each in pinned:
-            output, recipe = recipes[each]
+        for output_version in pinned:
+            output, recipe = recipes[output_version]
             if output == "geometric_features":
                 # a column is written `name`, or `name@2` when its formula has been changed
                 used = [column for column in recipe["columns"] if column.split("@")[0] in features]
                 recipe = {**recipe, "columns": used}
-            uses[each[0]] = recipe
+            uses[output_version[0]] = recipe
         store.execute("UPDATE runs SET uses = $uses WHERE run_id = $run_id", uses=json.dumps(uses), run_id=run_id)
 
 

@@ -34,7 +34,7 @@ class Traces:
     vectors: tuple[NDArray[np.floating[Any]], ...]
 
     @classmethod
-    def of(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
+    def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
         """Read them before they are deleted."""
         vectors = []
         for table, column in _columns(store, VECTORS):
@@ -66,8 +66,8 @@ def _texts_left(store: Store, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _vectors_left(store: Store, vectors: Sequence[NDArray[np.floating[Any]]]) -> Iterator[str]:
-    wanted = pl.DataFrame({"v": [vector.tolist() for vector in vectors]}, schema={"v": pl.List(pl.Float64)})
-    with store.registered(wanted):
+    searched = pl.DataFrame({"v": [vector.tolist() for vector in vectors]}, schema={"v": pl.List(pl.Float64)})
+    with store.registered(searched):
         for table, column in _columns(store, VECTORS):
             if store.value(f'SELECT count(*) FROM "{table}" SEMI JOIN incoming ON "{column}"::DOUBLE[] = v'):
                 yield f"{table}.{column}"

@@ -20,7 +20,7 @@ from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
 from featurestore.feature_definitions import define_features
 from featurestore.planning import (
     forget_failures,
-    forget_mended,
+    forget_resolved,
     from_landmarks_todo,
     from_pixels_todo,
     require_folders,
@@ -29,7 +29,7 @@ from featurestore.shards import merge_left_over
 from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
-from featurestore.views import make_views
+from featurestore.views import create_views
 from kallos.engines.engine import Engine
 from kallos.engines.local import look_here
 from kallos.engines.workers import Task
@@ -70,12 +70,12 @@ def extract(
         redefined = define_features(store, definitions(), {output.extractor: output.version for output in wanted})
         register(store, wanted)
         if redefined:
-            make_views(store)
-        forget_failures(store, wanted) if retry_failed else forget_mended(store, wanted)
+            create_views(store)
+        forget_failures(store, wanted) if retry_failed else forget_resolved(store, wanted)
         todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
         require_folders(todo)
     looked, failed = _look(store, wanted, todo, encoders, engine, on_progress)
-    with store.passing():
+    with store.bounded_memory():
         measured = _measure(store, wanted, on_progress)
     with store.transaction():
         activate(store, [(output.extractor, output.version) for output in wanted])

@@ -19,7 +19,7 @@ def look_here(
 ) -> Generator[tuple[int, int]]:
     """Look at the photos here; what came of them is written every few seconds."""
     batch, committed = Batch(wanted), time.monotonic()
-    with Workers(encoders) as workers, store.passing():
+    with Workers(encoders) as workers, store.bounded_memory():
         # while the workers start
         store.publish()
         try:

@@ -49,12 +49,12 @@ def read(
     It says how it reads the table, then stores it. A second table of the same data set adds to it.
     """
     from featurestore.errors import UsageError
-    from featurestore.ingest.columns import Stated
+    from featurestore.ingest.columns import TableOptions
     from featurestore.ingest.raw import Origin
     from featurestore.ingest.recipe import Recipe
     from featurestore.ingest.table import data_set_name, read_table, stored_scale
 
-    stated = Stated(
+    options = TableOptions(
         image_column=image_column,
         score_columns=tuple(score_column or ()),
         rater_column=rater_column,
@@ -70,7 +70,7 @@ def read(
         decimal=decimal,
     )
     origin = Origin(encoding=encoding, sheet=sheet)
-    if recipe is not None and (stated, origin) != (Stated(), Origin()):
+    if recipe is not None and (options, origin) != (TableOptions(), Origin()):
         raise UsageError("A recipe already says how the table is read: leave out the other options, or the recipe.")
     if decimal not in (None, ".", ","):
         raise UsageError(f"{decimal!r} is no decimal mark: give --decimal . or --decimal ,")
@@ -79,7 +79,7 @@ def read(
         file,
         images,
         name=name,
-        stated=stated,
+        options=options,
         origin=origin,
         recipe=Recipe.load(recipe) if recipe else None,
         known_scale=stored_scale(store, name),

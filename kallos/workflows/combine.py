@@ -91,9 +91,9 @@ def _record(fold: Fold, run: Run, combiner: Combiner, learned: Scores, combined:
     runs.record_combiner(
         fold.store,
         run,
-        {"correction": size, "pearson": Evaluation.of(truth, combined).pearson},
+        {"correction": size, "pearson": Evaluation.from_scores(truth, combined).pearson},
         [
-            {"model": model, "weight": weight, "pearson": Evaluation.of(truth, learned[model]).pearson}
+            {"model": model, "weight": weight, "pearson": Evaluation.from_scores(truth, learned[model]).pearson}
             for model, weight in combiner.weights.items()
         ],
     )

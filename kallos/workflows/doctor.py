@@ -17,7 +17,7 @@ from featurestore.store import Store
 from featurestore.upkeep.health import Symptom, examine
 from featurestore.upkeep.invariants import examine_deeply
 from kallos.workflows.extras import TRAINING
-from models.encoders.spec import KeptEncoder
+from models.encoders.spec import EncoderSpec
 from models.registry import ENSEMBLE
 from reports.pages.doctor import DoctorReport
 
@@ -120,7 +120,7 @@ def _weights(store: Path) -> Iterator[Symptom]:
     folder = store.with_suffix(".runs") / "encoders"
     for kept in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
-            encoder = KeptEncoder.read(kept)
+            encoder = EncoderSpec.read(kept)
             yield Symptom("encoder", "ok", f"{encoder.name}, {encoder.weights}, sha256 {encoder.weights_sha256[:12]}")
         except BundleError as error:
             yield Symptom("encoder", "fail", str(error))

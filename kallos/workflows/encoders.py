@@ -11,14 +11,14 @@ from featurestore.outputs import active_versions, encoder_folder, found_encoder
 from featurestore.staging import staging
 from featurestore.store import Store
 from kallos.workflows.extras import TRAINING, need
-from models.encoders.spec import KeptEncoder
+from models.encoders.spec import EncoderSpec
 
 log = logging.getLogger(__name__)
 
 DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
-def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[KeptEncoder]:
+def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[EncoderSpec]:
     """The encoder of that id or architecture, else those that the store has embeddings of, else MobileNetV3-Small.
 
     Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
@@ -40,26 +40,26 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
         with staging(folder) as made:
             built.save(made)
             made.rename(folder)
-    return [KeptEncoder.read(folder)]
+    return [EncoderSpec.read(folder)]
 
 
-def known_encoders(store: Store) -> list[KeptEncoder]:
+def known_encoders(store: Store) -> list[EncoderSpec]:
     """The encoders that the store has embeddings of."""
     return [
-        KeptEncoder.read(found_encoder(store, extractor.removeprefix(EMBEDDING), version))
+        EncoderSpec.read(found_encoder(store, extractor.removeprefix(EMBEDDING), version))
         for extractor, version in active_versions(store).items()
         if extractor.startswith(EMBEDDING)
     ]
 
 
-def _kept(store: Store, encoder: KeptEncoder) -> KeptEncoder:
+def _kept(store: Store, encoder: EncoderSpec) -> EncoderSpec:
     """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
     folder = encoder_folder(store, _version(encoder))
     if not folder.is_dir():
         with staging(folder) as made:
             shutil.copytree(encoder.folder, made, dirs_exist_ok=True)
             made.rename(folder)
-    return KeptEncoder.read(folder)
+    return EncoderSpec.read(folder)
 
 
 def _version(encoder: EncoderIdentity) -> str:

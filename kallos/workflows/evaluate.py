@@ -15,7 +15,7 @@ from ensemble.parts import Parts, parts_of_store
 from ensemble.predictor import Predictor
 from featurestore import runs
 from featurestore.errors import UsageError
-from featurestore.outside import OutsideRows, outside_rows
+from featurestore.external import ExternalRows, external_rows
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 from featurestore.traits import matching_trait
@@ -40,7 +40,7 @@ class Predicted:
     """
 
     parts: Parts
-    rows: OutsideRows
+    rows: ExternalRows
     scores: Mapping[str, NDArray[np.float64]]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -90,7 +90,7 @@ def _evaluate_runs(
             for model, scores in predicted.scores.items():
                 interval = (predicted.low, predicted.high) if model == ENSEMBLE else None
                 run_id, images = predicted.parts.run_ids[model], predicted.rows.rows.image_ids
-                runs.record_outside(store, run_id, data_set, images, scores, interval)
+                runs.record_external(store, run_id, data_set, images, scores, interval)
         return predicted.report()
 
 
@@ -99,7 +99,7 @@ def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgres
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
     features = parts.normalization.features
-    rows = outside_rows(store, data_set, trait, parts.versions, parts.uses, features, parts.photos)
+    rows = external_rows(store, data_set, trait, parts.versions, parts.uses, features, parts.photos)
     batch = rows.rows.batch(parts.normalization)
     blocks = []
     with Predictor(parts) as predictor:

@@ -68,6 +68,6 @@ def report(
     selection = Selection(
         data_set=data_set, protocol=protocol, fold=fold, runs=runs, image=image, trait=trait, photos=photos
     )
-    with open_for_reading(Path(store)) as opened, opened.overheard() as queries:
+    with open_for_reading(Path(store)) as opened, opened.record_queries() as queries:
         data = report_page(name).data(opened, selection)
     return Report(name, data, tuple(queries))

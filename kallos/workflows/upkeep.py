@@ -9,11 +9,11 @@ from pathlib import Path
 from featurestore import statistics
 from featurestore.store import Store
 from featurestore.transfer import exporting, importing
-from featurestore.transfer.exporting import Exported
-from featurestore.transfer.importing import Imported
+from featurestore.transfer.exporting import ExportResult
+from featurestore.transfer.importing import ImportResult
 from featurestore.upkeep import compacting, erasure
-from featurestore.upkeep.compacting import Compacted
-from featurestore.upkeep.erasure import Erased, Receipt
+from featurestore.upkeep.compacting import CompactionResult
+from featurestore.upkeep.erasure import ErasureResult, Receipt
 from featurestore.versions import rollback as roll_back
 from reports.render.json import to_json
 
@@ -26,12 +26,14 @@ def rollback(store: str | Path, extractor: str) -> dict[str, str]:
         return shown
 
 
-def compact(store: str | Path) -> Compacted:
+def compact(store: str | Path) -> CompactionResult:
     """Drop earlier versions and values of photos that are gone, and rewrite the file without them."""
     return compacting.compact(Path(store))
 
 
-def erase(store: str | Path, image_ids: Sequence[str], *, receipt: str | Path | None = None) -> tuple[Erased, Path]:
+def erase(
+    store: str | Path, image_ids: Sequence[str], *, receipt: str | Path | None = None
+) -> tuple[ErasureResult, Path]:
     """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
 
     Gives what was done, and where the receipt lies, by default beside the store. Exports elsewhere are not reached.
@@ -45,12 +47,12 @@ def erase(store: str | Path, image_ids: Sequence[str], *, receipt: str | Path | 
     return erasure.erase(path, image_ids, keep), written
 
 
-def export_store(store: str | Path, folder: str | Path) -> Exported:
+def export_store(store: str | Path, folder: str | Path) -> ExportResult:
     """Every table as Parquet, schema, comments, trained models, and checksums, in a folder."""
     with Store.open(Path(store), read_only=True) as opened:
         return exporting.export_store(opened, Path(folder))
 
 
-def import_store(folder: str | Path, store: str | Path) -> Imported:
+def import_store(folder: str | Path, store: str | Path) -> ImportResult:
     """Make a new store, equal to the one that was exported. Nothing in the folder is run."""
     return importing.import_store(Path(folder), Path(store))

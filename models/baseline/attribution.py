@@ -1,4 +1,4 @@
-"""Why LightGBM says what it says: TreeSHAP (Lundberg et al. 2020), as LightGBM computes it."""
+"""Explanations of LightGBM's scores: TreeSHAP (Lundberg et al. 2020), as LightGBM computes it."""
 
 from __future__ import annotations
 

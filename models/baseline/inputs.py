@@ -43,16 +43,16 @@ class Inputs:
     components: Components
 
     @classmethod
-    def fit(cls, learned: FaceBatch, count: int) -> Self:
+    def fit(cls, train: FaceBatch, count: int) -> Self:
         """Inputs whose components are fitted on the given rows."""
-        return cls(learned.feature_names, Components.fit(learned.shapes, count))
+        return cls(train.feature_names, Components.fit(train.shapes, count))
 
     @property
     def width(self) -> int:
         """How many numbers a row has."""
         return len(self.feature_names) + len(self.components.scale)
 
-    def of(self, batch: FaceBatch) -> NDArray[np.float64]:
+    def matrix(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, F + k), NaN where a feature is. Raises PrerequisiteError for other features than were fitted."""
         if batch.feature_names != self.feature_names:
             raise PrerequisiteError("These are not the features that the baseline was trained on: train it again.")

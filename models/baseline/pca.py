@@ -29,11 +29,11 @@ class Components:
         mean = rows.mean(axis=0, dtype=np.float64)
         _, singular, axes = np.linalg.svd(rows - mean, full_matrices=False)
         scale = singular / np.sqrt(len(rows))
-        kept = np.flatnonzero(scale[:count] > 1e-6 * max(scale[0], 1e-12))
+        chosen = np.flatnonzero(scale[:count] > 1e-6 * max(scale[0], 1e-12))
         # the sign of an axis is arbitrary: its largest entry is made positive, the same on every machine
-        largest = np.abs(axes[kept]).argmax(axis=1)
-        axes = axes[kept] * np.sign(axes[kept, largest])[:, None]
-        return cls(mean.astype(np.float32), axes.astype(np.float32), scale[kept].astype(np.float32))
+        largest = np.abs(axes[chosen]).argmax(axis=1)
+        axes = axes[chosen] * np.sign(axes[chosen, largest])[:, None]
+        return cls(mean.astype(np.float32), axes.astype(np.float32), scale[chosen].astype(np.float32))
 
     def transform(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, d) to (n, k), each column of unit variance over the fitted rows."""

@@ -18,7 +18,7 @@ from models.spec import Listener, Options, PlainFitter
 
 
 class RidgeModel:
-    """Ridge regression on the same inputs: the floor that anything less linear has to pass."""
+    """Ridge regression on the same inputs: the floor that any nonlinear model has to beat."""
 
     kind = "ridge"
 
@@ -27,7 +27,7 @@ class RidgeModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores; an unknown feature counts as the training mean. Raises PrerequisiteError for other features."""
-        scores: NDArray[np.float64] = np.nan_to_num(self._inputs.of(batch), nan=0.0) @ self.coefficients
+        scores: NDArray[np.float64] = np.nan_to_num(self._inputs.matrix(batch), nan=0.0) @ self.coefficients
         return on_scale(scores + self.intercept)
 
     def save(self, folder: Path) -> None:
@@ -50,18 +50,18 @@ class RidgeModel:
 
 
 def train_ridge(
-    learned: FaceBatch, held_out: FaceBatch, config: BaselineConfig, on_epoch: Callable[[Epoch], None]
+    train: FaceBatch, held_out: FaceBatch, config: BaselineConfig, on_epoch: Callable[[Epoch], None]
 ) -> RidgeModel:
-    """Solve on `learned`; the penalty by leave-one-out among them."""
+    """Solve on `train`; the penalty by leave-one-out among its rows."""
     from sklearn.linear_model import RidgeCV
 
     began = time.monotonic()
-    inputs = Inputs.fit(learned, config.components)
-    known = np.nan_to_num(inputs.of(learned), nan=0.0)
-    ridge = RidgeCV(alphas=np.logspace(-1, 5, 25)).fit(known, learned.scores)
+    inputs = Inputs.fit(train, config.components)
+    known = np.nan_to_num(inputs.matrix(train), nan=0.0)
+    ridge = RidgeCV(alphas=np.logspace(-1, 5, 25)).fit(known, train.scores)
     model = RidgeModel(inputs, ridge.coef_, float(ridge.intercept_), float(ridge.alpha_))
-    loss = float(((model.predict(learned) - learned.scores) ** 2).mean())
-    on_epoch(Epoch.of(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
+    loss = float(((model.predict(train) - train.scores) ** 2).mean())
+    on_epoch(Epoch.from_scores(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
     return model
 
 

@@ -30,16 +30,16 @@ class BaselineModel:
         self.config, self._inputs, self._trees = config, inputs, trees
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores. Raises PrerequisiteError for other features than it learned."""
-        scores = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads)
+        """(n,) scores. Raises PrerequisiteError for features that it was not trained on."""
+        scores = self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads)
         return on_scale(np.asarray(scores))
 
     def shap(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, F + k + 1) TreeSHAP values of features, shape components and the mean.
 
-        A row adds up to its score before that is kept on the scale.
+        A row adds up to its score before that is clipped to the scale.
         """
-        values = self._trees.predict(self._inputs.of(batch), num_threads=self.config.num_threads, pred_contrib=True)
+        values = self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads, pred_contrib=True)
         return np.asarray(values)
 
     def save(self, folder: Path) -> None:
@@ -62,23 +62,23 @@ class BaselineModel:
 
 
 def train_baseline(
-    learned: FaceBatch, held_out: FaceBatch, config: BaselineConfig, on_epoch: Callable[[Epoch], None]
+    train: FaceBatch, held_out: FaceBatch, config: BaselineConfig, on_epoch: Callable[[Epoch], None]
 ) -> BaselineModel:
-    """Grow trees on `learned`; what `on_epoch` is told of `held_out` decides nothing.
+    """Grow trees on `train`; what is reported on `held_out` decides nothing.
 
-    An Epoch of the history is one round of boosting; every `report_every`th is told.
+    An Epoch of the history is one round of boosting; every `report_every`th is reported.
     """
-    inputs = Inputs.fit(learned, config.components)
-    train = lightgbm.Dataset(inputs.of(learned), learned.scores, free_raw_data=False)
+    inputs = Inputs.fit(train, config.components)
+    dataset = lightgbm.Dataset(inputs.matrix(train), train.scores, free_raw_data=False)
     trees = lightgbm.train(
         _parameters(config),
-        train,
+        dataset,
         num_boost_round=config.rounds,
-        valid_sets=[train],
+        valid_sets=[dataset],
         valid_names=["training"],
-        callbacks=[_reporter(inputs.of(held_out), held_out.scores, config, on_epoch)],
+        callbacks=[_reporter(inputs.matrix(held_out), held_out.scores, config, on_epoch)],
     )
-    # kept as text from the start, so that a model just trained and one loaded are the same
+    # stored as text from the start, so that a model just trained and one loaded are the same
     return BaselineModel(config, inputs, lightgbm.Booster(model_str=trees.model_to_string()))
 
 
@@ -119,7 +119,7 @@ def _reporter(
     config: BaselineConfig,
     on_epoch: Callable[[Epoch], None],
 ) -> Callable[[lightgbm.callback.CallbackEnv], None]:
-    """A LightGBM callback that tells how held-out rows are predicted."""
+    """A LightGBM callback that reports how well held-out rows are predicted."""
     began = time.monotonic()
 
     def report(env: lightgbm.callback.CallbackEnv) -> None:
@@ -128,7 +128,7 @@ def _reporter(
             return
         assert isinstance(env.model, lightgbm.Booster)
         assert env.evaluation_result_list is not None
-        loss, seen = env.evaluation_result_list[0][2], np.asarray(env.model.predict(inputs))
-        on_epoch(Epoch.of(done, config.rounds, loss, scores, seen, began=began))
+        loss, predicted = env.evaluation_result_list[0][2], np.asarray(env.model.predict(inputs))
+        on_epoch(Epoch.from_scores(done, config.rounds, loss, scores, predicted, began=began))
 
     return report

@@ -1,4 +1,4 @@
-"""How an encoder is made: a pretrained backbone, looked at four times and cell by cell, written as a graph."""
+"""An encoder from a pretrained backbone: four test-time views, pooled cell by cell, written as a graph."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class EncoderNetwork(nn.Module):
     """What `Encoder.encode` computes.
 
     Means are those of RoIAlign (He et al. 2017); the channels of stride 8 come before those of stride 16. Everything is
-    the mean over four looks, the face and its mirror image in two sizes: where the network's strides fall and how large
-    a face is in the crop matter less.
+    the mean over four test-time views, the face and its mirror image in two sizes: where the network's strides fall and
+    how large a face is in the crop matter less.
     """
 
     def __init__(self, backbone: Backbone, size: int) -> None:
         super().__init__()
         self._backbone, self.network = backbone, backbone.network.eval().requires_grad_(False)
         self._sizes = (size, round(SMALLER * size))
-        self._seen = dict[str, torch.Tensor]()
+        self._maps = dict[str, torch.Tensor]()
         for stage in backbone.card.maps:
             self.network.get_submodule(stage).register_forward_hook(partial(self._keep, stage))
         self.name, self.dim, self.channels = backbone.name, backbone.dim, sum(backbone.card.maps.values())
@@ -60,29 +60,29 @@ class EncoderNetwork(nn.Module):
         backbone.check_size(size)
         if len(backbone.card.maps) < len(MAP_STRIDES):
             raise UsageError(
-                f"{name} has no feature maps of strides 8 and 16, in which regions are looked at: choose a "
+                f"{name} has no feature maps of strides 8 and 16, which the regions need: choose a "
                 "convolutional encoder such as mobilenet_v3_small or mobilenet_v2."
             )
         return cls(backbone, size)
 
     def forward(self, face: torch.Tensor, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(S, S, 3) uint8 and (K, 4) to (dim,) and (channels, K)."""
-        looks = [self._look(face.permute(2, 0, 1)[None].float(), cells, size) for size in self._sizes]
-        vectors, pooled = zip(*looks, strict=True)
+        views = [self._encode_view(face.permute(2, 0, 1)[None].float(), cells, size) for size in self._sizes]
+        vectors, pooled = zip(*views, strict=True)
         return torch.stack(vectors).mean(0), torch.stack(pooled).mean(0)
 
-    def _look(self, face: torch.Tensor, cells: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _encode_view(self, face: torch.Tensor, cells: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The same, of the face and its mirror image in one size."""
         scaled = F.interpolate(face, (size, size), mode="bilinear", antialias=True, align_corners=False)
         image = self._backbone.normalise(scaled)
         features = self.network(torch.cat([image, image.flip(3)]))
-        return features.mean(0), torch.cat([_pool(self._seen[stage], cells) for stage in self._backbone.card.maps])
+        return features.mean(0), torch.cat([_pool(self._maps[stage], cells) for stage in self._backbone.card.maps])
 
     def _keep(self, stage: str, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        self._seen[stage] = output
+        self._maps[stage] = output
 
     def save(self, folder: Path) -> None:
-        """Write the encoder, preprocessing included, into a folder that `KeptEncoder` and `Encoder` read."""
+        """Write the encoder, preprocessing included, into a folder that `EncoderSpec` and `Encoder` read."""
         examples: dict[str, NDArray[Any]] = {
             "face": np.zeros((256, 256, 3), np.uint8),
             "cells": np.zeros((2, 4), np.float32),

@@ -1,4 +1,4 @@
-"""The CNN encoder: a frozen network, kept as a graph, from face crops to embeddings of the face and its regions."""
+"""The CNN encoder: a frozen network, stored as a graph, from face crops to embeddings of the face and its regions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Encoder:
     """A network that `EncoderNetwork.save` wrote. Float32: bfloat16 would make embeddings depend on the processor.
 
     Kernels round otherwise for other batch sizes and numbers of threads. One photo at a time on one thread, a photo has
-    the very same embedding alone and among thousands; the other cores look at the next photos meanwhile.
+    the very same embedding alone and among thousands; the other cores work on the next photos meanwhile.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""An encoder kept in a folder: known by its description, and loaded only when it is opened."""
+"""An encoder in a folder: its description, and the network once it is opened."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Self
 
 from featurestore.errors import BundleError
 from models.serialization import GRAPH, read_description
-from models.untrusted import distrusted
+from models.untrusted import as_bundle_error
 
 if TYPE_CHECKING:
     from models.encoders.run import Encoder
 
 
 def encoder_id(name: str, weights_sha256: str, preprocessing: Mapping[str, object]) -> str:
-    """What tells encoders apart: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
+    """The id of an encoder: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
     decides = json.dumps([weights_sha256, dict(preprocessing)], sort_keys=True)
     return f"{name}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
-class KeptEncoder:
-    """What is known of an encoder without its network; worker processes open it for themselves."""
+class EncoderSpec:
+    """The description of an encoder in a folder; each worker process opens the network itself."""
 
     folder: Path
     id: str
@@ -38,16 +38,22 @@ class KeptEncoder:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What `EncoderNetwork.save` wrote. Raises BundleError when the folder holds no encoder."""
-        with distrusted(folder):
+        with as_bundle_error(folder):
             if not (folder / GRAPH).is_file():
                 raise BundleError(
                     f"{folder} holds no encoder: run `kallos extract` with --encoder and --weights again."
                 )
-            said = read_description(folder, "encoder")
-            name, weights, sha256 = (str(said[key]) for key in ("name", "weights", "weights_sha256"))
+            description = read_description(folder, "encoder")
+            name, weights, sha256 = (str(description[key]) for key in ("name", "weights", "weights_sha256"))
             # one from before encoders had ids is known by its architecture
             return cls(
-                folder, str(said.get("id", name)), name, weights, sha256, int(said["dim"]), int(said["channels"])
+                folder,
+                str(description.get("id", name)),
+                name,
+                weights,
+                sha256,
+                int(description["dim"]),
+                int(description["channels"]),
             )
 
     def open(self) -> Encoder:

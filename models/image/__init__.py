@@ -1,1 +1,1 @@
-"""Model A: the photo itself, seen by a network."""
+"""Model A: a network on the photo itself."""

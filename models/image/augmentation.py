@@ -1,4 +1,4 @@
-"""Faces varied during training, as other cameras, crops and files would show them: what must not change the score.
+"""Data augmentation: faces as other cameras, crops and files would show them, which must not change the score.
 
 Everything is drawn from one NumPy generator and done by torch, so that a training goes the same way anywhere.
 """
@@ -30,7 +30,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 def augment(faces: NDArray[np.uint8], size: int, view: float, random: np.random.Generator) -> torch.Tensor:
     """(n, S, S, 3) uint8 to (n, 3, size, size) float32 in [0, 255]: each face placed, degraded and lit at random.
 
-    About `view` of each side is seen.
+    About `view` of each side is visible.
     """
     images = torch.stack([_degraded(image, random) for image in _placed(faces, size, view, random)])
     return _lit(images, random)
@@ -43,8 +43,8 @@ def _placed(faces: NDArray[np.uint8], size: int, view: float, random: np.random.
     scale, angle = view * np.exp(random.uniform(-ZOOM, ZOOM, n)), random.uniform(-TURN, TURN, n)
     across, down = 2 * view * random.uniform(-SHIFT, SHIFT, (2, n))  # the side is 2 long in a grid of torch's
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    seen = np.array([[mirror * cos, -mirror * sin, across], [sin, cos, down]]).transpose(2, 0, 1)
-    grid = F.affine_grid(torch.from_numpy(seen).float(), [n, 3, size, size], align_corners=False)
+    matrices = np.array([[mirror * cos, -mirror * sin, across], [sin, cos, down]]).transpose(2, 0, 1)
+    grid = F.affine_grid(torch.from_numpy(matrices).float(), [n, 3, size, size], align_corners=False)
     images = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 

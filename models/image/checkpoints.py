@@ -18,7 +18,7 @@ from models.serialization import write_tensors
 
 FILE = "checkpoint.safetensors"
 FORMAT = 2
-"""Of what a checkpoint holds; a training that left one of another format begins anew."""
+"""Of what a checkpoint holds; a training that left one of another format starts again."""
 
 
 def fingerprint(settings: Any, *arrays: NDArray[Any]) -> str:

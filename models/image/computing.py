@@ -1,4 +1,4 @@
-"""How a network computes while it learns: number format, layout in memory, threads. The fastest is found by trying."""
+"""How a network computes during training: number format, layout in memory, threads. The fastest is found by trying."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ def settings() -> list[Computing]:
 
 
 def choose(
-    step_of: Callable[[Computing], Callable[[], None]], clock: Callable[[], float] = time.perf_counter
+    make_step: Callable[[Computing], Callable[[], None]], clock: Callable[[], float] = time.perf_counter
 ) -> Computing:
-    """The fastest setting on this machine, of this network; `step_of` gives a training step to try in a setting."""
-    fastest = _fastest(settings(), step_of, clock)
+    """The fastest setting on this machine, of this network; `make_step` gives a training step to try in a setting."""
+    fastest = _fastest(settings(), make_step, clock)
     if fastest.threads == 1:
         return fastest
     # two threads wait for each other, above all where other programs run too
-    return _fastest([fastest, replace(fastest, threads=fastest.threads // 2)], step_of, clock)
+    return _fastest([fastest, replace(fastest, threads=fastest.threads // 2)], make_step, clock)
 
 
 def _fastest(
-    tried: Sequence[Computing], step_of: Callable[[Computing], Callable[[], None]], clock: Callable[[], float]
+    tried: Sequence[Computing], make_step: Callable[[Computing], Callable[[], None]], clock: Callable[[], float]
 ) -> Computing:
-    steps = {setting: step_of(setting) for setting in tried}
+    steps = {setting: make_step(setting) for setting in tried}
     for setting, step in steps.items():
         _seconds(setting, step, clock)
     seconds = dict.fromkeys(tried, float("inf"))

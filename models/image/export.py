@@ -25,13 +25,13 @@ class _Scores(nn.Module):
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         size = self._model.config.image_size
         planes = faces.permute(0, 3, 1, 2).float()
-        # pixels are whole numbers where the network learns, too
+        # pixels are whole numbers in training, too
         scaled = F.interpolate(planes, (size, size), mode="bilinear", antialias=True, align_corners=False).round()
         images = self._model.backbone.normalise(scaled)
         # the mean over each face and its mirror image
-        return (self._look(images) + self._look(images.flip(3))) / 2
+        return (self._score_view(images) + self._score_view(images.flip(3))) / 2
 
-    def _look(self, images: torch.Tensor) -> torch.Tensor:
+    def _score_view(self, images: torch.Tensor) -> torch.Tensor:
         return self._model.scores_of(images)
 
 

@@ -1,4 +1,4 @@
-"""How Model A is made with the options that people chose."""
+"""Model A with the options that people chose."""
 
 from __future__ import annotations
 

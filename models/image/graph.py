@@ -21,19 +21,19 @@ PREDICTED_AT_ONCE = 8
 
 
 class AppearanceGraph:
-    """A Model A that `appearance_export` wrote."""
+    """A Model A that `replace_by_graphs` wrote."""
 
     kind = "appearance-graph"
 
     def __init__(self, folder: Path) -> None:
         """Raises BundleError when the folder holds no readable graph."""
-        # of several processes each is told to use one thread
+        # OMP_NUM_THREADS is 1 where several processes run side by side
         threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
         self._folder, self.graph = folder, Graph(folder, threads)
         self._view = float(read_description(folder, self.kind)["config"]["view"])
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores, as those of the model that it was made from. Raises PrerequisiteError without faces."""
+        """(n,) scores, as those of the model that it was exported from. Raises PrerequisiteError without faces."""
         if batch.faces is None:
             raise PrerequisiteError(
                 "Model A needs face crops and this batch has none: read the faces of its photos first."

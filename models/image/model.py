@@ -74,7 +74,7 @@ class Regressor(nn.Module):
 
 
 class AppearanceModel:
-    """A trained Model A. `weights` and `weights_sha256` tell what its backbone started from."""
+    """A trained Model A. `weights` and `weights_sha256` are what its backbone started from."""
 
     kind = "appearance"
 
@@ -84,21 +84,21 @@ class AppearanceModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores. Raises PrerequisiteError without faces."""
-        return self.predict_images(looked_at(faces_of(batch), self.config))
+        return self.predict_images(network_view(faces_of(batch), self.config))
 
     def predict_images(self, faces: NDArray[np.uint8], *, mirrored: bool = True) -> NDArray[np.float64]:
         """(n, size, size, 3) uint8 RGB to (n,) scores, in float32 on every processor.
 
-        The mean over each face and, with `mirrored`, its mirror image. A network that learnt histograms says the
-        mean of its score and of the expectation over the ratings.
+        The mean over each face and, with `mirrored`, its mirror image. A network that was trained on histograms
+        predicts the mean of its score and of the expectation over the ratings.
         """
         scores = np.empty(len(faces))
         place = next(self.network.parameters()).device
         with torch.inference_mode():
             for start in range(0, len(faces), PREDICTED_AT_ONCE):
                 images = self.backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
-                looks = [self.scores_of(look) for look in ([images, images.flip(3)] if mirrored else [images])]
-                scores[start : start + PREDICTED_AT_ONCE] = torch.stack(looks).double().mean(0).cpu().numpy()
+                view_scores = [self.scores_of(view) for view in ([images, images.flip(3)] if mirrored else [images])]
+                scores[start : start + PREDICTED_AT_ONCE] = torch.stack(view_scores).double().mean(0).cpu().numpy()
         return on_scale(scores)
 
     def scores_of(self, images: torch.Tensor) -> torch.Tensor:
@@ -111,7 +111,7 @@ class AppearanceModel:
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""
-        # the weights by name: a path would tell of the machine that it was trained on
+        # the weights by name: a path would reveal the machine that it was trained on
         config = asdict(self.config) | {"weights": self.weights}
         described = {"kind": self.kind, "config": config, "backbone": self.backbone.describe()}
         tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
@@ -130,8 +130,8 @@ class AppearanceModel:
         return cls(config, backbone, network.requires_grad_(False))
 
 
-def looked_at(faces: NDArray[np.uint8], config: AppearanceConfig) -> NDArray[np.uint8]:
-    """What the network sees of each face where nothing is varied."""
+def network_view(faces: NDArray[np.uint8], config: AppearanceConfig) -> NDArray[np.uint8]:
+    """What the network sees of each face without augmentation."""
     return resize_faces(centre_of(faces, config.view), config.image_size)
 
 

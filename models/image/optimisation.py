@@ -1,4 +1,4 @@
-"""How the networks learn: the learning rate's course and the running average of the weights."""
+"""How the networks are trained: the learning-rate schedule and the running average of the weights."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ WARM_UP = 0.3
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, peaks: Sequence[float], steps: int) -> OneCycleLR:
-    """The course of the learning rate over a training (Smith & Topin 2018), with a peak for each parameter group.
+    """The learning-rate schedule of a training (Smith & Topin 2018), with a peak for each parameter group.
 
     Cosines from 1/25 of the peak up to it in the first 30 % of the steps, then down to 1/250,000 of it.
     """
-    # torch's last step is at the lowest rate and learns nothing: it comes after the last of these
+    # torch's last step is at the lowest rate and changes nothing: it comes after the last of these
     start = (WARM_UP * steps + 1) / (steps + 1)
     return OneCycleLR(optimizer, list(peaks), total_steps=steps + 1, pct_start=start, cycle_momentum=False)
 
 
 class ExactConv2d(nn.Conv2d):
-    """A convolution in float32, whatever autocast says."""
+    """A convolution in float32, whatever autocast sets."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         with torch.autocast(input.device.type, enabled=False):
@@ -42,9 +42,9 @@ def exact_strided(network: nn.Module) -> None:
 
 @torch.no_grad()
 def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
-    """Measure the statistics of batch normalisation anew, for weights as they are now (Izmailov et al. 2018).
+    """Measure the statistics of batch normalisation again, for weights as they are now (Izmailov et al. 2018).
 
-    Running statistics lag behind: after a short training most networks would say the same of every image. torch's
+    Running statistics lag behind: after a short training most networks would predict the same for every image. torch's
     `update_bn` would switch on dropout and stochastic depth for it, which predictions do not have.
     """
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
@@ -63,7 +63,7 @@ def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> N
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of a network's weights and buffers while it learns; its `module` is a network.
+    """The exponential moving average of a network's weights and buffers during training; its `module` is a network.
 
     The decay of the n-th update is n / (9 + n), at most `decay`, so that short trainings are averaged too.
     """

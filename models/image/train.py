@@ -28,7 +28,7 @@ from models.image.checkpoints import (
     unprefixed,
 )
 from models.image.computing import PRECISIONS, Computing, choose, usual
-from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, looked_at
+from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, network_view
 from models.image.optimisation import exact_strided, moving_average, one_cycle, settle_batch_norms
 from models.image.tensors import as_images
 from models.networks.backbones import Backbone, build_backbone
@@ -41,7 +41,7 @@ TRIED = 8
 """Photos in a step by which the way of computing is chosen."""
 
 WATCHED = 100
-"""Held-out faces that are looked at after each epoch, without their mirror images: they decide nothing."""
+"""Held-out faces that are predicted after each epoch, without their mirror images: they decide nothing."""
 
 
 def starting_backbone(config: AppearanceConfig) -> Backbone:
@@ -57,7 +57,7 @@ def starting_backbone(config: AppearanceConfig) -> Backbone:
 
 def train_appearance(
     backbone: Backbone,
-    learned: FaceBatch,
+    train: FaceBatch,
     held_out: FaceBatch,
     config: AppearanceConfig,
     on_epoch: Callable[[Epoch], None],
@@ -65,20 +65,20 @@ def train_appearance(
     checkpoint: Path,
     computing: Computing | None = None,
 ) -> AppearanceModel:
-    """Train `backbone` on `learned`; what is told to `on_epoch` is measured on some of `held_out`, and decides nothing.
+    """Train `backbone` on `train`; `on_epoch` gets metrics on some of `held_out`, which decide nothing.
 
     After each epoch the folder `checkpoint` holds all that is needed to go on; called again after an
-    interruption, training tells `on_epoch` the epochs already done and ends as if never interrupted. A
+    interruption, training reports the epochs already done to `on_epoch` and ends as if never interrupted. A
     checkpoint of another configuration or other data is not used. `on_step` gets steps done and in all.
     `computing` is chosen here where it is not given; a training that goes on keeps what it began with.
     Raises PrerequisiteError without faces.
     """
-    training = _Training(learned, held_out, config, backbone, computing, checkpoint)
+    training = _Training(train, held_out, config, backbone, computing, checkpoint)
     with training.computing.threading():
         training.resume(on_epoch)
         while not training.is_over():
             epoch = training.run_epoch(on_step)
-            training.keep(checkpoint)
+            training.save(checkpoint)
             on_epoch(epoch)
     remove_checkpoint(checkpoint)
     model = training.model()
@@ -94,32 +94,32 @@ class _Training:
 
     def __init__(
         self,
-        learned: FaceBatch,
+        train: FaceBatch,
         held_out: FaceBatch,
         config: AppearanceConfig,
         backbone: Backbone,
         computing: Computing | None,
         checkpoint: Path,
     ) -> None:
-        known = np.isfinite(learned.histograms).all(axis=1)
+        known = np.isfinite(train.histograms).all(axis=1)
         self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
-        self._faces, self._scores = faces_of(learned), learned.scores
-        self._known, self._histograms = known, np.nan_to_num(learned.histograms)
+        self._faces, self._scores = faces_of(train), train.scores
+        self._known, self._histograms = known, np.nan_to_num(train.histograms)
         watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
-        self._watched, self._watched_scores = looked_at(faces_of(watched), config), watched.scores
+        self._watched, self._watched_scores = network_view(faces_of(watched), config), watched.scores
         self._fingerprint = fingerprint(
-            [asdict(config), backbone.describe(), learned.image_ids], self._faces, self._scores, self._histograms
+            [asdict(config), backbone.describe(), train.image_ids], self._faces, self._scores, self._histograms
         )
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._kept = load_checkpoint(checkpoint, self._fingerprint)
-        if self._kept is not None:
-            computing = Computing(**self._kept[1]["computing"])
+        self._checkpoint = load_checkpoint(checkpoint, self._fingerprint)
+        if self._checkpoint is not None:
+            computing = Computing(**self._checkpoint[1]["computing"])
         self.computing = computing or choose_computing(config, backbone)
         self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
         self.computing.place(self._network)
         self._average = moving_average(self._network, config.ema)
         self._optimizer, peaks = _optimizer(self._network, config)
-        self._steps = -(-len(learned) // config.batch_size)
+        self._steps = -(-len(train) // config.batch_size)
         self._schedule = one_cycle(self._optimizer, peaks, self._steps * config.epochs)
         self._history: list[Epoch] = []
 
@@ -128,18 +128,18 @@ class _Training:
         return len(self._history) >= self._config.epochs
 
     def run_epoch(self, on_step: Callable[[int, int], None]) -> Epoch:
-        """Learn from every training row once, then look how the averaged weights do on held-out rows."""
+        """Train on every training row once, then predict held-out rows with the averaged weights."""
         began, epoch = time.monotonic(), len(self._history)
-        loss = self._learn(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
+        loss = self._train_pass(np.random.default_rng((self._config.seed, epoch)), epoch * self._steps, on_step)
         if not self._backbone.is_trained:
             settle_batch_norms(self._average.module, self._settling_views())
         with self._autocast():
-            seen = self.model().predict_images(self._watched, mirrored=False)
-        line = Epoch.of(epoch + 1, self._config.epochs, loss, self._watched_scores, seen, began=began)
+            predicted = self.model().predict_images(self._watched, mirrored=False)
+        line = Epoch.from_scores(epoch + 1, self._config.epochs, loss, self._watched_scores, predicted, began=began)
         self._history.append(line)
         return line
 
-    def _learn(self, random: np.random.Generator, done: int, on_step: Callable[[int, int], None]) -> float:
+    def _train_pass(self, random: np.random.Generator, done: int, on_step: Callable[[int, int], None]) -> float:
         """One pass over the training rows after `done` steps; the mean squared error met on the way."""
         losses = []
         self._network.train()
@@ -159,9 +159,9 @@ class _Training:
         images = self.computing.lay(self._backbone.normalise(varied))
         with self._autocast():
             score, logits = self._network(images.to(self._device))
-        error = nn.functional.mse_loss(score, self._of(self._scores[rows]))
-        surprise = -(self._of(self._histograms[rows]) * logits.log_softmax(1)).sum(1)
-        loss = error + self._config.histogram * (surprise * self._of(self._known[rows])).mean()
+        error = nn.functional.mse_loss(score, self._tensor(self._scores[rows]))
+        surprise = -(self._tensor(self._histograms[rows]) * logits.log_softmax(1)).sum(1)
+        loss = error + self._config.histogram * (surprise * self._tensor(self._known[rows])).mean()
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
@@ -172,14 +172,14 @@ class _Training:
     def _autocast(self) -> torch.autocast:
         return self.computing.autocast(self._device.type)
 
-    def _of(self, values: NDArray[Any]) -> torch.Tensor:
+    def _tensor(self, values: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(values).float().to(self._device)
 
     def _settling_views(self) -> Iterator[torch.Tensor]:
         """Batches of training faces, the same after every epoch."""
         rows = np.random.default_rng(self._config.seed).permutation(len(self._faces))[:SETTLED_ON]
         for some in np.array_split(rows, -(-len(rows) // self._config.batch_size)):
-            faces = looked_at(self._faces[some], self._config)
+            faces = network_view(self._faces[some], self._config)
             yield self._backbone.normalise(as_images(faces)).to(self._device)
 
     def model(self) -> AppearanceModel:
@@ -189,7 +189,7 @@ class _Training:
     def _networks(self) -> dict[str, nn.Module]:
         return {"network": self._network, "average": self._average}
 
-    def keep(self, folder: Path) -> None:
+    def save(self, folder: Path) -> None:
         """Write all that changes from epoch to epoch."""
         tensors = prefixed("optimizer", optimizer_tensors(self._optimizer))
         for name, network in self._networks().items():
@@ -202,10 +202,10 @@ class _Training:
         save_checkpoint(folder, self._fingerprint, tensors, state)
 
     def resume(self, on_epoch: Callable[[Epoch], None]) -> None:
-        """Take up what `keep` wrote, if it was written by this very training."""
-        if self._kept is None:
+        """Take up what `save` wrote, if it was written by this very training."""
+        if self._checkpoint is None:
             return
-        tensors, state = self._kept
+        tensors, state = self._checkpoint
         for name, network in self._networks().items():
             network.load_state_dict(unprefixed(name, tensors))
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
@@ -219,10 +219,10 @@ class _Training:
 
 
 def starting_network(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> Regressor:
-    """The untrained network: it says the mean training score of everyone.
+    """The untrained network. Its bias starts at the mean training score.
 
-    With weights, the stages up to stride 8 keep them: edges and textures need not be learnt from a few thousand
-    faces, and what is not learnt costs no backward pass.
+    With weights, the stages up to stride 8 keep them: edges and textures need not be trained on a few thousand
+    faces, and what is not trained costs no backward pass.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -236,7 +236,7 @@ def starting_network(backbone: Backbone, config: AppearanceConfig, mean_score: f
 
 
 def freeze_statistics(network: nn.Module) -> None:
-    """Batches of 32 faces tell less about brightness and contrast than the million photos before them."""
+    """Batches of 32 faces estimate brightness and contrast worse than the million photos before them."""
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.eval()
@@ -255,21 +255,21 @@ def _without_histogram(config: AppearanceConfig) -> AppearanceConfig:
     return AppearanceConfig(**asdict(config) | {"histogram": 0.0})
 
 
-def choose_computing(config: AppearanceConfig, sees: Backbone) -> Computing:
-    """How a training with these settings computes here: as they say, or as a trial of a second or two finds fastest."""
+def choose_computing(config: AppearanceConfig, backbone: Backbone) -> Computing:
+    """How a training with these settings computes here: as set, or as a trial of a second or two finds fastest."""
     if torch.cuda.is_available():
         return usual("bfloat16" if config.precision == "auto" else config.precision)
     if config.precision != "auto":
         return usual(config.precision)
     with torch.random.fork_rng(devices=[]):
-        return choose(lambda computing: trial_step(config, sees, computing, min(TRIED, config.batch_size)))
+        return choose(lambda computing: trial_step(config, backbone, computing, min(TRIED, config.batch_size)))
 
 
-def trial_step(config: AppearanceConfig, sees: Backbone, computing: Computing, photos: int) -> Callable[[], None]:
-    """A training step on blank photos, to be timed: forward pass, backward pass and optimizer of a copy of `sees`."""
-    network = starting_network(copy.deepcopy(sees), config, 3.0).train()
+def trial_step(config: AppearanceConfig, backbone: Backbone, computing: Computing, photos: int) -> Callable[[], None]:
+    """A training step on blank photos, to be timed: forward and backward pass and optimizer of a copy of `backbone`."""
+    network = starting_network(copy.deepcopy(backbone), config, 3.0).train()
     computing.place(network)
-    if sees.is_trained:
+    if backbone.is_trained:
         freeze_statistics(network)
     optimizer, _ = _optimizer(network, config)
     images = computing.lay(torch.zeros(photos, 3, config.image_size, config.image_size))

@@ -1,1 +1,1 @@
-"""Networks that others made, their weights, and how they are run."""
+"""Pretrained networks, their weights, and how they are run."""

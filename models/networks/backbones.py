@@ -1,4 +1,4 @@
-"""Any torchvision classification network, by name, as an extractor of pooled features; and one of kallos' own."""
+"""Any torchvision classification network, by name, as an extractor of pooled features; and the built-in ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from models.networks.weights import (
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HEADS = ("classifier", "fc", "head", "heads")
-OWN = {"laplacian_pyramid": LaplacianPyramid}
+BUILT_IN = {"laplacian_pyramid": LaplacianPyramid}
 AUXILIARY = ("aux1", "aux2", "AuxLogits")
 OPTIONS = ("image_size", "transform_input")
 """Arguments of a torchvision builder that depend on the weights; networks that have them keep them."""
@@ -40,7 +40,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
 MAP_STRIDES = (8, 16)
-"""Of the feature maps that are looked at region by region: fine enough for an eye, deep enough to mean something."""
+"""Of the feature maps that are pooled region by region: fine enough for an eye, deep enough to be useful."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Backbone:
 
     @classmethod
     def blank(cls, described: Mapping[str, Any]) -> Self:
-        """The architecture that `describe` told of, ready for its tensors (`models.networks.weights.fill`)."""
+        """The architecture that `describe` gave, ready for its tensors (`models.networks.weights.fill`)."""
         card = BackboneCard(**described)
         with torch.device("meta"):
             network, _ = _trimmed(card.name, None, card.options)
@@ -119,7 +119,7 @@ class Backbone:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep the memory that tensors give back, where it can be told so (glibc).
+    """Have the C library keep the memory that tensors give back, where it has a setting for it (glibc).
 
     It gives large blocks back to the system at once by default, and fetching them again, page by page, takes a third
     of a training step and half of a prediction.
@@ -136,12 +136,12 @@ def build_backbone(name: str, weights: str, *, download: bool = False) -> Backbo
     `weights` is "imagenet", "none" or a path. Raises UsageError for an unknown name and WeightsError when the
     weights are missing, do not fit, or may not be downloaded.
     """
-    known = [*OWN, *list_models(module=torchvision.models)]
+    known = [*BUILT_IN, *list_models(module=torchvision.models)]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or ["efficientnet_v2_s", "mobilenet_v2"]
         raise UsageError(f"There is no backbone {name!r}: the nearest names are {', '.join(near)}.")
-    if weights == "imagenet" and name in OWN:
-        raise WeightsError(f"{name} has fixed filters and learns none: say --weights none.")
+    if weights == "imagenet" and name in BUILT_IN:
+        raise WeightsError(f"{name} has fixed filters and no ImageNet weights: use --weights none.")
     if weights == "imagenet":
         return _from_imagenet(name, download)
     network, spare = _trimmed(name, None, {})
@@ -165,8 +165,8 @@ def _from_file(network: nn.Module, spare: set[str], name: str, file: Path) -> Ba
     if "input" in metadata:
         if not metadata["input"].startswith(INCEPTION_INPUT):
             raise WeightsError(
-                f"{file} wants the input {metadata['input']!r}, which is not known here: "
-                f"say {INCEPTION_INPUT!r} in its metadata, or leave it out for torchvision's own."
+                f"{file} needs the input {metadata['input']!r}, which kallos does not support: "
+                f"set {INCEPTION_INPUT!r} in its metadata, or leave it out for torchvision's preprocessing."
             )
         mean = std = (0.5, 0.5, 0.5)
     same_padding = metadata.get("padding", "").startswith(TENSORFLOW_PADDING)
@@ -199,7 +199,7 @@ def _trimmed(name: str, weights: Any, options: Mapping[str, Any]) -> tuple[nn.Mo
         options = {"init_weights": False, **options}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network: nn.Module = OWN[name]() if name in OWN else get_model(name, weights=weights, **options)
+        network: nn.Module = BUILT_IN[name]() if name in BUILT_IN else get_model(name, weights=weights, **options)
     names = set(network.state_dict())
     for head in HEADS:
         if hasattr(network, head):
@@ -215,8 +215,8 @@ def _without_classifier(head: nn.Module) -> nn.Module:
     """Identity; of a head in several parts, its pooling and normalisation stay at their places."""
     if not isinstance(head, nn.Sequential):
         return nn.Identity()
-    kept = (nn.LayerNorm, nn.AdaptiveAvgPool2d, nn.Flatten)
-    return nn.Sequential(*(part if isinstance(part, kept) else nn.Identity() for part in head))
+    pooling = (nn.LayerNorm, nn.AdaptiveAvgPool2d, nn.Flatten)
+    return nn.Sequential(*(part if isinstance(part, pooling) else nn.Identity() for part in head))
 
 
 def _pad_like_tensorflow(network: nn.Module) -> None:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SILENT = 4
 """Of ONNX Runtime's levels: what goes wrong is raised, and need not be printed as well."""
 
-AS_ASKED = 1
-"""How an arena grows: by what is asked for, not by powers of two."""
+SAME_AS_REQUESTED = 1
+"""How an arena grows: by the requested size, not by powers of two."""
 
 MEMORY, SECONDS = 1 << 30, 60.0
 """What running graphs may hold at once, bytes beside their weights, and how long one may run: they may be anyone's."""
@@ -97,7 +97,7 @@ def _limit_time() -> None:
 @cache
 def _limit_memory() -> None:
     """One arena for what all graphs of this process compute."""
-    arena = onnxruntime.OrtArenaCfg({"max_mem": MEMORY, "arena_extend_strategy": AS_ASKED})
+    arena = onnxruntime.OrtArenaCfg({"max_mem": MEMORY, "arena_extend_strategy": SAME_AS_REQUESTED})
     kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
     place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
     onnxruntime.create_and_register_allocator(place, arena)
@@ -139,7 +139,7 @@ def write_graph(program: ONNXProgram, network: nn.Module, folder: Path) -> None:
 
     model = program.model.clone()
     for name, tensor in network.state_dict().items():
-        if not name.endswith("num_batches_tracked"):  # which only training looks at
+        if not name.endswith("num_batches_tracked"):  # which only training uses
             model.graph.initializers[name].const_value = onnx_ir.tensor(tensor.numpy())
     with _quiet():
         inline(model)
@@ -154,13 +154,13 @@ def write_graph(program: ONNXProgram, network: nn.Module, folder: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter logs, and warns of what it uses itself."""
-    told = logging.getLogger("torch.onnx")
-    level = told.level
-    told.setLevel(logging.ERROR)
+    """Without the exporter's log, and its warnings of its own calls."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        told.setLevel(level)
+        logger.setLevel(level)

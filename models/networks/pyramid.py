@@ -1,4 +1,4 @@
-"""A backbone with nothing to learn: fixed filters, for some hundred photos and no weights to start from."""
+"""A backbone without trainable weights: fixed filters, for some hundred photos and no weights to start from."""
 
 from __future__ import annotations
 

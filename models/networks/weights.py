@@ -24,11 +24,13 @@ def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], folder: Path) 
     Built so, a description costs no memory, whatever sizes it names. Raises BundleError for a tensor that is
     missing, unknown, or of another shape or type.
     """
-    wanted = network.state_dict()
-    for name in sorted(wanted.keys() ^ tensors.keys()):
-        raise BundleError(f"{folder} {'lacks' if name in wanted else 'has a strange'} tensor {name}: export it again.")
+    expected = network.state_dict()
+    for name in sorted(expected.keys() ^ tensors.keys()):
+        raise BundleError(
+            f"{folder} {'lacks' if name in expected else 'has an unexpected'} tensor {name}: export it again."
+        )
     for name, tensor in tensors.items():
-        if (tensor.shape, tensor.dtype) != (wanted[name].shape, wanted[name].dtype):
+        if (tensor.shape, tensor.dtype) != (expected[name].shape, expected[name].dtype):
             raise BundleError(f"{folder} has a tensor {name} that does not fit its network: export it again.")
     network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     network.to(memory_format=torch.channels_last)
@@ -82,23 +84,23 @@ def fit_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], spare: 
 
     Raises WeightsError that names the first tensor that is unknown, missing or of another shape.
     """
-    wanted = network.state_dict()
+    expected = network.state_dict()
     misfit = ""
     for name, tensor in tensors.items():
-        if name in wanted and tensor.shape != wanted[name].shape:
-            misfit = f"{name} is {tuple(tensor.shape)} where {tuple(wanted[name].shape)} is needed"
-        elif name not in wanted and name not in spare:
+        if name in expected and tensor.shape != expected[name].shape:
+            misfit = f"{name} is {tuple(tensor.shape)} where {tuple(expected[name].shape)} is needed"
+        elif name not in expected and name not in spare:
             misfit = f"{name} is unknown to it"
         if misfit:
             break
     # batch counters matter only to networks that average without a momentum
-    counters = {name for name in wanted if name.endswith("num_batches_tracked")}
-    missing = [name for name in wanted if name not in tensors and name not in counters]
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    missing = [name for name in expected if name not in tensors and name not in counters]
     if missing and not misfit:
         misfit = f"{missing[0]} is missing"
     if misfit:
         raise WeightsError(f"{file} does not fit the backbone, {misfit}: name the backbone that it was made for.")
-    network.load_state_dict({name: t for name, t in tensors.items() if name in wanted}, strict=False)
+    network.load_state_dict({name: t for name, t in tensors.items() if name in expected}, strict=False)
 
 
 def sha256_of_state(network: nn.Module) -> str:

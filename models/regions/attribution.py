@@ -1,4 +1,4 @@
-"""Why Model B says what it says: parts that add up to its score.
+"""Explanations of Model B's scores: parts that add up to the score.
 
 Integrated gradients (Sundararajan, Taly & Yan 2017) of each region's sub-score, from the face whose inputs are all the
 training mean to this one.
@@ -20,16 +20,16 @@ STEPS = 100
 
 def parts_by_region(model: CrossFitted, batch: FaceBatch) -> dict[str, RegionParts]:
     """Region -> its parts, of a batch of one face; the contributions add up to the model's score."""
-    members = [_weighted(each, batch) for each in model.models]
-    made = {}
+    members = [_weighted(network, batch) for network in model.models]
+    parts = {}
     for place, region in enumerate(REGIONS):
         contribution, average = (float(np.mean([member[i][place] for member in members])) for i in (0, 1))
         moved: NDArray[np.float64] = np.mean([member[2][place] for member in members], axis=0)
         columns = batch.columns_of(region)
         names = [batch.feature_names[column] for column in columns]
         features = dict(zip(names, moved[: len(names)].tolist(), strict=True))
-        made[region] = RegionParts(contribution, average, features, float(moved[len(names) :].sum()))
-    return made
+        parts[region] = RegionParts(contribution, average, features, float(moved[len(names) :].sum()))
+    return parts
 
 
 def _weighted(
@@ -38,10 +38,10 @@ def _weighted(
     """Weighted sub-scores (8,) of the face and of the average one, and what each input of each region moves."""
     steps = (np.arange(STEPS)[:, None] + 0.5) / STEPS
     ends, starts, moved = [], [], []
-    for network, own, weight in zip(model.networks, model.inputs_of(batch), model.weights, strict=True):
-        end, start = (float(network.sub_scores(face)[0] * weight) for face in (own, np.zeros_like(own)))
-        each = network.gradients(steps * own).mean(axis=0) * own[0] * weight
-        moved.append(_adding_up(each, end - start))
+    for network, inputs, weight in zip(model.networks, model.inputs_of(batch), model.weights, strict=True):
+        end, start = (float(network.sub_scores(face)[0] * weight) for face in (inputs, np.zeros_like(inputs)))
+        moves = network.gradients(steps * inputs).mean(axis=0) * inputs[0] * weight
+        moved.append(_adding_up(moves, end - start))
         ends.append(end)
         starts.append(start)
     return np.array(ends), np.array(starts), moved

@@ -1,4 +1,4 @@
-"""How Model B is made with the options that people chose."""
+"""Model B with the options that people chose."""
 
 from __future__ import annotations
 

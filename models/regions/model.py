@@ -68,27 +68,30 @@ class Inputs:
     scales: Mapping[str, NDArray[np.float32]]
 
     @classmethod
-    def fit(cls, learned: FaceBatch, use_embedding: bool) -> Self:
-        """Raises PrerequisiteError when the embedding is asked for and the batch has none."""
-        seen = learned.region_embeddings if use_embedding else {}
-        if use_embedding and not seen:
+    def fit(cls, train: FaceBatch, use_embedding: bool) -> Self:
+        """Raises PrerequisiteError when the embedding is used and the batch has none."""
+        embeddings = train.region_embeddings if use_embedding else {}
+        if use_embedding and not embeddings:
             raise PrerequisiteError(
                 "Model B needs embeddings of the regions and these rows have none: run `kallos extract`."
             )
-        means = {region: values.mean(axis=0) for region, values in seen.items()}
-        spreads = {region: values.std(axis=0) for region, values in seen.items()}
+        means = {region: values.mean(axis=0) for region, values in embeddings.items()}
+        spreads = {region: values.std(axis=0) for region, values in embeddings.items()}
         # a number that hardly varies would be noise blown up
         scales = {region: np.maximum(sd, SMALLEST * max(sd.max(), 1e-12)) for region, sd in spreads.items()}
-        columns = {region: learned.columns_of(region) for region in REGIONS}
-        return cls(learned.feature_names, columns, means, scales)
+        columns = {region: train.columns_of(region) for region in REGIONS}
+        return cls(train.feature_names, columns, means, scales)
 
     @property
     def widths(self) -> list[int]:
         """How many numbers each region's network sees, in the order of REGIONS."""
         return [len(self.columns[region]) + len(self.means.get(region, ())) for region in REGIONS]
 
-    def of(self, batch: FaceBatch) -> list[NDArray[np.float32]]:
-        """Eight (n, P) arrays, one a region. Raises PrerequisiteError for other features than were fitted, or no embedding."""
+    def by_region(self, batch: FaceBatch) -> list[NDArray[np.float32]]:
+        """Eight (n, P) arrays, one a region.
+
+        Raises PrerequisiteError for features other than those that were fitted, or without the embedding.
+        """
         if batch.feature_names != self.feature_names:
             raise PrerequisiteError("These are not the features that Model B was trained on: train it again.")
         if missing := self.means.keys() - batch.region_embeddings.keys():
@@ -99,11 +102,11 @@ class Inputs:
         features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
         inputs = []
         for region in REGIONS:
-            own = features[:, self.columns[region]]
+            values = features[:, self.columns[region]]
             if region in self.means:
                 embedded = (batch.region_embeddings[region] - self.means[region]) / self.scales[region]
-                own = np.hstack([own, embedded])
-            inputs.append(own if own.shape[1] else np.zeros((len(own), 1), dtype=np.float32))
+                values = np.hstack([values, embedded])
+            inputs.append(values if values.shape[1] else np.zeros((len(values), 1), dtype=np.float32))
         return inputs
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
@@ -114,7 +117,7 @@ class Inputs:
     @classmethod
     def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float32]]) -> Self:
         """The inputs that a saved model was trained on."""
-        columns = {region: np.array(own, dtype=np.int64) for region, own in described["columns"].items()}
+        columns = {region: np.array(numbers, dtype=np.int64) for region, numbers in described["columns"].items()}
         means, scales = (
             {r: tensors[f"{name}/{r}"] for r in REGIONS if f"{name}/{r}" in tensors} for name in ("mean", "scale")
         )
@@ -161,8 +164,8 @@ class SubscoreModel:
         self.config, self._inputs, self._tensors = config, inputs, dict(tensors)
         # double precision: a face has the same sub-scores alone and among others
         self.networks = [self._network(number, width) for number, width in enumerate(inputs.widths)]
-        # who shows a score asks for what it is made of, too
-        self._judged: WeakKeyDictionary[FaceBatch, NDArray[np.float64]] = WeakKeyDictionary()
+        # an explanation needs the sub-scores that the prediction has just computed
+        self._computed: WeakKeyDictionary[FaceBatch, NDArray[np.float64]] = WeakKeyDictionary()
         balance = self._tensor("balance", (len(REGIONS),))
         self.weights: NDArray[np.float64] = softmax(balance)
         """(8,) weights in the order of REGIONS; positive, they sum to one."""
@@ -183,15 +186,18 @@ class SubscoreModel:
         return tensor.astype(np.float64)
 
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n, 8) sub-scores in the order of REGIONS. Raises PrerequisiteError for other features than it learned."""
-        if batch not in self._judged:
-            each = zip(self.networks, self.inputs_of(batch), strict=True)
-            self._judged[batch] = np.stack([network.sub_scores(own) for network, own in each], axis=1)
-        return self._judged[batch]
+        """(n, 8) sub-scores in the order of REGIONS.
+
+        Raises PrerequisiteError for features that it was not trained on.
+        """
+        if batch not in self._computed:
+            networks = zip(self.networks, self.inputs_of(batch), strict=True)
+            self._computed[batch] = np.stack([network.sub_scores(inputs) for network, inputs in networks], axis=1)
+        return self._computed[batch]
 
     def inputs_of(self, batch: FaceBatch) -> list[NDArray[np.float64]]:
         """Eight (n, P) arrays, what each region's network sees: its features, then what the encoder shows of it."""
-        return [own.astype(np.float64) for own in self._inputs.of(batch)]
+        return [inputs.astype(np.float64) for inputs in self._inputs.by_region(batch)]
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""
@@ -203,7 +209,7 @@ class SubscoreModel:
             "kind": self.kind,
             "config": asdict(self.config),
             "feature_names": self._inputs.feature_names,
-            "columns": {region: own.tolist() for region, own in self._inputs.columns.items()},
+            "columns": {region: numbers.tolist() for region, numbers in self._inputs.columns.items()},
         }
         write_model(folder, described, {**self._tensors, **self._inputs.tensors()})
 

@@ -1,4 +1,4 @@
-"""How Model B learns: eight small networks, a penalty that keeps sub-scores off the ends, and weights kept apart."""
+"""Training of Model B: eight small networks, a penalty that keeps sub-scores off the ends, and weights kept apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from featurestore.records import Epoch, FaceBatch
 from models.image.optimisation import moving_average, one_cycle
 from models.regions.model import HIGH, LOW, Inputs, SubscoreConfig, SubscoreModel
 
-TOLD_EVERY = 5
+REPORT_EVERY = 5
 """Epochs between two lines of the history."""
 
 
@@ -38,7 +38,7 @@ class RegionNetworks(nn.Module):
 
     def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
-        outputs = [network(own) for own, network in zip(inputs, self.regions, strict=True)]
+        outputs = [network(region_inputs) for region_inputs, network in zip(inputs, self.regions, strict=True)]
         return LOW + (HIGH - LOW) * torch.sigmoid(torch.cat(outputs, dim=1))
 
     def last_layers(self) -> list[nn.Linear]:
@@ -51,37 +51,37 @@ class RegionNetworks(nn.Module):
 
 
 def train_subscores(
-    learned: FaceBatch, held_out: FaceBatch, config: SubscoreConfig, on_epoch: Callable[[Epoch], None]
+    train: FaceBatch, held_out: FaceBatch, config: SubscoreConfig, on_epoch: Callable[[Epoch], None]
 ) -> SubscoreModel:
-    """Train on `learned` for a fixed number of epochs; what `on_epoch` is told of `held_out` decides nothing.
+    """Train on `train` for a fixed number of epochs; what is reported on `held_out` decides nothing.
 
-    Raises PrerequisiteError when the embedding is asked for and the batch has none.
+    Raises PrerequisiteError when the embedding is used and the batch has none.
     """
-    inputs = Inputs.fit(learned, config.use_embedding)
+    inputs = Inputs.fit(train, config.use_embedding)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        learning = _Learning(learned, inputs, config)
+        training = _Training(train, inputs, config)
         for epoch in range(config.epochs):
             began = time.monotonic()
-            loss = learning.run_epoch()
-            if (epoch + 1) % TOLD_EVERY and epoch + 1 < config.epochs:
+            loss = training.run_epoch()
+            if (epoch + 1) % REPORT_EVERY and epoch + 1 < config.epochs:
                 continue
-            model = SubscoreModel(config, inputs, learning.learnt())
-            seen = model.predict(held_out)
-            on_epoch(Epoch.of(epoch + 1, config.epochs, loss, held_out.scores, seen, began=began))
+            model = SubscoreModel(config, inputs, training.averaged_tensors())
+            predicted = model.predict(held_out)
+            on_epoch(Epoch.from_scores(epoch + 1, config.epochs, loss, held_out.scores, predicted, began=began))
     return model
 
 
-class _Learning:
+class _Training:
     """The network, its running average and the optimizer, over the training rows."""
 
-    def __init__(self, learned: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
+    def __init__(self, train: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
         self._config = config
-        regions = [torch.from_numpy(region) for region in inputs.of(learned)]
+        regions = [torch.from_numpy(region) for region in inputs.by_region(train)]
         # side by side, so that the rows of a step are gathered once
         self._inputs, self._widths = torch.cat(regions, dim=1), [region.shape[1] for region in regions]
-        self._scores = torch.from_numpy(learned.scores).float()
-        self._network = _start(inputs.widths, float(learned.scores.mean()), config)
+        self._scores = torch.from_numpy(train.scores).float()
+        self._network = _start(inputs.widths, float(train.scores.mean()), config)
         self._average = moving_average(self._network, config.ema)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -89,12 +89,12 @@ class _Learning:
         self._steps = -(-len(self._scores) // config.batch_size)
         self._schedule = one_cycle(self._optimizer, [config.lr], self._steps * config.epochs)
 
-    def learnt(self) -> dict[str, NDArray[np.float32]]:
+    def averaged_tensors(self) -> dict[str, NDArray[np.float32]]:
         """The averaged network's tensors."""
         return {name: tensor.numpy().copy() for name, tensor in self._average.module.state_dict().items()}
 
     def run_epoch(self) -> float:
-        """Learn from every training row once; the mean loss met on the way."""
+        """Train on every training row once; returns the mean loss on the way."""
         rows, losses = len(self._scores), []
         self._network.train()
         for chosen in torch.randperm(rows).tensor_split(self._steps):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from featurestore.duplicates import leaks, searched
 from featurestore.records import Evaluation
-from featurestore.runs import OUTSIDE, Run, bundled, load
+from featurestore.runs import EXTERNAL, Run, bundled, load
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
@@ -151,9 +151,9 @@ def _card_run(store: Store, run: Run, tested: EvaluatedRun | None) -> CardRun:
         "SELECT DISTINCT data_set FROM predictions JOIN images USING (image_id) "
         "WHERE run_id = $id AND role = $role ORDER BY data_set",
         id=run.run_id,
-        role=OUTSIDE,
+        role=EXTERNAL,
     )["data_set"]
-    external = {name: evaluated_rows(store, run.model, run, OUTSIDE, name) for name in others}
+    external = {name: evaluated_rows(store, run.model, run, EXTERNAL, name) for name in others}
     return CardRun(run, fits, started, seconds, _performances(roles), _performances(external))
 
 
@@ -203,7 +203,9 @@ def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | Non
         return None
     counts, predicted = resamples(len(best.truth)), np.stack([best.predicted, combined.predicted])
     alone, together = correlations(counts, best.truth, predicted)
-    best_pearson, combined_pearson = (Evaluation.of(rows.truth, rows.predicted).pearson for rows in (best, combined))
+    best_pearson, combined_pearson = (
+        Evaluation.from_scores(rows.truth, rows.predicted).pearson for rows in (best, combined)
+    )
     gain = Estimate.from_resamples(combined_pearson - best_pearson, together - alone)
     return Combined(members=members, **combiner[0], best=members[0].model, gain=gain)
 

@@ -151,7 +151,7 @@ def _evaluated(store: Store, protocol: str) -> dict[str, list[EvaluatedRun]]:
 
 
 def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
-    folds = [Evaluation.of(run.truth, run.predicted) for run in runs]
+    folds = [Evaluation.from_scores(run.truth, run.predicted) for run in runs]
     resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
     mean = {
         metric: Estimate.from_resamples(
@@ -194,7 +194,8 @@ def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> 
         ).to_dicts()
         best = rows[0]
         tested = [
-            Evaluation.of(member.truth, member.predicted).pearson for member in (evaluated[best["model"]][place], run)
+            Evaluation.from_scores(member.truth, member.predicted).pearson
+            for member in (evaluated[best["model"]][place], run)
         ]
         weights = {row["model"]: row["weight"] for row in rows}
         gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
@@ -232,7 +233,7 @@ def _leak_free(store: Store, protocol: str) -> dict[str, float]:
     except PrerequisiteError:
         return {}
     return {
-        model: float(np.mean([Evaluation.of(run.truth, run.predicted).pearson for run in runs]))
+        model: float(np.mean([Evaluation.from_scores(run.truth, run.predicted).pearson for run in runs]))
         for model, runs in evaluated.items()
     }
 

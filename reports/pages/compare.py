@@ -58,7 +58,7 @@ def data(store: Store, selection: Selection) -> CompareReport:
     if len(common) < 2:
         raise PrerequisiteError("The runs have no test images in common: choose runs of one fold with --run.")
     truth, predicted = _on(evaluated, common)
-    overall = [Evaluation.of(truth, row) for row in predicted]
+    overall = [Evaluation.from_scores(truth, row) for row in predicted]
     order = sorted(range(len(evaluated)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))
     counts = resamples(len(common))
     pearson = correlations(counts, truth, predicted[order])

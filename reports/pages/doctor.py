@@ -41,5 +41,7 @@ def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
         column.justify, column.no_wrap, column.overflow = "left", False, "fold"
     for symptom in symptoms:
         mark, colour = MARKS[symptom.state]
-        table.add_row(Text(mark, style=colour), symptom.what, Text(symptom.said, style="" if mark == "✓" else colour))
+        table.add_row(
+            Text(mark, style=colour), symptom.what, Text(symptom.message, style="" if mark == "✓" else colour)
+        )
     return table

@@ -102,7 +102,7 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
 
 
 def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
-    overall = Evaluation.of(evaluated.truth, evaluated.predicted)
+    overall = Evaluation.from_scores(evaluated.truth, evaluated.predicted)
     sd = float(evaluated.truth.std())
     residuals = np.clip(evaluated.predicted - evaluated.truth, *np.nextafter(RESIDUALS, 0))
     return RunEvaluation(
@@ -150,7 +150,7 @@ def _recorded(store: Store, run_id: str) -> Evaluation | None:
 
 def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
     """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
-    recorded, again = _recorded(store, run.run.run_id), Evaluation.of(run.truth, run.predicted)
+    recorded, again = _recorded(store, run.run.run_id), Evaluation.from_scores(run.truth, run.predicted)
     if recorded is None:
         return ("The training recorded no figures on test rows.",)
     problems = []

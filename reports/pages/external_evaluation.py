@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.isotonic import IsotonicRegression
 
-from featurestore.outside import OutsideRows
+from featurestore.external import ExternalRows
 from featurestore.records import SCALE, Evaluation
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
@@ -75,7 +75,7 @@ class ExternalReport:
     scale         of the data set's own ratings
     trained_trait what the models were trained on
     trained_on    data sets, protocol and fold
-    images, unscored, unmeasured   see OutsideRows; in_training: its `learnt`
+    images, unscored, unmeasured   see ExternalRows; in_training: its `trained_on`
     evaluated     images that are left
     constant_mae  MAE of always predicting the mean of these scores
     groups        the ensemble by subset, after the map
@@ -99,7 +99,7 @@ class ExternalReport:
 
 
 def data(
-    external: OutsideRows,
+    external: ExternalRows,
     trained_trait: str,
     trained_on: str,
     run_ids: Mapping[str, str],
@@ -123,7 +123,7 @@ def data(
         images=external.images,
         evaluated=len(external.rows),
         unscored=external.unscored,
-        in_training=external.learnt,
+        in_training=external.trained_on,
         unmeasured=external.unmeasured,
         constant_mae=float(np.abs(best["truth"] - best["truth"].mean()).mean()),
         models=tuple(
@@ -158,7 +158,7 @@ def cross_mapped(
     return mapped
 
 
-def _with_truth(external: OutsideRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
+def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
     """The predictions, the same mapped, and the truth, by name."""
     mapped = cross_mapped(external.rows.image_ids, external.rows.scores, columns)
     return {"truth": external.rows.scores, **columns, **{f"mapped {name}": values for name, values in mapped.items()}}
@@ -174,7 +174,7 @@ def _by_subset(subsets: Sequence[str | None], columns: Columns) -> dict[str, Tra
 
 def _transfer(columns: Columns) -> Transfer:
     truth, predicted = columns["truth"], columns["predicted"]
-    as_is, mapped = Evaluation.of(truth, predicted), Evaluation.of(truth, columns["mapped predicted"])
+    as_is, mapped = Evaluation.from_scores(truth, predicted), Evaluation.from_scores(truth, columns["mapped predicted"])
     ranked = rank_correlations(resamples(len(truth)), truth, predicted)
     return Transfer(
         n=len(truth),

@@ -90,7 +90,9 @@ def _figures(
     if ends:
         per_image["coverage"] = ((ends[0] <= truth) & (truth <= ends[1])).astype(np.float64)
     figures = {metric: (float(values.mean()), means(counts, values)) for metric, values in per_image.items()}
-    return figures | {"pearson": (Evaluation.of(truth, predicted).pearson, correlations(counts, truth, predicted))}
+    return figures | {
+        "pearson": (Evaluation.from_scores(truth, predicted).pearson, correlations(counts, truth, predicted))
+    }
 
 
 def _gap(by_group: Mapping[str, Figure]) -> Gap | None:

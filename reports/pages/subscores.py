@@ -116,7 +116,7 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     values, scores = rows.select(weights["region"].to_list()).to_numpy(), rows["score"].to_numpy()
     lines = [_region(region, weights, values, scores) for region in weights["region"]]
     lines.sort(key=lambda line: (-line.weight, REGIONS.index(line.region)))
-    whole = Evaluation.of(scores, values @ weights["weight"].to_numpy()).pearson
+    whole = Evaluation.from_scores(scores, values @ weights["weight"].to_numpy()).pearson
     ordered = rows.select(line.region for line in lines).to_numpy().astype(np.float64)
     between = tuple(map(tuple, correlations(ordered).tolist()))
     return SubScoreRun(name, run.run_id, run.protocol, run.fold, whole, tuple(lines), between)
@@ -133,14 +133,16 @@ def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], sco
         weight=float(share[place]),
         weight_sd=weights["sd"][place],
         fits=weights["fits"][place],
-        without=Evaluation.of(scores, values[:, remaining] @ share[remaining] / rest).pearson if rest else np.nan,
+        without=Evaluation.from_scores(scores, values[:, remaining] @ share[remaining] / rest).pearson
+        if rest
+        else np.nan,
         n=len(sub_scores),
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),
         quantiles=tuple(np.quantile(sub_scores, QUANTILES).tolist()),
         histogram=tuple(np.histogram(sub_scores, BINS, SCALE)[0].tolist()),
         saturated=int(((sub_scores <= low + ENDS) | (sub_scores >= high - ENDS)).sum()),
-        correlation=Evaluation.of(scores, sub_scores).pearson,
+        correlation=Evaluation.from_scores(scores, sub_scores).pearson,
     )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from featurestore.upkeep.compacting import Compacted
-from featurestore.upkeep.erasure import Erased
+from featurestore.upkeep.compacting import CompactionResult
+from featurestore.upkeep.erasure import ErasureResult
 from reports.render.layout import dim, page, plain_table, plural, section
 from reports.render.palette import BAD, GOOD, WARM
 
 SHOWN = 10
 
 
-def render_compacted(done: Compacted) -> RenderableType:
+def render_compacted(done: CompactionResult) -> RenderableType:
     """Sizes, and what was dropped."""
     lines = [Text(f"dropped {extractor} {version[:6]}") for extractor, version in done.versions]
     if done.orphans:
@@ -22,10 +22,10 @@ def render_compacted(done: Compacted) -> RenderableType:
         named = ", ".join(done.unverified[:SHOWN])
         lines.append(Text(f"these runs can no longer be verified, their versions are gone: {named}", style=WARM))
     sizes = f"{done.before / 2**20:,.1f} MiB before, {done.after / 2**20:,.1f} MiB after"
-    return page("Compacted", sizes, Group(*lines) if lines else dim("There was nothing to drop."))
+    return page("CompactionResult", sizes, Group(*lines) if lines else dim("There was nothing to drop."))
 
 
-def render_erased(erased: Erased) -> RenderableType:
+def render_erased(erased: ErasureResult) -> RenderableType:
     """What was erased and where, what was searched, and what is left for people to do."""
     receipt = erased.receipt
     files, size = receipt.searched
@@ -39,7 +39,7 @@ def render_erased(erased: Erased) -> RenderableType:
         rows.add_row(name, f"{count:,}")
     copies = [Text(f"removed {name}, an older state of the store") for name in receipt.copies]
     return page(
-        "Erased",
+        "ErasureResult",
         f"{plural(receipt.photos, 'photo')}, {plural(receipt.images, 'image')}: {', '.join(erased.image_ids[:SHOWN])}",
         rows if receipt.rows else None,
         Group(*copies) if copies else None,
@@ -58,7 +58,7 @@ def _trained(runs: tuple[str, ...]) -> RenderableType:
     return Group(*(Text(run) for run in runs[:SHOWN]), *more, advice)
 
 
-def _left_to_people(erased: Erased) -> RenderableType:
+def _left_to_people(erased: ErasureResult) -> RenderableType:
     lines = [dim("Copies that you made (exports, bundles' pictures, csv files) are yours to erase.")]
     if erased.photos:
         named = ", ".join(erased.photos[:SHOWN])

@@ -91,7 +91,7 @@ def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]
 
 def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, Estimate]:
     """metric -> figure of (n,) predictions with its interval."""
-    evaluation = Evaluation.of(truth, predicted)
+    evaluation = Evaluation.from_scores(truth, predicted)
     return {
         m: Estimate.from_resamples(getattr(evaluation, m), resampled)
         for m, resampled in resampled_figures(truth, predicted).items()

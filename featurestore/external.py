@@ -16,20 +16,20 @@ from featurestore.training_sets import array_tables
 from featurestore.uses import shown
 
 FEWEST = 20
-"""Images: an isotonic map and a correlation of fewer say nothing."""
+"""Images: an isotonic map and a correlation of fewer mean nothing."""
 
 
 @dataclass(frozen=True, eq=False)
-class OutsideRows:
-    """The images of a data set that models can be judged on, and how many cannot.
+class ExternalRows:
+    """The images of a data set that models can be evaluated on, and how many cannot.
 
-    rows        those with a score, all values and bytes that the models did not learn from; by image_id
+    rows        those with a score, all values and a photo that the models were not trained on; by image_id
     subsets     n subsets, None where there is none
     scale       lowest and highest rating of the data set's own scale
     images      of the data set
     unscored    without a score
-    learnt      scored, but with the bytes of a training row
-    unmeasured  scored and not learnt, but without landmarks, features or embedding
+    trained_on  scored, but with the bytes of a training row
+    unmeasured  scored and not trained on, but without landmarks, features or embedding
     """
 
     data_set: str
@@ -39,27 +39,27 @@ class OutsideRows:
     scale: tuple[float, float]
     images: int
     unscored: int
-    learnt: int
+    trained_on: int
     unmeasured: int
 
 
-def outside_rows(
+def external_rows(
     store: Store,
     data_set: str,
     trait: str,
     versions: Mapping[str, str],
     uses: Uses | None,
     features: Sequence[str],
-    learnt: Container[str],
-) -> OutsideRows:
+    training_photos: Container[str],
+) -> ExternalRows:
     """The rows of a data set, with their scores on a trait, for models that see these features.
 
-    versions  extractor -> version that the models were trained on
-    uses      what of it they use; None where that is not known: then the versions count as a whole
-    learnt    the photos that they learnt from
+    versions         extractor -> version that the models were trained on
+    uses             what of it they use; None where that is not known: then the versions count as a whole
+    training_photos  sha256 of the photos that they were trained on
 
-    Raises PrerequisiteError when the store shows other values than they use or too few images have any, DataError when there
-    are no scores, LeakageError when every scored photo was learnt from.
+    Raises PrerequisiteError when the store shows other values than they use or too few images have any, DataError when
+    there are no scores, LeakageError when the models were trained on every scored photo.
     """
     _check_versions(store, versions, uses)
     every = store.frame(
@@ -70,16 +70,16 @@ def outside_rows(
     )
     scored = every.drop_nulls("score")
     if scored.is_empty():
-        raise DataError(f"{data_set} has no scores to judge by: add them with `kallos ingest table --help`.")
-    new = scored.filter([sha256 not in learnt for sha256 in scored["sha256"]])
+        raise DataError(f"{data_set} has no scores to compare with: add them with `kallos ingest table --help`.")
+    new = scored.filter([sha256 not in training_photos for sha256 in scored["sha256"]])
     if new.is_empty():
         raise LeakageError(
-            f"The models learnt from every scored photo of {data_set}: judge them on a data set of other photos."
+            f"The models were trained on every scored photo of {data_set}: evaluate them on a data set of other photos."
         )
     encoder = next(name.removeprefix(EMBEDDING) for name in versions if name.startswith(EMBEDDING))
     keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
     if len(keys) < FEWEST:
-        few = f"Only {len(keys)} scored photos of {data_set} that the models did not learn from have features"
+        few = f"Only {len(keys)} scored photos of {data_set} that the models were not trained on have features"
         raise PrerequisiteError(
             f"{few}, at least {FEWEST} are needed: "
             + (
@@ -91,15 +91,15 @@ def outside_rows(
     low, high = store.frame(
         "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
     ).row(0)
-    return OutsideRows(
+    return ExternalRows(
         data_set=data_set,
         trait=trait,
-        rows=Rows.gathered(keys, arrays).of(_places(store, features)),
+        rows=Rows.gathered(keys, arrays).with_features(_places(store, features)),
         subsets=tuple(keys["subset"]),
         scale=(low, high),
         images=len(every),
         unscored=len(every) - len(scored),
-        learnt=len(scored) - len(new),
+        trained_on=len(scored) - len(new),
         unmeasured=len(new) - len(keys),
     )
 
