@@ -38,7 +38,7 @@ def predict(
     from extractors.errors import PhotoError
     from kallos.cli.console import note, out, progress
     from kallos.cli.table_files import TableOut
-    from kallos.workflows.predict import photos_in, predict_each
+    from kallos.workflows.predict import photos_in, predict_photos
     from kallos.workflows.trained_models import open_parts
     from reports.pages.prediction_table import row, table
     from reports.stats.provenance import doubts
@@ -53,7 +53,7 @@ def predict(
         nonlocal failed
         # lines on a terminal are progress enough, and would tear a bar apart
         with progress(shown=not (is_shown and out.is_terminal)) as advance:
-            answers = predict_each(parts, chosen, overlay, group, advance)
+            answers = predict_photos(parts, chosen, overlay, group, advance)
             for photo, answer in zip(chosen, answers, strict=True):
                 if files:
                     rows.append(row(photo, answer, group))
