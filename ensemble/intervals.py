@@ -63,10 +63,8 @@ class Intervals:
     @classmethod
     def fit(cls, errors: NDArray[np.float64], groups: Sequence[str | None]) -> Self:
         """From (n,) out-of-fold predicted - true and the group of each row, None where unknown."""
-        group_of_row, calibrations = (
-            np.array([group or EVERYONE for group in groups]),
-            {EVERYONE: Calibration.fit(errors)},
-        )
+        group_of_row = np.array([group or EVERYONE for group in groups])
+        calibrations = {EVERYONE: Calibration.fit(errors)}
         for group in sorted(set(group_of_row.tolist()) - {EVERYONE}):
             group_errors = errors[group_of_row == group]
             if len(group_errors) >= FEWEST:

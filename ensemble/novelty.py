@@ -33,7 +33,7 @@ COMPONENTS, ROWS_A_COMPONENT = 40, 10
 
 WARNINGS = {
     "yaw": "The head is turned {value:.0f} degrees to the side; nearly all training photos stay within {limit:.0f}.",
-    "pitch": "The head is raised or lowered {value:.0f} degrees; nearly all training photos stay within {limit:.0f}.",
+    "pitch": "The head is raised or lowered {value:.0f} degrees from the usual; nearly all stay within {limit:.0f}.",
     "roll": "The head is tilted {value:.0f} degrees; nearly all training photos stay within {limit:.0f}.",
     "size": "The face is only {value:.0f} pixels wide; nearly all training photos have at least {limit:.0f}.",
     "sharpness": "The photo is less sharp than nearly all training photos.",
@@ -41,7 +41,7 @@ WARNINGS = {
     "bright": "The face is brighter than nearly all training photos.",
     "features": "The measurements of this face lie {value:.1f} x the typical distance from the training mean.",
     "shape": "The shape of this face lies {value:.1f} x the typical distance from the training mean.",
-    "face": "The face as a whole lies {value:.1f} x the typical distance from the training mean.",
+    "face": "The embedding of the whole face lies {value:.1f} x the typical distance from the training mean.",
 }
 REGION_WARNING = (
     "The {region} {looks} unlike the training photos. Is something covered, or the expression or light unusual?"

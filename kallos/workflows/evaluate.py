@@ -1,4 +1,4 @@
-"""External evaluation: trained models on all images of a data set that they did not learn from."""
+"""External evaluation: trained models on all images of a data set that they were not trained on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AT_ONCE = 256
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What the models of `parts` predict of n rows.
+    """Predictions of the models of `parts` on n rows.
 
     scores     model -> (n,) scores, the ensemble first
     low, high  (n,) ends of the ensemble's intervals
@@ -46,12 +46,12 @@ class Predicted:
     high: NDArray[np.float64]
 
     def report(self) -> OutsideReport:
-        """What it is worth."""
-        on: dict[str, Any] = dict(self.parts.trained_on)
-        learnt = self.parts.target.trait
-        trained_on = f"{', '.join(on['data_sets'])} ({learnt}, {on['protocol']}, fold {on['fold']})"
+        """The figures of these predictions."""
+        training: dict[str, Any] = dict(self.parts.trained_on)
+        trait = self.parts.target.trait
+        trained_on = f"{', '.join(training['data_sets'])} ({trait}, {training['protocol']}, fold {training['fold']})"
         return external_evaluation.data(
-            self.rows, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high
+            self.rows, trait, trained_on, self.parts.run_ids, self.scores, self.low, self.high
         )
 
 
@@ -64,10 +64,10 @@ def evaluate(
     fold: int | None = None,
     on_progress: OnProgress = ignore,
 ) -> OutsideReport:
-    """How trained models do on a data set of other photos, raters and scale; photos that they learnt from are left out.
+    """How trained models do on a data set with other photos, raters and scale; their training photos are left out.
 
-    Those of a bundle, and the store is only read; or the newest ensemble of a fold with its members, whose predictions
-    are stored. Raises UsageError when both are named.
+    With a bundle, its models are evaluated and the store is only read; else the newest ensemble of a fold and its
+    members, whose predictions are stored. Raises UsageError when both are given.
     """
     if bundle is None:
         return _evaluate_runs(Path(store), data_set, protocol, fold, on_progress)
@@ -95,7 +95,7 @@ def _evaluate_runs(
 
 
 def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predicted:
-    """Predict every row that can be judged."""
+    """Predict every row that can be evaluated."""
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
     features = parts.normalization.features

@@ -56,7 +56,7 @@ def predict(
     not files, see `kallos.load_bundle`. Raises UsageError where neither bundle nor store is named.
     """
     if bundle is None and store is None:
-        raise UsageError("Name a bundle or a store: something has to score the photos.")
+        raise UsageError("Give a bundle or a store, whose models score the photos.")
     named = [photos] if isinstance(photos, str | Path) else photos
     chosen, _ = photos_in([Path(photo) for photo in named])
     parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold)
