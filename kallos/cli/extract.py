@@ -1,4 +1,4 @@
-"""`kallos extract`: photos into numbers."""
+"""`kallos extract`: features, shapes and embeddings of photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from kallos.cli.options import DEFAULT_STORE, Download, Encoder, EncoderWeights, Json, StorePath
 
 
-class Where(StrEnum):
+class EngineName(StrEnum):
     """Where extractors run."""
 
     LOCAL = "local"
@@ -23,8 +23,8 @@ def extract(
     download: Download = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try photos that failed once more.")] = False,
     engine: Annotated[
-        Where, typer.Option(help="Where extractors run: on this machine, or on a Ray cluster (see docs/scale.md).")
-    ] = Where.LOCAL,
+        EngineName, typer.Option(help="Where extractors run: on this machine, or on a Ray cluster (see docs/scale.md).")
+    ] = EngineName.LOCAL,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`kallos predict`: photos scored."""
+"""`kallos predict`: scores of photos."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def predict(
     parquet: Parquet = None,
     sav: Sav = None,
 ) -> None:
-    """Score, sub-scores and weights of photos. A photo that cannot be used is named, the rest go on.
+    """Score, sub-scores and weights of photos. Photos that cannot be used are named, and the others go on.
 
     Of 32 photos and more each has one line, without sub-scores, which --json and the tables of --csv, --parquet and
     --sav have. In a table a photo that cannot be used has a row with the reason.
@@ -51,8 +51,8 @@ def predict(
 
     def predictions() -> Iterator[Prediction]:
         nonlocal failed
-        # lines on a terminal are progress enough, and would tear a bar apart
-        with progress(shown=not (is_shown and out.is_terminal)) as advance:
+        # lines on a terminal show the progress, and would break up a bar
+        with progress(visible=not (is_shown and out.is_terminal)) as advance:
             answers = predict_photos(parts, chosen, overlay, group, advance)
             for photo, answer in zip(chosen, answers, strict=True):
                 if files:

@@ -76,10 +76,10 @@ class Canvas:
 
     def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0) -> Field:
         """The same as one (size, size) mask."""
-        whole = np.zeros((self.size, self.size), np.float32)
+        full = np.zeros((self.size, self.size), np.float32)
         rows, columns, mask = self.coverage(shapes, blur, thickness)
-        whole[rows, columns] = mask
-        return whole
+        full[rows, columns] = mask
+        return full
 
     def lay(
         self,

@@ -74,8 +74,8 @@ def _write_tables(folder: Path, portraits: dict[str, PortraitParameters], seed: 
     _write_csv(folder / "parameters.csv", ["image", *names, "true_score"], rows)
     long = (
         [image, f"R{rater + 1:02d}", rating]
-        for image, given in zip(portraits, ratings, strict=True)
-        for rater, rating in enumerate(given)
+        for image, row in zip(portraits, ratings, strict=True)
+        for rater, rating in enumerate(row)
     )
     _write_csv(folder / "ratings.csv", ["image", "rater", "rating"], long)
 

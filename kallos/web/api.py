@@ -35,7 +35,7 @@ def application(answers: Answers) -> FastAPI:
         try:
             answers.admit(request.client.host if request.client else "")
         except KallosError as error:
-            return _trouble(error, 429)
+            return _error_response(error, 429)
         with TemporaryDirectory(prefix="kallos-") as folder:
             # the name comes from outside and never becomes a path; only its kind of file is of use
             file = Path(folder) / f"photo{Path(photo.filename or '').suffix[:8]}"
@@ -44,7 +44,7 @@ def application(answers: Answers) -> FastAPI:
             try:
                 report, _ = answers.explain(file, group or None)
             except KallosError as error:
-                return _trouble(error, 422, str(file))
+                return _error_response(error, 422, str(file))
         return JSONResponse(json.loads(to_json("explanation", report)))
 
     gradio.mount_gradio_app(
@@ -53,8 +53,8 @@ def application(answers: Answers) -> FastAPI:
     return app
 
 
-def _trouble(error: KallosError, status: int, file: str = "") -> JSONResponse:
+def _error_response(error: KallosError, status: int, file: str = "") -> JSONResponse:
     """The sentence speaks of the photo, not of the file that it lies in for a moment."""
-    sentence = str(error).replace(file, "The photo") if file else str(error)
-    content: dict[str, Any] = {"error": sentence, "exit_code": error.exit_code}
+    message = str(error).replace(file, "The photo") if file else str(error)
+    content: dict[str, Any] = {"error": message, "exit_code": error.exit_code}
     return JSONResponse(content, status_code=status)

@@ -22,28 +22,28 @@ PREFIX = "kallos-serve-"
 def folder_of_uploads() -> Iterator[Path]:
     """A folder for all that this process keeps for a moment, gone afterwards. Enter it before the page is built."""
     common = tempfile.gettempdir()
-    _remove_those_of_the_dead(Path(common))
-    made = Path(tempfile.mkdtemp(prefix="kallos-starts-", dir=common))
-    held = os.open(made, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
+    _remove_abandoned(Path(common))
+    unlocked = Path(tempfile.mkdtemp(prefix="kallos-starts-", dir=common))
+    lock = os.open(unlocked, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     # only now under the name that others look for: without its lock it would be taken for a dead server's
-    folder = made.rename(made.with_name(PREFIX + made.name.removeprefix("kallos-starts-")))
+    folder = unlocked.rename(unlocked.with_name(PREFIX + unlocked.name.removeprefix("kallos-starts-")))
     tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = str(folder)
     try:
         yield folder
     finally:
         tempfile.tempdir = common
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+        os.close(lock)
 
 
-def _remove_those_of_the_dead(common: Path) -> None:
+def _remove_abandoned(common: Path) -> None:
     for folder in common.glob(f"{PREFIX}*"):
         # another user's cannot be opened, a living server's not be locked
         with contextlib.suppress(OSError):
-            found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
             finally:
-                os.close(found)
+                os.close(descriptor)
