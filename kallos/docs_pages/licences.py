@@ -1,4 +1,4 @@
-"""docs/licences.md, written from what is installed: `python -m kallos.docs_pages.licences docs/licences.md`."""
+"""Generates docs/licences.md from the installed packages: `python -m kallos.docs_pages.licences docs/licences.md`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def markdown() -> str:
 
 
 def _collect(name: str, parent: str, packages: dict[str, tuple[Distribution, set[str]]]) -> None:
-    """The package and all that it needs, each once, with what asks for it."""
+    """Collect the package and its requirements, each with the packages that require it."""
     try:
         package = distribution(name)
     except PackageNotFoundError:
@@ -50,7 +50,7 @@ def _collect(name: str, parent: str, packages: dict[str, tuple[Distribution, set
 
 
 def _licence(package: Distribution) -> str:
-    """What the package says of itself: an SPDX expression, else its classifiers, else the first line of its text."""
+    """The licence in the metadata: an SPDX expression, else classifiers, else the first line of the text."""
     about = package.metadata
     expression, text = ((about.get_all(key) or [""])[0].strip() for key in ("License-Expression", "License"))
     classified = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if c.startswith("License ::")]

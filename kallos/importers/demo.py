@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from featurestore.ingest.dataset import DataSet
 
 FEWEST = 20
-"""Portraits that five folds can be made of."""
+"""Minimum number of portraits for five folds."""
 
 
 def read(

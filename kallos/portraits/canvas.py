@@ -1,4 +1,4 @@
-"""A float RGB canvas on which smooth shapes are laid with soft or hard edges."""
+"""A float RGB canvas for smooth shapes with soft or hard edges."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def points(*pairs: tuple[float, float]) -> Points:
 
 
 def moved(shape: Points, x: float, y: float) -> Points:
-    """The shape at another place."""
-    there: Points = shape + np.array([x, y])
-    return there
+    """The shape, translated."""
+    translated: Points = shape + np.array([x, y])
+    return translated
 
 
 def smooth(shape: Points, closed: bool = True) -> Points:
@@ -92,7 +92,7 @@ class Canvas:
     ) -> None:
         """Lay polygons (or, with a thickness, lines) of one colour (3,) or of a picture (3, size, size).
 
-        `within` is a (size, size) mask that the shapes may not leave.
+        `within` is a (size, size) mask that clips the shapes.
         """
         rows, columns, mask = self.coverage(shapes, blur, thickness)
         if within is not None:

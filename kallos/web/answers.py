@@ -1,4 +1,4 @@
-"""What the page and the API answer with: loaded models, and the store where there is one."""
+"""The service behind the page and the API: loaded models, and the store if there is one."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from reports.pages.explanation import ExplanationReport, data
 from reports.pages.explanation_overlay import picture
 
 MAX_PHOTOS = 200
-"""Of one batch."""
+"""Maximum number of photos in one batch."""
 
 PER_MINUTE = 120
-"""Photos that one address may ask about."""
+"""Maximum number of photos per minute from one address."""
 
 
 class Answers:
-    """One photo at a time goes through the models; whoever asks meanwhile waits. Use it as a context manager."""
+    """Explains photos one at a time; other requests wait meanwhile. Use it as a context manager."""
 
     def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
-        """`card` is the model card that goes with the models, in Markdown."""
+        """`card` is the model card of the models, in Markdown."""
         self.card, self._path = card, store
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
         self._admitted, self._admission_lock = deque[tuple[float, str]](), threading.Lock()
@@ -48,7 +48,7 @@ class Answers:
         self._predictor.__exit__(*problem)
 
     def warm_up(self) -> None:
-        """Answer a drawn portrait, so that the first who asks need not wait for anything to load."""
+        """Explain a drawn portrait, so that the first request need not wait for libraries to load."""
         with TemporaryDirectory(prefix="kallos-") as folder:
             portrait = Path(folder) / "drawn.png"
             Image.fromarray(paint(draw_parameters(0), 350)).save(portrait)
@@ -56,12 +56,12 @@ class Answers:
 
     @property
     def has_store(self) -> bool:
-        """Whether features can be explored and SQL be asked."""
+        """Whether features can be explored and queried with SQL."""
         return self._path is not None
 
     @property
     def groups(self) -> list[str]:
-        """Groups of the training data with a calibration of their own."""
+        """Groups of the training data with their own calibration."""
         return self._predictor.groups
 
     def explain(self, photo: Path, group: str | None) -> tuple[ExplanationReport, Explanation]:
@@ -78,12 +78,12 @@ class Answers:
         return select(self._store_path(), query)
 
     def features(self) -> list[str]:
-        """Names of the features that can be explored."""
+        """Names of the features in the store."""
         with self._store() as store:
             return feature_pair.features_of(store)
 
     def values(self, first: str, second: str) -> pl.DataFrame:
-        """Two features of every image that has both. Raises UsageError for an unknown one."""
+        """Two features of every image that has both. Raises UsageError for an unknown feature."""
         with self._store() as store:
             return feature_pair.data(store, first, second)
 
@@ -94,7 +94,7 @@ class Answers:
             while self._admitted and now - self._admitted[0][0] > 60:
                 self._admitted.popleft()
             if sum(visitor == address for _, visitor in self._admitted) >= PER_MINUTE:
-                raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: wait a little.")
+                raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: try again in a minute.")
             self._admitted.append((now, address))
 
     def _store(self) -> Store:

@@ -1,4 +1,4 @@
-"""The page: one photo, many photos, features, SQL, the model card. Answers are HTML: no file is left behind."""
+"""The page: one photo, many photos, features, SQL, the model card. Answers are HTML, so no files are left behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from reports.render.table_files import BOM, csv_text
 
 INTRO = """# kallos
 **How would a pool of raters rate this photograph?** That is all a score says. It says nothing of a person's worth,
-health or character, and little about photos unlike those it learnt from. It must not be used to decide about people, or
+health or character, and little about photos unlike the training photos. It must not be used to decide about people, or
 on photos of people who did not agree. Sub-scores are attributions of a model, not labels.
 
 Photos are read on the machine that serves this page, deleted after the answer, and written into no log."""
@@ -76,7 +76,7 @@ def _one_photo(answers: Answers) -> None:
             group = _group(answers)
             button = gr.Button("Score this photo", variant="primary")
         with gr.Column(scale=2, min_width=280):
-            answer = gr.HTML("<p>The answer stands here.</p>", label="Answer", elem_classes="answer")
+            answer = gr.HTML("<p>The answer appears here.</p>", label="Answer", elem_classes="answer")
 
     def score(file: str | None, chosen: str, request: gr.Request) -> str:
         if file is None:
@@ -128,7 +128,7 @@ def _many_photos(answers: Answers) -> None:
 
 
 def _line(answers: Answers, path: Path, group: str | None, address: str) -> tuple[str, Any, Any, Any, str]:
-    """A row of the table; a photo that cannot be used says why, and the others go on."""
+    """A row of the table; for a photo that cannot be used, the remark has the reason."""
     try:
         answers.admit(address)
         report, _ = answers.explain(path, group)
@@ -175,14 +175,14 @@ def _named(chosen: str) -> str | None:
 
 
 def _with_errors_on_page(handler: Callable[P, R]) -> Callable[P, R]:
-    """Trouble becomes one sentence on the page."""
+    """Show errors of kallos as one sentence on the page."""
 
     @functools.wraps(handler)
     def wrapper(*arguments: P.args, **named: P.kwargs) -> R:
         try:
             return handler(*arguments, **named)
         except KallosError as error:
-            # uploads lie in folders with names that mean nothing to people
+            # the folders of uploads have meaningless names
             message = re.sub(r"\S*/([^/\s:]+)", r"\1", str(error))
             raise gr.Error(message, print_exception=False) from None
 
@@ -190,7 +190,7 @@ def _with_errors_on_page(handler: Callable[P, R]) -> Callable[P, R]:
 
 
 def _download(content: bytes, kind: str, name: str) -> Markup:
-    """A link that holds the file itself: nothing is kept for it on the server."""
+    """A link that contains the file itself, so that nothing is stored on the server."""
     data = base64.b64encode(content).decode()
     link = Markup('<p><a download="{0}" href="data:{1};base64,{2}">Download {0}</a></p>')
     return link.format(name, kind, data)
