@@ -25,7 +25,7 @@ from models.untrusted import distrusted, read_json
 FILE = "intervals.json"
 LEVEL = 0.9
 EVERYONE = ""
-FEWEST = 40
+MIN_PHOTOS = 40
 """Minimum number of photos for a calibration of a group."""
 
 
@@ -67,7 +67,7 @@ class Intervals:
         calibrations = {EVERYONE: Calibration.fit(errors)}
         for group in sorted(set(group_of_row.tolist()) - {EVERYONE}):
             group_errors = errors[group_of_row == group]
-            if len(group_errors) >= FEWEST:
+            if len(group_errors) >= MIN_PHOTOS:
                 calibrations[group] = Calibration.fit(group_errors, float(group_errors.mean()))
         return cls(calibrations)
 

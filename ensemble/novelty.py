@@ -1,8 +1,8 @@
 """Warns of photos unlike the training photos: pose, size, sharpness, light, distance in features and embeddings.
 
-The limits are quantiles of the training photos, without their labels: each measure warns of a share ALARMS of them, so
-that ordinary photos rarely get a warning. Photos beyond the limits are predicted all the same, but neither scores nor
-intervals were tested there.
+The limits are quantiles of the training photos, without their labels: each measure warns of a share ALARM_RATE of
+them, so that ordinary photos rarely get a warning. Photos beyond the limits are predicted all the same, but neither
+scores nor intervals were tested there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.untrusted import distrusted
 NOVELTY = "novelty"
 """Folder within that of the ensemble."""
 
-ALARMS = 0.004
+ALARM_RATE = 0.004
 """Share of the training photos that each measure would warn of."""
 
 COMPONENTS, ROWS_A_COMPONENT = 40, 10
@@ -44,7 +44,7 @@ WARNINGS = {
     "face": "The embedding of the whole face lies {value:.1f} x the typical distance from the training mean.",
 }
 REGION_WARNING = (
-    "The {region} {looks} unlike the training photos. Is something covered, or the expression or light unusual?"
+    "The {region} {verb} unlike the training photos. Is something covered, or the expression or light unusual?"
 )
 LOW = ("size", "sharpness", "dark")
 """Measures that warn below their limit; the others warn above it."""
@@ -74,7 +74,7 @@ class Novelty:
         usual = {name: float(np.median(_distances(space, _spaces(batch)[name]))) for name, space in spaces.items()}
         fitted = cls(middle, {}, spaces, usual)
         measured = fitted.measure(batch, landmarks)
-        quantile = {name: ALARMS if name in LOW else 1 - ALARMS for name in measured}
+        quantile = {name: ALARM_RATE if name in LOW else 1 - ALARM_RATE for name in measured}
         limits = {
             name: float(np.nanquantile(values, quantile[name]))
             for name, values in measured.items()
@@ -105,9 +105,9 @@ class Novelty:
             limit = self.limits.get(name, np.nan)
             if value < limit if name in LOW else value > limit:
                 region = name.removeprefix("looks ")
-                looks = "look" if region.endswith("s") else "looks"
+                verb = "look" if region.endswith("s") else "looks"
                 message = WARNINGS.get(name, REGION_WARNING)
-                warnings.append(message.format(value=value, limit=limit, region=region, looks=looks))
+                warnings.append(message.format(value=value, limit=limit, region=region, verb=verb))
         return tuple(warnings)
 
     def save(self, folder: Path) -> None:

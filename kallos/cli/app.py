@@ -48,10 +48,10 @@ EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 lab
 11 a check failed, 12 leakage, 13 worker processes, 14 hub, 15 a disk is full, 130 stopped with Ctrl-C,
 141 nobody reads the output."""
 STOPPED = "kallos: stopped; run the same command again to go on."
-NO_ROOM = ("No space left on device", "Disk quota exceeded")
+DISK_FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
 """Messages of the operating system, which Python, DuckDB and libraries pass on."""
 
-NO_PLACE = (
+PATH_ERRNOS = (
     *(errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
     *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
 )
@@ -110,7 +110,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
-    streams.get_ready()
+    streams.prepare()
     _log_to_stderr()
     try:
         _run()
@@ -157,12 +157,12 @@ def _run() -> None:
             # else a closed pipe would only be noticed when Python exits
             sys.stdout.flush()
     except BrokenPipeError:
-        streams.leave_unread()
-        sys.exit(streams.NOBODY_READS)
+        streams.discard_output()
+        sys.exit(streams.OUTPUT_CLOSED)
     except SystemExit as stop:
-        if streams.is_unread(stop):
-            streams.leave_unread()
-            sys.exit(streams.NOBODY_READS)
+        if streams.is_output_closed(stop):
+            streams.discard_output()
+            sys.exit(streams.OUTPUT_CLOSED)
         raise
 
 
@@ -194,7 +194,7 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
     from extractors.errors import InputError, KallosError
     from featurestore.errors import DiskError
 
-    if _met_a_full_disk(error):
+    if _is_disk_full(error):
         full = "A disk is full: make room and run the same command again; what was stored is kept."
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
@@ -205,13 +205,15 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, shutil.Error):
         # a copied folder gives a list of (source, target, reason)
         path, reason = error.args[0][0][1:]
-    elif not isinstance(error, OSError) or error.errno not in NO_PLACE:
+    elif not isinstance(error, OSError) or error.errno not in PATH_ERRNOS:
         return "", 1
     return f"kallos: {path or 'A file'} cannot be used ({reason}): choose another place.", InputError.exit_code
 
 
-def _met_a_full_disk(error: BaseException | None) -> bool:
+def _is_disk_full(error: BaseException | None) -> bool:
     """Whether the error, or one of its causes, is a write to a full disk."""
     if error is None:
         return False
-    return any(words in str(error) for words in NO_ROOM) or _met_a_full_disk(error.__cause__ or error.__context__)
+    return any(words in str(error) for words in DISK_FULL_MESSAGES) or _is_disk_full(
+        error.__cause__ or error.__context__
+    )

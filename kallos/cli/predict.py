@@ -76,7 +76,7 @@ def predict(
 
 def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> None:
     from kallos.cli.console import out, plain
-    from kallos.workflows.predict import FEW
+    from kallos.workflows.predict import MIN_PARALLEL
     from reports.pages.prediction import as_dict, lines, render
     from reports.render.json import stream_json
 
@@ -84,5 +84,5 @@ def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> 
         for piece in stream_json("predictions", map(as_dict, predictions)):
             plain(piece)
         return
-    for part in map(render, predictions) if len(chosen) < FEW else lines(predictions, chosen):
-        out.print(part, soft_wrap=len(chosen) >= FEW)
+    for part in map(render, predictions) if len(chosen) < MIN_PARALLEL else lines(predictions, chosen):
+        out.print(part, soft_wrap=len(chosen) >= MIN_PARALLEL)

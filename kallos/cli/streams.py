@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-NOBODY_READS = 141
+OUTPUT_CLOSED = 141
 """The exit code of a command whose output is closed, as in `kallos report | head -1`: that of SIGPIPE."""
 
 _DRAWN = dict(
@@ -25,7 +25,7 @@ _DOTS = " ...::::#"
 """Replacement of a braille cell by its number of dots."""
 
 
-def get_ready() -> None:
+def prepare() -> None:
     """Let the standard streams escape characters that they lack, as JSON does: `\\u4f60`.
 
     A closed stream (`>&-`) is replaced by the null device; else the next file, such as the store, would get its number.
@@ -63,12 +63,12 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
-def is_unread(stop: SystemExit) -> bool:
+def is_output_closed(stop: SystemExit) -> bool:
     """Whether a command ended because its output was closed: typer and rich then exit with code 1."""
     return isinstance(stop.__context__, BrokenPipeError)
 
 
-def leave_unread() -> None:
+def discard_output() -> None:
     """Suppress errors about unwritten output when Python exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):

@@ -15,9 +15,9 @@ TRAINING = ("torch", "torchvision", "onnx", "onnxscript")
 
 def required(lines: Iterable[str], extras: Collection[str]) -> Iterator[str]:
     """Names of the required packages on this machine, with these extras."""
-    for needed in map(Requirement, lines):
-        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
-            yield needed.name
+    for requirement in map(Requirement, lines):
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras):
+            yield requirement.name
 
 
 def need(extra: str, *modules: str) -> None:

@@ -23,7 +23,7 @@ from featurestore.staging import staging, take_place
 from reports.cards.write import MODEL_CARD
 
 README = "README.md"
-OF_THE_HUB = (README, ".gitattributes")
+HUB_FILES = (README, ".gitattributes")
 """Files of a repository that are not part of a bundle."""
 
 
@@ -55,7 +55,7 @@ def pull(repository: str, folder: Path, revision: str | None) -> Path:
     with staging(folder) as staged:
         with _translated_errors(repository):
             HfApi().snapshot_download(
-                repository, revision=revision, local_dir=staged, ignore_patterns=list(OF_THE_HUB), etag_timeout=20
+                repository, revision=revision, local_dir=staged, ignore_patterns=list(HUB_FILES), etag_timeout=20
             )
         shutil.rmtree(staged / ".cache", ignore_errors=True)
         open_bundle(staged)

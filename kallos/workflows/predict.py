@@ -26,7 +26,7 @@ from reports.pages.prediction_overlay import draw_overlay
 
 log = logging.getLogger(__name__)
 
-FEW = 32
+MIN_PARALLEL = 32
 """Below this many photos, one process is faster than starting workers, and each photo gets its own panel."""
 
 
@@ -102,7 +102,7 @@ def predict_photos(
     requests = [
         PredictRequest(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)
     ]
-    many = len(requests) >= FEW
+    many = len(requests) >= MIN_PARALLEL
     for number, (request, answer) in enumerate(_shared(parts, requests) if many else _here(parts, requests), start=1):
         if many:
             on_progress(number, len(requests), "predicting")

@@ -8,5 +8,5 @@ OnProgress = Callable[[int, int, str], None]
 """Called with the number done, the total, and a description of the work."""
 
 
-def ignore(done: int, total: int, what: str) -> None:
+def ignore(done: int, total: int, description: str) -> None:
     """For callers that need no progress."""
