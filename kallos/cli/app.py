@@ -199,8 +199,8 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
         return f"kallos: {error}", error.exit_code
-    if isinstance(error, ImportError | OSError) and (absent := system_libraries.not_loaded(error)):
-        return f"kallos: {absent}", InputError.exit_code
+    if isinstance(error, ImportError | OSError) and (remedy := system_libraries.remedy_for(error)):
+        return f"kallos: {remedy}", InputError.exit_code
     path, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
     if isinstance(error, shutil.Error):
         # a copied folder gives a list of (source, target, reason)

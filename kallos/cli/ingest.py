@@ -38,7 +38,7 @@ def run(importer: str, source: Path, store: Path, json: bool, **options: Any) ->
             **options,
         )
     if summary := ingested.summary:
-        out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, ingested.following))
+        out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, ingested.next_command))
 
 
 def _show_reading(reading: TableReading, json: bool) -> None:

@@ -52,7 +52,7 @@ def remedy(packages: list[str]) -> str:
     return f"what Debian has in {', '.join(packages)} is missing: install your system's packages of that."
 
 
-def not_loaded(error: Exception) -> str:
+def remedy_for(error: Exception) -> str:
     """The remedy for an import that failed because of a missing shared library; empty for other errors."""
     match = re.search(r"(\S+): cannot open shared object file", str(error))
     if match is None:

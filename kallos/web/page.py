@@ -83,7 +83,7 @@ def _one_photo(answers: Answers) -> None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
             answers.admit(request.client.host)
-            report, explained = answers.explain(Path(file), _named(chosen))
+            report, explained = answers.explain(Path(file), _group_or_none(chosen))
             title = on_both(report.score, report.origin.scale)
             if report.origin.scale in (None, SCALE):
                 title += f" on {SCALE[0]:g} to {SCALE[1]:g}"
@@ -115,7 +115,7 @@ def _many_photos(answers: Answers) -> None:
             if not 0 < len(photos) <= MAX_PHOTOS:
                 raise gr.Error(f"Choose between 1 and {MAX_PHOTOS} photos.", print_exception=False)
             lines = [
-                _line(answers, path, _named(chosen), request.client.host)
+                _line(answers, path, _group_or_none(chosen), request.client.host)
                 for path in progress.tqdm(photos, desc="photos")
             ]
         finally:
@@ -170,7 +170,7 @@ def _group(answers: Answers) -> gr.Dropdown:
     )
 
 
-def _named(chosen: str) -> str | None:
+def _group_or_none(chosen: str) -> str | None:
     return None if chosen == EVERYONE else chosen
 
 

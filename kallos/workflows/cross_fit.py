@@ -85,7 +85,7 @@ class CrossFit:
         test = fold.test_with_faces if self._spec.needs_faces else fold.rows.test
         out_of_fold, models = np.empty(len(train)), []
         for part_fit in self._part_fits(train):
-            models.append(self._fitted(run, part_fit, computing))
+            models.append(self._fit_or_load(run, part_fit, computing))
             out_of_fold[fold.rows.part == part_fit.part] = models[-1].predict(part_fit.held_out)
         trained = CrossFitted(models)
         trained.save(run.folder)
@@ -115,7 +115,7 @@ class CrossFit:
             key = f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
             yield PartFit(part, key, rows, train.take(part_of == part))
 
-    def _fitted(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
+    def _fit_or_load(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
         """The model without one part: loaded if it is stored, else trained now."""
         store, part = self._fold.store, part_fit.part
         folder = fit_folder(store, part_fit.key)

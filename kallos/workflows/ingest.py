@@ -26,7 +26,7 @@ class Ingested:
     """
 
     summary: IngestSummary | None
-    following: str
+    next_command: str
     reading: TableReading | None = None
 
 

@@ -103,7 +103,7 @@ def predict_photos(
         PredictRequest(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)
     ]
     many = len(requests) >= MIN_PARALLEL
-    for number, (request, answer) in enumerate(_shared(parts, requests) if many else _here(parts, requests), start=1):
+    for number, (request, answer) in enumerate(_predict_in_parallel(parts, requests) if many else _predict_serially(parts, requests), start=1):
         if many:
             on_progress(number, len(requests), "predicting")
         if request.overlay and isinstance(answer, Prediction):
@@ -122,13 +122,13 @@ def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
 Answers = Iterator[tuple[PredictRequest, Prediction | PhotoError]]
 
 
-def _here(parts: Parts, requests: list[PredictRequest]) -> Answers:
+def _predict_serially(parts: Parts, requests: list[PredictRequest]) -> Answers:
     with Predictor(parts) as predictor:
         for request in requests:
             yield request, _answer(predictor, request)
 
 
-def _shared(parts: Parts, requests: list[PredictRequest]) -> Answers:
+def _predict_in_parallel(parts: Parts, requests: list[PredictRequest]) -> Answers:
     with Pool(_set_state, parts, ready=_get_ready) as pool:
         for request, answer in pool.map(_answer_in_worker, requests):
             yield request, PhotoError(f"{request.photo}: {answer.detail}") if isinstance(answer, FailedTask) else answer

@@ -53,13 +53,13 @@ def find_similar(store: Store, name: str, search: Search) -> SimilarReport:
     search = checked(store, search)
     is_stored = store.value("SELECT count(*) FROM images WHERE image_id = $name", name=name)
     if not is_stored and Path(name).is_file():
-        query, photo = _measured(store, Path(name), search)
+        query, photo = _measure(store, Path(name), search)
         return similar_page.data(store, search, nearest(store, query, search), photo)
     query = stored_image(store, name)
     return similar_page.data(store, search, nearest(store, query, search), str(query.image_id))
 
 
-def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
+def _measure(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     """A photo file through the extractors of the store; only what is compared is computed."""
     image = decode(path)
     # MediaPipe and torch take seconds to load: a stored image should not wait for them
