@@ -103,7 +103,8 @@ def predict_photos(
         PredictRequest(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)
     ]
     many = len(requests) >= MIN_PARALLEL
-    for number, (request, answer) in enumerate(_predict_in_parallel(parts, requests) if many else _predict_serially(parts, requests), start=1):
+    answers = _predict_in_parallel(parts, requests) if many else _predict_serially(parts, requests)
+    for number, (request, answer) in enumerate(answers, start=1):
         if many:
             on_progress(number, len(requests), "predicting")
         if request.overlay and isinstance(answer, Prediction):
