@@ -1,1 +1,1 @@
-"""What people deploy: the combiner over frozen models, the bundle and the predictor."""
+"""What is deployed: the combiner of trained models, the bundle and the predictor."""

@@ -1,4 +1,4 @@
-"""The deployment bundle: a folder that predicts without a store, and refuses to when a byte has changed."""
+"""The deployment bundle: a folder with all that a prediction needs, refused when any byte has changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from models.untrusted import as_bundle_error, read_json
 KIND = "kallos.bundle/"
 FORMAT = f"{KIND}4"
 UNRECORDED = f"{KIND}3"
-"""A bundle that does not say what its models use: it is read, and its versions are compared as a whole."""
+"""Format of bundles that do not record what their models use: whole versions are compared instead."""
 
 MANIFEST = "manifest.json"
 PHOTOS = "training_photos.bin"
@@ -35,23 +35,23 @@ REQUIRED = {ENSEMBLE, "encoder"}
 
 
 def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
-    """Write a bundle into `folder`, which must be new, empty or an earlier bundle that nobody has touched.
+    """Write a bundle into `folder`, which must be new, empty or an unmodified earlier bundle.
 
-    With `onnx`, networks are written as graphs, which run in less time and without torch; without it, as trained.
-    `cards` are file name -> text of what stands at its top, in place of the cards of single runs.
-    The bundle is made beside it and moved into place, so that a half-written one is never seen.
-    Raises InputError rather than delete anything that is not a bundle's.
+    With `onnx`, networks are written as ONNX graphs, which run faster and without torch; else as trained.
+    `cards` are file name -> text of the files at its top, which replace the cards of single runs.
+    The bundle is written beside it and moved into place, so that a half-written one is never visible.
+    Raises InputError when the folder holds anything else; nothing is deleted.
     """
     if not _may_be_replaced(folder):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
-    with staging(folder) as made:
-        _fill(made, parts, cards, onnx)
-        take_place(made, folder)
+    with staging(folder) as staged:
+        _fill(staged, parts, cards, onnx)
+        take_place(staged, folder)
     return folder
 
 
 def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
-    """Write all of a bundle; the manifest comes last."""
+    """Write every file of a bundle, the manifest last."""
     for name, source in parts.folders.items():
         shutil.copytree(source, folder / name, ignore=_without(cards))
     if onnx:
@@ -80,17 +80,17 @@ def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> N
 
 
 def _without(cards: Collection[str]) -> Callable[[str, list[str]], list[str]]:
-    """For `copytree`: the cards of a single run and litter stay behind."""
+    """An `ignore` for `copytree`: leaves out the cards of a single run, and litter."""
     return lambda _, names: [name for name in names if name in cards or is_litter(Path(name))]
 
 
 def open_bundle(folder: Path) -> Parts:
-    """Verify a bundle and give its parts.
+    """Verify a bundle and return its parts.
 
     Raises InputError when there is no bundle, BundleError when a file is missing, added or altered.
     """
     if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): make one with `kallos export {folder}`.")
+        raise InputError(f"{folder} is not a bundle (it has no {MANIFEST}): create one with `kallos export {folder}`.")
     content = read_json(folder / MANIFEST)
     with as_bundle_error(folder / MANIFEST):
         if content["format"] not in (FORMAT, UNRECORDED):
@@ -108,14 +108,14 @@ def open_bundle(folder: Path) -> Parts:
             trained_on={name: content["trained_on"][name] for name in TRAINED_ON},
             evaluations=dict(content["evaluations"]),
             photos=TrainingPhotos.load(folder / PHOTOS, str(content["trained_on"]["manifest_id"])),
-            comparisons=tuple(_comparison(each) for each in content["comparisons"]),
+            comparisons=tuple(_comparison(row) for row in content["comparisons"]),
         )
 
 
 def _uses(content: dict[str, Any]) -> Uses | None:
     uses = None if content["format"] == UNRECORDED else content["uses"]
     if uses is not None and content["versions"].keys() - uses.keys():
-        raise ValueError("it does not say what its models use")
+        raise ValueError("it does not record what its models use")
     return uses
 
 
@@ -134,7 +134,7 @@ def _may_be_replaced(folder: Path) -> bool:
     try:
         content = read_json(folder / MANIFEST)
         with as_bundle_error(folder / MANIFEST):
-            # one of an earlier kallos too: that is how it is exported again
+            # bundles of an earlier kallos too, so that they can be exported again
             _verify(folder, content)
             return str(content["format"]).startswith(KIND)
     except BundleError:
@@ -143,18 +143,18 @@ def _may_be_replaced(folder: Path) -> bool:
 
 def _verify(folder: Path, content: dict[str, Any]) -> None:
     """Raises BundleError for a file that is missing, added or altered."""
-    listed, found = set(content["files"]), set(_files(folder)) - {MANIFEST}
-    if listed != found:
-        name = min(listed ^ found)
-        what = "is missing" if name in listed else "does not belong there"
-        raise BundleError(f"{folder} is not as it was exported ({name} {what}): get the bundle again.")
+    listed, present = set(content["files"]), set(_files(folder)) - {MANIFEST}
+    if listed != present:
+        name = min(listed ^ present)
+        problem = "is missing" if name in listed else "does not belong there"
+        raise BundleError(f"{folder} is not as it was exported ({name} {problem}): get the bundle again.")
     for name, sha256 in content["files"].items():
         if sha256_of_file(folder / name) != sha256:
             raise BundleError(f"{folder} is not as it was exported ({name} has changed): get the bundle again.")
 
 
 def _files(folder: Path) -> list[str]:
-    """Every file below a folder but litter, relative, with forward slashes. Links are refused."""
+    """Relative paths of all files below a folder, except litter, with forward slashes. Links are refused."""
     paths = [path for path in sorted(folder.rglob("*")) if not is_litter(path)]
     if links := [path for path in paths if path.is_symlink()]:
         raise BundleError(f"{links[0]} is a link: a bundle holds plain files only.")

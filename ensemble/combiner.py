@@ -1,8 +1,8 @@
-"""The combiner: learnable mixing weights and a shallow correction over the scores of frozen members.
+"""The combiner: learned weights and a small nonlinear correction of the scores of trained members.
 
     score = sum of w_k s_k + correction(s),   w = softmax(logits, 0)
 
-The correction is one hidden layer of tanh units. `ensemble/combiner_fit.py` learns it; here it is read and used.
+The correction is one hidden layer of tanh units. `ensemble/combiner_fit.py` fits it; this module loads and applies it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
     "correction.2.weight": (1, "hidden"),
     "correction.2.bias": (1,),
 }
-"""What was learnt: name -> shape; `others` are all members but the last, whose logit is 0."""
+"""Fitted parameters: name -> shape; `others` are all members but the last, whose logit is 0."""
 
 Scores = Mapping[str, NDArray[np.float64]]
 """Member -> (n,) scores."""
@@ -37,31 +37,31 @@ Scores = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True, eq=False)
 class Combiner:
-    """Members' scores to a combined score.
+    """Combines the scores of members.
 
     members         their names, in the order of the arrays
-    centre, spread  of the members' scores that it was fitted on
-    learnt          the arrays named in SHAPES, float64
+    centre, spread  mean and standard deviation of the scores that it was fitted on
+    parameters      the arrays named in SHAPES, float64
     """
 
     members: tuple[str, ...]
     centre: float
     spread: float
-    learnt: dict[str, NDArray[np.float64]]
+    parameters: dict[str, NDArray[np.float64]]
 
     @cached_property
     def weights(self) -> dict[str, float]:
         """Weight of each member; positive, they sum to one."""
-        weights = softmax(np.append(self.learnt["logits"], 0.0))
+        weights = softmax(np.append(self.parameters["logits"], 0.0))
         return dict(zip(self.members, weights.tolist(), strict=True))
 
     def predict(self, scores: Scores) -> NDArray[np.float64]:
-        """Combined scores (n,), kept on the scale."""
+        """Combined scores (n,), clipped to the scale."""
         stacked = self._stacked(scores)
         return on_scale(stacked @ np.array(list(self.weights.values())) + self._correction(stacked))
 
     def correction_of(self, scores: Scores) -> NDArray[np.float64]:
-        """(n,) what the correction adds."""
+        """The correction (n,) that is added to the weighted mean."""
         return self._correction(self._stacked(scores))
 
     def _stacked(self, scores: Scores) -> NDArray[np.float64]:
@@ -69,17 +69,17 @@ class Combiner:
 
     def _correction(self, stacked: NDArray[np.float64]) -> NDArray[np.float64]:
         standardised = (stacked - self.centre) / self.spread
-        hidden = np.tanh(standardised @ self.learnt["correction.0.weight"].T + self.learnt["correction.0.bias"])
-        correction: NDArray[np.float64] = hidden @ self.learnt["correction.2.weight"][0]
-        return correction + self.learnt["correction.2.bias"]
+        hidden = np.tanh(standardised @ self.parameters["correction.0.weight"].T + self.parameters["correction.0.bias"])
+        correction: NDArray[np.float64] = hidden @ self.parameters["correction.2.weight"][0]
+        return correction + self.parameters["correction.2.bias"]
 
     def save(self, folder: Path) -> None:
-        """Write combiner.json; a few dozen numbers need no binary format."""
+        """Write combiner.json."""
         content = {
             "members": self.members,
             "centre": self.centre,
             "spread": self.spread,
-            "state": {name: value.tolist() for name, value in self.learnt.items()},
+            "state": {name: value.tolist() for name, value in self.parameters.items()},
         }
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).write_text(json.dumps(content, indent=1))
@@ -96,8 +96,8 @@ class Combiner:
                 "others": len(members) - 1,
                 "hidden": len(state["correction.0.bias"]),
             }
-            learnt = {name: _array(state, name, sizes) for name in SHAPES}
-            return cls(members, float(content["centre"]), float(content["spread"]), learnt)
+            parameters = {name: _array(state, name, sizes) for name in SHAPES}
+            return cls(members, float(content["centre"]), float(content["spread"]), parameters)
 
 
 def _array(state: dict[str, Any], name: str, sizes: Mapping[str, int]) -> NDArray[np.float64]:

@@ -1,8 +1,7 @@
-"""How the combiner learns: full-batch Adam on out-of-fold predictions, with Huber's loss (Huber 1964).
+"""Fits the combiner: full-batch Adam on out-of-fold predictions, with Huber's loss (Huber 1964).
 
-Large errors count linearly, as a few photos that every model misjudges would otherwise move all others. The
-correction's last layer starts at zero and is kept small, so that with little evidence the combiner stays a weighted
-mean of its members.
+Large errors count linearly, so that a few photos with large errors of every model do not dominate the fit. The last
+layer of the correction starts at zero and is penalised, so that with few rows the combiner stays a weighted mean.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ensemble.combiner import Combiner, Scores
 
 @dataclass(frozen=True)
 class CombinerConfig:
-    """Settings of the combiner's fit; errors beyond `large`, in points of the scale, count linearly."""
+    """Settings of the fit; errors above `large`, in points of the scale, count linearly."""
 
     hidden: int = 8
     steps: int = 600
@@ -30,7 +29,7 @@ class CombinerConfig:
 
 
 class _Network(nn.Module):
-    """Members' scores (n, K) to a combined score (n,): what `Combiner` computes, but for the clipping."""
+    """Scores (n, K) of the members to combined scores (n,): `Combiner` without the clipping."""
 
     def __init__(self, members: int, hidden: int, centre: float, spread: float) -> None:
         super().__init__()
@@ -60,5 +59,5 @@ def fit_combiner(scores: Scores, truth: NDArray[np.float64], config: CombinerCon
         loss = nn.functional.huber_loss(network(inputs), target, delta=config.large) + config.penalty * size
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    learnt = {name: value.numpy() for name, value in network.state_dict().items()}
-    return Combiner(tuple(scores), network.centre, network.spread, learnt)
+    parameters = {name: value.numpy() for name, value in network.state_dict().items()}
+    return Combiner(tuple(scores), network.centre, network.spread, parameters)

@@ -1,9 +1,9 @@
-"""How sure a score is: conformal prediction intervals from out-of-fold errors, for everyone and for each group.
+"""Conformal prediction intervals of scores from out-of-fold errors, for everyone and for each group.
 
 Split-conformal intervals (Vovk et al. 2005; Lei et al. 2018) on cross-fitted predictions: of n absolute errors on
-rows that the predicting model had not seen, the ceil((n + 1) level)-th smallest is the half-width. It covers at least
-`level` of new photos of the same kind, however wrong the model is. A group's own calibration takes off the group's mean
-error first, and covers within the group.
+rows held out from the predicting model, the ceil((n + 1) level)-th smallest is the half-width. It covers at least
+`level` of new photos of the same kind, however wrong the model is. A group's own calibration first subtracts the
+group's mean error, and covers within the group.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from models.untrusted import as_bundle_error, read_json
 FILE = "intervals.json"
 LEVEL = 0.9
 EVERYONE = ""
-FEWEST = 40
-"""Photos of a group that a calibration of its own needs."""
+MIN_PHOTOS = 40
+"""Minimum number of photos for a calibration of a group."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is known of the errors on n photos.
+    """Bias and interval width from the errors on n photos.
 
-    bias        mean of predicted - true that is taken off; 0 for everyone, as the combiner was fitted on them
+    bias        mean of predicted - true, which is subtracted; 0 for everyone, as the combiner was fitted on them
     half_width  of the interval around the score
     """
 
@@ -42,44 +42,45 @@ class Calibration:
     half_width: float
 
     @classmethod
-    def of(cls, errors: NDArray[np.float64], bias: float = 0.0) -> Self:
+    def fit(cls, errors: NDArray[np.float64], bias: float = 0.0) -> Self:
         """From (n,) predicted - true."""
         distances = np.sort(np.abs(errors - bias))
         place = min(math.ceil((len(distances) + 1) * LEVEL), len(distances))
         return cls(len(distances), bias, float(distances[place - 1]))
 
     def interval(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Low and high ends (n,), kept on the scale."""
+        """Low and high ends (n,), clipped to the scale."""
         middle = scores - self.bias
         return np.clip(middle - self.half_width, *SCALE), np.clip(middle + self.half_width, *SCALE)
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Calibrations by group; EVERYONE is always there."""
+    """Calibrations by group, always including EVERYONE."""
 
     calibrations: Mapping[str, Calibration]
 
     @classmethod
     def fit(cls, errors: NDArray[np.float64], groups: Sequence[str | None]) -> Self:
         """From (n,) out-of-fold predicted - true and the group of each row, None where unknown."""
-        of, calibrations = np.array([group or EVERYONE for group in groups]), {EVERYONE: Calibration.of(errors)}
-        for group in sorted(set(of.tolist()) - {EVERYONE}):
-            own = errors[of == group]
-            if len(own) >= FEWEST:
-                calibrations[group] = Calibration.of(own, float(own.mean()))
+        group_of_row = np.array([group or EVERYONE for group in groups])
+        calibrations = {EVERYONE: Calibration.fit(errors)}
+        for group in sorted(set(group_of_row.tolist()) - {EVERYONE}):
+            group_errors = errors[group_of_row == group]
+            if len(group_errors) >= MIN_PHOTOS:
+                calibrations[group] = Calibration.fit(group_errors, float(group_errors.mean()))
         return cls(calibrations)
 
     @property
     def everyone(self) -> Calibration:
-        """The calibration that needs to know nothing of a photo."""
+        """The calibration for photos of an unknown group."""
         return self.calibrations[EVERYONE]
 
-    def of(self, group: str | None) -> Calibration:
+    def for_group(self, group: str | None) -> Calibration:
         """A group's calibration, or everyone's. Raises UsageError, naming the groups, for an unknown one."""
         if (group or EVERYONE) not in self.calibrations:
-            known = ", ".join(sorted(self.calibrations.keys() - {EVERYONE}))
-            others = f", or choose from {known}" if known else ""
+            names = ", ".join(sorted(self.calibrations.keys() - {EVERYONE}))
+            others = f", or choose from {names}" if names else ""
             raise UsageError(f"The models have no calibration for the group {group!r}: leave the group out{others}.")
         return self.calibrations[group or EVERYONE]
 

@@ -1,8 +1,8 @@
-"""Photos unlike those that were learnt from: pose, size, sharpness, light, and distance in features and embeddings.
+"""Warns of photos unlike the training photos: pose, size, sharpness, light, distance in features and embeddings.
 
-Everything is measured on the training photos themselves, without their labels. A measure warns beyond the quantile
-that ALARMS of them lie beyond, so that an ordinary photo is rarely named; what lies far out is predicted all the same,
-but neither the score nor its interval was ever tested there.
+The limits are quantiles of the training photos, without their labels: each measure warns of a share ALARM_RATE of
+them, so that ordinary photos rarely get a warning. Photos beyond the limits are predicted all the same, but neither
+scores nor intervals were tested there.
 """
 
 from __future__ import annotations
@@ -25,37 +25,39 @@ from models.untrusted import as_bundle_error
 NOVELTY = "novelty"
 """Folder within that of the ensemble."""
 
-ALARMS = 0.004
-"""Share of the training photos that each measure would name."""
+ALARM_RATE = 0.004
+"""Share of the training photos that each measure would warn of."""
 
 COMPONENTS, ROWS_A_COMPONENT = 40, 10
 """Principal components of features, shapes and embeddings; fewer where there are few rows."""
 
-SAID = {
+WARNINGS = {
     "yaw": "The head is turned {value:.0f} degrees to the side; nearly all training photos stay within {limit:.0f}.",
-    "pitch": "The head is raised or lowered by {value:.0f} degrees beyond usual; nearly all stay within {limit:.0f}.",
+    "pitch": "The head is raised or lowered {value:.0f} degrees from the usual; nearly all stay within {limit:.0f}.",
     "roll": "The head is tilted {value:.0f} degrees; nearly all training photos stay within {limit:.0f}.",
     "size": "The face is only {value:.0f} pixels wide; nearly all training photos have at least {limit:.0f}.",
     "sharpness": "The photo is less sharp than nearly all training photos.",
     "dark": "The face is darker than nearly all training photos.",
     "bright": "The face is brighter than nearly all training photos.",
-    "features": "The measurements of this face are {value:.1f} times as far out as usual; most within {limit:.1f}.",
-    "shape": "The shape of this face lies {value:.1f} times as far out as usual; most within {limit:.1f}.",
-    "face": "The face as a whole looks unlike the training photos, {value:.1f} times the usual distance.",
+    "features": "The measurements of this face lie {value:.1f} x the typical distance from the training mean.",
+    "shape": "The shape of this face lies {value:.1f} x the typical distance from the training mean.",
+    "face": "The embedding of the whole face lies {value:.1f} x the typical distance from the training mean.",
 }
-LOOKS = "Unlike in the training photos: the {region}. Covered, or in an unusual expression or light?"
+REGION_WARNING = (
+    "The {region} {verb} unlike the training photos. Is something covered, or the expression or light unusual?"
+)
 LOW = ("size", "sharpness", "dark")
-"""Measures that warn below their limit."""
+"""Measures that warn below their limit; the others warn above it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """What is usual among the training photos.
+    """Typical values and limits of the training photos.
 
     middle      (3,) median yaw, pitch and roll, degrees
-    limits      measure -> the value beyond which a photo is named
+    limits      measure -> the value beyond which it warns
     spaces      features, shape, face and regions -> their principal components
-    usual       the same -> median distance of the training photos
+    usual       space -> median distance of the training photos
     """
 
     middle: NDArray[np.float64]
@@ -65,14 +67,14 @@ class Novelty:
 
     @classmethod
     def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32]) -> Self:
-        """On the n training rows and their (n, P, 3) landmarks in pixels; no label is looked at."""
+        """From the n training rows and their (n, P, 3) landmarks in pixels; labels are not used."""
         middle = np.median(pose(landmarks), axis=0)
         count = min(COMPONENTS, max(len(batch) // ROWS_A_COMPONENT, 2))
         spaces = {name: Components.fit(rows, count) for name, rows in _spaces(batch).items()}
         usual = {name: float(np.median(_distances(space, _spaces(batch)[name]))) for name, space in spaces.items()}
         fitted = cls(middle, {}, spaces, usual)
         measured = fitted.measure(batch, landmarks)
-        quantile = {name: ALARMS if name in LOW else 1 - ALARMS for name in measured}
+        quantile = {name: ALARM_RATE if name in LOW else 1 - ALARM_RATE for name in measured}
         limits = {
             name: float(np.nanquantile(values, quantile[name]))
             for name, values in measured.items()
@@ -81,7 +83,7 @@ class Novelty:
         return cls(middle, limits, spaces, usual)
 
     def measure(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-        """measure -> (n,) values; degrees and pixels as in the photo, distances in multiples of the usual one."""
+        """measure -> (n,) values; degrees and pixels as in the photo, distances in multiples of the median."""
         turned = np.abs(pose(landmarks) - self.middle)
         faces = Landmarks(landmarks)
         sharp = [i for i, name in enumerate(batch.feature_names) if name.endswith("_sharpness")]
@@ -97,13 +99,16 @@ class Novelty:
         }
 
     def warnings(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> tuple[str, ...]:
-        """What is unusual about one photo, a sentence each; `landmarks` is (P, 3)."""
-        said = []
+        """One sentence for each measure of one photo that is beyond its limit; `landmarks` is (P, 3)."""
+        warnings = []
         for name, (value,) in self.measure(batch, landmarks[None]).items():
             limit = self.limits.get(name, np.nan)
             if value < limit if name in LOW else value > limit:
-                said.append(SAID.get(name, LOOKS).format(value=value, limit=limit, region=name.removeprefix("looks ")))
-        return tuple(said)
+                region = name.removeprefix("looks ")
+                verb = "look" if region.endswith("s") else "looks"
+                message = WARNINGS.get(name, REGION_WARNING)
+                warnings.append(message.format(value=value, limit=limit, region=region, verb=verb))
+        return tuple(warnings)
 
     def save(self, folder: Path) -> None:
         """Write into a folder."""
@@ -152,7 +157,7 @@ def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _spaces(batch: FaceBatch) -> dict[str, NDArray[np.float32]]:
-    """The arrays in which distance is looked at."""
+    """The arrays in which distances are measured."""
     spaces = {"features": np.nan_to_num(batch.features).astype(np.float32), "shape": batch.shapes}
     if batch.embeddings.shape[1]:
         spaces["face"] = batch.embeddings
@@ -162,8 +167,8 @@ def _spaces(batch: FaceBatch) -> dict[str, NDArray[np.float32]]:
 def _distances(space: Components, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,): how far rows lie from the mean beyond and within the components.
 
-    Within them the root mean square of the standardised coordinates (Mahalanobis), beyond them what they leave over,
-    as a part of all that varies; the product grows with either.
+    Within them the root mean square of the standardised coordinates (Mahalanobis), beyond them the
+    residual, relative to the total variance; the product grows with either.
     """
     within = space.transform(rows)
     centred = rows.astype(np.float64) - space.mean

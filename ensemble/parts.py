@@ -1,4 +1,4 @@
-"""The parts that a prediction is made with, wherever they lie: in the store's runs or in a bundle."""
+"""The parts that a prediction needs, from the runs of a store or from a bundle."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ TRAINED_ON = ("data_sets", "protocol", "fold", "manifest_id", "runs", "weights",
 class Parts:
     """Folders of saved models and what they were trained on.
 
-    target          the trait that they learnt, and the scale that it was rated on
+    target          the trait that they predict, and the scale that it was rated on
     folders         of the ensemble, its members, the other trained models, and the encoder
     normalization   statistics of the training rows
     versions        extractor -> version that the models were trained on
-    uses            what the models use of them; None in a bundle of format 3, and where a store lost it
+    uses            what the models use of them; None where it was not recorded, as in a bundle of format 3
     trained_on      data set, protocol, fold, manifest, licence and each member's weights
     evaluations     model -> its figures on the test rows
     photos          those of the training rows
-    comparisons     the ensemble beside simpler models on its test rows, where they were compared
+    comparisons     of the ensemble with simpler models on its test rows, if any
     """
 
     target: Target
@@ -54,7 +54,7 @@ class Parts:
 
     @property
     def origin(self) -> Origin:
-        """What a score of these models comes from."""
+        """The training data and models behind a score."""
         on: Mapping[str, Any] = self.trained_on
         data_sets = tuple(map(str, on["data_sets"]))
         return Origin(
@@ -95,10 +95,10 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     versions = json.loads(versions_json)
     encoder_version = versions[f"{EMBEDDING}{combined.encoder}"]
     folders = {model: run.folder for model, run in chosen.items()}
-    if lost := [run.folder for run in chosen.values() if not run.folder.is_dir()]:
+    if missing_folders := [run.folder for run in chosen.values() if not run.folder.is_dir()]:
         raise PrerequisiteError(
-            f"A trained model is not in {lost[0]}: put the folder {store.runs_folder.name} back beside the store, "
-            f"or run `{train_all(store, protocol, fold)}`."
+            f"A trained model is not in {missing_folders[0]}: put the folder {store.runs_folder.name} back beside the "
+            f"store, or run `{train_all(store, protocol, fold)}`."
         )
     folders["encoder"] = found_encoder(store, str(combined.encoder), encoder_version)
     return Parts(
@@ -111,7 +111,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         uses=uses.of_run(store, combined.run_id),
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
-        photos=TrainingPhotos.of(runs.training_photos(store, combined.run_id), combined.manifest_id),
+        photos=TrainingPhotos.from_hashes(runs.training_photos(store, combined.run_id), combined.manifest_id),
     )
 
 
@@ -178,5 +178,5 @@ def load_normalization(path: Path) -> Normalization:
             mean_shape=np.array(content["mean_shape"], dtype=np.float32),
         )
         if not len(read.features) == len(read.regions) == len(read.mean) == len(read.sd) or not (read.sd > 0).all():
-            raise ValueError("its lists do not fit together")
+            raise ValueError("its lists have different lengths")
         return read

@@ -1,4 +1,4 @@
-"""One photo to one Prediction, through the very extractors and models that were trained."""
+"""One photo to one Prediction, with the extractors and models of the training."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from models.registry import ENSEMBLE, MODELS
 from models.spec import resolve
 from models.untrusted import as_bundle_error
 
-LEARNT = "This photo is one that the model was trained on."
-"""The first of the notes: whatever else is said of the photo says little then."""
+IN_TRAINING = "The model was trained on this photo."
+"""Always the first note: figures on a training photo say little about new photos."""
 
 
 class Predictor:
-    """Loaded models, ready for photos, also without `with`; as a context manager it ends with it."""
+    """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end."""
 
     def __init__(self, parts: Parts) -> None:
-        """Raises BundleError when the parts cannot be used, or were made with other extractors than these."""
+        """Raises BundleError when the parts cannot be used, or need other versions of the extractors."""
         self._parts = parts
-        kept = EncoderSpec.read(parts.folders["encoder"])
+        encoder = EncoderSpec.read(parts.folders["encoder"])
         with as_bundle_error(self._folder):
-            _check_versions(parts, kept)
-        self._encoder = kept.open()
+            _check_versions(parts, encoder)
+        self._encoder = encoder.open()
         self._models: dict[str, Any] = {
             name: load_model(parts.folders[name]) for name in MODELS if name in parts.folders
         }
@@ -61,16 +61,18 @@ class Predictor:
     def _model_of_regions(self) -> str:
         """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
         members = self._combiner.members
-        if lost := [name for name in members if name not in self._models]:
-            raise BundleError(f"{self._folder} lacks the model {lost[0]}, which the ensemble combines: export again.")
-        found = [name for name in members if MODELS[name].regions]
-        if not found:
+        if missing := [name for name in members if name not in self._models]:
+            raise BundleError(
+                f"{self._folder} lacks the model {missing[0]}, which the ensemble combines: export again."
+            )
+        candidates = [name for name in members if MODELS[name].regions]
+        if not candidates:
             raise BundleError(f"The ensemble in {self._folder} combines no model with sub-scores: train it again.")
-        return found[0]
+        return candidates[0]
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._finder)
-        # for one photo, threads of linear algebra spend a core on waiting for each other
+        # for one photo, threads of linear algebra mostly wait for each other
         self._open.enter_context(threadpool_limits(1, user_api="blas"))
         return self
 
@@ -80,21 +82,21 @@ class Predictor:
 
     @property
     def groups(self) -> list[str]:
-        """Groups of the training data that have a calibration of their own."""
+        """Groups of the training data with their own calibration."""
         return sorted(self._intervals.calibrations.keys() - {EVERYONE})
 
     def predict(self, photo: Photo, group: str | None = None) -> Prediction:
-        """Score one photo, with the calibration of a group of the training data where one is named.
+        """Score one photo, with the calibration of a group of the training data if one is given.
 
         photo  a path, the bytes of a photo file, a PIL image, or (h, w, 3) uint8 RGB pixels of an upright photo
 
-        Raises InputError, PhotoError or NoFaceError, and UsageError for a group that the models do not know.
+        Raises InputError, PhotoError or NoFaceError, and UsageError for an unknown group.
         """
-        return self._predicted(photo, group)[0]
+        return self._predict_photo(photo, group)[0]
 
     def explain(self, photo: Photo, group: str | None = None) -> Explanation:
-        """Score one photo as `predict` does, and say what the score is made of. Raises as `predict`."""
-        prediction, batch = self._predicted(photo, group)
+        """Score one photo as `predict` does, and explain what the score consists of. Raises as `predict`."""
+        prediction, batch = self._predict_photo(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
         features_of = next((name for name in self._models if MODELS[name].features), None)
         with as_bundle_error(self._folder):
@@ -102,45 +104,45 @@ class Predictor:
                 prediction=prediction,
                 weights=self._combiner.weights,
                 correction=float(self._combiner.correction_of(scores)[0]),
-                bias=self._intervals.of(group).bias,
+                bias=self._intervals.for_group(group).bias,
                 regions_of=self._regions_of,
-                regions=self._parts_of(self._regions_of, MODELS[self._regions_of].regions, batch),
+                regions=self._attribution(self._regions_of, MODELS[self._regions_of].regions, batch),
                 features_of=features_of,
-                features=self._parts_of(features_of, MODELS[features_of].features, batch) if features_of else {},
+                features=self._attribution(features_of, MODELS[features_of].features, batch) if features_of else {},
                 z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
             )
 
-    def _parts_of(self, name: str, attribution: str | None, batch: FaceBatch) -> Any:
+    def _attribution(self, name: str, attribution: str | None, batch: FaceBatch) -> Any:
         assert attribution is not None
         return resolve(attribution)(self._models[name], batch)
 
-    def _predicted(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
+    def _predict_photo(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
         if self._is_closed:
             raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
-        calibration = self._intervals.of(group)
+        calibration = self._intervals.for_group(group)
         name, image = read_photo(photo)
         try:
             face = face_of(image, self._finder)
         except NoFaceError as error:
             raise NoFaceError(f"{name}: {error}") from error
         with as_bundle_error(self._folder):
-            return self._judged(name, content_hash(photo), face, calibration)
+            return self._score_face(name, content_hash(photo), face, calibration)
 
-    def _judged(
+    def _score_face(
         self, photo: Path, sha256: str | None, face: Face, calibration: Calibration
     ) -> tuple[Prediction, FaceBatch]:
-        """What the models say of a face. Raises BundleError when they give no number."""
+        """The prediction for a face. Raises BundleError when a model returns no finite number."""
         batch, raw = self.batch_of(str(photo), face)
         members = self.scores(batch)
         score = members.pop(ENSEMBLE)
         low, high = calibration.interval(score)
         score = np.clip(score - calibration.bias, *SCALE)
         if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
-            raise BundleError(f"The models in {self._folder} give no number for {photo}: train or export them again.")
+            raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
         by_region = self._models[self._regions_of]
         in_training = sha256 is not None and sha256 in self._parts.photos
-        remarks = [LEARNT] if in_training else []
-        remarks += [face.remark] if face.remark else []
+        notes = [IN_TRAINING] if in_training else []
+        notes += [face.remark] if face.remark else []
         prediction = Prediction(
             photo=photo,
             score=float(score[0]),
@@ -151,7 +153,7 @@ class Predictor:
             weights=dict(zip(REGIONS, by_region.weights.tolist(), strict=True)),
             features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
-            notes=(*remarks, *self._novelty.warnings(batch, face.landmarks)),
+            notes=(*notes, *self._novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
             origin=self._parts.origin,
             in_training=in_training,
@@ -193,9 +195,9 @@ class Predictor:
 
 
 def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:
-    """What the models use must be what this kallos computes; what else it computes does not matter."""
-    known = set(feature_names("geometry")) | set(feature_names("skin"))
-    if unknown := [name for name in parts.normalization.features[:-1] if name not in known]:
+    """Raises BundleError unless this kallos computes all that the models use, in the same way."""
+    computable = set(feature_names("geometry")) | set(feature_names("skin"))
+    if unknown := [name for name in parts.normalization.features[:-1] if name not in computable]:
         raise BundleError(f"The models need the feature {unknown[0]}, which this kallos does not compute: train again.")
     computed = outputs([encoder])
     if parts.uses is None:
@@ -209,6 +211,6 @@ def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:
         differing = differences(parts.uses, of_outputs(computed))
     if differing:
         raise BundleError(
-            f"The models use what this kallos computes otherwise ({described(differing)}): "
-            "run `kallos extract` and train again, or use the kallos that made them."
+            f"The models use outputs that this kallos computes differently ({described(differing)}): "
+            "run `kallos extract` and train again, or use the kallos that trained them."
         )

@@ -1,8 +1,8 @@
-"""Which photos a model was trained on: enough to recognise one, and no list of them.
+"""Recognises the photos that a model was trained on, without storing a list of them.
 
-Of each photo five bytes are kept, of a hash of its hash that is keyed by the training set. Who has the file or its hash
-can ask for it; side by side, those of two training sets tell nothing. Of a million photos, one is taken by chance for
-one of a million training photos.
+For each photo, five bytes of a keyed hash of its hash are stored; the key is the training set. Whoever has the file or
+its hash can look it up, but the bytes of two training sets cannot be compared. Of a million other photos, about one is
+mistaken for one of a million training photos.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 SIZE = 5
-"""Bytes kept of each photo."""
+"""Bytes stored per photo."""
 
 
 @dataclass(frozen=True)
@@ -23,28 +23,28 @@ class TrainingPhotos:
     """The photos of one training set.
 
     key      id of the training set's manifest
-    content  what is kept of each photo, sorted, one after the other
+    content  the stored bytes of all photos, sorted and concatenated
     """
 
     key: str
     content: bytes
 
     @classmethod
-    def of(cls, hashes: Iterable[str], key: str) -> Self:
+    def from_hashes(cls, hashes: Iterable[str], key: str) -> Self:
         """From the sha256 of the photos' bytes, in hexadecimal."""
-        return cls(key, b"".join(sorted({_kept(sha256, key) for sha256 in hashes})))
+        return cls(key, b"".join(sorted({_digest(sha256, key) for sha256 in hashes})))
 
     def __contains__(self, sha256: object) -> bool:
         """Whether the photo with these bytes is one of them."""
-        kept, count = _kept(str(sha256), self.key), len(self.content) // SIZE
-        place = bisect_left(range(count), kept, key=self._at)
-        return place < count and self._at(place) == kept
+        digest, count = _digest(str(sha256), self.key), len(self.content) // SIZE
+        index = bisect_left(range(count), digest, key=self._at)
+        return index < count and self._at(index) == digest
 
-    def _at(self, place: int) -> bytes:
-        return self.content[place * SIZE : (place + 1) * SIZE]
+    def _at(self, index: int) -> bytes:
+        return self.content[index * SIZE : (index + 1) * SIZE]
 
     def save(self, file: Path) -> None:
-        """Write what is kept; the key is the manifest's, which whoever reads it knows."""
+        """Write the content; `load` gets the key from the manifest."""
         file.write_bytes(self.content)
 
     @classmethod
@@ -56,5 +56,5 @@ class TrainingPhotos:
         return cls(key, content)
 
 
-def _kept(sha256: str, key: str) -> bytes:
+def _digest(sha256: str, key: str) -> bytes:
     return hashlib.blake2b(sha256.encode(), digest_size=SIZE, key=key.encode()[:64]).digest()

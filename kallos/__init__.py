@@ -11,8 +11,8 @@
     with kallos.load_bundle("bundle") as predictor:
         prediction = predictor.predict("photo.jpg")
 
-Everything that the command line does is here. Functions print nothing: they give what they found, tell `on_progress`
-how far they are, and remark to the logger `kallos`. Heavy libraries are imported when a function is first named.
+The API covers everything that the command line does. Functions print nothing: they return results, report progress to
+`on_progress`, and log to the logger `kallos`. Heavy libraries are imported on first access to a function.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from extractors.outputs import Output
 from extractors.values import EncoderSource
 from featurestore.store import Store
 from kallos.engines.extraction import extract
-from kallos.engines.local import look_here
+from kallos.engines.local import extract_locally
 from kallos.engines.workers import Task
 from kallos.workflows.encoders import chosen_encoders
 from tests.command import done
@@ -149,10 +149,10 @@ def _extract_and_stop(path: Path, looked_at: int) -> None:
     """What an extraction leaves that is stopped with Ctrl-C."""
 
     def engine(
-        store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
+        store: Store, outputs: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
     ) -> Generator[tuple[int, int]]:
         if looked_at:
-            yield from look_here(store, wanted, encoders, islice(tasks, looked_at))
+            yield from extract_locally(store, outputs, encoders, islice(tasks, looked_at))
         raise KeyboardInterrupt
 
     with Store.open(path) as store:

@@ -23,7 +23,7 @@ from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
 from kallos.engines import ray_cluster as cluster
 from kallos.engines.extraction import extract
-from kallos.engines.local import look_here
+from kallos.engines.local import extract_locally
 from kallos.portraits.dataset import write_demo
 from tests.command import kallos
 from tests.ingest_files import read_scores
@@ -116,8 +116,8 @@ def same(one: Path, store: Store) -> None:
 
 
 def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, deadly):
-    done = extract(store, [deadly], unheard, engine=cluster.look_on_ray)
-    assert (done.looked, done.failed) == (IMAGES, 3)
+    done = extract(store, [deadly], unheard, engine=cluster.extract_on_ray)
+    assert (done.processed, done.failed) == (IMAGES, 3)
     failed = store.frame("SELECT image_id, status FROM extractions WHERE status <> 'ok' ORDER BY ALL").rows()
     assert failed == [("mine/P0005.jpg", "crash"), ("mine/broken.jpg", "decode_error"), ("mine/grey.png", "no_face")]
     same(local, store)
@@ -126,24 +126,24 @@ def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, de
 
 def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
     newer = MeanColour(name="newer")
-    for engine in (look_here, cluster.look_on_ray):
+    for engine in (extract_locally, cluster.extract_on_ray):
         path = tmp_path / f"{engine.__name__}.duckdb"
         shutil.copy(local, path)
         with Store.open(path) as store:
             # other than what FaceMesh would find once more
             store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
-            assert extract(store, [newer], unheard, engine=engine).looked == PORTRAITS - 1
-    with Store.open(tmp_path / "look_on_ray.duckdb", read_only=True) as store:
+            assert extract(store, [newer], unheard, engine=engine).processed == PORTRAITS - 1
+    with Store.open(tmp_path / "extract_on_ray.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM embeddings WHERE encoder = 'newer'") == PORTRAITS - 1
-        same(tmp_path / "look_here.duckdb", store)
+        same(tmp_path / "extract_locally.duckdb", store)
 
 
 def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos, tmp_path):
     (tmp_path / "looked").mkdir()
     killer = Killer(done=tmp_path / "looked" / "killed")
-    done = extract(store, [killer], unheard, engine=cluster.look_on_ray)
+    done = extract(store, [killer], unheard, engine=cluster.extract_on_ray)
     assert killer.done.exists()
-    assert (done.looked, done.failed) == (IMAGES, 2)
+    assert (done.processed, done.failed) == (IMAGES, 2)
     assert store.value("SELECT count(*) FROM embeddings") == PORTRAITS
 
 
@@ -167,7 +167,7 @@ if __name__ == "__main__":
     cluster.SHARD = 6
     cluster.merge = lambda store, shards: time.sleep(600)
     with Store.open(Path(sys.argv[1])) as store:
-        extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.look_on_ray)
+        extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.extract_on_ray)
 """
 
 
@@ -188,6 +188,6 @@ def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local
     driver.wait()
     with Store.open(store.path) as opened:
         assert opened.value("SELECT count(*) FROM attempts") == 0
-        assert 0 < extract(opened, [deadly], unheard).looked <= IMAGES - 4 * len(whole)
+        assert 0 < extract(opened, [deadly], unheard).processed <= IMAGES - 4 * len(whole)
         # an actor that outlives the driver may leave a shard more, for the next command
         same(local, opened)

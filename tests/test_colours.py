@@ -184,7 +184,7 @@ def test_what_an_earlier_kallos_stored_of_such_photos_is_computed_again_and_noth
 
         def ingest_and_look() -> int:
             write(store, read_scores(tmp_path / "labels.csv", photos, "mine"))
-            return extract(store, [MeanColour()], unheard).looked
+            return extract(store, [MeanColour()], unheard).processed
 
         assert ingest_and_look() == 2
         assert ingest_and_look() == 0

@@ -222,9 +222,9 @@ def test_a_photo_that_needed_an_extra_is_tried_again_when_it_is_there(
         for table in store.frame("SELECT table_name FROM extractor_versions")["table_name"]:
             store.execute(f'DELETE FROM "{table}"')
         monkeypatch.setattr("featurestore.planning.reads_heic", lambda: False)
-        assert extract(store, [MeanColour()], unheard).looked == 0
+        assert extract(store, [MeanColour()], unheard).processed == 0
         monkeypatch.undo()
-        assert extract(store, [MeanColour()], unheard).looked == 1
+        assert extract(store, [MeanColour()], unheard).processed == 1
 
 
 def test_a_mount_point_without_its_disk_is_not_there(tmp_path: Path):

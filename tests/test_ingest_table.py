@@ -118,7 +118,7 @@ def test_paths_names_and_scales_that_do_not_exist(photos: Path) -> None:
         read_scores(photos / "none.csv", photos)
     with pytest.raises(InputError, match="There is no folder"):
         read_scores(csv, photos / "none")
-    with pytest.raises(UsageError, match="own reader"):
+    with pytest.raises(UsageError, match="own importer"):
         ingest("table", csv, photos / "s.duckdb", images=photos, scale=(1, 5), name="scut")
     with pytest.raises(UsageError, match="cannot name"):
         read_scores(csv, photos, name="A b")

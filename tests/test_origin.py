@@ -22,7 +22,7 @@ from tests.conftest import Workspace
 from tests.hostile.bundles import put, right
 from tests.synthetic_store import MODEL_NOISE, PROTOCOL, content, make_store
 
-LEARNT = "This photo is one that the model was trained on."
+LEARNT = "The model was trained on this photo."
 
 
 def photo_of(workspace: Workspace, role: str) -> Path:
@@ -137,16 +137,16 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
 
 def test_training_photos_are_recognised_and_no_others():
     hashes = [content(f"photo {i}") for i in range(3000)]
-    kept = TrainingPhotos.of(hashes[:2000], "some key")
+    kept = TrainingPhotos.from_hashes(hashes[:2000], "some key")
     assert all(sha256 in kept for sha256 in hashes[:2000])
     assert not any(sha256 in kept for sha256 in hashes[2000:])
     assert len(kept.content) == 2000 * SIZE
-    assert content("photo 0") not in TrainingPhotos.of([], "some key")
+    assert content("photo 0") not in TrainingPhotos.from_hashes([], "some key")
 
 
 def test_training_photos_are_kept_and_not_named(tmp_path: Path):
     hashes = [content(f"photo {i}") for i in range(200)]
-    one, other = TrainingPhotos.of(hashes, "one"), TrainingPhotos.of(hashes, "other")
+    one, other = TrainingPhotos.from_hashes(hashes, "one"), TrainingPhotos.of(hashes, "other")
     one.save(tmp_path / "photos")
     assert TrainingPhotos.load(tmp_path / "photos", "one") == one
     pieces = [{of.content[i : i + SIZE] for i in range(0, len(of.content), SIZE)} for of in (one, other)]

@@ -224,7 +224,7 @@ def test_two_identical_photos_are_computed_once_and_stand_under_both_names(works
     labels.write_text("image,score\na.jpg,3\nb.jpg,3\nsub.jpg,4\n")
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, read_scores(labels, photos, "mine"))
-        assert extract(store, [MeanColour()], unheard).looked == 2
+        assert extract(store, [MeanColour()], unheard).processed == 2
         rows = store.frame("SELECT image_id, jaw_width FROM geometric_features ORDER BY image_id")
         assert rows["image_id"].to_list() == ["mine/a.jpg", "mine/b.jpg", "mine/sub.jpg"]
         assert rows["jaw_width"][0] == rows["jaw_width"][1] != rows["jaw_width"][2]
@@ -283,5 +283,5 @@ def test_a_new_version_is_shown_when_it_is_whole(extracted):
         extract(extracted, [newer], partial(stopped, at=10))
     assert active_versions(extracted) == shown
     assert extracted.value("SELECT count(*) FROM embeddings") == IMAGES
-    assert extract(extracted, [newer], unheard).looked == IMAGES - 10
+    assert extract(extracted, [newer], unheard).processed == IMAGES - 10
     assert active_versions(extracted)["embedding:mean_colour"] == outputs([newer])[-1].version

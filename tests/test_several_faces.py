@@ -16,7 +16,7 @@ from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.answers import Answers
-from kallos.workflows.predict import predict_each
+from kallos.workflows.predict import predict_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
 from tests.command import done
@@ -50,7 +50,7 @@ def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
 
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
-    (prediction,) = predict_each(open_bundle(workspace.bundle), [three], None)
+    (prediction,) = predict_photos(open_bundle(workspace.bundle), [three], None)
     _, line, *_ = lines([prediction], [three])
     assert f"! {REMARK}" in line.plain
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kallos.cli.streams import NOBODY_READS, plain
+from kallos.cli.streams import OUTPUT_CLOSED, plain
 from reports.registry import PAGES
 from tests.command import Answer, kallos
 from tests.synthetic_store import make_store, train_fold
@@ -132,7 +132,7 @@ def test_nobody_reads_the_output(command: tuple[str, ...], store: Path):
     process.stdout.close()
     with process.stderr:
         said = process.stderr.read()
-    assert process.wait() == NOBODY_READS
+    assert process.wait() == OUTPUT_CLOSED
     assert said == b""
 
 

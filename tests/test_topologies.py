@@ -154,9 +154,9 @@ def test_a_registered_set_makes_new_versions_of_all_that_is_computed_from_it(reg
 def look_in_this_process(store, wanted, encoders, tasks):
     """An engine without workers, which would not see what a test registered."""
     batch = Batch(wanted)
-    workers._hold({})
+    workers._set_state({})
     for task in tasks:
-        batch.add(workers._look(task))
+        batch.add(workers._extract(task))
         yield 1, 0
     local._write(store, batch)
 

@@ -20,7 +20,7 @@ from featurestore.ingest.dataset import write
 from featurestore.store import Store
 from kallos.engines import pool
 from kallos.engines.extraction import extract
-from kallos.engines.workers import Task, _Held, _look
+from kallos.engines.workers import Task, _extract, _WorkerState
 from kallos.portraits.dataset import write_demo
 from kallos.workflows.plan import plan_report
 from reports.pages.plan import PlanReport, render
@@ -78,7 +78,7 @@ def test_a_folder_that_is_not_there_records_nothing(leave_empty: bool, store: St
     assert ledger(store).is_empty()
     shutil.rmtree(photos, ignore_errors=True)
     photos.with_name("away").rename(photos)
-    assert extract(store, [MeanColour()], unheard).looked == PHOTOS
+    assert extract(store, [MeanColour()], unheard).processed == PHOTOS
 
 
 def test_the_command_ends_with_code_3_and_forgets_nothing_even_when_it_should_retry(photos: Path, tmp_path: Path):
@@ -132,7 +132,7 @@ def test_a_photo_that_was_missing_is_tried_again_as_soon_as_it_is_there(store: S
     first.rename(tmp_path / "elsewhere")
     shutil.copy(third, second)
     assert extract(store, [], unheard).failed == 2
-    assert extract(store, [], unheard).looked == 0, "still missing: there is nothing to try"
+    assert extract(store, [], unheard).processed == 0, "still missing: there is nothing to try"
     report, said = plan(store)
     assert (report.lines[0].failed, report.lines[0].again) == (2, 0)
     assert "`kallos extract --retry-failed` tries failed photos" in said
@@ -142,7 +142,7 @@ def test_a_photo_that_was_missing_is_tried_again_as_soon_as_it_is_there(store: S
     landmarks = report.lines[0]
     assert (landmarks.failed, landmarks.missing, landmarks.again) == (1, 1, 1)
     assert "1 photo could not be read before and can be now: `kallos extract` tries it again." in said
-    assert extract(store, [], unheard).looked == 1
+    assert extract(store, [], unheard).processed == 1
     failed = ledger(store).filter(pl.col("status") != "ok")
     assert failed["status"].to_list() == ["changed"]
     no_half_row(store)
@@ -161,7 +161,7 @@ def test_plan_names_a_folder_that_is_not_there(store: Store, photos: Path, tmp_p
 def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, monkeypatch: pytest.MonkeyPatch):
     photo = min(photos.iterdir())
     task = partial(Task, "0" * 64, [str(photo)], [str(photos)], ["landmarks"])
-    monkeypatch.setattr(_Held, "encoders", {}, raising=False)
+    monkeypatch.setattr(_WorkerState, "encoders", {}, raising=False)
     photo.chmod(0)
     with with_the_rights_of_others():
         with pytest.raises(InputError, match="may not be read"):
@@ -170,7 +170,7 @@ def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, mo
         with pytest.raises(InputError):
             decode(photo)
         photos.chmod(0o755)
-        assert [a.status for a in _look(task()).attempts] == ["missing"]
+        assert [a.status for a in _extract(task()).attempts] == ["missing"]
     photo.chmod(0o644)
 
     def stale(self: Path, *_: object) -> None:
@@ -179,9 +179,9 @@ def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, mo
     monkeypatch.setattr(Path, "open", stale)
     with pytest.raises(InputError, match=r"cannot be read \(Stale file handle\)"):
         decode(photo)
-    (answer,) = _look(task()).attempts
+    (answer,) = _extract(task()).attempts
     assert answer.status == "missing"
     assert str(photos) not in answer.detail
     shutil.rmtree(photos)
     with pytest.raises(FolderGoneError):
-        _look(task())
+        _extract(task())

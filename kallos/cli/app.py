@@ -1,4 +1,4 @@
-"""The command line: parses, calls the rooms below, prints. Nothing heavy is imported until a command runs."""
+"""The command line: parses, calls workflows, prints. Heavy libraries are imported only when a command needs them."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 lab
 11 a check failed, 12 leakage, 13 worker processes, 14 hub, 15 a disk is full, 130 stopped with Ctrl-C,
 141 nobody reads the output."""
 STOPPED = "kallos: stopped; run the same command again to go on."
-NO_ROOM = ("No space left on device", "Disk quota exceeded")
-"""What the system says, and with it Python, DuckDB and the libraries that write models."""
+DISK_FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
+"""Messages of the operating system, which Python, DuckDB and libraries pass on."""
 
-NO_PLACE = (
+PATH_ERRNOS = (
     *(errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
     *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
 )
-"""What it says of places where nothing can be read or written."""
+"""Error numbers of paths that cannot be read or written."""
 
 _stopped = Event()
 """Whether Ctrl-C was typed."""
@@ -87,15 +87,15 @@ for _group in (app, ingest, store, hub):
         _registered.cls = loading.LoadingCommand
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"kallos {version('kallos')}")
         raise typer.Exit()
 
 
 @app.callback()
 def _before(
-    wanted: Annotated[
+    requested: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -103,15 +103,15 @@ def _before(
 
 
 def main() -> None:
-    """Run the command line; expected trouble becomes one sentence and a documented exit code."""
+    """Run the command line; expected errors become one sentence and a documented exit code."""
     _stopped.clear()
-    # read by OpenMP when torch, LightGBM or scikit-learn are imported: threads that spin while they wait, as they do
-    # otherwise, make two of them slower than one as soon as another program runs
+    # read by OpenMP when torch, LightGBM or scikit-learn are imported: by default waiting threads spin, which makes two
+    # threads slower than one when another program runs
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
-    streams.get_ready()
-    _note_remarks()
+    streams.prepare()
+    _log_to_stderr()
     try:
         _run()
     except SystemExit as stop:
@@ -121,18 +121,18 @@ def main() -> None:
         raise
     except Exception as error:
         loading.end()
-        # DuckDB makes several errors of its own of Ctrl-C
-        sentence, code = (STOPPED, 130) if _stopped.is_set() else _sentence(error)
-        if not sentence:
+        # DuckDB turns Ctrl-C into several errors of its own
+        message, code = (STOPPED, 130) if _stopped.is_set() else _message_and_code(error)
+        if not message:
             raise
         from kallos.cli.console import note
 
-        note(sentence)
+        note(message)
         sys.exit(code)
 
 
-class _Remarks(logging.Handler):
-    """What workflows remark, as lines on stderr."""
+class _StderrHandler(logging.Handler):
+    """Log messages of workflows, as lines on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         from kallos.cli.console import note
@@ -140,36 +140,36 @@ class _Remarks(logging.Handler):
         note(record.getMessage())
 
 
-def _note_remarks() -> None:
+def _log_to_stderr() -> None:
     log = logging.getLogger("kallos")
-    if not any(isinstance(handler, _Remarks) for handler in log.handlers):
-        log.addHandler(_Remarks())
+    if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
+        log.addHandler(_StderrHandler())
         log.setLevel(logging.INFO)
         log.propagate = False
 
 
 def _run() -> None:
-    """The command that was typed. Where nobody reads its output any more it ends without a word."""
+    """Run the command. When its output is closed, it ends without a message."""
     try:
         try:
             app()
         finally:
-            # else what is left would be met when Python ends
+            # else a closed pipe would only be noticed when Python exits
             sys.stdout.flush()
     except BrokenPipeError:
-        streams.leave_unread()
-        sys.exit(streams.NOBODY_READS)
+        streams.discard_output()
+        sys.exit(streams.OUTPUT_CLOSED)
     except SystemExit as stop:
-        if streams.is_unread(stop):
-            streams.leave_unread()
-            sys.exit(streams.NOBODY_READS)
+        if streams.is_output_closed(stop):
+            streams.discard_output()
+            sys.exit(streams.OUTPUT_CLOSED)
         raise
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """On Ctrl-C. A query has to be told so: else DuckDB 2.0 waits until each of its tasks has ended.
+    """Handle Ctrl-C. Queries must be interrupted explicitly: else DuckDB 2.0 waits for all of its tasks.
 
-    An import ends first: NumPy and others print a traceback of their own when theirs is stopped.
+    A running import finishes first: NumPy and others print a traceback when it is interrupted.
     """
     if _is_importing(frame):
         Timer(0.05, os.kill, (os.getpid(), number)).start()
@@ -181,7 +181,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _is_importing(frame: FrameType | None) -> bool:
-    """Whether the command is within an import; one that `main` itself is called from does not count."""
+    """Whether an import is running; an import that called `main` itself does not count."""
     while frame and frame.f_code is not main.__code__:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
@@ -189,29 +189,31 @@ def _is_importing(frame: FrameType | None) -> bool:
     return False
 
 
-def _sentence(error: Exception) -> tuple[str, int]:
-    """What is said of trouble that can be expected, and its exit code; nothing of a mistake in kallos itself."""
+def _message_and_code(error: Exception) -> tuple[str, int]:
+    """The message and exit code of an expected error; an empty message for a bug of kallos."""
     from extractors.errors import InputError, KallosError
     from featurestore.errors import DiskError
 
-    if _met_a_full_disk(error):
+    if _is_disk_full(error):
         full = "A disk is full: make room and run the same command again; what was stored is kept."
         return f"kallos: {full}", DiskError.exit_code
     if isinstance(error, KallosError):
         return f"kallos: {error}", error.exit_code
-    if isinstance(error, ImportError | OSError) and (absent := system_libraries.not_loaded(error)):
-        return f"kallos: {absent}", InputError.exit_code
-    where, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+    if isinstance(error, ImportError | OSError) and (remedy := system_libraries.remedy_for(error)):
+        return f"kallos: {remedy}", InputError.exit_code
+    path, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
     if isinstance(error, shutil.Error):
         # a copied folder gives a list of (source, target, reason)
-        where, reason = error.args[0][0][1:]
-    elif not isinstance(error, OSError) or error.errno not in NO_PLACE:
+        path, reason = error.args[0][0][1:]
+    elif not isinstance(error, OSError) or error.errno not in PATH_ERRNOS:
         return "", 1
-    return f"kallos: {where or 'A file'} cannot be used ({reason}): choose another place.", InputError.exit_code
+    return f"kallos: {path or 'A file'} cannot be used ({reason}): choose another place.", InputError.exit_code
 
 
-def _met_a_full_disk(error: BaseException | None) -> bool:
-    """Whether the error, or one that it came of, is a write that found no room."""
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether the error, or one of its causes, is a write to a full disk."""
     if error is None:
         return False
-    return any(words in str(error) for words in NO_ROOM) or _met_a_full_disk(error.__cause__ or error.__context__)
+    return any(words in str(error) for words in DISK_FULL_MESSAGES) or _is_disk_full(
+        error.__cause__ or error.__context__
+    )

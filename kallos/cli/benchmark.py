@@ -15,15 +15,13 @@ from models.registry import TRAINABLE
 def benchmark(
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="scut-5fold, scut-60-40, identity-disjoint ...")],
     training: TrainingOptions,
-    members: Annotated[str, typer.Option(help="What to train on every fold, with commas between.")] = ",".join(
-        TRAINABLE
-    ),
+    members: Annotated[str, typer.Option(help="What to train on every fold, comma-separated.")] = ",".join(TRAINABLE),
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Train what is missing on every fold, then figures by fold, their mean, subgroups and published figures.
+    """Train missing models on every fold, then show figures by fold, their mean, subgroups and published figures.
 
-    Interrupted and run again, it goes on where it stopped, at the epoch.
+    Run again after an interruption, it resumes at the last epoch.
     """
     from kallos.workflows.extras import TRAINING, need
 

@@ -1,4 +1,4 @@
-"""`kallos check`: is what the store holds sound?"""
+"""`kallos check`: data-quality checks of a store."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ def check(
     report = check_store(store, data_set=data_set)
     out.print_json(to_json(NAME, report)) if json else out.print(render(report))
     if report.failed:
-        raise CheckError(f"{', '.join(report.failed)} failed: mend the data as the report says, then check again.")
+        raise CheckError(f"{', '.join(report.failed)} failed: repair the data as the report says, then check again.")

@@ -1,4 +1,4 @@
-"""The two consoles: tables for people on stdout, progress and remarks on stderr."""
+"""The two consoles: tables for people on stdout, progress and messages on stderr."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e
 
 
 class SafeConsole(Console):
-    """Prints names that come from files: none is taken for markup, moves the cursor or turns the line around.
+    """Prints names from files safely: no markup, control characters or changes of text direction.
 
-    Commands that a text names get the --store that was typed; what the stream cannot draw is drawn plainly.
+    Commands within a text get the typed --store; characters that the stream lacks are replaced by plain ones.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -40,16 +40,16 @@ class SafeConsole(Console):
             yield segment if control else Segment(encodable(_UNPRINTABLE.sub("", text), self.encoding), style)
 
     def measure(self, renderable: RenderableType, *, options: ConsoleOptions | None = None) -> Measurement:
-        """With the --store that rendering adds: a table's column is as wide as what will stand in it."""
+        """Includes the --store that rendering adds, so that columns are wide enough."""
         text = self.render_str(renderable) if isinstance(renderable, str) else renderable
         return super().measure(complete(text) if isinstance(text, Text) else text, options=options)
 
     def print_json(self, json: str) -> None:  # type: ignore[override]
-        """Values as they are: characters that the stream lacks are escaped."""
+        """Print JSON unchanged; characters that the stream lacks are escaped."""
         super().print_json(json, ensure_ascii=not self.encoding.startswith("utf"))
 
     def on_broken_pipe(self) -> None:
-        """As for any other output that nobody reads: `main` ends the command."""
+        """As for other output to a closed pipe: `main` ends the command."""
         raise
 
 
@@ -63,15 +63,15 @@ def note(message: str) -> None:
 
 
 def plain(text: str) -> None:
-    """Text for programs on stdout, as it is."""
+    """Print text for programs on stdout, unchanged."""
     loading.end()
     # typer would write UTF-8 where a stream is ASCII
     print(text, end="")
 
 
 @contextmanager
-def progress(*, shown: bool = True) -> Iterator[OnProgress]:
-    """A bar with count, rate and time left, from the first that it is told; yields the function that moves it."""
+def progress(*, visible: bool = True) -> Iterator[OnProgress]:
+    """A bar with count, rate and time left, shown from the first update; yields the function that updates it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -80,20 +80,20 @@ def progress(*, shown: bool = True) -> Iterator[OnProgress]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=err, transient=True, redirect_stdout=False, disable=not shown)
+    bar = Progress(*columns, console=err, transient=True, redirect_stdout=False, disable=not visible)
     task = bar.add_task("", total=None, rate="")
 
-    def advance(done: int, total: int, what: str) -> None:
-        if shown and not bar.live.is_started:
-            loading.end()  # while the bar is there, stderr is another
+    def advance(done: int, total: int, description: str) -> None:
+        if visible and not bar.live.is_started:
+            loading.end()  # the bar replaces stderr while it is shown
             bar.start()
-        if what != bar.tasks[0].description:
-            bar.reset(task, description=what)
+        if description != bar.tasks[0].description:
+            bar.reset(task, description=description)
         speed = bar.tasks[0].speed
         bar.update(task, completed=done, total=total, rate=f"{speed:,.1f}/s" if speed else "")
 
     try:
         yield advance
     finally:
-        if bar.live.is_started:  # else it would end a line that it never began
+        if bar.live.is_started:  # else it would end a line that it did not begin
             bar.stop()

@@ -1,4 +1,4 @@
-"""`kallos demo`: the main job from end to end on drawn portraits, each step shown as the command that does it."""
+"""`kallos demo`: the whole workflow on drawn portraits; each step is shown as the command that runs it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from kallos.cli.extract import extract
 from kallos.cli.ingest import run as ingest
 from kallos.cli.predict import predict
 from kallos.cli.report import ReportName, report
-from kallos.cli.train import What, train
+from kallos.cli.train import ModelChoice, train
 
 BACKBONE, IMAGE_SIZE, BATCH_SIZE, EPOCHS = "laplacian_pyramid", 128, 16, 6
-"""A Model A that learns from 240 portraits without weights to start from (docs/lab/training-step.md)."""
+"""Settings of Model A that train on 240 portraits without pretrained weights (docs/lab/training-step.md)."""
 
 LEFT_OUT = ("benchmark", "lineage")
-"""One needs every fold trained, the other is of one image."""
+"""One needs every fold trained, the other needs an image."""
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where everything goes.")] = Path("demo"),
     count: Annotated[int, typer.Option(help="How many portraits.", min=100)] = 400,
 ) -> None:
-    """The main job from end to end on drawn portraits: nothing is downloaded, no photo is needed."""
+    """The whole workflow on drawn portraits: nothing is downloaded, no photo is needed."""
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "kallos.duckdb"
@@ -42,7 +42,7 @@ def demo(
     sizes = f"--image-size {IMAGE_SIZE} --batch-size {BATCH_SIZE} --epochs {EPOCHS}"
     _step(f"kallos train all --backbone {BACKBONE} --weights none {sizes}")
     train(
-        what=What("all"),
+        what=ModelChoice("all"),
         backbone=BACKBONE,
         weights="none",
         image_size=IMAGE_SIZE,
@@ -63,7 +63,7 @@ def demo(
     _step(f"kallos predict {portrait} --bundle {bundle} --overlay {overlays}")
     predict([portrait], overlay=overlays, bundle=bundle)
 
-    told: dict[str, Path | str] = {
+    locations: dict[str, Path | str] = {
         "networks started from": f"weights: {weights}",
         "portraits, ratings": portraits,
         "feature store": store,
@@ -71,7 +71,7 @@ def demo(
         "bundle": bundle,
         "overlay": overlays,
     }
-    _say_where(told, time.monotonic() - began)
+    _print_locations(locations, time.monotonic() - began)
 
 
 def _step(command: str) -> None:
@@ -81,12 +81,12 @@ def _step(command: str) -> None:
 
     out.print()
     out.print(Rule(style="dim"))
-    # not cut at the width of the terminal: it is there to be copied
+    # not wrapped at the width of the terminal, so that it can be copied
     out.print(f"$ {command}", style="bold", soft_wrap=True)
 
 
 def _held_out(store: Path, portraits: Path) -> tuple[Path, str]:
-    """A portrait that no model has learnt from, and the weights that the runs say they started from."""
+    """A test portrait, and the initial weights that the runs record."""
     from featurestore.store import Store
 
     with Store.open(store, read_only=True) as opened:
@@ -97,14 +97,14 @@ def _held_out(store: Path, portraits: Path) -> tuple[Path, str]:
     return portraits / "images" / path, weights
 
 
-def _say_where(told: dict[str, Path | str], seconds: float) -> None:
+def _print_locations(locations: dict[str, Path | str], seconds: float) -> None:
     from rich.panel import Panel
     from rich.table import Table
 
     from kallos.cli.console import out
 
     table = Table.grid(padding=(0, 2))
-    for what, where in told.items():
-        table.add_row(what, str(where))
+    for label, path in locations.items():
+        table.add_row(label, str(path))
     out.print()
     out.print(Panel(table, title=f"kallos demo: done in {seconds:.0f} s", title_align="left"))

@@ -1,4 +1,4 @@
-"""`kallos doctor`: what is installed, and whether the store is well."""
+"""`kallos doctor`: diagnostics of the installation and the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def doctor(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """What is installed, what the machine has, which weights are at hand, and whether the store is well."""
+    """Diagnostics: installed packages, the machine, available weights, and the health of the store."""
     from featurestore.errors import CheckError
     from kallos.cli.console import out
     from kallos.workflows.doctor import doctor as examine
@@ -26,4 +26,4 @@ def doctor(
     report = examine(store, deep=deep)
     out.print_json(to_json("doctor", report)) if json else out.print(render(report))
     if report.failed:
-        raise CheckError(f"Not well: {', '.join(report.failed)}; the report says what to do.")
+        raise CheckError(f"Failed: {', '.join(report.failed)}; the report says what to do.")

@@ -1,4 +1,4 @@
-"""`kallos duplicates`: near-duplicate photos, what they leak, and a protocol without them."""
+"""`kallos duplicates`: near-duplicate photos, their leakage, and a protocol without it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
 
 def duplicates(
-    data_set: Annotated[str | None, typer.Option(help="Make the protocol of this data set only.")] = None,
+    data_set: Annotated[str | None, typer.Option(help="Write the protocol for this data set only.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Whose embeddings are compared.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Also draw the nearest pairs side by side, .png or .svg.")] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Find photos that look like one, and write the protocol identity-disjoint, which keeps them together."""
+    """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
     from kallos.cli.console import note, out
     from kallos.workflows.quality import duplicates as find_duplicates
     from reports.pages.duplicates import render, write_sheet

@@ -1,4 +1,4 @@
-"""`kallos erase`: photos removed down to the bytes."""
+"""`kallos erase`: photos removed from the store, including the bytes of its file."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def erase(
 
     erased, written = erase_photos(store, image_ids, receipt=receipt)
     out.print_json(to_json("erasure", erased.receipt)) if json else out.print(render_erased(erased))
-    note(f"wrote the receipt {written}, which names nobody")
+    note(f"wrote the receipt {written}, which names no photo")
     if erased.receipt.found:
         raise CheckError(f"Something is left in {', '.join(erased.receipt.found)}: run the same command again.")

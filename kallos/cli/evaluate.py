@@ -12,13 +12,13 @@ from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
 
 def evaluate(
     data_set: Annotated[str, typer.Option("--data-set", help="Any ingested and extracted data set with scores.")],
-    bundle: Annotated[Path | None, typer.Option(help="Judge this bundle; the store is only read.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Evaluate this bundle; the store is only read.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Judge trained models on other photos, raters and scales. Photos that they learnt from are left out."""
+    """Evaluate trained models on other photos, raters and scales. Their training photos are left out."""
     from kallos.cli.console import out, progress
     from kallos.workflows.evaluate import evaluate as evaluate_models
     from reports.pages.external_evaluation import NAME, render

@@ -26,7 +26,7 @@ def explain(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Why a photo got its score: models, regions and features in parts that add up, nearest faces, warnings."""
+    """Why a photo got its score: additive contributions of models, regions and features, nearest faces, warnings."""
     from rich.console import Group
 
     from featurestore.errors import UsageError
@@ -38,7 +38,7 @@ def explain(
     from reports.render.json import to_json
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):
-        raise UsageError(f"{overlay} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
+        raise UsageError(f"{overlay} is not a supported picture format: name it .{' or .'.join(PictureFormat)}.")
     report, explained = explain_photo(photo, store, bundle=bundle, group=group, protocol=protocol, fold=fold)
     if html:
         write_html(html, "explain", Group(picture(explained), render(report)), ())

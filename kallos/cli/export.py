@@ -13,10 +13,10 @@ from kallos.cli.options import DEFAULT_STORE, Fold, Protocol, StorePath
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder for the bundle: new, empty, or an earlier bundle.")],
     space: Annotated[
-        bool, typer.Option("--space", help="Write a Hugging Face Space around it, which `python app.py` runs too.")
+        bool, typer.Option("--space", help="Write a Hugging Face Space with it, which `python app.py` runs too.")
     ] = False,
     onnx: Annotated[
-        bool, typer.Option(help="Model A as ONNX graphs, which need no torch and less time, or as it was trained.")
+        bool, typer.Option(help="Model A as ONNX graphs, which are faster and need no torch, or as it was trained.")
     ] = True,
     protocol: Protocol = None,
     fold: Fold = None,

@@ -1,4 +1,4 @@
-"""`kallos extract`: photos into numbers."""
+"""`kallos extract`: features, shapes and embeddings of photos."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 from kallos.cli.options import DEFAULT_STORE, Download, Encoder, EncoderWeights, Json, StorePath
 
 
-class Where(StrEnum):
-    """Where photos are looked at."""
+class EngineName(StrEnum):
+    """Where extractors run."""
 
     LOCAL = "local"
     RAY = "ray"
@@ -23,12 +23,12 @@ def extract(
     download: Download = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try photos that failed once more.")] = False,
     engine: Annotated[
-        Where, typer.Option(help="Where photos are looked at: here, or on a Ray cluster (see docs/scale.md).")
-    ] = Where.LOCAL,
+        EngineName, typer.Option(help="Where extractors run: on this machine, or on a Ray cluster (see docs/scale.md).")
+    ] = EngineName.LOCAL,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Landmarks, features, shapes, fingerprints and embeddings of every photo that has none of today's version."""
+    """Landmarks, features, shapes, fingerprints and embeddings for photos missing current-version outputs."""
     from kallos.cli.console import note, out, progress
     from kallos.workflows.extract import extract as extract_photos
     from reports.pages.extraction import render
@@ -44,11 +44,11 @@ def extract(
             engine=engine.value,
             on_progress=advance,
         )
-    done, seconds, report = extraction.done, extraction.seconds, extraction.report
-    if done.looked:
-        note(f"{done.looked:,} photos in {seconds:.0f} s, {done.looked / seconds:.0f} a second")
-    elif done.measured:
-        note(f"{done.measured:,} photos measured again from their landmarks in {seconds:.1f} s")
+    counts, seconds, report = extraction.counts, extraction.seconds, extraction.report
+    if counts.processed:
+        note(f"{counts.processed:,} photos in {seconds:.0f} s, {counts.processed / seconds:.0f} a second")
+    elif counts.measured:
+        note(f"{counts.measured:,} photos measured again from their landmarks in {seconds:.1f} s")
     else:
         note("Nothing to do: every photo has been tried by the current extractors.")
     out.print_json(to_json("extraction", report)) if json else out.print(render(report))

@@ -1,4 +1,4 @@
-"""`kallos features`: what every feature is, and what the store holds of one."""
+"""`kallos features`: definitions of features, and their values in the store."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def features(
     parquet: Parquet = None,
     sav: Sav = None,
 ) -> None:
-    """Every feature with formula, unit, plausible range and source; of one also its spread and correlation.
+    """Every feature with formula, unit, plausible range and source; for one, also its spread and correlation.
 
-    With --csv, --parquet or --sav: the values of every image, beside its scores.
+    With --csv, --parquet or --sav: the values and scores of every image.
     """
     from featurestore.errors import UsageError
     from kallos.cli.console import note, out
@@ -45,5 +45,5 @@ def features(
         return
     report = feature(name, store if store.is_file() else None, trait=trait)
     if not store.is_file():
-        note(f"There is no store at {store}: the definition stands alone.")
+        note(f"There is no store at {store}: only the definition is shown.")
     out.print_json(to_json("feature", report)) if json else out.print(one_feature.render(report))

@@ -9,7 +9,7 @@ import typer
 
 hub = typer.Typer(
     name="hub",
-    help="Bundles to and from the Hugging Face Hub. Beside --download, all that uses the network.",
+    help="Bundles to and from the Hugging Face Hub. Only this and --download use the network.",
     no_args_is_help=True,
 )
 
@@ -20,9 +20,9 @@ Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub; HF_ENDPO
 def push(
     bundle: Annotated[Path, typer.Argument(help="A bundle that `kallos export DIR` wrote.")],
     repository: Repository,
-    public: Annotated[bool, typer.Option("--public", help="A repository made now can be seen by everyone.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Make a newly created repository public.")] = False,
 ) -> None:
-    """Put a bundle into a repository, which is made, private, if need be. HF_TOKEN says who you are."""
+    """Push a bundle to a repository, which is created, private, if necessary. HF_TOKEN holds the access token."""
     from kallos.cli.console import note
     from kallos.workflows.extras import need
 
@@ -38,7 +38,7 @@ def pull(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder for the bundle.")],
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.  [default: the newest]")] = None,
 ) -> None:
-    """Get a bundle; one that is not as it was exported is refused."""
+    """Download a bundle and verify that it is as it was exported."""
     from kallos.cli.console import note
     from kallos.workflows.extras import need
 

@@ -1,4 +1,4 @@
-"""`kallos ingest`: photos, ratings and splits into the store, a command an importer."""
+"""`kallos ingest`: photos, ratings and splits into the store; one command per importer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ingest = typer.Typer(
 
 
 def run(importer: str, source: Path, store: Path, json: bool, **options: Any) -> None:
-    """Ingest, and say what was read and stored."""
+    """Ingest, and print what was read and stored."""
     from kallos.cli.console import out, progress
     from kallos.workflows.ingest import ingest as ingest_data_set
     from reports.pages.ingest import render
@@ -38,11 +38,11 @@ def run(importer: str, source: Path, store: Path, json: bool, **options: Any) ->
             **options,
         )
     if summary := ingested.summary:
-        out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, ingested.following))
+        out.print_json(to_json("ingest", summary)) if json else out.print(render(summary, ingested.next_command))
 
 
 def _show_reading(reading: TableReading, json: bool) -> None:
-    """How the table is read; with --json the page goes to stderr, unless it is all that was asked for."""
+    """Print how the table is read; with --json the page goes to stderr, unless it is a dry run."""
     from kallos.cli.console import err, out
     from reports.pages.ingest import render_reading
     from reports.render.json import to_json
@@ -55,19 +55,19 @@ def _show_reading(reading: TableReading, json: bool) -> None:
 
 
 def _command(importer: Importer) -> Callable[..., None]:
-    """The command of an importer: an argument or option for each of its own, --store and --json."""
+    """The command of an importer: an argument or option for each of its parameters, --store and --json."""
     source, *options = importer.arguments.values()
 
-    def command(**given: Any) -> None:
-        run(importer.name, given.pop(source.name), given.pop("store"), given.pop("json"), **given)
+    def command(**arguments: Any) -> None:
+        run(importer.name, arguments.pop(source.name), arguments.pop("store"), arguments.pop("json"), **arguments)
 
-    shown = [
+    declared = [
         _with_help(source, typer.Argument),
         *(_with_help(option, typer.Option, f"--{option.name.replace('_', '-')}") for option in options),
         inspect.Parameter("store", inspect.Parameter.KEYWORD_ONLY, default=DEFAULT_STORE, annotation=StorePath),
         inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
     ]
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown]
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in declared]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = importer.read.__doc__

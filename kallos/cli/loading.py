@@ -1,4 +1,4 @@
-"""A line on the terminal while a command loads what it needs; it goes when there is something else to show."""
+"""A line on the terminal while a command loads libraries; it is erased before other output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _shown = Event()
 
 
 class LoadingCommand(TyperCommand):
-    """A command whose body imports heavy libraries: before it runs, a terminal shows that it has begun."""
+    """A command that imports heavy libraries: a terminal shows that it has started."""
 
     def invoke(self, ctx: Any) -> Any:
         begin()
@@ -28,8 +28,8 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Take the line away, if it is there."""
+    """Erase the line, if it is shown."""
     if _shown.is_set():
         _shown.clear()
-        # blanks, as not every terminal knows how to erase a line
+        # blanks, as not every terminal can erase a line
         print(f"\r{' ' * len(LINE)}\r", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`kallos predict`: photos scored."""
+"""`kallos predict`: scores of photos."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def predict(
     parquet: Parquet = None,
     sav: Sav = None,
 ) -> None:
-    """Score, sub-scores and weights of photos. A photo that cannot be used is named, the rest go on.
+    """Score, sub-scores and weights of photos. Photos that cannot be used are named, and the others go on.
 
     Of 32 photos and more each has one line, without sub-scores, which --json and the tables of --csv, --parquet and
     --sav have. In a table a photo that cannot be used has a row with the reason.
@@ -38,7 +38,7 @@ def predict(
     from extractors.errors import PhotoError
     from kallos.cli.console import note, out, progress
     from kallos.cli.table_files import TableOut
-    from kallos.workflows.predict import photos_in, predict_each
+    from kallos.workflows.predict import photos_in, predict_photos
     from kallos.workflows.trained_models import open_parts
     from reports.pages.prediction_table import row, table
     from reports.stats.provenance import doubts
@@ -51,9 +51,9 @@ def predict(
 
     def predictions() -> Iterator[Prediction]:
         nonlocal failed
-        # lines on a terminal are progress enough, and would tear a bar apart
-        with progress(shown=not (is_shown and out.is_terminal)) as advance:
-            answers = predict_each(parts, chosen, overlay, group, advance)
+        # lines on a terminal show the progress, and would break up a bar
+        with progress(visible=not (is_shown and out.is_terminal)) as advance:
+            answers = predict_photos(parts, chosen, overlay, group, advance)
             for photo, answer in zip(chosen, answers, strict=True):
                 if files:
                     rows.append(row(photo, answer, group))
@@ -76,7 +76,7 @@ def predict(
 
 def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> None:
     from kallos.cli.console import out, plain
-    from kallos.workflows.predict import FEW
+    from kallos.workflows.predict import MIN_PARALLEL
     from reports.pages.prediction import as_dict, lines, render
     from reports.render.json import stream_json
 
@@ -84,5 +84,5 @@ def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> 
         for piece in stream_json("predictions", map(as_dict, predictions)):
             plain(piece)
         return
-    for part in map(render, predictions) if len(chosen) < FEW else lines(predictions, chosen):
-        out.print(part, soft_wrap=len(chosen) >= FEW)
+    for part in map(render, predictions) if len(chosen) < MIN_PARALLEL else lines(predictions, chosen):
+        out.print(part, soft_wrap=len(chosen) >= MIN_PARALLEL)

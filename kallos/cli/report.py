@@ -1,4 +1,4 @@
-"""`kallos report`: what the store knows, as pages for people."""
+"""`kallos report`: reports on the store."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def report(
     trait: Annotated[
         str | None, typer.Option(help="Trait that features are correlated with, where there are several.")
     ] = None,
-    run: Annotated[list[str] | None, typer.Option(help="Only these runs; give it once a run.")] = None,
-    image: Annotated[str | None, typer.Option(help="The image whose lineage is told.")] = None,
+    run: Annotated[list[str] | None, typer.Option(help="Only these runs; repeat it for each run.")] = None,
+    image: Annotated[str | None, typer.Option(help="The image whose lineage is shown.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Also write the figures into this folder.")] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
     photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,

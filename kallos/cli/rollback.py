@@ -1,4 +1,4 @@
-"""`kallos rollback`: an earlier version of an extractor's output, shown again."""
+"""`kallos rollback`: return to an earlier version of an extractor."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def rollback(
     extractor: Annotated[str, typer.Argument(help="landmarks, geometry, skin, shape, fingerprint, embedding:NAME.")],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Show the version of an extractor that was shown before, with what was computed from it."""
+    """Return to the previous version of an extractor, and of the outputs computed from it."""
     from kallos.cli.console import note
     from kallos.workflows.upkeep import rollback as roll_back
 
     for name, version in roll_back(store, extractor).items():
-        note(f"{name} shows version {version[:6]} again")
-    note("`kallos extract` would show today's versions again, without computing anything that it still holds.")
+        note(f"{name} is back at version {version[:6]}")
+    note("`kallos extract` returns to the current versions, without computing stored values again.")

@@ -1,4 +1,4 @@
-"""`kallos serve`: the page."""
+"""`kallos serve`: the web page and its API."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def serve(
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """A page to try it on photos, explore features and ask SQL, and a JSON API. Nothing leaves the machine."""
-    # read when Gradio is imported: it asks nobody for a newer version and reports nothing
+    """A page to score photos, explore features and query with SQL, and a JSON API. Nothing leaves the machine."""
+    # read when Gradio is imported: no check for a newer version, no telemetry
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     from featurestore.errors import UsageError
     from kallos.workflows.extras import need
@@ -45,6 +45,6 @@ def serve(
         raise UsageError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port.") from error
     with listening, folder_of_uploads(), Answers(parts, store if store.is_file() else None, card) as answers:
         answers.warm_up()
-        note(f"http://{host}:{port} answers; Ctrl-C ends it.")
+        note(f"http://{host}:{port} is ready; Ctrl-C stops it.")
         # no access log: it would hold the names of uploaded files
         uvicorn.Server(uvicorn.Config(application(answers), log_level="warning")).run([listening])

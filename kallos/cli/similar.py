@@ -30,7 +30,7 @@ def similar(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """The nearest faces of the store, exactly: every image is compared. Near says alike, not the same person."""
+    """The nearest faces of the store, by exact search. Near means similar appearance, not identity."""
     from featurestore.errors import UsageError
     from kallos.cli.console import note, out, plain
     from kallos.workflows.similar import similar as find_similar
@@ -38,7 +38,7 @@ def similar(
     from reports.render.json import to_json
 
     if sheet and sheet.suffix[1:] not in list(PictureFormat):
-        raise UsageError(f"{sheet} is no picture that can be written: name it .{' or .'.join(PictureFormat)}.")
+        raise UsageError(f"{sheet} is not a supported picture format: name it .{' or .'.join(PictureFormat)}.")
     report = find_similar(image, store, by=by.value, k=k, data_set=data_set, encoder=encoder)
     if sql:
         plain(report.sql + "\n")

@@ -17,7 +17,7 @@ def sql(
     parquet: Parquet = None,
     sav: Sav = None,
 ) -> None:
-    """Run one SELECT, read-only. `kallos tables` lists what there is; docs/sql.md has a cookbook."""
+    """Run one SELECT, read-only. `kallos tables` lists tables and columns; docs/sql.md has a cookbook."""
     from kallos.cli.console import out, plain
     from kallos.cli.table_files import TableOut
     from kallos.workflows.query import sql as select

@@ -10,7 +10,7 @@ import typer
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
 store = typer.Typer(
-    name="store", help="Take a store elsewhere: as Parquet files with schema and checksums.", no_args_is_help=True
+    name="store", help="Export and import a store as Parquet files with schema and checksums.", no_args_is_help=True
 )
 
 
@@ -22,19 +22,19 @@ def export_folder(
 ) -> None:
     """Write every table as Parquet, schema, comments, trained models, and checksums that `sha256sum -c` checks.
 
-    It holds what the store holds, people's values among them, and `kallos erase` does not reach it.
+    It contains all of the store, including personal data, and `kallos erase` does not reach it.
     """
     from kallos.cli.console import note, out
     from kallos.workflows.upkeep import export_store
     from reports.render.json import to_json
 
-    done = export_store(store, folder)
+    exported = export_store(store, folder)
     if json:
-        out.print_json(to_json("store_export", done))
+        out.print_json(to_json("store_export", exported))
     else:
         note(
-            f"wrote {done.folder}: {done.tables} tables, {done.rows:,} rows, {done.models} folders of models, "
-            f"{done.size / 2**20:,.1f} MiB"
+            f"wrote {exported.folder}: {exported.tables} tables, {exported.rows:,} rows, "
+            f"{exported.models} folders of models, {exported.size / 2**20:,.1f} MiB"
         )
 
 
@@ -44,15 +44,15 @@ def import_folder(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Make a new store, equal to the one that was exported. Nothing in the folder is run."""
+    """Create a store equal to the exported one. No code in the folder is executed."""
     from kallos.cli.console import note, out
     from kallos.workflows.upkeep import import_store
     from reports.render.json import to_json
 
-    done = import_store(folder, store)
+    imported = import_store(folder, store)
     if json:
-        out.print_json(to_json("store_import", done))
+        out.print_json(to_json("store_import", imported))
     else:
-        note(f"made {done.store}: {done.tables} tables, {done.rows:,} rows")
-        if done.views:
-            note(f"this kallos makes other views than the one that exported: {', '.join(done.views)}")
+        note(f"made {imported.store}: {imported.tables} tables, {imported.rows:,} rows")
+        if imported.views:
+            note(f"this kallos defines other views than the exporting one: {', '.join(imported.views)}")

@@ -1,4 +1,4 @@
-"""Standard streams that lack characters, or that nobody reads any more."""
+"""Standard streams that lack characters, or whose reader has closed them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import json
 import os
 import sys
 
-NOBODY_READS = 141
-"""The exit code of a command whose output nobody reads any more, as in `kallos report | head -1`: SIGPIPE's."""
+OUTPUT_CLOSED = 141
+"""The exit code of a command whose output is closed, as in `kallos report | head -1`: that of SIGPIPE."""
 
 _DRAWN = dict(
     zip(
@@ -18,17 +18,17 @@ _DRAWN = dict(
         strict=True,
     )
 )
-"""What kallos and rich draw with -> a plain character that says the same."""
+"""Characters that kallos and rich draw with -> a plain equivalent."""
 
 _BRAILLE = range(0x2800, 0x2900)
 _DOTS = " ...::::#"
-"""What a braille cell of so many dots becomes."""
+"""Replacement of a braille cell by its number of dots."""
 
 
-def get_ready() -> None:
-    """No character is too much for the standard streams: what one lacks is written as JSON would, `\\u4f60`.
+def prepare() -> None:
+    """Let the standard streams escape characters that they lack, as JSON does: `\\u4f60`.
 
-    A stream that is closed (`>&-`) leads nowhere; else its number would be that of the next file, such as the store.
+    A closed stream (`>&-`) is replaced by the null device; else the next file, such as the store, would get its number.
     """
     codecs.register_error("kallos", _escaped)
     for name in ("stdout", "stderr"):
@@ -40,7 +40,7 @@ def get_ready() -> None:
 
 
 def plain(text: str, encoding: str) -> str:
-    """The text with plain characters for what is drawn and that encoding lacks: one for one, so that columns stay."""
+    """The text with drawing characters that the encoding lacks replaced, one for one, so that columns stay aligned."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -63,13 +63,13 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
-def is_unread(stop: SystemExit) -> bool:
-    """Whether a command ended because nobody reads its output: typer and rich end with code 1 then."""
+def is_output_closed(stop: SystemExit) -> bool:
+    """Whether a command ended because its output was closed: typer and rich then exit with code 1."""
     return isinstance(stop.__context__, BrokenPipeError)
 
 
-def leave_unread() -> None:
-    """Nothing is said of what is left in the streams when Python ends."""
+def discard_output() -> None:
+    """Suppress errors about unwritten output when Python exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nowhere, number)

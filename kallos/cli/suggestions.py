@@ -1,4 +1,4 @@
-"""Commands that messages and reports name, so that they work as they are printed: with the --store that was typed."""
+"""Adds the typed --store to the commands in messages and reports, so that they work as printed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NAMED = re.compile(r"`(kallos [^`]+)`")
 
 
 def complete(text: Text) -> Text:
-    """The text with --store in the commands that take it, where the command that runs now was given one."""
+    """The text with --store added to commands that take it, if the running command was given one."""
     store = _typed_store()
     if store is None:
         return text
-    ends = [found.end() - 1 for found in _NAMED.finditer(text.plain) if _takes_a_store(found[1])]
+    ends = [match.end() - 1 for match in _NAMED.finditer(text.plain) if _takes_a_store(match[1])]
     return text.blank_copy(f" --store {shlex.quote(store)}").join(text.divide(ends))
 
 
@@ -34,7 +34,7 @@ def _takes_a_store(command: str) -> bool:
 
     from kallos.cli.app import app
 
-    known = get_command(app)
+    command_or_group = get_command(app)
     for word in command.split()[1:]:
-        known = getattr(known, "commands", {}).get(word, known)
-    return "--store" not in command and any("--store" in parameter.opts for parameter in known.params)
+        command_or_group = getattr(command_or_group, "commands", {}).get(word, command_or_group)
+    return "--store" not in command and any("--store" in parameter.opts for parameter in command_or_group.params)

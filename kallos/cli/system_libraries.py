@@ -1,6 +1,6 @@
-"""What kallos needs of the system and no Python package brings: `make` runs this file before it downloads anything.
+"""System libraries that no Python package contains: `make` runs this file before it downloads anything.
 
-Python's standard library alone is used here. Installed by pip alone, kallos says the same when a library is missing.
+It uses only Python's standard library. Without `make`, kallos shows the same remedy when a library is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "lib
 
 
 def main() -> None:
-    """Install what is missing where that may be done; else say how, and exit with code 1."""
+    """Install missing packages where possible; else print how to, and exit with code 1."""
     if sys.version_info[:2] not in PYTHONS:
         sys.exit("kallos needs Python 3.11 or 3.12: make PYTHON=python3.11 demo")
     packages = missing()
@@ -38,32 +38,34 @@ def main() -> None:
 
 
 def missing(libraries: dict[str, str] = LIBRARIES) -> list[str]:
-    """Debian's packages that hold what this system lacks."""
-    found = [package for library, package in libraries.items() if not _can_be_loaded(library)]
+    """Debian packages of what this system lacks."""
+    packages = [package for library, package in libraries.items() if not _can_be_loaded(library)]
     if importlib.util.find_spec("ensurepip") is None:  # what `python3 -m venv` needs
-        found.append("python{}.{}-venv".format(*sys.version_info))
-    return found
+        packages.append("python{}.{}-venv".format(*sys.version_info))
+    return packages
 
 
 def remedy(packages: list[str]) -> str:
-    """What to do about packages that are missing: on Debian and Ubuntu, one line to type."""
+    """How to install missing packages: on Debian and Ubuntu, one command."""
     if shutil.which("apt-get"):
         return f"packages of the system are missing: sudo apt-get install {' '.join(packages)}"
     return f"what Debian has in {', '.join(packages)} is missing: install your system's packages of that."
 
 
-def not_loaded(error: Exception) -> str:
-    """The remedy where an import ended because a shared library is not there; nothing for other errors."""
-    found = re.search(r"(\S+): cannot open shared object file", str(error))
-    if found is None:
+def remedy_for(error: Exception) -> str:
+    """The remedy for an import that failed because of a missing shared library; empty for other errors."""
+    match = re.search(r"(\S+): cannot open shared object file", str(error))
+    if match is None:
         return ""
-    known = LIBRARIES.get(found[1])
-    return remedy([known]) if known else f"{found[1]} cannot be loaded: install your system's package that holds it."
+    package = LIBRARIES.get(match[1])
+    return (
+        remedy([package]) if package else f"{match[1]} cannot be loaded: install your system's package that holds it."
+    )
 
 
 def _can_be_loaded(library: str) -> bool:
     if sys.platform != "linux":
-        return True  # other systems' packages bring their own
+        return True  # packages for other systems contain them
     try:
         ctypes.CDLL(library)
     except OSError:

@@ -1,4 +1,4 @@
-"""Where a command's table goes: into files, or as csv to stdout."""
+"""Output of a command's table: into files, or as csv to stdout."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class TableOut:
     sav: Path | None
 
     def __post_init__(self) -> None:
-        """Raises InputError or UsageError for a place that cannot be, before any work is done for it."""
+        """Raises InputError or UsageError for an invalid path, before any other work."""
         for kind, file in self._files():
             if file == STDOUT and kind != "csv":
                 raise UsageError(f"--{kind} needs a file: only --csv can write to stdout.")
             if file.is_dir() or not file.parent.is_dir():
-                what = f"{file} is a folder" if file.is_dir() else f"There is no folder {file.parent}"
-                raise InputError(f"{what}: give a file for --{kind} in a folder that exists.")
+                problem = f"{file} is a folder" if file.is_dir() else f"There is no folder {file.parent}"
+                raise InputError(f"{problem}: give a file for --{kind} in a folder that exists.")
 
     def __bool__(self) -> bool:
         return any(self._files())
 
     def write(self, table: pl.DataFrame, labels: Labels | None = None) -> None:
-        """Write each file and say so. Raises as `write_table`."""
+        """Write each file, with a message. Raises as `write_table`."""
         for kind, file in self._files():
             if file == STDOUT:
                 plain(csv_text(table))

@@ -1,4 +1,4 @@
-"""`kallos tables`: what can be queried."""
+"""`kallos tables`: the tables and columns of the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def tables(
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Every table and column of the store, and what one row is."""
+    """Every table and column of the store, with descriptions."""
     from kallos.cli.console import out, plain
     from kallos.workflows.query import tables as list_tables
     from reports.pages.tables import render

@@ -1,4 +1,4 @@
-"""`kallos train`: models from stored tables."""
+"""`kallos train`: train models."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from kallos.cli.training_options import TrainingOptions, with_training_options
 from models.registry import TRAINABLE
 
 ALL = "all"
-What = StrEnum("What", {name.upper(): name for name in (*TRAINABLE, ALL)})  # type: ignore[misc]
+ModelChoice = StrEnum("ModelChoice", {name.upper(): name for name in (*TRAINABLE, ALL)})  # type: ignore[misc]
 
 
 @with_training_options
 def train(
-    what: Annotated[What, typer.Argument(help=f"{', '.join(TRAINABLE)}, or all of them in that order.")],
+    what: Annotated[ModelChoice, typer.Argument(help=f"{', '.join(TRAINABLE)}, or all of them in that order.")],
     training: TrainingOptions,
     protocol: Protocol = None,
     fold: Fold = 1,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Train on the training rows of one fold. Interrupted and run again, it goes on where it stopped."""
+    """Train on the training rows of one fold. Run again after an interruption, it resumes."""
     from kallos.workflows.extras import TRAINING, need
 
     need("train", *TRAINING)

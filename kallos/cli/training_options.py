@@ -1,4 +1,4 @@
-"""The options of training, which `kallos train` and `kallos benchmark` share."""
+"""Training options, shared by `kallos train` and `kallos benchmark`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ _DEFAULT = Options()
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How models are trained; a command's option each."""
+    """How models are trained; each field is an option of the command."""
 
-    encoder: Annotated[str | None, typer.Option(help="Whose embeddings Model B takes: its id or network.")] = None
+    encoder: Annotated[str | None, typer.Option(help="Encoder whose embeddings Model B uses: its id or network.")] = (
+        None
+    )
     backbone: Annotated[
         str,
         typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights."),
@@ -38,32 +40,32 @@ class TrainingOptions:
 
     @property
     def options(self) -> Options:
-        """What models take."""
+        """The options for models."""
         chosen = asdict(self)
         chosen.pop("encoder")
         return Options(**chosen)
 
 
 def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command, in place of its parameter `training`, an option for each field of TrainingOptions."""
+    """Replace the parameter `training` of a command by an option for each field of TrainingOptions."""
     hints = get_type_hints(TrainingOptions, include_extras=True)
     names = [field.name for field in fields(TrainingOptions)]
     signature = inspect.signature(command, eval_str=True)
 
     @functools.wraps(command)
-    def run(**given: Any) -> None:
-        chosen = {name: given.pop(name) for name in names if name in given}
-        command(training=TrainingOptions(**chosen), **given)
+    def run(**arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in names if name in arguments}
+        command(training=TrainingOptions(**chosen), **arguments)
 
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "training"]
+    unchanged = [parameter for parameter in signature.parameters.values() if parameter.name != "training"]
     added = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
         for field in fields(TrainingOptions)
     ]
-    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in unchanged]
     run.__signature__ = signature.replace(parameters=[*keyword_only, *added])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*unchanged, *added]}
     del run.__wrapped__
     return run

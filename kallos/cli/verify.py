@@ -1,4 +1,4 @@
-"""`kallos verify`: does a run's training set still hold?"""
+"""`kallos verify`: whether a run's training set can still be derived."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ def verify(
     report = compare(store, run)
     out.print_json(to_json("verification", report)) if json else out.print(render(report))
     if not report.holds:
-        raise CheckError(f"{run} cannot be derived again from this store: train it again, or restore what changed.")
+        raise CheckError(f"{run} cannot be reproduced from this store: train it again, or restore what changed.")

@@ -1,1 +1,1 @@
-"""Pages of docs/ that are written from the code: `make docs`."""
+"""Generates pages of docs/ from the code: `make docs`."""

@@ -1,4 +1,4 @@
-"""For the API reference (mkdocs.yml): docstrings list names in columns, which Markdown would run together."""
+"""For the API reference (mkdocs.yml): turns name lists of docstrings, aligned in columns, into Markdown lists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Columns(Extension):
     """Turns columns into lists."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Called for every object that was read."""
+        """Called for every loaded object."""
         if obj.docstring:
             obj.docstring.value = with_lists(obj.docstring.value)
 
 
 def with_lists(docstring: str) -> str:
-    """`name   what it is` becomes an item of a list; what is indented beneath it belongs to the item."""
+    """Turn `name   description` into list items; indented lines below belong to the item."""
     lines, in_list = list[str](), False
     for line in docstring.splitlines():
         if name := NAME.match(line):

@@ -1,4 +1,4 @@
-"""docs/features.md, written from the definitions: `python -m kallos.docs_pages.features docs/features.md`."""
+"""Generates docs/features.md from the definitions: `python -m kallos.docs_pages.features docs/features.md`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def markdown() -> str:
 
 
 def _notation(features: Iterable[FeatureDefinition]) -> str:
-    """What the measures mean that formulas name, in the words of `Landmarks`."""
+    """Explains the measures in formulas, from the docstrings of `Landmarks`."""
     formulas = " ".join(d.formula for d in features)
     measures = {name: m for name, m in vars(Landmarks).items() if inspect.isfunction(m) and f"{name}(" in formulas}
     lines = [item(f"`|a - b|`: {_first_line(Landmarks.distance)}")]
@@ -57,7 +57,7 @@ def _first_line(documented: object) -> str:
 
 
 def _entry(d: FeatureDefinition) -> str:
-    """Everything that a definition says, as an item of a list."""
+    """A definition as a list item."""
     summary, unit, source = (text.replace("*", r"\*") for text in (d.summary, d.unit, d.source))
     return item(
         f"`{d.name}`: {summary} Formula: `{d.formula}`. Plausible: {plausible(d)} {unit}. Source: {source}. "

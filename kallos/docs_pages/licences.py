@@ -1,4 +1,4 @@
-"""docs/licences.md, written from what is installed: `python -m kallos.docs_pages.licences docs/licences.md`."""
+"""Generates docs/licences.md from the installed packages: `python -m kallos.docs_pages.licences docs/licences.md`."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ wheels of pillow_heif, an extra, hold x265 and are therefore under the GPL 2 as 
 
 def markdown() -> str:
     """The whole page."""
-    needed = dict[str, tuple[Distribution, set[str]]]()
-    _collect("kallos", "", needed)
-    del needed["kallos"]
+    packages = dict[str, tuple[Distribution, set[str]]]()
+    _collect("kallos", "", packages)
+    del packages["kallos"]
     entries = (
         item(f"**{package.name}** {package.version}: {_licence(package)}; needed by {', '.join(sorted(parents))}")
-        for _, (package, parents) in sorted(needed.items())
+        for _, (package, parents) in sorted(packages.items())
     )
     return OPENING + "".join(entries)
 
 
-def _collect(name: str, parent: str, needed: dict[str, tuple[Distribution, set[str]]]) -> None:
-    """The package and all that it needs, each once, with what asks for it."""
+def _collect(name: str, parent: str, packages: dict[str, tuple[Distribution, set[str]]]) -> None:
+    """Collect the package and its requirements, each with the packages that require it."""
     try:
         package = distribution(name)
     except PackageNotFoundError:
         return  # for another platform or Python
     key = canonicalize_name(name)
-    known = key in needed
-    needed.setdefault(key, (package, set()))[1].add(parent)
-    if not known:
+    is_known = key in packages
+    packages.setdefault(key, (package, set()))[1].add(parent)
+    if not is_known:
         for child in required(package.requires or (), EXTRAS if package.name == "kallos" else ("",)):
-            _collect(child, package.name, needed)
+            _collect(child, package.name, packages)
 
 
 def _licence(package: Distribution) -> str:
-    """What the package says of itself: an SPDX expression, else its classifiers, else the first line of its text."""
+    """The licence in the metadata: an SPDX expression, else classifiers, else the first line of the text."""
     about = package.metadata
     expression, text = ((about.get_all(key) or [""])[0].strip() for key in ("License-Expression", "License"))
     classified = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if c.startswith("License ::")]

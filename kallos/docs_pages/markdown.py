@@ -1,4 +1,4 @@
-"""What the pages that are written from the code are made of."""
+"""Building blocks of the generated pages."""
 
 from __future__ import annotations
 

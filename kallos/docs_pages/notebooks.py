@@ -1,4 +1,4 @@
-"""A hook of MkDocs (mkdocs.yml): each notebook of docs/notebooks becomes a page of the site."""
+"""A hook of MkDocs (mkdocs.yml) that turns each notebook of docs/notebooks into a page of the site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """The page lies beside the notebook, which can be downloaded from it."""
+    """Add a page beside each notebook, with a download link."""
     for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
         page = PurePosixPath(file.src_uri).with_suffix(".md")
         files.append(File.generated(config, str(page), content=markdown(file.content_string, page.stem)))
@@ -19,7 +19,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Elsewhere links go to the notebook, as GitHub shows it; here they go to its page."""
+    """Point links to notebooks, which GitHub renders, to their pages."""
     return markdown.replace(".ipynb)", ".md)")
 
 

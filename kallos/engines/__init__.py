@@ -1,1 +1,1 @@
-"""Where photos are looked at for a store: worker processes here, or a Ray cluster."""
+"""Where photos are processed for a store: local worker processes, or a Ray cluster."""

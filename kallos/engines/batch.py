@@ -1,4 +1,4 @@
-"""Answers of workers, collected into the tables that they are written to."""
+"""Results of workers, collected for the tables that they are written to."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kallos.engines.workers import Answer
 class Batch:
     """Answers that wait to be written, rows and ledger together."""
 
-    def __init__(self, wanted: Sequence[Output]) -> None:
-        self._outputs = {output.extractor: output for output in wanted}
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._outputs = {output.extractor: output for output in outputs}
         self._rows: dict[str, list[tuple[str, Columns]]] = defaultdict(list)
         self._attempts: dict[str, list[tuple[object, ...]]] = defaultdict(list)
 
@@ -31,7 +31,7 @@ class Batch:
             self._attempts[a.extractor].append(line)
 
     def take(self) -> Iterator[Written]:
-        """What was added, output by output; the batch is empty afterwards."""
+        """Everything added so far, by output; empties the batch."""
         for name, lines in self._attempts.items():
             attempts = pl.DataFrame(lines, schema=ATTEMPT_COLUMNS, orient="row")
             yield self._outputs[name], _stacked(self._rows[name]), attempts

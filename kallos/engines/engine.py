@@ -1,4 +1,4 @@
-"""What every engine is: photos are looked at somewhere, and what comes of it is written into the store."""
+"""The interface of an engine: it runs the extractors on photos, and writes their results into the store."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from featurestore.store import Store
 from kallos.engines.workers import Task
 
 COMMIT_SECONDS = 5.0
-"""How often results are written: what a kill costs at most."""
+"""How often results are written; a killed run loses at most this much work."""
 
 
 class Engine(Protocol):
-    """Where photos are looked at."""
+    """Where extractors run."""
 
     def __call__(
-        self, store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
+        self, store: Store, outputs: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
     ) -> Generator[tuple[int, int]]:
-        """Write what comes of the tasks; gives, as work goes on, how many photos more were looked at and failed."""
+        """Write the results of the tasks; yields how many more photos were processed, and how many of them failed."""

@@ -1,6 +1,6 @@
-"""Photos to stored values in a run that can stop and go on at any image.
+"""Photos to stored values, in a run that can be stopped and resumed at any photo.
 
-First what needs pixels, in worker processes; then what is computed from stored landmarks alone, all at once.
+First the extractors that need pixels, in worker processes; then those that need only stored landmarks, in this one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from extractors.definitions import definitions
 from extractors.outputs import Output
-from extractors.values import FROM_LANDMARKS, EncoderSource, outputs
+from extractors.values import FROM_LANDMARKS, EncoderSource
+from extractors.values import outputs as current_outputs
 from featurestore.feature_definitions import define_features
 from featurestore.planning import (
     forget_failures,
@@ -31,7 +32,7 @@ from featurestore.store import Store
 from featurestore.versions import activate, register, write
 from featurestore.views import create_views
 from kallos.engines.engine import Engine
-from kallos.engines.local import look_here
+from kallos.engines.local import extract_locally
 from kallos.engines.workers import Task
 
 CHUNK = 500
@@ -40,9 +41,9 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a run did: photos looked at, photos that failed, photos measured again from stored landmarks."""
+    """Counts of a run: photos processed, photos that failed, photos measured again from stored landmarks."""
 
-    looked: int = 0
+    processed: int = 0
     failed: int = 0
     measured: int = 0
 
@@ -53,61 +54,61 @@ def extract(
     on_progress: Callable[[int, int, str], None],
     *,
     retry_failed: bool = False,
-    engine: Engine = look_here,
+    engine: Engine = extract_locally,
 ) -> Extracted:
     """Bring every image of the store up to date with the current extractors and these encoders.
 
-    A photo that cannot be used goes to the ledger with its reason; one that was missing is tried again when it is
-    there. Killed at any time, at most the last few seconds of work are done again. What people see changes to new
-    versions at the end, all at once. Raises PrerequisiteError when the store has no images, and FolderGoneError, with nothing
-    recorded, when the folder of photos to look at is not there.
+    A photo that cannot be used is recorded in the ledger with the reason; a missing one is tried again once it is
+    back. A killed run repeats at most the last few seconds of work. Views switch to the new versions at the end, all at
+    once. Raises PrerequisiteError when the store has no images, and FolderGoneError, with nothing recorded, when the
+    folder of the photos is missing.
     """
     if not store.value("SELECT count(*) FROM images"):
         raise before_extract(store, "The store has no photo yet")
-    wanted = outputs(encoders)
+    outputs = current_outputs(encoders)
     merge_left_over(store)
     with store.transaction():
-        redefined = define_features(store, definitions(), {output.extractor: output.version for output in wanted})
-        register(store, wanted)
+        redefined = define_features(store, definitions(), {output.extractor: output.version for output in outputs})
+        register(store, outputs)
         if redefined:
             create_views(store)
-        forget_failures(store, wanted) if retry_failed else forget_resolved(store, wanted)
-        todo = from_pixels_todo(store, [output for output in wanted if output.extractor not in FROM_LANDMARKS])
+        forget_failures(store, outputs) if retry_failed else forget_resolved(store, outputs)
+        todo = from_pixels_todo(store, [output for output in outputs if output.extractor not in FROM_LANDMARKS])
         require_folders(todo)
-    looked, failed = _look(store, wanted, todo, encoders, engine, on_progress)
+    processed, failed = _extract_pixels(store, outputs, todo, encoders, engine, on_progress)
     with store.bounded_memory():
-        measured = _measure(store, wanted, on_progress)
+        measured = _measure(store, outputs, on_progress)
     with store.transaction():
-        activate(store, [(output.extractor, output.version) for output in wanted])
-    return Extracted(looked, failed, measured)
+        activate(store, [(output.extractor, output.version) for output in outputs])
+    return Extracted(processed, failed, measured)
 
 
-def _look(
+def _extract_pixels(
     store: Store,
-    wanted: Sequence[Output],
+    outputs: Sequence[Output],
     todo: pl.DataFrame,
     encoders: Sequence[EncoderSource],
     engine: Engine,
     on_progress: Callable[[int, int, str], None],
 ) -> tuple[int, int]:
-    """What needs pixels; returns how many photos were looked at, and how many of them failed."""
+    """Run the extractors that need pixels; returns how many photos were processed, and how many of them failed."""
     if todo.is_empty():
         return 0, 0
-    done = failed = 0
-    with closing(engine(store, wanted, encoders, _tasks(store, wanted[0], todo))) as written:
-        for looked, unusable in written:
-            done, failed = done + looked, failed + unusable
-            on_progress(done, len(todo), "looking at photos")
-    return done, failed
+    total_processed = total_failed = 0
+    with closing(engine(store, outputs, encoders, _tasks(store, outputs[0], todo))) as written:
+        for processed, failed in written:
+            total_processed, total_failed = total_processed + processed, total_failed + failed
+            on_progress(total_processed, len(todo), "processing photos")
+    return total_processed, total_failed
 
 
 def _tasks(store: Store, landmarks: Output, todo: pl.DataFrame) -> Iterator[Task]:
-    """The photos to look at, with their landmarks where those are known."""
+    """The photos to process, with their landmarks where those are stored."""
     for rows in todo.iter_slices(CHUNK):
-        known = rows.filter(~pl.col("missing").list.contains("landmarks"))
-        found = _landmarks(store, landmarks, known["sha256"]) if len(known) else {}
+        with_landmarks = rows.filter(~pl.col("missing").list.contains("landmarks"))
+        landmarks_of = _landmarks(store, landmarks, with_landmarks["sha256"]) if len(with_landmarks) else {}
         for sha256, paths, roots, missing in rows.select("sha256", "paths", "roots", "missing").iter_rows():
-            yield Task(sha256, paths, roots, missing, found.get(sha256))
+            yield Task(sha256, paths, roots, missing, landmarks_of.get(sha256))
 
 
 def _landmarks(store: Store, landmarks: Output, sha256: pl.Series) -> dict[str, NDArray[np.float32]]:
@@ -117,19 +118,19 @@ def _landmarks(store: Store, landmarks: Output, sha256: pl.Series) -> dict[str, 
     return dict(zip(rows["sha256"], np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2), strict=True))
 
 
-def _measure(store: Store, wanted: Sequence[Output], on_progress: Callable[[int, int, str], None]) -> int:
-    """What is computed from stored landmarks; returns how many photos were measured."""
+def _measure(store: Store, outputs: Sequence[Output], on_progress: Callable[[int, int, str], None]) -> int:
+    """Run the extractors that need only stored landmarks; returns how many photos were measured."""
     measured = set[str]()
-    for output in wanted:
+    for output in outputs:
         if output.extractor not in FROM_LANDMARKS:
             continue
-        todo = from_landmarks_todo(store, output, wanted[0])
+        todo = from_landmarks_todo(store, output, outputs[0])
         for start in range(0, len(todo), CHUNK):
             sha256 = todo["sha256"][start : start + CHUNK]
-            faces = _landmarks(store, wanted[0], sha256)
+            faces = _landmarks(store, outputs[0], sha256)
             began = time.perf_counter()
             columns = FROM_LANDMARKS[output.extractor](np.stack(list(faces.values())))
-            each = (time.perf_counter() - began) * 1000 / len(faces)
+            milliseconds = (time.perf_counter() - began) * 1000 / len(faces)
             rows = pl.DataFrame({"sha256": list(faces), **columns})
             attempts = rows.select(
                 "sha256",
@@ -137,7 +138,7 @@ def _measure(store: Store, wanted: Sequence[Output], on_progress: Callable[[int,
                 version=pl.lit(output.version),
                 status=pl.lit("ok"),
                 detail=pl.lit(None, pl.String),
-                milliseconds=pl.lit(each),
+                milliseconds=pl.lit(milliseconds),
             )
             with store.transaction():
                 write(store, output, rows, attempts)

@@ -1,4 +1,4 @@
-"""The engine of one machine: worker processes look at photos, and this process writes what they found."""
+"""The engine of one machine: worker processes run the extractors, and this process writes the results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kallos.engines.engine import COMMIT_SECONDS
 from kallos.engines.workers import Task, Workers
 
 
-def look_here(
-    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
+def extract_locally(
+    store: Store, outputs: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
 ) -> Generator[tuple[int, int]]:
-    """Look at the photos here; what came of them is written every few seconds."""
-    batch, committed = Batch(wanted), time.monotonic()
+    """Process the photos on this machine; results are written every few seconds."""
+    batch, committed = Batch(outputs), time.monotonic()
     with Workers(encoders) as workers, store.bounded_memory():
         # while the workers start
         store.publish()
@@ -30,7 +30,7 @@ def look_here(
                     committed = time.monotonic()
                 yield 1, int(any(attempt.status != "ok" for attempt in answer.attempts))
         finally:
-            # stopped with Ctrl-C, what was answered is kept
+            # after Ctrl-C, the results so far are written
             _write(store, batch)
 
 

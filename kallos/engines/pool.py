@@ -1,4 +1,4 @@
-"""Worker processes that do one work on many items. One that dies costs the item that it was at, no more."""
+"""Worker processes that apply one function to many items. One that dies loses only the item that it was working on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from featurestore.errors import ExtractionError
 
 WORKERS = min(os.cpu_count() or 1, 8)
 WAITING = 8
-"""Items a worker that wait or are worked on: enough that no worker is idle, few enough for any memory."""
+"""Queued items per worker: enough that no worker is idle, few enough for any memory."""
 
 SECONDS_AN_ITEM = 60.0
 
@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Lost:
-    """What is known of an item of which nothing came back: crash or timeout, and how."""
+class FailedTask:
+    """An item whose worker gave no result: crash or timeout, with the detail."""
 
     status: str
     detail: str
@@ -37,16 +37,18 @@ class Lost:
 
 
 class Pool:
-    """Spawned processes, which start at once. Use it as a context manager: leaving it leaves no process behind."""
+    """Spawned processes, which start at once. Use it as a context manager, which ends every process."""
 
     def __init__(
-        self, hold: Callable[..., None], *held: object, ready: Callable[[], None], processes: int = WORKERS
+        self, initialize: Callable[..., None], *state: object, ready: Callable[[], None], processes: int = WORKERS
     ) -> None:
-        """Each process first keeps what `held` is, by `hold(*held)`; one that can do `ready` can work."""
+        """Each process first calls `initialize(*state)`; a process in which `ready` succeeds can work."""
         self._waiting = processes * WAITING
         # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=processes, context=context, initializer=_begin, initargs=(hold, *held))
+        self._pool = ProcessPool(
+            max_workers=processes, context=context, initializer=_begin, initargs=(initialize, *state)
+        )
         self._can_work: Future[None] = self._pool.schedule(ready)
 
     def __enter__(self) -> Self:
@@ -56,8 +58,8 @@ class Pool:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
-    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | Lost]]:
-        """Items and what `work` made of them, in their order. What it raises is raised here.
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | FailedTask]]:
+        """Items with the result of `work` on each, in order. An exception of `work` is raised here.
 
         Raises ExtractionError when workers cannot start.
         """
@@ -71,7 +73,7 @@ class Pool:
             yield item, result
 
     def _start(self) -> None:
-        """Without this, workers that cannot start would be blamed on one item after another."""
+        """Without this, one item after another would be blamed for workers that cannot start."""
         try:
             self._can_work.result()
         except ProcessExpired as died:
@@ -84,20 +86,20 @@ class Pool:
         return begun
 
 
-def _begin(hold: Callable[..., None], *held: object) -> None:
-    """In a new process. It has one core: several threads would wait, busily, for those of other processes."""
+def _begin(initialize: Callable[..., None], *state: object) -> None:
+    """Runs in a new process, which gets one core: more threads would busy-wait for those of other processes."""
     threadpool_limits(1)
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later, such as torch
-    hold(*held)
+    initialize(*state)
 
 
-def _result(future: Future[Result]) -> Result | Lost:
+def _result(future: Future[Result]) -> Result | FailedTask:
     try:
         return future.result()
     except ProcessExpired as died:
-        return Lost("crash", f"the worker process died ({_how(died)})", float("nan"))
+        return FailedTask("crash", f"the worker process died ({_how(died)})", float("nan"))
     except TimeoutError:
-        return Lost("timeout", f"took longer than {SECONDS_AN_ITEM:g} s", SECONDS_AN_ITEM * 1000)
+        return FailedTask("timeout", f"took longer than {SECONDS_AN_ITEM:g} s", SECONDS_AN_ITEM * 1000)
 
 
 def _how(died: ProcessExpired) -> str:

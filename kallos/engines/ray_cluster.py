@@ -1,8 +1,8 @@
-"""The Ray engine: photos are looked at by the machines of a Ray cluster, and written by this process alone.
+"""The Ray engine: the machines of a Ray cluster run the extractors, and this process alone writes to the store.
 
-Each actor is the pool of `engines.workers` over again, so that a photo that kills or hangs a process costs what it
-costs on one machine, and no more. An actor leaves what it looked at as a shard beside the store, which must therefore
-lie where all machines find it. One that is killed is started again by Ray, and its shard begun anew.
+Each actor runs the pool of `engines.workers`, so that a photo that kills or hangs a process loses no more than it would
+on one machine. An actor writes its results as a shard beside the store, which must therefore lie on storage that all
+machines share. Ray restarts a killed actor, which begins its shard again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from kallos.engines.pool import WORKERS
 from kallos.engines.workers import Task, Workers
 
 SHARD = 500
-"""Photos of a shard: some seconds of work, which a killed actor loses, and few enough files for any file system."""
+"""Photos of a shard: a killed actor loses some seconds of work, and there are few enough files for any file system."""
 
 _TASKS = pa.schema(
     {
@@ -51,12 +51,12 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
-# so it is called for the systems on which it is the default: nothing listens but on the loopback address
+# named after the systems on which it is the default: Ray then listens on the loopback address only
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
-def look_on_ray(
-    store: Store, wanted: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
+def extract_on_ray(
+    store: Store, outputs: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
 ) -> Generator[tuple[int, int]]:
     """An engine of `kallos.workflows.extract`; RAY_ADDRESS names the cluster, without it Ray runs on this machine.
 
@@ -71,12 +71,12 @@ def look_on_ray(
 
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
         cores = [int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]]
-        # a head that only leads has none
+        # a head node without workers has none
         processes = min([WORKERS, *filter(None, cores)])
         submitted: list[Any] = [ray.put(table) for table in _tables(tasks)]
         shards = from_arrow_refs(submitted).map_batches(
             _Actor,
-            fn_constructor_args=(folder, tuple(wanted), tuple(encoders), processes),
+            fn_constructor_args=(folder, tuple(outputs), tuple(encoders), processes),
             num_cpus=processes,
             compute=ActorPoolStrategy(),
             batch_size=None,
@@ -96,13 +96,13 @@ def look_on_ray(
                 raise problem.cause from problem
             raise
         finally:
-            # stopped with Ctrl-C, what was looked at is kept
+            # after Ctrl-C, the finished shards are merged
             merge_left_over(store)
 
 
 @contextmanager
 def session() -> Iterator[None]:
-    """Ray within: the cluster of RAY_ADDRESS, else one of this machine alone, whose logs are gone afterwards."""
+    """A Ray session: the cluster of RAY_ADDRESS, else this machine alone, whose logs are deleted afterwards."""
     elsewhere = os.environ.get("RAY_ADDRESS")
     if elsewhere:
         _check_listening(elsewhere)
@@ -129,7 +129,7 @@ def session() -> Iterator[None]:
 
 
 def _check_listening(address: str) -> None:
-    """Ray itself would try for minutes."""
+    """Fail early: Ray itself would retry for minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if port.isdigit():
         try:
@@ -158,21 +158,21 @@ def _tables(tasks: Iterator[Task]) -> Iterator[pa.Table]:
 
 
 class _Actor:
-    """In a process of the cluster: a pool that looks at the photos of one shard after the other."""
+    """Runs in a process of the cluster: a pool that processes the photos of one shard after another."""
 
     def __init__(
-        self, folder: Path, wanted: Sequence[Output], encoders: Sequence[EncoderSource], processes: int
+        self, folder: Path, outputs: Sequence[Output], encoders: Sequence[EncoderSource], processes: int
     ) -> None:
-        self._folder, self._wanted = folder, wanted
+        self._folder, self._outputs = folder, outputs
         self._workers = Workers(encoders, processes)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        batch = Batch(self._wanted)
+        batch = Batch(self._outputs)
         for answer in self._workers.answers(map(_task, table.to_pylist())):
             batch.add(answer)
         return pa.table({"shard": [write_shard(self._folder, batch.take())]})
 
 
 def _task(row: dict[str, Any]) -> Task:
-    known = row.pop("landmarks")
-    return Task(**row, landmarks=None if known is None else np.frombuffer(known, np.float32).reshape(-1, 3))
+    landmarks = row.pop("landmarks")
+    return Task(**row, landmarks=None if landmarks is None else np.frombuffer(landmarks, np.float32).reshape(-1, 3))

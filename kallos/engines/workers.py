@@ -1,4 +1,4 @@
-"""Worker processes that look at photos, one finder of faces each. One that dies costs the photo it was looking at."""
+"""Worker processes that run the extractors, each with a face finder. One that dies loses only its current photo."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from extractors.topologies import registry
 from extractors.values import Columns, Encoder, EncoderSource, Face, face_of, from_pixels
 from featurestore.errors import FolderGoneError
 from featurestore.folders import gone, is_there
-from kallos.engines.pool import WORKERS, Lost, Pool
+from kallos.engines.pool import WORKERS, FailedTask, Pool
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One photo and the extractors that have not tried it.
+    """One photo and the extractors to run on it.
 
-    sha256     what its bytes must hash to
-    paths      where it lies, under one name or several
-    roots      the folders of the data sets that it lies in
+    sha256     expected hash of its bytes
+    paths      of its file or copies
+    roots      folders of the data sets that contain it
     missing    extractors that need its pixels
-    landmarks  (P, 3) float32 where they are known already
+    landmarks  (P, 3) float32 where they are already stored
     """
 
     sha256: str
@@ -44,13 +44,13 @@ class Task:
 
     @property
     def blamed(self) -> Sequence[str]:
-        """The extractors that have failed when the photo cannot be looked at: without landmarks no other was tried."""
+        """Extractors recorded as failed when the photo cannot be used: without landmarks no other is tried."""
         return ["landmarks"] if "landmarks" in self.missing else self.missing
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What the ledger says of one extractor: ok, or why not."""
+    """The ledger entry of one extractor: ok, or why not."""
 
     extractor: str
     status: str
@@ -60,7 +60,7 @@ class Attempt:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What came of one task: one row for each extractor that is ok."""
+    """The result of one task: one row for each extractor that succeeded."""
 
     sha256: str
     attempts: Sequence[Attempt]
@@ -68,11 +68,11 @@ class Answer:
 
 
 class Workers:
-    """A pool of processes that look at photos. Use it as a context manager."""
+    """A pool of processes that run the extractors. Use it as a context manager."""
 
     def __init__(self, encoders: Sequence[EncoderSource], processes: int = WORKERS) -> None:
         named = {f"{EMBEDDING}{encoder.id}": encoder for encoder in encoders}
-        self._pool = Pool(_hold, named, ready=_get_ready, processes=processes)
+        self._pool = Pool(_set_state, named, ready=_get_ready, processes=processes)
 
     def __enter__(self) -> Self:
         return self
@@ -81,26 +81,28 @@ class Workers:
         self._pool.__exit__(*problem)
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[Answer]:
-        """An answer a task, in the order of the tasks.
+        """One answer per task, in order.
 
-        Raises ExtractionError when workers cannot start, FolderGoneError when a photo's folder went away.
+        Raises ExtractionError when workers cannot start, FolderGoneError when a photo's folder disappears.
         """
-        for task, answer in self._pool.each(_look, tasks):
-            yield _lost(task, answer) if isinstance(answer, Lost) else answer
+        for task, answer in self._pool.map(_extract, tasks):
+            yield _failed_answer(task, answer) if isinstance(answer, FailedTask) else answer
 
 
-def _lost(task: Task, lost: Lost) -> Answer:
-    return Answer(task.sha256, [Attempt(name, lost.status, lost.detail, lost.milliseconds) for name in task.blamed])
+def _failed_answer(task: Task, failure: FailedTask) -> Answer:
+    return Answer(
+        task.sha256, [Attempt(name, failure.status, failure.detail, failure.milliseconds) for name in task.blamed]
+    )
 
 
-class _Held:
-    """What a worker process is given once."""
+class _WorkerState:
+    """Set once in each worker process."""
 
     encoders: ClassVar[Mapping[str, EncoderSource]]
 
 
-def _hold(encoders: Mapping[str, EncoderSource]) -> None:
-    _Held.encoders = encoders
+def _set_state(encoders: Mapping[str, EncoderSource]) -> None:
+    _WorkerState.encoders = encoders
 
 
 def _get_ready() -> None:
@@ -114,17 +116,17 @@ def _finder() -> Finder:
 
 @cache
 def _open(extractor: str) -> Encoder:
-    return _Held.encoders[extractor].open()
+    return _WorkerState.encoders[extractor].open()
 
 
-def _look(task: Task) -> Answer:
-    """In a worker: everything that is missing of one photo and needs its pixels."""
-    opened = {name: _open(name) for name in task.missing if name in _Held.encoders}
+def _extract(task: Task) -> Answer:
+    """In a worker: run the missing extractors that need the pixels of one photo."""
+    opened = {name: _open(name) for name in task.missing if name in _WorkerState.encoders}
     began = time.perf_counter()
     try:
         face = _face(task)
     except FolderGoneError:
-        # the folder's trouble, not the photo's: nothing is recorded
+        # an error of the folder, not of the photo: nothing is recorded
         raise
     except (PhotoError, InputError) as error:
         status = error.status if isinstance(error, PhotoError) else "missing"
@@ -135,7 +137,7 @@ def _look(task: Task) -> Answer:
     for name in task.missing:
         rows[name] = measures[name](face)
         ended = time.perf_counter()
-        # decoding, finding and levelling the face are counted with the first
+        # the first includes decoding, face detection and levelling
         attempts.append(Attempt(name, "ok", face.remark if name == "landmarks" else None, (ended - began) * 1000))
         began = ended
     return Answer(task.sha256, attempts, rows)
@@ -162,7 +164,7 @@ class ChangedPhotoError(PhotoError):
 
 
 def _detail(error: Exception, task: Task) -> str:
-    """The reason without the path: a photo may lie elsewhere tomorrow, and no path belongs into tables."""
+    """The reason without the path: photos may be moved, so tables hold no absolute paths."""
     text = str(error)
     for path in task.paths:
         text = text.replace(path, "the photo")

@@ -1,1 +1,1 @@
-"""From the files of a data set to rows, a file an importer: `kallos ingest NAME`, `kallos.ingest("NAME", ...)`."""
+"""Importers, one per file, from the files of a data set to rows: `kallos ingest NAME`, `kallos.ingest("NAME", ...)`."""

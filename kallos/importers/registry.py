@@ -1,4 +1,4 @@
-"""Every importer. A new one is a file with its `Importer`, and one line here."""
+"""Every importer. To add one, write a file with its `Importer` and add one line here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What an importer is to the rest of kallos. One importer is one `Importer`; `kallos.importers.registry` lists them.
+"""The interface of an importer, the class `Importer`; `kallos.importers.registry` lists all of them.
 
-What it needs is imported inside its function, so that the command line knows it without loading it.
+Importers import libraries within their function, so that the command line loads none of them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Importer:
     """One importer.
 
     name           in `kallos ingest NAME`
-    read           from files to rows. Its first parameter is the file or folder. Parameters that people give are
-                   `Annotated` with what they are, and the panel of the help that they stand in if it has a heading.
-                   Others are given by kallos where the function has them: `store`, which may not be there yet, and
-                   `on_progress`. Its docstring is the help of the command
-    owns_its_name  whether no other importer may write the data set that is called as it is
+    read           reads files into rows. Its first parameter is the file or folder. Parameters for users are
+                   `Annotated` with their help text, and optionally with the heading of a panel in the help. kallos
+                   passes `store`, which may not exist yet, and `on_progress` if the function has these parameters.
+                   Its docstring is the help of the command
+    owns_its_name  whether only this importer may write the data set of its name
     """
 
     name: str
@@ -41,7 +41,7 @@ class Importer:
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """Every parameter of `read` by name, with its annotation resolved."""
-        # the classes that it returns are imported for type checkers only
+        # the returned classes are imported for type checkers only
         returned = {"DataSet": Any, "TableReading": Any}
         hints = get_type_hints(self.read, localns=returned, include_extras=True)
         declared = inspect.signature(self.read).parameters
@@ -49,5 +49,5 @@ class Importer:
 
     @property
     def arguments(self) -> dict[str, inspect.Parameter]:
-        """The parameters that people give; the first is the file or folder."""
+        """The parameters for users; the first is the file or folder."""
         return {name: p for name, p in self.parameters.items() if hasattr(p.annotation, "__metadata__")}

@@ -11,7 +11,7 @@ from kallos.importers.spec import Importer
 if TYPE_CHECKING:
     from featurestore.ingest.table import TableReading
 
-_COLUMNS, _CELLS, _RECIPE = "Columns, where they cannot be told", "Cells", "Before anything is stored"
+_COLUMNS, _CELLS, _RECIPE = "Columns, if they are not detected", "Cells", "Before anything is stored"
 
 
 def read(
@@ -21,23 +21,25 @@ def read(
     name: Annotated[str | None, "Name of the data set; by default the file's."] = None,
     scale: Annotated[tuple[float, float] | None, "Lowest and highest rating that raters could give."] = None,
     replace: Annotated[bool, "Make the data set equal to this table, instead of adding to it."] = False,
-    dry_run: Annotated[bool, "Say how the table is read, and stop.", _RECIPE] = False,
+    dry_run: Annotated[bool, "Print how the table is read, and stop.", _RECIPE] = False,
     save_recipe: Annotated[Path | None, "Write how the table is read into a small JSON file.", _RECIPE] = None,
-    recipe: Annotated[Path | None, "Read it as a recipe says, instead of finding out.", _RECIPE] = None,
+    recipe: Annotated[Path | None, "Read it as a recipe says, instead of detecting columns.", _RECIPE] = None,
     image_column: Annotated[str | None, "Column that names the photo.", _COLUMNS] = None,
-    score_column: Annotated[list[str] | None, "Column of ratings or scores; once for each trait.", _COLUMNS] = None,
+    score_column: Annotated[
+        list[str] | None, "Column of ratings or scores; repeat it for each trait.", _COLUMNS
+    ] = None,
     rater_column: Annotated[str | None, "Column that names the rater.", _COLUMNS] = None,
     rater_columns: Annotated[str, "Columns of one rater's ratings each: 'R*' or 'Anna,Ben,Cleo'.", _COLUMNS] = "",
     trait: Annotated[str | None, "What was rated, where the table does not say.", _COLUMNS] = None,
     trait_column: Annotated[str | None, "Column that names the trait.", _COLUMNS] = None,
     session_column: Annotated[str | None, "Column that names the session.", _COLUMNS] = None,
     photo_attribute: Annotated[
-        list[str] | None, "Column to keep that describes the photo; once for each.", _COLUMNS
+        list[str] | None, "Column to keep that describes the photo; repeatable.", _COLUMNS
     ] = None,
     rater_attribute: Annotated[
-        list[str] | None, "Column to keep that describes the rater; once for each.", _COLUMNS
+        list[str] | None, "Column to keep that describes the rater; repeatable.", _COLUMNS
     ] = None,
-    missing: Annotated[list[str] | None, "Code or word for no answer, as -99; once for each.", _CELLS] = None,
+    missing: Annotated[list[str] | None, "Code or word for a missing answer, such as -99; repeatable.", _CELLS] = None,
     levels: Annotated[str, "Answers in words from the lowest: 'not at all,a bit,very'.", _CELLS] = "",
     decimal: Annotated[str | None, "The decimal mark, . or , where both are possible.", _CELLS] = None,
     encoding: Annotated[str | None, "Of a text file that is not UTF-8, such as cp1252.", _CELLS] = None,
@@ -46,7 +48,7 @@ def read(
 ) -> TableReading:
     """Ratings or mean scores from any table: long, or a column a rater, a photo or a trait.
 
-    It says how it reads the table, then stores it. A second table of the same data set adds to it.
+    Prints how the table is read, then stores it. A second table of the same data set adds to it.
     """
     from featurestore.errors import UsageError
     from featurestore.ingest.columns import TableOptions
@@ -73,7 +75,7 @@ def read(
     if recipe is not None and (options, origin) != (TableOptions(), Origin()):
         raise UsageError("A recipe already says how the table is read: leave out the other options, or the recipe.")
     if decimal not in (None, ".", ","):
-        raise UsageError(f"{decimal!r} is no decimal mark: give --decimal . or --decimal ,")
+        raise UsageError(f"{decimal!r} is not a decimal mark: give --decimal . or --decimal ,")
     name = data_set_name(file, name)
     reading = read_table(
         file,

@@ -1,4 +1,4 @@
-"""A float RGB canvas on which smooth shapes are laid with soft or hard edges."""
+"""A float RGB canvas for smooth shapes with soft or hard edges."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def points(*pairs: tuple[float, float]) -> Points:
 
 
 def moved(shape: Points, x: float, y: float) -> Points:
-    """The shape at another place."""
-    there: Points = shape + np.array([x, y])
-    return there
+    """The shape, translated."""
+    translated: Points = shape + np.array([x, y])
+    return translated
 
 
 def smooth(shape: Points, closed: bool = True) -> Points:
@@ -76,10 +76,10 @@ class Canvas:
 
     def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0) -> Field:
         """The same as one (size, size) mask."""
-        whole = np.zeros((self.size, self.size), np.float32)
+        full = np.zeros((self.size, self.size), np.float32)
         rows, columns, mask = self.coverage(shapes, blur, thickness)
-        whole[rows, columns] = mask
-        return whole
+        full[rows, columns] = mask
+        return full
 
     def lay(
         self,
@@ -92,7 +92,7 @@ class Canvas:
     ) -> None:
         """Lay polygons (or, with a thickness, lines) of one colour (3,) or of a picture (3, size, size).
 
-        `within` is a (size, size) mask that the shapes may not leave.
+        `within` is a (size, size) mask that clips the shapes.
         """
         rows, columns, mask = self.coverage(shapes, blur, thickness)
         if within is not None:

@@ -3,7 +3,7 @@
 images/P0001.jpg ...   the portraits
 ratings.csv            image, rater, rating
 parameters.csv         image, every parameter, true_score
-drawn.json             what was drawn, so that an interrupted run can go on
+drawn.json             seed and version of the drawing, so that an interrupted run can resume
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kallos.portraits.parameters import PortraitParameters, draw_parameters
 from kallos.portraits.raters import rate, true_score
 
 PAINTER_VERSION = 1
-"""Raise it when the same parameters give another picture: portraits of an older version are drawn again."""
+"""Raise it when the same parameters give another picture: then portraits are drawn again."""
 
 JPEG_QUALITY = 95
 
@@ -30,7 +30,7 @@ JPEG_QUALITY = 95
 def write_demo(folder: Path, count: int, seed: int, on_progress: Callable[[int, int, str], None]) -> None:
     """Draw `count` portraits into `folder`, calling `on_progress(drawn, count, what)` after each.
 
-    Portraits that an interrupted run has left are kept; the tables come last, so that a folder with tables is whole.
+    Portraits of an interrupted run are reused; the tables come last, so that a folder with tables is complete.
     """
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -44,12 +44,12 @@ def write_demo(folder: Path, count: int, seed: int, on_progress: Callable[[int, 
 
 
 def portrait_seed(seed: int, index: int) -> int:
-    """The seed of one portrait of a data set; it does not depend on how many there are."""
+    """The seed of one portrait of a data set, independent of their number."""
     return seed * 1_000_003 + index
 
 
 def _same_drawing(stamp: Path, seed: int) -> bool:
-    """Whether pictures in the folder come from this seed and painter; if not, the stamp is written anew."""
+    """Whether pictures in the folder come from this seed and painter; if not, the stamp is rewritten."""
     drawing = json.dumps({"seed": seed, "painter_version": PAINTER_VERSION})
     if stamp.exists() and stamp.read_text() == drawing:
         return True
@@ -74,8 +74,8 @@ def _write_tables(folder: Path, portraits: dict[str, PortraitParameters], seed: 
     _write_csv(folder / "parameters.csv", ["image", *names, "true_score"], rows)
     long = (
         [image, f"R{rater + 1:02d}", rating]
-        for image, given in zip(portraits, ratings, strict=True)
-        for rater, rating in enumerate(given)
+        for image, row in zip(portraits, ratings, strict=True)
+        for rater, rating in enumerate(row)
     )
     _write_csv(folder / "ratings.csv", ["image", "rater", "rating"], long)
 
@@ -90,7 +90,7 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[list[object]]) -> N
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write through a second name: an interruption leaves no half file behind."""
+    """Write under a temporary name first, so that an interruption leaves no partial file."""
     unfinished = path.with_suffix(".tmp")
     unfinished.write_bytes(data)
     unfinished.replace(path)

@@ -1,4 +1,4 @@
-"""From named parameters to a picture, in the order in which a painter would lay it down."""
+"""From named parameters to a picture, painted from back to front."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Colour = NDArray[np.float32]
 
 
 def rgb(*channels: float) -> Colour:
-    """A colour as the canvas wants it."""
+    """A colour as a float32 array, as the canvas needs it."""
     return np.array(channels, np.float32)
 
 

@@ -1,9 +1,9 @@
-"""What a drawn portrait is made of: named parameters, their spreads, and how a seed draws them.
+"""The parameters of a drawn portrait, their distributions, and how a seed draws them.
 
 Every measure is drawn independently of the others, so a rank correlation between one parameter and one measured
-feature says something about that feature alone. The four subsets stand where a photographic set has its groups:
-warm or fair skin, female or male styling. They are ways of drawing, not people, and the preference of the
-simulated raters does not look at them.
+feature tests that feature alone. The four subsets correspond to the groups of a photographic data set:
+warm or fair skin, female or male styling. They are drawing styles, not people, and the preference of the simulated
+raters ignores them.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def draw_parameters(seed: int) -> PortraitParameters:
     subset = str(rng.choice(SUBSETS))
     measures = {name: _draw(rng, spread) for name, spread in SPREADS.items()}
     tone = float(rng.uniform(*SKIN_TONES[subset[0]]))
-    # Fair hair on deep skin would look painted on, so deeper tones choose among the darker half.
+    # Fair hair on deep skin would look unnatural, so deeper tones choose among the darker half.
     colours = HAIR_COLOURS if tone < 0.4 else HAIR_COLOURS[:3]
     eyes = EYE_COLOURS if tone < 0.4 else EYE_COLOURS[:2]
     return PortraitParameters(

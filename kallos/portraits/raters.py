@@ -1,7 +1,7 @@
-"""The hidden taste behind the drawn portraits, and sixty simulated raters who share it with noise.
+"""The known preference behind the drawn portraits, and sixty simulated raters who share it with noise.
 
-The taste is made up: it was chosen to be smooth and recoverable from a picture, and says nothing about people. It
-does not look at skin tone, styling, hair, pose or light.
+The preference is invented: it was chosen to be smooth and recoverable from a picture, and says nothing about people. It
+ignores skin tone, styling, hair, pose and light.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ SCALES = (0.85, 1.15)
 
 
 def true_score(parameters: PortraitParameters) -> float:
-    """What the pool of raters would say on average, in 1..5; about 3 with a standard deviation of .65."""
+    """The mean rating by the pool of raters, in 1..5; about 3 with a standard deviation of .65."""
     z = {name: (getattr(parameters, name) - s.mean) / s.sd for name, s in SPREADS.items()}
-    taste = sum(weight * z[name] for name, weight in _LINEAR.items())
-    taste -= sum(weight * (z[name] ** 2 - 1) for name, weight in _MIDDLE.items())
-    taste -= _ASYMMETRY * (abs(z["asymmetry"]) - _MEAN_ABSOLUTE)
-    taste -= _BALANCE * z["eye_opening"] * z["lip_thickness"]
-    return 3 + 2 * math.tanh(0.37 * taste)
+    preference = sum(weight * z[name] for name, weight in _LINEAR.items())
+    preference -= sum(weight * (z[name] ** 2 - 1) for name, weight in _MIDDLE.items())
+    preference -= _ASYMMETRY * (abs(z["asymmetry"]) - _MEAN_ABSOLUTE)
+    preference -= _BALANCE * z["eye_opening"] * z["lip_thickness"]
+    return 3 + 2 * math.tanh(0.37 * preference)
 
 
 def rate(scores: NDArray[np.float64], seed: int, raters: int = 60) -> NDArray[np.int64]:
     """(n, raters) integer ratings in 1..5 of portraits with the given (n,) true scores.
 
-    Each rater has a bias (normal, sd `BIAS_SD`), a scale about the middle (uniform in `SCALES`) and a noise of his
-    own at each look (normal, sd `NOISE_SD`).
+    Each rater has a bias (normal, sd `BIAS_SD`), a scale about the middle (uniform in `SCALES`) and independent
+    noise for each rating (normal, sd `NOISE_SD`).
     """
     rng = np.random.default_rng(seed)
     bias = rng.normal(0, BIAS_SD, raters)

@@ -1,1 +1,1 @@
-"""What a Space holds beside the code of kallos: its program. The program runs there, never here."""
+"""The program of a Space, which is copied there beside the code of kallos and only runs there."""

@@ -1,4 +1,4 @@
-"""A Hugging Face Space: the page of kallos over the bundle beside this file. Locally: `python app.py`."""
+"""A Hugging Face Space: the page of kallos with the bundle beside this file. Locally: `python app.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kallos.web.api import application
 from kallos.web.uploads import folder_of_uploads
 
 BUNDLE = Path(__file__).resolve().with_name("bundle")
-# a Space sets both: it is reached from outside its container
+# a Space sets both, as it must be reachable from outside its container
 HOST = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
 PORT = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
 

@@ -1,4 +1,4 @@
-"""What the page and the API answer with: loaded models, and the store where there is one."""
+"""The service behind the page and the API: loaded models, and the store if there is one."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from reports.pages.explanation import ExplanationReport, data
 from reports.pages.explanation_overlay import picture
 
 MAX_PHOTOS = 200
-"""Of one batch."""
+"""Maximum number of photos in one batch."""
 
 PER_MINUTE = 120
-"""Photos that one address may ask about."""
+"""Maximum number of photos per minute from one address."""
 
 
 class Answers:
-    """One photo at a time goes through the models; whoever asks meanwhile waits. Use it as a context manager."""
+    """Explains photos one at a time; other requests wait meanwhile. Use it as a context manager."""
 
     def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
-        """`card` is the model card that goes with the models, in Markdown."""
+        """`card` is the model card of the models, in Markdown."""
         self.card, self._path = card, store
-        self._predictor, self._turn = Predictor(parts), threading.Lock()
-        self._asked, self._door = deque[tuple[float, str]](), threading.Lock()
+        self._predictor, self._model_lock = Predictor(parts), threading.Lock()
+        self._admitted, self._admission_lock = deque[tuple[float, str]](), threading.Lock()
 
     def __enter__(self) -> Answers:
         self._predictor.__enter__()
@@ -48,25 +48,25 @@ class Answers:
         self._predictor.__exit__(*problem)
 
     def warm_up(self) -> None:
-        """Answer a drawn portrait, so that the first who asks need not wait for anything to load."""
+        """Explain a drawn portrait, so that the first request need not wait for libraries to load."""
         with TemporaryDirectory(prefix="kallos-") as folder:
-            drawn = Path(folder) / "drawn.png"
-            Image.fromarray(paint(draw_parameters(0), 350)).save(drawn)
-            picture(self.explain(drawn, None)[1])
+            portrait = Path(folder) / "drawn.png"
+            Image.fromarray(paint(draw_parameters(0), 350)).save(portrait)
+            picture(self.explain(portrait, None)[1])
 
     @property
     def has_store(self) -> bool:
-        """Whether features can be explored and SQL be asked."""
+        """Whether features can be explored and queried with SQL."""
         return self._path is not None
 
     @property
     def groups(self) -> list[str]:
-        """Groups of the training data with a calibration of their own."""
+        """Groups of the training data with their own calibration."""
         return self._predictor.groups
 
     def explain(self, photo: Path, group: str | None) -> tuple[ExplanationReport, Explanation]:
         """Raises as `Predictor.explain`."""
-        with self._turn:
+        with self._model_lock:
             explained = self._predictor.explain(photo, group)
         if self._path is None:
             return data(explained, group, None), explained
@@ -75,32 +75,32 @@ class Answers:
 
     def select(self, query: str) -> pl.DataFrame:
         """The rows of one SELECT, behind the guard. Raises QueryError."""
-        return select(self._known(), query)
+        return select(self._store_path(), query)
 
     def features(self) -> list[str]:
-        """Names of the features that can be explored."""
+        """Names of the features in the store."""
         with self._store() as store:
             return feature_pair.features_of(store)
 
     def values(self, first: str, second: str) -> pl.DataFrame:
-        """Two features of every image that has both. Raises UsageError for an unknown one."""
+        """Two features of every image that has both. Raises UsageError for an unknown feature."""
         with self._store() as store:
             return feature_pair.data(store, first, second)
 
     def admit(self, address: str) -> None:
         """Count a photo of an address. Raises UsageError for more than PER_MINUTE within a minute."""
-        with self._door:
+        with self._admission_lock:
             now = time.monotonic()
-            while self._asked and now - self._asked[0][0] > 60:
-                self._asked.popleft()
-            if sum(who == address for _, who in self._asked) >= PER_MINUTE:
-                raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: wait a little.")
-            self._asked.append((now, address))
+            while self._admitted and now - self._admitted[0][0] > 60:
+                self._admitted.popleft()
+            if sum(visitor == address for _, visitor in self._admitted) >= PER_MINUTE:
+                raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: try again in a minute.")
+            self._admitted.append((now, address))
 
     def _store(self) -> Store:
-        return open_for_reading(self._known())
+        return open_for_reading(self._store_path())
 
-    def _known(self) -> Path:
+    def _store_path(self) -> Path:
         if self._path is None:
             raise UsageError("This page has no store, only a bundle: start it as `kallos serve --store FILE`.")
         return self._path

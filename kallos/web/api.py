@@ -2,8 +2,8 @@
 
     curl -F photo=@photo.jpg http://127.0.0.1:7860/predict
 
-The answer is that of `kallos explain --json`; trouble is {"error": sentence, "exit_code": n} with status 422, or 429
-for too many photos a minute. The upload lies in a temporary folder while it is answered and nowhere afterwards.
+The answer is that of `kallos explain --json`; errors are {"error": sentence, "exit_code": n} with status 422, or 429
+for too many photos a minute. Uploads are stored in a temporary folder during a request and deleted afterwards.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def application(answers: Answers) -> FastAPI:
         try:
             answers.admit(request.client.host if request.client else "")
         except KallosError as error:
-            return _trouble(error, 429)
+            return _error_response(error, 429)
         with TemporaryDirectory(prefix="kallos-") as folder:
-            # the name comes from outside and never becomes a path; only its kind of file is of use
+            # the name is untrusted and never becomes part of a path, except for its suffix
             file = Path(folder) / f"photo{Path(photo.filename or '').suffix[:8]}"
             # one byte more than allowed is enough for the decoder to refuse it
             file.write_bytes(photo.file.read(MAX_BYTES + 1))
             try:
                 report, _ = answers.explain(file, group or None)
             except KallosError as error:
-                return _trouble(error, 422, str(file))
+                return _error_response(error, 422, str(file))
         return JSONResponse(json.loads(to_json("explanation", report)))
 
     gradio.mount_gradio_app(
@@ -53,8 +53,8 @@ def application(answers: Answers) -> FastAPI:
     return app
 
 
-def _trouble(error: KallosError, status: int, file: str = "") -> JSONResponse:
-    """The sentence speaks of the photo, not of the file that it lies in for a moment."""
-    sentence = str(error).replace(file, "The photo") if file else str(error)
-    content: dict[str, Any] = {"error": sentence, "exit_code": error.exit_code}
+def _error_response(error: KallosError, status: int, file: str = "") -> JSONResponse:
+    """An error as JSON; the message names "The photo" in place of the temporary file."""
+    message = str(error).replace(file, "The photo") if file else str(error)
+    content: dict[str, Any] = {"error": message, "exit_code": error.exit_code}
     return JSONResponse(content, status_code=status)

@@ -1,4 +1,4 @@
-"""Queries that the page offers to begin with; docs/sql.md has them too, with more and with what they mean."""
+"""Example queries of the page; docs/sql.md has these and more, with explanations."""
 
 from __future__ import annotations
 

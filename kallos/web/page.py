@@ -1,4 +1,4 @@
-"""The page: one photo, many photos, features, SQL, the model card. Answers are HTML: no file is left behind."""
+"""The page: one photo, many photos, features, SQL, the model card. Answers are HTML, so no files are left behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from reports.render.table_files import BOM, csv_text
 
 INTRO = """# kallos
 **How would a pool of raters rate this photograph?** That is all a score says. It says nothing of a person's worth,
-health or character, and little about photos unlike those it learnt from. It must not be used to decide about people, or
+health or character, and little about photos unlike the training photos. It must not be used to decide about people, or
 on photos of people who did not agree. Sub-scores are attributions of a model, not labels.
 
 Photos are read on the machine that serves this page, deleted after the answer, and written into no log."""
@@ -51,7 +51,7 @@ R = TypeVar("R")
 
 def build(answers: Answers) -> Any:
     """The page over loaded models."""
-    with gr.Blocks(title="kallos", analytics_enabled=False, delete_cache=(60, 60)) as made:
+    with gr.Blocks(title="kallos", analytics_enabled=False, delete_cache=(60, 60)) as blocks:
         gr.Markdown(INTRO)
         with gr.Tab("One photo"):
             _one_photo(answers)
@@ -64,8 +64,8 @@ def build(answers: Answers) -> Any:
                 _sql(answers)
         with gr.Tab("Model card"):
             gr.Markdown(answers.card)
-    made.queue(max_size=64, default_concurrency_limit=4)
-    return made
+    blocks.queue(max_size=64, default_concurrency_limit=4)
+    return blocks
 
 
 def _one_photo(answers: Answers) -> None:
@@ -74,28 +74,28 @@ def _one_photo(answers: Answers) -> None:
             photo = gr.Image(type="filepath", sources=["upload", "webcam", "clipboard"], label="Photo of one face")
             draw = gr.Button("Draw me a portrait")
             group = _group(answers)
-            ask = gr.Button("Score this photo", variant="primary")
+            button = gr.Button("Score this photo", variant="primary")
         with gr.Column(scale=2, min_width=280):
-            answer = gr.HTML("<p>The answer stands here.</p>", label="Answer", elem_classes="answer")
+            answer = gr.HTML("<p>The answer appears here.</p>", label="Answer", elem_classes="answer")
 
     def score(file: str | None, chosen: str, request: gr.Request) -> str:
         if file is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
             answers.admit(request.client.host)
-            report, explained = answers.explain(Path(file), _named(chosen))
+            report, explained = answers.explain(Path(file), _group_or_none(chosen))
             title = on_both(report.score, report.origin.scale)
             if report.origin.scale in (None, SCALE):
                 title += f" on {SCALE[0]:g} to {SCALE[1]:g}"
-            remark = f"90 % interval {report.low:.2f} to {report.high:.2f}"
-            shown = paper(title, remark, picture(explained), render(report))
+            subtitle = f"90 % interval {report.low:.2f} to {report.high:.2f}"
+            answer_page = paper(title, subtitle, picture(explained), render(report))
         finally:
             Path(file).unlink(missing_ok=True)
-        whole = to_html("kallos: explanation", shown, "Made by `kallos serve`.")
-        return part(shown) + _download(whole.encode(), "text/html", "explanation.html")
+        document = to_html("kallos: explanation", answer_page, "Made by `kallos serve`.")
+        return part(answer_page) + _download(document.encode(), "text/html", "explanation.html")
 
     draw.click(_portrait, None, photo, api_visibility="private")
-    ask.click(_said(score), [photo, group], answer, api_visibility="private")
+    button.click(_with_errors_on_page(score), [photo, group], answer, api_visibility="private")
 
 
 def _portrait() -> NDArray[np.uint8]:
@@ -105,30 +105,30 @@ def _portrait() -> NDArray[np.uint8]:
 def _many_photos(answers: Answers) -> None:
     files = gr.File(file_count="multiple", file_types=["image"], label=f"Up to {MAX_PHOTOS} photos")
     group = _group(answers)
-    ask = gr.Button("Score them", variant="primary")
+    button = gr.Button("Score them", variant="primary")
     table = gr.Dataframe(label="Scores", headers=["photo", "score", "low", "high", "remarks"], interactive=False)
     link = gr.HTML(elem_classes="answer")
 
     def score(paths: list[str] | None, chosen: str, request: gr.Request, progress: gr.Progress = NO_PROGRESS) -> Any:
-        several = [Path(path) for path in paths or []]
+        photos = [Path(path) for path in paths or []]
         try:
-            if not 0 < len(several) <= MAX_PHOTOS:
+            if not 0 < len(photos) <= MAX_PHOTOS:
                 raise gr.Error(f"Choose between 1 and {MAX_PHOTOS} photos.", print_exception=False)
             lines = [
-                _line(answers, path, _named(chosen), request.client.host)
-                for path in progress.tqdm(several, desc="photos")
+                _line(answers, path, _group_or_none(chosen), request.client.host)
+                for path in progress.tqdm(photos, desc="photos")
             ]
         finally:
-            for path in several:
+            for path in photos:
                 path.unlink(missing_ok=True)
         rows = pl.DataFrame(lines, orient="row", schema=["photo", "score", "low", "high", "remarks"])
         return rows.to_pandas(), _download(BOM + csv_text(rows).encode(), "text/csv", "scores.csv")
 
-    ask.click(_said(score), [files, group], [table, link], api_visibility="private")
+    button.click(_with_errors_on_page(score), [files, group], [table, link], api_visibility="private")
 
 
 def _line(answers: Answers, path: Path, group: str | None, address: str) -> tuple[str, Any, Any, Any, str]:
-    """A row of the table; a photo that cannot be used says why, and the others go on."""
+    """A row of the table; for a photo that cannot be used, the remark has the reason."""
     try:
         answers.admit(address)
         report, _ = answers.explain(path, group)
@@ -142,26 +142,26 @@ def _features(answers: Answers) -> None:
     with gr.Row():
         first = gr.Dropdown(names, value=names[0], label="Feature")
         second = gr.Dropdown(names, value=names[1], label="Beside it")
-    ask = gr.Button("Show", variant="primary")
+    button = gr.Button("Show", variant="primary")
     answer = gr.HTML(elem_classes="answer")
 
-    def show(one: str, other: str) -> str:
-        return part(feature_pair.render(answers.values(one, other), one, other))
+    def plot(x: str, y: str) -> str:
+        return part(feature_pair.render(answers.values(x, y), x, y))
 
-    ask.click(_said(show), [first, second], answer, api_visibility="private")
+    button.click(_with_errors_on_page(plot), [first, second], answer, api_visibility="private")
 
 
 def _sql(answers: Answers) -> None:
     examples = gr.Dropdown(list(QUERIES), label="From the cookbook")
     query = gr.Code(next(iter(QUERIES.values())).strip(), language="sql", label="One SELECT, read-only")
-    ask = gr.Button("Run", variant="primary")
+    button = gr.Button("Run", variant="primary")
     table = gr.Dataframe(label="Rows", interactive=False)
     examples.change(lambda name: QUERIES[name].strip(), examples, query, api_visibility="private")
 
-    def run(asked: str) -> Any:
-        return answers.select(asked).head(SHOWN).to_pandas()
+    def run(statement: str) -> Any:
+        return answers.select(statement).head(SHOWN).to_pandas()
 
-    ask.click(_said(run), query, table, api_visibility="private")
+    button.click(_with_errors_on_page(run), query, table, api_visibility="private")
 
 
 def _group(answers: Answers) -> gr.Dropdown:
@@ -170,27 +170,27 @@ def _group(answers: Answers) -> gr.Dropdown:
     )
 
 
-def _named(chosen: str) -> str | None:
+def _group_or_none(chosen: str) -> str | None:
     return None if chosen == EVERYONE else chosen
 
 
-def _said(answer: Callable[P, R]) -> Callable[P, R]:
-    """Trouble becomes one sentence on the page."""
+def _with_errors_on_page(handler: Callable[P, R]) -> Callable[P, R]:
+    """Show errors of kallos as one sentence on the page."""
 
-    @functools.wraps(answer)
-    def said(*arguments: P.args, **named: P.kwargs) -> R:
+    @functools.wraps(handler)
+    def wrapper(*arguments: P.args, **named: P.kwargs) -> R:
         try:
-            return answer(*arguments, **named)
+            return handler(*arguments, **named)
         except KallosError as error:
-            # uploads lie in folders with names that mean nothing to people
-            sentence = re.sub(r"\S*/([^/\s:]+)", r"\1", str(error))
-            raise gr.Error(sentence, print_exception=False) from None
+            # the folders of uploads have meaningless names
+            message = re.sub(r"\S*/([^/\s:]+)", r"\1", str(error))
+            raise gr.Error(message, print_exception=False) from None
 
-    return said
+    return wrapper
 
 
 def _download(content: bytes, kind: str, name: str) -> Markup:
-    """A link that holds the file itself: nothing is kept for it on the server."""
+    """A link that contains the file itself, so that nothing is stored on the server."""
     data = base64.b64encode(content).decode()
     link = Markup('<p><a download="{0}" href="data:{1};base64,{2}">Download {0}</a></p>')
     return link.format(name, kind, data)

@@ -1,8 +1,8 @@
-"""Where a server keeps uploads while it answers: a folder of its own, which goes with it or, if it was killed, with the
-next server that starts.
+"""The temporary folder of a server for uploads: deleted when the server stops or, if it was killed, when the next one
+starts.
 
-Gradio's uploads, the API's and what Python writes for a moment all lie there. The server holds a lock on its folder,
-which the system takes away however the server ends: a folder without one is a dead server's.
+It holds the uploads of Gradio and of the API and all other temporary files. The server locks its folder, and the system
+releases the lock however the server ends: a folder without a lock is abandoned.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ PREFIX = "kallos-serve-"
 
 @contextlib.contextmanager
 def folder_of_uploads() -> Iterator[Path]:
-    """A folder for all that this process keeps for a moment, gone afterwards. Enter it before the page is built."""
+    """The folder for all temporary files of this process, deleted afterwards. Enter it before building the page."""
     common = tempfile.gettempdir()
-    _remove_those_of_the_dead(Path(common))
-    made = Path(tempfile.mkdtemp(prefix="kallos-starts-", dir=common))
-    held = os.open(made, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    # only now under the name that others look for: without its lock it would be taken for a dead server's
-    folder = made.rename(made.with_name(PREFIX + made.name.removeprefix("kallos-starts-")))
+    _remove_abandoned(Path(common))
+    unlocked = Path(tempfile.mkdtemp(prefix="kallos-starts-", dir=common))
+    lock = os.open(unlocked, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    # renamed only once it is locked, so that other servers do not take it for abandoned
+    folder = unlocked.rename(unlocked.with_name(PREFIX + unlocked.name.removeprefix("kallos-starts-")))
     tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = str(folder)
     try:
         yield folder
     finally:
         tempfile.tempdir = common
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+        os.close(lock)
 
 
-def _remove_those_of_the_dead(common: Path) -> None:
+def _remove_abandoned(common: Path) -> None:
     for folder in common.glob(f"{PREFIX}*"):
-        # another user's cannot be opened, a living server's not be locked
+        # folders of other users cannot be opened, those of running servers not locked
         with contextlib.suppress(OSError):
-            found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
             finally:
-                os.close(found)
+                os.close(descriptor)

@@ -1,1 +1,1 @@
-"""What commands and `import kallos` do, without a print: ingest, extract, train, report, predict, export, erase."""
+"""The work behind commands and `import kallos`, which prints nothing: ingest, extract, train, report, predict, ..."""

@@ -23,7 +23,7 @@ from kallos.workflows.stored_faces import load_landmarks
 from models.registry import COMBINED, ENSEMBLE
 
 CODE_VERSION = 2
-"""Raised whenever a combiner of the same members is another, or is saved otherwise: then it is fitted again."""
+"""Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
 
 Scores = dict[str, NDArray[np.float64]]
 
@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 def combine(fold: Fold, seed: int) -> None:
-    """Fit the combiner on its members' predictions out of fold. Raises PrerequisiteError when a member is not trained."""
+    """Fit the combiner on the out-of-fold predictions of its members.
+
+    Raises PrerequisiteError when a member is not trained.
+    """
     members = _members(fold)
     config = CombinerConfig(seed=seed)
     identity = asdict(config) | {"members": members, "code_version": CODE_VERSION}
@@ -40,20 +43,20 @@ def combine(fold: Fold, seed: int) -> None:
     run = fold.begin(ENSEMBLE, identity, encoder=fold.rows.encoder)
     began = time.monotonic()
     train, test = fold.rows.train, fold.rows.test
-    learned = _scores_of(fold, members, "out_of_fold", train.image_ids)
-    combiner = fit_combiner(learned, train.scores, config)
-    combined = combiner.predict(learned)
+    member_scores = _scores_of(fold, members, "out_of_fold", train.image_ids)
+    combiner = fit_combiner(member_scores, train.scores, config)
+    combined = combiner.predict(member_scores)
     intervals = Intervals.fit(combined - train.scores, runs.subsets(fold.store, train.image_ids))
     combiner.save(run.folder)
     intervals.save(run.folder)
     Novelty.fit(train, load_landmarks(fold.store, train.image_ids)).save(run.folder / NOVELTY)
-    tested = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
+    predicted = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
     with fold.store.transaction():
         runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, combined, train.scores)
         evaluation = runs.record_predictions(
-            fold.store, run, "test", test.image_ids, tested, test.scores, intervals.everyone.interval(tested)
+            fold.store, run, "test", test.image_ids, predicted, test.scores, intervals.everyone.interval(predicted)
         )
-        _record(fold, run, combiner, learned, combined)
+        _record(fold, run, combiner, member_scores, combined)
         runs.record_intervals(fold.store, run, intervals.rows())
         fold.finish(run, time.monotonic() - began)
     shares = ", ".join(f"of {member} {weight:.2f}" for member, weight in combiner.weights.items())
@@ -61,7 +64,7 @@ def combine(fold: Fold, seed: int) -> None:
 
 
 def _members(fold: Fold) -> dict[str, str]:
-    """model -> run of each member: the newest, trained on the rows of this fold."""
+    """model -> id of the newest run of each member, trained on the rows of this fold."""
     latest = runs.latest(fold.store, fold.protocol, fold.number)
     if missing := [model for model in COMBINED if model not in latest]:
         raise PrerequisiteError(
@@ -84,16 +87,16 @@ def _scores_of(fold: Fold, members: Mapping[str, str], role: str, image_ids: tup
     return {model: frame["score"].to_numpy() for model, frame in frames.items()}
 
 
-def _record(fold: Fold, run: Run, combiner: Combiner, learned: Scores, combined: NDArray[np.float64]) -> None:
-    """What the combiner learnt, and what it gains out of fold."""
+def _record(fold: Fold, run: Run, combiner: Combiner, member_scores: Scores, combined: NDArray[np.float64]) -> None:
+    """Record the weights of the combiner and its gain out of fold."""
     truth = fold.rows.train.scores
-    size = float(np.sqrt(np.mean(combiner.correction_of(learned) ** 2)))
+    size = float(np.sqrt(np.mean(combiner.correction_of(member_scores) ** 2)))
     runs.record_combiner(
         fold.store,
         run,
         {"correction": size, "pearson": Evaluation.from_scores(truth, combined).pearson},
         [
-            {"model": model, "weight": weight, "pearson": Evaluation.from_scores(truth, learned[model]).pearson}
+            {"model": model, "weight": weight, "pearson": Evaluation.from_scores(truth, member_scores[model]).pearson}
             for model, weight in combiner.weights.items()
         ],
     )

@@ -1,7 +1,7 @@
 """Cross-fitting: one model for each part of a fold's training rows, fitted without it.
 
-A fit is kept under a hash of its settings and of all that it saw, so a training that was stopped finds the ones that
-are done, and two folds share a fit that saw the same rows.
+Fits are stored under a hash of their settings and training data, so that an interrupted training finds the finished
+ones, and two folds share a fit on the same rows.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class PartFit:
-    """One of a model's fits: the part that it is fitted without, its rows, and the key that it is kept under."""
+    """One of a model's fits: the part that it leaves out, its rows, and the key that it is stored under."""
 
     part: int
     key: str
@@ -55,7 +55,7 @@ class CrossFit:
         self._encoder = fold.rows.encoder if spec.needs_embeddings else None
 
     def check(self) -> None:
-        """Raises UsageError, WeightsError or PrerequisiteError for what cannot be trained, before anything is."""
+        """Before any training: raises UsageError, WeightsError or PrerequisiteError for what cannot be trained."""
         if self._spec.needs_embeddings and self._encoder is None:
             raise PrerequisiteError(
                 f"The store has no embeddings for model {self._spec.name}: run `kallos extract` first."
@@ -64,13 +64,15 @@ class CrossFit:
             self._fitter.check()
 
     def train(self) -> None:
-        """Fit it, store its predictions out of fold and of the test rows, and mark its run done."""
+        """Fit it, store its predictions on out-of-fold and test rows, and mark its run done."""
         fold, name = self._fold, self._spec.name
         if fold.is_trained(name, self._fitter.identity, self._encoder):
             return
         computing = runs.recorded_config(fold.store, self._run_id).get("computing") or self._fitter.computing()
         if computing:
-            log.info("%s: computes in %s", name, ", ".join(f"{value} {what}" for what, value in computing.items()))
+            log.info(
+                "%s: computes in %s", name, ", ".join(f"{value} {setting}" for setting, value in computing.items())
+            )
         run = fold.begin(
             name,
             self._fitter.identity,
@@ -82,9 +84,9 @@ class CrossFit:
         train = fold.train_with_faces if self._spec.needs_faces else fold.rows.train
         test = fold.test_with_faces if self._spec.needs_faces else fold.rows.test
         out_of_fold, models = np.empty(len(train)), []
-        for wanted in self._part_fits(train):
-            models.append(self._fitted(run, wanted, computing))
-            out_of_fold[fold.rows.part == wanted.part] = models[-1].predict(wanted.held_out)
+        for part_fit in self._part_fits(train):
+            models.append(self._fit_or_load(run, part_fit, computing))
+            out_of_fold[fold.rows.part == part_fit.part] = models[-1].predict(part_fit.held_out)
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -106,20 +108,20 @@ class CrossFit:
         return int(self._fold.rows.part.max())
 
     def _part_fits(self, train: FaceBatch) -> Iterator[PartFit]:
-        """The models to fit, one a part of the training rows."""
+        """The models to fit, one for each part of the training rows."""
         part_of = self._fold.rows.part
         for part in range(1, self._parts + 1):
-            seen = train.take(part_of != part)
-            key = f"{self._spec.name}-{_hash_of(self._fitter.identity, seen)[:16]}"
-            yield PartFit(part, key, seen, train.take(part_of == part))
+            rows = train.take(part_of != part)
+            key = f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
+            yield PartFit(part, key, rows, train.take(part_of == part))
 
-    def _fitted(self, run: Run, wanted: PartFit, computing: Mapping[str, Any]) -> Model:
-        """The model without one part: the one that is kept, or trained now."""
-        store, part = self._fold.store, wanted.part
-        folder = fit_folder(store, wanted.key)
-        if is_fitted(store, wanted.key):
-            for line in json.loads((folder / HISTORY).read_text()):
-                runs.record_epoch(store, run, part, Epoch(**line))
+    def _fit_or_load(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
+        """The model without one part: loaded if it is stored, else trained now."""
+        store, part = self._fold.store, part_fit.part
+        folder = fit_folder(store, part_fit.key)
+        if is_fitted(store, part_fit.key):
+            for row in json.loads((folder / HISTORY).read_text()):
+                runs.record_epoch(store, run, part, Epoch(**row))
             log.info("  %-10s part %s/%s  is fitted already", run.model, part, self._parts)
             return load_model(folder)
         history: list[Epoch] = []
@@ -131,12 +133,12 @@ class CrossFit:
                 log.info("  %-10s part %s/%s  %s", run.model, part, self._parts, _epoch_line(epoch))
 
         def on_step(done: int, total: int) -> None:
-            # parts are of one size, so that the time left is that of the whole model
+            # parts have the same size, so this gives the time left for the whole model
             self._fold.on_progress((part - 1) * total + done, self._parts * total, f"training {run.model}")
 
         listener = Listener(on_epoch, on_step, folder / CHECKPOINT)
         try:
-            model = self._fitter.fit(wanted.train, wanted.held_out, listener, computing)
+            model = self._fitter.fit(part_fit.train, part_fit.held_out, listener, computing)
         except KallosError:
             runs.discard(store, run)
             raise
@@ -147,12 +149,12 @@ class CrossFit:
 
 
 def fit_folder(store: Store, key: str) -> Path:
-    """Where the fit of that key is kept."""
+    """The folder of the fit with that key."""
     return store.runs_folder / FITS / key
 
 
 def is_fitted(store: Store, key: str) -> bool:
-    """Whether the store holds the fit of that key, whole."""
+    """Whether the store holds the complete fit with that key."""
     return (fit_folder(store, key) / DESCRIPTION).is_file()
 
 
@@ -164,7 +166,7 @@ def _epoch_line(epoch: Epoch) -> str:
 
 
 def _hash_of(identity: Mapping[str, Any], train: FaceBatch) -> str:
-    """Hash of everything that decides a fit: its settings, and the rows and values that it learns from."""
+    """Hash of everything that determines a fit: its settings, training rows and their values."""
     inputs: list[NDArray[Any]] = [train.features, train.shapes, *train.region_embeddings.values()]
     if train.faces is not None:
         inputs = [train.faces]

@@ -1,4 +1,4 @@
-"""The installation, the machine, the weights at hand and the store, examined."""
+"""Diagnostics of the installation, the machine, the available weights and the store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCARCE_DISK = 2 * 2**30
 
 
 def doctor(store: str | Path, *, deep: bool = False) -> DoctorReport:
-    """Everything that a person would be asked for who reports a problem. Nothing is written.
+    """All that a bug report should contain. Nothing is written.
 
     `deep` also reads every value of the store, every photo and every trained model.
     """
@@ -45,7 +45,7 @@ def doctor(store: str | Path, *, deep: bool = False) -> DoctorReport:
 
 
 def _models(store: Path) -> Iterator[Symptom]:
-    """Every finished run's model can be loaded."""
+    """Whether the model of every finished run can be loaded."""
     from models.loading import load_model
 
     with Store.open(store, read_only=True) as opened:
@@ -78,7 +78,7 @@ def _installation() -> Iterator[Symptom]:
 
 
 def _opencv() -> Symptom:
-    """Both packages own the folder cv2: of two versions, one overwrites half of the other."""
+    """Both packages install the folder cv2; with two versions, one overwrites half of the other."""
     ours, contrib = version("opencv-python"), version("opencv-contrib-python")
     if ours == contrib:
         return Symptom("opencv-contrib", "ok", contrib)
@@ -118,9 +118,9 @@ def _weights(store: Path) -> Iterator[Symptom]:
         none = "none here: `--weights imagenet --download` fetches them, or give a .safetensors file"
         yield Symptom("torchvision's", "ok", ", ".join(files) or none)
     folder = store.with_suffix(".runs") / "encoders"
-    for kept in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for encoder_folder in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
-            encoder = EncoderSpec.read(kept)
+            encoder = EncoderSpec.read(encoder_folder)
             yield Symptom("encoder", "ok", f"{encoder.name}, {encoder.weights}, sha256 {encoder.weights_sha256[:12]}")
         except BundleError as error:
             yield Symptom("encoder", "fail", str(error))

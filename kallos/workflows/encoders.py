@@ -1,4 +1,4 @@
-"""The encoders of a store: those that it knows, and a new one that is asked for."""
+"""The encoders of a store: those already used, and a newly requested one."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
 def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[EncoderSpec]:
-    """The encoder of that id or architecture, else those that the store has embeddings of, else MobileNetV3-Small.
+    """The encoder of that id or architecture; by default those with stored embeddings, else MobileNetV3-Small.
 
-    Weights that are not asked for are those that the store's embeddings were made with, else ImageNet's.
+    By default the weights are those of the stored embeddings, else ImageNet's.
     Raises UsageError for an unknown network or where torch is not installed, WeightsError when weights are missing.
     """
-    known = known_encoders(store)
-    if weights is None and (kept := [each for each in known if name in (None, each.id, each.name)]):
-        return [_kept(store, encoder) for encoder in kept]
+    stored = known_encoders(store)
+    if weights is None and (matching := [encoder for encoder in stored if name in (None, encoder.id, encoder.name)]):
+        return [_current(store, encoder) for encoder in matching]
     need("train", *TRAINING)
     from models.encoders.network import EncoderNetwork
 
     built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
-    if any((each.id, each.weights_sha256) == (built.name, built.weights_sha256) for each in known):
-        # an earlier kallos called it by its architecture
+    if any((encoder.id, encoder.weights_sha256) == (built.name, built.weights_sha256) for encoder in stored):
+        # earlier versions of kallos used the architecture as id
         built.id = built.name
     folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
         log.info("writing %s as a graph, once for this store", built.name)
-        with staging(folder) as made:
-            built.save(made)
-            made.rename(folder)
+        with staging(folder) as staged:
+            built.save(staged)
+            staged.rename(folder)
     return [EncoderSpec.read(folder)]
 
 
 def known_encoders(store: Store) -> list[EncoderSpec]:
-    """The encoders that the store has embeddings of."""
+    """The encoders with stored embeddings."""
     return [
         EncoderSpec.read(found_encoder(store, extractor.removeprefix(EMBEDDING), version))
         for extractor, version in active_versions(store).items()
@@ -52,13 +52,13 @@ def known_encoders(store: Store) -> list[EncoderSpec]:
     ]
 
 
-def _kept(store: Store, encoder: EncoderSpec) -> EncoderSpec:
-    """The encoder under the version that embeddings have today, which is another when landmarks have changed."""
+def _current(store: Store, encoder: EncoderSpec) -> EncoderSpec:
+    """The encoder under the current version of its embeddings, which changes with that of landmarks."""
     folder = encoder_folder(store, _version(encoder))
     if not folder.is_dir():
-        with staging(folder) as made:
-            shutil.copytree(encoder.folder, made, dirs_exist_ok=True)
-            made.rename(folder)
+        with staging(folder) as staged:
+            shutil.copytree(encoder.folder, staged, dirs_exist_ok=True)
+            staged.rename(folder)
     return EncoderSpec.read(folder)
 
 

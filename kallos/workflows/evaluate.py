@@ -1,4 +1,4 @@
-"""External evaluation: trained models on all images of a data set that they did not learn from."""
+"""External evaluation: trained models on all images of a data set that they were not trained on."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from reports.pages import external_evaluation
 from reports.pages.external_evaluation import ExternalReport
 from reports.stats.selection import Selection, chosen_data_sets
 
-AT_ONCE = 256
+BATCH_SIZE = 256
 """Faces in memory: 50 MB."""
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted:
-    """What the models of `parts` predict of n rows.
+class Predictions:
+    """Predictions of the models of `parts` on n rows.
 
     scores     model -> (n,) scores, the ensemble first
     low, high  (n,) ends of the ensemble's intervals
@@ -46,12 +46,12 @@ class Predicted:
     high: NDArray[np.float64]
 
     def report(self) -> ExternalReport:
-        """What it is worth."""
-        on: dict[str, Any] = dict(self.parts.trained_on)
-        learnt = self.parts.target.trait
-        trained_on = f"{', '.join(on['data_sets'])} ({learnt}, {on['protocol']}, fold {on['fold']})"
+        """The figures of these predictions."""
+        training: dict[str, Any] = dict(self.parts.trained_on)
+        trait = self.parts.target.trait
+        trained_on = f"{', '.join(training['data_sets'])} ({trait}, {training['protocol']}, fold {training['fold']})"
         return external_evaluation.data(
-            self.rows, learnt, trained_on, self.parts.run_ids, self.scores, self.low, self.high
+            self.rows, trait, trained_on, self.parts.run_ids, self.scores, self.low, self.high
         )
 
 
@@ -64,10 +64,10 @@ def evaluate(
     fold: int | None = None,
     on_progress: OnProgress = ignore,
 ) -> ExternalReport:
-    """How trained models do on a data set of other photos, raters and scale; photos that they learnt from are left out.
+    """How trained models do on a data set with other photos, raters and scale; their training photos are left out.
 
-    Those of a bundle, and the store is only read; or the newest ensemble of a fold with its members, whose predictions
-    are stored. Raises UsageError when both are named.
+    With a bundle, its models are evaluated and the store is only read; else the newest ensemble of a fold and its
+    members, whose predictions are stored. Raises UsageError when both are given.
     """
     if bundle is None:
         return _evaluate_runs(Path(store), data_set, protocol, fold, on_progress)
@@ -75,7 +75,7 @@ def evaluate(
         raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
     parts = open_bundle(Path(bundle))
     with open_for_reading(Path(store)) as opened:
-        return _predicted(opened, data_set, parts, on_progress).report()
+        return _predict(opened, data_set, parts, on_progress).report()
 
 
 def _evaluate_runs(
@@ -85,17 +85,17 @@ def _evaluate_runs(
         store.publish()
         if protocol is not None:
             check_fold(store, protocol, fold or 1)
-        predicted = _predicted(store, data_set, parts_of_store(store, protocol, fold), on_progress)
+        predictions = _predict(store, data_set, parts_of_store(store, protocol, fold), on_progress)
         with store.transaction():
-            for model, scores in predicted.scores.items():
-                interval = (predicted.low, predicted.high) if model == ENSEMBLE else None
-                run_id, images = predicted.parts.run_ids[model], predicted.rows.rows.image_ids
+            for model, scores in predictions.scores.items():
+                interval = (predictions.low, predictions.high) if model == ENSEMBLE else None
+                run_id, images = predictions.parts.run_ids[model], predictions.rows.rows.image_ids
                 runs.record_external(store, run_id, data_set, images, scores, interval)
-        return predicted.report()
+        return predictions.report()
 
 
-def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predicted:
-    """Predict every row that can be judged."""
+def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predictions:
+    """Predict every row that can be evaluated."""
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
     features = parts.normalization.features
@@ -103,10 +103,10 @@ def _predicted(store: Store, data_set: str, parts: Parts, on_progress: OnProgres
     batch = rows.rows.batch(parts.normalization)
     blocks = []
     with Predictor(parts) as predictor:
-        for start in range(0, len(batch), AT_ONCE):
-            some = batch.take(np.arange(start, min(start + AT_ONCE, len(batch))))
-            faces = load_faces(store, some.image_ids)
-            blocks.append(predictor.scores(replace(some, faces=faces)))
-            on_progress(start + len(some), len(batch), f"predicting {data_set}")
+        for start in range(0, len(batch), BATCH_SIZE):
+            batch_part = batch.take(np.arange(start, min(start + BATCH_SIZE, len(batch))))
+            faces = load_faces(store, batch_part.image_ids)
+            blocks.append(predictor.scores(replace(batch_part, faces=faces)))
+            on_progress(start + len(batch_part), len(batch), f"predicting {data_set}")
         scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
-        return Predicted(parts, rows, scores, *predictor.interval(scores[ENSEMBLE]))
+        return Predictions(parts, rows, scores, *predictor.interval(scores[ENSEMBLE]))

@@ -1,4 +1,4 @@
-"""One photo to an explanation, beside the photos of the store where there is one."""
+"""One photo to an explanation, with percentiles and neighbours from a store if there is one."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def explain(
     protocol: str | None = None,
     fold: int | None = None,
 ) -> tuple[ExplanationReport, Explanation]:
-    """Why a photo file or an image of the store got its score, by a bundle's models or by those trained last.
+    """Explain the score of a photo file or stored image, by the models of a bundle or by those trained last.
 
-    Beside a bundle the store is not needed, and without one there are no percentiles and no neighbours. The report is
-    for people, the Explanation beside it has what pictures need. Raises as `Predictor.predict` and `stored_image`.
+    With a bundle no store is needed; without a store there are no percentiles and no neighbours. The report is for
+    people, the Explanation has the data for pictures. Raises as `Predictor.predict` and `stored_image`.
     """
     name = str(photo)
     if store is None or (bundle and not Path(store).is_file()):
         if bundle is None:
-            raise UsageError("Name a store or a bundle: something has to explain the photo.")
+            raise UsageError("Give a store or a bundle, whose models explain the photo.")
         with Predictor(open_bundle(Path(bundle))) as predictor:
             explained = predictor.explain(Path(name), group)
         return data(explained, group, None), explained
@@ -50,7 +50,7 @@ def explain(
 
 
 def _file_of(store: Store, name: str) -> Path:
-    """An image of the store goes before a file of that name, as in `kallos similar`."""
+    """The photo file; a stored image takes precedence over a file of that name, as in `kallos similar`."""
     if not store.value("SELECT count(*) FROM images WHERE image_id = $name", name=name) and Path(name).is_file():
         return Path(name)
     image_id = stored_image(store, name).image_id

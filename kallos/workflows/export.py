@@ -24,10 +24,10 @@ def export(
     onnx: bool = True,
     space: bool = False,
 ) -> Path:
-    """Write the ensemble that was trained last, or that of a fold, with all that a prediction needs.
+    """Write the ensemble trained last, or that of a fold, with all that a prediction needs.
 
-    `onnx` writes networks as graphs, which run without torch; `space` puts the bundle into a Space that runs alone.
-    Raises InputError rather than delete anything that is not a bundle's.
+    `onnx` writes networks as ONNX graphs, which need no torch; `space` writes a self-contained Space with the bundle.
+    Raises InputError when the folder holds anything else; nothing is deleted.
     """
     if onnx:
         need("train", *TRAINING)

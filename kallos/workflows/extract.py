@@ -22,9 +22,9 @@ ENGINES = ("local", "ray")
 
 @dataclass(frozen=True)
 class Extraction:
-    """What an extraction did, in how many seconds, and what the store holds now."""
+    """Counts of an extraction, its duration in seconds, and a summary of what the store holds now."""
 
-    done: Extracted
+    counts: Extracted
     seconds: float
     report: ExtractionReport
 
@@ -39,18 +39,18 @@ def extract(
     engine: str = "local",
     on_progress: OnProgress = ignore,
 ) -> Extraction:
-    """Compute what photos lack of today's versions, then the normalised features of every fold.
+    """Compute the current-version outputs that photos lack, then the normalised features of every fold.
 
-    `engine` is where photos are looked at: here, or on the Ray cluster of RAY_ADDRESS. Stopped at any time, the next
-    call goes on. Raises as `chosen_encoders` and `kallos.engines.extraction.extract`.
+    `engine` is where extractors run: this machine, or the Ray cluster of RAY_ADDRESS. After an interruption the next
+    call resumes. Raises as `chosen_encoders` and `kallos.engines.extraction.extract`.
     """
-    look = _engine(engine)
+    chosen_engine = _engine(engine)
     with Store.open(Path(store), must_exist=True) as opened:
         encoders = chosen_encoders(opened, encoder, weights, download)
         began = time.monotonic()
-        done = bring_up_to_date(opened, encoders, on_progress, retry_failed=retry_failed, engine=look)
+        counts = bring_up_to_date(opened, encoders, on_progress, retry_failed=retry_failed, engine=chosen_engine)
         statistics.fit(opened)
-        return Extraction(done, time.monotonic() - began, summary(opened))
+        return Extraction(counts, time.monotonic() - began, summary(opened))
 
 
 def _engine(name: str) -> Engine:
@@ -58,9 +58,9 @@ def _engine(name: str) -> Engine:
         raise UsageError(f"There is no engine {name!r}: choose from {', '.join(ENGINES)}.")
     if name == "ray":
         need("ray", "ray")
-        from kallos.engines.ray_cluster import look_on_ray
+        from kallos.engines.ray_cluster import extract_on_ray
 
-        return look_on_ray
-    from kallos.engines.local import look_here
+        return extract_on_ray
+    from kallos.engines.local import extract_locally
 
-    return look_here
+    return extract_locally

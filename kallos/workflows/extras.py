@@ -1,4 +1,4 @@
-"""What only some commands need, and not everyone has installed."""
+"""Optional packages, which only some commands need."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from packaging.requirements import Requirement
 from featurestore.errors import UsageError
 
 TRAINING = ("torch", "torchvision", "onnx", "onnxscript")
-"""What training, a new encoder and graphs are made with."""
+"""Packages for training, new encoders and ONNX graphs."""
 
 
 def required(lines: Iterable[str], extras: Collection[str]) -> Iterator[str]:
-    """The packages that a package's requirements name for this machine, with any of these extras of it."""
-    for needed in map(Requirement, lines):
-        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
-            yield needed.name
+    """Names of the required packages on this machine, with these extras."""
+    for requirement in map(Requirement, lines):
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras):
+            yield requirement.name
 
 
 def need(extra: str, *modules: str) -> None:
-    """Raises UsageError, with what to install, when a module of that extra is missing."""
+    """Raises UsageError, naming what to install, when a module of that extra is missing."""
     if missing := [module for module in modules if find_spec(module) is None]:
         raise UsageError(f"This needs {missing[0]}: in the folder of kallos, `pip install '.[{extra}]'`.")

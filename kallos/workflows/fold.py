@@ -1,4 +1,4 @@
-"""One fold that models are trained on: its rows, and the runs that the store keeps of it."""
+"""One fold to train on: its rows and its runs in the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kallos.workflows.stored_faces import load_faces
 from reports.cards.write import cards
 
 CODE_VERSION = 2
-"""Raised whenever the code fits other models from the same settings and rows."""
+"""Raised whenever a change of code gives other models for the same settings and rows."""
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +45,21 @@ class Fold:
 
     @cached_property
     def train_with_faces(self) -> FaceBatch:
-        """The training rows, their face crops with them."""
+        """The training rows with their face crops."""
         return self._with_faces(self.rows.train)
 
     @cached_property
     def test_with_faces(self) -> FaceBatch:
-        """The test rows, their face crops with them."""
+        """The test rows with their face crops."""
         return self._with_faces(self.rows.test)
 
     def _with_faces(self, batch: FaceBatch) -> FaceBatch:
         return replace(batch, faces=load_faces(self.store, batch.image_ids, self.on_progress))
 
     def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
-        """The name of the run that a model with these settings has on these rows."""
-        known = json.dumps([CODE_VERSION, dict(identity), self.rows.manifest_id, encoder], sort_keys=True)
-        return f"{self.protocol}-{self.number}-{model}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+        """The id of the run of a model with these settings on these rows."""
+        content = json.dumps([CODE_VERSION, dict(identity), self.rows.manifest_id, encoder], sort_keys=True)
+        return f"{self.protocol}-{self.number}-{model}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     def begin(
         self,
@@ -70,7 +70,7 @@ class Fold:
         weights: str = "none",
         computing: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Record a run as running. `computing` is recorded, and no part of what the run is."""
+        """Record a run as running. `computing` is recorded but does not change the id of the run."""
         run_id = self.run_id(model, identity, encoder)
         run = Run(
             run_id=run_id,
@@ -88,15 +88,15 @@ class Fold:
         return run
 
     def is_trained(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> bool:
-        """Whether that very run is done; a remark says so."""
+        """Whether that run is done; logged if so."""
         run_id = self.run_id(model, identity, encoder)
-        done = runs.is_done(self.store, run_id)
-        if done:
+        is_done = runs.is_done(self.store, run_id)
+        if is_done:
             log.info("%s: already trained as %s", model, run_id)
-        return done
+        return is_done
 
     def finish(self, run: Run, seconds: float) -> None:
-        """Mark a run as done and write its cards, inside the transaction: no run is done without them."""
+        """Mark a run as done and write its cards, in one transaction, so that every finished run has them."""
         runs.finish(self.store, run, seconds)
         for name, text in cards(self.store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
@@ -108,10 +108,10 @@ def figures_line(role: str, measured: Epoch | Evaluation) -> str:
 
 
 def _only_protocol(store: Store) -> str:
-    known = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
-    if not known:
+    protocols = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
+    if not protocols:
         raise before_training(store, "The store has no protocol yet", "kallos duplicates")
-    ingested = [protocol for protocol in known if not protocol.startswith(IDENTITY_DISJOINT)]
+    ingested = [protocol for protocol in protocols if not protocol.startswith(IDENTITY_DISJOINT)]
     if len(ingested) != 1:
-        raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(known)}.")
+        raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(protocols)}.")
     return str(ingested[0])

@@ -1,7 +1,7 @@
-"""What `kallos hub` does: bundles to and from the Hugging Face Hub, verified before they leave and when they come.
+"""`kallos hub`: bundles to and from the Hugging Face Hub, verified before each push and after each pull.
 
-The Hub shows a README.md; there it is the bundle's model card, which has the Hub's metadata in its head. It is no part
-of the bundle, and is left behind when the bundle is pulled.
+The README.md that the Hub shows is the bundle's model card, whose head has the Hub's metadata. It is not part of the
+bundle, and is not pulled.
 """
 
 from __future__ import annotations
@@ -22,58 +22,60 @@ from featurestore.folders import is_litter
 from featurestore.staging import staging, take_place
 from reports.cards.write import MODEL_CARD
 
-SHOWN = "README.md"
-OF_THE_HUB = (SHOWN, ".gitattributes")
-"""Files of a repository that are no part of a bundle."""
+README = "README.md"
+HUB_FILES = (README, ".gitattributes")
+"""Files of a repository that are not part of a bundle."""
 
 
 def push(bundle: Path, repository: str, *, public: bool) -> str:
-    """Put a bundle into a repository, made if need be, as one commit; returns where people find it.
+    """Push a bundle to a repository, created if necessary, as one commit; returns its URL.
 
-    Raises InputError or BundleError for what is no whole bundle, HubError when the Hub cannot be reached or refuses.
+    Raises InputError or BundleError for an incomplete bundle, HubError when the Hub cannot be reached or refuses.
     """
     open_bundle(bundle)
     listed = [path for path in sorted(bundle.rglob("*")) if path.is_file() and not is_litter(path)]
     files = {path.relative_to(bundle).as_posix(): path for path in listed}
-    files[SHOWN] = bundle / MODEL_CARD
+    files[README] = bundle / MODEL_CARD
     operations = [CommitOperationAdd(name, path) for name, path in files.items()]
-    with _spoken(repository):
+    with _translated_errors(repository):
         api = HfApi()
         api.create_repo(repository, private=not public, exist_ok=True)
-        said = api.create_commit(repository, operations, commit_message="A bundle of kallos")
-    return str(said.repo_url)
+        commit = api.create_commit(repository, operations, commit_message="A bundle of kallos")
+    return str(commit.repo_url)
 
 
 def pull(repository: str, folder: Path, revision: str | None) -> Path:
-    """Get a bundle into a new or empty folder; nothing is there before all of it is verified.
+    """Download a bundle into a new or empty folder, which is filled only after verification.
 
     Raises InputError for a folder that holds something, HubError when the Hub cannot be reached or has no such
-    repository, BundleError when what came is not as it was exported.
+    repository, BundleError when the files are not as they were exported.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
-    with staging(folder) as made:
-        with _spoken(repository):
+    with staging(folder) as staged:
+        with _translated_errors(repository):
             HfApi().snapshot_download(
-                repository, revision=revision, local_dir=made, ignore_patterns=list(OF_THE_HUB), etag_timeout=20
+                repository, revision=revision, local_dir=staged, ignore_patterns=list(HUB_FILES), etag_timeout=20
             )
-        shutil.rmtree(made / ".cache", ignore_errors=True)
-        open_bundle(made)
-        take_place(made, folder)
+        shutil.rmtree(staged / ".cache", ignore_errors=True)
+        open_bundle(staged)
+        take_place(staged, folder)
     return folder
 
 
 @contextmanager
-def _spoken(repository: str) -> Iterator[None]:
-    """The library's errors as one sentence with a remedy."""
+def _translated_errors(repository: str) -> Iterator[None]:
+    """Turn errors of the library into HubErrors, which name the remedy."""
     try:
         yield
     except LocalTokenNotFoundError as error:
-        raise HubError("The Hub asks who you are: set HF_TOKEN, or run `hf auth login`.") from error
+        raise HubError("The Hub needs a login: set HF_TOKEN, or run `hf auth login`.") from error
     except HFValidationError as error:
-        raise HubError(f"{repository!r} is no name of a repository: give OWNER/NAME.") from error
+        raise HubError(f"{repository!r} is not a repository name: give OWNER/NAME.") from error
     except HfHubHTTPError as error:
-        said = error.server_message or str(error).splitlines()[0]
-        raise HubError(f"The Hub refuses {repository}: {said}. Does it exist, and may your token reach it?") from error
+        reason = error.server_message or str(error).splitlines()[0]
+        raise HubError(
+            f"The Hub refuses {repository}: {reason}. Does it exist, and may your token reach it?"
+        ) from error
     except (httpx2.HTTPError, OSError) as error:
         raise HubError(f"The Hub cannot be reached ({error}): is HF_ENDPOINT right, and the machine online?") from error

@@ -20,13 +20,13 @@ from kallos.workflows.progress import OnProgress, ignore
 
 @dataclass(frozen=True)
 class Ingested:
-    """What was stored, and the command that comes next; neither after a dry run.
+    """A summary of what was stored, and the next command; both empty after a dry run.
 
     reading  how a table was read, where it was one
     """
 
     summary: IngestSummary | None
-    following: str
+    next_command: str
     reading: TableReading | None = None
 
 
@@ -41,32 +41,33 @@ def ingest(
 ) -> Ingested:
     """Read a data set as `kallos ingest IMPORTER SOURCE` does, and store it.
 
-    `options` are those of the command, `images="photos", scale=(1, 5)` for --images photos --scale 1 5; how a table is
-    read is told before it is stored. Raises UsageError, InputError and DataError, each with the remedy.
+    `options` are those of the command: `images="photos", scale=(1, 5)` for --images photos --scale 1 5. `on_reading`
+    is called with how a table is read, before it is stored. Raises UsageError, InputError and DataError, which name the
+    remedy.
     """
     if importer not in IMPORTERS:
         raise UsageError(f"There is no importer {importer!r}: choose from {', '.join(IMPORTERS)}.")
     spec = IMPORTERS[importer]
-    given = {"store": Path(store), "on_progress": on_progress}
-    given = {name: value for name, value in given.items() if name in spec.parameters}
-    found = spec.read(Path(source), **_checked(spec, options), **given)
-    if isinstance(found, DataSet):
-        return _stored(spec, found, Path(store))
-    on_reading(found)
-    if found.dry_run:
-        return Ingested(None, "", found)
-    return _stored(spec, found.data_set, Path(store), found)
+    context = {"store": Path(store), "on_progress": on_progress}
+    context = {name: value for name, value in context.items() if name in spec.parameters}
+    result = spec.read(Path(source), **_checked(spec, options), **context)
+    if isinstance(result, DataSet):
+        return _stored(spec, result, Path(store))
+    on_reading(result)
+    if result.dry_run:
+        return Ingested(None, "", result)
+    return _stored(spec, result.data_set, Path(store), result)
 
 
 def _checked(spec: Importer, options: dict[str, Any]) -> dict[str, Any]:
-    """The options, paths as such. Raises UsageError for one that the importer has not, and where one is missing."""
-    _, *known = spec.arguments.values()
-    if unknown := set(options) - {option.name for option in known}:
-        names = ", ".join(option.name for option in known) or "none"
+    """The options, with paths as Path. Raises UsageError for an unknown or a missing option."""
+    _, *accepted = spec.arguments.values()
+    if unknown := set(options) - {option.name for option in accepted}:
+        names = ", ".join(option.name for option in accepted) or "none"
         raise UsageError(f"The importer {spec.name} has no option {min(unknown)!r}: it has {names}.")
-    if missing := [o.name for o in known if o.default is o.empty and o.name not in options]:
-        raise UsageError(f"The importer {spec.name} needs {', '.join(missing)}: give it.")
-    kinds = {option.name: get_args(option.annotation)[0] for option in known}
+    if missing := [o.name for o in accepted if o.default is o.empty and o.name not in options]:
+        raise UsageError(f"The importer {spec.name} needs {', '.join(missing)}.")
+    kinds = {option.name: get_args(option.annotation)[0] for option in accepted}
     paths = {name for name, kind in kinds.items() if Path in (kind, *get_args(kind))}
     return {name: Path(value) if name in paths and value is not None else value for name, value in options.items()}
 
@@ -74,7 +75,7 @@ def _checked(spec: Importer, options: dict[str, Any]) -> dict[str, Any]:
 def _stored(spec: Importer, data_set: DataSet, store: Path, reading: TableReading | None = None) -> Ingested:
     owner = IMPORTERS.get(data_set.name)
     if owner and owner.owns_its_name and owner is not spec:
-        raise UsageError(f"{data_set.name} is the name of a data set with its own reader: choose another --name.")
+        raise UsageError(f"{data_set.name} is the name of a data set with its own importer: choose another --name.")
     with Store.open(store) as opened:
         summary = write(opened, added(opened, data_set) if data_set.adds else data_set)
         return Ingested(summary, how_to_extract(opened), reading)

@@ -1,4 +1,4 @@
-"""Stores, training sets and bundles, opened for whoever goes on in Python."""
+"""Opens stores, training sets and bundles for use in Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet
-from featurestore.training_sets import training_set as make
+from featurestore.training_sets import training_set as read_training_set
 
 if TYPE_CHECKING:
     from ensemble.predictor import Predictor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def open_store(path: str | Path) -> Store:
     """A store for reading; `store.frame(sql)` gives Polars. Raises StoreError.
 
-    While another process writes it is the newest snapshot: a warning says so, `store.snapshot_of` says of when.
+    While another process writes, it is the newest snapshot: a warning says so, `store.snapshot_of` has its time.
     """
     store = Store.open(Path(path), read_only=True)
     if store.snapshot_of is not None:
@@ -40,10 +40,10 @@ def training_set(
     """One fold as NumPy arrays, normalised by its training rows and pinned in the store as a manifest.
 
     `features` are names of features or regions, all by default. Raises StoreError, UsageError, PrerequisiteError, and
-    LeakageError when a photo stands in both roles or statistics were fitted outside the training rows.
+    LeakageError when a photo has both roles or statistics were fitted on other than the training rows.
     """
     with Store.open(Path(path), must_exist=True) as store:
-        return make(store, protocol, fold, encoder, features=features, normalized_by=normalized_by)
+        return read_training_set(store, protocol, fold, encoder, features=features, normalized_by=normalized_by)
 
 
 def load_bundle(folder: str | Path) -> Predictor:

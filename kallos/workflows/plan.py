@@ -1,4 +1,4 @@
-"""What `kallos plan` does: the plan of today's extractors and of the encoders that the store knows."""
+"""`kallos plan`: what is left to do for the current extractors and the encoders of the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kallos.workflows.stores import open_for_reading
 from reports.pages.plan import PlanReport
 
 START_SECONDS = 4.0
-"""Worker processes start, and import MediaPipe and torch."""
+"""For worker processes to start and import MediaPipe and torch."""
 
 
 def plan(store: str | Path) -> PlanReport:
@@ -29,28 +29,28 @@ def plan(store: str | Path) -> PlanReport:
 
 def plan_report(store: Store) -> PlanReport:
     """The plan as a report; nothing is written. Raises PrerequisiteError when the store has no images."""
-    wanted = outputs(known_encoders(store))
+    current = outputs(known_encoders(store))
     images, photos, unreadable = store.frame(
         "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count(*) FILTER (sha256 IS NULL)::INT FROM images"
     ).row(0)
     if not images:
         raise before_extract(store, "The store has no photo yet")
     roots = store.frame("SELECT DISTINCT root FROM locations ORDER BY root")["root"].to_list()
-    lines = plan_lines(store, wanted)
-    versions = feature_versions({output.extractor: output.version for output in wanted})
+    lines = plan_lines(store, current)
+    versions = feature_versions({output.extractor: output.version for output in current})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
     fresh = statistics.fresh(store, versions)
     normalized: dict[str, tuple[int, int]] = {}
     for protocol, fold in folds.iter_rows():
-        well, known = normalized.get(protocol, (0, 0))
-        normalized[protocol] = (well + ((protocol, fold) in fresh), known + 1)
+        up_to_date, total = normalized.get(protocol, (0, 0))
+        normalized[protocol] = (up_to_date + ((protocol, fold) in fresh), total + 1)
     todo = any(line.stale + line.missing for line in lines)
     absent = tuple(root for root in roots if not is_there(Path(root))) if todo else ()
     return PlanReport(images, photos, unreadable, absent, lines, normalized, _wall_seconds(lines))
 
 
 def _wall_seconds(lines: tuple[PlanLine, ...]) -> float | None:
-    """What needs pixels is spread over the workers; what is computed from landmarks is done by one.
+    """Extractors that need pixels run in parallel; those on landmarks in one process.
 
     Extractors without a recorded time are left out; None when none has one.
     """

@@ -1,4 +1,4 @@
-"""Photos to predictions; many at once are shared out among worker processes."""
+"""Photos to predictions; many photos are distributed over worker processes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from extractors.errors import InputError, PhotoError
 from featurestore.errors import UsageError
 from featurestore.folders import beside_line, contents
 from featurestore.records import Prediction
-from kallos.engines.pool import Lost, Pool
+from kallos.engines.pool import FailedTask, Pool
 from kallos.workflows.progress import OnProgress, ignore
 from kallos.workflows.trained_models import open_parts
 from reports.pages.prediction_overlay import draw_overlay
 
 log = logging.getLogger(__name__)
 
-FEW = 32
-"""Photos that one process has predicted before workers would have started, and that have a panel each."""
+MIN_PARALLEL = 32
+"""Below this many photos, one process is faster than starting workers, and each photo gets its own panel."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """A photo, the calibration to use, and where the overlay goes if one is wanted."""
+class PredictRequest:
+    """A photo, the group whose calibration to use, and the file for the overlay, if any."""
 
     photo: Path
     group: str | None
@@ -56,21 +56,21 @@ def predict(
     not files, see `kallos.load_bundle`. Raises UsageError where neither bundle nor store is named.
     """
     if bundle is None and store is None:
-        raise UsageError("Name a bundle or a store: something has to score the photos.")
+        raise UsageError("Give a bundle or a store, whose models score the photos.")
     named = [photos] if isinstance(photos, str | Path) else photos
     chosen, _ = photos_in([Path(photo) for photo in named])
     parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold)
-    return list(predict_each(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
+    return list(predict_photos(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
 
 
-def photos_in(given: list[Path]) -> tuple[list[Path], int]:
-    """Photos, and those anywhere below folders; and how many more there are that cannot be read, each of them named.
+def photos_in(paths: list[Path]) -> tuple[list[Path], int]:
+    """Photos, and all photos below folders; and the number of unreadable ones, each of which is logged.
 
-    What lies beside the photos of a folder is counted in a line. Raises InputError for a path that is not there, and
+    Other files of a folder are summed up in one log line. Raises InputError for a path that is not there, and
     for a folder without photos.
     """
     chosen, refused = list[Path](), 0
-    for path in given:
+    for path in paths:
         if not path.is_dir():
             if not path.is_file():
                 raise InputError(f"{path} does not exist: give the path of a photo or of a folder of photos.")
@@ -88,22 +88,25 @@ def photos_in(given: list[Path]) -> tuple[list[Path], int]:
     return chosen, refused
 
 
-def predict_each(
+def predict_photos(
     parts: Parts,
     photos: list[Path],
     overlays: Path | None,
     group: str | None = None,
     on_progress: OnProgress = ignore,
 ) -> Iterator[Prediction | PhotoError]:
-    """What can be said of each photo, in order; overlays are written on the way.
+    """A prediction or an error for each photo, in order; overlays are written along the way.
 
     A photo that cannot be used gives its PhotoError, and the others go on. Memory does not grow with the photos.
     """
-    asked = [Request(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)]
-    many = len(asked) >= FEW
-    for number, (request, answer) in enumerate(_shared(parts, asked) if many else _here(parts, asked), start=1):
+    requests = [
+        PredictRequest(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)
+    ]
+    many = len(requests) >= MIN_PARALLEL
+    answers = _predict_in_parallel(parts, requests) if many else _predict_serially(parts, requests)
+    for number, (request, answer) in enumerate(answers, start=1):
         if many:
-            on_progress(number, len(asked), "predicting")
+            on_progress(number, len(requests), "predicting")
         if request.overlay and isinstance(answer, Prediction):
             log.info("wrote %s", request.overlay)
         yield answer
@@ -117,57 +120,57 @@ def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
         yield folder / f"{name}_overlay.png" if folder else None
 
 
-Answers = Iterator[tuple[Request, Prediction | PhotoError]]
+Answers = Iterator[tuple[PredictRequest, Prediction | PhotoError]]
 
 
-def _here(parts: Parts, asked: list[Request]) -> Answers:
+def _predict_serially(parts: Parts, requests: list[PredictRequest]) -> Answers:
     with Predictor(parts) as predictor:
-        for one in asked:
-            yield one, _said(predictor, one)
+        for request in requests:
+            yield request, _answer(predictor, request)
 
 
-def _shared(parts: Parts, asked: list[Request]) -> Answers:
-    with Pool(_hold, parts, ready=_get_ready) as pool:
-        for one, answer in pool.each(_said_by_worker, asked):
-            yield one, PhotoError(f"{one.photo}: {answer.detail}") if isinstance(answer, Lost) else answer
+def _predict_in_parallel(parts: Parts, requests: list[PredictRequest]) -> Answers:
+    with Pool(_set_state, parts, ready=_get_ready) as pool:
+        for request, answer in pool.map(_answer_in_worker, requests):
+            yield request, PhotoError(f"{request.photo}: {answer.detail}") if isinstance(answer, FailedTask) else answer
 
 
-def _said(predictor: Predictor, asked: Request) -> Prediction | PhotoError:
+def _answer(predictor: Predictor, request: PredictRequest) -> Prediction | PhotoError:
     try:
-        prediction = predictor.predict(asked.photo, asked.group)
+        prediction = predictor.predict(request.photo, request.group)
     except PhotoError as error:
         return error
-    if asked.overlay:
-        _write_overlay(prediction, asked.overlay)
+    if request.overlay:
+        _write_overlay(prediction, request.overlay)
     return prediction
 
 
 def _write_overlay(prediction: Prediction, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     picture = draw_overlay(decode(prediction.photo), prediction)
-    # imwrite says nothing of a disk that is full
+    # imwrite does not report a full disk
     _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     target.write_bytes(png.tobytes())
 
 
-class _Held:
-    """What a worker process is given once."""
+class _WorkerState:
+    """Set once in each worker process."""
 
     parts: ClassVar[Parts]
 
 
-def _hold(parts: Parts) -> None:
-    _Held.parts = parts
+def _set_state(parts: Parts) -> None:
+    _WorkerState.parts = parts
 
 
 @cache
 def _predictor() -> Predictor:
-    return Predictor(_Held.parts)
+    return Predictor(_WorkerState.parts)
 
 
 def _get_ready() -> None:
     _predictor()
 
 
-def _said_by_worker(asked: Request) -> Prediction | PhotoError:
-    return _said(_predictor(), asked)
+def _answer_in_worker(request: PredictRequest) -> Prediction | PhotoError:
+    return _answer(_predictor(), request)

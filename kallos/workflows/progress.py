@@ -1,12 +1,12 @@
-"""How workflows tell whoever called them how far they are; remarks go to `logging`."""
+"""How workflows report progress to their caller; messages go to `logging`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 OnProgress = Callable[[int, int, str], None]
-"""Told how many of how many are done, and what is being done."""
+"""Called with the number done, the total, and a description of the work."""
 
 
-def ignore(done: int, total: int, what: str) -> None:
-    """For callers that do not watch."""
+def ignore(done: int, total: int, description: str) -> None:
+    """For callers that need no progress."""

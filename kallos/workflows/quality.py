@@ -1,4 +1,4 @@
-"""Whether what is stored is sound: checks, near-duplicates, and training sets that still hold."""
+"""Data quality of a store: checks, near-duplicates, and verification of training sets."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reports.stats.selection import Selection, chosen_data_sets
 
 
 def check(store: str | Path, *, data_set: str | None = None) -> CheckReport:
-    """What the data-quality checks say; `failed` names those that failed."""
+    """Results of the data-quality checks; `failed` names those that failed."""
     with open_for_reading(Path(store)) as opened:
         return checks_page.data(opened, Selection(data_set=data_set))
 
 
 def duplicates(store: str | Path, *, data_set: str | None = None, encoder: str | None = None) -> DuplicatesReport:
-    """Find photos that look like one, and write the protocol identity-disjoint, which keeps them together."""
+    """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
     with Store.open(Path(store), must_exist=True) as opened:
         chosen_data_sets(opened, Selection(data_set=data_set))
         find_near_duplicates(opened, encoder)

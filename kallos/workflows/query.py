@@ -1,4 +1,4 @@
-"""What is stored, as tables: SQL, the list of tables, and features."""
+"""Queries: SQL, the list of tables, and features."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sql(query: str, store: str | Path) -> pl.DataFrame:
 
 
 def tables(store: str | Path, table: str | None = None) -> pl.DataFrame:
-    """Every table and column of the store, and what one row is. Raises UsageError for an unknown table."""
+    """Every table and column of the store, with descriptions. Raises UsageError for an unknown table."""
     with open_for_reading(Path(store)) as opened:
         return tables_page.data(opened, table)
 
@@ -45,6 +45,6 @@ def feature(name: str, store: str | Path | None = None, *, trait: str | None = N
 def feature_values(
     store: str | Path, *, name: str | None = None, region: str | None = None
 ) -> tuple[pl.DataFrame, Labels]:
-    """Every image with its scores and the values of one feature, of a region's, or of all; and a label a column."""
+    """Every image with its scores and the values of one feature, one region or all features; and column labels."""
     with open_for_reading(Path(store)) as opened:
         return values_page.data(opened, name, region)

@@ -1,4 +1,4 @@
-"""Reports: their data, and every form in which people and programs read them."""
+"""Reports: their data, and every format for people and programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Report:
     queries: tuple[str, ...]
 
     def render(self) -> RenderableType:
-        """For a terminal, by rich."""
+        """For a terminal, with rich."""
         return report_page(self.name).render(self.data)
 
     def json(self) -> str:
@@ -38,7 +38,7 @@ class Report:
         return to_json(self.name, self.data)
 
     def write_html(self, file: str | Path) -> None:
-        """One HTML file that needs no network. Raises UsageError where it cannot be written."""
+        """One self-contained HTML file. Raises UsageError when it cannot be written."""
         write_html(Path(file), f"report {self.name}", self.render(), self.queries)
 
     def write_figures(self, folder: str | Path, suffix: str = "png") -> list[Path]:
@@ -59,7 +59,7 @@ def report(
     trait: str | None = None,
     photos: bool = False,
 ) -> Report:
-    """The report of that name on what is selected; what is left open is the newest.
+    """The report of that name for the selection; by default the newest data.
 
     Raises UsageError for names that do not exist, and PrerequisiteError naming the command to run first.
     """

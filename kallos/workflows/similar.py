@@ -1,4 +1,4 @@
-"""What `kallos similar` does: the face of an image or of a photo file, then its nearest neighbours in the store."""
+"""`kallos similar`: the nearest neighbours of an image or photo file in the store."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def similar(
     data_set: str | None = None,
     encoder: str | None = None,
 ) -> SimilarReport:
-    """The `k` images of the store nearest to an image_id, to its end, or to a photo file; all are compared.
+    """The `k` images of the store nearest to an image_id, to the end of one, or to a photo file, by exact search.
 
-    `by` is embedding, geometry or landmarks. Raises UsageError, InputError, PhotoError, NoFaceError or PrerequisiteError.
+    `by` is embedding, geometry or landmarks. Raises UsageError, InputError, PhotoError, NoFaceError or
+    PrerequisiteError.
     """
     with open_for_reading(Path(store)) as opened:
         return find_similar(opened, str(image), Search(by, k, encoder, data_set))
@@ -52,14 +53,14 @@ def find_similar(store: Store, name: str, search: Search) -> SimilarReport:
     search = checked(store, search)
     is_stored = store.value("SELECT count(*) FROM images WHERE image_id = $name", name=name)
     if not is_stored and Path(name).is_file():
-        query, photo = _measured(store, Path(name), search)
+        query, photo = _measure(store, Path(name), search)
         return similar_page.data(store, search, nearest(store, query, search), photo)
     query = stored_image(store, name)
     return similar_page.data(store, search, nearest(store, query, search), str(query.image_id))
 
 
-def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
-    """A photo file as the store's own extractors see it; only what is compared is computed."""
+def _measure(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
+    """A photo file through the extractors of the store; only what is compared is computed."""
     image = decode(path)
     # MediaPipe and torch take seconds to load: a stored image should not wait for them
     from extractors.finder import finder_of
@@ -71,8 +72,7 @@ def _measured(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     if active_versions(store)[extractor] not in [output.version for output in outputs(encoders)]:
         option = f" --encoder {search.encoder}" if search.encoder else ""
         raise PrerequisiteError(
-            f"The stored {extractor} is of another version than this kallos computes: "
-            f"run `kallos extract{option}` first."
+            f"The stored {extractor} has another version than this kallos computes: run `kallos extract{option}` first."
         )
     try:
         with finder_of(registry.current())() as finder:

@@ -1,4 +1,4 @@
-"""What `kallos export --space` does: a bundle as a folder that runs as a Hugging Face Space, or by `python app.py`."""
+"""`kallos export --space`: a bundle as a folder that runs as a Hugging Face Space, or with `python app.py`."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ ABOUT = """# kallos
 How would a pool of raters rate a photograph of a face? This Space answers that, and nothing about a person's worth,
 health or character. It must not be used to decide about people, or on photos of people who did not agree.
 
-`app.py` serves the bundle in `bundle/`, whose `MODEL_CARD.md` and `DATA_CARD.md` say what it learnt from, how well it
-does and for whom. The other folders are kallos itself, so that this folder runs alone:
+`app.py` serves the bundle in `bundle/`, whose `MODEL_CARD.md` and `DATA_CARD.md` say what it was trained on, how
+well it does and for whom. The other folders are kallos itself, so that this folder runs alone:
 `pip install -r requirements.txt`, `python app.py`. Uploads are deleted after the answer."""
 
 
 def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
-    """Write a Space into a new or empty folder. Raises InputError for a folder that holds something."""
+    """Write a Space into a new or empty folder. Raises InputError when the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
-    with staging(folder) as made:
-        export(parts, cards, made / "bundle", onnx=onnx)
+    with staging(folder) as staged:
+        export(parts, cards, staged / "bundle", onnx=onnx)
         for room in ROOMS:
             source = Path(__file__).parents[2] / room
-            shutil.copytree(source, made / room, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(PROGRAM, made / PROGRAM.name)
-        needed = _requirements({"web"} if onnx else {"web", "train"})
-        (made / "requirements.txt").write_text("\n".join(needed) + "\n")
-        (made / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
-        take_place(made, folder)
+            shutil.copytree(source, staged / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(PROGRAM, staged / PROGRAM.name)
+        requirements = _requirements({"web"} if onnx else {"web", "train"})
+        (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")
+        (staged / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
+        take_place(staged, folder)
     return folder
 
 
 def _requirements(extras: set[str]) -> list[str]:
-    """What kallos and these extras of it need, at the versions that are installed here."""
+    """Requirements of kallos with these extras, pinned to the installed versions."""
     return [f"{name}=={version(name).split('+')[0]}" for name in required(requires("kallos") or (), extras)]
 
 
 def _head() -> dict[str, object]:
-    """What a Space is told by the head of its README."""
+    """The metadata of a Space, in the head of its README."""
     return {
         "title": "kallos",
         "emoji": "📐",

@@ -1,4 +1,4 @@
-"""Face crops and landmarks of stored images, for what learns from pixels and poses."""
+"""Face crops and landmarks of stored images, for models that use pixels and poses."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kallos.workflows.progress import OnProgress, ignore
 
 
 def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
-    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cut by the stored landmarks.
+    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cropped by the stored landmarks.
 
-    Raises InputError or PhotoError when a photo is no longer there or no longer readable.
+    Raises InputError or PhotoError when a photo is missing or no longer readable.
     """
     paths = dict(
         store.frame("SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set)").iter_rows()

@@ -1,4 +1,4 @@
-"""Opening a store for a command that reads: beside a writer it gets a snapshot, and says how old that is."""
+"""Opens a store for reading; while another process writes, a snapshot of it, whose age is logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_for_reading(path: Path) -> Store:
     """The store, or the newest snapshot while another process writes. Raises StoreError."""
     store = Store.open(path, read_only=True)
     if store.snapshot_of is not None:
-        # a clock that was put back since gives no age
+        # a clock that was set back would give a negative age
         age = max((datetime.now(UTC) - store.snapshot_of).total_seconds(), 0.0)
         log.info("%s is writing: this is its snapshot of %s ago.", store.writer, duration(age))
     return store

@@ -31,9 +31,9 @@ def train(
     options: Options | None = None,
     on_progress: OnProgress = ignore,
 ) -> EvaluationReport:
-    """Train models on the training rows of one fold, and report how they do on its test rows.
+    """Train models on the training rows of one fold, and report their figures on its test rows.
 
-    A run that is done is not trained again; one that was stopped goes on.
+    Finished runs are not trained again; interrupted ones resume.
     """
     with Store.open(Path(store), must_exist=True) as opened:
         opened.publish()
@@ -51,7 +51,7 @@ def benchmark(
     options: Options | None = None,
     on_progress: OnProgress = ignore,
 ) -> BenchmarkReport:
-    """Train what is missing on every fold of a protocol, and report the folds, their mean and published figures."""
+    """Train missing models on every fold of a protocol, and report the folds, their mean and published figures."""
     with Store.open(Path(store), must_exist=True) as opened:
         opened.publish()
         for fold in folds_of(opened, protocol):

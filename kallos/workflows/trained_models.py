@@ -1,4 +1,4 @@
-"""The models that a command works with: those of a bundle, or those trained last in the store."""
+"""The models that a command uses: those of a bundle, or those trained last in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking after a store: earlier versions, space on disk, erasure, and copies of all of it."""
+"""Maintenance of a store: earlier versions, disk space, erasure, export and import."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from reports.render.json import to_json
 
 
 def rollback(store: str | Path, extractor: str) -> dict[str, str]:
-    """Show the version of an extractor that was shown before, with what was computed from it; extractor -> version."""
+    """Return to the previous version of an extractor and of outputs computed from it; gives extractor -> version."""
     with Store.open(Path(store), must_exist=True) as opened:
-        shown = roll_back(opened, extractor)
+        versions = roll_back(opened, extractor)
         statistics.fit(opened)
-        return shown
+        return versions
 
 
 def compact(store: str | Path) -> CompactionResult:
-    """Drop earlier versions and values of photos that are gone, and rewrite the file without them."""
+    """Drop earlier versions and values of deleted photos, and rewrite the file without them."""
     return compacting.compact(Path(store))
 
 
@@ -36,23 +36,23 @@ def erase(
 ) -> tuple[ErasureResult, Path]:
     """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
 
-    Gives what was done, and where the receipt lies, by default beside the store. Exports elsewhere are not reached.
+    Gives what was erased, and the file of the receipt, by default beside the store. Exports are not reached.
     """
     path = Path(store)
-    written = Path(receipt) if receipt else path.with_name(f"{path.stem}.erased-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
+    file = Path(receipt) if receipt else path.with_name(f"{path.stem}.erased-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
 
-    def keep(made: Receipt) -> None:
-        written.write_text(to_json("erasure", made) + "\n", encoding="utf-8")
+    def write_receipt(content: Receipt) -> None:
+        file.write_text(to_json("erasure", content) + "\n", encoding="utf-8")
 
-    return erasure.erase(path, image_ids, keep), written
+    return erasure.erase(path, image_ids, write_receipt), file
 
 
 def export_store(store: str | Path, folder: str | Path) -> ExportResult:
-    """Every table as Parquet, schema, comments, trained models, and checksums, in a folder."""
+    """Export every table as Parquet, schema, comments, trained models and checksums into a folder."""
     with Store.open(Path(store), read_only=True) as opened:
         return exporting.export_store(opened, Path(folder))
 
 
 def import_store(folder: str | Path, store: str | Path) -> ImportResult:
-    """Make a new store, equal to the one that was exported. Nothing in the folder is run."""
+    """Create a store equal to the exported one. No code in the folder is executed."""
     return importing.import_store(Path(folder), Path(store))
