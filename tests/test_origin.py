@@ -146,7 +146,7 @@ def test_training_photos_are_recognised_and_no_others():
 
 def test_training_photos_are_kept_and_not_named(tmp_path: Path):
     hashes = [content(f"photo {i}") for i in range(200)]
-    one, other = TrainingPhotos.from_hashes(hashes, "one"), TrainingPhotos.of(hashes, "other")
+    one, other = TrainingPhotos.from_hashes(hashes, "one"), TrainingPhotos.from_hashes(hashes, "other")
     one.save(tmp_path / "photos")
     assert TrainingPhotos.load(tmp_path / "photos", "one") == one
     pieces = [{of.content[i : i + SIZE] for i in range(0, len(of.content), SIZE)} for of in (one, other)]
