@@ -197,7 +197,7 @@ def test_runs_know_what_they_learnt_and_those_of_several_traits_count_no_more(of
         ("scut-5fold-1-ridge", "attractiveness", 1, 5, "done"),
         ("yours-5fold-1-ridge", "score", 1, 5, "done"),
     ]
-    with pytest.raises(PrerequisiteError, match=r"identity-disjoint-1-ridge.* on several traits at once"):
+    with pytest.raises(PrerequisiteError, match=r"identity-disjoint-1-ridge.* of several traits at once"):
         chosen_runs(of_schema_3, Selection(runs=("identity-disjoint-1-ridge",)))
 
 
