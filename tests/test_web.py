@@ -324,7 +324,8 @@ def test_two_features_are_shown_beside_each_other(page):
     page.get_by_role("tab", name="Features").click()
     page.get_by_role("button", name="Show").click()
     page.get_by_text("by subset; correlation").wait_for()
-    assert page.locator("svg[role=img][aria-label*=' against ']").is_visible()
+    plots = page.locator("svg[role=img][aria-label*=' against ']")
+    assert [plot.is_visible() for plot in plots.all()] == [True] * 3
 
 
 def test_a_taken_port_is_one_sentence(workspace: Workspace):

@@ -71,5 +71,5 @@ def predicting(portrait: Path, *, is_hashed_once: bool = False) -> Iterator[Use]
         patched.enter_context(patch.object(predictor_module, "finder_of", lambda topology: NoFinder))
         patched.enter_context(patch.object(predictor_module, "face_of", lambda image, finder: face))
         if is_hashed_once:
-            patched.enter_context(patch.object(bundle_module, "_sha256", once(bundle_module._sha256)))
+            patched.enter_context(patch.object(bundle_module, "sha256_of_file", once(bundle_module.sha256_of_file)))
         yield use
