@@ -133,7 +133,7 @@ def test_the_only_trait_of_another_name_is_compared_with_and_said(judged):
         judged.evaluate("plain")["models"][0]["overall"]["spearman"]["value"]
     )
     text = " ".join(done("evaluate", "--data-set", "named", "--store", judged.store).out.split())
-    assert "The models learnt score. named was rated on attractive only" in text
+    assert "The models were trained on score. named was rated on attractive only" in text
     assert "rated on" not in done("evaluate", "--data-set", "plain", "--store", judged.store).out
 
 
