@@ -128,4 +128,4 @@ def test_every_run_of_the_workspace_holds_and_the_command_says_so(workspace, tmp
         )
     answer = kallos("verify", row["run_id"], "--store", copy)
     assert (answer.code, "✗" in answer.out) == (11, True)
-    assert "cannot be derived again" in answer.err
+    assert "cannot be reproduced" in answer.err
