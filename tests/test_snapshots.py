@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from featurestore.store import Store
 from tests.command import done
 from tests.command import kallos as command
 from tests.synthetic_store import make_store
+from tests.waiting import wait_until
 
 WRITER = """
 import sys
@@ -121,10 +121,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     typed = [str(Path(sys.executable).with_name("kallos")), "extract", "--weights", "none", "--store", str(out)]
     extract = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(1200):
-            if snapshots.files(out):
-                break
-            time.sleep(0.05)
+        wait_until(lambda: snapshots.files(out), extract)
         with pytest.raises(StoreError, match=rf"process {extract.pid} \(kallos extract\)"):
             Store.open(out)
         said = done("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
