@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,20 +70,24 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The first process of a run that wants it builds it; the others wait."""
-    shared = tmp_path_factory.getbasetemp()
-    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "demo"
-    made = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
+    """The first process of a run that wants it builds it; the others wait. Each has a copy: a store has one writer."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo"
+    built = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             folder.mkdir()
-            at = ("--store", made.store)
-            done("ingest", "demo", made.portraits, "--count", 120, *at)
+            at = ("--store", built.store)
+            done("ingest", "demo", built.portraits, "--count", 120, *at)
             done("extract", "--weights", "none", *at)
             done("train", "all", *TRAINING, *at)
-            done("export", made.bundle, *at)
-    assert made.bundle.is_dir(), "building the workspace failed in another process"
-    return made
+            done("export", built.bundle, *at)
+    assert built.bundle.is_dir(), "building the workspace failed in another process"
+    copy = own / "demo"
+    if copy != folder:
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))
+        (copy / "portraits").symlink_to(built.portraits)
+    return Workspace(built.portraits, copy / "kallos.duckdb", copy / "bundle")
 
 
 SKIPS = Path(__file__).with_name("skips.txt")

@@ -192,7 +192,7 @@ def test_an_export_killed_as_it_removes_the_earlier_bundle_leaves_a_whole_one(wo
 
 
 def test_a_bundle_tells_nothing_of_the_machine(workspace):
-    folder = str(workspace.store.parent)
+    folder = str(workspace.portraits.parent)
     assert not [p for p in workspace.bundle.rglob("*") if p.is_file() and folder.encode() in p.read_bytes()]
 
 
