@@ -1,4 +1,4 @@
-"""Every importer. To add one, write a file with its `Importer` and add one line here."""
+"""Every importer. To add one, write a file with its `Importer`, import it here and add it to the list."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def read(
     name: Annotated[str | None, "Name of the data set; by default the file's."] = None,
     scale: Annotated[tuple[float, float] | None, "Lowest and highest rating that raters could give."] = None,
     replace: Annotated[bool, "Make the data set equal to this table, instead of adding to it."] = False,
-    dry_run: Annotated[bool, "Print how the table is read, and stop.", _RECIPE] = False,
+    dry_run: Annotated[bool, "Show how the table is read, and stop.", _RECIPE] = False,
     save_recipe: Annotated[Path | None, "Write how the table is read into a small JSON file.", _RECIPE] = None,
     recipe: Annotated[Path | None, "Read it as a recipe says, instead of detecting columns.", _RECIPE] = None,
     image_column: Annotated[str | None, "Column that names the photo.", _COLUMNS] = None,
@@ -48,7 +48,7 @@ def read(
 ) -> TableReading:
     """Ratings or mean scores from any table: long, or a column a rater, a photo or a trait.
 
-    Prints how the table is read, then stores it. A second table of the same data set adds to it.
+    It shows how it reads the table, then stores it. A second table of the same data set adds to it.
     """
     from featurestore.errors import UsageError
     from featurestore.ingest.columns import TableOptions
