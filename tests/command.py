@@ -7,10 +7,16 @@ import io
 import json
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from unittest import mock
 
+import typer.main
+
 from kallos.cli.app import main
+
+# Typer builds the whole command line at each call, which takes longer than most commands
+typer.main.get_command = cache(typer.main.get_command)
 
 
 @dataclass(frozen=True)

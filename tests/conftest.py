@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from kallos.workflows.report import report  # noqa: E402
 from models.networks import graphs  # noqa: E402
 from tests.command import done  # noqa: E402
 
@@ -67,6 +69,11 @@ class Workspace:
     def portrait(self) -> Path:
         return self.portraits / "images" / "P0001.jpg"
 
+    def ingest(self, path: Path) -> None:
+        """The portraits into a new store, with the encoder's graph: torch takes ten seconds to write it."""
+        done("ingest", "demo", self.portraits, "--count", 120, "--store", path)
+        shutil.copytree(self.store.with_suffix(".runs") / "encoders", path.with_suffix(".runs") / "encoders")
+
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
@@ -88,6 +95,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))
         (copy / "portraits").symlink_to(built.portraits)
     return Workspace(built.portraits, copy / "kallos.duckdb", copy / "bundle")
+
+
+@pytest.fixture(scope="module")
+def reports_once() -> Iterator[None]:
+    """For tests of how reports are written: what is in one is computed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kallos.workflows.report.report", cache(report))
+        yield
 
 
 SKIPS = Path(__file__).with_name("skips.txt")

@@ -20,7 +20,6 @@ import pytest
 from benchmarks.faults.interrupts import MARK, SAYS, left
 from featurestore import snapshots
 from featurestore.store import Store
-from tests.command import done
 from tests.conftest import Workspace
 from tests.waiting import wait_until
 
@@ -68,7 +67,7 @@ def test_ingest_keeps_the_portraits_that_were_drawn(tmp_path: Path, send: Send):
 @WAYS
 def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Workspace, tmp_path: Path, send: Send):
     path = tmp_path / "s.duckdb"
-    done("ingest", "demo", workspace.portraits, "--count", 120, "--store", path)
+    workspace.ingest(path)
     wal = path.with_name("s.duckdb.wal")
 
     def has_written() -> bool:

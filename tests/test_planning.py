@@ -107,5 +107,5 @@ def test_the_command_on_real_portraits(workspace):
     assert all(line["stale"] + line["missing"] == 0 for line in report["lines"])
     assert report["normalized"] == {"demo-5fold": [5, 5]}
     answer = done("plan", "--store", workspace.store).out
-    assert "nothing to do" in answer
+    assert "nothing to do" in answer, answer
     assert max(map(len, answer.splitlines())) <= 80

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.guard import HIDDEN_TABLES, select
+from featurestore.guard import HIDDEN_TABLES, rows
 from featurestore.store import Store
 from reports.registry import PAGES, report_page
 from reports.render.bars import Spark, bar, interval_bar, signed_bar
@@ -191,8 +191,9 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
     assert "wrote" in done("report", "--html", file, "--store", path).err
     assert "<h1>Overview" in file.read_text(encoding="utf-8")
     printed = done("report", "evaluation", "--sql", "--store", path).out
-    for query in printed.strip().removesuffix(";").split(";\n\n"):
-        assert select(path, query).columns
+    with Store.open(path, read_only=True) as store:
+        for query in printed.strip().removesuffix(";").split(";\n\n"):
+            assert rows(store, query).columns
     missing = kallos("report", "--html", tmp_path / "no" / "report.html", "--store", path)
     assert missing.code == 2
     assert "cannot be written" in missing.err

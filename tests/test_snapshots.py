@@ -117,7 +117,7 @@ def test_a_second_writer_is_told_who_holds_the_store(path):
 def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     """`kallos extract`, not `python3.11`."""
     out = tmp_path / "s.duckdb"
-    done("ingest", "demo", workspace.portraits, "--count", 120, "--store", out)
+    workspace.ingest(out)
     typed = [str(Path(sys.executable).with_name("kallos")), "extract", "--weights", "none", "--store", str(out)]
     extract = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

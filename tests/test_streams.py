@@ -48,7 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def in_utf8(store: Path) -> Callable[[tuple[str, ...]], Answer]:
+def in_utf8(store: Path, reports_once: None) -> Callable[[tuple[str, ...]], Answer]:
     """What a command answers where every character can be written."""
     return cache(lambda command: kallos(*command, "--store", store))
 

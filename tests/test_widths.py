@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,18 +50,29 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def typed(width: int, monkeypatch: pytest.MonkeyPatch, *command: object) -> str:
-    monkeypatch.setattr("kallos.cli.console.out.width", width)
-    answer = kallos(*command)
-    assert answer.code in (0, 11), answer.err
-    return answer.out
+Typed = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def typed(reports_once: None) -> Typed:
+    """What a command prints on a terminal of that width."""
+
+    @cache
+    def answered(width: int, *command: object) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("kallos.cli.console.out.width", width)
+            answer = kallos(*command)
+        assert answer.code in (0, 11), answer.err
+        return answer.out
+
+    return answered
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_report(name: str, width: int, store: Path, typed: Typed):
     command = ("report", name, "--store", store)
-    check(typed(WIDE, monkeypatch, *command), typed(width, monkeypatch, *command), width)
+    check(typed(WIDE, *command), typed(width, *command), width)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -81,12 +94,12 @@ def test_a_report(name: str, width: int, store: Path, monkeypatch: pytest.Monkey
         "sql 'SELECT run_id, mae, rmse, pearson FROM evaluations'",
     ],
 )
-def test_a_command(command: str, width: int, workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+def test_a_command(command: str, width: int, workspace: Workspace, typed: Typed):
     runs = sorted(path.name for path in workspace.store.with_suffix(".runs").glob("*-baseline-*"))
     names = {"PHOTO": str(workspace.portrait), "RUN": runs[0]}
     words = [names.get(word, word).strip("'") for word in re.findall(r"'[^']*'|\S+", command)]
     line = (*words, "--store", workspace.store)
-    check(typed(WIDE, monkeypatch, *line), typed(width, monkeypatch, *line), width)
+    check(typed(WIDE, *line), typed(width, *line), width)
 
 
 # the table itself
