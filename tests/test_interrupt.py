@@ -11,15 +11,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pebble import ProcessPool
 
 from benchmarks.faults.interrupts import MARK, SAYS, left
 from featurestore import snapshots
 from featurestore.store import Store
+from kallos.engines.pool import Pool
 from tests.conftest import Workspace
 from tests.waiting import wait_until
 
@@ -79,6 +82,21 @@ def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Worksp
     stopped(send, ("-m", "kallos", "extract", "--weights", "none", "--store", path), has_written)
     with Store.open(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM landmarks") > 0
+
+
+def test_it_cannot_strike_within_the_queue_of_the_workers(monkeypatch: pytest.MonkeyPatch):
+    """Where it did, once in some thousand times, the command waited for ever."""
+    threads, schedule = [], ProcessPool.schedule
+
+    def watched(*arguments, **options):
+        threads.append(threading.current_thread())
+        return schedule(*arguments, **options)
+
+    monkeypatch.setattr(ProcessPool, "schedule", watched)
+    with Pool(int, ready=int) as pool:
+        assert [result for _, result in pool.map(abs, [1, -2])] == [1, 2]
+    assert len(threads) == 3
+    assert threading.main_thread() not in threads
 
 
 def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from dataclasses import dataclass
 from itertools import islice
 from typing import Self, TypeVar
@@ -49,14 +49,18 @@ class Pool:
         self._pool = ProcessPool(
             max_workers=processes, context=context, initializer=_begin, initargs=(initialize, *state)
         )
-        self._can_work: Future[None] = self._pool.schedule(ready)
+        # Ctrl-C strikes in the main thread. Within the queue that pebble schedules by, it can leave a waiter behind
+        # that is woken instead of the next one, and `join` would wait for ever: so another thread schedules
+        self._scheduler = ThreadPoolExecutor(max_workers=1)
+        self._can_work = self._scheduler.submit(self._pool.schedule, ready)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        with self._scheduler:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._scheduler.submit(self._pool.join).result()
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | FailedTask]]:
         """Items with the result of `work` on each, in order. An exception of `work` is raised here.
@@ -65,25 +69,24 @@ class Pool:
         """
         self._start()
         coming = iter(items)
-        running = deque((item, self._begun(work, item)) for item in islice(coming, self._waiting))
+        running = deque((item, self._schedule(work, item)) for item in islice(coming, self._waiting))
         while running:
             item, future = running.popleft()
-            result = _result(future)
-            running.extend((item, self._begun(work, item)) for item in islice(coming, 1))
+            result = _result(future.result())
+            running.extend((item, self._schedule(work, item)) for item in islice(coming, 1))
             yield item, result
 
     def _start(self) -> None:
         """Without this, one item after another would be blamed for workers that cannot start."""
         try:
-            self._can_work.result()
+            self._can_work.result().result()
         except ProcessExpired as died:
             raise ExtractionError(
                 f"A worker process cannot start ({_how(died)}): `kallos doctor` shows what is installed."
             ) from died
 
-    def _begun(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
-        begun: Future[Result] = self._pool.schedule(work, args=(item,), timeout=SECONDS_AN_ITEM)
-        return begun
+    def _schedule(self, work: Callable[[Item], Result], item: Item) -> Future[Future[Result]]:
+        return self._scheduler.submit(self._pool.schedule, work, args=(item,), timeout=SECONDS_AN_ITEM)
 
 
 def _begin(initialize: Callable[..., None], *state: object) -> None:
