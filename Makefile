@@ -19,8 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## install, then the main job from end to end on drawn portraits
 	$(BIN)/kallos demo demo
 
-test: $(INSTALLED)  ## install, then run the tests, two files at a time: no network, no GPU, no data set
-	$(BIN)/pytest -n 2 --dist loadfile
+test: $(INSTALLED)  ## install, then run the tests, three files at a time: no network, no GPU, no data set
+	$(BIN)/pytest -n 3 --dist loadfile
 
 test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
 	.ci/bare $(or $(BARE),demo test)
