@@ -3,17 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.11.2 --generate-hashes --no-emit-index-url $(UPGRADE)
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-$(INSTALLED): pyproject.toml constraints.txt
+# Every package as it was tested, by the hashes of its files; then kallos itself.
+$(INSTALLED): pyproject.toml locks/dev.txt
 	@$(PYTHON) -I kallos/cli/system_libraries.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --require-hashes --requirement locks/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(INSTALLED)  ## install, then the main job from end to end on drawn portraits
@@ -88,7 +91,8 @@ bench-serving: demo  ## the page and its API, from the typed command to the answ
 
 slim: demo  ## an environment without torch that predicts from the demo's bundle, and its size
 	$(PYTHON) -m venv .venv-slim
-	.venv-slim/bin/pip install --quiet --constraint constraints.txt .
+	.venv-slim/bin/pip install --quiet --require-hashes --requirement locks/predict.txt
+	.venv-slim/bin/pip install --quiet --no-deps .
 	.venv-slim/bin/kallos predict demo/portraits/images/P0001.jpg --bundle demo/bundle
 	du -sh .venv-slim
 
@@ -118,14 +122,21 @@ fuzz: demo .venv-fuzz/.installed  ## decoder, csv reader and bundle loader under
 		.venv-fuzz/bin/python -W ignore -m benchmarks.fuzz --seconds $(or $(SECONDS),600) \
 		--bundle demo/bundle --portrait demo/portraits/images/P0001.jpg
 
+# uv keeps the versions that a lock has; UPGRADE=--upgrade takes the newest, UPGRADE='--upgrade-package NAME' one.
+lock:  ## write locks/ anew after a change of pyproject.toml: exact versions for every Python and system, with hashes
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/$(LOCKED) --extra dev --output-file locks/dev.txt
+	.venv-lock/bin/$(LOCKED) --constraint locks/dev.txt --output-file locks/predict.txt
+
 audit:  ## the pinned dependencies against published vulnerabilities; needs a registry that knows them
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip install --quiet pip-audit
-	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement locks/dev.txt
 
 format: $(INSTALLED)  ## bring the code into style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, the site and what the demo made
-	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz .venv-audit demo bench-portraits finds site
+	rm -rf $(VENV) .venv-bench-* .venv-slim .venv-fuzz .venv-audit .venv-lock demo bench-portraits finds site

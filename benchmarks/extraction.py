@@ -1,9 +1,9 @@
 """`make bench`: extraction beside its floor and beside the loop that it replaces, in one run on the same photos.
 
-The floor is what cannot be left out: decoding, FaceMesh and the encoder's graph, called one after another on photos
-that lie in memory, divided by the number of cores. The first photo of a store is looked at by itself, as that makes the
-encoder's graph, which takes as long however many photos follow. The loop is what notebooks do: one photo at a time, a
-row appended to a pandas table, a csv and an npy file in the end.
+The floor is what cannot be left out: decoding, the landmarker and the encoder's graph, called one after another on
+photos that lie in memory, divided by the number of cores. The first photo of a store is looked at by itself, as that
+makes the encoder's graph, which takes as long however many photos follow. The loop is what notebooks do: one photo at a
+time, a row appended to a pandas table, a csv and an npy file in the end.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from extractors import windows
 from extractors.alignment import align_face
-from extractors.facemesh import FaceMesh
+from extractors.errors import NoFaceError
+from extractors.landmarker import Landmarker
+from extractors.mediapipe_tasks import MODEL
 from featurestore.folders import contents
 from models.encoders.network import EncoderNetwork
 from models.encoders.run import Encoder
@@ -72,27 +75,31 @@ def _copied(paths: list[Path], folder: Path) -> list[Path]:
 
 def _kernels(photos: list[Path], encoder: Encoder) -> dict[str, float]:
     """kernel -> seconds over all photos."""
-    spent = dict.fromkeys(("decode", "FaceMesh", "encoder"), 0.0)
+    spent = dict.fromkeys(("decode", "landmarker", "encoder"), 0.0)
     contents = [path.read_bytes() for path in photos]
-    with FaceMesh() as mesh:
+    with Landmarker() as finder:
         for content in contents:
             began = time.perf_counter()
             image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
             decoded = time.perf_counter()
-            found = mesh.process(image)
-            meshed = time.perf_counter()
-            if found:
-                height, width = image.shape[:2]
-                scale = (width, height, width)
-                points = np.array([(p.x, p.y, p.z) for p in found[0].landmark], dtype=np.float32) * scale
-                face = align_face(image, points.astype(np.float32))
+            landmarks = _landmarks(finder, image)
+            found = time.perf_counter()
+            if landmarks is not None:
+                face = align_face(image, landmarks)
                 cells = windows.cells(face.landmarks, face.image.shape[0])
                 ready = time.perf_counter()
                 encoder.encode(face.image, cells)
                 spent["encoder"] += time.perf_counter() - ready
             spent["decode"] += decoded - began
-            spent["FaceMesh"] += meshed - decoded
+            spent["landmarker"] += found - decoded
     return spent
+
+
+def _landmarks(finder: Landmarker, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    try:
+        return finder.find(image).landmarks
+    except NoFaceError:
+        return None
 
 
 def _notebook(photos: list[Path], folder: Path) -> None:
@@ -106,19 +113,20 @@ def _notebook(photos: list[Path], folder: Path) -> None:
     network = mobilenet_v3_small(weights=None)
     network.classifier = torch.nn.Identity()
     network.eval()
-    mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1)
+    landmarker = mediapipe.tasks.vision.FaceLandmarker.create_from_model_path(str(MODEL))
     table, embeddings = pd.DataFrame(), []
     for path in photos:
         image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-        found = mesh.process(image)
-        if not found.multi_face_landmarks:
+        found = landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, image)).face_landmarks
+        if not found:
             continue
-        points = np.array([(p.x, p.y, p.z) for p in found.multi_face_landmarks[0].landmark]).ravel()
+        points = np.array([(p.x, p.y, p.z) for p in found[0]]).ravel()
         small = torch.from_numpy(cv2.resize(image, (224, 224))).permute(2, 0, 1)[None] / 255
         with torch.no_grad():
             embeddings.append(network(normalize(small, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))[0].numpy())
         row = pd.DataFrame([{"image": path.name, **{f"landmark_{i}": value for i, value in enumerate(points)}}])
         table = pd.concat([table, row], ignore_index=True)
+    landmarker.close()
     table.to_csv(folder / "landmarks.csv", index=False)
     np.save(folder / "embeddings.npy", np.stack(embeddings))
 

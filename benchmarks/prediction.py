@@ -1,7 +1,7 @@
 """`make bench-predict`: one photo through a loaded bundle beside its bare kernels, and the command from cold.
 
-The kernels are decoding, FaceMesh, the encoder's graph and Model A's graphs, one after another on a photo that lies in
-memory.
+The kernels are decoding, the landmarker, the encoder's graph and Model A's graphs, one after another on a photo that
+lies in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.table import Table
 from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
 from extractors import windows
-from extractors.facemesh import FaceMesh
+from extractors.landmarker import Landmarker
 from extractors.values import face_of
 from featurestore.folders import contents
 from models.encoders.spec import EncoderSpec
@@ -62,18 +62,18 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
     models = [AppearanceGraph.load(part) for part in sorted((bundle / "a").glob("part-*"))]
     graphs: list[Graph] = [model.graph for model in models]
     spent: dict[str, list[float]] = {
-        name: [] for name in ("decode", "FaceMesh", "encoder", f"Model A, {len(graphs)} fits")
+        name: [] for name in ("decode", "landmarker", "encoder", f"Model A, {len(graphs)} fits")
     }
-    with FaceMesh() as mesh:
+    with Landmarker() as finder:
         for path in photos:
             content = path.read_bytes()
             image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-            face = face_of(image, mesh)
+            face = face_of(image, finder)
             cells = windows.cells(face.aligned.landmarks, face.crop.shape[0])
             seen = models[0].in_view(face.crop[None])
             work: tuple[Callable[[], object], ...] = (
                 lambda content=content: np.asarray(Image.open(io.BytesIO(content)).convert("RGB")),
-                lambda image=image: mesh.process(image),
+                lambda image=image: finder.find(image),
                 lambda face=face, cells=cells: encoder.encode(face.crop, cells),
                 lambda seen=seen: [graph.run(faces=seen) for graph in graphs],
             )

@@ -1,16 +1,14 @@
-"""Where faces are in a photo, small ones too: MediaPipe's detector of the full range, on overlapping tiles.
-
-FaceMesh has a detector of its own, for faces that fill more than a ninth of the photo's longer side.
-"""
+"""Where faces are in a photo, small ones too: the landmarker's own detector, on overlapping tiles."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from extractors import mediapipe_tasks
 
 CONFIDENCE = 0.5
 
@@ -21,15 +19,13 @@ Box = tuple[float, float, float, float]
 class FaceDetector:
     """The detector on single photos; for one thread at a time. Close it when done."""
 
-    def __init__(self, mediapipe: Any) -> None:
-        self._detection = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=1, min_detection_confidence=CONFIDENCE
-        )
+    def __init__(self) -> None:
+        self._task = mediapipe_tasks.detector(CONFIDENCE)
         # the graph starts in threads of its own; one image waits for them
-        self._detection.process(np.zeros((64, 64, 3), dtype=np.uint8))
+        self._task.detect(mediapipe_tasks.image(np.zeros((64, 64, 3), dtype=np.uint8)))
 
     def close(self) -> None:
-        self._detection.close()
+        self._task.close()
 
     def boxes(self, image: NDArray[np.uint8], side: int) -> list[Box]:
         """Faces of an (h, w, 3) uint8 RGB photo, found in squares of `side` pixels; the surest first, each once."""
@@ -44,12 +40,11 @@ class FaceDetector:
         return boxes
 
     def _in_tile(self, image: NDArray[np.uint8], left: int, top: int, side: int) -> Iterator[tuple[float, Box]]:
-        tile = np.ascontiguousarray(image[top : top + side, left : left + side])
-        height, width = tile.shape[:2]
-        for face in self._detection.process(tile).detections or []:
-            box = face.location_data.relative_bounding_box
-            x, y = left + box.xmin * width, top + box.ymin * height
-            yield face.score[0], (x, y, x + box.width * width, y + box.height * height)
+        tile = mediapipe_tasks.image(image[top : top + side, left : left + side])
+        for face in self._task.detect(tile).detections:
+            box = face.bounding_box
+            x, y = left + box.origin_x, top + box.origin_y
+            yield face.categories[0].score, (x, y, x + box.width, y + box.height)
 
 
 def overlap(one: Box, other: Box) -> bool:

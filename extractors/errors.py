@@ -35,7 +35,7 @@ class PhotoError(KallosError):
 
 
 class NoFaceError(PhotoError):
-    """A readable photo in which FaceMesh finds no face."""
+    """A readable photo in which no face is found."""
 
     status = "no_face"
 

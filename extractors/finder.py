@@ -50,6 +50,8 @@ class Finder(Protocol):
 
 
 def finder_of(topology: Topology) -> type[Finder]:
-    """The class that finds the landmarks of a set; call it to open one."""
+    """The class that finds the landmarks of a set; call it to open one. Raises ValueError for an earlier set."""
+    if topology.finder is None:
+        raise ValueError(f"nothing finds the landmarks of {topology.label} any more")
     module, _, name = topology.finder.partition(":")
     return cast(type[Finder], getattr(importlib.import_module(module), name))

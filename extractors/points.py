@@ -93,7 +93,7 @@ class Landmarks:
         return self._place(a)[:, 1] - self._place(b)[:, 1]
 
     def behind(self, a: str, b: str) -> Values:
-        """How far b lies farther from the viewer than a, face widths (FaceMesh's estimate of depth)."""
+        """How far b lies farther from the viewer than a, face widths (the landmarker's estimate of depth)."""
         return self._place(b)[:, 2] - self._place(a)[:, 2]
 
     def tilt(self, a: str, b: str) -> Values:

@@ -40,7 +40,7 @@ def changes(before: Recipe, now: Recipe) -> list[str]:
     """How a recipe differs from an earlier one of the same extractor, a phrase a difference."""
     found = _column_changes(before, now)
     for key in sorted(before["parameters"].keys() | now["parameters"].keys()):
-        was, is_now = (str(recipe["parameters"].get(key))[:12] for recipe in (before, now))
+        was, is_now = (str(recipe["parameters"].get(key))[:16] for recipe in (before, now))
         if was != is_now:
             found.append(f"{key} {was} → {is_now}")
     if before["code_version"] != now["code_version"]:

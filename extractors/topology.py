@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 Indices = tuple[int, ...]
 Points = TypeVar("Points", bound=NDArray[Any])
 
-UNNAMED = "facemesh-468@1"
-"""The set of all stores from before sets had names. Its recipes name none, so that the versions there stay."""
-
 
 @dataclass(frozen=True, eq=False)
 class Topology:
     """A set of landmarks. Right and left are the subject's.
 
-    name      such as `facemesh-468`
+    name      such as `mediapipe-478`
     version   raised by one whenever a named point, a contour, the mesh or the mirror map changes
     number    P, how many landmarks a face has; no two sets have the same
     mesh      (M, 3) canonical face in cm, x to the image's right, y down, z away from the viewer: the first M
@@ -28,7 +25,8 @@ class Topology:
     mirror    (P,) the landmark on the other half of the face; the midline's landmarks are their own mirror
     points    name -> landmarks whose mean is the point
     contours  name -> landmarks in drawing order; `extractors.points.OPEN_CONTOURS` says which are lines
-    finder    `module:class` of what finds them in a photo, an `extractors.finder.Finder`
+    finder    `module:class` of what finds them in a photo, an `extractors.finder.Finder`; None of an earlier set
+              that is read alone
     """
 
     name: str
@@ -38,17 +36,12 @@ class Topology:
     mirror: NDArray[np.int64]
     points: Mapping[str, Indices]
     contours: Mapping[str, Indices]
-    finder: str
+    finder: str | None
 
     @property
     def label(self) -> str:
         """Name and version, as recipes write them."""
         return f"{self.name}@{self.version}"
-
-    @property
-    def recipe(self) -> dict[str, object]:
-        """What the recipe of its landmarks says of it."""
-        return {} if self.label == UNNAMED else {"topology": self.label}
 
     @property
     def shape_length(self) -> int:

@@ -143,7 +143,7 @@ def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
         f"one row an image: landmarks of {topology.name} in pixels of the upright photo",
         tuple(Field(axis, f"float32[{number}]", f"{axis} of the {number} landmarks, pixels") for axis in "xyz"),
         code_version=finder.VERSION,
-        parameters={**finder.parameters(), **topology.recipe},
+        parameters={**finder.parameters(), "topology": topology.label},
     )
     after = (landmarks.version,)
     embeddings = [

@@ -262,7 +262,7 @@ def test_what_is_not_well_is_named(path, harm, what):
 def test_doctor_tells_of_installation_machine_weights_and_store(workspace):
     report = done("doctor", "--store", workspace.store, "--json").json()
     assert list(report["parts"]) == ["Installation", "Machine", "Weights", "Store"]
-    assert {"kallos", "duckdb", "FaceMesh"} <= {symptom["what"] for symptom in report["parts"]["Installation"]}
+    assert {"kallos", "duckdb", "landmarker"} <= {symptom["what"] for symptom in report["parts"]["Installation"]}
     assert "all is well" in done("doctor", "--store", workspace.store).out
 
 

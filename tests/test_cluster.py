@@ -15,7 +15,7 @@ from PIL import Image
 from polars.testing import assert_frame_equal
 
 from extractors.decode import decode
-from extractors.facemesh import FaceMesh
+from extractors.landmarker import Landmarker
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.outputs import active_table
@@ -65,7 +65,7 @@ def photos(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def deadly(photos) -> MeanColour:
     """An encoder that dies of one of the portraits."""
-    with FaceMesh() as mesh:
+    with Landmarker() as mesh:
         crop = face_of(decode(photos / "images" / "P0005.jpg"), mesh).crop
     return MeanColour(dies_of=float(crop.mean(axis=(0, 1)).astype(np.float32)[0]))
 
@@ -130,7 +130,7 @@ def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
         path = tmp_path / f"{engine.__name__}.duckdb"
         shutil.copy(local, path)
         with Store.open(path) as store:
-            # other than what FaceMesh would find once more
+            # other than what the landmarker would find once more
             store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
             assert extract(store, [newer], unheard, engine=engine).processed == PORTRAITS - 1
     with Store.open(tmp_path / "extract_on_ray.duckdb", read_only=True) as store:

@@ -14,8 +14,8 @@ from PIL import Image, ImageCms
 from extractors.colours import LARGEST, _conversion
 from extractors.decode import decode
 from extractors.definitions import definitions
-from extractors.facemesh import FaceMesh
 from extractors.geometry.compute import compute_geometry
+from extractors.landmarker import Landmarker
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.ingest.photos import scan_images
@@ -73,7 +73,7 @@ def test_profiles_are_obeyed_in_every_format_that_has_them(suffix, options, port
 def test_features_are_those_of_the_same_look_in_srgb(portrait, tmp_path):
     spans = [(d.kind, d.high - d.low) for d in definitions() if d.kind in ("geometry", "skin")]
     spans = np.array([span for kind in ("geometry", "skin") for of, span in spans if of == kind])
-    with FaceMesh() as mesh:
+    with Landmarker() as mesh:
 
         def features(pixels, profile=None):
             face = face_of(decoded(tmp_path, pixels, profile), mesh)

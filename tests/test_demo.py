@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import onnxruntime
@@ -66,3 +67,12 @@ def test_onnx_runtime_is_one_that_reports_to_nobody():
     """The listener above hears Python alone; later builds of this library have an uploader of their own."""
     library = next(Path(onnxruntime.__file__).parent.glob("capi/onnxruntime_pybind11_state*.so"))
     assert b"data.microsoft.com" not in library.read_bytes()
+
+
+def test_mediapipe_is_one_that_can_call_nobody():
+    """From 0.10.35 on its library holds an HTTP client and an address that it reports to, and no setting against it."""
+    content = (files("mediapipe.tasks.c") / "libmediapipe.so").read_bytes()
+    asked = [name for name in ("getaddrinfo", "socket", "connect") if f"\0{name}\0".encode() in content]
+    assert not asked, (
+        f"this MediaPipe asks the system for {', '.join(asked)}: install the one that pyproject.toml names"
+    )

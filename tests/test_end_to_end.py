@@ -11,7 +11,7 @@ from ensemble.bundle import open_bundle
 from ensemble.parts import parts_of_store
 from ensemble.predictor import Predictor
 from extractors.decode import decode
-from extractors.facemesh import FaceMesh
+from extractors.landmarker import Landmarker
 from extractors.values import face_of
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -85,7 +85,7 @@ def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
         test = training_set_of(workspace)
         row = test.take(np.array([2]))
         photo = workspace.portraits / "images" / Path(row.image_ids[0]).name
-        with FaceMesh() as mesh:
+        with Landmarker() as mesh:
             face = face_of(decode(photo), mesh)
         batch, _ = predictor.batch_of(row.image_ids[0], face)
         assert batch.feature_names == row.feature_names

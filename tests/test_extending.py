@@ -22,7 +22,7 @@ SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/extendi
 EXPECTED = {
     "A feature": ("philtrum_to_mouth", "philtrum over the width of the mouth"),
     "An extractor": ("contrasts", "standard deviation of the luminance"),
-    "A set of landmarks": ("with-irises@", "478"),
+    "A set of landmarks": ("with-hairline", "479"),
     "A model": ("neighbours", '"name": "neighbours"'),
     "A report": ("Harsh raters first", '"raters"', "SELECT rater_id"),
     "An importer": ("Photos that were sorted into folders", "Ingested sorted", "20 images, 20 mean scores"),

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, paired_feature
 from extractors.definitions import catalogue, definitions
 from extractors.geometry.compute import compute_geometry
+from extractors.geometry.irises import IRIS_MM
 from extractors.points import Landmarks
 from extractors.regions import FEATURE_REGIONS, PROPORTION
-from extractors.topologies.facemesh_468 import TOPOLOGY
+from extractors.topologies.mediapipe_478 import TOPOLOGY
 from tests.golden.rebuild import (
+    CANONICAL,
     FILE,
+    IRIS_RADIUS,
     Golden,
     distorted,
     measured,
@@ -27,7 +30,7 @@ from tests.golden.rebuild import (
     silently_changed,
 )
 
-MESH, MIRROR, CONTOURS, POINTS = TOPOLOGY.mesh, TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
+MIRROR, CONTOURS, POINTS = TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
 
 DEFINITIONS = definitions()
 geometric = pytest.mark.parametrize("name", GEOMETRIC)
@@ -154,7 +157,7 @@ MEASURES_OF_ASYMMETRY += ["nose_deviation", "chin_deviation", "head_turn", "eye_
 
 @pytest.mark.parametrize("name", MEASURES_OF_ASYMMETRY)
 def test_the_canonical_face_is_symmetric(name):
-    assert value_of(name, MESH[None])[0] == pytest.approx(0, abs=1e-6)
+    assert value_of(name, CANONICAL[None])[0] == pytest.approx(0, abs=1e-6)
 
 
 def test_many_faces_give_the_values_of_each_alone_to_the_bit():
@@ -168,7 +171,7 @@ def test_known_formulas_on_the_canonical_face():
     """Written out once more with the indices of the papers and of the notes."""
 
     def d(a, b):
-        return float(np.hypot(*(MESH[a] - MESH[b])[:2]))
+        return float(np.hypot(*(CANONICAL[a] - CANONICAL[b])[:2]))
 
     expected = {
         "right_eye_aspect_ratio": (d(160, 144) + d(158, 153)) / (2 * d(33, 133)),
@@ -179,11 +182,46 @@ def test_known_formulas_on_the_canonical_face():
         "lip_ratio": d(0, 13) / d(14, 17),
         "chin_to_philtrum": d(17, 152) / d(2, 0),
         "lower_third": d(2, 152) / (d(10, 9) + d(9, 2) + d(2, 152)),
-        "facial_width_to_height": d(234, 454) / (MESH[0, 1] - MESH[105, 1]),
+        "facial_width_to_height": d(234, 454) / (CANONICAL[0, 1] - CANONICAL[105, 1]),
     }
     for name, value in expected.items():
-        assert value_of(name, MESH[None])[0] == pytest.approx(value), name
-    assert value_of("right_jaw_angle", MESH[None])[0] == pytest.approx(140, abs=5)
+        assert value_of(name, CANONICAL[None])[0] == pytest.approx(value), name
+    assert value_of("right_jaw_angle", CANONICAL[None])[0] == pytest.approx(140, abs=5)
+
+
+def test_millimetres_are_those_of_a_face_whose_irises_are_as_wide_as_most():
+    """The canonical mesh is in centimetres; the irises that were put into it have 11.7 mm."""
+    assert pytest.approx(IRIS_MM) == 20 * IRIS_RADIUS
+    expected = {
+        "pupil_distance_mm": np.linalg.norm((CANONICAL[468] - CANONICAL[473])[:2]),
+        "face_width_mm": np.linalg.norm((CANONICAL[234] - CANONICAL[454])[:2]),
+    }
+    for name, centimetres in expected.items():
+        for pixels in (1.0, 14.0):
+            assert value_of(name, pixels * CANONICAL[None])[0] == pytest.approx(10 * centimetres), name
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_pupil_that_moves_is_followed(side):
+    face = CANONICAL.copy()
+    iris = [i for name, indices in POINTS.items() if name.startswith(f"{side}_iris") for i in indices]
+    face[iris] += (0.2, -0.1, 0)
+    width = np.linalg.norm((CANONICAL[33] - CANONICAL[133])[:2])
+    assert value_of(f"{side}_gaze_sideways", face[None])[0] == pytest.approx(0.2 / width)
+    assert value_of(f"{side}_gaze_height", face[None])[0] == pytest.approx(0.1 / width)
+    for name in ("gaze_sideways", "gaze_height"):
+        assert value_of(f"{name}_asymmetry", face[None])[0] > 0.02
+    nearer, farther = ("inner", "outer") if side == "right" else ("outer", "inner")
+    for corner, grows in ((nearer, False), (farther, True)):
+        name = f"{side}_{corner}_canthus_to_pupil"
+        assert (value_of(name, face[None])[0] > value_of(name, CANONICAL[None])[0]) == grows
+
+
+def test_a_lid_that_falls_hides_the_iris():
+    face = CANONICAL.copy()
+    face[POINTS["right_upper_lid"][0], 1] += 0.3
+    before, after = (value_of("right_visible_iris", f[None])[0] for f in (CANONICAL, face))
+    assert before - after == pytest.approx(0.3 / (2 * IRIS_RADIUS))
 
 
 def test_golden_values_and_versions_are_kept_and_complete():

@@ -19,15 +19,15 @@ from scipy.ndimage import correlate, uniform_filter
 
 from extractors.alignment import Crop, align_face
 from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition
-from extractors.facemesh import FaceMesh
 from extractors.geometry.compute import compute_geometry
+from extractors.landmarker import Landmarker
 from extractors.points import REGION_CONTOURS
 from extractors.skin import compute_skin
-from extractors.topologies.facemesh_468 import TOPOLOGY
+from extractors.topologies.mediapipe_478 import TOPOLOGY
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 
-MIRROR, CONTOURS, POINTS = TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
+MIRROR, CONTOURS, POINTS = TOPOLOGY.mesh_mirror, TOPOLOGY.contours, TOPOLOGY.points
 GOLDEN_RATIO = (1 + np.sqrt(5)) / 2
 
 
@@ -49,7 +49,7 @@ class Face:
     """Points and contours of one face by name, turned and scaled as docs/features.md says."""
 
     def __init__(self, landmarks: np.ndarray) -> None:
-        """(468, 3) pixels."""
+        """(478, 3) pixels."""
         self.pixels = landmarks.astype(np.float64)
         right, left = (self.pixels[list(POINTS[f"{side}_eye_centre"])].mean(axis=0) for side in ("right", "left"))
         along = (left - right)[:2] / np.linalg.norm((left - right)[:2])
@@ -115,7 +115,7 @@ def curvatures(line: np.ndarray) -> np.ndarray:
 
 def mirror_gaps(face: Face) -> np.ndarray:
     """(468,) distances of the unit shape's landmarks from its mirror image's, least squares."""
-    shape = face.pixels[:, :2]
+    shape = face.pixels[: len(MIRROR), :2]
     unit = (shape - shape.mean(axis=0)) / np.linalg.norm(shape - shape.mean(axis=0))
     reflected = (unit * (-1, 1))[MIRROR]
     u, _, vt = np.linalg.svd(reflected.T @ unit)
@@ -289,13 +289,13 @@ OF_PIXELS: dict[str, Callable[..., float]] = {
 
 @pytest.fixture(scope="module")
 def portrait() -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 3) pixels and (468, 3) landmarks of a drawn face, turned by 8 degrees."""
+    """(h, w, 3) pixels and (478, 3) landmarks of a drawn face, turned by 8 degrees."""
     image = paint(draw_parameters(3))
     height, width = image.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 8, 1)
     image = cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    with FaceMesh() as mesh:
-        return image, mesh.find(image).landmarks
+    with Landmarker() as finder:
+        return image, finder.find(image).landmarks
 
 
 @pytest.fixture(scope="module")

@@ -244,7 +244,7 @@ def test_a_moved_or_renamed_data_set_recomputes_nothing(extracted, workspace, tm
 
 
 def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_back(extracted, monkeypatch):
-    """Neither FaceMesh nor an encoder runs: no worker is started at all."""
+    """Neither a landmarker nor an encoder runs: no worker is started at all."""
     before = extracted.frame("SELECT * FROM geometric_features ORDER BY image_id")
     first = active_versions(extracted)
     definitions = values.definitions()

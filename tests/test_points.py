@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from extractors.alignment import align_face, procrustes_shape
 from extractors.points import OPEN_CONTOURS, REGION_CONTOURS, Landmarks
 from extractors.regions import REGIONS
-from extractors.topologies.facemesh_468 import TOPOLOGY
-from tests.golden.rebuild import distorted
+from extractors.topologies.mediapipe_478 import TOPOLOGY
+from tests.golden.rebuild import CANONICAL, distorted
 
 MESH, MIRROR, CONTOURS, POINTS = TOPOLOGY.mesh, TOPOLOGY.mirror, TOPOLOGY.contours, TOPOLOGY.points
 
@@ -23,15 +23,15 @@ def other_side(name):
 
 
 def test_the_mirror_map_is_exact():
-    assert (MIRROR[MIRROR] == np.arange(468)).all()
-    assert (MESH[MIRROR] == MESH * (-1, 1, 1)).all()
+    assert (MIRROR[MIRROR] == np.arange(478)).all()
+    assert (CANONICAL[MIRROR] == CANONICAL * (-1, 1, 1)).all()
     midline = [10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164, 0, *range(11, 19), 200, 199, 175, 152]
-    assert set(np.flatnonzero(np.arange(468) == MIRROR)) == set(midline)
+    assert set(np.flatnonzero(np.arange(478) == MIRROR)) == set(midline)
 
 
 @pytest.mark.parametrize("name", POINTS)
 def test_a_point_lies_on_its_side_and_mirrors_to_the_other(name):
-    x = MESH[list(POINTS[name]), 0]
+    x = CANONICAL[list(POINTS[name]), 0]
     assert np.sign(x).tolist() == [{"right": -1, "left": 1}.get(name.split("_")[0], 0)] * len(x)
     assert [int(MIRROR[i]) for i in POINTS[name]] == list(POINTS[other_side(name)])
 
@@ -41,7 +41,7 @@ def test_a_contour_mirrors_to_the_other_side_and_never_crosses_itself(name):
     contour = CONTOURS[name]
     assert len(set(contour)) == len(contour)
     assert {int(MIRROR[i]) for i in contour} == set(CONTOURS[other_side(name)])
-    points = MESH[list(contour), :2]
+    points = CANONICAL[list(contour), :2]
     edges = list(zip(points, points[1:] if name in OPEN_CONTOURS else np.roll(points, -1, axis=0), strict=False))
     for i, (a, b) in enumerate(edges):
         for c, d in edges[i + 2 :]:
@@ -78,7 +78,7 @@ def test_points_and_contours_are_in_pixels():
 
 
 def test_measures_on_a_face_whose_answers_are_known():
-    pixels = np.zeros((1, 468, 3))
+    pixels = np.zeros((1, 478, 3))
     places = {234: (-50, 0), 454: (50, 0), 33: (-30, 0), 133: (-10, 0), 362: (10, 0), 263: (30, 0)}
     places |= {9: (0, -20), 152: (0, 80), 61: (-15, 45), 291: (15, 50), 4: (3, 20)}
     for index, place in places.items():
@@ -115,7 +115,7 @@ def test_a_shape_ignores_place_size_and_tilt(strength, roll, scale, shift):
 
 
 def test_a_shape_is_centred_of_unit_size_and_never_mirrored():
-    shapes = procrustes_shape(np.stack([MESH, distorted(0.3, 20), MESH * (-1, 1, 1)]))
+    shapes = procrustes_shape(np.stack([CANONICAL, distorted(0.3, 20), CANONICAL * (-1, 1, 1)]))
     assert shapes.shape == (3, 936)
     assert shapes.dtype == np.float32
     assert np.linalg.norm(shapes, axis=1) == pytest.approx(1, abs=1e-5)
@@ -152,7 +152,7 @@ def test_a_crop_levels_the_eyes_and_leaves_a_margin(roll):
     face = distorted(0.0, roll).astype(np.float32)
     crop = align_face(np.zeros((400, 400, 3), dtype=np.uint8), face, size=200, margin=0.25)
     assert crop.image.shape == (200, 200, 3)
-    assert crop.landmarks.shape == (468, 2)
+    assert crop.landmarks.shape == (478, 2)
     right, left = crop.landmarks[[33, 133]].mean(axis=0), crop.landmarks[[263, 362]].mean(axis=0)
     assert left[1] == pytest.approx(right[1], abs=1e-3)
     assert left[0] > right[0]
@@ -166,4 +166,4 @@ def test_landmarks_off_the_photo_are_not_in_the_crop():
     crop = align_face(np.zeros((260, 350, 3), dtype=np.uint8), face)
     assert crop.on_photo.tolist() == (face[:, 1] <= 260).tolist()
     assert np.array_equal(np.isnan(crop.visible).any(axis=1), ~crop.on_photo)
-    assert 0 < crop.on_photo.sum() < 468
+    assert 0 < crop.on_photo.sum() < 478

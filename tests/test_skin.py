@@ -10,9 +10,9 @@ import pytest
 
 from extractors.alignment import align_face
 from extractors.catalogue import SKIN
-from extractors.facemesh import FaceMesh
+from extractors.landmarker import Landmarker
 from extractors.skin import compute_skin
-from extractors.topologies.facemesh_468 import TOPOLOGY
+from extractors.topologies.mediapipe_478 import TOPOLOGY
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from tests.golden.rebuild import distorted, striped_photo
@@ -139,7 +139,7 @@ def portraits():
     """(name of a change) -> mean features of portraits that differ in it alone."""
     changes = {"plain": {}, "rough": {"skin_roughness": 1.0}, "smooth": {"skin_roughness": 0.0}}
     changes |= {"fair": {"skin_tone": 0.1}, "deep": {"skin_tone": 0.7}}
-    with FaceMesh() as mesh:
+    with Landmarker() as mesh:
         rows = {}
         for change, values in changes.items():
             images = [paint(replace(draw_parameters(seed), **values)) for seed in range(4)]

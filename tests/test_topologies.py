@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -14,21 +15,23 @@ from ensemble.novelty import pose
 from extractors import windows
 from extractors.alignment import align_face, procrustes_shape
 from extractors.definitions import definitions
-from extractors.facemesh import FaceMesh
 from extractors.finder import finder_of
 from extractors.geometry.compute import compute_geometry
+from extractors.landmarker import Landmarker
 from extractors.outputs import Field, Output
 from extractors.patches import SKIN_PATCHES
 from extractors.points import REGION_CONTOURS, Landmarks
 from extractors.skin import compute_skin
 from extractors.topologies import registry
 from extractors.topologies.facemesh_468 import TOPOLOGY as FACEMESH
+from extractors.topologies.mediapipe_478 import TOPOLOGY as LANDMARKS
 from extractors.topologies.registry import TOPOLOGIES, topology_of
-from extractors.topology import UNNAMED, both_sides
+from extractors.topology import both_sides
 from extractors.values import outputs
 from featurestore import statistics
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
+from featurestore.planning import plan
 from featurestore.store import Store
 from featurestore.versions import activate, register
 from kallos.engines import local, workers
@@ -37,48 +40,66 @@ from kallos.engines.extraction import Extracted, extract
 from tests.golden.rebuild import distorted, striped_photo
 from tests.synthetic_store import PROTOCOL, make_store
 
-IRISES = 10
 
-
-class FaceMeshAndIrises(FaceMesh):
-    """Stands where another landmarker would: the mesh, and points that are no part of it."""
+class LandmarkerAndEars(Landmarker):
+    """Stands where another landmarker would: all that this one finds, and points that are no part of the mesh."""
 
     VERSION = 7
 
     def find(self, image):
         found = super().find(image)
-        return replace(found, landmarks=with_irises(found.landmarks))
+        return replace(found, landmarks=with_ears(found.landmarks))
 
 
-def with_irises(mesh):
-    """Landmarks of the mesh, (P, 3), and five of each iris at the middle of its eye."""
-    right, left = (mesh[list(ends)].mean(axis=0) for ends in ((33, 133), (263, 362)))
-    return np.vstack([mesh, np.repeat([right], 5, axis=0), np.repeat([left], 5, axis=0)]).astype(mesh.dtype)
+def with_ears(face):
+    """Landmarks (P, 3), and two more at the sides of the face."""
+    return np.vstack([face, face[[234, 454]]])
 
 
-def mirror_with_irises():
-    first = len(FACEMESH.mirror)
-    right, left = np.arange(first, first + 5), np.arange(first + 5, first + IRISES)
-    return np.concatenate([FACEMESH.mirror, left, right])
-
+_MIRROR = np.append(LANDMARKS.mirror, [LANDMARKS.number + 1, LANDMARKS.number])
 
 ANOTHER = replace(
-    FACEMESH,
-    name="with-irises",
-    number=FACEMESH.number + IRISES,
-    mirror=mirror_with_irises(),
-    points={**FACEMESH.points, **both_sides({"iris_centre": (FACEMESH.number,)}, mirror_with_irises())},
-    finder="tests.test_topologies:FaceMeshAndIrises",
+    LANDMARKS,
+    name="with-ears",
+    number=LANDMARKS.number + 2,
+    mirror=_MIRROR,
+    points={**LANDMARKS.points, **both_sides({"ear": (LANDMARKS.number,)}, _MIRROR)},
+    finder="tests.test_topologies:LandmarkerAndEars",
 )
 
 
+class FaceMesh(Landmarker):
+    """Stands where FaceMesh was, whose landmarks were the first of today's."""
+
+    @staticmethod
+    def parameters():
+        return {"mediapipe": "0.10.21", "max_faces": 4}
+
+    def find(self, image):
+        found = super().find(image)
+        return replace(found, landmarks=found.landmarks[: FACEMESH.number])
+
+
+EARLIER = replace(FACEMESH, finder="tests.test_topologies:FaceMesh")
+
+
 @pytest.fixture
-def registered(monkeypatch):
-    """Another set, in the place of the one that photos are measured with."""
-    monkeypatch.setattr(registry, "TOPOLOGIES", (ANOTHER, *TOPOLOGIES))
+def measure_with(monkeypatch):
+    """Puts a set in the place of the one that photos are measured with."""
+
+    def put(first):
+        others = (topology for topology in TOPOLOGIES if topology.number != first.number)
+        monkeypatch.setattr(registry, "TOPOLOGIES", (first, *others))
+        workers._finder.cache_clear()
+
+    yield put
     workers._finder.cache_clear()
-    yield ANOTHER
-    workers._finder.cache_clear()
+
+
+@pytest.fixture
+def registered(measure_with):
+    measure_with(ANOTHER)
+    return ANOTHER
 
 
 every = pytest.mark.parametrize("topology", [*TOPOLOGIES, ANOTHER], ids=lambda t: t.label)
@@ -107,7 +128,7 @@ def test_a_set_names_all_that_is_measured_cut_and_drawn(topology):
     )
 
 
-@every
+@pytest.mark.parametrize("topology", [LANDMARKS, ANOTHER], ids=lambda t: t.label)
 def test_a_finder_says_what_its_values_depend_on(topology):
     finder = finder_of(topology)
     assert finder.VERSION >= 1
@@ -116,20 +137,24 @@ def test_a_finder_says_what_its_values_depend_on(topology):
 
 def test_landmarks_are_known_by_their_number():
     face = distorted(0.2)
-    assert topology_of(face) is topology_of(face[None, :, :2]) is FACEMESH
-    with pytest.raises(ValueError, match=r"no set of landmarks has 17: facemesh-468@1"):
+    assert topology_of(face) is topology_of(face[None, :, :2]) is LANDMARKS
+    assert topology_of(face[:468]) is FACEMESH
+    with pytest.raises(ValueError, match=r"no set of landmarks has 17: mediapipe-478@1, facemesh-468@1"):
         topology_of(face[:17])
 
 
-def test_the_first_set_is_not_named_in_recipes_so_that_its_versions_stay():
-    assert FACEMESH.label == UNNAMED
-    assert FACEMESH.recipe == {}
-    assert replace(FACEMESH, version=2).recipe == {"topology": "facemesh-468@2"}
+def test_nothing_finds_the_landmarks_of_an_earlier_set():
+    with pytest.raises(ValueError, match="facemesh-468@1"):
+        finder_of(FACEMESH)
+
+
+def test_the_recipe_of_landmarks_names_their_set():
+    assert json.loads(outputs([])[0].recipe)["parameters"]["topology"] == LANDMARKS.label
 
 
 def test_points_beyond_the_mesh_change_nothing_of_what_is_measured_on_it(registered):
     faces = np.stack([distorted(0.25, 7), distorted(-0.35, -12)])
-    more = np.stack([with_irises(face) for face in faces])
+    more = np.stack([with_ears(face) for face in faces])
     assert Landmarks(more).topology is registered
     assert np.array_equal(compute_geometry(more)[1], compute_geometry(faces)[1])
     assert np.array_equal(procrustes_shape(more), procrustes_shape(faces))
@@ -138,7 +163,7 @@ def test_points_beyond_the_mesh_change_nothing_of_what_is_measured_on_it(registe
     assert np.array_equal(*(crop.image for crop in crops))
     assert np.array_equal(*(compute_skin(crop.image, crop.visible) for crop in crops), equal_nan=True)
     assert np.array_equal(*(windows.cells(crop.landmarks, 256) for crop in crops))
-    assert Landmarks(more)["left_iris_centre"].shape == (2, 2)
+    assert Landmarks(more)["left_ear"].shape == (2, 2)
 
 
 def test_a_registered_set_makes_new_versions_of_all_that_is_computed_from_it(registered, monkeypatch):
@@ -146,35 +171,50 @@ def test_a_registered_set_makes_new_versions_of_all_that_is_computed_from_it(reg
     monkeypatch.setattr(registry, "TOPOLOGIES", TOPOLOGIES)
     today = outputs([])
     assert not {output.version for output in another} & {output.version for output in today}
-    assert json.loads(another[0].recipe)["parameters"]["topology"] == "with-irises@1"
-    assert another[0].code_version == FaceMeshAndIrises.VERSION
-    assert [field.dtype for field in another[0].fields] == ["float32[478]"] * 3
+    assert json.loads(another[0].recipe)["parameters"]["topology"] == "with-ears@1"
+    assert another[0].code_version == LandmarkerAndEars.VERSION
+    assert [field.dtype for field in another[0].fields] == ["float32[480]"] * 3
 
 
-def look_in_this_process(store, wanted, encoders, tasks):
+def look_in_this_process(store, wanted, encoders, tasks, *, stopped_after=None):
     """An engine without workers, which would not see what a test registered."""
     batch = Batch(wanted)
     workers._set_state({})
-    for task in tasks:
+    for number, task in enumerate(tasks):
+        if number == stopped_after:
+            local._write(store, batch)
+            raise KeyboardInterrupt
         batch.add(workers._extract(task))
         yield 1, 0
     local._write(store, batch)
 
 
-def test_a_store_is_brought_over_to_a_registered_set(workspace, tmp_path, request):
+@pytest.mark.parametrize(("before", "after"), [(LANDMARKS, ANOTHER), (EARLIER, LANDMARKS)], ids=lambda t: t.label)
+def test_a_store_is_brought_over_to_another_set_and_shows_the_one_before_until_that_is_whole(
+    before, after, workspace, tmp_path, measure_with
+):
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, read_demo(workspace.portraits))
         store.execute("DELETE FROM images WHERE image_id NOT IN (FROM (SELECT image_id FROM images LIMIT 8))")
-        workers._finder.cache_clear()
+        measure_with(before)
         extract(store, [], lambda *_: None, engine=look_in_this_process)
-        before = {view: store.frame(f"FROM {view} ORDER BY image_id") for view in ("geometric_features", "shapes")}
-        assert type_of(store, "landmarks", "x") == "FLOAT[468]"
+        shown = {view: store.frame(f"FROM {view} ORDER BY image_id") for view in ("geometric_features", "shapes")}
+        assert type_of(store, "landmarks", "x") == f"FLOAT[{before.number}]"
 
-        registered = request.getfixturevalue("registered")
+        measure_with(after)
+        line, *_ = plan(store, outputs([]))
+        assert (line.extractor, line.stale, line.fresh) == ("landmarks", 8, 0)
+        assert f"topology {before.label} → {after.label}" in line.why
+        assert line.seconds > 0
+        with pytest.raises(KeyboardInterrupt):
+            extract(store, [], lambda *_: None, engine=partial(look_in_this_process, stopped_after=3))
+        assert type_of(store, "landmarks", "x") == f"FLOAT[{before.number}]"
+        assert len(store.frame("FROM landmarks")) == 8
+
         done = extract(store, [], lambda *_: None, engine=look_in_this_process)
-        assert done == Extracted(8, 0, 8)
-        assert type_of(store, "landmarks", "x") == f"FLOAT[{registered.number}]"
-        for view, rows in before.items():
+        assert done == Extracted(5, 0, 8)
+        assert type_of(store, "landmarks", "x") == f"FLOAT[{after.number}]"
+        for view, rows in shown.items():
             assert_frame_equal(store.frame(f"FROM {view} ORDER BY image_id"), rows)
 
 

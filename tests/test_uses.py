@@ -127,9 +127,21 @@ def test_a_bundle_says_what_it_uses(workspace):
     features = parts.normalization.features
     columns = [name for used in ("geometry", "skin", "normalization") for name in recipes.names_in(parts.uses[used])]
     assert columns == list(features)
-    assert parts.uses["landmarks"]["parameters"].keys() == {"mediapipe", "max_faces"}
+    assert parts.uses["landmarks"]["parameters"].keys() == {"mediapipe", "model", "max_faces", "topology"}
     assert parts.uses["skin"]["parameters"].keys() == {"alignment", "crop_margin", "crop_size"}
     assert parts.versions.keys() < parts.uses.keys()
+
+
+def test_a_bundle_of_facemesh_is_refused_and_told_what_to_do(workspace, tmp_path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(workspace.bundle, bundle)
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["uses"]["landmarks"]["parameters"] = {"mediapipe": "0.10.21", "max_faces": 4}
+    (bundle / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(BundleError) as refusal:
+        Predictor(open_bundle(bundle))
+    for words in ("mediapipe 0.10.21 → 0.10.32", "topology None → mediapipe-478@1", "kallos extract", "train again"):
+        assert words in str(refusal.value)
 
 
 def test_a_new_feature_does_not_matter_to_a_bundle(workspace, expected, new_feature):

@@ -52,7 +52,7 @@ def cheekbone_drop(face: Landmarks, side: str) -> Values:
 
 @paired_feature("cheeks", unit="face widths", low=-0.2, high=0.4, asymmetry=0.4)
 def cheek_depth(face: Landmarks, side: str) -> Values:
-    """How far the cheek lies behind the root of the nose, in FaceMesh's estimate of depth.
+    """How far the cheek lies behind the root of the nose, in the landmarker's estimate of depth.
 
     Formula: behind(nasion, {side}_cheek)
     Points: nasion, {side}_cheek

@@ -12,6 +12,7 @@ from extractors.geometry import (  # noqa: F401
     brows,
     cheeks,
     eyes,
+    irises,
     jawline,
     lips,
     nose,

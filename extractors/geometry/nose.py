@@ -96,7 +96,7 @@ def nose_tip_height(face: Landmarks) -> Values:
 
 @feature("nose", unit="face widths", low=0.05, high=0.4)
 def nose_protrusion(face: Landmarks) -> Values:
-    """How far the tip stands out before the base, in FaceMesh's estimate of depth.
+    """How far the tip stands out before the base, in the landmarker's estimate of depth.
 
     Formula: behind(nose_tip, subnasale)
     Points: nose_tip, subnasale

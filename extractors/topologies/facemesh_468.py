@@ -1,5 +1,6 @@
 """FaceMesh: the vertices of MediaPipe's canonical face. Bare indices of its landmarks stand nowhere else.
 
+Stores hold it from before MediaPipe's face landmarker, whose set begins with the same landmarks.
 Only right halves and the midline are written down, the left ones follow from the mirror map.
 """
 
@@ -94,5 +95,5 @@ TOPOLOGY = Topology(
     points=_MIDLINE_POINTS | both_sides(_RIGHT_POINTS, _mirror),
     contours=both_sides(_RIGHT_CONTOURS, _mirror)
     | {name: whole(half, _mirror) for name, half in _HALF_CONTOURS.items()},
-    finder="extractors.facemesh:FaceMesh",
+    finder=None,
 )

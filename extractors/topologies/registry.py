@@ -6,10 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from extractors.topologies import facemesh_468
+from extractors.topologies import facemesh_468, mediapipe_478
 from extractors.topology import Topology
 
-TOPOLOGIES: tuple[Topology, ...] = (facemesh_468.TOPOLOGY,)
+TOPOLOGIES: tuple[Topology, ...] = (mediapipe_478.TOPOLOGY, facemesh_468.TOPOLOGY)
 
 
 def current() -> Topology:

@@ -6,7 +6,7 @@ from featurestore.checks.contract import ENOUGH, Finding, graded, need
 from featurestore.store import Store
 
 MARGIN = 0.05
-"""Share of the photo's sides: FaceMesh rightly puts the edge of a face that is cut off just outside."""
+"""Share of the photo's sides: the landmarker rightly puts the edge of a face that is cut off just outside."""
 
 MOST_OUTSIDE = 0.1
 """Share of one photo's points: more outside means that most of a cheek is a guess; the worst real face has 2 %."""

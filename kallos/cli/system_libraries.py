@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13))
 LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libgomp.so.1": "libgomp1"}
 """Shared libraries, and the packages of Debian and Ubuntu that hold them: two are OpenCV's need, one is LightGBM's."""
 
@@ -21,7 +21,7 @@ LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "lib
 def main() -> None:
     """Install missing packages where possible; else print how to, and exit with code 1."""
     if sys.version_info[:2] not in PYTHONS:
-        sys.exit("kallos needs Python 3.11 or 3.12: make PYTHON=python3.11 demo")
+        sys.exit("kallos needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 demo")
     packages = missing()
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"installing what kallos needs of the system: {' '.join(packages)}", flush=True)

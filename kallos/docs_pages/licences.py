@@ -16,9 +16,10 @@ OPENING = """\
 # Licences of what kallos uses
 
 Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine,
-reader of HEIC and site of documents, and with those in turn. FaceMesh's model is part of MediaPipe. Weights and data
-sets have terms of their own, which every bundle repeats. Each package's own files have the text of its licence. The
-wheels of pillow_heif, an extra, hold x265 and are therefore under the GPL 2 as a whole.
+reader of HEIC and site of documents, and with those in turn. The model of the face landmarker, a file of kallos, is
+Google's, under Apache-2.0. Weights and data sets have terms of their own, which every bundle repeats. Each package's
+own files have the text of its licence. The wheels of pillow_heif, an extra, hold x265 and are therefore under the
+GPL 2 as a whole.
 
 """
 

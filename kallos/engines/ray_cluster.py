@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from extractors.errors import KallosError
-from extractors.facemesh import muted
+from extractors.landmarker import muted
 from extractors.outputs import Output
 from extractors.values import EncoderSource
 from featurestore.errors import ExtractionError

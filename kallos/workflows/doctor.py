@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from models.encoders.spec import EncoderSpec
 from models.registry import ENSEMBLE
 from reports.pages.doctor import DoctorReport
 
-PACKAGES = ("duckdb", "polars", "pyarrow", "numpy", "mediapipe", "opencv-python", "onnxruntime", "lightgbm")
+OPENCV = "opencv-contrib-python"
+PACKAGES = ("duckdb", "polars", "pyarrow", "numpy", "mediapipe", OPENCV, "onnxruntime", "lightgbm")
 
 SCARCE_DISK = 2 * 2**30
 """Bytes: a store of SCUT-FBP5500, its snapshot and a rewritten copy take less than half of it."""
@@ -74,26 +75,26 @@ def _installation() -> Iterator[Symptom]:
         except PackageNotFoundError:
             yield Symptom(name, "ok", "is not installed; to train: `pip install '.[train]'` in kallos's folder")
     yield _opencv()
-    yield _facemesh()
+    yield _landmarker()
 
 
 def _opencv() -> Symptom:
-    """Both packages install the folder cv2; with two versions, one overwrites half of the other."""
-    ours, contrib = version("opencv-python"), version("opencv-contrib-python")
-    if ours == contrib:
-        return Symptom("opencv-contrib", "ok", contrib)
-    return Symptom("opencv-contrib", "fail", f"{contrib} beside opencv-python {ours}: install both at one version")
+    """Every build installs the folder cv2: a second one overwrites half of the first."""
+    others = sorted({name for name in packages_distributions().get("cv2", ()) if name != OPENCV})
+    if not others:
+        return Symptom("OpenCV", "ok", "one build")
+    return Symptom("OpenCV", "fail", f"{', '.join(others)} lies over {OPENCV}: uninstall both, install kallos again")
 
 
-def _facemesh() -> Symptom:
+def _landmarker() -> Symptom:
     from extractors.finder import finder_of
     from extractors.topologies import registry
 
     try:
         with finder_of(registry.current())():
-            return Symptom("FaceMesh", "ok", "starts; its model lies in the mediapipe package")
+            return Symptom("landmarker", "ok", "starts; its model lies in this package")
     except (ImportError, OSError, RuntimeError) as error:
-        return Symptom("FaceMesh", "fail", f"does not start ({error}): install mediapipe==0.10.21 again")
+        return Symptom("landmarker", "fail", f"does not start ({error}): install kallos again")
 
 
 def _machine(store: Path) -> Iterator[Symptom]:

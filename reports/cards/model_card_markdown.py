@@ -294,7 +294,7 @@ def _licences(card: ModelCard) -> str:
             "## Licences\n",
             *lines,
             "- Weights that networks started from: see the table above.",
-            "- Landmarks: FaceMesh of MediaPipe, Apache-2.0.",
+            "- Landmarks: MediaPipe's face landmarker, Apache-2.0.",
             "\nA model trained on data under such terms is to be used under them.",
         ]
     )

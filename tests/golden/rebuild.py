@@ -20,10 +20,22 @@ from extractors.catalogue import SKIN
 from extractors.definitions import catalogue
 from extractors.geometry.compute import compute_geometry
 from extractors.skin import compute_skin
-from extractors.topologies.facemesh_468 import TOPOLOGY
+from extractors.topologies.mediapipe_478 import TOPOLOGY
 from featurestore.normalization import averageness
 
 MESH = TOPOLOGY.mesh
+IRIS_RADIUS = 0.585
+"""cm."""
+
+
+def with_irises(mesh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(478, 3) cm: the canonical mesh, and round irises in the middle of its eyes."""
+    around = IRIS_RADIUS * np.array([(0, 0, 0), (1, 0, 0), (0, -1, 0), (-1, 0, 0), (0, 1, 0)])
+    eyes = [mesh[list(TOPOLOGY.points[f"{side}_eye_centre"])].mean(axis=0) for side in ("right", "left")]
+    return np.vstack([mesh, *(eye + around for eye in eyes)])
+
+
+CANONICAL = with_irises(MESH)
 
 FILE = Path(__file__).with_name("features.json")
 
@@ -37,13 +49,13 @@ class Golden:
 
 
 def reference_faces() -> NDArray[np.float64]:
-    """(3, 468, 3) pixels: the canonical mesh and two smooth distortions of it, each turned a little."""
+    """(3, 478, 3) pixels: the canonical face and two smooth distortions of it, each turned a little."""
     return np.stack([distorted(strength, roll) for strength, roll in ((0.0, 0.0), (0.25, 7.0), (-0.35, -12.0))])
 
 
 def distorted(strength: float, roll: float = 0.0) -> NDArray[np.float64]:
-    """(468, 3) pixels of the canonical mesh bent by `strength` cm of slow waves and tilted by `roll` degrees."""
-    x, y, z = MESH.T
+    """(478, 3) pixels of the canonical face bent by `strength` cm of slow waves and tilted by `roll` degrees."""
+    x, y, z = CANONICAL.T
     bent = np.stack(
         [
             x + strength * np.sin(0.31 * y + 0.2 * x + 1.0),

@@ -27,7 +27,7 @@ REMEMBERED = 100
 
 
 class NoFinder:
-    """In place of FaceMesh, whose answer is known."""
+    """In place of the landmarker, whose answer is known."""
 
     def __enter__(self) -> NoFinder:
         return self

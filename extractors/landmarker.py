@@ -1,89 +1,76 @@
-"""The landmarks of the face in a photo, by MediaPipe's FaceMesh."""
+"""The landmarks of the face in a photo, by MediaPipe's face landmarker."""
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version as package_version
-from types import ModuleType, TracebackType
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors import mediapipe_tasks
 from extractors.detector import Box, FaceDetector, overlap
 from extractors.errors import NoFaceError
+from extractors.file_hash import sha256_of_file
 from extractors.finder import FoundFace
 
 MAX_FACES = 4
-CONFIDENCE = 0.5
+DETECTION, PRESENCE = 0.4, 0.2
+"""Confidences: below MediaPipe's .5, with which it misses faces whose edges are cut off."""
+
 BORDER = 0.25
 
-PORTRAIT = 0.4
-"""Part of the photo's longer side. Beside a face that large FaceMesh's own detector finds others from a third of it."""
+DETECTABLE = 0.19
+"""Smallest face that is always found in a square, as a part of its side."""
 
-QUARTERED = 0.6
-"""Part of the photo's longer side: four squares of it cover a photo, and share more than a face that needs them."""
-
-DETECTABLE = 0.1
-"""Smallest face that `FaceDetector` detects in a square, as a part of its side."""
-
-NEARER = (1, 2, 4)
-"""Where FaceMesh's own detector finds nothing, squares of these parts of the photo's longer side are searched."""
+NEARER = (1, 2, 4, 8)
+"""Where nothing is found, squares of these parts of the photo's longer side are searched."""
 
 SMALLEST = 48.0
 """Pixels. In narrower faces landmarks are off by more than a hundredth of the face's width."""
 
 _MUTING = threading.Lock()
 
-# protobuf 4 warns of a call that MediaPipe makes on every image; catch_warnings is not for several threads
-warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype")
 
-
-class FaceMesh:
-    """FaceMesh on single photos; a context manager, for one thread at a time."""
+class Landmarker:
+    """The landmarker on single photos; a context manager, for one thread at a time."""
 
     VERSION: ClassVar[int] = 1
 
     def __init__(self) -> None:
         self._has_met_a_face = False
         with muted():
-            self._mesh = _mediapipe().solutions.face_mesh.FaceMesh(
-                static_image_mode=True,
-                max_num_faces=MAX_FACES,
-                refine_landmarks=False,
-                min_detection_confidence=CONFIDENCE,
-            )
-            # the graph starts in threads of its own; one image waits for them
-            self.process(np.zeros((64, 64, 3), dtype=np.uint8))
+            self._task = mediapipe_tasks.landmarker(MAX_FACES, DETECTION, PRESENCE)
+        # the graph starts in threads of its own; one image waits for them
+        self._faces(np.zeros((64, 64, 3), dtype=np.uint8))
 
-    def __enter__(self) -> FaceMesh:
+    def __enter__(self) -> Landmarker:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._mesh.close()
+        self._task.close()
         if "_detector" in vars(self):
             self._detector.close()
 
     @staticmethod
     def parameters() -> Mapping[str, object]:
         """Every setting that changes the values."""
-        return {"mediapipe": package_version("mediapipe"), "max_faces": MAX_FACES}
+        return {"mediapipe": package_version("mediapipe"), "model": _model_sha256(), "max_faces": MAX_FACES}
 
     @cached_property
     def _detector(self) -> FaceDetector:
         """Made when it is needed, which most portraits never do."""
         with muted():
-            return FaceDetector(_mediapipe())
+            return FaceDetector()
 
     def find(self, image: NDArray[np.uint8]) -> FoundFace:
         """The largest face of an upright (h, w, 3) uint8 RGB photo. Raises NoFaceError."""
@@ -93,12 +80,10 @@ class FaceMesh:
         return FoundFace(faces[largest], len(faces), _place(faces, largest))
 
     def _and_smaller(self, image: NDArray[np.uint8], faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """FaceMesh's own detector finds faces from a ninth of the photo: beside a small one it misses others."""
-        size, longer = max(float(np.ptp(face[:, :2], axis=0).max()) for face in faces), max(image.shape[:2])
-        if size > PORTRAIT * longer:
-            return faces
-        side = longer if size > PORTRAIT / 2 * longer else round(QUARTERED * longer)
-        return faces + self._closely(image, side, faces)
+        """With those of half the largest's size, which may be too small to be found in the whole photo."""
+        size = max(float(np.ptp(face[:, :2], axis=0).max()) for face in faces)
+        side = round(size / 2 / DETECTABLE)
+        return faces if side >= max(image.shape[:2]) else faces + self._closely(image, side, faces)
 
     def _small(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """The faces found in smaller and smaller squares. Raises NoFaceError, which names a size that would do."""
@@ -120,7 +105,7 @@ class FaceMesh:
     def _closely(
         self, image: NDArray[np.uint8], side: int, known: list[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """Faces beside the known ones that the detector finds in squares of `side` pixels and FaceMesh in a crop."""
+        """Faces beside the known ones: found by the detector in squares of `side` pixels, measured in a crop."""
         found: list[NDArray[np.float32]] = []
         for box in self._detector.boxes(image, side):
             if any(overlap(box, _box(face)) for face in known + found):
@@ -128,7 +113,7 @@ class FaceMesh:
             left, top, right, bottom = box
             room = max(right - left, bottom - top)
             x, y = max(int(left - room), 0), max(int(top - room), 0)
-            near = np.ascontiguousarray(image[y : int(bottom + room), x : int(right + room)])
+            near = image[y : int(bottom + room), x : int(right + room)]
             faces = (face + np.array((x, y, 0), dtype=np.float32) for face in self._faces(near))
             found += [face for face in faces if overlap(box, _box(face))][:1]
         return found
@@ -146,49 +131,14 @@ class FaceMesh:
     def _faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         height, width = image.shape[:2]
         with nullcontext() if self._has_met_a_face else muted():
-            found = self.process(image)
+            found = self._task.detect(mediapipe_tasks.image(image)).face_landmarks
         self._has_met_a_face = self._has_met_a_face or bool(found)
-        return [
-            np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], dtype=np.float32)
-            for face in found
-        ]
-
-    def process(self, image: NDArray[np.uint8]) -> list[Any]:
-        """MediaPipe's faces of an RGB image, none where it finds none."""
-        return self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
+        return [np.array([(p.x * width, p.y * height, p.z * width) for p in face], dtype=np.float32) for face in found]
 
 
-def _mediapipe() -> Any:
-    """MediaPipe, imported when the first mesh is made: it takes a while."""
-    with warnings.catch_warnings(), _matplotlib_later():
-        # its generated protobuf code and its own imports use what Python and NumPy have deprecated
-        warnings.simplefilter("ignore")
-        import mediapipe
-    return mediapipe
-
-
-class _LazyModule(ModuleType):
-    """A module that is imported on first use."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
-
-
-@contextmanager
-def _matplotlib_later() -> Iterator[None]:
-    """MediaPipe imports matplotlib for its drawing functions, which is most of its start and not used here."""
-    names = ("matplotlib", "matplotlib.pyplot")
-    if names[0] in sys.modules:
-        yield
-        return
-    package, pyplot = map(_LazyModule, names)
-    vars(package)["pyplot"] = pyplot
-    sys.modules.update(zip(names, (package, pyplot), strict=True))
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
+@cache
+def _model_sha256() -> str:
+    return sha256_of_file(mediapipe_tasks.MODEL)
 
 
 def _box_area(face: NDArray[np.float32]) -> float:
