@@ -50,7 +50,7 @@ def align_face(
     height, width = image.shape[:2]
     points = landmarks[:, :2].astype(np.float64)
     matrix = _levelling(landmarks, size, margin)
-    on_photo = ((points >= 0) & (points <= (width, height))).all(axis=1)
+    on_photo = np.asarray(((points >= 0) & (points <= (width, height))).all(axis=1))
     placed = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
     # one bilinear step may shrink by two at most; beyond that pixels would be skipped

@@ -31,7 +31,7 @@ class Patches:
         self._lab = lab.reshape(-1, 3)
         self._contours = topology_of(landmarks).contours
         size = (self._width, self._height)
-        self._on_photo = ((landmarks >= 0) & (landmarks <= size)).all(axis=1)
+        self._on_photo = np.asarray(((landmarks >= 0) & (landmarks <= size)).all(axis=1))
         # OpenCV counts from the centre of the first pixel, landmarks from its edge
         corners = np.round(np.where(self._on_photo[:, None], landmarks, 0) - 0.5)
         self._corners = corners.astype(np.int32).clip(0, (self._width - 1, self._height - 1))

@@ -110,7 +110,7 @@ def by_region(pooled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
             first = next(boxes).reshape(shape)
             mirrored = (next(boxes).reshape(shape) if window.is_paired else first)[:, :, ::-1]
             columns = window.cells // window.rows
-            pooled_windows.append(((first + mirrored) / 2)[:, :, :columns].ravel())
+            pooled_windows.append(((first + mirrored) * np.float32(0.5))[:, :, :columns].ravel())
         regions[region] = np.concatenate(pooled_windows)[None]
     return regions
 

@@ -59,7 +59,7 @@ class _Photos:
 
     def hamming(self, rows: slice) -> NDArray[np.float32]:
         """(block, n) bits that differ; `bits` are -1 and 1."""
-        differing: NDArray[np.float32] = (64 - self.bits[rows] @ self.bits.T) / 2
+        differing: NDArray[np.float32] = (np.float32(64) - self.bits[rows] @ self.bits.T) / np.float32(2)
         return differing
 
     def cosine(self, rows: slice) -> NDArray[np.float32]:
@@ -185,9 +185,9 @@ def _photos(store: Store, encoder: str) -> _Photos:
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.where(lengths > 0, lengths, 1)
-    return unit
+    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    return rows / lengths
 
 
 def _pairs(photos: _Photos) -> pl.DataFrame:

@@ -102,6 +102,7 @@ def registered(measure_with):
     return ANOTHER
 
 
+found = pytest.mark.parametrize("topology", [LANDMARKS, ANOTHER], ids=lambda t: t.label)
 every = pytest.mark.parametrize("topology", [*TOPOLOGIES, ANOTHER], ids=lambda t: t.label)
 
 
@@ -116,19 +117,23 @@ def test_a_mirror_map_is_its_own_inverse_and_keeps_the_mesh(topology):
     assert (topology.mesh[topology.mesh_mirror] == topology.mesh * (-1, 1, 1)).all()
 
 
+@found
+def test_a_set_names_all_that_is_measured(topology):
+    named = {point for definition in definitions() for point in definition.points}
+    assert topology.points.keys() | topology.contours.keys() >= named
+
+
 @every
-def test_a_set_names_all_that_is_measured_cut_and_drawn(topology):
+def test_a_set_names_all_that_is_cut_and_drawn(topology):
     boxed = {contour for _, contour in windows.BOXED}
     drawn = {contour for contours in REGION_CONTOURS.values() for contour in contours}
-    named = {point for definition in definitions() for point in definition.points}
     assert topology.contours.keys() >= boxed | drawn | set(SKIN_PATCHES)
-    assert topology.points.keys() | topology.contours.keys() >= named
     assert {i for indices in (topology.points | topology.contours).values() for i in indices} < set(
         range(topology.number)
     )
 
 
-@pytest.mark.parametrize("topology", [LANDMARKS, ANOTHER], ids=lambda t: t.label)
+@found
 def test_a_finder_says_what_its_values_depend_on(topology):
     finder = finder_of(topology)
     assert finder.VERSION >= 1

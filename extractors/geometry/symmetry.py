@@ -98,7 +98,7 @@ def cheeks_shape_asymmetry(face: Landmarks) -> Values:
 def _mirror_gaps(face: Landmarks) -> Values:
     """(n, M) how far each landmark lies from its mirrored partner once the mirror image is fitted."""
     shapes = unit_shapes(face.topology.of_mesh(face.face_frame))
-    return abs(shapes - turned_onto(mirrored(shapes, face.topology.mesh_mirror), shapes))
+    return np.abs(shapes - turned_onto(mirrored(shapes, face.topology.mesh_mirror), shapes))
 
 
 def _regional_asymmetry(face: Landmarks, region: str) -> Values:

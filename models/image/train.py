@@ -101,7 +101,7 @@ class _Training:
         computing: Computing | None,
         checkpoint: Path,
     ) -> None:
-        known = np.isfinite(train.histograms).all(axis=1)
+        known = np.asarray(np.isfinite(train.histograms).all(axis=1))
         self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
         self._faces, self._scores = faces_of(train), train.scores
         self._known, self._histograms = known, np.nan_to_num(train.histograms)
