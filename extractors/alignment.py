@@ -14,6 +14,8 @@ from extractors.topologies.registry import topology_of
 VERSION = 1
 CROP_SIZE = 256
 MARGIN = 0.25
+RECIPE = {"crop_size": CROP_SIZE, "crop_margin": MARGIN, "alignment": VERSION}
+"""What decides the levelled crop."""
 
 Shapes = NDArray[np.complex128]
 

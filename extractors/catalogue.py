@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from extractors.outputs import Field
 from extractors.regions import FEATURE_REGIONS
 
 Measure = TypeVar("Measure", bound=Callable[..., Any])
@@ -73,6 +74,7 @@ class Feature:
 GEOMETRIC: dict[str, Feature] = {}
 SKIN: dict[str, Feature] = {}
 _REGISTRIES = {"geometry": GEOMETRIC, "skin": SKIN}
+FEATURES_COMMENT = "one row an image: geometric and skin features, one column each, see feature_catalog"
 
 
 def feature(
@@ -161,6 +163,19 @@ def paired_feature(
         return measure
 
     return register
+
+
+def definitions_of(kind: str) -> list[FeatureDefinition]:
+    """The features of one kind, in the order of their columns."""
+    return [feature.definition for feature in _REGISTRIES[kind].values()]
+
+
+def fields_of(kind: str) -> tuple[Field, ...]:
+    """A field a feature of one kind."""
+    return tuple(
+        Field(d.name, "float64", f"{d.summary} {d.formula} [{d.unit}] {d.source}", d.version)
+        for d in definitions_of(kind)
+    )
 
 
 def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:

@@ -12,11 +12,11 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.catalogue import SKIN, feature, paired_feature
+from extractors.alignment import RECIPE
+from extractors.catalogue import FEATURES_COMMENT, SKIN, feature, fields_of, paired_feature
+from extractors.outputs import FEATURES
 from extractors.patches import SKIN_PATCHES, Patches
-
-VERSION = 1
-"""Raised whenever what all formulas share changes; a formula and a set of landmarks have versions of their own."""
+from extractors.spec import Extractor
 
 INVARIANT = ("translation", "roll")
 """Up to resampling. Not scale: a photo with fewer pixels is less sharp."""
@@ -32,6 +32,18 @@ def compute_skin(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> ND
     """
     patches = Patches(image, landmarks)
     return np.array([f.measure(patches) for f in SKIN.values()], dtype=np.float64)
+
+
+EXTRACTOR = Extractor(
+    name="skin",
+    view=FEATURES,
+    comment=FEATURES_COMMENT,
+    fields=functools.partial(fields_of, "skin"),
+    code_version=1,  # of what all formulas share: each has a version of its own
+    measure=lambda face: {"features": compute_skin(face.crop, face.aligned.visible)[None]},
+    needs_pixels=True,
+    parameters=RECIPE,
+)
 
 
 @paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)

@@ -9,7 +9,7 @@ from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
-from featurestore.outputs import active_columns, active_versions
+from featurestore.outputs import active_features, active_versions
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables
@@ -120,5 +120,5 @@ def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None
 
 def _places(store: Store, features: Sequence[str]) -> list[int]:
     """Where the models' features stand among all that the store shows."""
-    every = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
+    every = active_features(store)
     return [every.index(name) for name in features if name != AVERAGENESS]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import LeakageError, UsageError
-from featurestore.outputs import active_table
+from featurestore.outputs import NORMALIZED, active_table
 from featurestore.sql_text import quote
 from featurestore.store import Store
 
@@ -127,7 +127,7 @@ def training_values(store: Store, protocol: str, fold: int) -> str:
 
 def values_of(store: Store, photos: str) -> str:
     """The query of what statistics are fitted on, of the photos (sha256) of a table or subquery."""
-    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
+    geometry, skin, shape = (active_table(store, extractor) for extractor in NORMALIZED)
     return (
         f"SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM {photos}\n"
         f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256)\n'

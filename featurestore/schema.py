@@ -136,7 +136,7 @@ TABLES = (
     table(
         "extractor_versions",
         "one row is one version of one extractor's output",
-        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<id of the encoder>"),
+        ("extractor", "VARCHAR", "such as landmarks or geometry, or embedding:<id of the encoder>"),
         ("version", "VARCHAR", "hash of the code version, parameters, weights and inputs"),
         ("output", "VARCHAR", "the view that shows the active version"),
         ("table_name", "VARCHAR", "the table that holds this version"),
@@ -171,7 +171,7 @@ TABLES = (
         ("low", "DOUBLE", "lower end of the plausible range, in the unit"),
         ("high", "DOUBLE", "upper end of the plausible range, in the unit"),
         ("version", "INTEGER", "version of the formula, from 1"),
-        ("extractor", "VARCHAR", "geometry or skin; normalization for averageness"),
+        ("extractor", "VARCHAR", "that measures it; normalization for averageness"),
         ("extractor_version", "VARCHAR", "see extractor_versions; NULL for averageness"),
     ),
     table(

@@ -16,7 +16,7 @@ from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import Normalization
-from featurestore.outputs import active_columns, active_table, active_versions, chosen_encoder
+from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
 from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
@@ -205,17 +205,14 @@ def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, 
 
 def _versions(store: Store, encoder: str | None) -> dict[str, str]:
     """extractor -> version of all that a training set's values came from."""
-    used = {"landmarks", "geometry", "skin", "shape", f"{EMBEDDING}{encoder}"}
+    used = {"landmarks", *NORMALIZED, f"{EMBEDDING}{encoder}"}
     return {name: version for name, version in active_versions(store).items() if name in used}
 
 
 def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]]:
     """array -> (table, column) that holds it in the versions that are shown."""
-    tables = {
-        "geometry": (active_table(store, "geometry"), "features"),
-        "skin": (active_table(store, "skin"), "features"),
-        "shape": (active_table(store, "shape"), "shape"),
-    }
+    columns = dict.fromkeys(NORMALIZED, "features") | {"shape": "shape"}
+    tables = {name: (active_table(store, name), column) for name, column in columns.items()}
     if encoder is not None:
         table = active_table(store, f"{EMBEDDING}{encoder}")
         tables["vector"] = (table, "vector")

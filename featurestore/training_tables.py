@@ -40,7 +40,7 @@ TRAINING_TABLES = (
         "runs",
         "one row is one training of one model",
         _RUN,
-        ("model", "VARCHAR", "a, b, b-features, baseline, ridge or ensemble"),
+        ("model", "VARCHAR", "what was trained; `kallos train --help` lists what can be"),
         ("protocol", "VARCHAR", "see splits"),
         FOLD,
         ("status", "VARCHAR", "running or done; pooled: an earlier kallos trained it on several traits at once"),

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from extractors.outputs import Output
-from extractors.values import Columns
+from extractors.spec import Columns
 from featurestore.shards import Written
 from featurestore.versions import ATTEMPT_COLUMNS
 from kallos.engines.workers import Answer
