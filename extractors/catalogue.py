@@ -5,12 +5,12 @@
         \"\"\"Width of the mouth.
 
         Formula: |right_mouth_corner - left_mouth_corner|
-        Points: right_mouth_corner, left_mouth_corner
         Source: Farkas 1994 (ch-ch)
         \"\"\"
 
-The function's name is the column, the docstring says what it is, formula, points and source, the decorator region,
-unit, plausible range and what the value does not depend on. `paired_feature` makes three columns of one function
+The function's name is the column, the docstring says what it is, formula and source, the decorator region, unit,
+plausible range and what the value does not depend on. A formula that does not name its points itself has a section
+`Points` after it. `paired_feature` makes three columns of one function
 of `(face, side)`: `right_*`, `left_*` and `*_asymmetry`, the absolute difference of the two.
 """
 
@@ -24,12 +24,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from extractors.outputs import Field
+from extractors.points import SKIN_PATCHES
 from extractors.regions import FEATURE_REGIONS
+from extractors.topologies.registry import current
 
 Measure = TypeVar("Measure", bound=Callable[..., Any])
 
 INVARIANT = ("scale", "translation", "roll")
-_SECTIONS = ("Formula", "Points", "Source")
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,18 @@ def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
 def _sections(measure: Callable[..., Any]) -> tuple[str, str, tuple[str, ...], str]:
     """Summary, formula, points and source out of a docstring; a section runs until the next one."""
     summary, _, text = (inspect.getdoc(measure) or "").partition("\n\n")
-    found = dict(re.findall(r"^(Formula|Points|Source): (.+?)(?=^\w+: |\Z)", text, re.MULTILINE | re.DOTALL))
-    if missing := [s for s in _SECTIONS if s not in found]:
+    sections = re.findall(r"^(Formula|Points|Source): (.+?)(?=^\w+: |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = {name: " ".join(content.split()) for name, content in sections}
+    points = tuple(found["Points"].split(", ")) if "Points" in found else _points_in(found.get("Formula", ""))
+    found["Points"] = ", ".join(points)
+    if missing := [name for name in ("Formula", "Points", "Source") if not found.get(name)]:
         raise ValueError(f"the docstring of {measure.__name__} lacks {', '.join(missing)}")
-    formula, points, source = (" ".join(found[s].split()) for s in _SECTIONS)
-    return " ".join(summary.split()), formula, tuple(points.split(", ")), source
+    return " ".join(summary.split()), found["Formula"], points, found["Source"]
+
+
+def _points_in(formula: str) -> tuple[str, ...]:
+    """The points and contours that a formula names, in order; last those of the skin, which it calls the patches."""
+    known = current().points.keys() | current().contours.keys()
+    words = re.findall(r"[{}a-z_]+", formula)
+    named = [word for word in words if word.replace("{side}", "right") in known]
+    return tuple(dict.fromkeys((*named, *(SKIN_PATCHES if "patches" in words else ()))))

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from extractors.points import Reals
 from extractors.topologies.registry import topology_of
 
-SKIN_PATCHES = ("forehead", "right_cheek_area", "left_cheek_area", "chin_area", "nose_ridge")
 MIN_PIXELS = 16
 """A patch with fewer is too small to measure."""
 

@@ -35,6 +35,9 @@ REGION_CONTOURS: dict[str, tuple[str, ...]] = {
 }
 """region -> closed contours that stand for it: shaded by overlays, compared by regional asymmetry."""
 
+SKIN_PATCHES = ("forehead", "right_cheek_area", "left_cheek_area", "chin_area", "nose_ridge")
+"""Contours of bare skin; formulas call them the patches."""
+
 
 class Landmarks:
     """n faces whose landmarks have names, and the measures that geometric features are made of.

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from extractors.alignment import RECIPE
 from extractors.catalogue import FEATURES_COMMENT, SKIN, feature, fields_of, paired_feature
 from extractors.outputs import FEATURES
-from extractors.patches import SKIN_PATCHES, Patches
+from extractors.patches import Patches
+from extractors.points import SKIN_PATCHES
 from extractors.spec import Extractor
 
 INVARIANT = ("translation", "roll")
@@ -51,7 +52,6 @@ def cheek_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin on the cheek: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside {side}_cheek_area
-    Points: {side}_cheek_area
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness(f"{side}_cheek_area")
@@ -62,7 +62,6 @@ def under_eye_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin under the eye: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside {side}_under_eye
-    Points: {side}_under_eye
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness(f"{side}_under_eye")
@@ -73,7 +72,6 @@ def forehead_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the forehead: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside forehead
-    Points: forehead
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness("forehead")
@@ -84,7 +82,6 @@ def chin_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the chin: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside chin_area
-    Points: chin_area
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness("chin_area")
@@ -95,7 +92,6 @@ def nose_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the ridge of the nose: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside nose_ridge
-    Points: nose_ridge
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness("nose_ridge")
@@ -106,7 +102,6 @@ def cheek_unevenness(face: Patches, side: str) -> float:
     """Unevenness of the skin on the cheek; even skin has less.
 
     Formula: standard deviation of L* inside {side}_cheek_area
-    Points: {side}_cheek_area
     Source: own definition
     """
     return face.spread(0, f"{side}_cheek_area")
@@ -117,7 +112,6 @@ def forehead_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the forehead; even skin has less.
 
     Formula: standard deviation of L* inside forehead
-    Points: forehead
     Source: own definition
     """
     return face.spread(0, "forehead")
@@ -128,7 +122,6 @@ def chin_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the chin; even skin has less.
 
     Formula: standard deviation of L* inside chin_area
-    Points: chin_area
     Source: own definition
     """
     return face.spread(0, "chin_area")
@@ -139,7 +132,6 @@ def nose_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the ridge of the nose; even skin has less.
 
     Formula: standard deviation of L* inside nose_ridge
-    Points: nose_ridge
     Source: own definition
     """
     return face.spread(0, "nose_ridge")
@@ -150,7 +142,6 @@ def skin_lightness(face: Patches) -> float:
     """Lightness of the skin.
 
     Formula: mean L* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976
     """
     return face.mean(0, *SKIN_PATCHES)
@@ -161,7 +152,6 @@ def skin_redness(face: Patches) -> float:
     """Redness of the skin.
 
     Formula: mean a* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976; Stephen et al. 2009
     """
     return face.mean(1, *SKIN_PATCHES)
@@ -172,7 +162,6 @@ def skin_yellowness(face: Patches) -> float:
     """Yellowness of the skin.
 
     Formula: mean b* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976; Stephen et al. 2009
     """
     return face.mean(2, *SKIN_PATCHES)
@@ -183,7 +172,6 @@ def skin_redness_spread(face: Patches) -> float:
     """Unevenness of the skin's redness: blemishes, flush.
 
     Formula: standard deviation of a* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.spread(1, *SKIN_PATCHES)
@@ -194,7 +182,6 @@ def skin_yellowness_spread(face: Patches) -> float:
     """Unevenness of the skin's yellowness.
 
     Formula: standard deviation of b* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.spread(2, *SKIN_PATCHES)
@@ -206,7 +193,6 @@ def skin_texture_entropy(face: Patches) -> float:
 
     Formula: Shannon entropy of L* less its mean over the square of 9 px around, in steps of 100/255, over
         the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.texture_entropy(*SKIN_PATCHES)
@@ -217,7 +203,6 @@ def under_eye_darkness(face: Patches, side: str) -> float:
     """How much darker the skin under the eye is than the cheek.
 
     Formula: mean L* inside {side}_cheek_area - mean L* inside {side}_under_eye
-    Points: {side}_cheek_area, {side}_under_eye
     Source: own definition
     """
     return face.mean(0, f"{side}_cheek_area") - face.mean(0, f"{side}_under_eye")
@@ -229,7 +214,6 @@ def eye_contrast(face: Patches) -> float:
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside right_eye and
         left_eye
-    Points: right_eye, left_eye, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "right_eye", "left_eye")
@@ -241,7 +225,6 @@ def brow_contrast(face: Patches) -> float:
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside right_brow and
         left_brow
-    Points: right_brow, left_brow, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "right_brow", "left_brow")
@@ -252,7 +235,6 @@ def lip_contrast(face: Patches) -> float:
     """How much darker the lips are than the skin.
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside lips_outer
-    Points: lips_outer, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "lips_outer")
@@ -263,7 +245,6 @@ def lip_redness(face: Patches) -> float:
     """How much redder the lips are than the skin.
 
     Formula: mean a* inside lips_outer - mean a* of the skin patches
-    Points: lips_outer, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Stephen & McKeegan 2010
     """
     return face.mean(1, "lips_outer") - skin_redness(face)

@@ -11,7 +11,6 @@ def brow_height(face: Landmarks, side: str) -> Values:
     """How far the top of the brow lies above the middle of the eye.
 
     Formula: rise({side}_eye_centre, {side}_brow_top)
-    Points: {side}_eye_centre, {side}_brow_top
     Source: Cunningham 1986 (eyebrow height)
     """
     return face.rise(f"{side}_eye_centre", f"{side}_brow_top")
@@ -22,7 +21,6 @@ def brow_eye_gap(face: Landmarks, side: str) -> Values:
     """Free skin between the lower edge of the brow and the upper lid.
 
     Formula: rise({side}_upper_lid, {side}_brow_bottom)
-    Points: {side}_upper_lid, {side}_brow_bottom
     Source: own definition
     """
     return face.rise(f"{side}_upper_lid", f"{side}_brow_bottom")
@@ -33,7 +31,6 @@ def brow_arch(face: Landmarks, side: str) -> Values:
     """Greatest height of the brow's upper edge over the chord of its ends, as a part of the chord.
 
     Formula: max distance of {side}_brow_upper to its chord / length of the chord
-    Points: {side}_brow_upper
     Source: own definition
     """
     return face.arch(f"{side}_brow_upper")
@@ -44,7 +41,6 @@ def brow_tilt(face: Landmarks, side: str) -> Values:
     """How far the outer end of the brow lies above the inner one, as an angle to the eye line.
 
     Formula: atan2(rise, width) from {side}_brow_inner to {side}_brow_outer
-    Points: {side}_brow_inner, {side}_brow_outer
     Source: own definition
     """
     return face.tilt(f"{side}_brow_inner", f"{side}_brow_outer")
@@ -55,7 +51,6 @@ def brow_length(face: Landmarks, side: str) -> Values:
     """Length of the brow between its ends.
 
     Formula: |{side}_brow_inner - {side}_brow_outer|
-    Points: {side}_brow_inner, {side}_brow_outer
     Source: own definition
     """
     return face.distance(f"{side}_brow_inner", f"{side}_brow_outer")
@@ -77,7 +72,6 @@ def brow_spacing(face: Landmarks) -> Values:
     """Distance between the inner ends of the brows.
 
     Formula: |right_brow_inner - left_brow_inner|
-    Points: right_brow_inner, left_brow_inner
     Source: own definition
     """
     return face.distance("right_brow_inner", "left_brow_inner")
