@@ -124,13 +124,7 @@ def paired_feature(
         summary, formula, points, source = _sections(measure)
         side_summary = summary[0].lower() + summary[1:]
         define = functools.partial(
-            FeatureDefinition,
-            region=region,
-            unit=unit,
-            source=source,
-            invariant=invariant,
-            kind=kind,
-            version=version,
+            FeatureDefinition, region=region, unit=unit, source=source, invariant=invariant, kind=kind, version=version
         )
 
         def both(face: Any) -> Any:

@@ -14,14 +14,7 @@ from extractors.points import Landmarks, Values
 from extractors.regions import PROPORTION
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
-_FIFTHS = (
-    "right_zygion",
-    "right_eye_outer",
-    "right_eye_inner",
-    "left_eye_inner",
-    "left_eye_outer",
-    "left_zygion",
-)
+_FIFTHS = ("right_zygion", "right_eye_outer", "right_eye_inner", "left_eye_inner", "left_eye_outer", "left_zygion")
 
 
 @feature(PROPORTION, unit="ratio", low=0.95, high=1.6)

@@ -17,8 +17,7 @@ def explain(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write it into this HTML file instead, the photo in it.")] = None,
     overlay: Annotated[
-        Path | None,
-        typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg."),
+        Path | None, typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Explain by this bundle; a store is not needed then.")] = None,
     protocol: Protocol = None,

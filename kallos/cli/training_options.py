@@ -24,8 +24,7 @@ class TrainingOptions:
         None
     )
     backbone: Annotated[
-        str,
-        typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights."),
+        str, typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights.")
     ] = _DEFAULT.backbone
     weights: Weights = _DEFAULT.weights
     download: Download = _DEFAULT.download

@@ -46,11 +46,7 @@ class EncoderNetwork(nn.Module):
 
     @classmethod
     def build(
-        cls,
-        name: str = "mobilenet_v3_small",
-        weights: str = "imagenet",
-        download: bool = False,
-        size: int = 224,
+        cls, name: str = "mobilenet_v3_small", weights: str = "imagenet", download: bool = False, size: int = 224
     ) -> Self:
         """An encoder on images of `size` x `size` pixels, and of `SMALLER` times that.
 

@@ -71,14 +71,7 @@ def data(store: Store, search: Search, nearest: Neighbours, query: str | Photo) 
     first = replace(photo, caption=f"query\n{_short(photo.path.name)}", framed=True)
     rest = (replace(photo, caption=_caption(n, photo.path)) for n, photo in zip(neighbours, others, strict=True))
     return SimilarReport(
-        name,
-        search.by,
-        DISTANCES[search.by],
-        search.encoder,
-        search.data_set,
-        nearest.sql,
-        neighbours,
-        (first, *rest),
+        name, search.by, DISTANCES[search.by], search.encoder, search.data_set, nearest.sql, neighbours, (first, *rest)
     )
 
 
