@@ -18,12 +18,11 @@ def duplicates(
     json: Json = False,
 ) -> None:
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
-    from kallos.cli.console import note, out
+    from kallos.cli.console import note, show
     from kallos.workflows.quality import duplicates as find_duplicates
     from reports.pages.duplicates import render, write_sheet
-    from reports.render.json import to_json
 
     report = find_duplicates(store, data_set=data_set, encoder=encoder)
-    out.print_json(to_json("duplicates", report)) if json else out.print(render(report))
+    show("duplicates", report, render, json)
     if sheet and report.photos:
         note(f"wrote {write_sheet(report, sheet)}")

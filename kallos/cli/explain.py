@@ -29,12 +29,11 @@ def explain(
     from rich.console import Group
 
     from featurestore.errors import UsageError
-    from kallos.cli.console import note, out
+    from kallos.cli.console import note, show
     from kallos.workflows.explain import explain as explain_photo
     from reports.pages.explanation import render
     from reports.pages.explanation_overlay import picture, write_picture
     from reports.render.html import write_html
-    from reports.render.json import to_json
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{overlay} is not a supported picture format: name it .{' or .'.join(PictureFormat)}.")
@@ -43,6 +42,6 @@ def explain(
         write_html(html, "explain", Group(picture(explained), render(report)), ())
         note(f"wrote {html}")
     else:
-        out.print_json(to_json("explanation", report)) if json else out.print(render(report))
+        show("explanation", report, render, json)
     if overlay:
         note(f"wrote {write_picture(explained, overlay)}")
