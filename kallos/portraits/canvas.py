@@ -74,10 +74,10 @@ class Canvas:
             mask = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32, copy=False)
         return slice(y0, y1), slice(x0, x1), mask / np.float32(255)
 
-    def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0) -> Field:
+    def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0) -> Field:
         """The same as one (size, size) mask."""
         full = np.zeros((self.size, self.size), np.float32)
-        rows, columns, mask = self.coverage(shapes, blur, thickness)
+        rows, columns, mask = self.coverage(shapes, blur)
         full[rows, columns] = mask
         return full
 

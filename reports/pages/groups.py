@@ -107,9 +107,11 @@ def _gap(by_group: Mapping[str, Figure]) -> Gap | None:
 def render_groups(report: Groups) -> RenderableType:
     """A line a group with intervals beneath the figures, then a line a gap."""
     metrics = [metric for metric in METRICS if metric in report.groups[0].figures]
-    table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics))
-    for group in report.groups:
-        table.add_row(group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
+    rows = (
+        (group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
+        for group in report.groups
+    )
+    table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics), rows=rows)
     gaps: list[RenderableType] = ["", _gaps_table(report.gaps)] if report.gaps else []
     return Lines(table, *gaps, dim(READING))
 
@@ -121,8 +123,7 @@ def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
 
 
 def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
-    table = plain_table("largest gap", "", "difference", "95 % interval")
-    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    table = plain_table("largest gap", "", "difference", "95 % interval", text=(0, 1))
     for metric in METRICS:
         if gap := gaps.get(metric):
             size = gap.size

@@ -118,8 +118,7 @@ def render(report: SimilarReport) -> RenderableType:
 
 
 def _table(neighbours: tuple[Neighbour, ...]) -> Table:
-    table = plain_table("rank", "image", "distance", "score", "subset", "")
-    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    table = plain_table("rank", "image", "distance", "score", "subset", "", text=(0, 1))
     furthest = max(n.distance for n in neighbours) or 1.0
     for n in neighbours:
         remark = Text(SAME, style=f"bold {ACCENT}") if n.same_photo else bar(n.distance / furthest, 20, ACCENT)

@@ -34,6 +34,11 @@ class Estimate:
         low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
         return cls(float(value), float(low), float(high))
 
+    @classmethod
+    def of_mean(cls, values: NDArray[np.float64]) -> Self:
+        """The mean of (n,) values."""
+        return cls.from_resamples(float(values.mean()), means(resamples(len(values)), values))
+
     @property
     def clear(self) -> bool:
         """Whether the interval excludes zero."""
