@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from extractors.regions import REGIONS
 from featurestore.normalization import Normalization
-from featurestore.outputs import NORMALIZED
 from featurestore.records import SCALE, FaceBatch
 from featurestore.sql_text import quote
 from featurestore.store import Store
 
 REGION = "region_"
-ARRAYS = (*NORMALIZED, "vector", *(f"{REGION}{region}" for region in REGIONS))
+ARRAYS = ("geometry", "skin", "shape", "vector", *(f"{REGION}{region}" for region in REGIONS))
 Tables = Mapping[str, tuple[str, str]]
 """Name of an array out of ARRAYS -> (table, column) that holds it, one row a photo."""
 

@@ -86,9 +86,16 @@ def training_set(
     tables = array_tables(store, encoder)
     rows = {role: all_rows.with_features(places) for role, all_rows in _read(store, protocol, fold, tables).items()}
     _check_enough(store, rows, protocol, fold, encoder)
-    sql = rows_sql(protocol, fold, "train", tables)
-    manifest = Manifest.pin(
-        protocol, fold, sql, rows["train"], fitted.features, _versions(store, encoder), statistics_id
+    manifest = Manifest(
+        protocol=protocol,
+        fold=fold,
+        sql=rows_sql(protocol, fold, "train", tables),
+        versions=json.dumps(_versions(store, encoder), sort_keys=True),
+        row_count=len(rows["train"]),
+        row_hash=rows["train"].row_hash,
+        value_hash=rows["train"].value_hash,
+        statistics_id=statistics_id,
+        features=list(fitted.features),
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     train, test = (rows[role].batch(fitted) for role in ("train", "test"))
@@ -109,22 +116,6 @@ class Manifest:
     value_hash: str
     statistics_id: str
     features: Sequence[str]
-
-    @classmethod
-    def pin(
-        cls,
-        protocol: str,
-        fold: int,
-        sql: str,
-        rows: Rows,
-        features: Sequence[str],
-        versions: Mapping[str, str],
-        statistics_id: str,
-    ) -> Manifest:
-        """Pin these rows."""
-        known_as = json.dumps(dict(versions), sort_keys=True)
-        hashes = (rows.row_hash, rows.value_hash)
-        return cls(protocol, fold, sql, known_as, len(rows), *hashes, statistics_id, list(features))
 
     @property
     def manifest_id(self) -> str:
