@@ -1,7 +1,5 @@
 """Faces made comparable: a levelled crop of the pixels, and Procrustes shapes of the landmarks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

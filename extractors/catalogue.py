@@ -14,8 +14,6 @@ plausible range and what the value does not depend on. A formula that does not n
 of `(face, side)`: `right_*`, `left_*` and `*_asymmetry`, the absolute difference of the two.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import re

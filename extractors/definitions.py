@@ -1,7 +1,5 @@
 """Every defined feature: those that extractors measure, and averageness, which a fold's shapes decide."""
 
-from __future__ import annotations
-
 from extractors import averageness
 from extractors.catalogue import FeatureDefinition, definitions_of
 from extractors.registry import OF_FEATURES

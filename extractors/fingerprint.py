@@ -1,7 +1,5 @@
 """A perceptual hash of the face: copies of a photo in other sizes, compressed or retouched, differ in few bits."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

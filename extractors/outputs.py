@@ -1,7 +1,5 @@
 """What extractors give: outputs with a version that changes whenever their values would."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """The pixels of one face crop, patch by patch; a patch is the inside of a closed contour."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -4,8 +4,6 @@ The names are the same for every set of landmarks; what stands behind them is th
 Right and left are the subject's: `right_eye_outer` lies on the image's left.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every extractor beside landmarks and encoders. A new one is a file with its `EXTRACTOR`, and one line here."""
 
-from __future__ import annotations
-
 from extractors import fingerprint, shape, skin
 from extractors.geometry import compute as geometry
 from extractors.outputs import FEATURES

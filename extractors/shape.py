@@ -1,7 +1,5 @@
 """The shape of the face: its landmarks without place, size and roll."""
 
-from __future__ import annotations
-
 from extractors import alignment
 from extractors.outputs import Field
 from extractors.spec import Extractor

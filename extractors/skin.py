@@ -5,8 +5,6 @@ few pixels has less sharpness there, as it looks to a rater. Light and camera co
 person differ. L*, a*, b* are those of CIELAB.
 """
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The interface of an extractor, the class `Extractor`, and the face that it is given; `registry` lists all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """What is computed from a photo, the same way for the store and for a single prediction."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """A whole data set as the test set of models that were trained on other photos."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 

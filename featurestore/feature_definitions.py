@@ -1,7 +1,5 @@
 """What each feature means, for whoever queries the store."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import polars as pl

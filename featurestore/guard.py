@@ -6,8 +6,6 @@ eight times its memory limit, `levenshtein` cannot be interrupted), and its sett
 connection of the process to the same store. The process starts without the caller's environment.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

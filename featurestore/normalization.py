@@ -4,9 +4,8 @@
 must be the mean of the training rows of the fold.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +44,7 @@ class Normalization:
         scored: NDArray[np.float64] = (values - self.mean) / self.sd
         return scored
 
-    def only(self, features: tuple[str, ...]) -> Normalization:
+    def only(self, features: tuple[str, ...]) -> Self:
         """The statistics of some of the features, in the order of the store, `averageness` always among them."""
         places = [i for i, name in enumerate(self.features) if name in features or name == AVERAGENESS]
         return replace(

@@ -1,7 +1,5 @@
 """Runs: what was trained, how it went, and its predictions of every image."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -6,8 +6,6 @@ No table has a primary key or an index: hot tables with both are where broken wr
 reported, and every writer here replaces rows by key inside a transaction instead.
 """
 
-from __future__ import annotations
-
 from featurestore.tables import FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_tables import TRAINING_TABLES
 

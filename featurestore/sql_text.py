@@ -1,7 +1,5 @@
 """Values as SQL text, and the tree of a statement."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from textwrap import dedent

@@ -1,7 +1,5 @@
 """Statistics of folds: the photos that they are fitted on, read together and part by part, and what is fitted."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

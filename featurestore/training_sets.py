@@ -1,7 +1,5 @@
 """Training sets: the rows of a fold, pinned as a manifest, as the FaceBatch that models see."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

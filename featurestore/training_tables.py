@@ -1,7 +1,5 @@
 """The tables of training: pinned training sets, statistics, runs, and what each run predicts of every image."""
 
-from __future__ import annotations
-
 from featurestore.tables import FOLD, IMAGE, TRAIT, table
 
 _RUN = ("run_id", "VARCHAR", "the run, see runs")

@@ -1,12 +1,10 @@
 """`kallos verify`: derive the training set of a run again from the store, and compare it with what was pinned."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -30,7 +28,7 @@ class PinnedValue:
     holds: bool
 
     @classmethod
-    def compare(cls, what: str, pinned: object, found: object) -> PinnedValue:
+    def compare(cls, what: str, pinned: object, found: object) -> Self:
         return cls(what, str(pinned), str(found), pinned == found)
 
 

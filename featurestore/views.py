@@ -1,7 +1,5 @@
 """The stable views that people query: what the active versions hold, by image_id, each column with its comment."""
 
-from __future__ import annotations
-
 from extractors.outputs import EMBEDDING, FEATURES
 from featurestore.outputs import (
     NORMALIZED,

@@ -1,7 +1,5 @@
 """Brows: height, arch, tilt, length and thickness."""
 
-from __future__ import annotations
-
 from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 

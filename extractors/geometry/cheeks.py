@@ -1,7 +1,5 @@
 """Cheeks: their breadth against the midline, height and depth."""
 
-from __future__ import annotations
-
 from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 

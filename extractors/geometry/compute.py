@@ -1,7 +1,5 @@
 """All geometric features of n faces at once."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Eyes: size, opening, tilt and spacing."""
 
-from __future__ import annotations
-
 from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 

@@ -1,7 +1,5 @@
 """Jawline: widths, angles, and the curvature of the contour from ear to ear."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from extractors.catalogue import feature, paired_feature

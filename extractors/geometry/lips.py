@@ -1,7 +1,5 @@
 """Lips: width, fullness, bow, and the space to nose and chin."""
 
-from __future__ import annotations
-
 from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 

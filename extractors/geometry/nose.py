@@ -1,7 +1,5 @@
 """Nose: width, length, tip and straightness."""
 
-from __future__ import annotations
-
 from extractors.catalogue import feature, paired_feature
 from extractors.points import Landmarks, Values
 

@@ -3,8 +3,6 @@
 Those two stand among the proportions because the order of features is that of the columns.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Asymmetry of the shape: how far the face lies from its own mirror image, in the whole and by region."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a reader hands to the store: one data set as frames, written in one transaction."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Reading label files: text, csv, score lists and workbooks, with errors that name the file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

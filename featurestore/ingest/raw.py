@@ -1,7 +1,5 @@
 """A table from a file as text: its headings, its cells, and what a survey tool records of each column."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections import Counter

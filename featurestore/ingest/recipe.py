@@ -1,7 +1,5 @@
 """How a rating table is read: what each column is. It is decided once, shown, and can be stored to be used again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

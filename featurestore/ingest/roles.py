@@ -3,8 +3,6 @@
 Where two columns could be meant, the table is refused with the option that decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from featurestore.errors import DataError

@@ -1,7 +1,5 @@
 """Ratings or scores from any table: read by a recipe that is decided first and shown before anything is stored."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Names of outputs and features are put into SQL, the queries of manifests and sta
 are opened. In a store of one's own kallos wrote them; in a folder from elsewhere anybody may have.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import PurePath

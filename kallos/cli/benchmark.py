@@ -1,7 +1,5 @@
 """`kallos benchmark`: every fold of a protocol, beside published figures."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`kallos check`: data-quality checks of a store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

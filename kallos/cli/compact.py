@@ -1,7 +1,5 @@
 """`kallos compact`: shrink a store."""
 
-from __future__ import annotations
-
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
 

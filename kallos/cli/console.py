@@ -1,7 +1,5 @@
 """The two consoles: tables for people on stdout, progress and messages on stderr."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`kallos doctor`: diagnostics of the installation and the store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

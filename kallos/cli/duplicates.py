@@ -1,7 +1,5 @@
 """`kallos duplicates`: near-duplicate photos, their leakage, and a protocol without it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

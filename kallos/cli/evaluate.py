@@ -1,7 +1,5 @@
 """`kallos evaluate`: trained models on a data set of other photos and raters."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

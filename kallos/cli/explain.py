@@ -1,7 +1,5 @@
 """`kallos explain`: why a photo got its score."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`kallos extract`: features, shapes and embeddings of photos."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

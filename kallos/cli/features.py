@@ -1,7 +1,5 @@
 """`kallos features`: definitions of features, and their values in the store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`kallos plan`: what is left to extract, and why."""
 
-from __future__ import annotations
-
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 
 

@@ -1,7 +1,5 @@
 """`kallos rollback`: return to an earlier version of an extractor."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`kallos similar`: the faces nearest to one face."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`kallos train`: train models."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Training options, shared by `kallos train` and `kallos benchmark`."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`kallos verify`: whether a run's training set can still be derived."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Results of workers, collected for the tables that they are written to."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 

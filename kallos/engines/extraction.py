@@ -3,8 +3,6 @@
 First the extractors that need pixels, in worker processes; then those that need only stored landmarks, in this one.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing

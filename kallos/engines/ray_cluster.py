@@ -5,8 +5,6 @@ on one machine. An actor writes its results as a shard beside the store, which m
 machines share. Ray restarts a killed actor, which begins its shard again.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

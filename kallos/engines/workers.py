@@ -1,7 +1,5 @@
 """Worker processes that run the extractors, each with a face finder. One that dies loses only its current photo."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence

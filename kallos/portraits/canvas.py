@@ -1,7 +1,5 @@
 """A float RGB canvas for smooth shapes with soft or hard edges."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

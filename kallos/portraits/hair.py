@@ -1,7 +1,5 @@
 """Hair: a part behind the head, a cap or curtain in front, and strands upon both."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from kallos.portraits.anatomy import Head

@@ -1,7 +1,5 @@
 """From named parameters to a picture, painted from back to front."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

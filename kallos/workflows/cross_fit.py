@@ -4,8 +4,6 @@ Fits are stored under a hash of their settings and training data, so that an int
 ones, and two folds share a fit on the same rows.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time

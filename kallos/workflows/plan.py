@@ -1,7 +1,5 @@
 """`kallos plan`: what is left to do for the current extractors and the encoders of the store."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from extractors.registry import FROM_LANDMARKS

@@ -1,7 +1,5 @@
 """Photos to predictions; many photos are distributed over worker processes."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence

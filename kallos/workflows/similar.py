@@ -1,7 +1,5 @@
 """`kallos similar`: the nearest neighbours of an image or photo file in the store."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

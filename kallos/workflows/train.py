@@ -1,7 +1,5 @@
 """Training: a fold's rows from the store to trained models, and their predictions back into the store."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

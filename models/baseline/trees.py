@@ -1,7 +1,5 @@
 """LightGBM on features and shape components."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

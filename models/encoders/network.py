@@ -1,7 +1,5 @@
 """An encoder from a pretrained backbone: four test-time views, pooled cell by cell, written as a graph."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Model A written as graphs, one a part of its cross-fitting, preprocessing included."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

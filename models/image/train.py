@@ -1,7 +1,5 @@
 """Training of Model A: from face crops and scores to the averaged weights, epoch by epoch, with checkpoints."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable, Iterator

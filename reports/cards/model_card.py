@@ -1,7 +1,5 @@
 """The data of a run's model card: what it is, its training data, and how well it does, from the store."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

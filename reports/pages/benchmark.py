@@ -1,7 +1,5 @@
 """`kallos report benchmark`: every fold of a protocol, and their mean, beside published figures and a leak-free one."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`kallos check`: the results of the store's checks on each data set."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType

@@ -1,7 +1,5 @@
 """`kallos report compare`: runs side by side on the same test images, and how sure their differences are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`kallos doctor`: the state of this installation, machine and store."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

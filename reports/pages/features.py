@@ -1,7 +1,5 @@
 """`kallos report features`: every feature, its distribution and its correlation with the score."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Problems found in a data set at ingest: counts and the first offenders."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import polars as pl

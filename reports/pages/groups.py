@@ -1,7 +1,5 @@
 """Whether a model treats groups alike: the same figures for each group, and the largest gap between two of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`kallos ingest`: how it reads a table, and what it stored."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from rich.console import RenderableType

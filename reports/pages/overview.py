@@ -1,7 +1,5 @@
 """`kallos report`: what is in the store, how well the models do, and what to do next."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rich.console import RenderableType

@@ -1,7 +1,5 @@
 """`kallos plan`: what is fresh, what is not and why, and how long `kallos extract` would take."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`kallos similar`: the faces nearest to one face, as a table and as a contact sheet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

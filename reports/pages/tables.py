@@ -1,7 +1,5 @@
 """`kallos tables`: what can be queried."""
 
-from __future__ import annotations
-
 import polars as pl
 from rich.console import Group, RenderableType
 from rich.padding import Padding

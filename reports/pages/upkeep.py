@@ -1,7 +1,5 @@
 """Results of `kallos compact` and `kallos erase`."""
 
-from __future__ import annotations
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 

@@ -1,7 +1,5 @@
 """`kallos verify`: what was pinned beside what was derived again."""
 
-from __future__ import annotations
-
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text

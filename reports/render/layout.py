@@ -1,7 +1,5 @@
 """Building blocks of every report: a page, sections with a heading, plain tables."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy

@@ -1,7 +1,5 @@
 """How well the raters of a data set agree: an upper bound for any model of their mean."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

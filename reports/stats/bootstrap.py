@@ -3,8 +3,6 @@
 Every call uses the same resamples, so that differences of figures are paired.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

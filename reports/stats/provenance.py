@@ -1,7 +1,5 @@
 """Where a score comes from: the model, its training data, and whether it does better than something simpler."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
