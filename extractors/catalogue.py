@@ -10,8 +10,8 @@
 
 The function's name is the column, the docstring says what it is, formula and source, the decorator region, unit,
 plausible range and what the value does not depend on. A formula that does not name its points itself has a section
-`Points` after it. `paired_feature` makes three columns of one function
-of `(face, side)`: `right_*`, `left_*` and `*_asymmetry`, the absolute difference of the two.
+`Points` after it. With `asymmetry` a function of `(face, side)` is three columns: `right_*`, `left_*` and
+`*_asymmetry`, the absolute difference of the two.
 """
 
 import functools
@@ -82,52 +82,27 @@ def feature(
     unit: str,
     low: float,
     high: float,
+    asymmetry: float | None = None,
     invariant: tuple[str, ...] = INVARIANT,
     kind: str = "geometry",
     version: int = 1,
 ) -> Callable[[Measure], Measure]:
-    """Register a function of one argument as the column of its name."""
+    """Register a function of one argument as the column of its name.
 
-    def register(measure: Measure) -> Measure:
-        summary, formula, points, source = _sections(measure)
-        _add(
-            FeatureDefinition(
-                measure.__name__, summary, region, unit, formula, points, source, low, high, invariant, kind, version
-            ),
-            measure,
-        )
-        return measure
-
-    return register
-
-
-def paired_feature(
-    region: str,
-    *,
-    unit: str,
-    low: float,
-    high: float,
-    asymmetry: float,
-    invariant: tuple[str, ...] = INVARIANT,
-    kind: str = "geometry",
-    version: int = 1,
-) -> Callable[[Measure], Measure]:
-    """Register a function of `(face, side)` as three columns; `asymmetry` is the high end of the third.
-
-    The docstring writes {side} where right or left stands.
+    With `asymmetry`, the high end of the third, one of `(face, side)` as three columns; the docstring writes {side}
+    where right or left stands.
     """
 
     def register(measure: Measure) -> Measure:
-        name = measure.__name__
         summary, formula, points, source = _sections(measure)
-        side_summary = summary[0].lower() + summary[1:]
         define = functools.partial(
             FeatureDefinition, region=region, unit=unit, source=source, invariant=invariant, kind=kind, version=version
         )
-
-        def both(face: Any) -> Any:
-            return abs(measure(face, "right") - measure(face, "left"))
-
+        name = measure.__name__
+        if asymmetry is None:
+            _add(define(name, summary=summary, formula=formula, points=points, low=low, high=high), measure)
+            return measure
+        side_summary = summary[0].lower() + summary[1:]
         sides = {side: tuple(p.replace("{side}", side) for p in points) for side in ("right", "left")}
         for side, named in sides.items():
             _add(
@@ -151,7 +126,7 @@ def paired_feature(
                 low=0.0,
                 high=asymmetry,
             ),
-            both,
+            lambda face: abs(measure(face, "right") - measure(face, "left")),
         )
         return measure
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.alignment import RECIPE
-from extractors.catalogue import FEATURES_COMMENT, SKIN, feature, fields_of, paired_feature
+from extractors.catalogue import FEATURES_COMMENT, SKIN, feature, fields_of
 from extractors.outputs import FEATURES
 from extractors.patches import Patches
 from extractors.points import SKIN_PATCHES
@@ -21,7 +21,6 @@ INVARIANT = ("translation", "roll")
 """Up to resampling. Not scale: a photo with fewer pixels is less sharp."""
 
 pixels = functools.partial(feature, kind="skin", invariant=INVARIANT)
-paired_pixels = functools.partial(paired_feature, kind="skin", invariant=INVARIANT)
 
 
 def compute_skin(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -45,7 +44,7 @@ EXTRACTOR = Extractor(
 )
 
 
-@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
+@pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
 def cheek_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin on the cheek: pores, lines and roughness, and how sharp the photo is.
 
@@ -55,7 +54,7 @@ def cheek_sharpness(face: Patches, side: str) -> float:
     return face.sharpness(f"{side}_cheek_area")
 
 
-@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
+@pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
 def under_eye_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin under the eye: pores, lines and roughness, and how sharp the photo is.
 
@@ -95,7 +94,7 @@ def nose_sharpness(face: Patches) -> float:
     return face.sharpness("nose_ridge")
 
 
-@paired_pixels("skin", unit="L*", low=0.0, high=30.0, asymmetry=22.0)
+@pixels("skin", unit="L*", low=0.0, high=30.0, asymmetry=22.0)
 def cheek_unevenness(face: Patches, side: str) -> float:
     """Unevenness of the skin on the cheek; even skin has less.
 
@@ -196,7 +195,7 @@ def skin_texture_entropy(face: Patches) -> float:
     return face.texture_entropy(*SKIN_PATCHES)
 
 
-@paired_pixels("skin", unit="L*", low=-25.0, high=30.0, asymmetry=30.0)
+@pixels("skin", unit="L*", low=-25.0, high=30.0, asymmetry=30.0)
 def under_eye_darkness(face: Patches, side: str) -> float:
     """How much darker the skin under the eye is than the cheek.
 

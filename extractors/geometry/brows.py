@@ -1,10 +1,10 @@
 """Brows: height, arch, tilt, length and thickness."""
 
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
-@paired_feature("brows", unit="face widths", low=0.06, high=0.3, asymmetry=0.08)
+@feature("brows", unit="face widths", low=0.06, high=0.3, asymmetry=0.08)
 def brow_height(face: Landmarks, side: str) -> Values:
     """How far the top of the brow lies above the middle of the eye.
 
@@ -14,7 +14,7 @@ def brow_height(face: Landmarks, side: str) -> Values:
     return face.rise(f"{side}_eye_centre", f"{side}_brow_top")
 
 
-@paired_feature("brows", unit="face widths", low=0.02, high=0.22, asymmetry=0.07)
+@feature("brows", unit="face widths", low=0.02, high=0.22, asymmetry=0.07)
 def brow_eye_gap(face: Landmarks, side: str) -> Values:
     """Free skin between the lower edge of the brow and the upper lid.
 
@@ -24,7 +24,7 @@ def brow_eye_gap(face: Landmarks, side: str) -> Values:
     return face.rise(f"{side}_upper_lid", f"{side}_brow_bottom")
 
 
-@paired_feature("brows", unit="ratio", low=0.0, high=0.4, asymmetry=0.18)
+@feature("brows", unit="ratio", low=0.0, high=0.4, asymmetry=0.18)
 def brow_arch(face: Landmarks, side: str) -> Values:
     """Greatest height of the brow's upper edge over the chord of its ends, as a part of the chord.
 
@@ -34,7 +34,7 @@ def brow_arch(face: Landmarks, side: str) -> Values:
     return face.arch(f"{side}_brow_upper")
 
 
-@paired_feature("brows", unit="degrees", low=-25.0, high=30.0, asymmetry=15.0)
+@feature("brows", unit="degrees", low=-25.0, high=30.0, asymmetry=15.0)
 def brow_tilt(face: Landmarks, side: str) -> Values:
     """How far the outer end of the brow lies above the inner one, as an angle to the eye line.
 
@@ -44,7 +44,7 @@ def brow_tilt(face: Landmarks, side: str) -> Values:
     return face.tilt(f"{side}_brow_inner", f"{side}_brow_outer")
 
 
-@paired_feature("brows", unit="face widths", low=0.16, high=0.44, asymmetry=0.25)
+@feature("brows", unit="face widths", low=0.16, high=0.44, asymmetry=0.25)
 def brow_length(face: Landmarks, side: str) -> Values:
     """Length of the brow between its ends.
 
@@ -54,7 +54,7 @@ def brow_length(face: Landmarks, side: str) -> Values:
     return face.distance(f"{side}_brow_inner", f"{side}_brow_outer")
 
 
-@paired_feature("brows", unit="face widths", low=0.01, high=0.08, asymmetry=0.02)
+@feature("brows", unit="face widths", low=0.01, high=0.08, asymmetry=0.02)
 def brow_thickness(face: Landmarks, side: str) -> Values:
     """Mean distance between the upper and the lower edge of the brow.
 

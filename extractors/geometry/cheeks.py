@@ -1,10 +1,10 @@
 """Cheeks: their breadth against the midline, height and depth."""
 
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
-@paired_feature("cheeks", unit="face widths", low=0.2, high=0.6, asymmetry=0.3)
+@feature("cheeks", unit="face widths", low=0.2, high=0.6, asymmetry=0.3)
 def cheekbone_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the cheekbone from the midline.
 
@@ -14,7 +14,7 @@ def cheekbone_breadth(face: Landmarks, side: str) -> Values:
     return face.from_midline(f"{side}_cheekbone")
 
 
-@paired_feature("cheeks", unit="face widths", low=0.12, high=0.48, asymmetry=0.3)
+@feature("cheeks", unit="face widths", low=0.12, high=0.48, asymmetry=0.3)
 def cheek_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the middle of the cheek from the midline.
 
@@ -24,7 +24,7 @@ def cheek_breadth(face: Landmarks, side: str) -> Values:
     return face.from_midline(f"{side}_cheek")
 
 
-@paired_feature("cheeks", unit="face widths", low=0.1, high=0.4, asymmetry=0.25)
+@feature("cheeks", unit="face widths", low=0.1, high=0.4, asymmetry=0.25)
 def lower_cheek_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the lower cheek, beside the nose's base, from the midline.
 
@@ -34,7 +34,7 @@ def lower_cheek_breadth(face: Landmarks, side: str) -> Values:
     return face.from_midline(f"{side}_lower_cheek")
 
 
-@paired_feature("cheeks", unit="face widths", low=-0.05, high=0.25, asymmetry=0.08)
+@feature("cheeks", unit="face widths", low=-0.05, high=0.25, asymmetry=0.08)
 def cheekbone_drop(face: Landmarks, side: str) -> Values:
     """How far the cheekbone lies under the middle of the eye; high cheekbones have less.
 
@@ -44,7 +44,7 @@ def cheekbone_drop(face: Landmarks, side: str) -> Values:
     return face.rise(f"{side}_cheekbone", f"{side}_eye_centre")
 
 
-@paired_feature("cheeks", unit="face widths", low=-0.2, high=0.4, asymmetry=0.4)
+@feature("cheeks", unit="face widths", low=-0.2, high=0.4, asymmetry=0.4)
 def cheek_depth(face: Landmarks, side: str) -> Values:
     """How far the cheek lies behind the root of the nose, in FaceMesh's estimate of depth.
 

@@ -1,10 +1,10 @@
 """Eyes: size, opening, tilt and spacing."""
 
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
-@paired_feature("eyes", unit="ratio", low=0.1, high=0.5, asymmetry=0.15)
+@feature("eyes", unit="ratio", low=0.1, high=0.5, asymmetry=0.15)
 def eye_aspect_ratio(face: Landmarks, side: str) -> Values:
     """Opening of the eye over its width, at two places of the lids.
 
@@ -19,7 +19,7 @@ def eye_aspect_ratio(face: Landmarks, side: str) -> Values:
     return heights / (2 * eye_width(face, side))
 
 
-@paired_feature("eyes", unit="face widths", low=0.13, high=0.28, asymmetry=0.08)
+@feature("eyes", unit="face widths", low=0.13, high=0.28, asymmetry=0.08)
 def eye_width(face: Landmarks, side: str) -> Values:
     """Width of the eye between its corners.
 
@@ -29,7 +29,7 @@ def eye_width(face: Landmarks, side: str) -> Values:
     return face.distance(f"{side}_eye_outer", f"{side}_eye_inner")
 
 
-@paired_feature("eyes", unit="face widths", low=0.015, high=0.11, asymmetry=0.03)
+@feature("eyes", unit="face widths", low=0.015, high=0.11, asymmetry=0.03)
 def eye_opening(face: Landmarks, side: str) -> Values:
     """Distance between the middles of the lids.
 
@@ -39,7 +39,7 @@ def eye_opening(face: Landmarks, side: str) -> Values:
     return face.distance(f"{side}_upper_lid", f"{side}_lower_lid")
 
 
-@paired_feature("eyes", unit="square face widths", low=0.002, high=0.02, asymmetry=0.006)
+@feature("eyes", unit="square face widths", low=0.002, high=0.02, asymmetry=0.006)
 def eye_area(face: Landmarks, side: str) -> Values:
     """Area between the lids.
 
@@ -49,7 +49,7 @@ def eye_area(face: Landmarks, side: str) -> Values:
     return face.area(f"{side}_eye")
 
 
-@paired_feature("eyes", unit="degrees", low=-10.0, high=20.0, asymmetry=12.0)
+@feature("eyes", unit="degrees", low=-10.0, high=20.0, asymmetry=12.0)
 def canthal_tilt(face: Landmarks, side: str) -> Values:
     """How far the outer corner of the eye lies above the inner one, as an angle to the eye line.
 
@@ -59,7 +59,7 @@ def canthal_tilt(face: Landmarks, side: str) -> Values:
     return face.tilt(f"{side}_eye_inner", f"{side}_eye_outer")
 
 
-@paired_feature("eyes", unit="ratio", low=0.02, high=0.35, asymmetry=0.12)
+@feature("eyes", unit="ratio", low=0.02, high=0.35, asymmetry=0.12)
 def upper_lid_height(face: Landmarks, side: str) -> Values:
     """Rise of the upper lid over the middle of the eye's corners, as a part of the eye's width.
 
@@ -69,7 +69,7 @@ def upper_lid_height(face: Landmarks, side: str) -> Values:
     return face.rise(f"{side}_eye_centre", f"{side}_upper_lid") / eye_width(face, side)
 
 
-@paired_feature("eyes", unit="ratio", low=0.0, high=0.3, asymmetry=0.12)
+@feature("eyes", unit="ratio", low=0.0, high=0.3, asymmetry=0.12)
 def lower_lid_depth(face: Landmarks, side: str) -> Values:
     """Fall of the lower lid under the middle of the eye's corners, as a part of the eye's width.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
@@ -86,7 +86,7 @@ def chin_deviation(face: Landmarks) -> Values:
     return face.across("chin", "glabella")
 
 
-@paired_feature("jawline", unit="degrees", low=120.0, high=165.0, asymmetry=20.0)
+@feature("jawline", unit="degrees", low=120.0, high=165.0, asymmetry=20.0)
 def jaw_angle(face: Landmarks, side: str) -> Values:
     """Angle of the jaw, a frontal proxy of the gonial angle.
 
@@ -96,7 +96,7 @@ def jaw_angle(face: Landmarks, side: str) -> Values:
     return face.angle(f"{side}_jaw_side", f"{side}_jaw_corner", "chin")
 
 
-@paired_feature("jawline", unit="degrees", low=10.0, high=60.0, asymmetry=35.0)
+@feature("jawline", unit="degrees", low=10.0, high=60.0, asymmetry=35.0)
 def jaw_slope(face: Landmarks, side: str) -> Values:
     """Slope of the jaw's lower edge: how steeply it rises from the chin.
 
@@ -106,7 +106,7 @@ def jaw_slope(face: Landmarks, side: str) -> Values:
     return face.tilt("chin", f"{side}_jaw_corner")
 
 
-@paired_feature("jawline", unit="face widths", low=0.1, high=0.68, asymmetry=0.5)
+@feature("jawline", unit="face widths", low=0.1, high=0.68, asymmetry=0.5)
 def jaw_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the jaw's corner from the midline.
 

@@ -1,6 +1,6 @@
 """Lips: width, fullness, bow, and the space to nose and chin."""
 
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
@@ -126,7 +126,7 @@ def cupids_bow_angle(face: Landmarks) -> Values:
     return face.angle("right_lip_peak", "upper_lip_top", "left_lip_peak")
 
 
-@paired_feature("lips", unit="degrees", low=-20.0, high=30.0, asymmetry=16.0)
+@feature("lips", unit="degrees", low=-20.0, high=30.0, asymmetry=16.0)
 def mouth_corner_tilt(face: Landmarks, side: str) -> Values:
     """How far the corner lies above the seam of the lips at the midline, as an angle; a smile has more.
 
@@ -136,7 +136,7 @@ def mouth_corner_tilt(face: Landmarks, side: str) -> Values:
     return face.tilt("upper_lip_bottom", f"{side}_mouth_corner")
 
 
-@paired_feature("lips", unit="face widths", low=0.08, high=0.32, asymmetry=0.16)
+@feature("lips", unit="face widths", low=0.08, high=0.32, asymmetry=0.16)
 def mouth_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the corner of the mouth from the midline.
 

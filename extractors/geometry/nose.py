@@ -1,6 +1,6 @@
 """Nose: width, length, tip and straightness."""
 
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
@@ -114,7 +114,7 @@ def nose_deviation(face: Landmarks) -> Values:
     return face.from_midline("nose_tip")
 
 
-@paired_feature("nose", unit="face widths", low=0.02, high=0.28, asymmetry=0.2)
+@feature("nose", unit="face widths", low=0.02, high=0.28, asymmetry=0.2)
 def alar_breadth(face: Landmarks, side: str) -> Values:
     """Distance of the wing of the nose from the midline.
 
