@@ -3,7 +3,6 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
@@ -92,7 +91,7 @@ def external_rows(
     return ExternalRows(
         data_set=data_set,
         trait=trait,
-        rows=Rows.gathered(keys, arrays).with_features(_places(store, features)),
+        rows=Rows.gathered(keys, arrays).with_features(features, active_features(store)),
         subsets=tuple(keys["subset"]),
         scale=(low, high),
         images=len(every),
@@ -114,9 +113,3 @@ def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None
             f"The store does not show what the models were trained on ({described(differing)}): "
             f"run `kallos extract` with their encoder and weights, or `kallos rollback {next(iter(differing))}`."
         )
-
-
-def _places(store: Store, features: Sequence[str]) -> list[int]:
-    """Where the models' features stand among all that the store shows."""
-    every = active_features(store)
-    return [every.index(name) for name in features if name != AVERAGENESS]

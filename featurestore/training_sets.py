@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
@@ -80,9 +79,9 @@ def training_set(
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
     every = normalization.read(store, statistics_id)
     fitted = every if features is None else every.only(_chosen_features(every, features))
-    places = [every.features.index(name) for name in fitted.features if name != AVERAGENESS]
     tables = array_tables(store, encoder)
-    rows = {role: all_rows.with_features(places) for role, all_rows in _read(store, protocol, fold, tables).items()}
+    all_rows = _read(store, protocol, fold, tables)
+    rows = {role: of.with_features(fitted.features, every.features) for role, of in all_rows.items()}
     _check_enough(store, rows, protocol, fold, encoder)
     manifest = Manifest(
         protocol=protocol,
