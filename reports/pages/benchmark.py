@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.registry import rank
-from reports.pages.benchmark_data import BenchmarkReport, ModelFigures
+from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.benchmark_data import data as data
 from reports.pages.groups import render_groups
 from reports.render.figures import Figure
@@ -20,6 +20,7 @@ def render(report: BenchmarkReport) -> RenderableType:
     """A table a metric, then published figures, the combiner, groups, and the plausibility checks."""
     rows = sum(split.rows for split in report.splits)
     covered = [model for model in report.models if model.coverage is not None]
+    first = min(report.models, key=lambda model: rank(model.model))
     return page(
         "Benchmark",
         f"{report.protocol}: {len(report.splits)} folds, {rows:,} test rows",
@@ -38,17 +39,13 @@ def render(report: BenchmarkReport) -> RenderableType:
             )
             for model in covered
         ),
-        section("Subgroups", render_groups(report.groups), remark=_first(report).model),
+        section("Subgroups", render_groups(report.groups), remark=first.model),
         section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
         if report.calibrated
         else None,
         section("Plausibility", _verdict(report)),
         dim("Test rows were predicted once, by finished models; MAE and RMSE are on the scale of 1 to 5."),
     )
-
-
-def _first(report: BenchmarkReport) -> ModelFigures:
-    return min(report.models, key=lambda model: rank(model.model))
 
 
 def _metric_table(report: BenchmarkReport, metric: str) -> Table:
