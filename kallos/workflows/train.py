@@ -14,7 +14,7 @@ from models.registry import ENSEMBLE, MODELS, TRAINABLE
 from models.spec import Options
 from reports.pages import benchmark as benchmark_page
 from reports.pages import evaluation as evaluation_page
-from reports.pages.benchmark import BenchmarkReport
+from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.evaluation import EvaluationReport
 from reports.stats.selection import Selection
 

@@ -105,11 +105,10 @@ def _gap(by_group: Mapping[str, Figure]) -> Gap | None:
 def render_groups(report: Groups) -> RenderableType:
     """A line a group with intervals beneath the figures, then a line a gap."""
     metrics = [metric for metric in METRICS if metric in report.groups[0].figures]
-    rows = (
-        (group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
-        for group in report.groups
-    )
-    table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics), rows=rows)
+    table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics))
+    for group in report.groups:
+        cells = (estimate_cell(group.figures[metric], sign=metric == "bias") for metric in metrics)
+        table.add_row(group.name, f"{group.n:,}", *cells)
     gaps: list[RenderableType] = ["", _gaps_table(report.gaps)] if report.gaps else []
     return Lines(table, *gaps, dim(READING))
 
