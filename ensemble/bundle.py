@@ -1,7 +1,5 @@
 """The deployment bundle: a folder with all that a prediction needs, refused when any byte has changed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping

@@ -91,11 +91,7 @@ class Combiner:
         with as_bundle_error(folder / FILE):
             members = tuple(map(str, content["members"]))
             state = content["state"]
-            sizes = {
-                "members": len(members),
-                "others": len(members) - 1,
-                "hidden": len(state["correction.0.bias"]),
-            }
+            sizes = {"members": len(members), "others": len(members) - 1, "hidden": len(state["correction.0.bias"])}
             parameters = {name: _array(state, name, sizes) for name in SHAPES}
             return cls(members, float(content["centre"]), float(content["spread"]), parameters)
 

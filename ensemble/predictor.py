@@ -14,13 +14,16 @@ from ensemble.combiner import Combiner
 from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import Parts
+from extractors.definitions import definitions
 from extractors.errors import NoFaceError
 from extractors.finder import finder_of
 from extractors.photo import Photo, content_hash, read_photo
 from extractors.recipes import described, differences, had_version, of_outputs
 from extractors.regions import REGIONS
+from extractors.registry import EXTRACTORS, OF_FEATURES
+from extractors.spec import Face
 from extractors.topologies import registry
-from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
+from extractors.values import embeddings_of, face_of, outputs
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
 from featurestore.records import SCALE, Explanation, FaceBatch, Prediction
@@ -172,12 +175,11 @@ class Predictor:
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, as the store would give it, and its features in their own units."""
-        landmarks = face.landmarks[None]
-        measured = np.hstack([FROM_LANDMARKS["geometry"](landmarks)["features"], face.skin[None]])
-        names = [*feature_names("geometry"), *feature_names("skin")]
+        measured = np.hstack([EXTRACTORS[name].measure_face(face)["features"] for name in OF_FEATURES])
+        names = [definition.name for definition in definitions()]
         normalization = self._parts.normalization
         raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
-        shapes = FROM_LANDMARKS["shape"](landmarks)["shape"]
+        shapes = EXTRACTORS["shape"].measure_face(face)["shape"]
         embedded = embeddings_of(self._encoder, face)
         batch = FaceBatch(
             image_ids=(image_id,),
@@ -196,7 +198,7 @@ class Predictor:
 
 def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:
     """Raises BundleError unless this kallos computes all that the models use, in the same way."""
-    computable = set(feature_names("geometry")) | set(feature_names("skin"))
+    computable = {definition.name for definition in definitions()}
     if unknown := [name for name in parts.normalization.features[:-1] if name not in computable]:
         raise BundleError(f"The models need the feature {unknown[0]}, which this kallos does not compute: train again.")
     computed = outputs([encoder])

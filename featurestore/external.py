@@ -1,15 +1,12 @@
 """A whole data set as the test set of models that were trained on other photos."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
-from featurestore.outputs import active_columns, active_versions
+from featurestore.outputs import active_features, active_versions
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables
@@ -94,7 +91,7 @@ def external_rows(
     return ExternalRows(
         data_set=data_set,
         trait=trait,
-        rows=Rows.gathered(keys, arrays).with_features(_places(store, features)),
+        rows=Rows.gathered(keys, arrays).with_features(features, active_features(store)),
         subsets=tuple(keys["subset"]),
         scale=(low, high),
         images=len(every),
@@ -116,9 +113,3 @@ def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None
             f"The store does not show what the models were trained on ({described(differing)}): "
             f"run `kallos extract` with their encoder and weights, or `kallos rollback {next(iter(differing))}`."
         )
-
-
-def _places(store: Store, features: Sequence[str]) -> list[int]:
-    """Where the models' features stand among all that the store shows."""
-    every = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
-    return [every.index(name) for name in features if name != AVERAGENESS]

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.averageness import AVERAGENESS
 from extractors.regions import REGIONS
 from featurestore.normalization import Normalization
 from featurestore.records import SCALE, FaceBatch
@@ -79,9 +80,10 @@ class Rows:
             },
         )
 
-    def with_features(self, places: Sequence[int]) -> Rows:
-        """The same rows with the features at these places, in this order."""
-        is_all = list(places) == list(range(self.raw.shape[1]))
+    def with_features(self, features: Sequence[str], measured: Sequence[str]) -> Rows:
+        """The same rows with these of the measured features, in this order; averageness is computed later."""
+        places = [measured.index(name) for name in features if name != AVERAGENESS]
+        is_all = places == list(range(self.raw.shape[1]))
         return self if is_all else replace(self, raw=self.raw[:, places])
 
     def __len__(self) -> int:

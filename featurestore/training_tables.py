@@ -1,7 +1,5 @@
 """The tables of training: pinned training sets, statistics, runs, and what each run predicts of every image."""
 
-from __future__ import annotations
-
 from featurestore.tables import FOLD, IMAGE, TRAIT, table
 
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
@@ -40,7 +38,7 @@ TRAINING_TABLES = (
         "runs",
         "one row is one training of one model",
         _RUN,
-        ("model", "VARCHAR", "a, b, b-features, baseline, ridge or ensemble"),
+        ("model", "VARCHAR", "what was trained; `kallos train --help` lists what can be"),
         ("protocol", "VARCHAR", "see splits"),
         FOLD,
         ("status", "VARCHAR", "running or done; pooled: an earlier kallos trained it on several traits at once"),

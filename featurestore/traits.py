@@ -1,7 +1,5 @@
 """Which trait is meant: traits are targets of their own on the same photos, and nothing pools two of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

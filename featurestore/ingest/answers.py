@@ -1,7 +1,5 @@
 """The ratings of a table by its recipe: one row an answer, with its number, and a count of every row that is none."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The columns of a rating table while their roles are found: what the user stated, and what is left to decide."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

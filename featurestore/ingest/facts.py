@@ -1,7 +1,5 @@
 """How a rating table was read, in words: what a researcher checks before anything is stored."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

@@ -3,8 +3,6 @@
 Headings are compared as lower-case letters and digits: `Participant Private ID` is `participantprivateid`.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

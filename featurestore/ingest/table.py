@@ -1,7 +1,5 @@
 """Ratings or scores from any table: read by a recipe that is decided first and shown before anything is stored."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +118,7 @@ def _decide(
     table: RawTable, names: PhotoNames, options: TableOptions, known: Scale | None
 ) -> tuple[Recipe, tuple[str, ...], str]:
     """The recipe, remarks on it, and where the scale is known from."""
-    roles = find_roles(table, names, options)
+    roles, remarks = find_roles(table, names, options)
     codes = set(options.missing)
     texts = [
         text
@@ -132,9 +130,8 @@ def _decide(
     numbers = written(table.source, list(dict.fromkeys(texts)), options.decimal, options.levels, lowest)
     headings = [score.column for score in roles.scores]
     scale, source = find_scale(table.source, texts, headings, options.scale, known, numbers)
-    known_roles = {field: getattr(roles, field) for field in vars(roles) if field != "remarks"}
     recipe = Recipe(
-        **known_roles,
+        **vars(roles),
         scale=scale,
         encoding=table.origin.encoding,
         sheet=table.origin.sheet,
@@ -143,7 +140,7 @@ def _decide(
         levels=tuple(options.levels),
         decimal=numbers.decimal,
     )
-    return recipe, roles.remarks, source
+    return recipe, remarks, source
 
 
 def _check_columns(table: RawTable, recipe: Recipe) -> None:

@@ -1,7 +1,5 @@
 """What must hold between the tables of every store, whatever was stopped or killed: `kallos doctor --deep`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

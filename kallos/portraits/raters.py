@@ -4,8 +4,6 @@ The preference is invented: it was chosen to be smooth and recoverable from a pi
 ignores skin tone, styling, hair, pose and light.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,12 +1,11 @@
 """The service behind the page and the API: loaded models, and the store if there is one."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 import polars as pl
 from PIL import Image
@@ -40,7 +39,7 @@ class Answers:
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
         self._admitted, self._admission_lock = deque[tuple[float, str]](), threading.Lock()
 
-    def __enter__(self) -> Answers:
+    def __enter__(self) -> Self:
         self._predictor.__enter__()
         return self
 

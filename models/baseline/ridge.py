@@ -1,7 +1,5 @@
 """Ridge regression: the linear floor beneath every other model."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """LightGBM on features and shape components."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -44,11 +42,7 @@ class BaselineModel:
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder, the trees as LightGBM's text."""
-        described = {
-            "kind": self.kind,
-            "config": asdict(self.config),
-            "feature_names": self._inputs.feature_names,
-        }
+        described = {"kind": self.kind, "config": asdict(self.config), "feature_names": self._inputs.feature_names}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TREES).write_text(self._trees.model_to_string(), encoding="utf-8")
         write_model(folder, described, self._inputs.tensors())
@@ -114,10 +108,7 @@ def _parameters(config: BaselineConfig) -> dict[str, Any]:
 
 
 def _reporter(
-    inputs: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    config: BaselineConfig,
-    on_epoch: Callable[[Epoch], None],
+    inputs: NDArray[np.float64], scores: NDArray[np.float64], config: BaselineConfig, on_epoch: Callable[[Epoch], None]
 ) -> Callable[[lightgbm.callback.CallbackEnv], None]:
     """A LightGBM callback that reports how well held-out rows are predicted."""
     began = time.monotonic()

@@ -1,7 +1,5 @@
 """Model A as a graph: what a bundle holds, so that photos are scored without torch and in less time."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training of Model B: eight small networks, a penalty that keeps sub-scores off the ends, and weights kept apart."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The cards that go with every trained run and every bundle: how well the model does, and its training data."""
 
-from __future__ import annotations
-
 from featurestore.runs import load
 from featurestore.store import Store
 from reports.cards import data_card, model_card, model_card_markdown

@@ -174,19 +174,16 @@ def render(report: LineageReport) -> RenderableType:
     command = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{training_set.manifest_id}'\""
     values = training_set.value_hash[:16] if training_set.value_hash else "not recorded"
     pinned = f"hash of the rows {training_set.row_hash[:16]}, of the values {values}"
+    photos = f"{report.data_set}, subset {report.subset}" if report.subset else report.data_set
     return page(
         f"Lineage of {report.image_id}",
         truth,
         section("Scores of the models", _scores_table(report.scores)),
         section(f"Training set: manifest {training_set.manifest_id}", dim(f"{rows}; {pinned}.\nIts query: {command}")),
         section("Extractors", _outputs_table(report.outputs), remark="their versions in that manifest"),
-        section("Photo", dim(f"sha256 {report.sha256}\n{report.width} x {report.height} pixels, {_subset(report)}")),
+        section("Photo", dim(f"sha256 {report.sha256}\n{report.width} x {report.height} pixels, {photos}")),
         dim("`kallos verify RUN` derives the training set again; `--sql` prints the queries of this page."),
     )
-
-
-def _subset(report: LineageReport) -> str:
-    return f"{report.data_set}, subset {report.subset}" if report.subset else report.data_set
 
 
 def _scores_table(predictions: tuple[ModelScore, ...]) -> Table:

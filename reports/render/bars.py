@@ -1,7 +1,5 @@
 """Drawings that fit into a table's cell, legible with and without colour, in a terminal and in HTML."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
