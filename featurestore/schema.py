@@ -8,6 +8,7 @@ reported, and every writer here replaces rows by key inside a transaction instea
 
 from __future__ import annotations
 
+from featurestore.scale import MODEL_SCALE
 from featurestore.tables import FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_tables import TRAINING_TABLES
 
@@ -84,7 +85,7 @@ TABLES = (
         ),
         ("raters", "INTEGER", "number of raters, NULL where unknown"),
         ("histogram", "INTEGER[]", "how many raters gave each whole rating from scale_low up, or NULL"),
-        ("score", "DOUBLE", "mean mapped linearly to 1-5: what models learn"),
+        ("score", "DOUBLE", f"mean mapped linearly to {MODEL_SCALE}: what models learn"),
         TRAIT,
     ),
     table(
