@@ -130,7 +130,7 @@ def test_model_a_learns_from_histograms_where_there_are_any(rated: Rated) -> Non
     ("page", "words"),
     [
         ("dataset", ("score, {scale}", "from {words}", "on {scale} (")),
-        ("evaluation", ("Raters used {scale}; figures are on 1-5", "on {scale}, tenths of the images by prediction")),
+        ("evaluation", ("Raters used {scale}; figures are on 1-5", "on {scale}, tenths by prediction")),
         ("subscores", ("from {words}",)),
         ("lineage", ("on {scale} (", "on {scale}")),
     ],

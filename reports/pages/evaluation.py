@@ -175,9 +175,7 @@ def render(report: EvaluationReport) -> RenderableType:
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
         section("Predicted against true", _agreement(best, own), remark=scores_of),
         section("Errors", _errors(best, own), remark=scores_of),
-        section(
-            "Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths of the images by prediction"
-        ),
+        section("Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths by prediction"),
         section("Largest errors", _worst_table(best.worst, own), remark=scores_of),
     )
 
