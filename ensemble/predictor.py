@@ -26,7 +26,8 @@ from extractors.topologies import registry
 from extractors.values import embeddings_of, face_of, outputs
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
-from featurestore.records import SCALE, Explanation, FaceBatch, Prediction
+from featurestore.records import Explanation, FaceBatch, Prediction
+from featurestore.scale import RATINGS
 from models.encoders.spec import EncoderSpec
 from models.loading import load_model
 from models.registry import ENSEMBLE, MODELS
@@ -139,7 +140,7 @@ class Predictor:
         members = self.scores(batch)
         score = members.pop(ENSEMBLE)
         low, high = calibration.interval(score)
-        score = np.clip(score - calibration.bias, *SCALE)
+        score = calibration.corrected(score)
         if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
             raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
         by_region = self._models[self._regions_of]
@@ -191,7 +192,7 @@ class Predictor:
             region_embeddings=embedded,
             faces=face.crop[None],
             scores=np.array([np.nan]),
-            histograms=np.full((1, 5), np.nan),
+            histograms=np.full((1, len(RATINGS)), np.nan),
         )
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
 

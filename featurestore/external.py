@@ -7,6 +7,7 @@ from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
 from featurestore.outputs import active_features, active_versions
+from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables
@@ -22,7 +23,7 @@ class ExternalRows:
 
     rows        those with a score, all values and a photo that the models were not trained on; by image_id
     subsets     n subsets, None where there is none
-    scale       lowest and highest rating of the data set's own scale
+    scale       that of the data set's ratings
     images      of the data set
     unscored    without a score
     trained_on  scored, but with the bytes of a training row
@@ -33,7 +34,7 @@ class ExternalRows:
     trait: str
     rows: Rows
     subsets: tuple[str | None, ...]
-    scale: tuple[float, float]
+    scale: Scale
     images: int
     unscored: int
     trained_on: int
@@ -85,7 +86,7 @@ def external_rows(
                 else "name a data set of more photos with --data-set."
             )
         )
-    low, high = store.frame(
+    ends = store.frame(
         "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
     ).row(0)
     return ExternalRows(
@@ -93,7 +94,7 @@ def external_rows(
         trait=trait,
         rows=Rows.gathered(keys, arrays).with_features(features, active_features(store)),
         subsets=tuple(keys["subset"]),
-        scale=(low, high),
+        scale=Scale(*ends),
         images=len(every),
         unscored=len(every) - len(scored),
         trained_on=len(scored) - len(new),

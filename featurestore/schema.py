@@ -6,6 +6,7 @@ No table has a primary key or an index: hot tables with both are where broken wr
 reported, and every writer here replaces rows by key inside a transaction instead.
 """
 
+from featurestore.scale import MODEL_SCALE
 from featurestore.tables import FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_tables import TRAINING_TABLES
 
@@ -82,7 +83,7 @@ TABLES = (
         ),
         ("raters", "INTEGER", "number of raters, NULL where unknown"),
         ("histogram", "INTEGER[]", "how many raters gave each whole rating from scale_low up, or NULL"),
-        ("score", "DOUBLE", "mean mapped linearly to 1-5: what models learn"),
+        ("score", "DOUBLE", f"mean mapped linearly to {MODEL_SCALE}: what models learn"),
         TRAIT,
     ),
     table(

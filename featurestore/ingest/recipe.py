@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from extractors.errors import InputError
 from featurestore.errors import DataError
+from featurestore.scale import Scale
 
 FORMAT = 1
 
@@ -66,7 +67,7 @@ class Recipe(Roles):
     decimal                    "." or ","
     """
 
-    scale: tuple[float, float]
+    scale: Scale
     encoding: str | None = None
     sheet: str | None = None
     header: bool = True
@@ -102,7 +103,7 @@ class Recipe(Roles):
             low, high = map(float, content.pop("scale"))
             for name in ("not_used", "missing", "levels"):
                 content[name] = tuple(map(str, content.get(name, ())))
-            recipe = cls(scores=scores, scale=(low, high), **content)
+            recipe = cls(scores=scores, scale=Scale(low, high), **content)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"{file} is not a recipe of this kallos: write it anew with --save-recipe.") from error
         recipe._check(file)

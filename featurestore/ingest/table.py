@@ -20,12 +20,11 @@ from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.ingest.raw import Origin, RawTable, read_raw
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.roles import find_roles
+from featurestore.scale import Scale
 from featurestore.store import Store
 
 IMAGE_COLUMNS = ("subset", "sex", "ethnicity")
 """Attributes that the table `images` has columns for."""
-
-Scale = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +110,7 @@ def stored_scale(store: Path, name: str) -> Scale | None:
         return None
     with Store.open(store, read_only=True) as opened:
         scales = opened.frame("SELECT DISTINCT scale_low, scale_high FROM traits WHERE data_set = $name", name=name)
-    return scales.row(0) if len(scales) == 1 else None
+    return Scale(*scales.row(0)) if len(scales) == 1 else None
 
 
 def _decide(

@@ -22,6 +22,7 @@ from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
 from reports.pages.explanation import ExplanationReport, data
 from reports.pages.explanation_overlay import picture
+from reports.render.scales import shown_on
 
 MAX_PHOTOS = 200
 """Maximum number of photos in one batch."""
@@ -35,7 +36,7 @@ class Answers:
 
     def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
         """`card` is the model card of the models, in Markdown."""
-        self.card, self._path = card, store
+        self.card, self.scale, self._path = card, shown_on(parts.target.scale), store
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
         self._admitted, self._admission_lock = deque[tuple[float, str]](), threading.Lock()
 

@@ -84,7 +84,7 @@ class CrossFit:
         out_of_fold, models = np.empty(len(train)), []
         for part_fit in self._part_fits(train):
             models.append(self._fit_or_load(run, part_fit, computing))
-            out_of_fold[fold.rows.part == part_fit.part] = models[-1].predict(part_fit.held_out)
+            out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)

@@ -10,7 +10,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import Epoch, FaceBatch, on_scale
+from featurestore.records import Epoch, FaceBatch
 from models.baseline.inputs import BaselineConfig, Inputs
 from models.baseline.tree_text import read_trees
 from models.serialization import read_description, read_tensors, write_model
@@ -29,8 +29,7 @@ class BaselineModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores. Raises PrerequisiteError for features that it was not trained on."""
-        scores = self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads)
-        return on_scale(np.asarray(scores))
+        return np.asarray(self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads))
 
     def shap(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, F + k + 1) TreeSHAP values of features, shape components and the mean.

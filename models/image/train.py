@@ -262,7 +262,7 @@ def choose_computing(config: AppearanceConfig, backbone: Backbone) -> Computing:
 
 def trial_step(config: AppearanceConfig, backbone: Backbone, computing: Computing, photos: int) -> Callable[[], None]:
     """A training step on blank photos, to be timed: forward and backward pass and optimizer of a copy of `backbone`."""
-    network = starting_network(copy.deepcopy(backbone), config, 3.0).train()
+    network = starting_network(copy.deepcopy(backbone), config, 0.0).train()
     computing.place(network)
     if backbone.is_trained:
         freeze_statistics(network)

@@ -12,7 +12,7 @@ from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
 from reports.render.plots import Lines
-from reports.render.scales import target_line
+from reports.render.scales import ERRORS_ON, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 
 
@@ -44,7 +44,7 @@ def render(report: BenchmarkReport) -> RenderableType:
         if report.calibrated
         else None,
         section("Plausibility", _verdict(report)),
-        dim("Test rows were predicted once, by finished models; MAE and RMSE are on the scale of 1 to 5."),
+        dim(f"Test rows were predicted once, by finished models; {ERRORS_ON}."),
     )
 
 

@@ -99,7 +99,7 @@ def interval_bar(
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScoreLine:
     """A score between the ends of its scale, which are named: as wide as there is room, at most `width`."""
 
     score: float
