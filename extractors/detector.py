@@ -3,8 +3,6 @@
 FaceMesh has a detector of its own, for faces that fill more than a ninth of the photo's longer side.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

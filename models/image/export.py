@@ -1,7 +1,5 @@
 """Model A written as graphs, one a part of its cross-fitting, preprocessing included."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +27,7 @@ class _Scores(nn.Module):
         scaled = F.interpolate(planes, (size, size), mode="bilinear", antialias=True, align_corners=False).round()
         images = self._model.backbone.normalise(scaled)
         # the mean over each face and its mirror image
-        return (self._score_view(images) + self._score_view(images.flip(3))) / 2
-
-    def _score_view(self, images: torch.Tensor) -> torch.Tensor:
-        return self._model.scores_of(images)
+        return (self._model.scores_of(images) + self._model.scores_of(images.flip(3))) / 2
 
 
 def replace_by_graphs(folder: Path) -> None:
