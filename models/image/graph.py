@@ -14,9 +14,6 @@ from models.image.crop import centre_of
 from models.networks.graphs import Graph
 from models.serialization import read_description
 
-PREDICTED_AT_ONCE = 8
-"""Faces: more take more memory and hardly less time each."""
-
 
 class AppearanceGraph:
     """A Model A that `replace_by_graphs` wrote."""
@@ -36,8 +33,7 @@ class AppearanceGraph:
             raise PrerequisiteError(
                 "Model A needs face crops and this batch has none: read the faces of its photos first."
             )
-        faces, starts = self.in_view(batch.faces), range(0, len(batch), PREDICTED_AT_ONCE)
-        scores = [self.graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
+        scores = [self.graph.run(faces=face[None])[0] for face in self.in_view(batch.faces)]
         return np.concatenate(scores).astype(np.float64)
 
     def in_view(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
