@@ -23,7 +23,7 @@ demo: $(INSTALLED)  ## install, then the main job from end to end on drawn portr
 	$(BIN)/kallos demo demo
 
 test: $(INSTALLED)  ## install, then run the tests, three files at a time: no network, no GPU, no data set
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
 	.ci/bare $(or $(BARE),demo test)

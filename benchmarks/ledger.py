@@ -20,7 +20,8 @@ from benchmarks.growth import measured, values_of
 from benchmarks.store.kallos_store import attempts_of
 from extractors.definitions import definitions
 from extractors.outputs import Output
-from extractors.values import FROM_LANDMARKS, outputs
+from extractors.registry import FROM_LANDMARKS
+from extractors.values import outputs
 from featurestore.feature_definitions import define_features
 from featurestore.planning import from_pixels_todo
 from featurestore.shards import AT_ONCE, folder_of, left_over, merge, write_shard

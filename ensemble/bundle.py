@@ -1,7 +1,5 @@
 """The deployment bundle: a folder with all that a prediction needs, refused when any byte has changed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping
@@ -18,6 +16,7 @@ from extractors.recipes import Uses
 from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
+from featurestore.scale import Scale
 from featurestore.staging import staging, take_place
 from featurestore.traits import Target
 from models.registry import ENSEMBLE, MODELS
@@ -100,7 +99,7 @@ def open_bundle(folder: Path) -> Parts:
             raise BundleError(f"{folder} does not hold the parts of a bundle: get the bundle again.")
         scale = content["scale"]
         return Parts(
-            target=Target(str(content["trait"]), None if scale is None else (float(scale[0]), float(scale[1]))),
+            target=Target(str(content["trait"]), None if scale is None else Scale(float(scale[0]), float(scale[1]))),
             folders={name: folder / name for name in content["parts"]},
             normalization=load_normalization(folder / "normalization.json"),
             versions=dict(content["versions"]),

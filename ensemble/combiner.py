@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from featurestore.records import on_scale
+from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
 
 FILE = "combiner.json"
@@ -58,7 +58,7 @@ class Combiner:
     def predict(self, scores: Scores) -> NDArray[np.float64]:
         """Combined scores (n,), clipped to the scale."""
         stacked = self._stacked(scores)
-        return on_scale(stacked @ np.array(list(self.weights.values())) + self._correction(stacked))
+        return MODEL_SCALE.clip(stacked @ np.array(list(self.weights.values())) + self._correction(stacked))
 
     def correction_of(self, scores: Scores) -> NDArray[np.float64]:
         """The correction (n,) that is added to the weighted mean."""
@@ -91,11 +91,7 @@ class Combiner:
         with as_bundle_error(folder / FILE):
             members = tuple(map(str, content["members"]))
             state = content["state"]
-            sizes = {
-                "members": len(members),
-                "others": len(members) - 1,
-                "hidden": len(state["correction.0.bias"]),
-            }
+            sizes = {"members": len(members), "others": len(members) - 1, "hidden": len(state["correction.0.bias"])}
             parameters = {name: _array(state, name, sizes) for name in SHAPES}
             return cls(members, float(content["centre"]), float(content["spread"]), parameters)
 

@@ -4,8 +4,6 @@ Large errors count linearly, so that a few photos with large errors of every mod
 layer of the correction starts at zero and is penalised, so that with few rows the combiner stays a weighted mean.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

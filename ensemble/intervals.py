@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import UsageError
-from featurestore.records import SCALE
+from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
 
 FILE = "intervals.json"
@@ -48,10 +48,14 @@ class Calibration:
         place = min(math.ceil((len(distances) + 1) * LEVEL), len(distances))
         return cls(len(distances), bias, float(distances[place - 1]))
 
+    def corrected(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores (n,) without the bias, clipped to the scale."""
+        return MODEL_SCALE.clip(scores - self.bias)
+
     def interval(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low and high ends (n,), clipped to the scale."""
         middle = scores - self.bias
-        return np.clip(middle - self.half_width, *SCALE), np.clip(middle + self.half_width, *SCALE)
+        return MODEL_SCALE.clip(middle - self.half_width), MODEL_SCALE.clip(middle + self.half_width)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ them, so that ordinary photos rarely get a warning. Photos beyond the limits are
 scores nor intervals were tested there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The parts that a prediction needs, from the runs of a store or from a bundle."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

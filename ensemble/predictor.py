@@ -14,16 +14,20 @@ from ensemble.combiner import Combiner
 from ensemble.intervals import EVERYONE, Calibration, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import Parts
+from extractors.definitions import definitions
 from extractors.errors import NoFaceError
 from extractors.finder import finder_of
 from extractors.photo import Photo, content_hash, read_photo
 from extractors.recipes import described, differences, had_version, of_outputs
 from extractors.regions import REGIONS
+from extractors.registry import EXTRACTORS, OF_FEATURES
+from extractors.spec import Face
 from extractors.topologies import registry
-from extractors.values import FROM_LANDMARKS, Face, embeddings_of, face_of, feature_names, outputs
+from extractors.values import embeddings_of, face_of, outputs
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
-from featurestore.records import SCALE, Explanation, FaceBatch, Prediction
+from featurestore.records import Explanation, FaceBatch, Prediction
+from featurestore.scale import RATINGS
 from models.encoders.spec import EncoderSpec
 from models.loading import load_model
 from models.registry import ENSEMBLE, MODELS
@@ -136,7 +140,7 @@ class Predictor:
         members = self.scores(batch)
         score = members.pop(ENSEMBLE)
         low, high = calibration.interval(score)
-        score = np.clip(score - calibration.bias, *SCALE)
+        score = calibration.corrected(score)
         if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
             raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
         by_region = self._models[self._regions_of]
@@ -172,12 +176,11 @@ class Predictor:
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, as the store would give it, and its features in their own units."""
-        landmarks = face.landmarks[None]
-        measured = np.hstack([FROM_LANDMARKS["geometry"](landmarks)["features"], face.skin[None]])
-        names = [*feature_names("geometry"), *feature_names("skin")]
+        measured = np.hstack([EXTRACTORS[name].measure_face(face)["features"] for name in OF_FEATURES])
+        names = [definition.name for definition in definitions()]
         normalization = self._parts.normalization
         raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
-        shapes = FROM_LANDMARKS["shape"](landmarks)["shape"]
+        shapes = EXTRACTORS["shape"].measure_face(face)["shape"]
         embedded = embeddings_of(self._encoder, face)
         batch = FaceBatch(
             image_ids=(image_id,),
@@ -189,14 +192,14 @@ class Predictor:
             region_embeddings=embedded,
             faces=face.crop[None],
             scores=np.array([np.nan]),
-            histograms=np.full((1, 5), np.nan),
+            histograms=np.full((1, len(RATINGS)), np.nan),
         )
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
 
 
 def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:
     """Raises BundleError unless this kallos computes all that the models use, in the same way."""
-    computable = set(feature_names("geometry")) | set(feature_names("skin"))
+    computable = {definition.name for definition in definitions()}
     if unknown := [name for name in parts.normalization.features[:-1] if name not in computable]:
         raise BundleError(f"The models need the feature {unknown[0]}, which this kallos does not compute: train again.")
     computed = outputs([encoder])

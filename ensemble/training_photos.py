@@ -5,8 +5,6 @@ its hash can look it up, but the bytes of two training sets cannot be compared. 
 mistaken for one of a million training photos.
 """
 
-from __future__ import annotations
-
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable

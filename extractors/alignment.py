@@ -1,7 +1,5 @@
 """Faces made comparable: a levelled crop of the pixels, and Procrustes shapes of the landmarks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +12,8 @@ from extractors.topologies.registry import topology_of
 VERSION = 1
 CROP_SIZE = 256
 MARGIN = 0.25
+RECIPE = {"crop_size": CROP_SIZE, "crop_margin": MARGIN, "alignment": VERSION}
+"""What decides the levelled crop."""
 
 Shapes = NDArray[np.complex128]
 

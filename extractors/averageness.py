@@ -1,7 +1,5 @@
 """Averageness: the one feature that is not measured in a photo alone, but against the mean shape of a fold."""
 
-from __future__ import annotations
-
 from extractors.catalogue import INVARIANT, FeatureDefinition
 
 AVERAGENESS = "averageness"

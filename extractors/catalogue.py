@@ -5,16 +5,14 @@
         \"\"\"Width of the mouth.
 
         Formula: |right_mouth_corner - left_mouth_corner|
-        Points: right_mouth_corner, left_mouth_corner
         Source: Farkas 1994 (ch-ch)
         \"\"\"
 
-The function's name is the column, the docstring says what it is, formula, points and source, the decorator region,
-unit, plausible range and what the value does not depend on. `paired_feature` makes three columns of one function
-of `(face, side)`: `right_*`, `left_*` and `*_asymmetry`, the absolute difference of the two.
+The function's name is the column, the docstring says what it is, formula and source, the decorator region, unit,
+plausible range and what the value does not depend on. A formula that does not name its points itself has a section
+`Points` after it. With `asymmetry` a function of `(face, side)` is three columns: `right_*`, `left_*` and
+`*_asymmetry`, the absolute difference of the two.
 """
-
-from __future__ import annotations
 
 import functools
 import inspect
@@ -23,12 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from extractors.outputs import Field
+from extractors.points import SKIN_PATCHES
 from extractors.regions import FEATURE_REGIONS
+from extractors.topologies.registry import current
 
 Measure = TypeVar("Measure", bound=Callable[..., Any])
 
 INVARIANT = ("scale", "translation", "roll")
-_SECTIONS = ("Formula", "Points", "Source")
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Feature:
 GEOMETRIC: dict[str, Feature] = {}
 SKIN: dict[str, Feature] = {}
 _REGISTRIES = {"geometry": GEOMETRIC, "skin": SKIN}
+FEATURES_COMMENT = "one row an image: geometric and skin features, one column each, see feature_catalog"
 
 
 def feature(
@@ -81,58 +82,27 @@ def feature(
     unit: str,
     low: float,
     high: float,
+    asymmetry: float | None = None,
     invariant: tuple[str, ...] = INVARIANT,
     kind: str = "geometry",
     version: int = 1,
 ) -> Callable[[Measure], Measure]:
-    """Register a function of one argument as the column of its name."""
+    """Register a function of one argument as the column of its name.
 
-    def register(measure: Measure) -> Measure:
-        summary, formula, points, source = _sections(measure)
-        _add(
-            FeatureDefinition(
-                measure.__name__, summary, region, unit, formula, points, source, low, high, invariant, kind, version
-            ),
-            measure,
-        )
-        return measure
-
-    return register
-
-
-def paired_feature(
-    region: str,
-    *,
-    unit: str,
-    low: float,
-    high: float,
-    asymmetry: float,
-    invariant: tuple[str, ...] = INVARIANT,
-    kind: str = "geometry",
-    version: int = 1,
-) -> Callable[[Measure], Measure]:
-    """Register a function of `(face, side)` as three columns; `asymmetry` is the high end of the third.
-
-    The docstring writes {side} where right or left stands.
+    With `asymmetry`, the high end of the third, one of `(face, side)` as three columns; the docstring writes {side}
+    where right or left stands.
     """
 
     def register(measure: Measure) -> Measure:
-        name = measure.__name__
         summary, formula, points, source = _sections(measure)
-        side_summary = summary[0].lower() + summary[1:]
         define = functools.partial(
-            FeatureDefinition,
-            region=region,
-            unit=unit,
-            source=source,
-            invariant=invariant,
-            kind=kind,
-            version=version,
+            FeatureDefinition, region=region, unit=unit, source=source, invariant=invariant, kind=kind, version=version
         )
-
-        def both(face: Any) -> Any:
-            return abs(measure(face, "right") - measure(face, "left"))
-
+        name = measure.__name__
+        if asymmetry is None:
+            _add(define(name, summary=summary, formula=formula, points=points, low=low, high=high), measure)
+            return measure
+        side_summary = summary[0].lower() + summary[1:]
         sides = {side: tuple(p.replace("{side}", side) for p in points) for side in ("right", "left")}
         for side, named in sides.items():
             _add(
@@ -156,11 +126,24 @@ def paired_feature(
                 low=0.0,
                 high=asymmetry,
             ),
-            both,
+            lambda face: abs(measure(face, "right") - measure(face, "left")),
         )
         return measure
 
     return register
+
+
+def definitions_of(kind: str) -> list[FeatureDefinition]:
+    """The features of one kind, in the order of their columns."""
+    return [feature.definition for feature in _REGISTRIES[kind].values()]
+
+
+def fields_of(kind: str) -> tuple[Field, ...]:
+    """A field a feature of one kind."""
+    return tuple(
+        Field(d.name, "float64", f"{d.summary} {d.formula} [{d.unit}] {d.source}", d.version)
+        for d in definitions_of(kind)
+    )
 
 
 def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
@@ -175,8 +158,18 @@ def _add(definition: FeatureDefinition, measure: Callable[[Any], Any]) -> None:
 def _sections(measure: Callable[..., Any]) -> tuple[str, str, tuple[str, ...], str]:
     """Summary, formula, points and source out of a docstring; a section runs until the next one."""
     summary, _, text = (inspect.getdoc(measure) or "").partition("\n\n")
-    found = dict(re.findall(r"^(Formula|Points|Source): (.+?)(?=^\w+: |\Z)", text, re.MULTILINE | re.DOTALL))
-    if missing := [s for s in _SECTIONS if s not in found]:
+    sections = re.findall(r"^(Formula|Points|Source): (.+?)(?=^\w+: |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = {name: " ".join(content.split()) for name, content in sections}
+    points = tuple(found["Points"].split(", ")) if "Points" in found else _points_in(found.get("Formula", ""))
+    found["Points"] = ", ".join(points)
+    if missing := [name for name in ("Formula", "Points", "Source") if not found.get(name)]:
         raise ValueError(f"the docstring of {measure.__name__} lacks {', '.join(missing)}")
-    formula, points, source = (" ".join(found[s].split()) for s in _SECTIONS)
-    return " ".join(summary.split()), formula, tuple(points.split(", ")), source
+    return " ".join(summary.split()), found["Formula"], points, found["Source"]
+
+
+def _points_in(formula: str) -> tuple[str, ...]:
+    """The points and contours that a formula names, in order; last those of the skin, which it calls the patches."""
+    known = current().points.keys() | current().contours.keys()
+    words = re.findall(r"[{}a-z_]+", formula)
+    named = [word for word in words if word.replace("{side}", "right") in known]
+    return tuple(dict.fromkeys((*named, *(SKIN_PATCHES if "patches" in words else ()))))

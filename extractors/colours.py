@@ -3,8 +3,6 @@
 A profile that is damaged, of another kind than its picture or too large to be one is ignored, as browsers do.
 """
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from functools import lru_cache

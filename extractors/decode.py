@@ -1,7 +1,5 @@
 """The one safe decoder: photo files of any kind to upright RGB pixels."""
 
-from __future__ import annotations
-
 import re
 import stat
 import struct

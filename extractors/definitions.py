@@ -1,17 +1,13 @@
-"""Every defined feature: geometric, of the skin, and averageness, which is computed from the shapes of a fold."""
+"""Every defined feature: those that extractors measure, and averageness, which a fold's shapes decide."""
 
-from __future__ import annotations
-
-# these modules put their features into the catalogue when they are imported
-import extractors.geometry.compute
-import extractors.skin  # noqa: F401
 from extractors import averageness
-from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition
+from extractors.catalogue import FeatureDefinition, definitions_of
+from extractors.registry import OF_FEATURES
 
 
 def definitions() -> tuple[FeatureDefinition, ...]:
-    """The features that extractors measure, in the order of their columns: geometric, then skin."""
-    return tuple(f.definition for registry in (GEOMETRIC, SKIN) for f in registry.values())
+    """The features that extractors measure, in the order of their columns."""
+    return tuple(definition for extractor in OF_FEATURES for definition in definitions_of(extractor))
 
 
 def catalogue() -> tuple[FeatureDefinition, ...]:

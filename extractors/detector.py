@@ -1,7 +1,5 @@
 """Where faces are in a photo, small ones too: the landmarker's own detector, on overlapping tiles."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The hash that a file is known by."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The model lies in this package: nothing is downloaded. `face_landmarker.md` says where it is from.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 import threading

@@ -1,7 +1,5 @@
 """What extractors give: outputs with a version that changes whenever their values would."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -23,25 +21,28 @@ def column(name: str, version: int) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an output: its name, NumPy type and length, such as `float32[8]`, and what it means."""
+    """One field of an output: its name, NumPy type and length, such as `float32[8]`, and what it means.
+
+    version  of its own formula, where it has one
+    """
 
     name: str
     dtype: str
     meaning: str
+    version: int = 1
 
 
 @dataclass(frozen=True)
 class Output:
     """One version of one extractor's output.
 
-    extractor         name, such as `geometry` or `embedding:mobilenet_v3_small-1f2e3d4c`
-    view              name under which people see it, such as `landmarks`
-    comment           what one row of it is
-    fields            what there is of each photo
-    code_version      raised by hand whenever the code gives other values
-    parameters        every setting that changes the values, weights' sha256 among them
-    inputs            versions of the outputs that it is computed from
-    formula_versions  field -> version of its own formula, where that is above 1
+    extractor     name, such as `geometry` or `embedding:mobilenet_v3_small-1f2e3d4c`
+    view          name under which people see it, such as `landmarks`
+    comment       what one row of it is
+    fields        what there is of each photo
+    code_version  raised by hand whenever the code gives other values
+    parameters    every setting that changes the values, weights' sha256 among them
+    inputs        versions of the outputs that it is computed from
     """
 
     extractor: str
@@ -51,16 +52,14 @@ class Output:
     code_version: int
     parameters: Mapping[str, object] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
-    formula_versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def recipe(self) -> str:
         """Everything that decides the values, as canonical JSON."""
-        versions = self.formula_versions
         recipe = {
             "extractor": self.extractor,
             "code_version": self.code_version,
-            "columns": [column(f.name, versions.get(f.name, 1)) for f in self.fields],
+            "columns": [column(f.name, f.version) for f in self.fields],
             "parameters": dict(self.parameters),
             "inputs": list(self.inputs),
         }

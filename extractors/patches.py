@@ -1,7 +1,5 @@
 """The pixels of one face crop, patch by patch; a patch is the inside of a closed contour."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +7,6 @@ from numpy.typing import NDArray
 from extractors.points import Reals
 from extractors.topologies.registry import topology_of
 
-SKIN_PATCHES = ("forehead", "right_cheek_area", "left_cheek_area", "chin_area", "nose_ridge")
 MIN_PIXELS = 16
 """A patch with fewer is too small to measure."""
 

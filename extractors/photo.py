@@ -1,7 +1,5 @@
 """A photo as Python holds it: a path, what a file holds, a PIL image, or pixels."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Photo files of the kinds that kallos reads, opened by Pillow; HEIC is an extra."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.util import find_spec
 from typing import BinaryIO

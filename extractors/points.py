@@ -4,8 +4,6 @@ The names are the same for every set of landmarks; what stands behind them is th
 Right and left are the subject's: `right_eye_outer` lies on the image's left.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +32,9 @@ REGION_CONTOURS: dict[str, tuple[str, ...]] = {
     "symmetry": ("face_oval",),
 }
 """region -> closed contours that stand for it: shaded by overlays, compared by regional asymmetry."""
+
+SKIN_PATCHES = ("forehead", "right_cheek_area", "left_cheek_area", "chin_area", "nose_ridge")
+"""Contours of bare skin; formulas call them the patches."""
 
 
 class Landmarks:

@@ -1,7 +1,5 @@
 """Recipes of outputs, as `Output.recipe` writes them: what of one is used, and how two differ."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

@@ -5,24 +5,22 @@ few pixels has less sharpness there, as it looks to a rater. Light and camera co
 person differ. L*, a*, b* are those of CIELAB.
 """
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.catalogue import SKIN, feature, paired_feature
-from extractors.patches import SKIN_PATCHES, Patches
-
-VERSION = 1
-"""Raised whenever what all formulas share changes; a formula and a set of landmarks have versions of their own."""
+from extractors.alignment import RECIPE
+from extractors.catalogue import FEATURES_COMMENT, SKIN, feature, fields_of
+from extractors.outputs import FEATURES
+from extractors.patches import Patches
+from extractors.points import SKIN_PATCHES
+from extractors.spec import Extractor
 
 INVARIANT = ("translation", "roll")
 """Up to resampling. Not scale: a photo with fewer pixels is less sharp."""
 
 pixels = functools.partial(feature, kind="skin", invariant=INVARIANT)
-paired_pixels = functools.partial(paired_feature, kind="skin", invariant=INVARIANT)
 
 
 def compute_skin(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -34,23 +32,33 @@ def compute_skin(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> ND
     return np.array([f.measure(patches) for f in SKIN.values()], dtype=np.float64)
 
 
-@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
+EXTRACTOR = Extractor(
+    name="skin",
+    view=FEATURES,
+    comment=FEATURES_COMMENT,
+    fields=functools.partial(fields_of, "skin"),
+    code_version=1,  # of what all formulas share: each has a version of its own
+    measure=lambda face: {"features": compute_skin(face.crop, face.aligned.visible)[None]},
+    needs_pixels=True,
+    parameters=RECIPE,
+)
+
+
+@pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
 def cheek_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin on the cheek: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside {side}_cheek_area
-    Points: {side}_cheek_area
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness(f"{side}_cheek_area")
 
 
-@paired_pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
+@pixels("skin", unit="log10 of squared L*", low=0.0, high=4.0, asymmetry=2.0)
 def under_eye_sharpness(face: Patches, side: str) -> float:
     """Sharpness of the skin under the eye: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside {side}_under_eye
-    Points: {side}_under_eye
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness(f"{side}_under_eye")
@@ -61,7 +69,6 @@ def forehead_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the forehead: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside forehead
-    Points: forehead
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness("forehead")
@@ -72,7 +79,6 @@ def chin_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the chin: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside chin_area
-    Points: chin_area
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness("chin_area")
@@ -83,18 +89,16 @@ def nose_sharpness(face: Patches) -> float:
     """Sharpness of the skin on the ridge of the nose: pores, lines and roughness, and how sharp the photo is.
 
     Formula: log10(1 + variance of the Laplacian of L*) inside nose_ridge
-    Points: nose_ridge
     Source: variance of the Laplacian, Pertuz, Puig & Garcia 2013
     """
     return face.sharpness("nose_ridge")
 
 
-@paired_pixels("skin", unit="L*", low=0.0, high=30.0, asymmetry=22.0)
+@pixels("skin", unit="L*", low=0.0, high=30.0, asymmetry=22.0)
 def cheek_unevenness(face: Patches, side: str) -> float:
     """Unevenness of the skin on the cheek; even skin has less.
 
     Formula: standard deviation of L* inside {side}_cheek_area
-    Points: {side}_cheek_area
     Source: own definition
     """
     return face.spread(0, f"{side}_cheek_area")
@@ -105,7 +109,6 @@ def forehead_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the forehead; even skin has less.
 
     Formula: standard deviation of L* inside forehead
-    Points: forehead
     Source: own definition
     """
     return face.spread(0, "forehead")
@@ -116,7 +119,6 @@ def chin_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the chin; even skin has less.
 
     Formula: standard deviation of L* inside chin_area
-    Points: chin_area
     Source: own definition
     """
     return face.spread(0, "chin_area")
@@ -127,7 +129,6 @@ def nose_unevenness(face: Patches) -> float:
     """Unevenness of the skin on the ridge of the nose; even skin has less.
 
     Formula: standard deviation of L* inside nose_ridge
-    Points: nose_ridge
     Source: own definition
     """
     return face.spread(0, "nose_ridge")
@@ -138,7 +139,6 @@ def skin_lightness(face: Patches) -> float:
     """Lightness of the skin.
 
     Formula: mean L* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976
     """
     return face.mean(0, *SKIN_PATCHES)
@@ -149,7 +149,6 @@ def skin_redness(face: Patches) -> float:
     """Redness of the skin.
 
     Formula: mean a* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976; Stephen et al. 2009
     """
     return face.mean(1, *SKIN_PATCHES)
@@ -160,7 +159,6 @@ def skin_yellowness(face: Patches) -> float:
     """Yellowness of the skin.
 
     Formula: mean b* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: CIE 1976; Stephen et al. 2009
     """
     return face.mean(2, *SKIN_PATCHES)
@@ -171,7 +169,6 @@ def skin_redness_spread(face: Patches) -> float:
     """Unevenness of the skin's redness: blemishes, flush.
 
     Formula: standard deviation of a* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.spread(1, *SKIN_PATCHES)
@@ -182,7 +179,6 @@ def skin_yellowness_spread(face: Patches) -> float:
     """Unevenness of the skin's yellowness.
 
     Formula: standard deviation of b* over the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.spread(2, *SKIN_PATCHES)
@@ -194,18 +190,16 @@ def skin_texture_entropy(face: Patches) -> float:
 
     Formula: Shannon entropy of L* less its mean over the square of 9 px around, in steps of 100/255, over
         the patches
-    Points: forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: own definition
     """
     return face.texture_entropy(*SKIN_PATCHES)
 
 
-@paired_pixels("skin", unit="L*", low=-25.0, high=30.0, asymmetry=30.0)
+@pixels("skin", unit="L*", low=-25.0, high=30.0, asymmetry=30.0)
 def under_eye_darkness(face: Patches, side: str) -> float:
     """How much darker the skin under the eye is than the cheek.
 
     Formula: mean L* inside {side}_cheek_area - mean L* inside {side}_under_eye
-    Points: {side}_cheek_area, {side}_under_eye
     Source: own definition
     """
     return face.mean(0, f"{side}_cheek_area") - face.mean(0, f"{side}_under_eye")
@@ -217,7 +211,6 @@ def eye_contrast(face: Patches) -> float:
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside right_eye and
         left_eye
-    Points: right_eye, left_eye, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "right_eye", "left_eye")
@@ -229,7 +222,6 @@ def brow_contrast(face: Patches) -> float:
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside right_brow and
         left_brow
-    Points: right_brow, left_brow, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "right_brow", "left_brow")
@@ -240,7 +232,6 @@ def lip_contrast(face: Patches) -> float:
     """How much darker the lips are than the skin.
 
     Formula: (S - F) / (S + F), S = mean L* of the skin patches, F = mean L* inside lips_outer
-    Points: lips_outer, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Russell 2009 (facial contrast)
     """
     return _contrast(face, "lips_outer")
@@ -251,7 +242,6 @@ def lip_redness(face: Patches) -> float:
     """How much redder the lips are than the skin.
 
     Formula: mean a* inside lips_outer - mean a* of the skin patches
-    Points: lips_outer, forehead, right_cheek_area, left_cheek_area, chin_area, nose_ridge
     Source: Stephen & McKeegan 2010
     """
     return face.mean(1, "lips_outer") - skin_redness(face)

@@ -1,7 +1,5 @@
 """A set of landmarks: how many there are, which mirrors which, and what the named ones are called."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar

@@ -5,8 +5,6 @@ midline is the mean of itself and its mirror image, of which the right half is k
 depend on the side, and asymmetry is left to the features that measure it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

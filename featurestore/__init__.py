@@ -10,5 +10,5 @@ runs                        what was trained, and its predictions
 duplicates, similarity      photos that look like one, and the nearest faces
 checks/, guard              is the data sound; people's SQL
 transfer/, upkeep/          stores elsewhere; migrations, health, compacting, erasure
-records, errors             what rooms hand to each other, and every expected error
+records, scale, errors      what rooms hand to each other, the range of scores, and every expected error
 """

@@ -1,7 +1,5 @@
 """The connection to the file of a store, which one process has for writing, and what readers get meanwhile."""
 
-from __future__ import annotations
-
 import fcntl
 import re
 import time

@@ -13,8 +13,6 @@ one by one); at .68 the first pair of two persons appears. An encoder that was n
 find two different photos of one person: the protocol is free of copies, not of every second picture.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,15 +1,13 @@
 """A whole data set as the test set of models that were trained on other photos."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
-from featurestore.outputs import active_columns, active_versions
+from featurestore.outputs import active_features, active_versions
+from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables
@@ -25,7 +23,7 @@ class ExternalRows:
 
     rows        those with a score, all values and a photo that the models were not trained on; by image_id
     subsets     n subsets, None where there is none
-    scale       lowest and highest rating of the data set's own scale
+    scale       that of the data set's ratings
     images      of the data set
     unscored    without a score
     trained_on  scored, but with the bytes of a training row
@@ -36,7 +34,7 @@ class ExternalRows:
     trait: str
     rows: Rows
     subsets: tuple[str | None, ...]
-    scale: tuple[float, float]
+    scale: Scale
     images: int
     unscored: int
     trained_on: int
@@ -88,15 +86,15 @@ def external_rows(
                 else "name a data set of more photos with --data-set."
             )
         )
-    low, high = store.frame(
+    ends = store.frame(
         "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
     ).row(0)
     return ExternalRows(
         data_set=data_set,
         trait=trait,
-        rows=Rows.gathered(keys, arrays).with_features(_places(store, features)),
+        rows=Rows.gathered(keys, arrays).with_features(features, active_features(store)),
         subsets=tuple(keys["subset"]),
-        scale=(low, high),
+        scale=Scale(*ends),
         images=len(every),
         unscored=len(every) - len(scored),
         trained_on=len(scored) - len(new),
@@ -116,9 +114,3 @@ def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None
             f"The store does not show what the models were trained on ({described(differing)}): "
             f"run `kallos extract` with their encoder and weights, or `kallos rollback {next(iter(differing))}`."
         )
-
-
-def _places(store: Store, features: Sequence[str]) -> list[int]:
-    """Where the models' features stand among all that the store shows."""
-    every = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
-    return [every.index(name) for name in features if name != AVERAGENESS]

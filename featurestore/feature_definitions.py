@@ -1,7 +1,5 @@
 """What each feature means, for whoever queries the store."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import polars as pl
@@ -18,19 +16,11 @@ def define_features(store: Store, definitions: Iterable[FeatureDefinition], vers
     rows = pl.DataFrame(
         [
             {
-                "feature": d.name,
-                "summary": d.summary,
-                "region": d.region,
-                "unit": d.unit,
-                "formula": d.formula,
-                "points": ", ".join(d.points),
-                "source": d.source,
-                "low": d.low,
-                "high": d.high,
-                "version": d.version,
-                "extractor": d.kind,
-                "extractor_version": versions.get(d.kind),
+                name: getattr(d, name)
+                for name in ("summary", "region", "unit", "formula", "source", "low", "high", "version")
             }
+            | {"feature": d.name, "points": ", ".join(d.points)}
+            | {"extractor": d.kind, "extractor_version": versions.get(d.kind)}
             for d in definitions
         ],
         schema_overrides={"extractor_version": pl.String},

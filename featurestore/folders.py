@@ -1,7 +1,5 @@
 """What lies in a folder: the photos, the links that cannot be followed, and what is counted beside them."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

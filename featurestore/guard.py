@@ -6,14 +6,11 @@ eight times its memory limit, `levenshtein` cannot be interrupted), and its sett
 connection of the process to the same store. The process starts without the caller's environment.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +19,7 @@ import polars as pl
 
 from extractors.errors import KallosError
 from featurestore.errors import QueryError, StoreError
+from featurestore.sql_text import nodes
 from featurestore.store import Store
 
 MAX_ROWS = 100_000
@@ -169,12 +167,12 @@ def _check(store: Store, query: str) -> None:
         _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
     listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES
     existing = "SELECT lower(table_name) FROM duckdb_tables() UNION SELECT lower(view_name) FROM duckdb_views()"
-    named = {entry["key"].lower() for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
+    named = {entry["key"].lower() for node in nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
     # A name in WITH holds only in its part of the statement; elsewhere the hidden table of that name would be read.
     if taken := named & set(store.frame(existing).to_series()) - listed:
         _refuse(f"WITH cannot take the name {taken.pop()}")
     functions = set(store.frame(PURE_FUNCTIONS).to_series()) | IMPURE_FUNCTIONS
-    for node in _nodes(tree):
+    for node in nodes(tree):
         _check_node(node, listed | named, functions)
 
 
@@ -199,18 +197,6 @@ def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> 
 def _shown(name: str) -> str:
     """A name for a message; what people put in quotes may be anything."""
     return name if name.isidentifier() else "This"
-
-
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    """Every object within JSON. A stack, since people can nest deeper than Python can call."""
-    left = [tree]
-    while left:
-        part = left.pop()
-        if isinstance(part, dict):
-            yield part
-            left.extend(part.values())
-        elif isinstance(part, list):
-            left.extend(part)
 
 
 def _refuse(what: str) -> NoReturn:

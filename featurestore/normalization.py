@@ -4,16 +4,15 @@
 must be the mean of the training rows of the fold.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import LeakageError, UsageError
-from featurestore.outputs import active_table
+from featurestore.outputs import NORMALIZED, active_table
 from featurestore.sql_text import quote
 from featurestore.store import Store
 
@@ -45,7 +44,7 @@ class Normalization:
         scored: NDArray[np.float64] = (values - self.mean) / self.sd
         return scored
 
-    def only(self, features: tuple[str, ...]) -> Normalization:
+    def only(self, features: tuple[str, ...]) -> Self:
         """The statistics of some of the features, in the order of the store, `averageness` always among them."""
         places = [i for i, name in enumerate(self.features) if name in features or name == AVERAGENESS]
         return replace(
@@ -127,7 +126,7 @@ def training_values(store: Store, protocol: str, fold: int) -> str:
 
 def values_of(store: Store, photos: str) -> str:
     """The query of what statistics are fitted on, of the photos (sha256) of a table or subquery."""
-    geometry, skin, shape = (active_table(store, extractor) for extractor in ("geometry", "skin", "shape"))
+    geometry, skin, shape = (active_table(store, extractor) for extractor in NORMALIZED)
     return (
         f"SELECT sha256, g.features AS geometry, k.features AS skin, shape FROM {photos}\n"
         f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256)\n'

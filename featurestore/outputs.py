@@ -27,6 +27,9 @@ SQL_TYPES = {
 }
 """NumPy's types as DuckDB's."""
 
+NORMALIZED = ("geometry", "skin", "shape")
+"""Extractors whose values statistics are fitted on: features in the order of their columns, then the shape."""
+
 
 def stored_columns(output: Output) -> tuple[Column, ...]:
     """What the table of an output has beside sha256.
@@ -73,6 +76,11 @@ def active_columns(store: Store, extractor: str) -> list[str]:
     """The names of what an extractor writes, in order: features of its table's array, columns of an embedding."""
     recipe = store.value("SELECT recipe FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
     return names_in(json.loads(recipe))
+
+
+def active_features(store: Store) -> list[str]:
+    """The names of all features that the views show, in the order of statistics and of training sets."""
+    return [name for extractor in NORMALIZED[:-1] for name in active_columns(store, extractor)]
 
 
 def chosen_encoder(store: Store, name: str | None) -> str | None:
@@ -138,4 +146,4 @@ def found_encoder(store: Store, encoder: str, version: str) -> Path:
 
 def feature_versions(versions: Mapping[str, str]) -> str:
     """The versions that statistics of features depend on, as one word; a dash for what was never extracted."""
-    return "+".join(versions.get(extractor, "–") for extractor in ("geometry", "skin", "shape"))
+    return "+".join(versions.get(extractor, "–") for extractor in NORMALIZED)

@@ -3,8 +3,6 @@
 A photo is known by its bytes: moved, renamed or twice in the data sets, it is computed once.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

@@ -12,14 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.regions import sub_score_of
-
-SCALE = (1.0, 5.0)
-"""Scores and sub-scores live on this scale; other rating scales are mapped to it linearly at ingest."""
-
-
-def on_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores clipped to `SCALE`; NaN and infinity stay, so that a broken model is not taken for a sure one."""
-    return np.where(np.isfinite(scores), np.clip(scores, *SCALE), scores)
+from featurestore.scale import MODEL_SCALE, Scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +27,8 @@ class FaceBatch:
     embeddings         (n, E) float32 of the whole face from the CNN encoder; E may be 0
     region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
     faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
-    scores             (n,) float64 on `SCALE`; NaN where unknown
-    histograms         (n, 5) float64, shares of the raters who answered 1 to 5 on `SCALE`; NaN where unknown
+    scores             (n,) float64 on `MODEL_SCALE`; NaN where unknown
+    histograms         (n, H) float64, shares of the raters who gave each of `RATINGS`; NaN where unknown
     """
 
     image_ids: tuple[str, ...]
@@ -125,7 +118,7 @@ class Epoch:
         began: float,
     ) -> Epoch:
         """An epoch that began at that time of `time.monotonic`, and predicts the (n,) held-out scores so now."""
-        metrics = Evaluation.from_scores(truth, predicted)
+        metrics = Evaluation.from_scores(truth, MODEL_SCALE.clip(predicted))
         return cls(epoch, epochs, loss, metrics.mae, metrics.rmse, metrics.pearson, time.monotonic() - began)
 
 
@@ -134,7 +127,7 @@ class Comparison:
     """A model beside a simpler one, on the n test photos of the model that both predict.
 
     beside       "mean", which always predicts the mean score of the training photos, or "ridge", the linear floor
-    mae          mean absolute error of the model, in points of `SCALE`
+    mae          mean absolute error of the model, in points of `MODEL_SCALE`
     mae_beside   that of the simpler one
     low, high    ends of the 95 % interval of mae - mae_beside, from paired resamples of the photos
     """
@@ -158,14 +151,14 @@ class Origin:
 
     model        id of its run
     trait        what the raters were asked about
-    scale        lowest and highest rating of their own scale; None where the data sets have several
+    scale        that of their ratings; None where the data sets have several
     comparisons  how it does on its own test photos beside simpler ones
     """
 
     model: str
     data_sets: tuple[str, ...]
     trait: str
-    scale: tuple[float, float] | None
+    scale: Scale | None
     protocol: str
     fold: int
     comparisons: tuple[Comparison, ...]
@@ -179,10 +172,10 @@ class Prediction:
     worth. Sub-scores have no labels of their own: they are attributions of Model B.
 
     photo       its path; `The photo` when what was given was no file
-    score       combined score on `SCALE`
+    score       combined score on `MODEL_SCALE`
     low, high   ends of its 90 % prediction interval
     members     each model's own score
-    sub_scores  region -> sub-score on `SCALE`
+    sub_scores  region -> sub-score on `MODEL_SCALE`
     weights     region -> weight of that sub-score in Model B; they sum to one
     features    name -> raw value of each feature, in the unit of the catalogue
     landmarks   (P, 3) float32: x, y, z in pixels of the upright photo

@@ -1,7 +1,5 @@
 """Runs: what was trained, how it went, and its predictions of every image."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -133,11 +131,7 @@ def _ends(interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> d
 
 
 def record_sub_scores(
-    store: Store,
-    run: Run,
-    image_ids: tuple[str, ...],
-    sub_scores: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    store: Store, run: Run, image_ids: tuple[str, ...], sub_scores: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> None:
     """Store (n, 8) sub-scores, and the (K, 8) weights of K cross-fitted models, in the order of REGIONS."""
     for region, values in zip(REGIONS, sub_scores.T, strict=True):
@@ -170,9 +164,7 @@ def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
 def finish(store: Store, run: Run, seconds: float) -> None:
     """Mark a run as done; only done runs are reported, combined and exported."""
     store.execute(
-        "UPDATE runs SET status = 'done', seconds = $seconds WHERE run_id = $run_id",
-        seconds=seconds,
-        run_id=run.run_id,
+        "UPDATE runs SET status = 'done', seconds = $seconds WHERE run_id = $run_id", seconds=seconds, run_id=run.run_id
     )
 
 

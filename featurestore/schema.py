@@ -6,8 +6,7 @@ No table has a primary key or an index: hot tables with both are where broken wr
 reported, and every writer here replaces rows by key inside a transaction instead.
 """
 
-from __future__ import annotations
-
+from featurestore.scale import MODEL_SCALE
 from featurestore.tables import FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_tables import TRAINING_TABLES
 
@@ -84,7 +83,7 @@ TABLES = (
         ),
         ("raters", "INTEGER", "number of raters, NULL where unknown"),
         ("histogram", "INTEGER[]", "how many raters gave each whole rating from scale_low up, or NULL"),
-        ("score", "DOUBLE", "mean mapped linearly to 1-5: what models learn"),
+        ("score", "DOUBLE", f"mean mapped linearly to {MODEL_SCALE}: what models learn"),
         TRAIT,
     ),
     table(
@@ -136,7 +135,7 @@ TABLES = (
     table(
         "extractor_versions",
         "one row is one version of one extractor's output",
-        ("extractor", "VARCHAR", "landmarks, geometry, skin, shape, fingerprint or embedding:<id of the encoder>"),
+        ("extractor", "VARCHAR", "such as landmarks or geometry, or embedding:<id of the encoder>"),
         ("version", "VARCHAR", "hash of the code version, parameters, weights and inputs"),
         ("output", "VARCHAR", "the view that shows the active version"),
         ("table_name", "VARCHAR", "the table that holds this version"),
@@ -171,7 +170,7 @@ TABLES = (
         ("low", "DOUBLE", "lower end of the plausible range, in the unit"),
         ("high", "DOUBLE", "upper end of the plausible range, in the unit"),
         ("version", "INTEGER", "version of the formula, from 1"),
-        ("extractor", "VARCHAR", "geometry or skin; normalization for averageness"),
+        ("extractor", "VARCHAR", "that measures it; normalization for averageness"),
         ("extractor_version", "VARCHAR", "see extractor_versions; NULL for averageness"),
     ),
     table(

@@ -4,8 +4,6 @@ A shard holds one row a photo: its lines of the ledger, and what each output has
 It appears whole or not at all, and is removed when its rows are in the store.
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 from collections.abc import Iterable, Sequence

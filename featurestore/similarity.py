@@ -1,7 +1,5 @@
 """The faces nearest to one face: exact, in one SELECT on the store's views that people can run themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any

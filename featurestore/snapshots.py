@@ -5,8 +5,6 @@ checkpoints it between two transactions and copies the file to a new name (a fil
 give readers the old data), and readers take the newest copy. A snapshot is all that was committed when it was taken.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import subprocess

@@ -1,10 +1,9 @@
-"""Values as SQL text."""
-
-from __future__ import annotations
+"""Values as SQL text, and the tree of a statement."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import dedent
+from typing import Any
 
 
 def quote(text: str) -> str:
@@ -15,6 +14,18 @@ def quote(text: str) -> str:
 def with_values(query: str, parameters: Mapping[str, object]) -> str:
     """The query with its values in place of its parameters."""
     return re.sub(r"\$(\w+)", lambda name: _literal(parameters[name[1]]), dedent(query).strip())
+
+
+def nodes(tree: object) -> Iterator[dict[str, Any]]:
+    """Every object within JSON, such as a statement's tree. A stack: people nest deeper than Python can call."""
+    left = [tree]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            yield part
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
 
 
 def _literal(value: object) -> str:

@@ -1,7 +1,5 @@
 """Folders that appear whole or not at all: made beside their place and moved there at the end."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

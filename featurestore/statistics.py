@@ -1,7 +1,5 @@
 """Statistics of folds: the photos that they are fitted on, read together and part by part, and what is fitted."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,12 +11,12 @@ from numpy.typing import NDArray
 from extractors.averageness import AVERAGENESS, DEFINITION
 from featurestore.feature_definitions import define_features
 from featurestore.normalization import averageness, training_values, values_of
-from featurestore.outputs import active_columns, active_table, active_versions, feature_versions
+from featurestore.outputs import NORMALIZED, active_features, active_table, active_versions, feature_versions
 from featurestore.sql_text import quote
 from featurestore.store import Store
 
 ROW_BYTES = 6000
-"""Of one photo in a query of statistics: its hash, some 170 features and its shape."""
+"""Of one photo in a query of statistics: its hash, some 190 features and its shape."""
 
 FEW = 10_000
 """Photos that are read once and kept, 60 MB; of more, each of three passes reads them again."""
@@ -89,9 +87,7 @@ def from_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
 
 def _training_photos(store: Store, only: Fold | None = None) -> dict[Fold, pl.Series]:
     """Ascending hashes of each fold's training photos that have features: those of `training_values`."""
-    joins = " ".join(
-        f'SEMI JOIN "{active_table(store, name)}" USING (sha256)' for name in ("geometry", "skin", "shape")
-    )
+    joins = " ".join(f'SEMI JOIN "{active_table(store, name)}" USING (sha256)' for name in NORMALIZED)
     where = "" if only is None else f" AND protocol = {quote(only[0])} AND fold = {int(only[1])}"
     rows = store.frame(
         f"SELECT DISTINCT protocol, fold, sha256 FROM splits JOIN images USING (image_id) "
@@ -107,11 +103,10 @@ def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
     """Statistics over each of several lists of photos, which are read together."""
     if not photos:
         return []
-    names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
     every = pl.concat(photos).unique().sort()
     members = [every.is_in(some.implode()).to_numpy() for some in photos]
     with store.registered(every.to_frame("sha256")):
-        return _frames(store, values_of(store, "incoming"), names, members)
+        return _frames(store, values_of(store, "incoming"), active_features(store), members)
 
 
 def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[NDArray[np.bool_]]) -> list[pl.DataFrame]:

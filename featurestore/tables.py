@@ -1,7 +1,5 @@
 """How a table and a view of the store are described: names, types, comments, and the DDL that makes them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

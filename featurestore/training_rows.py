@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from extractors.averageness import AVERAGENESS
 from extractors.regions import REGIONS
 from featurestore.normalization import Normalization
-from featurestore.records import SCALE, FaceBatch
+from featurestore.records import FaceBatch
+from featurestore.scale import RATINGS
 from featurestore.sql_text import quote
 from featurestore.store import Store
 
@@ -70,7 +72,7 @@ class Rows:
             image_ids=tuple(keys["image_id"]),
             sha256=tuple(keys["sha256"]),
             scores=keys["score"].to_numpy(),
-            histograms=_on_scale(keys["histogram"]),
+            histograms=_shares(keys["histogram"]),
             raw=np.hstack([arrays["geometry"], arrays["skin"]]),
             shapes=arrays["shape"],
             embeddings=arrays.get("vector", np.zeros((len(keys), 0), dtype=np.float32)),
@@ -79,9 +81,10 @@ class Rows:
             },
         )
 
-    def with_features(self, places: Sequence[int]) -> Rows:
-        """The same rows with the features at these places, in this order."""
-        is_all = list(places) == list(range(self.raw.shape[1]))
+    def with_features(self, features: Sequence[str], measured: Sequence[str]) -> Rows:
+        """The same rows with these of the measured features, in this order; averageness is computed later."""
+        places = [measured.index(name) for name in features if name != AVERAGENESS]
+        is_all = places == list(range(self.raw.shape[1]))
         return self if is_all else replace(self, raw=self.raw[:, places])
 
     def __len__(self) -> int:
@@ -138,14 +141,14 @@ class Arrays:
         return keys, {name: rows[keys[name].to_numpy()] for name, (_, rows) in self.tables.items()}
 
 
-def _on_scale(histograms: pl.Series) -> NDArray[np.float64]:
-    """(n, 5) shares of the raters on SCALE, each rating shared between the two whole numbers around it."""
-    shares = np.full((len(histograms), 5), np.nan)
+def _shares(histograms: pl.Series) -> NDArray[np.float64]:
+    """(n, H) shares of the raters by RATINGS, each answer shared between the two ratings around it."""
+    shares = np.full((len(histograms), len(RATINGS)), np.nan)
     for row, counts in enumerate(histograms):
         if counts is not None and sum(counts):
-            place = np.linspace(0, SCALE[1] - SCALE[0], len(counts))
-            below = np.minimum(place.astype(int), 3)
-            shares[row] = np.bincount(below, counts * (1 - (place - below)), 5)
-            shares[row] += np.bincount(below + 1, counts * (place - below), 5)
+            place = np.linspace(0, len(RATINGS) - 1, len(counts))
+            below = np.minimum(place.astype(int), len(RATINGS) - 2)
+            shares[row] = np.bincount(below, counts * (1 - (place - below)), len(RATINGS))
+            shares[row] += np.bincount(below + 1, counts * (place - below), len(RATINGS))
             shares[row] /= sum(counts)
     return shares

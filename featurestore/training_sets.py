@@ -1,7 +1,5 @@
 """Training sets: the rows of a fold, pinned as a manifest, as the FaceBatch that models see."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,12 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import Normalization
-from featurestore.outputs import active_columns, active_table, active_versions, chosen_encoder
+from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
 from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
@@ -82,13 +79,20 @@ def training_set(
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
     every = normalization.read(store, statistics_id)
     fitted = every if features is None else every.only(_chosen_features(every, features))
-    places = [every.features.index(name) for name in fitted.features if name != AVERAGENESS]
     tables = array_tables(store, encoder)
-    rows = {role: all_rows.with_features(places) for role, all_rows in _read(store, protocol, fold, tables).items()}
+    all_rows = _read(store, protocol, fold, tables)
+    rows = {role: of.with_features(fitted.features, every.features) for role, of in all_rows.items()}
     _check_enough(store, rows, protocol, fold, encoder)
-    sql = rows_sql(protocol, fold, "train", tables)
-    manifest = Manifest.pin(
-        protocol, fold, sql, rows["train"], fitted.features, _versions(store, encoder), statistics_id
+    manifest = Manifest(
+        protocol=protocol,
+        fold=fold,
+        sql=rows_sql(protocol, fold, "train", tables),
+        versions=json.dumps(_versions(store, encoder), sort_keys=True),
+        row_count=len(rows["train"]),
+        row_hash=rows["train"].row_hash,
+        value_hash=rows["train"].value_hash,
+        statistics_id=statistics_id,
+        features=list(fitted.features),
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     train, test = (rows[role].batch(fitted) for role in ("train", "test"))
@@ -109,22 +113,6 @@ class Manifest:
     value_hash: str
     statistics_id: str
     features: Sequence[str]
-
-    @classmethod
-    def pin(
-        cls,
-        protocol: str,
-        fold: int,
-        sql: str,
-        rows: Rows,
-        features: Sequence[str],
-        versions: Mapping[str, str],
-        statistics_id: str,
-    ) -> Manifest:
-        """Pin these rows."""
-        known_as = json.dumps(dict(versions), sort_keys=True)
-        hashes = (rows.row_hash, rows.value_hash)
-        return cls(protocol, fold, sql, known_as, len(rows), *hashes, statistics_id, list(features))
 
     @property
     def manifest_id(self) -> str:
@@ -205,17 +193,14 @@ def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, 
 
 def _versions(store: Store, encoder: str | None) -> dict[str, str]:
     """extractor -> version of all that a training set's values came from."""
-    used = {"landmarks", "geometry", "skin", "shape", f"{EMBEDDING}{encoder}"}
+    used = {"landmarks", *NORMALIZED, f"{EMBEDDING}{encoder}"}
     return {name: version for name, version in active_versions(store).items() if name in used}
 
 
 def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]]:
     """array -> (table, column) that holds it in the versions that are shown."""
-    tables = {
-        "geometry": (active_table(store, "geometry"), "features"),
-        "skin": (active_table(store, "skin"), "features"),
-        "shape": (active_table(store, "shape"), "shape"),
-    }
+    columns = dict.fromkeys(NORMALIZED, "features") | {"shape": "shape"}
+    tables = {name: (active_table(store, name), column) for name, column in columns.items()}
     if encoder is not None:
         table = active_table(store, f"{EMBEDDING}{encoder}")
         tables["vector"] = (table, "vector")

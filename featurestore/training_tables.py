@@ -1,7 +1,6 @@
 """The tables of training: pinned training sets, statistics, runs, and what each run predicts of every image."""
 
-from __future__ import annotations
-
+from featurestore.scale import MODEL_SCALE
 from featurestore.tables import FOLD, IMAGE, TRAIT, table
 
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
@@ -40,7 +39,7 @@ TRAINING_TABLES = (
         "runs",
         "one row is one training of one model",
         _RUN,
-        ("model", "VARCHAR", "a, b, b-features, baseline, ridge or ensemble"),
+        ("model", "VARCHAR", "what was trained; `kallos train --help` lists what can be"),
         ("protocol", "VARCHAR", "see splits"),
         FOLD,
         ("status", "VARCHAR", "running or done; pooled: an earlier kallos trained it on several traits at once"),
@@ -78,7 +77,7 @@ TRAINING_TABLES = (
             "VARCHAR",
             "out_of_fold (a training row, by the model that had not seen it), test, or outside (by `kallos evaluate`)",
         ),
-        ("score", "DOUBLE", "predicted score, 1-5"),
+        ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}"),
         ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),
         ("high", "DOUBLE", "upper end of the 90 % interval, NULL where the run gives none"),
     ),
@@ -99,7 +98,7 @@ TRAINING_TABLES = (
         _RUN,
         IMAGE,
         ("region", "VARCHAR", "region of the face"),
-        ("sub_score", "DOUBLE", "1-5"),
+        ("sub_score", "DOUBLE", str(MODEL_SCALE)),
     ),
     table(
         "sub_score_weights",

@@ -1,11 +1,10 @@
 """Which trait is meant: traits are targets of their own on the same photos, and nothing pools two of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.scale import Scale
 from featurestore.store import Store
 
 SINGLE_SCORES = "(SELECT image_id, any_value(score) AS score FROM scores GROUP BY image_id HAVING count(*) = 1)"
@@ -17,11 +16,11 @@ class Target:
     """What models of a protocol are trained to predict.
 
     trait   what was rated
-    scale   lowest and highest rating of the data sets' own scale; None where several data sets differ
+    scale   that of the data sets' ratings; None where several data sets differ
     """
 
     trait: str
-    scale: tuple[float, float] | None
+    scale: Scale | None
 
 
 def target_of(store: Store, protocol: str) -> Target:
@@ -31,14 +30,14 @@ def target_of(store: Store, protocol: str) -> Target:
         "JOIN traits USING (data_set, trait) WHERE protocol = $protocol",
         protocol=protocol,
     ).rows()
-    scales = {(low, high) for _, low, high in rows}
+    scales = {Scale(low, high) for _, low, high in rows}
     return Target(rows[0][0], scales.pop() if len(scales) == 1 else None)
 
 
 def target_of_run(store: Store, run_id: str) -> Target:
     """The target of a recorded run."""
     trait, low, high = store.frame("SELECT trait, scale_low, scale_high FROM runs WHERE run_id = $id", id=run_id).row(0)
-    return Target(trait, None if low is None else (low, high))
+    return Target(trait, None if low is None else Scale(low, high))
 
 
 def traits_of(store: Store, data_sets: Sequence[str]) -> list[str]:

@@ -3,8 +3,6 @@
 So a run stays usable for as long as these are computed the same way, whatever else was added or changed.
 """
 
-from __future__ import annotations
-
 import json
 
 from extractors.outputs import EMBEDDING, FEATURES

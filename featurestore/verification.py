@@ -1,17 +1,14 @@
 """`kallos verify`: derive the training set of a run again from the store, and compare it with what was pinned."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import duckdb
 import numpy as np
 
-from extractors.averageness import AVERAGENESS
 from featurestore import runs, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
@@ -30,7 +27,7 @@ class PinnedValue:
     holds: bool
 
     @classmethod
-    def compare(cls, what: str, pinned: object, found: object) -> PinnedValue:
+    def compare(cls, what: str, pinned: object, found: object) -> Self:
         return cls(what, str(pinned), str(found), pinned == found)
 
 
@@ -66,8 +63,10 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     yield from _versions(store, manifest["versions"])
     # before schema version 4 a query named no trait: an image had one score
     query = manifest["sql"].replace("JOIN scores USING (image_id)\n", "JOIN scores USING (image_id, trait)\n")
+    statistics_id = manifest["statistics_id"]
+    measured = store.value("SELECT features FROM statistics WHERE statistics_id = $id", id=statistics_id)
     try:
-        rows = Rows.from_sql(store, query).with_features(_places(store, manifest))
+        rows = Rows.from_sql(store, query).with_features(manifest["features"], measured)
     except duckdb.CatalogException:
         yield PinnedValue(
             "rows", f"{manifest['row_count']:,} rows", "their versions were removed by `kallos compact`", False
@@ -76,15 +75,9 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     yield PinnedValue.compare("row count", manifest["row_count"], len(rows))
     yield PinnedValue.compare("rows: ids, photos, scores", manifest["row_hash"], rows.row_hash)
     yield PinnedValue.compare("values: features, shapes, embeddings", manifest["value_hash"], rows.value_hash)
-    yield from _statistics(store, manifest["statistics_id"], rows)
+    yield from _statistics(store, statistics_id, rows)
     yield _roles(store, run, rows)
     yield from _members(store, run)
-
-
-def _places(store: Store, manifest: Mapping[str, Any]) -> list[int]:
-    """Where the features that were used stand among all."""
-    every = store.value("SELECT features FROM statistics WHERE statistics_id = $id", id=manifest["statistics_id"])
-    return [every.index(name) for name in manifest["features"] if name != AVERAGENESS]
 
 
 def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:

@@ -1,7 +1,5 @@
 """Versions of each output: registered when new, filled, shown when whole, rolled back at will."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

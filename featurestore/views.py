@@ -1,9 +1,14 @@
 """The stable views that people query: what the active versions hold, by image_id, each column with its comment."""
 
-from __future__ import annotations
-
 from extractors.outputs import EMBEDDING, FEATURES
-from featurestore.outputs import active_columns, active_tables, active_versions, feature_versions
+from featurestore.outputs import (
+    NORMALIZED,
+    active_columns,
+    active_features,
+    active_tables,
+    active_versions,
+    feature_versions,
+)
 from featurestore.sql_text import quote
 from featurestore.store import Store
 from featurestore.tables import View
@@ -15,7 +20,7 @@ def create_views(store: Store) -> None:
     makers = {"embeddings": _embeddings, FEATURES: _features}
     for view in outputs:
         store.create_view(makers.get(view, _values)(store, view))
-    if {"geometry", "skin", "shape"} <= active_versions(store).keys():
+    if active_versions(store).keys() >= set(NORMALIZED):
         store.create_view(_normalized_features(store))
 
 
@@ -56,7 +61,7 @@ def _features(store: Store, view: str) -> View:
 
 def _normalized_features(store: Store) -> View:
     """z-scores, computed on demand, from the statistics of each fold's training rows."""
-    names = [name for extractor in ("geometry", "skin") for name in active_columns(store, extractor)]
+    names = active_features(store)
     scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
     last = len(names) + 1
     distance = "list_distance(s.shape::DOUBLE[], n.mean_shape::DOUBLE[])"

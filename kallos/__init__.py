@@ -15,8 +15,6 @@ The API covers everything that the command line does. Functions print nothing: t
 `on_progress`, and log to the logger `kallos`. Heavy libraries are imported on first access to a function.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import BundleError
-from featurestore.records import FaceBatch, on_scale
+from featurestore.records import FaceBatch
+from featurestore.scale import MODEL_SCALE
 from models.serialization import read_description, write_model
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class CrossFitted:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
-        return on_scale(np.mean([model.predict(batch) for model in self.models], axis=0))
+        return np.asarray(np.mean([MODEL_SCALE.clip(model.predict(batch)) for model in self.models], axis=0))
 
     def save(self, folder: Path) -> None:
         """Write every model into a folder of its own within `folder`."""

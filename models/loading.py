@@ -1,7 +1,5 @@
 """Saved models, restored by the kind that their `model.json` names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from featurestore.errors import BundleError

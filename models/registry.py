@@ -1,7 +1,5 @@
 """Every model. A new one is a file with its `ModelSpec`, and one line here."""
 
-from __future__ import annotations
-
 from models.baseline.spec import LIGHTGBM, RIDGE
 from models.image.spec import IMAGE
 from models.regions.spec import REGIONS_ALONE, REGIONS_WITH_ENCODER

@@ -1,7 +1,5 @@
 """Saved models: a folder with `model.json` (description) and `model.safetensors` (tensors). No pickle, no torch."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -26,7 +26,7 @@ class Model(Protocol):
         """Its kind in `model.json`."""
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
-        """(n,) scores on `featurestore.records.SCALE`."""
+        """(n,) scores on `featurestore.scale.MODEL_SCALE`; `CrossFitted` clips what lies beyond it."""
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder that `load` reads."""

@@ -1,7 +1,5 @@
 """Reading files that others may have written: hashes may be right and the content still anything."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

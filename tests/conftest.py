@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +25,9 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from kallos.workflows.report import report  # noqa: E402
+from models.baseline import trees  # noqa: E402
 from models.networks import graphs  # noqa: E402
+from models.regions import fitter as regions_fitter  # noqa: E402
 from tests.command import done  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second
@@ -37,24 +41,44 @@ TRAINING = (
 )
 
 
-def _exported_once(export: Callable[..., Any]) -> Callable[..., Any]:
-    """torch takes ten seconds to turn a network into a graph, whose weights are filled in afterwards: once is enough."""
-    programs: dict[str, Any] = {}
+class _ExportedOnce:
+    """`graphs.export`, once for all processes of a run: torch takes ten seconds to turn a network into a graph.
 
-    def exported(network: Any, inputs: Any, outputs: Any, any_size: Any) -> Any:
+    Weights do not matter: they are filled in afterwards.
+    """
+
+    def __init__(self, export: Callable[..., Any]) -> None:
+        self._export, self.folder = export, Path()
+
+    def __call__(self, network: Any, inputs: Any, outputs: Any, any_size: Any) -> Any:
+        import onnx_ir
+
         model = getattr(network, "_model", network)
         settings = [getattr(model, name, None) for name in ("config", "_sizes", "name")]
         shapes = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
         key = repr((settings, shapes, outputs, any_size, [(name, each.shape) for name, each in inputs.items()]))
-        if key not in programs:
-            programs[key] = export(network, inputs, outputs, any_size)
-        return programs[key]
+        path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.onnx"
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                onnx_ir.save(self._export(network, inputs, outputs, any_size).model, path)
+        return SimpleNamespace(model=onnx_ir.load(path))
 
-    return exported
+
+# here, before any module takes them by name
+graphs.export = exported_once = _ExportedOnce(graphs.export)
+# the accuracy of these models is nothing that a test looks at
+regions_fitter.SubscoreConfig = partial(regions_fitter.SubscoreConfig, epochs=10)
+trees.BaselineConfig = partial(trees.BaselineConfig, rounds=100)
 
 
-# here, before any module takes it by name
-graphs.export = _exported_once(graphs.export)
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    exported_once.folder = folder / "graphs"
+    exported_once.folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @dataclass(frozen=True)
@@ -76,10 +100,9 @@ class Workspace:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The first process of a run that wants it builds it; the others wait. Each has a copy: a store has one writer."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo"
+    folder = shared / "demo"
     built = Workspace(folder / "portraits", folder / "kallos.duckdb", folder / "bundle")
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
@@ -90,10 +113,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             done("train", "all", *TRAINING, *at)
             done("export", built.bundle, *at)
     assert built.bundle.is_dir(), "building the workspace failed in another process"
-    copy = own / "demo"
-    if copy != folder:
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))
-        (copy / "portraits").symlink_to(built.portraits)
+    copy = tmp_path_factory.getbasetemp() / "demo"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))
+    (copy / "portraits").symlink_to(built.portraits)
     return Workspace(built.portraits, copy / "kallos.duckdb", copy / "bundle")
 
 

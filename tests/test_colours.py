@@ -16,6 +16,7 @@ from extractors.decode import decode
 from extractors.definitions import definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.landmarker import Landmarker
+from extractors.skin import compute_skin
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.ingest.photos import scan_images
@@ -77,7 +78,10 @@ def test_features_are_those_of_the_same_look_in_srgb(portrait, tmp_path):
 
         def features(pixels, profile=None):
             face = face_of(decoded(tmp_path, pixels, profile), mesh)
-            return np.hstack([compute_geometry(face.landmarks[None])[1][0], face.skin]) / spans
+            return (
+                np.hstack([compute_geometry(face.landmarks[None])[1][0], compute_skin(face.crop, face.aligned.visible)])
+                / spans
+            )
 
         plain, unconverted = features(portrait), features(in_space("Adobe RGB", portrait))
         assert np.nanmax(np.abs(unconverted - plain)) > 0.05

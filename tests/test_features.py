@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature, paired_feature
+from extractors.catalogue import GEOMETRIC, SKIN, FeatureDefinition, feature
 from extractors.definitions import catalogue, definitions
 from extractors.geometry.compute import compute_geometry
 from extractors.geometry.irises import IRIS_MM
@@ -278,7 +278,7 @@ def test_a_docstring_without_a_section_is_refused(section):
     incomplete.__doc__ = "\n".join(line for line in whole_docstring.__doc__.splitlines() if f"{section}:" not in line)
     for decorator in (
         feature("lips", unit="ratio", low=0, high=1),
-        paired_feature("lips", unit="ratio", low=0, high=1, asymmetry=1),
+        feature("lips", unit="ratio", low=0, high=1, asymmetry=1),
     ):
         with pytest.raises(ValueError, match=f"incomplete lacks {section}"):
             decorator(incomplete)

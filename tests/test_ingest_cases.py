@@ -16,7 +16,7 @@ import pytest
 from extractors.errors import InputError, KallosError
 from featurestore.errors import DataError, UsageError
 from featurestore.ingest.columns import TableOptions
-from featurestore.ingest.raw import Origin
+from featurestore.ingest.reading import Origin
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.table import TableReading, read_table
 from tests.ingest_files import write_photo, write_workbook

@@ -85,7 +85,7 @@ def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Worksp
 
 
 def test_it_cannot_strike_within_the_queue_of_the_workers(monkeypatch: pytest.MonkeyPatch):
-    """Where it did, once in some thousand times, the command waited for ever."""
+    """Where it does, a waiter can be woken twice and the next one never: the command waits for ever."""
     threads, schedule = [], ProcessPool.schedule
 
     def watched(*arguments, **options):

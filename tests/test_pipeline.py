@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +17,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from extractors import values
+from extractors.catalogue import GEOMETRIC, Feature
 from extractors.values import outputs
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
-from kallos.engines import extraction as pipeline
 from kallos.engines import local
 from kallos.engines.extraction import Extracted, extract
 from tests.ingest_files import read_scores
@@ -247,20 +246,10 @@ def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_bac
     """Neither a landmarker nor an encoder runs: no worker is started at all."""
     before = extracted.frame("SELECT * FROM geometric_features ORDER BY image_id")
     first = active_versions(extracted)
-    definitions = values.definitions()
-    changed = tuple(d if d.name != "jaw_width" else type(d)(**vars(d) | {"version": 2}) for d in definitions)
-    monkeypatch.setattr(values, "definitions", lambda: changed)
-    monkeypatch.setattr(pipeline, "definitions", lambda: changed)
+    now = GEOMETRIC["jaw_width"]
+    changed = Feature(replace(now.definition, version=2), lambda face: 2 * now.measure(face))
+    monkeypatch.setitem(GEOMETRIC, "jaw_width", changed)
     monkeypatch.setattr(local, "Workers", None)
-    measure = values.FROM_LANDMARKS["geometry"]
-    jaw_width = values.feature_names("geometry").index("jaw_width")
-
-    def double(landmarks):
-        made = measure(landmarks)
-        made["features"][:, jaw_width] *= 2
-        return made
-
-    monkeypatch.setitem(values.FROM_LANDMARKS, "geometry", double)
 
     assert extract(extracted, [MeanColour()], unheard) == Extracted(0, 0, IMAGES)
     after = extracted.frame("SELECT * FROM geometric_features ORDER BY image_id")

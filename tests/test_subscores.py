@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from extractors.regions import PROPORTION, REGIONS
 from featurestore.errors import PrerequisiteError
-from featurestore.records import SCALE, Evaluation, FaceBatch
+from featurestore.records import Evaluation, FaceBatch
+from featurestore.scale import MODEL_SCALE
 from models.crossfit import CrossFitted
 from models.regions.model import SubscoreConfig, SubscoreModel
 from models.regions.train import train_subscores
@@ -53,7 +54,7 @@ def test_a_sub_score_depends_on_its_own_region_only(
     after = model.sub_scores(replace(one, features=moved, region_embeddings=seen, embeddings=one.embeddings + 1))
     others = [i for i, name in enumerate(REGIONS) if name != region]
     assert np.array_equal(before[:, others], after[:, others])
-    assert ((after >= SCALE[0]) & (after <= SCALE[1])).all()
+    assert ((after >= MODEL_SCALE.low) & (after <= MODEL_SCALE.high)).all()
 
 
 def test_the_sub_score_of_symmetry_sees_proportions(batch: FaceBatch) -> None:
@@ -84,7 +85,7 @@ def test_it_learns_and_stays_off_the_ends(model: SubscoreModel, batch: FaceBatch
     floor = 0.75 if model.config.use_embedding else 0.45
     assert Evaluation.from_scores(held_out.scores, model.predict(held_out)).pearson > floor
     sub_scores = model.sub_scores(batch)
-    saturated = (sub_scores < SCALE[0] + 0.05) | (sub_scores > SCALE[1] - 0.05)
+    saturated = (sub_scores < MODEL_SCALE.low + 0.05) | (sub_scores > MODEL_SCALE.high - 0.05)
     assert saturated.mean() < 0.01
     assert model.weights.max() < 0.5
 
@@ -133,7 +134,7 @@ def test_cross_fitted_sub_scores_add_up_to_the_mean_of_the_models(batch: FaceBat
     assert fitted.weights.sum() == pytest.approx(1, abs=1e-12)
     assert np.allclose(sub_scores @ fitted.weights, np.mean([model.predict(batch) for model in each], axis=0))
     assert np.allclose(fitted.predict(batch), sub_scores @ fitted.weights)
-    assert ((sub_scores >= SCALE[0]) & (sub_scores <= SCALE[1])).all()
+    assert ((sub_scores >= MODEL_SCALE.low) & (sub_scores <= MODEL_SCALE.high)).all()
 
 
 def test_a_constant_input_does_not_blow_up(batch: FaceBatch) -> None:

@@ -19,8 +19,7 @@ from extractors.finder import finder_of
 from extractors.geometry.compute import compute_geometry
 from extractors.landmarker import Landmarker
 from extractors.outputs import Field, Output
-from extractors.patches import SKIN_PATCHES
-from extractors.points import REGION_CONTOURS, Landmarks
+from extractors.points import REGION_CONTOURS, SKIN_PATCHES, Landmarks
 from extractors.skin import compute_skin
 from extractors.topologies import registry
 from extractors.topologies.facemesh_468 import TOPOLOGY as FACEMESH

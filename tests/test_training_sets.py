@@ -172,7 +172,7 @@ def test_images_without_a_face_are_not_planned_again(store):
 
 @pytest.mark.parametrize(
     "change",
-    [{"code_version": 2}, {"parameters": {"a": 1}}, {"inputs": ("x",)}, {"formula_versions": {"c": 2}}],
+    [{"code_version": 2}, {"parameters": {"a": 1}}, {"inputs": ("x",)}, {"fields": (Field("c", "float64", "", 2),)}],
 )
 def test_everything_that_decides_the_values_is_in_the_version(change):
     recipe = {"extractor": "e", "view": "v", "comment": "", "fields": (Field("c", "float64", ""),), "code_version": 1}

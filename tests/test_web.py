@@ -313,7 +313,7 @@ def test_many_photos_become_a_table_and_a_csv(page, workspace: Workspace, tmp_pa
     link = page.get_by_role("link", name="Download scores.csv")
     link.wait_for()
     rows = base64.b64decode(link.get_attribute("href").split(",")[1]).decode("utf-8-sig").splitlines()
-    assert rows[0] == "photo,score,low,high,remarks"
+    assert rows[0] == "photo,own_score,own_low,own_high,remarks"
     assert rows[1].startswith("P0001.jpg,")
     assert rows[2].startswith("blank.png,,,,")
     assert "No face was found" in rows[2]

@@ -1,67 +1,60 @@
 """Brows: height, arch, tilt, length and thickness."""
 
-from __future__ import annotations
-
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
-@paired_feature("brows", unit="face widths", low=0.06, high=0.3, asymmetry=0.08)
+@feature("brows", unit="face widths", low=0.06, high=0.3, asymmetry=0.08)
 def brow_height(face: Landmarks, side: str) -> Values:
     """How far the top of the brow lies above the middle of the eye.
 
     Formula: rise({side}_eye_centre, {side}_brow_top)
-    Points: {side}_eye_centre, {side}_brow_top
     Source: Cunningham 1986 (eyebrow height)
     """
     return face.rise(f"{side}_eye_centre", f"{side}_brow_top")
 
 
-@paired_feature("brows", unit="face widths", low=0.02, high=0.22, asymmetry=0.07)
+@feature("brows", unit="face widths", low=0.02, high=0.22, asymmetry=0.07)
 def brow_eye_gap(face: Landmarks, side: str) -> Values:
     """Free skin between the lower edge of the brow and the upper lid.
 
     Formula: rise({side}_upper_lid, {side}_brow_bottom)
-    Points: {side}_upper_lid, {side}_brow_bottom
     Source: own definition
     """
     return face.rise(f"{side}_upper_lid", f"{side}_brow_bottom")
 
 
-@paired_feature("brows", unit="ratio", low=0.0, high=0.4, asymmetry=0.18)
+@feature("brows", unit="ratio", low=0.0, high=0.4, asymmetry=0.18)
 def brow_arch(face: Landmarks, side: str) -> Values:
     """Greatest height of the brow's upper edge over the chord of its ends, as a part of the chord.
 
     Formula: max distance of {side}_brow_upper to its chord / length of the chord
-    Points: {side}_brow_upper
     Source: own definition
     """
     return face.arch(f"{side}_brow_upper")
 
 
-@paired_feature("brows", unit="degrees", low=-25.0, high=30.0, asymmetry=15.0)
+@feature("brows", unit="degrees", low=-25.0, high=30.0, asymmetry=15.0)
 def brow_tilt(face: Landmarks, side: str) -> Values:
     """How far the outer end of the brow lies above the inner one, as an angle to the eye line.
 
     Formula: atan2(rise, width) from {side}_brow_inner to {side}_brow_outer
-    Points: {side}_brow_inner, {side}_brow_outer
     Source: own definition
     """
     return face.tilt(f"{side}_brow_inner", f"{side}_brow_outer")
 
 
-@paired_feature("brows", unit="face widths", low=0.16, high=0.44, asymmetry=0.25)
+@feature("brows", unit="face widths", low=0.16, high=0.44, asymmetry=0.25)
 def brow_length(face: Landmarks, side: str) -> Values:
     """Length of the brow between its ends.
 
     Formula: |{side}_brow_inner - {side}_brow_outer|
-    Points: {side}_brow_inner, {side}_brow_outer
     Source: own definition
     """
     return face.distance(f"{side}_brow_inner", f"{side}_brow_outer")
 
 
-@paired_feature("brows", unit="face widths", low=0.01, high=0.08, asymmetry=0.02)
+@feature("brows", unit="face widths", low=0.01, high=0.08, asymmetry=0.02)
 def brow_thickness(face: Landmarks, side: str) -> Values:
     """Mean distance between the upper and the lower edge of the brow.
 
@@ -77,7 +70,6 @@ def brow_spacing(face: Landmarks) -> Values:
     """Distance between the inner ends of the brows.
 
     Formula: |right_brow_inner - left_brow_inner|
-    Points: right_brow_inner, left_brow_inner
     Source: own definition
     """
     return face.distance("right_brow_inner", "left_brow_inner")

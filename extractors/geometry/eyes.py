@@ -1,12 +1,10 @@
 """Eyes: size, opening, tilt and spacing."""
 
-from __future__ import annotations
-
-from extractors.catalogue import feature, paired_feature
+from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
 
-@paired_feature("eyes", unit="ratio", low=0.1, high=0.5, asymmetry=0.15)
+@feature("eyes", unit="ratio", low=0.1, high=0.5, asymmetry=0.15)
 def eye_aspect_ratio(face: Landmarks, side: str) -> Values:
     """Opening of the eye over its width, at two places of the lids.
 
@@ -21,67 +19,61 @@ def eye_aspect_ratio(face: Landmarks, side: str) -> Values:
     return heights / (2 * eye_width(face, side))
 
 
-@paired_feature("eyes", unit="face widths", low=0.13, high=0.28, asymmetry=0.08)
+@feature("eyes", unit="face widths", low=0.13, high=0.28, asymmetry=0.08)
 def eye_width(face: Landmarks, side: str) -> Values:
     """Width of the eye between its corners.
 
     Formula: |{side}_eye_outer - {side}_eye_inner|
-    Points: {side}_eye_outer, {side}_eye_inner
     Source: Farkas 1994 (ex-en)
     """
     return face.distance(f"{side}_eye_outer", f"{side}_eye_inner")
 
 
-@paired_feature("eyes", unit="face widths", low=0.015, high=0.11, asymmetry=0.03)
+@feature("eyes", unit="face widths", low=0.015, high=0.11, asymmetry=0.03)
 def eye_opening(face: Landmarks, side: str) -> Values:
     """Distance between the middles of the lids.
 
     Formula: |{side}_upper_lid - {side}_lower_lid|
-    Points: {side}_upper_lid, {side}_lower_lid
     Source: Farkas 1994 (ps-pi)
     """
     return face.distance(f"{side}_upper_lid", f"{side}_lower_lid")
 
 
-@paired_feature("eyes", unit="square face widths", low=0.002, high=0.02, asymmetry=0.006)
+@feature("eyes", unit="square face widths", low=0.002, high=0.02, asymmetry=0.006)
 def eye_area(face: Landmarks, side: str) -> Values:
     """Area between the lids.
 
     Formula: shoelace area of the contour {side}_eye
-    Points: {side}_eye
     Source: own definition
     """
     return face.area(f"{side}_eye")
 
 
-@paired_feature("eyes", unit="degrees", low=-10.0, high=20.0, asymmetry=12.0)
+@feature("eyes", unit="degrees", low=-10.0, high=20.0, asymmetry=12.0)
 def canthal_tilt(face: Landmarks, side: str) -> Values:
     """How far the outer corner of the eye lies above the inner one, as an angle to the eye line.
 
     Formula: atan2(rise, width) from {side}_eye_inner to {side}_eye_outer
-    Points: {side}_eye_inner, {side}_eye_outer
     Source: Farkas 1994 (inclination of the eye fissure)
     """
     return face.tilt(f"{side}_eye_inner", f"{side}_eye_outer")
 
 
-@paired_feature("eyes", unit="ratio", low=0.02, high=0.35, asymmetry=0.12)
+@feature("eyes", unit="ratio", low=0.02, high=0.35, asymmetry=0.12)
 def upper_lid_height(face: Landmarks, side: str) -> Values:
     """Rise of the upper lid over the middle of the eye's corners, as a part of the eye's width.
 
     Formula: rise({side}_eye_centre, {side}_upper_lid) / |{side}_eye_outer - {side}_eye_inner|
-    Points: {side}_eye_centre, {side}_upper_lid, {side}_eye_outer, {side}_eye_inner
     Source: own definition
     """
     return face.rise(f"{side}_eye_centre", f"{side}_upper_lid") / eye_width(face, side)
 
 
-@paired_feature("eyes", unit="ratio", low=0.0, high=0.3, asymmetry=0.12)
+@feature("eyes", unit="ratio", low=0.0, high=0.3, asymmetry=0.12)
 def lower_lid_depth(face: Landmarks, side: str) -> Values:
     """Fall of the lower lid under the middle of the eye's corners, as a part of the eye's width.
 
     Formula: rise({side}_lower_lid, {side}_eye_centre) / |{side}_eye_outer - {side}_eye_inner|
-    Points: {side}_lower_lid, {side}_eye_centre, {side}_eye_outer, {side}_eye_inner
     Source: own definition
     """
     return face.rise(f"{side}_lower_lid", f"{side}_eye_centre") / eye_width(face, side)
@@ -92,7 +84,6 @@ def intercanthal_distance(face: Landmarks) -> Values:
     """Distance between the inner corners of the eyes.
 
     Formula: |right_eye_inner - left_eye_inner|
-    Points: right_eye_inner, left_eye_inner
     Source: Farkas 1994 (en-en)
     """
     return face.distance("right_eye_inner", "left_eye_inner")
@@ -103,7 +94,6 @@ def outer_canthal_distance(face: Landmarks) -> Values:
     """Distance between the outer corners of the eyes.
 
     Formula: |right_eye_outer - left_eye_outer|
-    Points: right_eye_outer, left_eye_outer
     Source: Farkas 1994 (ex-ex)
     """
     return face.distance("right_eye_outer", "left_eye_outer")
@@ -114,7 +104,6 @@ def interpupillary_distance(face: Landmarks) -> Values:
     """Distance between the middles of the eyes, close to that of the pupils for a gaze straight on.
 
     Formula: |right_eye_centre - left_eye_centre|
-    Points: right_eye_centre, left_eye_centre
     Source: Cunningham 1986 (separation of eyes)
     """
     return face.distance("right_eye_centre", "left_eye_centre")

@@ -3,8 +3,6 @@
 Those two stand among the proportions because the order of features is that of the columns.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
@@ -14,14 +12,7 @@ from extractors.points import Landmarks, Values
 from extractors.regions import PROPORTION
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
-_FIFTHS = (
-    "right_zygion",
-    "right_eye_outer",
-    "right_eye_inner",
-    "left_eye_inner",
-    "left_eye_outer",
-    "left_zygion",
-)
+_FIFTHS = ("right_zygion", "right_eye_outer", "right_eye_inner", "left_eye_inner", "left_eye_outer", "left_zygion")
 
 
 @feature(PROPORTION, unit="ratio", low=0.95, high=1.6)
@@ -29,7 +20,6 @@ def face_length_to_width(face: Landmarks) -> Values:
     """Length of the face, from the mesh's top to the chin, over its width.
 
     Formula: |face_top - chin| / |right_zygion - left_zygion|
-    Points: face_top, chin, right_zygion, left_zygion
     Source: Farkas 1994 (facial index), with the mesh's top
     """
     return face.distance("face_top", "chin") / face.distance("right_zygion", "left_zygion")
@@ -40,7 +30,6 @@ def facial_width_to_height(face: Landmarks) -> Values:
     """Facial width-to-height ratio: bizygomatic width over brow to upper lip.
 
     Formula: |right_zygion - left_zygion| / rise(upper_lip_top, mean of right_brow_top and left_brow_top)
-    Points: right_zygion, left_zygion, upper_lip_top, right_brow_top, left_brow_top
     Source: Carré & McCormick 2008
     """
     height = (face.rise("upper_lip_top", "right_brow_top") + face.rise("upper_lip_top", "left_brow_top")) / 2
@@ -53,7 +42,6 @@ def upper_third(face: Landmarks) -> Values:
 
     Formula: |face_top - glabella| / (|face_top - glabella| + |glabella - subnasale| + |subnasale -
         chin|)
-    Points: face_top, glabella, subnasale, chin
     Source: Farkas 1994 (canon of three sections), with the mesh's top for the hairline
     """
     return _thirds(face)[:, 0]
@@ -111,7 +99,6 @@ def central_fifth(face: Landmarks) -> Values:
     """The middle of the five widths of the face as a part of the width of the face.
 
     Formula: across(right_eye_inner, left_eye_inner) / across(right_zygion, left_zygion)
-    Points: right_eye_inner, left_eye_inner, right_zygion, left_zygion
     Source: Farkas 1994 (canon of five parts)
     """
     return face.across("right_eye_inner", "left_eye_inner") / face.across("right_zygion", "left_zygion")
@@ -123,7 +110,6 @@ def outer_fifths(face: Landmarks) -> Values:
 
     Formula: (across(right_zygion, right_eye_outer) + across(left_zygion, left_eye_outer)) /
         across(right_zygion, left_zygion)
-    Points: right_zygion, right_eye_outer, left_zygion, left_eye_outer
     Source: Farkas 1994 (canon of five parts)
     """
     outer = face.across("right_zygion", "right_eye_outer") + face.across("left_zygion", "left_eye_outer")
@@ -135,7 +121,6 @@ def forehead_width(face: Landmarks) -> Values:
     """Width of the forehead near the mesh's upper corners.
 
     Formula: |right_forehead_side - left_forehead_side|
-    Points: right_forehead_side, left_forehead_side
     Source: own definition
     """
     return face.distance("right_forehead_side", "left_forehead_side")
@@ -146,7 +131,6 @@ def temple_width(face: Landmarks) -> Values:
     """Width of the head at the temples.
 
     Formula: |right_temple - left_temple|
-    Points: right_temple, left_temple
     Source: own definition
     """
     return face.distance("right_temple", "left_temple")
@@ -157,7 +141,6 @@ def forehead_to_jaw_width(face: Landmarks) -> Values:
     """Taper of the face: width of the forehead over that of the jaw at the lower lip.
 
     Formula: |right_forehead_side - left_forehead_side| / |right_jaw_corner - left_jaw_corner|
-    Points: right_forehead_side, left_forehead_side, right_jaw_corner, left_jaw_corner
     Source: own definition
     """
     return forehead_width(face) / face.distance("right_jaw_corner", "left_jaw_corner")
@@ -168,7 +151,6 @@ def face_roundness(face: Landmarks) -> Values:
     """Likeness of the face's outline to a circle, which has 1.
 
     Formula: 4 pi area / perimeter^2 of the contour face_oval
-    Points: face_oval
     Source: isoperimetric quotient
     """
     return 4 * np.pi * face.area("face_oval") / face.perimeter("face_oval") ** 2
@@ -191,7 +173,6 @@ def eye_mouth_tilt(face: Landmarks) -> Values:
     """Angle between the line of the mouth's corners and the eye line.
 
     Formula: |tilt(right_mouth_corner, left_mouth_corner)|
-    Points: right_mouth_corner, left_mouth_corner
     Source: own definition
     """
     return abs(face.tilt("right_mouth_corner", "left_mouth_corner"))
@@ -202,7 +183,6 @@ def head_turn(face: Landmarks) -> Values:
     """How unevenly the nose's root parts the width of the face: a pose that biases other features.
 
     Formula: |across(right_zygion, nasion) - across(nasion, left_zygion)|
-    Points: right_zygion, nasion, left_zygion
     Source: own definition
     """
     return abs(face.across("right_zygion", "nasion") - face.across("nasion", "left_zygion"))
@@ -213,7 +193,6 @@ def golden_face_deviation(face: Landmarks) -> Values:
     """Distance of the face's length over width from the golden ratio.
 
     Formula: | |face_top - chin| / |right_zygion - left_zygion| - 1.618 |
-    Points: face_top, chin, right_zygion, left_zygion
     Source: Schmid, Marx & Samal 2008
     """
     return abs(face_length_to_width(face) - GOLDEN_RATIO)
@@ -224,7 +203,6 @@ def golden_mouth_nose_deviation(face: Landmarks) -> Values:
     """Distance of the mouth's width over the nose's from the golden ratio.
 
     Formula: | |right_mouth_corner - left_mouth_corner| / |right_alare - left_alare| - 1.618 |
-    Points: right_mouth_corner, left_mouth_corner, right_alare, left_alare
     Source: Schmid, Marx & Samal 2008
     """
     return _off_golden(face, ("right_mouth_corner", "left_mouth_corner"), ("right_alare", "left_alare"))
@@ -235,7 +213,6 @@ def golden_lips_deviation(face: Landmarks) -> Values:
     """Distance of the lower lip's thickness over the upper's from the golden ratio.
 
     Formula: | |lower_lip_top - lower_lip_bottom| / |upper_lip_top - upper_lip_bottom| - 1.618 |
-    Points: lower_lip_top, lower_lip_bottom, upper_lip_top, upper_lip_bottom
     Source: Schmid, Marx & Samal 2008
     """
     return _off_golden(face, ("lower_lip_top", "lower_lip_bottom"), ("upper_lip_top", "upper_lip_bottom"))
@@ -246,7 +223,6 @@ def golden_eyes_nose_deviation(face: Landmarks) -> Values:
     """Distance of the eyes' spacing over the nose's width from the golden ratio.
 
     Formula: | |right_eye_centre - left_eye_centre| / |right_alare - left_alare| - 1.618 |
-    Points: right_eye_centre, left_eye_centre, right_alare, left_alare
     Source: Schmid, Marx & Samal 2008
     """
     return _off_golden(face, ("right_eye_centre", "left_eye_centre"), ("right_alare", "left_alare"))

@@ -1,7 +1,5 @@
 """MediaPipe's face landmarker: the landmarks of FaceMesh, and five of each iris."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -9,8 +9,6 @@ Limits are constants beside the check, with the reason; they are no options, so 
 same everywhere. They were set on SCUT-FBP5500 and on the drawn portraits, none of which fails.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

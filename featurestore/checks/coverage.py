@@ -1,7 +1,5 @@
 """Whether every photo has everything."""
 
-from __future__ import annotations
-
 from featurestore.checks.contract import EXTRACT, Finding, graded
 from featurestore.checks.embeddings import encoders
 from featurestore.sql_text import quote

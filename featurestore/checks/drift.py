@@ -4,8 +4,6 @@ Groups are compared by the Kolmogorov-Smirnov statistic, the largest distance be
 distributions: 0 the same, 1 no value in common; a shift of half a standard deviation gives .2, of one .38.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

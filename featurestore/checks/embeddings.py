@@ -1,7 +1,5 @@
 """Whether the embeddings distinguish photos."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

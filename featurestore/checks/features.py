@@ -1,7 +1,5 @@
 """Whether models can be trained on the measured features."""
 
-from __future__ import annotations
-
 from featurestore.checks.contract import ENOUGH, Finding, graded, need
 from featurestore.store import Store
 

@@ -1,7 +1,5 @@
 """Whether rows mean one photo each, and photos that are there."""
 
-from __future__ import annotations
-
 from featurestore.checks.contract import Finding, Severity
 from featurestore.store import Store
 

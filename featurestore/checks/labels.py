@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from featurestore.checks.contract import Finding
 from featurestore.ingest.labels import UNNAMED_TRAIT
-from featurestore.records import SCALE
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 
 FEW_RATERS = 5
@@ -14,8 +14,7 @@ REINGEST = "correct the labels and ingest again (`kallos ingest --help`)"
 
 
 def scores_off_scale(store: Store, data_set: str) -> list[Finding]:
-    """Scores lie on the scale from 1 to 5."""
-    low, high = SCALE
+    """Scores lie on the scale of models."""
     # NaN is above every number for DuckDB, so that it is not between the two
     rows = store.frame(
         """
@@ -23,10 +22,10 @@ def scores_off_scale(store: Store, data_set: str) -> list[Finding]:
         WHERE data_set = $data_set AND NOT coalesce(score BETWEEN $low AND $high, false)
         ORDER BY trait, abs(score - ($low + $high) / 2) DESC, image_id""",
         data_set=data_set,
-        low=low,
-        high=high,
+        low=MODEL_SCALE.low,
+        high=MODEL_SCALE.high,
     )
-    measure = f"scores outside {low:g} to {high:g}"
+    measure = f"scores outside {MODEL_SCALE.words}"
     return [
         Finding("fail", _subject(trait), measure, len(off), 0, len(off), REINGEST, f"{off[0, 1]} has {off[0, 2]}")
         for (trait,), off in rows.group_by("trait", maintain_order=True)

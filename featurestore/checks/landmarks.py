@@ -1,7 +1,5 @@
 """Whether the landmarks lie where the photo is."""
 
-from __future__ import annotations
-
 from featurestore.checks.contract import ENOUGH, Finding, graded, need
 from featurestore.store import Store
 

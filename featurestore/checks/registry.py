@@ -1,7 +1,5 @@
 """Every check, in the order of the report. A new check is one function and one line here."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

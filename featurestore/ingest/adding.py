@@ -1,7 +1,5 @@
 """A further table of a data set that is in the store: new rows come in, nothing goes, contradictions are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

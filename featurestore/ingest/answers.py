@@ -1,7 +1,5 @@
 """The ratings of a table by its recipe: one row an answer, with its number, and a count of every row that is none."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +10,9 @@ import polars as pl
 from featurestore.errors import DataError, UsageError
 from featurestore.ingest.cells import AmbiguousNumbersError, Numbers, how_written, is_missing, is_number, plain
 from featurestore.ingest.headings import TOTALS, normal, scale_in, slug
-from featurestore.ingest.raw import RawTable
+from featurestore.ingest.reading import RawTable
 from featurestore.ingest.recipe import Recipe
-
-Scale = tuple[float, float]
+from featurestore.scale import Scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +167,8 @@ def _words(source: Path, rows: pl.DataFrame, words: list[str]) -> DataError:
 
 
 def find_scale(
-    source: Path, texts: Sequence[str], headings: Sequence[str], stated: Scale | None, known: Scale | None,
-    numbers: Numbers,
+    source: Path, texts: Sequence[str], headings: Sequence[str], stated: tuple[float, float] | None,
+    known: Scale | None, numbers: Numbers,
 ) -> tuple[Scale, str]:  # fmt: skip
     """The scale, and where it is known from: stated, or beyond doubt. It is never taken from the ratings' range.
 
@@ -182,16 +179,16 @@ def find_scale(
             raise UsageError(
                 f"A scale from {stated[0]:g} to {stated[1]:g} is empty: give --scale LOW HIGH, as in 1 10."
             )
-        return stated, "stated"
+        return Scale(*stated), "stated"
     if known is not None:
         return known, "that of the data set in the store"
     if numbers.levels:
-        return (numbers.lowest, numbers.lowest + len(numbers.levels) - 1), "one for each level"
+        return Scale(numbers.lowest, numbers.lowest + len(numbers.levels) - 1), "one for each level"
     in_headings = {scale_in(heading) for heading in headings}
     if len(in_headings) == 1 and (scale := in_headings.pop()):
         return scale, "stated in the heading"
     if numbers.percent:
-        return (0.0, 100.0), "percent"
+        return Scale(0.0, 100.0), "percent"
     values = Counter(value for text in texts if (value := numbers.read(text)) is not None)
     codes = _missing_codes(values)
     usual = [value for value in values if value not in codes]
@@ -206,8 +203,7 @@ def find_scale(
 
 def check_scale(source: Path, rows: pl.DataFrame, scale: Scale) -> None:
     """Raises DataError when a score is not on the scale, naming the values and the remedy."""
-    low, high = scale
-    off_scale = rows.filter(~pl.col("score").is_between(low, high))
+    off_scale = rows.filter(~pl.col("score").is_between(*scale))
     if off_scale.is_empty():
         return
     counts = Counter(off_scale["score"].to_list())
@@ -217,7 +213,7 @@ def check_scale(source: Path, rows: pl.DataFrame, scale: Scale) -> None:
     other = "" if codes and len(counts) == len(codes) else ", or state the scale with --scale LOW HIGH"
     also = "" if codes else f" (one that means no answer: --missing {off_scale['score'][0]:g})"
     raise DataError(
-        f"{len(off_scale)} scores in {source} lie outside {low:g} to {high:g} ({shown}), the first is "
+        f"{len(off_scale)} scores in {source} lie outside {scale.words} ({shown}), the first is "
         f"{off_scale['text'][0]} for {off_scale['image'][0]}: {remedy}{other}{also}."
     )
 

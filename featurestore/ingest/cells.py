@@ -1,7 +1,5 @@
 """What a cell of a rating table holds: a number as people write it, a word for "no answer", a level in words."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence

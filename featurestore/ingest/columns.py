@@ -1,7 +1,5 @@
 """The columns of a rating table while their roles are found: what the user stated, and what is left to decide."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +9,7 @@ from featurestore.errors import DataError
 from featurestore.ingest.cells import Numbers, is_missing, is_number
 from featurestore.ingest.headings import normal
 from featurestore.ingest.photo_names import PhotoNames
-from featurestore.ingest.raw import RawTable
+from featurestore.ingest.reading import RawTable
 
 _SAMPLE = 2000
 """Distinct cells of a column that are examined."""

@@ -1,7 +1,5 @@
 """What a reader hands to the store: one data set as frames, written in one transaction."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,15 +22,7 @@ POLARS_TYPES: dict[str, pl.DataType] = {
     "INTEGER[]": pl.List(pl.Int32()),
     "FLOAT[]": pl.List(pl.Float32()),
 }
-PER_IMAGE = (
-    "images",
-    "ratings",
-    "scores",
-    "splits",
-    "image_attributes",
-    "published_landmarks",
-    "drawn_parameters",
-)
+PER_IMAGE = ("images", "ratings", "scores", "splits", "image_attributes", "published_landmarks", "drawn_parameters")
 COLOUR_PROFILE = "colour_profile"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -176,8 +166,7 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
 def _refuse_other_photos(store: Store, data_set: DataSet) -> None:
     """Two files called labels.csv would otherwise silently replace each other's data set."""
     known = store.frame(
-        "SELECT image_id, root FROM images JOIN locations USING (data_set) WHERE data_set = $name",
-        name=data_set.name,
+        "SELECT image_id, root FROM images JOIN locations USING (data_set) WHERE data_set = $name", name=data_set.name
     )
     if len(known) and known["root"][0] != str(data_set.root.resolve()):
         shared = known.join(data_set.images, on="image_id", how="semi")

@@ -13,9 +13,10 @@ from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, conform
 from featurestore.ingest.files import columns_of, read_csv
 from featurestore.ingest.table import read_table
-from featurestore.records import SCALE
+from featurestore.scale import Scale
 
 NAME = "demo"
+SCALE = Scale(1.0, 5.0)
 
 
 def read_demo(folder: Path) -> DataSet:

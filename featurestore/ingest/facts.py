@@ -1,14 +1,12 @@
 """How a rating table was read, in words: what a researcher checks before anything is stored."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from featurestore.ingest.answers import Answers, Scale
+from featurestore.ingest.answers import Answers
 from featurestore.ingest.cells import Numbers
 from featurestore.ingest.photo_names import Match
-from featurestore.ingest.raw import RawTable
+from featurestore.ingest.reading import RawTable
 from featurestore.ingest.recipe import Recipe
 
 Facts = tuple[tuple[str, str], ...]
@@ -28,7 +26,7 @@ def facts(
         ("trait", _with_counts(recipe.trait, Counter(rows["trait"].to_list()))),
         ("session", _with_counts(recipe.session, Counter(rows["session"].drop_nulls().to_list())) or "one"),
         ("score", _score(recipe, numbers, len(rows))),
-        ("scale", f"{_range(recipe.scale)}, {scale_from}"),
+        ("scale", f"{recipe.scale.words}, {scale_from}"),
         ("missing", _missing(recipe, answers.skipped)),
         ("photo", _attributes(recipe.photo_attributes)),
         ("raters", _attributes(recipe.rater_attributes)),
@@ -92,10 +90,6 @@ def _score(recipe: Recipe, numbers: Numbers, rows: int) -> str:
     if recipe.sd:
         parts.append(f"standard deviation in {recipe.sd!r}")
     return ", ".join(parts)
-
-
-def _range(scale: Scale) -> str:
-    return f"{scale[0]:g} to {scale[1]:g}"
 
 
 def _missing(recipe: Recipe, skipped: Counter[str]) -> str:

@@ -1,7 +1,5 @@
 """Reading label files: text, csv, score lists and workbooks, with errors that name the file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +11,13 @@ from extractors.errors import InputError
 from featurestore.errors import DataError
 
 
-def read_csv(path: Path, separator: str = ",", *, infer: bool = True) -> pl.DataFrame:
-    """A csv with a header; every column stays text without `infer`.
+def read_csv(path: Path) -> pl.DataFrame:
+    """A csv with a header.
 
     Raises InputError when the file is missing, DataError when it is no csv in UTF-8.
     """
     try:
-        return pl.read_csv(read_text(path).encode(), separator=separator, infer_schema=infer)
+        return pl.read_csv(read_text(path).encode())
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read as csv ({reason}): save it again as csv.") from error

@@ -3,10 +3,10 @@
 Headings are compared as lower-case letters and digits: `Participant Private ID` is `participantprivateid`.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
+
+from featurestore.scale import Scale
 
 IMAGE = frozenset(
     """image images imagename imagefile imagepath imageid img filename file filepath path photo photoname photofile
@@ -108,10 +108,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", _SCALE.sub(" ", ascii_text).lower()).strip("-")[:60]
 
 
-def scale_in(heading: str) -> tuple[float, float] | None:
+def scale_in(heading: str) -> Scale | None:
     """The scale that a heading states in brackets, as in `rating (1-7)`."""
     found = _SCALE.search(heading)
-    return (float(found[1]), float(found[2])) if found and float(found[1]) < float(found[2]) else None
+    return Scale(float(found[1]), float(found[2])) if found and float(found[1]) < float(found[2]) else None
 
 
 def attribute(heading: str) -> tuple[str | None, str] | None:

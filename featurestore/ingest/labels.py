@@ -11,9 +11,8 @@ import polars as pl
 
 from featurestore.errors import DataError
 from featurestore.ingest.dataset import Finding, conform, empty
-from featurestore.records import SCALE
+from featurestore.scale import Scale
 
-Scale = tuple[float, float]
 UNNAMED_TRAIT = "score"
 """The trait of a table that does not name what was rated."""
 
@@ -21,21 +20,19 @@ LONGEST_HISTOGRAM = 100
 """Steps of a scale up to which ratings are counted one by one."""
 
 
-def check_within(values: pl.DataFrame, column: str, scale: tuple[float, float], source: Path, remedy: str) -> None:
+def check_within(values: pl.DataFrame, column: str, scale: Scale, source: Path, remedy: str) -> None:
     """Raises DataError when a value of `column` is not a number on the scale; `image` names the row."""
-    low, high = scale
-    off_scale = values.filter(~pl.col(column).is_between(low, high).fill_null(False)).sort("image", column)
+    off_scale = values.filter(~pl.col(column).is_between(*scale).fill_null(False)).sort("image", column)
     if len(off_scale):
         image, value = off_scale["image"][0], off_scale[column][0]
         shown = "blank or not a number" if value is None else f"{value:g}"
         raise DataError(
-            f"{len(off_scale)} scores in {source} lie outside {low:g}-{high:g}, "
-            f"the first is {shown} for {image}: {remedy}."
+            f"{len(off_scale)} scores in {source} lie outside {scale}, the first is {shown} for {image}: {remedy}."
         )
 
 
 def build_scores(
-    scales: Mapping[str, Scale], ratings: pl.DataFrame, published: pl.DataFrame | None = None
+    scales: Mapping[str, tuple[float, float]], ratings: pl.DataFrame, published: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """Rows for the table `scores` from single ratings, published means, or both.
 
@@ -43,10 +40,10 @@ def build_scores(
     published   frame: image_id, trait, mean, and sd and raters where they are known too
 
     The mean is over raters, each with the mean of the own sessions; sd is the population's (divided by n): it
-    describes these raters. A published value wins. The score is 1 + 4 (mean - low) / (high - low).
+    describes these raters. A published value wins. The score is the mean on the scale of models.
     """
     known = empty("scores") if published is None else conform("scores", published)
-    parts = [_trait_scores(trait, scale, ratings, known) for trait, scale in scales.items()]
+    parts = [_trait_scores(trait, Scale(*ends), ratings, known) for trait, ends in scales.items()]
     return pl.concat([empty("scores"), *parts]).sort("image_id", "trait")
 
 
@@ -79,17 +76,16 @@ def _trait_scores(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.Dat
     return conform("scores", with_score(filled, scale).drop("rated_mean", "rated_sd", "rated_by"))
 
 
-def with_score(frame: pl.DataFrame, scale: tuple[float, float]) -> pl.DataFrame:
+def with_score(frame: pl.DataFrame, scale: Scale) -> pl.DataFrame:
     """Add `score`, the mean mapped linearly to the scale of models."""
-    (low, high), (bottom, top) = scale, SCALE
-    return frame.with_columns(score=bottom + (top - bottom) * (pl.col("mean") - low) / (high - low))
+    return frame.with_columns(score=scale.to_models(pl.col("mean")))
 
 
-def _histogram(ratings: pl.DataFrame, scale: tuple[float, float]) -> pl.Expr:
+def _histogram(ratings: pl.DataFrame, scale: Scale) -> pl.Expr:
     """How often each whole rating was given; NULL when ratings or scale are not whole, or the scale is a long one."""
     low, high = scale
     is_whole = bool((ratings["rating"] == ratings["rating"].round()).all()) and low == int(low) and high == int(high)
-    if not is_whole or high - low > LONGEST_HISTOGRAM:
+    if not is_whole or scale.width > LONGEST_HISTOGRAM:
         return pl.lit(None).alias("histogram")
     counts = [(pl.col("rating") == step).sum() for step in range(int(low), int(high) + 1)]
     return pl.concat_list(counts).alias("histogram")

@@ -13,9 +13,10 @@ from featurestore.ingest.dataset import DataSet, Finding, conform, empty, findin
 from featurestore.ingest.files import columns_of, read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import build_scores, check_within, label_findings, present
 from featurestore.ingest.photos import find_photos, scan_images
+from featurestore.scale import Scale
 
 NAME = "mebeauty"
-SCALE = (1.0, 10.0)
+SCALE = Scale(1.0, 10.0)
 TRAIT = "attractiveness"
 LICENCE = "non-commercial research only"
 PHOTO_FOLDERS = ("cropped_images/images_crop_align_mtcnn", "original_images")

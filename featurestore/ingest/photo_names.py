@@ -1,7 +1,5 @@
 """Which photo a label means: by its path, else by what is the same but for letters' case, ending or number."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict

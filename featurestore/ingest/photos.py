@@ -1,7 +1,5 @@
 """The photos of a folder: which there are, and their headers."""
 
-from __future__ import annotations
-
 import unicodedata
 import warnings
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """How a rating table is read: what each column is. It is decided once, shown, and can be stored to be used again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -10,6 +8,7 @@ from typing import Any, Self
 
 from extractors.errors import InputError
 from featurestore.errors import DataError
+from featurestore.scale import Scale
 
 FORMAT = 1
 
@@ -33,27 +32,18 @@ class ScoreColumn:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that was decided about a table. Columns are headings.
+class Roles:
+    """What each column is. Columns are headings.
 
-    encoding, sheet, header    where the table is in its file
+    scores                     the columns of ratings
     image, rater, trait, session    columns; None where headings name it or nothing does
     numbered_images            whether labels are the numbers in the photos' names
-    scores                     the columns of ratings
     sd, raters                 columns of standard deviations and numbers of raters beside published means
     photo_attributes, rater_attributes    column -> attribute
     not_used                   the other columns
-    scale                      lowest and highest rating
-    missing                    numbers and words that mean "no answer", besides the usual words
-    levels                     words from the lowest rating up
-    decimal                    "." or ","
     """
 
     scores: tuple[ScoreColumn, ...]
-    scale: tuple[float, float]
-    encoding: str | None = None
-    sheet: str | None = None
-    header: bool = True
     image: str | None = None
     rater: str | None = None
     trait: str | None = None
@@ -64,6 +54,23 @@ class Recipe:
     photo_attributes: Mapping[str, str] | None = None
     rater_attributes: Mapping[str, str] | None = None
     not_used: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Roles):
+    """Everything that was decided about a table.
+
+    scale                      lowest and highest rating
+    encoding, sheet, header    where the table is in its file
+    missing                    numbers and words that mean "no answer", besides the usual words
+    levels                     words from the lowest rating up
+    decimal                    "." or ","
+    """
+
+    scale: Scale
+    encoding: str | None = None
+    sheet: str | None = None
+    header: bool = True
     missing: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     decimal: str = "."
@@ -96,7 +103,7 @@ class Recipe:
             low, high = map(float, content.pop("scale"))
             for name in ("not_used", "missing", "levels"):
                 content[name] = tuple(map(str, content.get(name, ())))
-            recipe = cls(scores=scores, scale=(low, high), **content)
+            recipe = cls(scores=scores, scale=Scale(low, high), **content)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"{file} is not a recipe of this kallos: write it anew with --save-recipe.") from error
         recipe._check(file)

@@ -3,41 +3,23 @@
 Where two columns could be meant, the table is refused with the option that decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from featurestore.errors import DataError
 from featurestore.ingest import headings
 from featurestore.ingest.columns import Columns, TableOptions
 from featurestore.ingest.headings import normal, slug
 from featurestore.ingest.photo_names import PhotoNames
-from featurestore.ingest.raw import RawTable
-from featurestore.ingest.recipe import ScoreColumn
+from featurestore.ingest.reading import RawTable
+from featurestore.ingest.recipe import Roles, ScoreColumn
 from featurestore.ingest.score_columns import face_columns, named, score_columns
 
 
-@dataclass(frozen=True)
-class Roles:
-    """What each column is, as in Recipe; `remarks` are phrases on what was decided and why."""
+def find_roles(table: RawTable, names: PhotoNames, options: TableOptions) -> tuple[Roles, tuple[str, ...]]:
+    """Decide, with remarks on what was decided and why.
 
-    scores: tuple[ScoreColumn, ...]
-    image: str | None
-    numbered_images: bool
-    rater: str | None
-    trait: str | None
-    session: str | None
-    sd: str | None
-    raters: str | None
-    photo_attributes: dict[str, str]
-    rater_attributes: dict[str, str]
-    not_used: tuple[str, ...]
-    remarks: tuple[str, ...]
-
-
-def find_roles(table: RawTable, names: PhotoNames, options: TableOptions) -> Roles:
-    """Decide. Raises DataError where a column is lacking or two could be meant."""
+    Raises DataError where a column is lacking or two could be meant.
+    """
     columns = Columns(table, names, options)
     attributes = {column: "photo" for column in _stated_attributes(columns, options.photo_attributes, "photo")}
     attributes |= {column: "rater" for column in _stated_attributes(columns, options.rater_attributes, "rater")}
@@ -55,21 +37,12 @@ def find_roles(table: RawTable, names: PhotoNames, options: TableOptions) -> Rol
         rater = _rater_without_heading(columns, image)
     single_ratings = rater is not None or any(score.rater or score.image for score in scores)
     sd, raters = (None, None) if single_ratings else (_beside(columns, headings.SD), _beside(columns, headings.COUNT))
-    photo_attributes, rater_attributes = _attributes(columns, attributes, image, rater)
-    return Roles(
-        scores=named(columns, scores, trait),
-        image=image,
-        numbered_images=numbered,
-        rater=rater,
-        trait=trait,
-        session=session,
-        sd=sd,
-        raters=raters,
-        photo_attributes=photo_attributes,
-        rater_attributes=rater_attributes,
+    roles = Roles(
+        *(named(columns, scores, trait), image, rater, trait, session, numbered, sd, raters),
+        *_attributes(columns, attributes, image, rater),
         not_used=tuple(columns.left),
-        remarks=tuple(columns.remarks),
     )
+    return roles, tuple(columns.remarks)
 
 
 def _stated_attributes(columns: Columns, stated: Sequence[str], owner: str) -> list[str]:

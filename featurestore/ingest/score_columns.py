@@ -1,7 +1,5 @@
 """Which columns of a rating table are ratings: one of all, one a trait, one a rater, or one a photo."""
 
-from __future__ import annotations
-
 import fnmatch
 import re
 from collections.abc import Sequence

@@ -20,9 +20,10 @@ from featurestore.ingest.labels import (
     with_score,
 )
 from featurestore.ingest.photos import find_photos, scan_images
+from featurestore.scale import Scale
 
 NAME = "scut"
-SCALE = (1.0, 5.0)
+SCALE = Scale(1.0, 5.0)
 TRAIT = "attractiveness"
 LICENCE = "non-commercial research only"
 LANDMARKS = 86

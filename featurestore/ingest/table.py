@@ -1,7 +1,5 @@
 """Ratings or scores from any table: read by a recipe that is decided first and shown before anything is stored."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +17,14 @@ from featurestore.ingest.headings import SEX
 from featurestore.ingest.labels import UNNAMED_TRAIT, build_scores, folds, label_findings
 from featurestore.ingest.photo_names import Match, PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images
-from featurestore.ingest.raw import Origin, RawTable, read_raw
+from featurestore.ingest.reading import Origin, RawTable, read_raw
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.roles import find_roles
+from featurestore.scale import Scale
 from featurestore.store import Store
 
 IMAGE_COLUMNS = ("subset", "sex", "ethnicity")
 """Attributes that the table `images` has columns for."""
-
-Scale = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +110,14 @@ def stored_scale(store: Path, name: str) -> Scale | None:
         return None
     with Store.open(store, read_only=True) as opened:
         scales = opened.frame("SELECT DISTINCT scale_low, scale_high FROM traits WHERE data_set = $name", name=name)
-    return scales.row(0) if len(scales) == 1 else None
+    return Scale(*scales.row(0)) if len(scales) == 1 else None
 
 
 def _decide(
     table: RawTable, names: PhotoNames, options: TableOptions, known: Scale | None
 ) -> tuple[Recipe, tuple[str, ...], str]:
     """The recipe, remarks on it, and where the scale is known from."""
-    roles = find_roles(table, names, options)
+    roles, remarks = find_roles(table, names, options)
     codes = set(options.missing)
     texts = [
         text
@@ -132,9 +129,8 @@ def _decide(
     numbers = written(table.source, list(dict.fromkeys(texts)), options.decimal, options.levels, lowest)
     headings = [score.column for score in roles.scores]
     scale, source = find_scale(table.source, texts, headings, options.scale, known, numbers)
-    known_roles = {field: getattr(roles, field) for field in vars(roles) if field != "remarks"}
     recipe = Recipe(
-        **known_roles,
+        **vars(roles),
         scale=scale,
         encoding=table.origin.encoding,
         sheet=table.origin.sheet,
@@ -143,7 +139,7 @@ def _decide(
         levels=tuple(options.levels),
         decimal=numbers.decimal,
     )
-    return recipe, roles.remarks, source
+    return recipe, remarks, source
 
 
 def _check_columns(table: RawTable, recipe: Recipe) -> None:

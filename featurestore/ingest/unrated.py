@@ -1,7 +1,5 @@
 """Photos without any rating, for those who want their features."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from featurestore.ingest.dataset import DataSet, empty, findings_frame

@@ -4,8 +4,6 @@ Whoever made the folder may have written anything here: names and types are chec
 is put into SQL, and the SQL of the views is for reading only.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """`kallos store export`: every table as Parquet, its description, and the trained models."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The folder of an export: what lies where, and checksums over all of it that `sha256sum -c` checks too."""
 
-from __future__ import annotations
-
 import re
 from itertools import filterfalse
 from pathlib import Path

@@ -4,8 +4,6 @@ Checksums first, then every name and type against what kallos knows, then rows i
 are kallos's own. The store is made beside its place and moved there at the end.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from dataclasses import dataclass

@@ -4,17 +4,15 @@ Names of outputs and features are put into SQL, the queries of manifests and sta
 are opened. In a store of one's own kallos wrote them; in a folder from elsewhere anybody may have.
 """
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
 from extractors.outputs import EMBEDDING, table_name
 from featurestore.errors import ExportError
 from featurestore.schema import TABLES, VIEWS
+from featurestore.sql_text import nodes
 from featurestore.store import Store
 from featurestore.transfer.description import NAME
 
@@ -61,18 +59,10 @@ def _reads_tables_only(store: Store, query: str) -> bool:
     tree = json.loads(store.value("SELECT json_serialize_sql($text)", text=query))
     if tree["error"] or len(tree["statements"]) != 1:
         return False
-    return all("function_name" not in node and _is_plain(node) for node in _nodes(tree))
+    return all("function_name" not in node and _is_plain(node) for node in nodes(tree))
 
 
 def _is_plain(node: dict[str, Any]) -> bool:
     return node.get("type") != "BASE_TABLE" or (
         len(node["qualified_name"]["path"]) == 1 and _matches(NAME, node["table_name"])
     )
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-    if isinstance(tree, dict | list):
-        for branch in tree.values() if isinstance(tree, dict) else tree:
-            yield from _nodes(branch)

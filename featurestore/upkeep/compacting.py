@@ -1,7 +1,5 @@
 """Keeping a store small and whole: dropping what no view shows, and rewriting the file without the dropped bytes."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

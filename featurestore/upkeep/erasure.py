@@ -5,8 +5,6 @@ is rewritten, because DELETE leaves bytes in it, copies of older states are remo
 the ids, the hashes and the vectors. Stopped in between, the same command goes on.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The health of a store: what must hold in every store, and what a command that was killed may have left."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

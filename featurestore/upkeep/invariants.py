@@ -1,7 +1,5 @@
 """What must hold between the tables of every store, whatever was stopped or killed: `kallos doctor --deep`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ import duckdb
 
 from extractors.file_hash import sha256_of_file
 from featurestore.runs import RESULTS
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from featurestore.upkeep.health import State, Symptom
 
@@ -49,7 +48,10 @@ INVARIANTS = (
         )
         for table in ("scores", "ratings", "splits")
     ),
-    Invariant("scores are on the scale", "SELECT count(*) FROM scores WHERE NOT score BETWEEN 1 AND 5"),
+    Invariant(
+        "scores are on the scale",
+        f"SELECT count(*) FROM scores WHERE NOT score BETWEEN {MODEL_SCALE.low} AND {MODEL_SCALE.high}",
+    ),
     Invariant(
         "a rater rates an image on a trait once in a session",
         _repeated("ratings", "image_id", "rater_id", "trait", "session"),

@@ -1,7 +1,7 @@
 """Bringing an older store up to date: ordered steps, each in the transaction that records it, after a backup.
 
 A step changes tables in SQL of its own, as they were then, and never uses what the schema has become; comments and
-views are those of today and are made last. A new step is one function and one line in `STEPS`.
+views are those of today and are made last. A new step is SQL, or a function, and one line in `STEPS`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def migrate(store: Store, found: int) -> None:
     back_up(store, found)
     for version, (change, step) in enumerate(STEPS[found - 1 :], start=found + 1):
         with store.transaction():
-            step(store)
+            store.execute(step) if isinstance(step, str) else step(store)
             store.execute("UPDATE store_info SET schema_version = $version", version=version)
             store.execute(
                 "INSERT INTO migrations VALUES ($version, $change, now()::TIMESTAMP)", version=version, change=change
@@ -68,8 +68,7 @@ def _key_values_by_content(store: Store) -> None:
         store.execute(f'DROP VIEW "{view}"')
     for table, output in store.frame("SELECT table_name, output FROM extractor_versions").iter_rows():
         _rekey(store, table, is_packed=output == "geometric_features")
-    for statement in _KEY_VALUES_BY_CONTENT.split(";"):
-        store.execute(statement)
+    store.execute(_KEY_VALUES_BY_CONTENT)
     for table in store.frame("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'normalized__')")[
         "table_name"
     ]:
@@ -138,12 +137,6 @@ _KEY_VALUES_BY_CONTENT = """
 """
 
 
-def _cross_fit(store: Store) -> None:
-    """Runs hold several cross-fitted models, and intervals; what was trained before is the first and only one."""
-    for statement in _CROSS_FIT.split(";"):
-        store.execute(statement)
-
-
 _CROSS_FIT = """
     ALTER TABLE training_history ADD COLUMN part INTEGER;
     UPDATE training_history SET part = 1;
@@ -156,16 +149,7 @@ _CROSS_FIT = """
     CREATE TABLE intervals (
         run_id VARCHAR, subset VARCHAR, n INTEGER, bias DOUBLE, half_width DOUBLE, level DOUBLE)
 """
-
-
-def _name_traits(store: Store) -> None:
-    """Ratings, scores and roles are of a trait, which has the scale; what was there is one trait a data set.
-
-    A protocol over data sets of different traits becomes one for each, and runs that pooled them count no more.
-    """
-    for statement in _NAME_TRAITS.split(";"):
-        store.execute(statement)
-
+"""Runs hold several cross-fitted models, and intervals; what was trained before is the first and only one."""
 
 _NAME_TRAITS = """
     CREATE TABLE traits AS
@@ -197,13 +181,10 @@ _NAME_TRAITS = """
     UPDATE splits SET protocol = protocol || '-' || trait WHERE protocol IN (
         SELECT protocol FROM splits GROUP BY protocol HAVING count(DISTINCT trait) > 1)
 """
+"""Ratings, scores and roles are of a trait, which has the scale; what was there is one trait a data set.
 
-
-def _combine_any(store: Store) -> None:
-    """A combiner has any number of members, a row each."""
-    for statement in _COMBINE_ANY.split(";"):
-        store.execute(statement)
-
+A protocol over data sets of different traits becomes one for each, and runs that pooled them count no more.
+"""
 
 _COMBINE_ANY = """
     CREATE TABLE combined_members AS
@@ -213,11 +194,10 @@ _COMBINE_ANY = """
     ALTER TABLE combiners DROP COLUMN pearson_a;
     ALTER TABLE combiners DROP COLUMN pearson_b
 """
+"""A combiner has any number of members, a row each."""
 
-
-def _free_shapes(store: Store) -> None:
-    """A mean shape is as long as its set of landmarks makes it."""
-    store.execute("ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[]")
+_FREE_SHAPES = "ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[]"
+"""A mean shape is as long as its set of landmarks makes it."""
 
 
 def _record_uses(store: Store) -> None:
@@ -252,12 +232,12 @@ def _record_uses(store: Store) -> None:
         store.execute("UPDATE runs SET uses = $uses WHERE run_id = $run_id", uses=json.dumps(uses), run_id=run_id)
 
 
-STEPS: list[tuple[str, Callable[[Store], None]]] = [
+STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
-    ("cross-fitted models, intervals and combiners", _cross_fit),
-    ("traits with scales of their own, sessions, attributes of raters and images", _name_traits),
-    ("combiners of any number of members", _combine_any),
-    ("mean shapes of any set of landmarks", _free_shapes),
+    ("cross-fitted models, intervals and combiners", _CROSS_FIT),
+    ("traits with scales of their own, sessions, attributes of raters and images", _NAME_TRAITS),
+    ("combiners of any number of members", _COMBINE_ANY),
+    ("mean shapes of any set of landmarks", _FREE_SHAPES),
     ("runs record the recipes that they use", _record_uses),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

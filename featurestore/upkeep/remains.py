@@ -4,13 +4,11 @@ DuckDB compresses numbers and text, so bytes alone do not prove that a value is 
 searched too. Files beside it are searched by their bytes, in which vectors and hashes lie as they are.
 """
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -34,7 +32,7 @@ class Traces:
     vectors: tuple[NDArray[np.floating[Any]], ...]
 
     @classmethod
-    def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Traces:
+    def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Self:
         """Read them before they are deleted."""
         vectors = []
         for table, column in _columns(store, VECTORS):

@@ -1,7 +1,5 @@
 """The command line: parses, calls workflows, prints. Heavy libraries are imported only when a command needs them."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

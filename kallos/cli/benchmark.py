@@ -1,7 +1,5 @@
 """`kallos benchmark`: every fold of a protocol, beside published figures."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -26,10 +24,9 @@ def benchmark(
     from kallos.workflows.extras import TRAINING, need
 
     need("train", *TRAINING)
-    from kallos.cli.console import out, progress
+    from kallos.cli.console import progress, show
     from kallos.workflows.train import benchmark as train_every_fold
     from reports.pages.benchmark import render
-    from reports.render.json import to_json
 
     with progress() as advance:
         report = train_every_fold(
@@ -40,4 +37,4 @@ def benchmark(
             options=training.options,
             on_progress=advance,
         )
-    out.print_json(to_json("benchmark", report)) if json else out.print(render(report))
+    show("benchmark", report, render, json)

@@ -1,7 +1,5 @@
 """`kallos check`: data-quality checks of a store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -16,12 +14,11 @@ def check(
 ) -> None:
     """Data-quality checks of the store, for people and for CI: exit code 11 when one fails, 0 with warnings."""
     from featurestore.errors import CheckError
-    from kallos.cli.console import out
+    from kallos.cli.console import show
     from kallos.workflows.quality import check as check_store
     from reports.pages.checks import NAME, render
-    from reports.render.json import to_json
 
     report = check_store(store, data_set=data_set)
-    out.print_json(to_json(NAME, report)) if json else out.print(render(report))
+    show(NAME, report, render, json)
     if report.failed:
         raise CheckError(f"{', '.join(report.failed)} failed: repair the data as the report says, then check again.")

@@ -1,9 +1,7 @@
 """The two consoles: tables for people on stdout, progress and messages on stderr."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,6 +58,13 @@ err = SafeConsole(stderr=True, highlight=False)
 def note(message: str) -> None:
     """One line on stderr."""
     err.print(message, soft_wrap=True)
+
+
+def show(name: str, report: Any, render: Callable[[Any], RenderableType], json: bool) -> None:
+    """Print a report for people or, as JSON under its name, for programs."""
+    from reports.render.json import to_json
+
+    out.print_json(to_json(name, report)) if json else out.print(render(report))
 
 
 def plain(text: str) -> None:

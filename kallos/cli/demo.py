@@ -1,7 +1,5 @@
 """`kallos demo`: the whole workflow on drawn portraits; each step is shown as the command that runs it."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

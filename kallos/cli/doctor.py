@@ -1,7 +1,5 @@
 """`kallos doctor`: diagnostics of the installation and the store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -18,12 +16,11 @@ def doctor(
 ) -> None:
     """Diagnostics: installed packages, the machine, available weights, and the health of the store."""
     from featurestore.errors import CheckError
-    from kallos.cli.console import out
+    from kallos.cli.console import show
     from kallos.workflows.doctor import doctor as examine
     from reports.pages.doctor import render
-    from reports.render.json import to_json
 
     report = examine(store, deep=deep)
-    out.print_json(to_json("doctor", report)) if json else out.print(render(report))
+    show("doctor", report, render, json)
     if report.failed:
         raise CheckError(f"Failed: {', '.join(report.failed)}; the report says what to do.")

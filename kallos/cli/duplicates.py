@@ -1,7 +1,5 @@
 """`kallos duplicates`: near-duplicate photos, their leakage, and a protocol without it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +16,11 @@ def duplicates(
     json: Json = False,
 ) -> None:
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
-    from kallos.cli.console import note, out
+    from kallos.cli.console import note, show
     from kallos.workflows.quality import duplicates as find_duplicates
     from reports.pages.duplicates import render, write_sheet
-    from reports.render.json import to_json
 
     report = find_duplicates(store, data_set=data_set, encoder=encoder)
-    out.print_json(to_json("duplicates", report)) if json else out.print(render(report))
+    show("duplicates", report, render, json)
     if sheet and report.photos:
         note(f"wrote {write_sheet(report, sheet)}")

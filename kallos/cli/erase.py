@@ -1,7 +1,5 @@
 """`kallos erase`: photos removed from the store, including the bytes of its file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

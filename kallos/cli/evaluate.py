@@ -1,7 +1,5 @@
 """`kallos evaluate`: trained models on a data set of other photos and raters."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +17,10 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate trained models on other photos, raters and scales. Their training photos are left out."""
-    from kallos.cli.console import out, progress
+    from kallos.cli.console import progress, show
     from kallos.workflows.evaluate import evaluate as evaluate_models
     from reports.pages.external_evaluation import NAME, render
-    from reports.render.json import to_json
 
     with progress() as advance:
         report = evaluate_models(store, data_set, bundle=bundle, protocol=protocol, fold=fold, on_progress=advance)
-    out.print_json(to_json(NAME, report)) if json else out.print(render(report))
+    show(NAME, report, render, json)

@@ -1,7 +1,5 @@
 """`kallos explain`: why a photo got its score."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +15,7 @@ def explain(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write it into this HTML file instead, the photo in it.")] = None,
     overlay: Annotated[
-        Path | None,
-        typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg."),
+        Path | None, typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Explain by this bundle; a store is not needed then.")] = None,
     protocol: Protocol = None,
@@ -30,12 +27,11 @@ def explain(
     from rich.console import Group
 
     from featurestore.errors import UsageError
-    from kallos.cli.console import note, out
+    from kallos.cli.console import note, show
     from kallos.workflows.explain import explain as explain_photo
-    from reports.pages.explanation import render
     from reports.pages.explanation_overlay import picture, write_picture
+    from reports.pages.explanation_page import render
     from reports.render.html import write_html
-    from reports.render.json import to_json
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{overlay} is not a supported picture format: name it .{' or .'.join(PictureFormat)}.")
@@ -44,6 +40,6 @@ def explain(
         write_html(html, "explain", Group(picture(explained), render(report)), ())
         note(f"wrote {html}")
     else:
-        out.print_json(to_json("explanation", report)) if json else out.print(render(report))
+        show("explanation", report, render, json)
     if overlay:
         note(f"wrote {write_picture(explained, overlay)}")

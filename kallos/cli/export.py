@@ -1,7 +1,5 @@
 """`kallos export`: trained models as a bundle to deploy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`kallos extract`: features, shapes and embeddings of photos."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 
@@ -29,10 +27,9 @@ def extract(
     json: Json = False,
 ) -> None:
     """Landmarks, features, shapes, fingerprints and embeddings for photos missing current-version outputs."""
-    from kallos.cli.console import note, out, progress
+    from kallos.cli.console import note, progress, show
     from kallos.workflows.extract import extract as extract_photos
     from reports.pages.extraction import render
-    from reports.render.json import to_json
 
     with progress() as advance:
         extraction = extract_photos(
@@ -51,4 +48,4 @@ def extract(
         note(f"{counts.measured:,} photos measured again from their landmarks in {seconds:.1f} s")
     else:
         note("Nothing to do: every photo has been tried by the current extractors.")
-    out.print_json(to_json("extraction", report)) if json else out.print(render(report))
+    show("extraction", report, render, json)

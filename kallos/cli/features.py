@@ -1,7 +1,5 @@
 """`kallos features`: definitions of features, and their values in the store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -26,12 +24,11 @@ def features(
     With --csv, --parquet or --sav: the values and scores of every image.
     """
     from featurestore.errors import UsageError
-    from kallos.cli.console import note, out
+    from kallos.cli.console import note, show
     from kallos.cli.table_files import TableOut
     from kallos.workflows.query import feature, feature_values
     from kallos.workflows.query import features as list_features
     from reports.pages import feature_catalogue, one_feature
-    from reports.render.json import to_json
 
     if name is not None and region is not None:
         raise UsageError("A feature lies in one region: give either its name or --region.")
@@ -41,9 +38,9 @@ def features(
             return
     if name is None:
         listed = list_features(region)
-        out.print_json(to_json("catalogue", listed)) if json else out.print(feature_catalogue.render(listed))
+        show("catalogue", listed, feature_catalogue.render, json)
         return
     report = feature(name, store if store.is_file() else None, trait=trait)
     if not store.is_file():
         note(f"There is no store at {store}: only the definition is shown.")
-    out.print_json(to_json("feature", report)) if json else out.print(one_feature.render(report))
+    show("feature", report, one_feature.render, json)

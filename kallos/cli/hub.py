@@ -1,7 +1,5 @@
 """`kallos hub`: bundles to and from the Hugging Face Hub."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

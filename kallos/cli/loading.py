@@ -1,7 +1,5 @@
 """A line on the terminal while a command loads libraries; it is erased before other output."""
 
-from __future__ import annotations
-
 import sys
 from threading import Event
 from typing import Any

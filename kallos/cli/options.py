@@ -1,7 +1,5 @@
 """Options that several commands share."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +7,7 @@ from typing import Annotated
 import typer
 
 StorePath = Annotated[
-    Path,
-    typer.Option("--store", envvar="KALLOS_STORE", help="The DuckDB file.", rich_help_panel="Store"),
+    Path, typer.Option("--store", envvar="KALLOS_STORE", help="The DuckDB file.", rich_help_panel="Store")
 ]
 DEFAULT_STORE = Path("kallos.duckdb")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
@@ -23,8 +20,7 @@ Weights = Annotated[
 Encoder = Annotated[
     str | None,
     typer.Option(
-        "--encoder",
-        help="Any torchvision network, for embeddings.  [default: the store's, else mobilenet_v3_small]",
+        "--encoder", help="Any torchvision network, for embeddings.  [default: the store's, else mobilenet_v3_small]"
     ),
 ]
 EncoderWeights = Annotated[

@@ -1,7 +1,5 @@
 """`kallos report`: reports on the store."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

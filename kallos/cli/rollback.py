@@ -1,7 +1,5 @@
 """`kallos rollback`: return to an earlier version of an extractor."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -10,7 +8,7 @@ from kallos.cli.options import DEFAULT_STORE, StorePath
 
 
 def rollback(
-    extractor: Annotated[str, typer.Argument(help="landmarks, geometry, skin, shape, fingerprint, embedding:NAME.")],
+    extractor: Annotated[str, typer.Argument(help="Such as geometry or embedding:NAME, as `kallos plan` lists them.")],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Return to the previous version of an extractor, and of the outputs computed from it."""

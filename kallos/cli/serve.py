@@ -1,7 +1,5 @@
 """`kallos serve`: the web page and its API."""
 
-from __future__ import annotations
-
 import os
 import socket
 from pathlib import Path

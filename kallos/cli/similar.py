@@ -1,7 +1,5 @@
 """`kallos similar`: the faces nearest to one face."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -32,10 +30,9 @@ def similar(
 ) -> None:
     """The nearest faces of the store, by exact search. Near means similar appearance, not identity."""
     from featurestore.errors import UsageError
-    from kallos.cli.console import note, out, plain
+    from kallos.cli.console import note, plain, show
     from kallos.workflows.similar import similar as find_similar
     from reports.pages.similar import render, write_sheet
-    from reports.render.json import to_json
 
     if sheet and sheet.suffix[1:] not in list(PictureFormat):
         raise UsageError(f"{sheet} is not a supported picture format: name it .{' or .'.join(PictureFormat)}.")
@@ -43,6 +40,6 @@ def similar(
     if sql:
         plain(report.sql + "\n")
     else:
-        out.print_json(to_json("similar", report)) if json else out.print(render(report))
+        show("similar", report, render, json)
     if sheet:
         note(f"wrote {write_sheet(report, sheet)}")

@@ -1,7 +1,5 @@
 """`kallos sql`: one SELECT on the store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`kallos store export` and `kallos store import`: a store as a folder of Parquet files, and back again."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

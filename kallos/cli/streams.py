@@ -1,7 +1,5 @@
 """Standard streams that lack characters, or whose reader has closed them."""
 
-from __future__ import annotations
-
 import codecs
 import io
 import json

@@ -1,7 +1,5 @@
 """Adds the typed --store to the commands in messages and reports, so that they work as printed."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import sys

@@ -3,8 +3,6 @@
 It uses only Python's standard library. Without `make`, kallos shows the same remedy when a library is missing.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib.util
 import os

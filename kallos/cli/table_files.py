@@ -1,7 +1,5 @@
 """Output of a command's table: into files, or as csv to stdout."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

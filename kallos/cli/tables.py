@@ -1,7 +1,5 @@
 """`kallos tables`: the tables and columns of the store."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`kallos train`: train models."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 
@@ -28,10 +26,9 @@ def train(
     from kallos.workflows.extras import TRAINING, need
 
     need("train", *TRAINING)
-    from kallos.cli.console import out, progress
+    from kallos.cli.console import progress, show
     from kallos.workflows.train import train as train_models
     from reports.pages.evaluation import render
-    from reports.render.json import to_json
 
     with progress() as advance:
         report = train_models(
@@ -43,4 +40,4 @@ def train(
             options=training.options,
             on_progress=advance,
         )
-    out.print_json(to_json("evaluation", report)) if json else out.print(render(report))
+    show("evaluation", report, render, json)

@@ -1,7 +1,5 @@
 """Training options, shared by `kallos train` and `kallos benchmark`."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable
@@ -24,8 +22,7 @@ class TrainingOptions:
         None
     )
     backbone: Annotated[
-        str,
-        typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights."),
+        str, typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights.")
     ] = _DEFAULT.backbone
     weights: Weights = _DEFAULT.weights
     download: Download = _DEFAULT.download

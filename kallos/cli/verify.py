@@ -1,7 +1,5 @@
 """`kallos verify`: whether a run's training set can still be derived."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -16,12 +14,11 @@ def verify(
 ) -> None:
     """Derive the training set of a run again and compare: rows, values, versions, statistics, roles."""
     from featurestore.errors import CheckError
-    from kallos.cli.console import out
+    from kallos.cli.console import show
     from kallos.workflows.quality import verify as compare
     from reports.pages.verification import render
-    from reports.render.json import to_json
 
     report = compare(store, run)
-    out.print_json(to_json("verification", report)) if json else out.print(render(report))
+    show("verification", report, render, json)
     if not report.holds:
         raise CheckError(f"{run} cannot be reproduced from this store: train it again, or restore what changed.")

@@ -1,7 +1,5 @@
 """For the API reference (mkdocs.yml): turns name lists of docstrings, aligned in columns, into Markdown lists."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Generates docs/features.md from the definitions: `python -m kallos.docs_pages.features docs/features.md`."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Generates docs/licences.md from the installed packages: `python -m kallos.docs_pages.licences docs/licences.md`."""
 
-from __future__ import annotations
-
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Building blocks of the generated pages."""
 
-from __future__ import annotations
-
 import re
 from textwrap import fill
 

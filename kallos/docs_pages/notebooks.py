@@ -1,7 +1,5 @@
 """A hook of MkDocs (mkdocs.yml) that turns each notebook of docs/notebooks into a page of the site."""
 
-from __future__ import annotations
-
 import json
 from pathlib import PurePosixPath
 from typing import Any

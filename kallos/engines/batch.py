@@ -1,7 +1,5 @@
 """Results of workers, collected for the tables that they are written to."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from extractors.outputs import Output
-from extractors.values import Columns
+from extractors.spec import Columns
 from featurestore.shards import Written
 from featurestore.versions import ATTEMPT_COLUMNS
 from kallos.engines.workers import Answer

@@ -1,7 +1,5 @@
 """The interface of an engine: it runs the extractors on photos, and writes their results into the store."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterator, Sequence
 from typing import Protocol
 

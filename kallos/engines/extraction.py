@@ -3,8 +3,6 @@
 First the extractors that need pixels, in worker processes; then those that need only stored landmarks, in this one.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 
 from extractors.definitions import definitions
 from extractors.outputs import Output
-from extractors.values import FROM_LANDMARKS, EncoderSource
+from extractors.registry import EXTRACTORS, FROM_LANDMARKS
+from extractors.values import LANDMARKS, EncoderSource
 from extractors.values import outputs as current_outputs
 from featurestore.feature_definitions import define_features
 from featurestore.planning import (
@@ -105,7 +104,7 @@ def _extract_pixels(
 def _tasks(store: Store, landmarks: Output, todo: pl.DataFrame) -> Iterator[Task]:
     """The photos to process, with their landmarks where those are stored."""
     for rows in todo.iter_slices(CHUNK):
-        with_landmarks = rows.filter(~pl.col("missing").list.contains("landmarks"))
+        with_landmarks = rows.filter(~pl.col("missing").list.contains(LANDMARKS))
         landmarks_of = _landmarks(store, landmarks, with_landmarks["sha256"]) if len(with_landmarks) else {}
         for sha256, paths, roots, missing in rows.select("sha256", "paths", "roots", "missing").iter_rows():
             yield Task(sha256, paths, roots, missing, landmarks_of.get(sha256))
@@ -129,7 +128,7 @@ def _measure(store: Store, outputs: Sequence[Output], on_progress: Callable[[int
             sha256 = todo["sha256"][start : start + CHUNK]
             faces = _landmarks(store, outputs[0], sha256)
             began = time.perf_counter()
-            columns = FROM_LANDMARKS[output.extractor](np.stack(list(faces.values())))
+            columns = EXTRACTORS[output.extractor].measure(np.stack(list(faces.values())))
             milliseconds = (time.perf_counter() - began) * 1000 / len(faces)
             rows = pl.DataFrame({"sha256": list(faces), **columns})
             attempts = rows.select(

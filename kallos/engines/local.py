@@ -1,7 +1,5 @@
 """The engine of one machine: worker processes run the extractors, and this process writes the results."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Generator, Iterator, Sequence
 

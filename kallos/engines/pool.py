@@ -1,7 +1,5 @@
 """Worker processes that apply one function to many items. One that dies loses only the item that it was working on."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -5,8 +5,6 @@ on one machine. An actor writes its results as a shard beside the store, which m
 machines share. Ray restarts a killed actor, which begins its shard again.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import socket
@@ -46,11 +44,7 @@ _TASKS = pa.schema(
     }
 )
 # set before Ray is imported, which reads some of them then
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-}
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 # named after the systems on which it is the default: Ray then listens on the loopback address only
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 

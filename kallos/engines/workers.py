@@ -1,7 +1,5 @@
 """Worker processes that run the extractors, each with a face finder. One that dies loses only its current photo."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +16,9 @@ from extractors.errors import InputError, PhotoError
 from extractors.file_hash import sha256_of_file
 from extractors.finder import Finder, finder_of
 from extractors.outputs import EMBEDDING
+from extractors.spec import Columns, Face
 from extractors.topologies import registry
-from extractors.values import Columns, Encoder, EncoderSource, Face, face_of, from_pixels
+from extractors.values import LANDMARKS, Encoder, EncoderSource, face_of, measure
 from featurestore.errors import FolderGoneError
 from featurestore.folders import gone, is_there
 from kallos.engines.pool import WORKERS, FailedTask, Pool
@@ -45,7 +44,7 @@ class Task:
     @property
     def blamed(self) -> Sequence[str]:
         """Extractors recorded as failed when the photo cannot be used: without landmarks no other is tried."""
-        return ["landmarks"] if "landmarks" in self.missing else self.missing
+        return [LANDMARKS] if LANDMARKS in self.missing else self.missing
 
 
 @dataclass(frozen=True)
@@ -132,13 +131,12 @@ def _extract(task: Task) -> Answer:
         status = error.status if isinstance(error, PhotoError) else "missing"
         spent = (time.perf_counter() - began) * 1000
         return Answer(task.sha256, [Attempt(name, status, _detail(error, task), spent) for name in task.blamed])
-    measures = from_pixels(opened)
     attempts, rows = [], {}
     for name in task.missing:
-        rows[name] = measures[name](face)
+        rows[name] = measure(name, face, opened)
         ended = time.perf_counter()
         # the first includes decoding, face detection and levelling
-        attempts.append(Attempt(name, "ok", face.remark if name == "landmarks" else None, (ended - began) * 1000))
+        attempts.append(Attempt(name, "ok", face.remark if name == LANDMARKS else None, (ended - began) * 1000))
         began = ended
     return Answer(task.sha256, attempts, rows)
 

@@ -1,7 +1,5 @@
 """Every importer. To add one, write a file with its `Importer`, import it here and add it to the list."""
 
-from __future__ import annotations
-
 from kallos.importers.demo import DEMO
 from kallos.importers.mebeauty import MEBEAUTY
 from kallos.importers.photos import PHOTOS

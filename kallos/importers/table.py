@@ -52,7 +52,7 @@ def read(
     """
     from featurestore.errors import UsageError
     from featurestore.ingest.columns import TableOptions
-    from featurestore.ingest.raw import Origin
+    from featurestore.ingest.reading import Origin
     from featurestore.ingest.recipe import Recipe
     from featurestore.ingest.table import data_set_name, read_table, stored_scale
 

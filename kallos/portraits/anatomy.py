@@ -5,8 +5,6 @@ The half width of the face is 80: a wide face is one with a wide unit of x. `sid
 picture and -1 for the left.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from kallos.portraits.canvas import Points, moved, points

@@ -1,7 +1,5 @@
 """A float RGB canvas for smooth shapes with soft or hard edges."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +72,10 @@ class Canvas:
             mask = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32, copy=False)
         return slice(y0, y1), slice(x0, x1), mask / np.float32(255)
 
-    def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0, thickness: float = 0.0) -> Field:
+    def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0) -> Field:
         """The same as one (size, size) mask."""
         full = np.zeros((self.size, self.size), np.float32)
-        rows, columns, mask = self.coverage(shapes, blur, thickness)
+        rows, columns, mask = self.coverage(shapes, blur)
         full[rows, columns] = mask
         return full
 

@@ -6,8 +6,6 @@ parameters.csv         image, every parameter, true_score
 drawn.json             seed and version of the drawing, so that an interrupted run can resume
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Eyes and brows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from kallos.portraits.anatomy import Head

@@ -1,7 +1,5 @@
 """Skin: the light that falls on the head, its modelling, texture, nose and lips."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Hair: a part behind the head, a cap or curtain in front, and strands upon both."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from kallos.portraits.anatomy import Head
@@ -10,6 +8,7 @@ from kallos.portraits.hairstyles import BEHIND, BUN, FRONT, Lock
 from kallos.portraits.palette import HAIR, Colour, rgb
 
 _SHINE = rgb(255, 222, 178)
+_CURLS = 21
 _TURN = np.linspace(0, 2 * np.pi, 12, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
@@ -88,16 +87,14 @@ def _across(near: Points, far: Points, rng: np.random.Generator) -> list[Points]
     return list(root + (tip - root) * share + bend)
 
 
-def _draw_row_of_curls(
-    canvas: Canvas, head: Head, rng: np.random.Generator, reach: float, colour: Colour, count: int = 21
-) -> None:
+def _draw_row_of_curls(canvas: Canvas, head: Head, rng: np.random.Generator, reach: float, colour: Colour) -> None:
     """An arch of round curls from ear to ear, `reach` outside the hairline."""
-    angles = np.linspace(-1.6, 1.6, count) + rng.normal(0, 0.05, count)
-    radii = rng.uniform(6.5, 11.0, count)
+    angles = np.linspace(-1.6, 1.6, _CURLS) + rng.normal(0, 0.05, _CURLS)
+    radii = rng.uniform(6.5, 11.0, _CURLS)
     at = np.stack([np.sin(angles) * (77 + reach), -38 - np.cos(angles) * (58 + 1.6 * reach)], axis=1)
     at += rng.normal(0, 2.2, at.shape)
     rings = (at[:, None] + _CIRCLE * radii[:, None, None]).reshape(-1, 2)
-    curls = head.project(rings, surface=False).reshape(count, len(_CIRCLE), 2)
+    curls = head.project(rings, surface=False).reshape(_CURLS, len(_CIRCLE), 2)
     centres = curls.mean(axis=1, keepdims=True)
     low = list(centres + 0.85 * (curls - centres)[:, :5])
     high = list(centres + 0.55 * (curls - centres)[:, 6:10])

@@ -1,7 +1,5 @@
 """Hairstyles as control points in head coordinates (see `anatomy`)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from kallos.portraits.canvas import Points, points

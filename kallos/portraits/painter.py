@@ -1,7 +1,5 @@
 """From named parameters to a picture, painted from back to front."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +7,7 @@ from numpy.typing import NDArray
 from kallos.portraits.anatomy import Head
 from kallos.portraits.canvas import Canvas, Field, mix, moved, points, smooth
 from kallos.portraits.eyes import draw_brow, draw_eye
-from kallos.portraits.face import (
-    Skin,
-    add_texture,
-    draw_blush,
-    draw_lips,
-    draw_nostrils,
-    model_face,
-    model_nose,
-)
+from kallos.portraits.face import Skin, add_texture, draw_blush, draw_lips, draw_nostrils, model_face, model_nose
 from kallos.portraits.hair import draw_hair_behind, draw_hair_front
 from kallos.portraits.palette import BACKDROPS, CLOTHES, rgb
 from kallos.portraits.parameters import PortraitParameters

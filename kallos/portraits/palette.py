@@ -1,7 +1,5 @@
 """Natural colours of skin, hair, eyes and scenes, all RGB in 0..255."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,6 @@ warm or fair skin, female or male styling. They are drawing styles, not people, 
 raters ignores them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

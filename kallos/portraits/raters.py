@@ -4,13 +4,12 @@ The preference is invented: it was chosen to be smooth and recoverable from a pi
 ignores skin tone, styling, hair, pose and light.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+from featurestore.ingest.demo import SCALE
 from kallos.portraits.parameters import SPREADS, PortraitParameters
 
 _LINEAR = {
@@ -32,30 +31,31 @@ _ASYMMETRY = 0.35
 _BALANCE = 0.08
 _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
 
+MIDDLE = SCALE.at(0.5)
 BIAS_SD, NOISE_SD = 0.35, 0.55
-SCALES = (0.85, 1.15)
+SPREADING = (0.85, 1.15)
 
 
 def true_score(parameters: PortraitParameters) -> float:
-    """The mean rating by the pool of raters, in 1..5; about 3 with a standard deviation of .65."""
+    """The mean rating by the pool of raters; about the middle of their scale, with a standard deviation of .65."""
     z = {name: (getattr(parameters, name) - s.mean) / s.sd for name, s in SPREADS.items()}
     preference = sum(weight * z[name] for name, weight in _LINEAR.items())
     preference -= sum(weight * (z[name] ** 2 - 1) for name, weight in _MIDDLE.items())
     preference -= _ASYMMETRY * (abs(z["asymmetry"]) - _MEAN_ABSOLUTE)
     preference -= _BALANCE * z["eye_opening"] * z["lip_thickness"]
-    return 3 + 2 * math.tanh(0.37 * preference)
+    return MIDDLE + SCALE.width / 2 * math.tanh(0.37 * preference)
 
 
 def rate(scores: NDArray[np.float64], seed: int, raters: int = 60) -> NDArray[np.int64]:
-    """(n, raters) integer ratings in 1..5 of portraits with the given (n,) true scores.
+    """(n, raters) integer ratings of portraits with the given (n,) true scores.
 
-    Each rater has a bias (normal, sd `BIAS_SD`), a scale about the middle (uniform in `SCALES`) and independent
+    Each rater has a bias (normal, sd `BIAS_SD`), a factor about the middle (uniform in `SPREADING`) and independent
     noise for each rating (normal, sd `NOISE_SD`).
     """
     rng = np.random.default_rng(seed)
     bias = rng.normal(0, BIAS_SD, raters)
-    scale = rng.uniform(*SCALES, raters)
+    factor = rng.uniform(*SPREADING, raters)
     noise = rng.normal(0, NOISE_SD, (len(scores), raters))
-    opinion = 3 + scale * (scores[:, None] - 3) + bias + noise
-    ratings: NDArray[np.int64] = np.clip(np.rint(opinion), 1, 5).astype(np.int64)
+    opinion = MIDDLE + factor * (scores[:, None] - MIDDLE) + bias + noise
+    ratings: NDArray[np.int64] = np.clip(np.rint(opinion), *SCALE).astype(np.int64)
     return ratings

@@ -1,7 +1,5 @@
 """A Hugging Face Space: the page of kallos with the bundle beside this file. Locally: `python app.py`."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

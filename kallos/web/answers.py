@@ -1,12 +1,11 @@
 """The service behind the page and the API: loaded models, and the store if there is one."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 import polars as pl
 from PIL import Image
@@ -23,6 +22,7 @@ from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
 from reports.pages.explanation import ExplanationReport, data
 from reports.pages.explanation_overlay import picture
+from reports.render.scales import shown_on
 
 MAX_PHOTOS = 200
 """Maximum number of photos in one batch."""
@@ -36,11 +36,11 @@ class Answers:
 
     def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
         """`card` is the model card of the models, in Markdown."""
-        self.card, self._path = card, store
+        self.card, self.scale, self._path = card, shown_on(parts.target.scale), store
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
         self._admitted, self._admission_lock = deque[tuple[float, str]](), threading.Lock()
 
-    def __enter__(self) -> Answers:
+    def __enter__(self) -> Self:
         self._predictor.__enter__()
         return self
 

@@ -6,8 +6,6 @@ The answer is that of `kallos explain --json`; errors are {"error": sentence, "e
 for too many photos a minute. Uploads are stored in a temporary folder during a request and deleted afterwards.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,7 +1,5 @@
 """Example queries of the page; docs/sql.md has these and more, with explanations."""
 
-from __future__ import annotations
-
 QUERIES = {
     "Scores by subset": """
 SELECT trait, subset, count(*) AS images, round(avg(score), 3) AS mean, round(stddev_samp(score), 3) AS sd

@@ -16,18 +16,17 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from extractors.errors import KallosError
-from featurestore.records import SCALE
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.answers import MAX_PHOTOS, Answers
 from kallos.web.cookbook import QUERIES
 from reports.pages import feature_pair
-from reports.pages.explanation import render
+from reports.pages.explanation import ExplanationReport
 from reports.pages.explanation_overlay import picture
+from reports.pages.explanation_page import render
 from reports.pages.query_rows import SHOWN
 from reports.render.html import PARTS, part, to_html
 from reports.render.layout import page as paper
-from reports.render.scales import on_both
 from reports.render.table_files import BOM, csv_text
 
 INTRO = """# kallos
@@ -37,6 +36,9 @@ on photos of people who did not agree. Sub-scores are attributions of a model, n
 
 Photos are read on the machine that serves this page, deleted after the answer, and written into no log."""
 EVERYONE = "everyone"
+COLUMNS = ["photo", "own_score", "own_low", "own_high", "remarks"]
+"""As in the table of `kallos predict`: on the raters' own scale."""
+
 NO_PROGRESS = gr.Progress()
 CSS = f""".answer {{
   --ink: var(--body-text-color); --faint: var(--neutral-500); --rule: var(--border-color-primary);
@@ -84,10 +86,8 @@ def _one_photo(answers: Answers) -> None:
         try:
             answers.admit(request.client.host)
             report, explained = answers.explain(Path(file), _group_or_none(chosen))
-            title = on_both(report.score, report.origin.scale)
-            if report.origin.scale in (None, SCALE):
-                title += f" on {SCALE[0]:g} to {SCALE[1]:g}"
-            subtitle = f"90 % interval {report.low:.2f} to {report.high:.2f}"
+            score, low, high = (f"{value:.2f}" for value in _shown(answers, report))
+            title, subtitle = f"{score} on {answers.scale.words}", f"90 % interval {low} to {high}"
             answer_page = paper(title, subtitle, picture(explained), render(report))
         finally:
             Path(file).unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def _many_photos(answers: Answers) -> None:
     files = gr.File(file_count="multiple", file_types=["image"], label=f"Up to {MAX_PHOTOS} photos")
     group = _group(answers)
     button = gr.Button("Score them", variant="primary")
-    table = gr.Dataframe(label="Scores", headers=["photo", "score", "low", "high", "remarks"], interactive=False)
+    table = gr.Dataframe(label=f"Scores on {answers.scale}", headers=COLUMNS, interactive=False)
     link = gr.HTML(elem_classes="answer")
 
     def score(paths: list[str] | None, chosen: str, request: gr.Request, progress: gr.Progress = NO_PROGRESS) -> Any:
@@ -121,7 +121,7 @@ def _many_photos(answers: Answers) -> None:
         finally:
             for path in photos:
                 path.unlink(missing_ok=True)
-        rows = pl.DataFrame(lines, orient="row", schema=["photo", "score", "low", "high", "remarks"])
+        rows = pl.DataFrame(lines, orient="row", schema=COLUMNS)
         return rows.to_pandas(), _download(BOM + csv_text(rows).encode(), "text/csv", "scores.csv")
 
     button.click(_with_errors_on_page(score), [files, group], [table, link], api_visibility="private")
@@ -134,7 +134,14 @@ def _line(answers: Answers, path: Path, group: str | None, address: str) -> tupl
         report, _ = answers.explain(path, group)
     except KallosError as error:
         return path.name, None, None, None, str(error).replace(str(path), path.name)
-    return path.name, round(report.score, 3), round(report.low, 3), round(report.high, 3), "; ".join(report.notes)
+    score, low, high = (round(value, 3) for value in _shown(answers, report))
+    return path.name, score, low, high, "; ".join(report.notes)
+
+
+def _shown(answers: Answers, report: ExplanationReport) -> tuple[float, float, float]:
+    """Score and interval on the raters' scale."""
+    from_models = answers.scale.from_models
+    return from_models(report.score), from_models(report.low), from_models(report.high)
 
 
 def _features(answers: Answers) -> None:

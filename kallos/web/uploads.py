@@ -5,8 +5,6 @@ It holds the uploads of Gradio and of the API and all other temporary files. The
 releases the lock however the server ends: a folder without a lock is abandoned.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

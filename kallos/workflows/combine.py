@@ -1,7 +1,5 @@
 """The ensemble of a fold: the combiner over its frozen members, with intervals and warnings."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Mapping

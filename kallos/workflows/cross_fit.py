@@ -4,8 +4,6 @@ Fits are stored under a hash of their settings and training data, so that an int
 ones, and two folds share a fit on the same rows.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time
@@ -86,7 +84,7 @@ class CrossFit:
         out_of_fold, models = np.empty(len(train)), []
         for part_fit in self._part_fits(train):
             models.append(self._fit_or_load(run, part_fit, computing))
-            out_of_fold[fold.rows.part == part_fit.part] = models[-1].predict(part_fit.held_out)
+            out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -119,7 +117,7 @@ class CrossFit:
         """The model without one part: loaded if it is stored, else trained now."""
         store, part = self._fold.store, part_fit.part
         folder = fit_folder(store, part_fit.key)
-        if is_fitted(store, part_fit.key):
+        if (folder / DESCRIPTION).is_file():
             for row in json.loads((folder / HISTORY).read_text()):
                 runs.record_epoch(store, run, part, Epoch(**row))
             log.info("  %-10s part %s/%s  is fitted already", run.model, part, self._parts)
@@ -151,11 +149,6 @@ class CrossFit:
 def fit_folder(store: Store, key: str) -> Path:
     """The folder of the fit with that key."""
     return store.runs_folder / FITS / key
-
-
-def is_fitted(store: Store, key: str) -> bool:
-    """Whether the store holds the complete fit with that key."""
-    return (fit_folder(store, key) / DESCRIPTION).is_file()
 
 
 def _epoch_line(epoch: Epoch) -> str:

@@ -1,7 +1,5 @@
 """Diagnostics of the installation, the machine, the available weights and the store."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil

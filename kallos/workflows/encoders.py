@@ -1,7 +1,5 @@
 """The encoders of a store: those already used, and a newly requested one."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 

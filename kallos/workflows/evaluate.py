@@ -1,7 +1,5 @@
 """External evaluation: trained models on all images of a data set that they were not trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

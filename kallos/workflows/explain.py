@@ -1,7 +1,5 @@
 """One photo to an explanation, with percentiles and neighbours from a store if there is one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ensemble.bundle import open_bundle

@@ -1,7 +1,5 @@
 """Trained models as a bundle to deploy, or as a Hugging Face Space around it."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

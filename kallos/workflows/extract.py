@@ -1,7 +1,5 @@
 """Extraction: landmarks, features, shapes, fingerprints and embeddings of every photo of a store."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Optional packages, which only some commands need."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 from importlib.util import find_spec
 

@@ -1,7 +1,5 @@
 """One fold to train on: its rows and its runs in the store."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -4,8 +4,6 @@ The README.md that the Hub shows is the bundle's model card, whose head has the 
 bundle, and is not pulled.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

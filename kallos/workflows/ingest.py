@@ -1,7 +1,5 @@
 """Photos, ratings and splits into the store."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,10 +1,9 @@
 """`kallos plan`: what is left to do for the current extractors and the encoders of the store."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from extractors.values import FROM_LANDMARKS, outputs
+from extractors.registry import FROM_LANDMARKS
+from extractors.values import outputs
 from featurestore import statistics
 from featurestore.folders import is_there
 from featurestore.outputs import feature_versions

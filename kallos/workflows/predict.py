@@ -1,7 +1,5 @@
 """Photos to predictions; many photos are distributed over worker processes."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -89,11 +87,7 @@ def photos_in(paths: list[Path]) -> tuple[list[Path], int]:
 
 
 def predict_photos(
-    parts: Parts,
-    photos: list[Path],
-    overlays: Path | None,
-    group: str | None = None,
-    on_progress: OnProgress = ignore,
+    parts: Parts, photos: list[Path], overlays: Path | None, group: str | None = None, on_progress: OnProgress = ignore
 ) -> Iterator[Prediction | PhotoError]:
     """A prediction or an error for each photo, in order; overlays are written along the way.
 

@@ -1,7 +1,5 @@
 """How workflows report progress to their caller; messages go to `logging`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 OnProgress = Callable[[int, int, str], None]

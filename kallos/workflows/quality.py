@@ -1,7 +1,5 @@
 """Data quality of a store: checks, near-duplicates, and verification of training sets."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from featurestore import statistics, verification

@@ -1,7 +1,5 @@
 """Queries: SQL, the list of tables, and features."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

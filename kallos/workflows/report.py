@@ -1,7 +1,5 @@
 """Reports: their data, and every format for people and programs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

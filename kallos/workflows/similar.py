@@ -1,7 +1,5 @@
 """`kallos similar`: the nearest neighbours of an image or photo file in the store."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 
@@ -63,9 +61,10 @@ def _measure(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     """A photo file through the extractors of the store; only what is compared is computed."""
     image = decode(path)
     # MediaPipe and torch take seconds to load: a stored image should not wait for them
+    from extractors.catalogue import definitions_of
     from extractors.finder import finder_of
     from extractors.topologies import registry
-    from extractors.values import FROM_LANDMARKS, face_of, feature_names, from_pixels, outputs
+    from extractors.values import face_of, measure, outputs
 
     extractor = EXTRACTORS.get(search.by, f"{EMBEDDING}{search.encoder}")
     encoders = [e for e in known_encoders(store) if e.id == search.encoder] if search.encoder else []
@@ -81,11 +80,9 @@ def _measure(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
         raise NoFaceError(f"{path}: {error}") from error
     if face.remark:
         log.info("%s: %s", path, face.remark)
-    if extractor in FROM_LANDMARKS:
-        columns = FROM_LANDMARKS[extractor](face.landmarks[None])
-        if extractor == "geometry":
-            columns = dict(zip(feature_names("geometry"), columns["features"].T, strict=True))
-    else:
-        columns = from_pixels({extractor: encoders[0].open()})[extractor](face)
+    columns = measure(extractor, face, {f"{EMBEDDING}{encoder.id}": encoder.open() for encoder in encoders})
+    if extractor == "geometry":
+        names = [definition.name for definition in definitions_of(extractor)]
+        columns = dict(zip(names, columns["features"].T, strict=True))
     query = Query(None, sha256_of_file(path), {column: values[0] for column, values in columns.items()})
     return query, Photo(path, path.name, None if search.by == "embedding" else face.landmarks)

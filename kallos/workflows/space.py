@@ -1,7 +1,5 @@
 """`kallos export --space`: a bundle as a folder that runs as a Hugging Face Space, or with `python app.py`."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import requires, version

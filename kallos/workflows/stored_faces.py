@@ -1,7 +1,5 @@
 """Face crops and landmarks of stored images, for models that use pixels and poses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Opens a store for reading; while another process writes, a snapshot of it, whose age is logged."""
 
-from __future__ import annotations
-
 import logging
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training: a fold's rows from the store to trained models, and their predictions back into the store."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from models.registry import ENSEMBLE, MODELS, TRAINABLE
 from models.spec import Options
 from reports.pages import benchmark as benchmark_page
 from reports.pages import evaluation as evaluation_page
-from reports.pages.benchmark import BenchmarkReport
+from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.evaluation import EvaluationReport
 from reports.stats.selection import Selection
 

@@ -1,7 +1,5 @@
 """The models that a command uses: those of a bundle, or those trained last in the store."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Maintenance of a store: earlier versions, disk space, erasure, export and import."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path

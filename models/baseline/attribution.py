@@ -1,7 +1,5 @@
 """Explanations of LightGBM's scores: TreeSHAP (Lundberg et al. 2020), as LightGBM computes it."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from featurestore.records import FaceBatch

@@ -1,7 +1,5 @@
 """What the baselines see: features, and principal components of shapes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Self
 

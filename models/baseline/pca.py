@@ -1,7 +1,5 @@
 """Principal components of landmark shapes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self

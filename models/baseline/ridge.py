@@ -1,7 +1,5 @@
 """Ridge regression: the linear floor beneath every other model."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import Epoch, FaceBatch, on_scale
+from featurestore.records import Epoch, FaceBatch
 from models.baseline.inputs import BaselineConfig, Inputs
 from models.serialization import read_description, read_tensors, write_model
 from models.spec import Listener, Options, PlainFitter
@@ -28,7 +26,7 @@ class RidgeModel:
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores; an unknown feature counts as the training mean. Raises PrerequisiteError for other features."""
         scores: NDArray[np.float64] = np.nan_to_num(self._inputs.matrix(batch), nan=0.0) @ self.coefficients
-        return on_scale(scores + self.intercept)
+        return scores + self.intercept
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""

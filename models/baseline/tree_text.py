@@ -1,7 +1,5 @@
 """LightGBM's text of trees, validated before LightGBM reads and trusts it: a bad one ends or hangs the process."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

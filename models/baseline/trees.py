@@ -1,7 +1,5 @@
 """LightGBM on features and shape components."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -12,7 +10,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.records import Epoch, FaceBatch, on_scale
+from featurestore.records import Epoch, FaceBatch
 from models.baseline.inputs import BaselineConfig, Inputs
 from models.baseline.tree_text import read_trees
 from models.serialization import read_description, read_tensors, write_model
@@ -31,8 +29,7 @@ class BaselineModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores. Raises PrerequisiteError for features that it was not trained on."""
-        scores = self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads)
-        return on_scale(np.asarray(scores))
+        return np.asarray(self._trees.predict(self._inputs.matrix(batch), num_threads=self.config.num_threads))
 
     def shap(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, F + k + 1) TreeSHAP values of features, shape components and the mean.
@@ -44,11 +41,7 @@ class BaselineModel:
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder, the trees as LightGBM's text."""
-        described = {
-            "kind": self.kind,
-            "config": asdict(self.config),
-            "feature_names": self._inputs.feature_names,
-        }
+        described = {"kind": self.kind, "config": asdict(self.config), "feature_names": self._inputs.feature_names}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TREES).write_text(self._trees.model_to_string(), encoding="utf-8")
         write_model(folder, described, self._inputs.tensors())
@@ -114,10 +107,7 @@ def _parameters(config: BaselineConfig) -> dict[str, Any]:
 
 
 def _reporter(
-    inputs: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    config: BaselineConfig,
-    on_epoch: Callable[[Epoch], None],
+    inputs: NDArray[np.float64], scores: NDArray[np.float64], config: BaselineConfig, on_epoch: Callable[[Epoch], None]
 ) -> Callable[[lightgbm.callback.CallbackEnv], None]:
     """A LightGBM callback that reports how well held-out rows are predicted."""
     began = time.monotonic()

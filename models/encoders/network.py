@@ -1,7 +1,5 @@
 """An encoder from a pretrained backbone: four test-time views, pooled cell by cell, written as a graph."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -46,11 +44,7 @@ class EncoderNetwork(nn.Module):
 
     @classmethod
     def build(
-        cls,
-        name: str = "mobilenet_v3_small",
-        weights: str = "imagenet",
-        download: bool = False,
-        size: int = 224,
+        cls, name: str = "mobilenet_v3_small", weights: str = "imagenet", download: bool = False, size: int = 224
     ) -> Self:
         """An encoder on images of `size` x `size` pixels, and of `SMALLER` times that.
 

@@ -1,7 +1,5 @@
 """The CNN encoder: a frozen network, stored as a graph, from face crops to embeddings of the face and its regions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

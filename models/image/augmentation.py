@@ -3,8 +3,6 @@
 Everything is drawn from one NumPy generator and done by torch, so that a training goes the same way anywhere.
 """
 
-from __future__ import annotations
-
 from io import BytesIO
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One file from which an interrupted training goes on: tensors, with scalars and history in its header."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

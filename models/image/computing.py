@@ -1,7 +1,5 @@
 """How a network computes during training: number format, layout in memory, threads. The fastest is found by trying."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

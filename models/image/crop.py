@@ -1,7 +1,5 @@
 """How much of a face crop a network sees."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

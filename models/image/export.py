@@ -1,7 +1,5 @@
 """Model A written as graphs, one a part of its cross-fitting, preprocessing included."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from models.serialization import DESCRIPTION, TENSORS, read_description, write_d
 
 
 class _Scores(nn.Module):
-    """(n, S, S, 3) uint8 RGB of what is in view to (n,) scores: what `AppearanceModel.predict` computes."""
+    """(1, S, S, 3) uint8 RGB of what is in view to (1,) scores: what `AppearanceModel.predict` computes."""
 
     def __init__(self, model: AppearanceModel) -> None:
         super().__init__()
@@ -28,11 +26,8 @@ class _Scores(nn.Module):
         # pixels are whole numbers in training, too
         scaled = F.interpolate(planes, (size, size), mode="bilinear", antialias=True, align_corners=False).round()
         images = self._model.backbone.normalise(scaled)
-        # the mean over each face and its mirror image
-        return (self._score_view(images) + self._score_view(images.flip(3))) / 2
-
-    def _score_view(self, images: torch.Tensor) -> torch.Tensor:
-        return self._model.scores_of(images)
+        # the mean over the face and its mirror image, in one pass through the network
+        return self._model.scores_of(torch.cat([images, images.flip(3)])).mean(0, keepdim=True)
 
 
 def replace_by_graphs(folder: Path) -> None:
@@ -42,9 +37,10 @@ def replace_by_graphs(folder: Path) -> None:
         place, described = description.parent, read_description(description.parent)
         if described.get("kind") != AppearanceModel.kind:
             continue
-        scores, faces = _Scores(AppearanceModel.load(place)), np.zeros((2, 256, 256, 3), dtype=np.uint8)
+        # one face: torch takes twice as long to write a graph of any number, and many at once are not scored faster
+        scores, faces = _Scores(AppearanceModel.load(place)), np.zeros((1, 256, 256, 3), dtype=np.uint8)
         # the parts of one cross-fitting differ in their weights alone
-        program = program or export(scores, {"faces": faces}, ["scores"], {"faces": (0, 1, 2)})
+        program = program or export(scores, {"faces": faces}, ["scores"], {"faces": (1, 2)})
         write_graph(program, scores, place)
         write_description(place, described | {"kind": AppearanceGraph.kind})
         (place / TENSORS).unlink()

@@ -1,7 +1,5 @@
 """Model A with the options that people chose."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path

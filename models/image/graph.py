@@ -1,7 +1,5 @@
 """Model A as a graph: what a bundle holds, so that photos are scored without torch and in less time."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path
@@ -11,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import PrerequisiteError
-from featurestore.records import FaceBatch, on_scale
+from featurestore.records import FaceBatch
 from models.image.crop import centre_of
 from models.networks.graphs import Graph
 from models.serialization import read_description
-
-PREDICTED_AT_ONCE = 8
-"""Faces: more take more memory and hardly less time each."""
 
 
 class AppearanceGraph:
@@ -38,9 +33,8 @@ class AppearanceGraph:
             raise PrerequisiteError(
                 "Model A needs face crops and this batch has none: read the faces of its photos first."
             )
-        faces, starts = self.in_view(batch.faces), range(0, len(batch), PREDICTED_AT_ONCE)
-        scores = [self.graph.run(faces=faces[start : start + PREDICTED_AT_ONCE])[0] for start in starts]
-        return on_scale(np.concatenate(scores).astype(np.float64))
+        scores = [self.graph.run(faces=face[None])[0] for face in self.in_view(batch.faces)]
+        return np.concatenate(scores).astype(np.float64)
 
     def in_view(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(n, S, S, 3) face crops to the middle of each, which is what the graph is given."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.errors import PrerequisiteError
-from featurestore.records import SCALE, FaceBatch, on_scale
+from featurestore.records import FaceBatch
+from featurestore.scale import RATINGS
 from models.image.crop import centre_of
 from models.image.tensors import as_images, resize_faces
 from models.networks.backbones import Backbone
@@ -20,7 +21,6 @@ from models.networks.weights import fill
 from models.serialization import read_description, read_tensors, write_model
 from models.untrusted import check_side
 
-RATINGS = np.arange(SCALE[0], SCALE[1] + 1)
 PREDICTED_AT_ONCE = 32
 
 
@@ -58,7 +58,7 @@ class AppearanceConfig:
 
 
 class Regressor(nn.Module):
-    """(n, 3, h, w) normalised images to (n,) scores and (n, 5) logits of the ratings 1 to 5."""
+    """(n, 3, h, w) normalised images to (n,) scores and (n, H) logits of RATINGS."""
 
     def __init__(self, backbone: Backbone, dropout: float) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class AppearanceModel:
                 images = self.backbone.normalise(as_images(faces[start : start + PREDICTED_AT_ONCE])).to(place)
                 view_scores = [self.scores_of(view) for view in ([images, images.flip(3)] if mirrored else [images])]
                 scores[start : start + PREDICTED_AT_ONCE] = torch.stack(view_scores).double().mean(0).cpu().numpy()
-        return on_scale(scores)
+        return scores
 
     def scores_of(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 3, h, w) normalised images to (n,) scores."""

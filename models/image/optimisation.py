@@ -1,7 +1,5 @@
 """How the networks are trained: the learning-rate schedule and the running average of the weights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import torch

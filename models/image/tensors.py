@@ -1,7 +1,5 @@
 """Face crops made ready for networks: one size for all, as tensors."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

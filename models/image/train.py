@@ -1,7 +1,5 @@
 """Training of Model A: from face crops and scores to the averaged weights, epoch by epoch, with checkpoints."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable, Iterator
@@ -102,7 +100,8 @@ class _Training:
         checkpoint: Path,
     ) -> None:
         known = np.asarray(np.isfinite(train.histograms).all(axis=1))
-        self._config, self._backbone = (config if known.any() else _without_histogram(config)), backbone
+        self._backbone = backbone
+        self._config = config if known.any() else AppearanceConfig(**asdict(config) | {"histogram": 0.0})
         self._faces, self._scores = faces_of(train), train.scores
         self._known, self._histograms = known, np.nan_to_num(train.histograms)
         watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
@@ -251,10 +250,6 @@ def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.opti
     return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay, fused=True), [body, config.lr_head]
 
 
-def _without_histogram(config: AppearanceConfig) -> AppearanceConfig:
-    return AppearanceConfig(**asdict(config) | {"histogram": 0.0})
-
-
 def choose_computing(config: AppearanceConfig, backbone: Backbone) -> Computing:
     """How a training with these settings computes here: as set, or as a trial of a second or two finds fastest."""
     if torch.cuda.is_available():
@@ -267,7 +262,7 @@ def choose_computing(config: AppearanceConfig, backbone: Backbone) -> Computing:
 
 def trial_step(config: AppearanceConfig, backbone: Backbone, computing: Computing, photos: int) -> Callable[[], None]:
     """A training step on blank photos, to be timed: forward and backward pass and optimizer of a copy of `backbone`."""
-    network = starting_network(copy.deepcopy(backbone), config, 3.0).train()
+    network = starting_network(copy.deepcopy(backbone), config, 0.0).train()
     computing.place(network)
     if backbone.is_trained:
         freeze_statistics(network)

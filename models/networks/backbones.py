@@ -1,7 +1,5 @@
 """Any torchvision classification network, by name, as an extractor of pooled features; and the built-in ones."""
 
-from __future__ import annotations
-
 import ctypes
 import difflib
 from collections.abc import Iterator, Mapping

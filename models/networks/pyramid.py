@@ -1,7 +1,5 @@
 """A backbone without trainable weights: fixed filters, for some hundred photos and no weights to start from."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import nn

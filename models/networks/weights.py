@@ -1,7 +1,5 @@
 """Where a backbone's weights come from: torchvision's ImageNet files, a safetensors file, or a seed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ Integrated gradients (Sundararajan, Taly & Yan 2017) of each region's sub-score,
 training mean to this one.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -17,10 +17,10 @@ from scipy.special import expit, ndtr, softmax
 
 from extractors.regions import REGIONS
 from featurestore.errors import BundleError, PrerequisiteError
-from featurestore.records import SCALE, FaceBatch, on_scale
+from featurestore.records import FaceBatch
+from featurestore.scale import MODEL_SCALE
 from models.serialization import read_description, read_tensors, write_model
 
-LOW, HIGH = SCALE
 FURTHEST = 5.0
 """z-scores beyond it are taken as it: no single odd measure decides a region."""
 
@@ -140,17 +140,17 @@ class RegionNetwork:
     def sub_scores(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, P) to (n,)."""
         units = inputs @ self.inner.T + self.inner_bias
-        scores: NDArray[np.float64] = LOW + (HIGH - LOW) * expit((units * ndtr(units)) @ self.outer + self.outer_bias)
-        return scores
+        shares: NDArray[np.float64] = expit((units * ndtr(units)) @ self.outer + self.outer_bias)
+        return MODEL_SCALE.at(shares)
 
     def gradients(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, P) to (n, P): how fast the sub-score grows with each input."""
         units = inputs @ self.inner.T + self.inner_bias
-        share = (self.sub_scores(inputs) - LOW) / (HIGH - LOW)
+        share = MODEL_SCALE.share(self.sub_scores(inputs))
         # the derivative of GELU: ndtr is the normal distribution, and this its density
         density = np.exp(-(units**2) / 2) / np.sqrt(2 * np.pi)
         slopes = (ndtr(units) + units * density) * self.outer
-        gradients: NDArray[np.float64] = (HIGH - LOW) * (share * (1 - share))[:, None] * (slopes @ self.inner)
+        gradients: NDArray[np.float64] = MODEL_SCALE.width * (share * (1 - share))[:, None] * (slopes @ self.inner)
         return gradients
 
 
@@ -201,7 +201,8 @@ class SubscoreModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""
-        return on_scale(self.sub_scores(batch) @ self.weights)
+        scores: NDArray[np.float64] = self.sub_scores(batch) @ self.weights
+        return scores
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""

@@ -1,7 +1,5 @@
 """Training of Model B: eight small networks, a penalty that keeps sub-scores off the ends, and weights kept apart."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -12,8 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.records import Epoch, FaceBatch
+from featurestore.scale import MODEL_SCALE
 from models.image.optimisation import moving_average, one_cycle
-from models.regions.model import HIGH, LOW, Inputs, SubscoreConfig, SubscoreModel
+from models.regions.model import Inputs, SubscoreConfig, SubscoreModel
 
 REPORT_EVERY = 5
 """Epochs between two lines of the history."""
@@ -39,7 +38,7 @@ class RegionNetworks(nn.Module):
     def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
         outputs = [network(region_inputs) for region_inputs, network in zip(inputs, self.regions, strict=True)]
-        return LOW + (HIGH - LOW) * torch.sigmoid(torch.cat(outputs, dim=1))
+        return MODEL_SCALE.at(torch.sigmoid(torch.cat(outputs, dim=1)))
 
     def last_layers(self) -> list[nn.Linear]:
         """The layers whose bias is where a region's sub-score starts from."""
@@ -113,7 +112,7 @@ class _Training:
         sub_scores = self._network(torch.split(self._inputs[rows], self._widths, dim=1))
         weights = self._network.weights()
         error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
-        beyond = ((sub_scores - (LOW + HIGH) / 2).abs() - config.saturation_free).relu()
+        beyond = ((sub_scores - MODEL_SCALE.at(0.5)).abs() - config.saturation_free).relu()
         unevenness = math.log(len(weights)) + (weights * weights.log()).sum()
         penalties = config.saturation_penalty * beyond.square().mean() + config.evenness * unevenness
         loss: torch.Tensor = error + penalties
@@ -123,7 +122,7 @@ class _Training:
 def _start(widths: Sequence[int], mean_score: float, config: SubscoreConfig) -> RegionNetworks:
     """The untrained network: every sub-score is about the mean training score."""
     network = RegionNetworks(widths, config)
-    share = (mean_score - LOW) / (HIGH - LOW)
+    share = MODEL_SCALE.share(mean_score)
     for last in network.last_layers():
         nn.init.constant_(last.bias, math.log(share / (1 - share)))
     return network

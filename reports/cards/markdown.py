@@ -1,7 +1,5 @@
 """Markdown as the Hugging Face Hub and GitHub render it. What comes from data stays text."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence

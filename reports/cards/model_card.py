@@ -1,12 +1,9 @@
 """The data of a run's model card: what it is, its training data, and how well it does, from the store."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featurestore.duplicates import leaks, searched
 from featurestore.records import Evaluation
@@ -17,7 +14,7 @@ from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
 from reports.pages import subscores
 from reports.pages.groups import Groups, compare_groups
 from reports.pages.subscores import SubScoreRun
-from reports.stats.bootstrap import Estimate, correlations, figures, means, resamples
+from reports.stats.bootstrap import Estimate, correlations, figures, resamples
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 from reports.stats.selection import Selection
 
@@ -173,15 +170,11 @@ def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Perfo
 def _coverage(rows: EvaluatedRun) -> Estimate | None:
     if rows.low is None or rows.high is None:
         return None
-    return _mean(((rows.low <= rows.truth) & (rows.truth <= rows.high)).astype(np.float64))
+    return Estimate.of_mean(((rows.low <= rows.truth) & (rows.truth <= rows.high)).astype(np.float64))
 
 
 def _width(rows: EvaluatedRun) -> Estimate | None:
-    return None if rows.low is None or rows.high is None else _mean(rows.high - rows.low)
-
-
-def _mean(values: NDArray[np.float64]) -> Estimate:
-    return Estimate.from_resamples(float(values.mean()), means(resamples(len(values)), values))
+    return None if rows.low is None or rows.high is None else Estimate.of_mean(rows.high - rows.low)
 
 
 def _calibrations(store: Store, run_id: str) -> tuple[Calibration, ...]:

@@ -7,7 +7,6 @@ import math
 from importlib.metadata import version as package_version
 from typing import Any
 
-from featurestore.records import SCALE
 from featurestore.runs import Run
 from models.registry import SUMMARIES
 from reports.cards.markdown import escape, estimate, grid, page
@@ -16,7 +15,7 @@ from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
-from reports.render.scales import target_line
+from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 
 TERMS = {
@@ -26,9 +25,9 @@ TERMS = {
 TERMS_OF_FILE = "those of the file's author, which kallos does not know"
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
-ESTIMATES = f"""\
+ESTIMATES = """\
 Estimates how the pool of raters behind its training data would rate **a photograph** of a face: the mean of their
-ratings, on a scale of {SCALE[0]:g} to {SCALE[1]:g}. It does not measure a person's worth, health, character, identity
+ratings, on a scale of {scale}. It does not measure a person's worth, health, character, identity
 or attractiveness to anyone in particular."""
 USES = """\
 ## Intended uses
@@ -66,7 +65,7 @@ def render(card: ModelCard) -> str:
     return page(
         _head(card, f"kallos {name}"),
         f"# kallos: {escape(name)}",
-        ESTIMATES,
+        ESTIMATES.format(scale=shown_on(card.target.scale).words),
         target_line(card.target),
         _details(card),
         USES,
@@ -177,8 +176,8 @@ def _figures(card: ModelCard) -> str:
         if rows:
             tables.append(f"### {title}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
     reading = (
-        "PC is Pearson's correlation with the raters' mean score; MAE and RMSE are on the scale of "
-        f"{SCALE[0]:g} to {SCALE[1]:g}. Brackets hold 95 % of {RESAMPLES:,} resamples of the images."
+        f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. Brackets hold 95 % of {RESAMPLES:,} "
+        "resamples of the images."
     )
     return "\n\n".join(["## Figures", reading, *tables])
 

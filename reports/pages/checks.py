@@ -1,7 +1,5 @@
 """`kallos check`: the results of the store's checks on each data set."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -67,8 +65,7 @@ def _page(data_set: CheckedDataSet) -> RenderableType:
 
 
 def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
-    table = plain_table("check", "found", "images", "gravest finding")
-    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    table = plain_table("check", "found", "images", "gravest finding", text=(0, 3))
     for verdict in verdicts:
         mark, colour = MARKS[verdict.outcome]
         name = Text.assemble((f"{mark} ", colour), verdict.check.replace("_", " "))

@@ -1,7 +1,5 @@
 """`kallos report compare`: runs side by side on the same test images, and how sure their differences are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -100,13 +98,11 @@ def render(report: CompareReport) -> RenderableType:
 
 
 def _metrics_table(report: CompareReport) -> Table:
-    table = plain_table("model", "MAE", "RMSE", "PC", "Spearman")
-    for run in report.runs:
-        overall = run.overall
-        table.add_row(
-            run.name, *(number(value) for value in (overall.mae, overall.rmse, overall.pearson, overall.spearman))
-        )
-    return table
+    rows = (
+        (run.name, *(number(getattr(run.overall, metric)) for metric in ("mae", "rmse", "pearson", "spearman")))
+        for run in report.runs
+    )
+    return plain_table("model", "MAE", "RMSE", "PC", "Spearman", rows=rows)
 
 
 def _differences_table(report: CompareReport, metric: str) -> Table:

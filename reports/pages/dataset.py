@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from featurestore.ingest.labels import UNNAMED_TRAIT
-from featurestore.records import SCALE
+from featurestore.scale import Scale
 from featurestore.store import Store
 from reports.pages.extraction import ExtractionReport, coverage_part, summary
 from reports.pages.findings import FindingCount, counted, findings_table
@@ -22,7 +22,7 @@ from reports.render.figures import Figure, jpeg
 from reports.render.json import for_pictures
 from reports.render.layout import Picture, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
-from reports.render.scales import Scale, on_both, scale_name
+from reports.render.scales import on_both
 from reports.stats.agreement import Agreement, agreement, agreement_table
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -33,7 +33,7 @@ SAMPLE = "A dozen photos with their landmarks, from the lowest score to the high
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a group of images on `SCALE`; `histogram` has 20 equal bins from 1 to 5."""
+    """Scores of a group of images on the scale of models; `histogram` has 20 equal bins of the whole scale."""
 
     images: int
     scored: int
@@ -62,7 +62,7 @@ class TraitReport:
     """
 
     trait: str
-    scale: tuple[float, float]
+    scale: Scale
     ratings: int
     subsets: Mapping[str, Scores]
     agreement: Mapping[str, Agreement]
@@ -108,7 +108,7 @@ def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
         name=name,
         licence=store.value("SELECT licence FROM data_sets WHERE data_set = $name", name=name),
         images=store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name),
-        traits=tuple(_trait(store, name, trait, (low, high)) for trait, low, high in traits),
+        traits=tuple(_trait(store, name, trait, Scale(low, high)) for trait, low, high in traits),
         folds=_folds(store, name),
         findings=counted(store.frame("FROM findings WHERE data_set = $name", name=name)),
         extraction=summary(store, name),
@@ -117,16 +117,16 @@ def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
     )
 
 
-def _trait(store: Store, name: str, trait: str, scale: tuple[float, float]) -> TraitReport:
+def _trait(store: Store, name: str, trait: str, scale: Scale) -> TraitReport:
     ratings = store.value(
         "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait",
         name=name,
         trait=trait,
     )
-    return TraitReport(trait, scale, ratings, _subsets(store, name, trait), agreement(store, name, trait))
+    return TraitReport(trait, scale, ratings, _subsets(store, name, trait, scale), agreement(store, name, trait))
 
 
-def _subsets(store: Store, name: str, trait: str) -> dict[str, Scores]:
+def _subsets(store: Store, name: str, trait: str, scale: Scale) -> dict[str, Scores]:
     rows = store.frame(
         "SELECT coalesce(subset, 'none') AS subset, score FROM images "
         "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $name ORDER BY subset",
@@ -135,11 +135,11 @@ def _subsets(store: Store, name: str, trait: str) -> dict[str, Scores]:
     )
     groups = {str(subset): group for (subset,), group in rows.group_by("subset", maintain_order=True)}
     named = {"all": rows} | (groups if len(groups) > 1 else {})
-    return {key: _scores(group["score"].drop_nulls().to_numpy(), len(group)) for key, group in named.items()}
+    return {key: _scores(group["score"].drop_nulls().to_numpy(), len(group), scale) for key, group in named.items()}
 
 
-def _scores(scores: NDArray[np.float64], images: int) -> Scores:
-    counts, _ = np.histogram(scores, bins=BINS, range=SCALE)
+def _scores(scores: NDArray[np.float64], images: int, scale: Scale) -> Scores:
+    counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
     mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
     return Scores(images, len(scores), mean, sd, tuple(counts.tolist()))
 
@@ -165,7 +165,7 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
             SELECT image_id, ntile($sheet) OVER (ORDER BY score, image_id) AS tile
             FROM images JOIN ranking USING (image_id) JOIN landmarks USING (image_id) WHERE data_set = $name),
         sample AS (SELECT min_by(image_id, hash(image_id)) AS image_id FROM ranked GROUP BY tile)
-        SELECT root || '/' || path, score, x, y, z
+        SELECT root || '/' || path, mean, x, y, z
         FROM sample JOIN landmarks USING (image_id) JOIN images USING (image_id) JOIN locations USING (data_set)
              JOIN ranking USING (image_id)
         ORDER BY score, image_id""",
@@ -173,8 +173,8 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
         sheet=SHEET,
     ).rows()
     return tuple(
-        Photo(Path(path), f"{Path(path).name}   {score:.2f}", np.array(xyz, dtype=np.float32).T)
-        for path, score, *xyz in rows
+        Photo(Path(path), f"{Path(path).name}   {mean:.2f}", np.array(xyz, dtype=np.float32).T)
+        for path, mean, *xyz in rows
     )
 
 
@@ -208,35 +208,35 @@ def _page(data_set: DataSetReport) -> RenderableType:
 
 def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
     """Scores of a trait and, where single ratings are known, how well the raters agree."""
-    whole, (low, high) = report.subsets["all"], report.scale
-    scale = "" if report.scale == SCALE else f", mapped linearly from {low:g}-{high:g}"
+    whole, scale = report.subsets["all"], report.scale
     on_trait = f" on {report.trait}" if several or report.trait != UNNAMED_TRAIT else ""
     parts: list[RenderableType] = [
         section(
             f"Scores{on_trait}",
-            _histogram(report, f"score, 1-5{scale}"),
+            _histogram(report, f"score, {scale}"),
             "",
-            _scores_table(report.subsets),
-            remark=f"mean {on_both(whole.mean, report.scale)}, sd {number(whole.sd)} on {scale_name(SCALE)}",
+            _scores_table(report.subsets, scale),
+            remark=f"mean {on_both(whole.mean, scale)}, sd {number(scale.errors_from_models(whole.sd))} on {scale}",
         )
     ]
     if report.agreement:
         heading = f"Agreement of the raters{on_trait}"
         parts.append(
-            section(heading, agreement_table(report.agreement), remark=_remark(report.agreement["all"], report.scale))
+            section(heading, agreement_table(report.agreement), remark=_remark(report.agreement["all"], scale))
         )
     return parts
 
 
 def _remark(agreement: Agreement, scale: Scale) -> str:
     again = f"; retest of {plural(agreement.again, 'rating')}" if agreement.again else ""
-    return f"sd in an image, on {scale_name(scale)}; reliability of the mean, ICC(1,k){again}"
+    return f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){again}"
 
 
-def _scores_table(subsets: Mapping[str, Scores]) -> Table:
-    table = plain_table("subset", "images", "scored", "mean", "sd", f"from {SCALE[0]:g} to {SCALE[1]:g}")
+def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:
+    table = plain_table("subset", "images", "scored", "mean", "sd", f"from {scale.words}")
     for name, group in subsets.items():
-        figures = (f"{group.images:,}", f"{group.scored:,}", number(group.mean), number(group.sd))
+        mean, sd = scale.from_models(group.mean), scale.errors_from_models(group.sd)
+        figures = (f"{group.images:,}", f"{group.scored:,}", number(mean), number(sd))
         table.add_row(name, *figures, Spark(group.histogram))
     return table
 
@@ -251,7 +251,7 @@ def _folds_table(folds: tuple[Fold, ...]) -> Table:
 
 def _histogram(report: TraitReport, label: str) -> Histogram:
     groups = {name: group.histogram for name, group in report.subsets.items() if name != "all"}
-    return Histogram(report.subsets["all"].histogram, *SCALE, label, groups=groups)
+    return Histogram(report.subsets["all"].histogram, *report.scale, label, groups=groups)
 
 
 def figures(report: DataSetsReport) -> list[Figure]:

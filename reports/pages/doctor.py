@@ -1,7 +1,5 @@
 """`kallos doctor`: the state of this installation, machine and store."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,10 +33,8 @@ def render(report: DoctorReport) -> RenderableType:
 
 
 def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
-    table = plain_table("", "", "")
+    table = plain_table("", "", "", text=(0, 1, 2))
     table.show_header = False
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap, column.overflow = "left", False, "fold"
     for symptom in symptoms:
         mark, colour = MARKS[symptom.state]
         table.add_row(

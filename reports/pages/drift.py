@@ -1,7 +1,5 @@
 """How far groups of photos differ in their features: by data set, and by subset within each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

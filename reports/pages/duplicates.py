@@ -1,7 +1,5 @@
 """`kallos duplicates`: photos that look the same, what they leak between folds, and folds that keep them together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -10,7 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.records import SCALE, Evaluation
+from featurestore.records import Evaluation
+from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from reports.pages.groups import Groups, compare_groups, render_groups
@@ -20,7 +21,7 @@ from reports.render.json import for_pictures
 from reports.render.layout import number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
-from reports.render.scales import target_line
+from reports.render.scales import shown_on, target_line
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -163,7 +164,8 @@ def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
 
 def render(report: EvaluationReport) -> RenderableType:
     """Figures of all runs, then the best one's errors."""
-    best = report.runs[0]
+    best, own = report.runs[0], shown_on(report.target.scale)
+    scores_of = f"{best.name}, on {own}"
     return page(
         "Evaluation",
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
@@ -171,10 +173,10 @@ def render(report: EvaluationReport) -> RenderableType:
         _runs_table(report.runs),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
-        section("Predicted against true", _agreement(best), remark=best.name),
-        section("Errors", _errors(best), remark=best.name),
-        section("Calibration", _tenths_table(best.tenths), remark=f"{best.name}, tenths of the images by prediction"),
-        section("Largest errors", _worst_table(best.worst), remark=best.name),
+        section("Predicted against true", _agreement(best, own), remark=scores_of),
+        section("Errors", _errors(best, own), remark=scores_of),
+        section("Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths by prediction"),
+        section("Largest errors", _worst_table(best.worst, own), remark=scores_of),
     )
 
 
@@ -187,20 +189,21 @@ def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
     return table
 
 
-def _tenths_table(tenths: Sequence[Tenth]) -> Table:
+def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
     table = plain_table("images", "predicted", "true", "true - predicted", "")
-    gaps = [tenth.truth - tenth.predicted for tenth in tenths]
-    limit = max(map(abs, gaps))
-    for tenth, gap in zip(tenths, gaps, strict=True):
-        means = (number(tenth.predicted), number(tenth.truth), number(gap, sign=True))
-        table.add_row(f"{tenth.n:,}", *means, signed_bar(gap, limit))
+    means = [(own.from_models(tenth.predicted), own.from_models(tenth.truth)) for tenth in tenths]
+    limit = max(abs(truth - predicted) for predicted, truth in means)
+    for tenth, (predicted, truth) in zip(tenths, means, strict=True):
+        gap = truth - predicted
+        table.add_row(f"{tenth.n:,}", number(predicted), number(truth), number(gap, sign=True), signed_bar(gap, limit))
     return table
 
 
-def _worst_table(worst: Sequence[Miss]) -> Table:
+def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
     table = plain_table("image", "subset", "true", "predicted", "predicted - true")
     for miss in worst:
-        scores = (number(miss.truth, 2), number(miss.predicted, 2), number(miss.predicted - miss.truth, 2, sign=True))
+        truth, predicted = own.from_models(miss.truth), own.from_models(miss.predicted)
+        scores = (number(truth, 2), number(predicted, 2), number(predicted - truth, 2, sign=True))
         table.add_row(miss.image_id, miss.subset or "·", *scores)
     return table
 
@@ -214,18 +217,21 @@ def _verdict(report: EvaluationReport) -> Text:
     return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
 
 
-def _agreement(run: RunEvaluation) -> Scatter:
-    return Scatter(run.truth, run.predicted, "true score", "predicted score", SCALE)
+def _agreement(run: RunEvaluation, own: Scale) -> Scatter:
+    truth, predicted = (own.from_models(np.array(scores)) for scores in (run.truth, run.predicted))
+    return Scatter(truth, predicted, "true score", "predicted score", own)
 
 
-def _errors(run: RunEvaluation) -> Histogram:
-    return Histogram(run.residuals, *RESIDUALS, "predicted - true")
+def _errors(run: RunEvaluation, own: Scale) -> Histogram:
+    low, high = own.errors_from_models(np.array(RESIDUALS))
+    return Histogram(run.residuals, low, high, "predicted - true")
 
 
 def figures(report: EvaluationReport) -> list[Figure]:
     """Predicted against true of every run, and their errors."""
-    agreement = [(f"{run.name}   PC {run.overall.pearson:.3f}", _agreement(run)) for run in report.runs]
-    errors = [(f"{run.name}   MAE {run.overall.mae:.3f}", _errors(run)) for run in report.runs]
+    own = shown_on(report.target.scale)
+    agreement = [(f"{run.name}   PC {run.overall.pearson:.3f}", _agreement(run, own)) for run in report.runs]
+    errors = [(f"{run.name}   MAE {run.overall.mae:.3f}", _errors(run, own)) for run in report.runs]
     return [
         Figure("predicted_against_true", "Predicted against true", agreement),
         Figure("errors", "Errors on the test images", errors),

@@ -14,13 +14,15 @@ from rich.text import Text
 from sklearn.isotonic import IsotonicRegression
 
 from featurestore.external import ExternalRows
-from featurestore.records import SCALE, Evaluation
+from featurestore.records import Evaluation
+from featurestore.scale import Scale
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
+from reports.render.scales import mapped, shown_on
 from reports.stats.bootstrap import RESAMPLES, Estimate, rank_correlations, resamples
 
 NAME = "outside"
@@ -40,7 +42,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Transfer:
-    """How one model's predictions of n images agree with the scores of other raters, both on 1-5.
+    """How one model's predictions of n images agree with the scores of other raters, both on the scale of models.
 
     mae, rmse                of the predictions as they are
     mapped_mae, mapped_rmse  of the predictions after a monotone map to these raters' scores, see `cross_mapped`
@@ -83,7 +85,7 @@ class ExternalReport:
 
     data_set: str
     trait: str
-    scale: tuple[float, float]
+    scale: Scale
     trained_trait: str
     trained_on: str
     images: int
@@ -200,7 +202,9 @@ def render(report: ExternalReport) -> RenderableType:
     """All models, then the ensemble by subset; the members' subsets are in the JSON."""
     ensemble, groups = report.models[0], report.groups
     rows = {"all": ensemble.overall, **ensemble.subsets}
-    scatter = Scatter(report.truth, report.predicted, "raters' score, on 1-5", "predicted score", SCALE)
+    own = shown_on(report.scale)
+    truth, predicted = (own.from_models(np.array(scores)) for scores in (report.truth, report.predicted))
+    scatter = Scatter(truth, predicted, f"raters' score, on {own}", "predicted score", own)
     return page(
         "External evaluation",
         f"{plural(report.evaluated, 'image')} of {report.data_set}, models trained on {report.trained_on}",
@@ -256,14 +260,13 @@ def _coverage_table(rows: Mapping[str, Transfer]) -> Table:
 
 
 def _reading(report: ExternalReport) -> str:
-    low, high = report.scale
-    stretched = "" if report.scale == SCALE else f", which is stretched to {SCALE[0]:g}-{SCALE[1]:g}"
+    own = shown_on(report.scale)
     return (
-        f"These raters scored from {low:g} to {high:g}{stretched}. A rank correlation with the scores of other raters "
-        "measures transfer: whether the models' order holds for other photos and raters. Scores of two "
-        "scales are comparable only after a map: MAE and RMSE as they are also count how the scales differ; the mapped "
-        "ones come after a monotone map of the predictions (isotonic regression, fitted on four fifths of the images "
-        "and evaluated on the rest). Always predicting the mean of these scores would give MAE "
-        f"{number(report.constant_mae)}. Below Spearman's correlation is its interval, which holds 95 % of "
-        f"{RESAMPLES:,} resamples of the images."
+        f"These raters scored from {own.words}{mapped(own, 'which is stretched')}. "
+        "A rank correlation with the scores of other raters measures transfer: whether the models' order holds for "
+        "other photos and raters. Scores of two scales are comparable only after a map: MAE and RMSE as they are also "
+        "count how the scales differ; the mapped ones come after a monotone map of the predictions (isotonic "
+        "regression, fitted on four fifths of the images and evaluated on the rest). Always predicting the mean of "
+        f"these scores would give MAE {number(report.constant_mae)}. Below Spearman's correlation is its interval, "
+        f"which holds 95 % of {RESAMPLES:,} resamples of the images."
     )

@@ -1,7 +1,5 @@
 """The state of extraction by the active extractors, from the ledger: after `kallos extract` and in the data report."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

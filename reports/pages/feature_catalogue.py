@@ -1,7 +1,5 @@
 """`kallos features`: what every feature is; the definitions are code, so no store is needed."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 from itertools import groupby

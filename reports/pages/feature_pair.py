@@ -1,7 +1,5 @@
 """Two features side by side: how each is spread, and how they go together, by subset."""
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 from rich.console import Group

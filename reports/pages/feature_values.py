@@ -1,7 +1,5 @@
 """The values of features, one row an image: what `kallos features` writes into a file."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from extractors.averageness import AVERAGENESS

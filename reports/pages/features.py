@@ -1,7 +1,5 @@
 """`kallos report features`: every feature, its distribution and its correlation with the score."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -236,12 +234,8 @@ def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
 
 
 def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
-    table = plain_table("correlates most", "and", "weakest |r|")
-    table.columns[1].justify, table.columns[1].no_wrap = "left", False
-    for cluster in clusters:
-        first, *rest = cluster.features
-        table.add_row(first, ", ".join(rest), number(cluster.weakest))
-    return table
+    rows = ((c.features[0], ", ".join(c.features[1:]), number(c.weakest)) for c in clusters)
+    return plain_table("correlates most", "and", "weakest |r|", rows=rows, text=(0, 1))
 
 
 def figures(report: FeaturesReport) -> list[Figure]:

@@ -1,7 +1,5 @@
 """Problems found in a data set at ingest: counts and the first offenders."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import polars as pl
@@ -34,10 +32,7 @@ def counted(findings: pl.DataFrame) -> tuple[FindingCount, ...]:
 
 def findings_table(findings: tuple[FindingCount, ...]) -> Table:
     """One line per offender, the rest of its kind as a count."""
-    table = plain_table("found", "count", "subject", "what is wrong")
-    for name in ("subject", "what is wrong"):
-        column = next(c for c in table.columns if c.header == name)
-        column.justify, column.no_wrap, column.overflow = "left", False, "fold"
+    table = plain_table("found", "count", "subject", "what is wrong", text=(0, 2, 3))
     for finding in findings:
         head = (Text(finding.kind, style=WARM), f"{finding.count:,}")
         for subject, detail in finding.first:

@@ -1,7 +1,5 @@
 """Whether a model treats groups alike: the same figures for each group, and the largest gap between two of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +107,8 @@ def render_groups(report: Groups) -> RenderableType:
     metrics = [metric for metric in METRICS if metric in report.groups[0].figures]
     table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics))
     for group in report.groups:
-        table.add_row(group.name, f"{group.n:,}", *(estimate_cell(group.figures[m], sign=m == "bias") for m in metrics))
+        cells = (estimate_cell(group.figures[metric], sign=metric == "bias") for metric in metrics)
+        table.add_row(group.name, f"{group.n:,}", *cells)
     gaps: list[RenderableType] = ["", _gaps_table(report.gaps)] if report.gaps else []
     return Lines(table, *gaps, dim(READING))
 
@@ -121,8 +120,7 @@ def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
 
 
 def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
-    table = plain_table("largest gap", "", "difference", "95 % interval")
-    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    table = plain_table("largest gap", "", "difference", "95 % interval", text=(0, 1))
     for metric in METRICS:
         if gap := gaps.get(metric):
             size = gap.size

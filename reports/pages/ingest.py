@@ -1,7 +1,5 @@
 """`kallos ingest`: how it reads a table, and what it stored."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from rich.console import RenderableType
@@ -23,14 +21,15 @@ def render_reading(reading: TableReading) -> RenderableType:
     grid.add_column(overflow="fold")
     for what, text in reading.facts:
         grid.add_row(what, text)
-    rows = plain_table(*reading.first_rows.columns)
-    for row in reading.first_rows.iter_rows():
-        rows.add_row(*("–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row))
+    rows = (
+        ["–" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in row]
+        for row in reading.first_rows.iter_rows()
+    )
     return page(
         f"How {reading.data_set.name} is read",
         "nothing is stored: --dry-run" if reading.dry_run else "and then stored",
         grid,
-        section("First answers", rows),
+        section("First answers", plain_table(*reading.first_rows.columns, rows=rows)),
     )
 
 

@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import PrerequisiteError, UsageError
-from featurestore.records import SCALE
 from featurestore.runs import Run
+from featurestore.scale import Scale
 from featurestore.store import Store
 from models.registry import rank
 from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.plots import Dots
+from reports.render.scales import on_both, shown_on
 from reports.stats.selection import Selection, chosen_runs
 
 
@@ -63,7 +64,10 @@ class ExtractorOutput:
 
 @dataclass(frozen=True)
 class LineageReport:
-    """One image. `score` is the raters' mean on the trait of the runs, of `raters` of them."""
+    """One image. `score` is the raters' mean on the trait of the runs, of `raters` of them, who used `scale`.
+
+    All scores are on the scale of models.
+    """
 
     image_id: str
     sha256: str
@@ -72,6 +76,7 @@ class LineageReport:
     data_set: str
     subset: str | None
     trait: str | None
+    scale: Scale | None
     score: float | None
     raters: int
     scores: tuple[ModelScore, ...]
@@ -90,14 +95,17 @@ def data(store: Store, selection: Selection) -> LineageReport:
     training_set = _training_set(store, predictions[-1].manifest_id)
     about = store.frame(
         """
-        SELECT image_id, sha256, width, height, data_set, subset, trait, score, coalesce(raters, 0)::INT AS raters
+        SELECT image_id, sha256, width, height, data_set, subset, trait, score, coalesce(raters, 0)::INT AS raters,
+               scale_low, scale_high
         FROM images LEFT JOIN (FROM evaluated_traits WHERE run_id = $run) USING (data_set)
-        LEFT JOIN scores USING (image_id, trait) WHERE image_id = $image_id""",
+        LEFT JOIN traits USING (data_set, trait) LEFT JOIN scores USING (image_id, trait) WHERE image_id = $image_id""",
         image_id=image_id,
         run=predictions[0].run_id,
     ).row(0, named=True)
+    low, high = about.pop("scale_low"), about.pop("scale_high")
     return LineageReport(
         **about,
+        scale=None if low is None else Scale(low, high),
         scores=predictions,
         training_set=training_set,
         outputs=_outputs(store, image_id, training_set.manifest_id),
@@ -165,38 +173,47 @@ def _recipe(recipe: str) -> str:
 def render(report: LineageReport) -> RenderableType:
     """Score, model, training set, versions, image."""
     truth = (
-        f"{plural(report.raters, 'rater')} gave {number(report.score)} on average"
+        f"{plural(report.raters, 'rater')} gave {on_both(report.score, report.scale, 3)} on average"
         if report.score is not None
         else "no score"
     )
-    training_set = report.training_set
+    own, training_set = shown_on(report.scale), report.training_set
     rows = f"{training_set.rows:,} rows of {training_set.protocol}, fold {training_set.fold}"
     command = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{training_set.manifest_id}'\""
     values = training_set.value_hash[:16] if training_set.value_hash else "not recorded"
     pinned = f"hash of the rows {training_set.row_hash[:16]}, of the values {values}"
+    photos = f"{report.data_set}, subset {report.subset}" if report.subset else report.data_set
     return page(
         f"Lineage of {report.image_id}",
         truth,
-        section("Scores of the models", _scores_table(report.scores)),
+        section("Scores of the models", _scores_table(report.scores, own), remark=f"on {own}"),
         section(f"Training set: manifest {training_set.manifest_id}", dim(f"{rows}; {pinned}.\nIts query: {command}")),
         section("Extractors", _outputs_table(report.outputs), remark="their versions in that manifest"),
-        section("Photo", dim(f"sha256 {report.sha256}\n{report.width} x {report.height} pixels, {_subset(report)}")),
+        section("Photo", dim(f"sha256 {report.sha256}\n{report.width} x {report.height} pixels, {photos}")),
         dim("`kallos verify RUN` derives the training set again; `--sql` prints the queries of this page."),
     )
 
 
-def _subset(report: LineageReport) -> str:
-    return f"{report.data_set}, subset {report.subset}" if report.subset else report.data_set
-
-
-def _scores_table(predictions: tuple[ModelScore, ...]) -> Table:
+def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
     table = plain_table("run", "role", "score", "90 % interval")
     for prediction in predictions:
-        interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}" if prediction.low is not None else "·"
+        ends = _ends(prediction, own)
+        interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "·"
         encoder = f", {prediction.encoder}" if prediction.encoder else ""
         about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}", "dim")
-        table.add_row(Text.assemble(prediction.run_id, about), prediction.role, number(prediction.score), interval)
+        table.add_row(
+            Text.assemble(prediction.run_id, about),
+            prediction.role,
+            number(own.from_models(prediction.score)),
+            interval,
+        )
     return table
+
+
+def _ends(prediction: ModelScore, own: Scale) -> tuple[float, float] | None:
+    if prediction.low is None or prediction.high is None:
+        return None
+    return own.from_models(prediction.low), own.from_models(prediction.high)
 
 
 def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> Table:
@@ -210,13 +227,10 @@ def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> Table:
 
 def figures(report: LineageReport) -> list[Figure]:
     """The score of every run, with its interval, beside the raters' mean."""
-    values = {prediction.run_id: prediction.score for prediction in report.scores}
-    ends = {
-        prediction.run_id: (prediction.low, prediction.high)
-        for prediction in report.scores
-        if prediction.low is not None and prediction.high is not None
-    }
+    own = shown_on(report.scale)
+    values = {prediction.run_id: own.from_models(prediction.score) for prediction in report.scores}
+    ends = {prediction.run_id: ends for prediction in report.scores if (ends := _ends(prediction, own))}
     about = "score" if report.score is None else "score; the line is the raters' mean"
-    reference = math.nan if report.score is None else report.score
-    plot = Dots(values, about, ends, reference, SCALE)
+    reference = math.nan if report.score is None else own.from_models(report.score)
+    plot = Dots(values, about, ends, reference, own)
     return [Figure("lineage", f"Scores of {report.image_id}", [("", plot)])]

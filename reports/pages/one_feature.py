@@ -1,7 +1,5 @@
 """`kallos features NAME`: one feature's definition, its distribution by subset and its correlation with the score."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`kallos report`: what is in the store, how well the models do, and what to do next."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rich.console import RenderableType
@@ -132,11 +130,11 @@ def render(report: OverviewReport) -> RenderableType:
 
 
 def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
-    table = plain_table("data set", "images", "scored", "single ratings", "extracted")
-    for holding in holdings:
-        scored, extracted = share(holding.scored, holding.images), share(holding.extracted, holding.images)
-        table.add_row(holding.data_set, f"{holding.images:,}", scored, f"{holding.ratings:,}", extracted)
-    return table
+    rows = (
+        (h.data_set, f"{h.images:,}", share(h.scored, h.images), f"{h.ratings:,}", share(h.extracted, h.images))
+        for h in holdings
+    )
+    return plain_table("data set", "images", "scored", "single ratings", "extracted", rows=rows)
 
 
 def _results_table(results: tuple[ModelResult, ...]) -> Table:
@@ -152,11 +150,8 @@ def _results_table(results: tuple[ModelResult, ...]) -> Table:
 
 
 def _commands_table(next_commands: tuple[tuple[str, str], ...]) -> Table:
-    table = plain_table("command", "what it does")
-    table.columns[1].justify, table.columns[1].no_wrap = "left", False
-    for command, does in next_commands:
-        table.add_row(Text(command, style="bold"), does)
-    return table
+    rows = ((Text(command, style="bold"), does) for command, does in next_commands)
+    return plain_table("command", "what it does", rows=rows, text=(0, 1))
 
 
 def figures(report: OverviewReport) -> list[Figure]:

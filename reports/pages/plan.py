@@ -1,7 +1,5 @@
 """`kallos plan`: what is fresh, what is not and why, and how long `kallos extract` would take."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -75,10 +73,11 @@ def _reasons(report: PlanReport) -> RenderableType:
 
 
 def _normalized(report: PlanReport) -> RenderableType:
-    table = plain_table("protocol", "fresh", "folds")
-    for protocol, (fresh, folds) in report.normalized.items():
-        table.add_row(protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
-    return table
+    rows = (
+        (protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
+        for protocol, (fresh, folds) in report.normalized.items()
+    )
+    return plain_table("protocol", "fresh", "folds", rows=rows)
 
 
 def _advice(report: PlanReport) -> RenderableType:

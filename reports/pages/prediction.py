@@ -12,15 +12,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.records import SCALE, Prediction
-from reports.render.bars import Scale, score_bar
+from featurestore.records import Prediction
+from featurestore.scale import MODEL_SCALE
+from reports.render.bars import ScoreLine, score_bar
 from reports.render.layout import dim, number, plain_table
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
-from reports.render.scales import rescaled, scale_name
+from reports.render.scales import shown_on
 from reports.stats.provenance import doubts, training_source
-
-LOW, HIGH = SCALE
 
 
 def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:
@@ -49,9 +48,9 @@ def _on_own_scale(prediction: Prediction) -> dict[str, float] | None:
     """The score and its interval on the scale that the raters used; None where they used several."""
     if prediction.origin.scale is None:
         return None
-    ends = {"lowest": prediction.origin.scale[0], "highest": prediction.origin.scale[1]}
+    own = shown_on(prediction.origin.scale)
     values = {"score": prediction.score, "low": prediction.low, "high": prediction.high}
-    return ends | {name: rescaled(value, prediction.origin.scale) for name, value in values.items()}
+    return {"lowest": own.low, "highest": own.high} | {name: own.from_models(value) for name, value in values.items()}
 
 
 def render(prediction: Prediction) -> RenderableType:
@@ -75,11 +74,12 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
     origin = None
     for p in predictions:
         origin = p.origin
-        ends = f"{number(p.low, 2)} to {number(p.high, 2)}"
+        ends, own = f"{number(p.low, 2)} to {number(p.high, 2)}", shown_on(p.origin.scale)
         yield Text.assemble(
             f"{p.photo.name:{width}}  ",
             (f"{number(p.score, 2):>5}", f"bold {ACCENT}"),
             f"  {ends:>13}",
+            "" if own == MODEL_SCALE else f"  {number(own.from_models(p.score), 2)} on {own}",
             (f"  ! {p.notes[0]}" if p.notes else "", WARM),
             dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
         )
@@ -96,27 +96,30 @@ def _score(prediction: Prediction) -> Table:
     table.add_row(
         Text("score", style="bold"),
         Text(number(prediction.score, 2), style=f"bold {ACCENT}"),
-        Scale(prediction.score, LOW, HIGH, f"bold {ACCENT}"),
+        ScoreLine(prediction.score, *MODEL_SCALE, f"bold {ACCENT}"),
     )
     interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
     table.add_row(
         dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like the training photos", "dim"))
     )
-    if prediction.origin.scale not in (None, SCALE):
-        low, high = (rescaled(end, prediction.origin.scale) for end in (prediction.low, prediction.high))
-        table.add_row(
-            Text(f"on {scale_name(prediction.origin.scale)}", style="bold"),
-            Text(number(rescaled(prediction.score, prediction.origin.scale), 2), style=f"bold {ACCENT}"),
-            Text.assemble((f"{number(low, 2)} to {number(high, 2)}", ACCENT), (", on the raters' own scale", "dim")),
+    own = shown_on(prediction.origin.scale)
+    if own != MODEL_SCALE:
+        score, low, high = (
+            number(own.from_models(value), 2) for value in (prediction.score, prediction.low, prediction.high)
         )
-    for name, score in prediction.members.items():
-        table.add_row(dim(f"model {name}"), dim(number(score, 2)), Scale(score, LOW, HIGH))
+        table.add_row(
+            Text(f"on {own}", style="bold"),
+            Text(score, style=f"bold {ACCENT}"),
+            Text.assemble((f"{low} to {high}", ACCENT), (", on the raters' own scale", "dim")),
+        )
+    for name, member in prediction.members.items():
+        table.add_row(dim(f"model {name}"), dim(number(member, 2)), ScoreLine(member, *MODEL_SCALE))
     return table
 
 
 def _sub_scores(prediction: Prediction) -> Table:
     """Regions by falling weight."""
-    table = plain_table("region", "sub-score", f"{LOW:g} to {HIGH:g}", "weight", "")
+    table = plain_table("region", "sub-score", MODEL_SCALE.words, "weight", "")
     table.columns[2].justify = "left"
     heaviest = max(prediction.weights.values())
     for region in sorted(prediction.sub_scores, key=lambda region: -prediction.weights[region]):
@@ -125,7 +128,7 @@ def _sub_scores(prediction: Prediction) -> Table:
         table.add_row(
             Text(region, style=colour),
             number(prediction.sub_scores[region], 2),
-            score_bar(prediction.sub_scores[region], LOW, HIGH, 26, colour),
+            score_bar(prediction.sub_scores[region], *MODEL_SCALE, 26, colour),
             f"{100 * weight:.0f} %",
             score_bar(weight, 0, heaviest, 12, "dim"),
         )

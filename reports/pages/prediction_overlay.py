@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from featurestore.records import SCALE, Prediction
+from featurestore.records import Prediction
+from featurestore.scale import MODEL_SCALE
 from reports.render.contact_sheet import contour_lines
 from reports.render.layout import number
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, rgb
-from reports.render.scales import on_both
+from reports.render.scales import shown_on
 
 SMALLEST, LARGEST = 700, 1400
 """Pixels of the shorter side: small photos are enlarged so that lines and text are crisp, huge ones reduced."""
@@ -61,10 +62,11 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     sheet = _Sheet(round(PANEL * SMALLEST * unit), height, unit)
     sheet.text(30, 34, "score", 20, FAINT)
     sheet.text(30, 56, number(prediction.score, 2), 78, INK)
-    sheet.text(195, 106, f"on {SCALE[0]:g} to {SCALE[1]:g}", 20, FAINT)
-    if prediction.origin.scale not in (None, SCALE):
-        sheet.text(195, 80, on_both(prediction.score, prediction.origin.scale).partition(" (")[0], 20, INK)
-    sheet.bar(30, 158, 360, 8, _part(prediction.score), rgb(ACCENT))
+    sheet.text(195, 106, f"on {MODEL_SCALE.words}", 20, FAINT)
+    own = shown_on(prediction.origin.scale)
+    if own != MODEL_SCALE:
+        sheet.text(195, 80, f"{number(own.from_models(prediction.score), 2)} on {own}", 20, INK)
+    sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), rgb(ACCENT))
     low, high, a, b = (number(s, 2) for s in (prediction.low, prediction.high, *map(prediction.members.get, "ab")))
     sheet.text(30, 178, f"90 % interval {low} to {high}     a {a}   b {b}", 16, FAINT)
     for row, region in enumerate(sorted(prediction.sub_scores, key=lambda r: -prediction.weights[r])):
@@ -72,15 +74,10 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
         sheet.text(30, y, region, 20, colour)
         sheet.text(240, y + 3, f"weight {100 * prediction.weights[region]:.0f} %", 15, FAINT)
         sheet.text(390, y, number(prediction.sub_scores[region], 2), 20, INK, right=True)
-        sheet.bar(30, y + 26, 360, 5, _part(prediction.sub_scores[region]), colour)
+        sheet.bar(30, y + 26, 360, 5, MODEL_SCALE.share(prediction.sub_scores[region]), colour)
     for row, line in enumerate(wrap(MEANING, LINE)):
         sheet.text(30, 618 + 20 * row, line, 15, FAINT)
     return sheet.pixels()
-
-
-def _part(score: float) -> float:
-    low, high = SCALE
-    return (score - low) / (high - low)
 
 
 class _Sheet:

@@ -11,15 +11,16 @@ import polars as pl
 from extractors.definitions import catalogue
 from extractors.errors import PhotoError
 from extractors.regions import REGIONS
-from featurestore.records import SCALE, Prediction
+from featurestore.records import Prediction
+from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
-from reports.render.scales import rescaled
+from reports.render.scales import shown_on
 from reports.render.table_files import Labels
 from reports.stats.provenance import doubts
 
 COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "photo": (pl.String, "the photo's path, as it was given"),
-    "score": (pl.Float64, "estimated mean rating of the photo by a pool of raters, 1-5"),
+    "score": (pl.Float64, f"estimated mean rating of the photo by a pool of raters, {MODEL_SCALE}"),
     "low": (pl.Float64, "lower end of the score's 90 % interval"),
     "high": (pl.Float64, "upper end of the score's 90 % interval"),
     "own_score": (pl.Float64, "score on the raters' own scale"),
@@ -45,11 +46,11 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
     named = {"photo": str(photo).encode(errors="backslashreplace").decode(), "group": group}
     if isinstance(answer, PhotoError):
         return named | {"problem": str(answer)}
-    origin, scale = answer.origin, answer.origin.scale or SCALE
+    origin, own = answer.origin, shown_on(answer.origin.scale)
     return {
         **named,
         **{name: getattr(answer, name) for name in ("score", "low", "high", "in_training")},
-        **{f"own_{name}": rescaled(getattr(answer, name), scale) for name in ("score", "low", "high")},
+        **{f"own_{name}": own.from_models(getattr(answer, name)) for name in ("score", "low", "high")},
         "trait": origin.trait,
         "remarks": "; ".join(answer.notes) or None,
         "model": origin.model,
@@ -72,7 +73,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in SUMMARIES.items()}
     for region in REGIONS:
         labels |= {
-            f"sub_score_{region}": f"sub-score of {region}, 1-5: an attribution of Model B, no rating",
+            f"sub_score_{region}": f"sub-score of {region}, {MODEL_SCALE}: an attribution of Model B, no rating",
             f"weight_{region}": f"weight of {region} in Model B",
         }
     labels |= {feature.name: f"{feature.summary} [{feature.unit}]" for feature in catalogue()}

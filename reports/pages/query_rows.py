@@ -1,7 +1,5 @@
 """The rows of a query as a table for people."""
 
-from __future__ import annotations
-
 import polars as pl
 from rich import box
 from rich.console import Group, RenderableType

@@ -1,7 +1,5 @@
 """`kallos similar`: the faces nearest to one face, as a table and as a contact sheet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,14 +69,7 @@ def data(store: Store, search: Search, nearest: Neighbours, query: str | Photo) 
     first = replace(photo, caption=f"query\n{_short(photo.path.name)}", framed=True)
     rest = (replace(photo, caption=_caption(n, photo.path)) for n, photo in zip(neighbours, others, strict=True))
     return SimilarReport(
-        name,
-        search.by,
-        DISTANCES[search.by],
-        search.encoder,
-        search.data_set,
-        nearest.sql,
-        neighbours,
-        (first, *rest),
+        name, search.by, DISTANCES[search.by], search.encoder, search.data_set, nearest.sql, neighbours, (first, *rest)
     )
 
 
@@ -125,8 +116,7 @@ def render(report: SimilarReport) -> RenderableType:
 
 
 def _table(neighbours: tuple[Neighbour, ...]) -> Table:
-    table = plain_table("rank", "image", "distance", "score", "subset", "")
-    table.columns[1].justify, table.columns[1].no_wrap = "left", False
+    table = plain_table("rank", "image", "distance", "score", "subset", "", text=(0, 1))
     furthest = max(n.distance for n in neighbours) or 1.0
     for n in neighbours:
         remark = Text(SAME, style=f"bold {ACCENT}") if n.same_photo else bar(n.distance / furthest, 20, ACCENT)

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError
-from featurestore.records import SCALE, Evaluation
+from featurestore.records import Evaluation
 from featurestore.runs import Run
+from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.store import Store
+from featurestore.traits import target_of_run
 from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
@@ -23,10 +25,11 @@ from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
+from reports.render.scales import shown_on
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 ENDS = 0.05
-"""A sub-score within this distance of 1 or 5 counts as saturated: its network can no longer move it."""
+"""A sub-score of a model this near to an end of its scale counts as saturated: its network can no longer move it."""
 BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 ATTRIBUTION = (
@@ -37,15 +40,15 @@ ATTRIBUTION = (
 
 @dataclass(frozen=True)
 class RegionLine:
-    """One region's sub-scores over the test images.
+    """One region's sub-scores over the test images, on the scale of models.
 
     weight       softmax weight in Model B, the mean over the run's cross-fitted models
     weight_sd    standard deviation of the weight over all cross-fitted models of all folds and seeds of the protocol
     fits         how many models those are
     without      PC with the raters when the score is made without this region, the other weights in proportion
     quantiles    5, 25, 50, 75 and 95 %
-    histogram    20 equal bins from 1 to 5
-    saturated    images within .05 of an end of the scale
+    histogram    20 equal bins of the whole scale
+    saturated    images within .05 of an end of it
     correlation  Pearson with the raters' overall score
     """
 
@@ -67,6 +70,7 @@ class RegionLine:
 class SubScoreRun:
     """One run of Model B, its regions by falling weight; `pearson` is its PC with the raters.
 
+    scale    that of the raters; None where the data sets have several
     between  (8, 8) Pearson correlations of the sub-scores, in the order of `regions`
     """
 
@@ -74,6 +78,7 @@ class SubScoreRun:
     run_id: str
     protocol: str
     fold: int
+    scale: Scale | None
     pearson: float
     regions: tuple[RegionLine, ...]
     between: tuple[tuple[float, ...], ...]
@@ -119,12 +124,13 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     whole = Evaluation.from_scores(scores, values @ weights["weight"].to_numpy()).pearson
     ordered = rows.select(line.region for line in lines).to_numpy().astype(np.float64)
     between = tuple(map(tuple, correlations(ordered).tolist()))
-    return SubScoreRun(name, run.run_id, run.protocol, run.fold, whole, tuple(lines), between)
+    scale = target_of_run(store, run.run_id).scale
+    return SubScoreRun(name, run.run_id, run.protocol, run.fold, scale, whole, tuple(lines), between)
 
 
 def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], scores: NDArray[np.float64]) -> RegionLine:
     """`values` is (n, 8) sub-scores of the regions of `weights`, in that order."""
-    low, high = SCALE
+    low, high = MODEL_SCALE
     place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
     remaining, sub_scores = np.arange(len(share)) != place, values[:, place]
     rest = share[remaining].sum()
@@ -140,7 +146,7 @@ def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], sco
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),
         quantiles=tuple(np.quantile(sub_scores, QUANTILES).tolist()),
-        histogram=tuple(np.histogram(sub_scores, BINS, SCALE)[0].tolist()),
+        histogram=tuple(np.histogram(sub_scores, BINS, MODEL_SCALE)[0].tolist()),
         saturated=int(((sub_scores <= low + ENDS) | (sub_scores >= high - ENDS)).sum()),
         correlation=Evaluation.from_scores(scores, sub_scores).pearson,
     )
@@ -158,7 +164,7 @@ def render(report: SubScoreReport) -> RenderableType:
 
 
 def _tables(run: SubScoreRun) -> list[RenderableType]:
-    return [_weights_table(run), "", _spread_table(run), "", _between_table(run)]
+    return [_weights_table(run), "", _spread_table(run, shown_on(run.scale)), "", _between_table(run)]
 
 
 def _weights_table(run: SubScoreRun) -> RenderableType:
@@ -183,13 +189,12 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
     return Group(table, dim(remark))
 
 
-def _spread_table(run: SubScoreRun) -> Table:
-    low, high = SCALE
-    table = plain_table("region", "mean", "sd", "5 %", "median", "95 %", f"from {low:g} to {high:g}", "saturated")
+def _spread_table(run: SubScoreRun, own: Scale) -> Table:
+    table = plain_table("region", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
-        fifth, _, median, _, top = line.quantiles
-        figures = (number(v, 2) for v in (line.mean, line.sd, fifth, median, top))
+        mean, fifth, _, median, _, top = own.from_models(np.array([line.mean, *line.quantiles])).tolist()
+        figures = (number(v, 2) for v in (mean, own.errors_from_models(line.sd), fifth, median, top))
         saturated = Text(share(line.saturated, line.n), style=WARM if line.saturated > 0.1 * line.n else "")
         table.add_row(Text(line.region, style=colour), *figures, Spark(line.histogram, colour), saturated)
     return table
@@ -221,7 +226,8 @@ def _panels(run: SubScoreRun) -> list[tuple[str, Panel]]:
     }
     colours = [REGION_COLOURS[region] for region in weights]
     panels: list[tuple[str, Panel]] = [("", Dots(weights, "softmax weight, ± sd", spread, colours=colours))]
+    own = shown_on(run.scale)
     for line in run.regions:
-        plot = Histogram(line.histogram, *SCALE, "sub-score", colour=REGION_COLOURS[line.region])
-        panels.append((f"{line.region}, median {line.quantiles[2]:.2f}", plot))
+        plot = Histogram(line.histogram, *own, "sub-score", colour=REGION_COLOURS[line.region])
+        panels.append((f"{line.region}, median {own.from_models(line.quantiles[2]):.2f}", plot))
     return panels

@@ -1,7 +1,5 @@
 """`kallos tables`: what can be queried."""
 
-from __future__ import annotations
-
 import polars as pl
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -42,12 +40,11 @@ def render(described: pl.DataFrame) -> RenderableType:
 
 
 def _columns(group: pl.DataFrame) -> RenderableType:
-    table = plain_table("column", "type", "meaning")
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "left", False
-    for row in group.iter_rows(named=True):
-        table.add_row(Text(row["column"], style=ACCENT), dim(row["type"]), row["comment"] or "")
-    return table
+    rows = (
+        (Text(column, style=ACCENT), dim(kind), comment or "")
+        for column, kind, comment in group.select("column", "type", "comment").iter_rows()
+    )
+    return plain_table("column", "type", "meaning", rows=rows, text=(0, 1, 2))
 
 
 def _tables(groups: dict[str, pl.DataFrame]) -> RenderableType:

@@ -1,7 +1,5 @@
 """`kallos report training`: every run, and the training curves of the newest."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

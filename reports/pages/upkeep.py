@@ -1,7 +1,5 @@
 """Results of `kallos compact` and `kallos erase`."""
 
-from __future__ import annotations
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -34,9 +32,7 @@ def render_erased(erased: ErasureResult) -> RenderableType:
         verdict = Text(f"✗ {searched}: still found in {', '.join(receipt.found)}", style=BAD)
     else:
         verdict = Text(f"✓ {searched}: nothing found", style=GOOD)
-    rows = plain_table("table", "rows erased")
-    for name, count in receipt.rows.items():
-        rows.add_row(name, f"{count:,}")
+    rows = plain_table("table", "rows erased", rows=((name, f"{n:,}") for name, n in receipt.rows.items()))
     copies = [Text(f"removed {name}, an older state of the store") for name in receipt.copies]
     return page(
         "ErasureResult",

@@ -1,7 +1,5 @@
 """`kallos verify`: what was pinned beside what was derived again."""
 
-from __future__ import annotations
-
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -20,9 +18,7 @@ def render(report: Verification) -> RenderableType:
 
 
 def _compared(report: Verification) -> Table:
-    table = plain_table("", "compared", "pinned", "found")
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "left", False
+    table = plain_table("", "compared", "pinned", "found", text=(0, 1, 2, 3))
     for comparison in report.compared:
         mark = Text("✓", style=GOOD) if comparison.holds else Text("✗", style=WARM)
         # the first digits of a hash are enough to distinguish it; a sentence is shown whole

@@ -1,7 +1,5 @@
 """Drawings that fit into a table's cell, legible with and without colour, in a terminal and in HTML."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -101,7 +99,7 @@ def interval_bar(
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScoreLine:
     """A score between the ends of its scale, which are named: as wide as there is room, at most `width`."""
 
     score: float

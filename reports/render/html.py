@@ -1,7 +1,5 @@
 """A report as one HTML file that needs no network: what a terminal shows, as headings, tables and drawings."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Any report as JSON for programs."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping

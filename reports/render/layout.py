@@ -1,9 +1,7 @@
 """Building blocks of every report: a page, sections with a heading, plain tables."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -142,8 +140,8 @@ def _only_draws(cell: RenderableType) -> bool:
     return not any(character.isalnum() for character in str(cell))
 
 
-def plain_table(*columns: str) -> Sheet:
-    """A table without frame: the first column is text, the others are figures."""
+def plain_table(*columns: str, rows: Iterable[Sequence[RenderableType]] = (), text: Collection[int] = (0,)) -> Sheet:
+    """A table without frame; columns at the places `text` hold text, the others figures."""
     grid = Sheet(
         box=box.SIMPLE_HEAD,
         header_style="dim",
@@ -153,7 +151,10 @@ def plain_table(*columns: str) -> Sheet:
         show_edge=False,
     )
     for i, name in enumerate(columns):
-        grid.add_column(name, justify="right" if i else "left", no_wrap=i > 0, overflow="fold")
+        is_text = i in text
+        grid.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
     return grid
 
 

@@ -1,7 +1,5 @@
 """Colours shared by terminal, figures and overlays: of medium lightness, legible on dark and on light."""
 
-from __future__ import annotations
-
 ACCENT = "#3fa7d6"
 WARM = "#e8894a"
 GOOD = "#4caf7d"

@@ -4,8 +4,6 @@ Parquet keeps lists. In csv and sav a list of up to SHORT elements becomes a col
 `histogram_5`; a longer one, and whatever else is nested, becomes JSON text.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO

@@ -1,7 +1,5 @@
 """How well the raters of a data set agree: an upper bound for any model of their mean."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -78,10 +76,10 @@ def agreement(store: Store, data_set: str, trait: str) -> dict[str, Agreement]:
 
 def agreement_table(groups: Mapping[str, Agreement]) -> Table:
     """One line a group."""
-    table = plain_table("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
-    for name, group in groups.items():
-        correlations = (group.leave_one_out, group.lowest, group.highest)
-        raters = f"{group.raters:,}" if group.raters else "–"
-        figures = number(group.within_sd), number(group.reliability), number(group.retest)
-        table.add_row(name, raters, *figures, *(number(r) for r in correlations))
-    return table
+    figures = ("within_sd", "reliability", "retest", "leave_one_out", "lowest", "highest")
+    rows = (
+        (name, f"{group.raters:,}" if group.raters else "–", *(number(getattr(group, figure)) for figure in figures))
+        for name, group in groups.items()
+    )
+    columns = ("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
+    return plain_table(*columns, rows=rows)

@@ -3,8 +3,6 @@
 Every call uses the same resamples, so that differences of figures are paired.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,6 +31,11 @@ class Estimate:
         """From the figure itself and the (1000,) figures of the resamples, NaN where one has none."""
         low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
         return cls(float(value), float(low), float(high))
+
+    @classmethod
+    def of_mean(cls, values: NDArray[np.float64]) -> Self:
+        """The mean of (n,) values."""
+        return cls.from_resamples(float(values.mean()), means(resamples(len(values)), values))
 
     @property
     def clear(self) -> bool:

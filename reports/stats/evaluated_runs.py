@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import PrerequisiteError
-from featurestore.records import SCALE
 from featurestore.runs import Run
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.stats.selection import Selection, chosen_runs, run_names
 
@@ -61,7 +61,8 @@ def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun |
         in_subset = subsets == subset
         middle[in_subset] -= bias
         low[in_subset], high[in_subset] = middle[in_subset] - half_width, middle[in_subset] + half_width
-    return replace(evaluated, predicted=middle.clip(*SCALE), low=low.clip(*SCALE), high=high.clip(*SCALE))
+    middle, low, high = (MODEL_SCALE.clip(scores) for scores in (middle, low, high))
+    return replace(evaluated, predicted=middle, low=low, high=high)
 
 
 def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:

@@ -1,11 +1,8 @@
 """Where a score comes from: the model, its training data, and whether it does better than something simpler."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featurestore import runs
 from featurestore.ingest.labels import UNNAMED_TRAIT
@@ -13,7 +10,7 @@ from featurestore.records import Comparison, Origin
 from featurestore.store import Store
 from models.registry import ENSEMBLE, MODELS
 from reports.render.layout import number
-from reports.stats.bootstrap import Estimate, means, resamples
+from reports.stats.bootstrap import Estimate
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 
 FEWEST = 2
@@ -51,12 +48,8 @@ def _compared(beside: str, tested: EvaluatedRun, simpler_scores: Mapping[str, fl
     truth = tested.truth[common]
     error = np.abs(tested.predicted[common] - truth)
     simpler = np.abs(np.array([simpler_scores[i] for i in tested.image_ids if i in simpler_scores]) - truth)
-    difference = _mean(error - simpler)
+    difference = Estimate.of_mean(error - simpler)
     return Comparison(beside, len(truth), float(error.mean()), float(simpler.mean()), difference.low, difference.high)
-
-
-def _mean(values: NDArray[np.float64]) -> Estimate:
-    return Estimate.from_resamples(float(values.mean()), means(resamples(len(values)), values))
 
 
 def training_source(origin: Origin) -> str:

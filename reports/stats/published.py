@@ -1,7 +1,5 @@
 """Published figures on SCUT-FBP5500, for comparison with ours."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """What a report is about: a data set, a fold, or runs; the newest, where nothing is chosen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Building blocks of plots in a terminal: dots in braille cells, and a frame with ticks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

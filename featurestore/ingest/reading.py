@@ -1,7 +1,5 @@
 """A table from a file as text: its headings, its cells, and what a survey tool records of each column."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections import Counter
@@ -102,12 +100,7 @@ def _text(source: Path, origin: Origin) -> tuple[pl.DataFrame, Origin, list[str]
     notes = [f"{SEPARATORS[separator]} between columns", encoding.upper().removesuffix("-SIG")]
     notes += [_above(above)] if above else []
     try:
-        rows = pl.read_csv(
-            "\n".join(lines[above:]).encode(),
-            separator=separator,
-            has_header=False,
-            infer_schema=False,
-        )
+        rows = pl.read_csv("\n".join(lines[above:]).encode(), separator=separator, has_header=False, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{source} cannot be read as csv ({reason}): save it again as csv.") from error

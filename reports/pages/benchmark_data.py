@@ -1,0 +1,228 @@
+"""The figures of `kallos report benchmark`: of every fold of a protocol and over them, and what is wrong with any."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
+from featurestore.errors import PrerequisiteError
+from featurestore.records import Evaluation
+from featurestore.runs import latest
+from featurestore.store import Store
+from featurestore.traits import Target, target_of_run
+from models.registry import ENSEMBLE, rank
+from reports.pages.evaluation import run_problems
+from reports.pages.groups import Groups, compare_groups
+from reports.stats.bootstrap import METRICS, Estimate, resampled_figures
+from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs
+from reports.stats.published import ANCHORS, Anchor
+from reports.stats.selection import Selection, chosen_runs
+
+
+@dataclass(frozen=True)
+class FoldSplit:
+    """The test rows of a fold: how many, and the sha256 of their sorted ids; `same` if they are those of the split."""
+
+    fold: int
+    rows: int
+    sha256: str
+    same: bool
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One model over the folds.
+
+    run_ids   one a fold
+    folds     its figures on each fold's test rows
+    mean      metric -> mean over the folds, with an interval from resampling the images of every fold
+    coverage  share of the test rows within their interval; None where the model gives none
+    width     mean width of the intervals
+    """
+
+    model: str
+    run_ids: tuple[str, ...]
+    folds: tuple[Evaluation, ...]
+    mean: Mapping[str, Estimate]
+    coverage: float | None
+    width: float | None
+
+
+@dataclass(frozen=True)
+class Combined:
+    """The combiner of one fold, fitted out of fold, and its gain in PC over its best member.
+
+    weights           member -> weight
+    best              the member that does best alone, out of fold
+    gain_out_of_fold  there, and `gain_test` on the test rows
+    """
+
+    fold: int
+    weights: Mapping[str, float]
+    best: str
+    correction: float
+    gain_out_of_fold: float
+    gain_test: float
+
+
+@dataclass(frozen=True)
+class BenchmarkReport:
+    """The models of a protocol.
+
+    models      those trained on every fold, best first
+    groups      figures of one of them (the ensemble, where there is one) by subset, over all folds
+    calibrated  the same when each subset is given its own calibration; None where it was not fitted
+    """
+
+    protocol: str
+    target: Target
+    splits: tuple[FoldSplit, ...]
+    models: tuple[ModelFigures, ...]
+    combined: tuple[Combined, ...]
+    groups: Groups
+    calibrated: Groups | None
+    leak_free: Mapping[str, float]
+    anchors: tuple[Anchor, ...]
+    problems: tuple[str, ...]
+
+
+def data(store: Store, selection: Selection) -> BenchmarkReport:
+    """The chosen protocol, or that of the newest run.
+
+    Raises PrerequisiteError when no model is trained on every fold.
+    """
+    protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
+    evaluated = _evaluated(store, protocol)
+    models = sorted(evaluated, key=rank)
+    figures = {model: _figures(model, evaluated[model]) for model in models}
+    ranked = sorted(
+        figures.values(), key=lambda model_figures: -np.nan_to_num(model_figures.mean["pearson"].value, nan=-1)
+    )
+    first = evaluated[models[0]]
+    splits = tuple(_split(store, run) for run in first)
+    problems = [
+        f"{run.run.run_id}: {problem}"
+        for runs in evaluated.values()
+        for run in runs
+        for problem in run_problems(store, run)
+    ]
+    problems += [
+        f"fold {split.fold}: the predicted rows are not the split's test rows" for split in splits if not split.same
+    ]
+    return BenchmarkReport(
+        protocol=protocol,
+        target=target_of_run(store, first[0].run.run_id),
+        splits=splits,
+        models=tuple(ranked),
+        combined=_combined(store, evaluated),
+        groups=_groups(first),
+        calibrated=_calibrated(store, first),
+        leak_free=_leak_free(store, protocol),
+        anchors=ANCHORS.get(protocol, ()),
+        problems=tuple(problems),
+    )
+
+
+def _evaluated(store: Store, protocol: str) -> dict[str, list[EvaluatedRun]]:
+    """model -> its newest run of every fold; models that lack a fold are left out."""
+    folds = store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)["fold"]
+    by_fold = {fold: latest(store, protocol, fold) for fold in folds}
+    models = set.intersection(*(set(newest) for newest in by_fold.values())) if by_fold else set[str]()
+    if not models:
+        raise PrerequisiteError(
+            f"No model is trained on every fold of {protocol} yet: run `kallos benchmark -p {protocol}`."
+        )
+    return {
+        model: evaluated_runs(store, Selection(runs=tuple(newest[model] for newest in by_fold.values())))
+        for model in models
+    }
+
+
+def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
+    folds = [Evaluation.from_scores(run.truth, run.predicted) for run in runs]
+    resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
+    mean = {
+        metric: Estimate.from_resamples(
+            float(np.mean([getattr(fold, metric) for fold in folds])),
+            np.mean([figures[metric] for figures in resampled], axis=0),
+        )
+        for metric in METRICS
+    }
+    intervals = [(run.truth, run.low, run.high) for run in runs if run.low is not None and run.high is not None]
+    inside = [(low <= truth) & (truth <= high) for truth, low, high in intervals]
+    return ModelFigures(
+        model=model,
+        run_ids=tuple(run.run.run_id for run in runs),
+        folds=tuple(folds),
+        mean=mean,
+        coverage=float(np.concatenate(inside).mean()) if inside else None,
+        width=float(np.concatenate([high - low for _, low, high in intervals]).mean()) if intervals else None,
+    )
+
+
+def _split(store: Store, run: EvaluatedRun) -> FoldSplit:
+    expected = store.frame(
+        "SELECT image_id FROM splits SEMI JOIN scores USING (image_id, trait) "
+        "SEMI JOIN geometric_features USING (image_id) "
+        "WHERE protocol = $protocol AND fold = $fold AND role = 'test' ORDER BY image_id",
+        protocol=run.run.protocol,
+        fold=run.run.fold,
+    )["image_id"]
+    sha256 = hashlib.sha256("\n".join(run.image_ids).encode()).hexdigest()
+    return FoldSplit(run.run.fold, len(run.image_ids), sha256, tuple(expected) == run.image_ids)
+
+
+def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> tuple[Combined, ...]:
+    lines = []
+    for place, run in enumerate(evaluated.get(ENSEMBLE, ())):
+        rows = store.frame(
+            "SELECT model, weight, m.pearson AS alone, c.pearson, correction "
+            "FROM combined_members m JOIN combiners c USING (run_id) WHERE run_id = $id ORDER BY alone DESC",
+            id=run.run.run_id,
+        ).to_dicts()
+        best = rows[0]
+        tested = [
+            Evaluation.from_scores(member.truth, member.predicted).pearson
+            for member in (evaluated[best["model"]][place], run)
+        ]
+        weights = {row["model"]: row["weight"] for row in rows}
+        gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
+        lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
+    return tuple(lines)
+
+
+def _groups(runs: Sequence[EvaluatedRun]) -> Groups:
+    truth, predicted = (np.concatenate([getattr(run, name) for run in runs]) for name in ("truth", "predicted"))
+    subsets = [subset for run in runs for subset in run.subsets]
+    ends = [(run.low, run.high) for run in runs if run.low is not None and run.high is not None]
+    if len(ends) < len(runs):
+        return compare_groups(truth, predicted, subsets)
+    low, high = (np.concatenate(end) for end in zip(*ends, strict=True))
+    return compare_groups(truth, predicted, subsets, low, high)
+
+
+def _calibrated(store: Store, runs: Sequence[EvaluatedRun]) -> Groups | None:
+    calibrated = [run for run in (calibrated_by_group(store, run) for run in runs) if run is not None]
+    return _groups(calibrated) if len(calibrated) == len(runs) else None
+
+
+def _leak_free(store: Store, protocol: str) -> dict[str, float]:
+    """model -> mean PC on the identity-disjoint folds, where they were trained."""
+    same = store.frame(
+        "SELECT DISTINCT o.protocol FROM splits s JOIN splits o USING (image_id, trait) "
+        "WHERE s.protocol = $protocol AND starts_with(o.protocol, $disjoint) AND o.protocol <> s.protocol",
+        protocol=protocol,
+        disjoint=IDENTITY_DISJOINT,
+    )["protocol"]
+    if protocol.startswith(IDENTITY_DISJOINT) or same.is_empty():
+        return {}
+    try:
+        evaluated = _evaluated(store, same[0])
+    except PrerequisiteError:
+        return {}
+    return {
+        model: float(np.mean([Evaluation.from_scores(run.truth, run.predicted).pearson for run in runs]))
+        for model, runs in evaluated.items()
+    }

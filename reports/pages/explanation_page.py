@@ -1,0 +1,129 @@
+"""The page of `kallos explain`: the sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.pages.explanation import ExplainedFeature, ExplanationReport
+from reports.pages.similar import SimilarReport
+from reports.render.bars import signed_bar
+from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.meaning import MEANING
+from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+from reports.render.plots import Histogram
+from reports.render.scales import on_both, points_on, shown_on
+from reports.stats.provenance import training_source
+
+UNSEEN = "what the encoder sees"
+
+
+def render(report: ExplanationReport) -> RenderableType:
+    """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
+    own = shown_on(report.origin.scale)
+    low, high = (number(own.from_models(end), 2) for end in (report.low, report.high))
+    return page(
+        f"Explanation of {report.photo.name}",
+        f"score {on_both(report.score, own)}, 90 % interval {low} to {high}",
+        _warnings(report),
+        section("How the score is made", _sum_table(report), remark=points_on(own)),
+        section("Among the photos of the store", _place_among(report)) if report.raters else None,
+        section(
+            "Region by region", _regions_table(report), remark=f"points add up to the score of {report.regions_of}"
+        ),
+        section("What moved the regions", _features_table(report), remark="against a face that is the training mean"),
+        section("A second opinion: LightGBM on measured features", _trees(report)) if report.trees else None,
+        *(
+            section(f"Nearest by {similar.by}", _nearest_table(similar), remark=similar.distance)
+            for similar in report.neighbours
+        ),
+        dim(MEANING),
+        dim(f"{training_source(report.origin)}."),
+        dim(f"Made with {', '.join(f'{name} {version[:12]}' for name, version in report.versions.items())}."),
+    )
+
+
+def _warnings(report: ExplanationReport) -> Text | None:
+    warnings = [*report.notes, *report.doubts]
+    return Text("\n".join(f"! {warning}" for warning in warnings), style=WARM) if warnings else None
+
+
+def _sum_table(report: ExplanationReport) -> Table:
+    table = plain_table("", "score", "weight", "points")
+    for member in report.members:
+        table.add_row(
+            f"model {member.name}", number(member.score), number(member.weight), number(member.weight * member.score)
+        )
+    table.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
+    if report.bias:
+        table.add_row(f"bias of {report.group}, subtracted", "", "", number(-report.bias, sign=True))
+    table.add_row(Text("score", style="bold"), "", "", Text(number(report.score), style=f"bold {ACCENT}"))
+    if report.stored and isinstance(report.stored["score"], float):
+        table.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))
+    return table
+
+
+def _place_among(report: ExplanationReport) -> RenderableType:
+    label = f"raters' scores of {report.group or 'all photos'}: {report.below:.0f} % lie below; orange: the interval"
+    own = shown_on(report.origin.scale)
+    span = own.from_models(report.low), own.from_models(report.high)
+    return Histogram(report.raters, *own, label, height=5, span=span)
+
+
+def _regions_table(report: ExplanationReport) -> Table:
+    table = plain_table("region", "sub-score", "weight", "points", "average face", "moved", "")
+    limit = max(abs(region.moved) for region in report.regions)
+    for region in report.regions:
+        name = Text(region.region, style=REGION_COLOURS[region.region])
+        figures = (
+            number(region.sub_score, 2),
+            number(region.weight),
+            number(region.contribution),
+            number(region.average),
+        )
+        table.add_row(name, *figures, number(region.moved, sign=True), signed_bar(region.moved, limit))
+    sums = (sum(getattr(region, name) for region in report.regions) for name in ("contribution", "average"))
+    moved = number(sum(region.moved for region in report.regions), sign=True)
+    table.add_row(
+        Text(report.regions_of, style="bold"), "", "", *(Text(number(s), style="bold") for s in sums), moved, ""
+    )
+    return table
+
+
+def _features_table(report: ExplanationReport) -> Table:
+    table = plain_table("region and feature", "value", "percentile", "moved")
+    for region in report.regions:
+        table.add_row(
+            Text(region.region, style=f"bold {REGION_COLOURS[region.region]}"), "", "", number(region.moved, sign=True)
+        )
+        for feature in region.features:
+            label = Text.assemble(feature.name, (f"\n{feature.what}", "dim"))
+            value = Text.assemble(f"{feature.value:.3g}", (f"\n{feature.unit}", "dim"))
+            table.add_row(label, value, _place(feature, report.group), number(feature.moved, sign=True))
+        table.add_row(UNSEEN, "", "", number(region.windows, sign=True))
+    return table
+
+
+def _place(feature: ExplainedFeature, group: str | None) -> str:
+    if feature.percentile is None:
+        return f"{number(feature.z, 1, sign=True)} sd"
+    return f"{feature.percentile:.0f} % of {group or 'all'}"
+
+
+def _trees(report: ExplanationReport) -> RenderableType:
+    table = plain_table("region", "LightGBM", f"model {report.regions_of}", "")
+    for region in report.regions:
+        verdict = Text("they disagree", style=WARM) if region.disagree else ""
+        table.add_row(region.region, number(region.trees, sign=True), number(region.moved, sign=True), verdict)
+    table.add_row("shape", number(report.trees["shape"], sign=True), "·", "")
+    table.columns[-1].justify = "left"
+    score, average = (number(report.trees[name]) for name in ("score", "average"))
+    return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
+
+
+def _nearest_table(report: SimilarReport) -> Table:
+    table = plain_table("image", "score", "subset", "distance")
+    for near in report.neighbours:
+        table.add_row(near.image_id, number(near.score, 2), near.subset or "·", number(near.distance, 4))
+    return table
