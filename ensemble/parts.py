@@ -11,12 +11,12 @@ import numpy as np
 from ensemble.training_photos import TrainingPhotos
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses
-from featurestore import normalization, runs, uses
+from featurestore import normalization, runs, used_versions
 from featurestore.errors import PrerequisiteError
+from featurestore.next_step import before_training, train_all
 from featurestore.normalization import Normalization
 from featurestore.outputs import found_encoder
 from featurestore.records import Comparison, Origin
-from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, COMBINED, ENSEMBLE
@@ -106,7 +106,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         versions={
             k: v for k, v in versions.items() if not k.startswith(EMBEDDING) or k == f"{EMBEDDING}{combined.encoder}"
         },
-        uses=uses.of_run(store, combined.run_id),
+        uses=used_versions.of_run(store, combined.run_id),
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
         photos=TrainingPhotos.from_hashes(runs.training_photos(store, combined.run_id), combined.manifest_id),

@@ -8,7 +8,7 @@ normalization, statistics   z-scores, and what they are computed with: fitted on
 training_*, verification    a fold's rows, pinned, and derived again
 runs                        what was trained, and its predictions
 duplicates, similarity      photos that look like one, and the nearest faces
-checks/, guard              is the data sound; people's SQL
+checks/, user_sql           is the data sound; people's SQL
 transfer/, upkeep/          stores elsewhere; migrations, health, compacting, erasure
 records, scale, errors      what rooms hand to each other, the range of scores, and every expected error
 """

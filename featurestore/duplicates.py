@@ -24,8 +24,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from extractors.outputs import EMBEDDING
+from featurestore.next_step import before_extract
 from featurestore.outputs import active_table, chosen_encoder
-from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.traits import traits_of
 

@@ -50,7 +50,7 @@ class ExportError(KallosError):
 
 
 class QueryError(KallosError):
-    """SQL that the guard refuses or that DuckDB cannot run."""
+    """SQL that `user_sql` refuses or that DuckDB cannot run."""
 
     exit_code = 10
 

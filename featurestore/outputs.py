@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from extractors.outputs import EMBEDDING, FEATURES, Output
 from extractors.recipes import names_in
 from featurestore.errors import PrerequisiteError, UsageError
-from featurestore.steps import before_extract
+from featurestore.next_step import before_extract
 from featurestore.tables import Column
 
 if TYPE_CHECKING:

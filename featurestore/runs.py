@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError
+from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
-from featurestore.steps import before_training, train_all
 from featurestore.store import Store
 from featurestore.traits import target_of
-from featurestore.uses import of_manifest
+from featurestore.used_versions import of_manifest
 
 EXTERNAL = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from extractors.errors import PhotoError
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.next_step import before_extract
 from featurestore.outputs import chosen_encoder
 from featurestore.sql_text import quote
-from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.traits import SINGLE_SCORES
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
+from featurestore.next_step import before_extract, before_training
 from featurestore.normalization import Normalization
 from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder
 from featurestore.records import FaceBatch
-from featurestore.steps import before_extract, before_training
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 

@@ -7,8 +7,8 @@ import polars as pl
 
 from extractors.outputs import Output
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.next_step import before_extract
 from featurestore.outputs import active_versions, stored_columns
-from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.tables import Column, Table
 from featurestore.views import create_views

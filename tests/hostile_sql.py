@@ -1,4 +1,4 @@
-"""Statements that the guard must refuse, by what they are after. `{folder}` is the store's folder."""
+"""Statements that `kallos sql` must refuse, by what they are after. `{folder}` is the store's folder."""
 
 HOSTILE = {
     "write": (

@@ -14,7 +14,7 @@ from PIL import Image
 from rich.console import Console
 from scipy.stats import spearmanr
 
-from featurestore.external import ExternalRows
+from featurestore.external_evaluation import ExternalRows
 from featurestore.ingest.dataset import empty, write
 from featurestore.store import Store
 from featurestore.training_rows import Rows

@@ -13,7 +13,7 @@ from ensemble.bundle import FORMAT, MANIFEST, open_bundle
 from ensemble.training_photos import SIZE, TrainingPhotos
 from featurestore.records import Comparison, Origin
 from featurestore.store import Store
-from kallos.web.answers import Answers
+from kallos.web.service import Service
 from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
 from reports.stats.provenance import comparisons, doubts
@@ -172,8 +172,8 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(workspace: Workspace, tmp
 
 
 def test_the_page_says_it_too(workspace: Workspace):
-    with Answers(open_bundle(workspace.bundle), None, "# A card") as answers:
-        report, _ = answers.explain(photo_of(workspace, "out_of_fold"), None)
+    with Service(open_bundle(workspace.bundle), None, "# A card") as service:
+        report, _ = service.explain(photo_of(workspace, "out_of_fold"), None)
     assert report.in_training
     assert report.notes[0] == LEARNT
 

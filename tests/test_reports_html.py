@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.guard import HIDDEN_TABLES, rows
 from featurestore.store import Store
+from featurestore.user_sql import HIDDEN_TABLES, rows
 from reports.registry import PAGES, report_page
 from reports.render.bars import Spark, bar, interval_bar, signed_bar
 from reports.render.figures import Figure, write

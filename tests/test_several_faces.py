@@ -15,7 +15,7 @@ from featurestore.store import Store
 from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.web.answers import Answers
+from kallos.web.service import Service
 from kallos.workflows.predict import predict_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
@@ -56,8 +56,8 @@ def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
 
 
 def test_the_web_answer_says_so(three: Path, workspace: Workspace):
-    with Answers(open_bundle(workspace.bundle), None, "# A card") as answers:
-        report, _ = answers.explain(three, None)
+    with Service(open_bundle(workspace.bundle), None, "# A card") as service:
+        report, _ = service.explain(three, None)
     assert json.loads(to_json("explanation", report))["notes"][0] == REMARK
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from extractors.errors import KallosError
 from featurestore.errors import DataError, UsageError
-from featurestore.ingest.adding import added
 from featurestore.ingest.dataset import IngestSummary, write
+from featurestore.ingest.further_table import added
 from featurestore.ingest.unrated import read_photos
 from featurestore.store import Store
 from tests.command import kallos

@@ -22,9 +22,9 @@ from PIL import Image
 from ensemble.bundle import open_bundle
 from extractors.decode import MAX_BYTES
 from featurestore.errors import QueryError, UsageError
-from kallos.web import answers as answering
-from kallos.web.answers import Answers
+from kallos.web import limits
 from kallos.web.cookbook import QUERIES
+from kallos.web.service import Service
 from kallos.web.uploads import PREFIX, folder_of_uploads
 from tests.command import kallos
 from tests.conftest import Workspace
@@ -35,8 +35,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture(scope="module")
-def answers(workspace: Workspace):
-    with Answers(open_bundle(workspace.bundle), workspace.store, "# A card") as opened:
+def service(workspace: Workspace):
+    with Service(open_bundle(workspace.bundle), workspace.store, "# A card") as opened:
         yield opened
 
 
@@ -87,12 +87,12 @@ def upload(address: str, content: bytes) -> Path:
 # the API
 
 
-def test_a_photo_is_answered_with_what_explain_says(address: str, workspace: Workspace, answers: Answers):
+def test_a_photo_is_answered_with_what_explain_says(address: str, workspace: Workspace, service: Service):
     answer = ask(address, "photo.jpg", workspace.portrait.read_bytes())
     assert answer.status_code == 200
     said = answer.json()
     assert said["schema"] == "kallos.report.explanation/1"
-    report, _ = answers.explain(workspace.portrait, None)
+    report, _ = service.explain(workspace.portrait, None)
     assert said["score"] == pytest.approx(report.score)
     assert said["low"] < said["score"] < said["high"]
     assert len(said["regions"]) == 8
@@ -150,34 +150,34 @@ def test_ten_people_at_once_get_the_same_answer(address: str, workspace: Workspa
     assert len({answer.json()["score"] for answer in said}) == 1
 
 
-def test_an_address_that_asks_too_often_is_told_to_wait(answers: Answers, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(answering, "PER_MINUTE", 3)
+def test_an_address_that_asks_too_often_is_told_to_wait(service: Service, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "PER_MINUTE", 3)
     for _ in range(3):
-        answers.admit("10.0.0.1")
+        service.rate_limit.admit("10.0.0.1")
     with pytest.raises(UsageError, match="a minute"):
-        answers.admit("10.0.0.1")
-    answers.admit("10.0.0.2")
+        service.rate_limit.admit("10.0.0.1")
+    service.rate_limit.admit("10.0.0.2")
 
 
 # what the page is made of
 
 
-def test_the_queries_of_the_page_stand_in_the_cookbook(answers: Answers):
+def test_the_queries_of_the_page_stand_in_the_cookbook(service: Service):
     cookbook = (DOCS / "sql.md").read_text(encoding="utf-8")
     for query in QUERIES.values():
         assert query.strip() in cookbook
-        assert len(answers.select(query)) > 1
+        assert len(service.select(query)) > 1
 
 
-def test_features_can_be_explored_and_unknown_ones_are_named(answers: Answers):
-    first, second = answers.features()[:2]
-    assert len(answers.values(first, second)) > 50
+def test_features_can_be_explored_and_unknown_ones_are_named(service: Service):
+    first, second = service.features()[:2]
+    assert len(service.values(first, second)) > 50
     with pytest.raises(UsageError, match="no feature 'score\"; DROP'"):
-        answers.values(first, 'score"; DROP')
+        service.values(first, 'score"; DROP')
 
 
 def test_a_bundle_alone_has_no_store_to_ask(workspace: Workspace):
-    with Answers(open_bundle(workspace.bundle), None, "") as alone:
+    with Service(open_bundle(workspace.bundle), None, "") as alone:
         assert not alone.has_store
         assert alone.explain(workspace.portrait, None)[0].neighbours == ()
         with pytest.raises(UsageError, match="--store"):
@@ -291,15 +291,15 @@ def test_the_keyboard_reaches_the_button_and_every_field_has_a_name(page):
     assert page.locator(unnamed).count() == 0
 
 
-def test_sql_is_run_behind_the_guard(page):
+def test_sql_is_run_as_on_the_command_line(page):
     page.get_by_role("tab", name="SQL").click()
     page.get_by_role("button", name="Run").click()
     page.get_by_text("WF", exact=True).first.wait_for()
 
 
-def test_sql_that_writes_is_refused(answers: Answers):
+def test_sql_that_writes_is_refused(service: Service):
     with pytest.raises(QueryError):
-        answers.select("DELETE FROM scores")
+        service.select("DELETE FROM scores")
 
 
 def test_many_photos_become_a_table_and_a_csv(page, workspace: Workspace, tmp_path: Path):

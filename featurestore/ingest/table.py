@@ -8,18 +8,18 @@ from pathlib import Path
 import polars as pl
 
 from featurestore.errors import DataError
-from featurestore.ingest.answers import check_scale, collect, find_scale, rater_ids, read_numbers, written
 from featurestore.ingest.cells import is_missing
+from featurestore.ingest.column_roles import find_roles
 from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, Finding, check_name, conform, findings_frame
-from featurestore.ingest.facts import facts
 from featurestore.ingest.headings import SEX
 from featurestore.ingest.labels import UNNAMED_TRAIT, build_scores, folds, label_findings
 from featurestore.ingest.photo_names import Match, PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images
+from featurestore.ingest.rating_rows import check_scale, collect, find_scale, rater_ids, read_numbers, written
 from featurestore.ingest.reading import Origin, RawTable, read_raw
 from featurestore.ingest.recipe import Recipe
-from featurestore.ingest.roles import find_roles
+from featurestore.ingest.summary import facts
 from featurestore.scale import Scale
 from featurestore.store import Store
 

@@ -28,8 +28,8 @@ def serve(
     import uvicorn
 
     from kallos.cli.console import note
-    from kallos.web.answers import Answers
     from kallos.web.api import application
+    from kallos.web.service import Service
     from kallos.web.uploads import folder_of_uploads
     from kallos.workflows.trained_models import open_parts
     from models.registry import ENSEMBLE
@@ -41,8 +41,8 @@ def serve(
         listening = socket.create_server((host, port))
     except OSError as error:
         raise UsageError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port.") from error
-    with listening, folder_of_uploads(), Answers(parts, store if store.is_file() else None, card) as answers:
-        answers.warm_up()
+    with listening, folder_of_uploads(), Service(parts, store if store.is_file() else None, card) as service:
+        service.warm_up()
         note(f"http://{host}:{port} is ready; Ctrl-C stops it.")
         # no access log: it would hold the names of uploaded files
-        uvicorn.Server(uvicorn.Config(application(answers), log_level="warning")).run([listening])
+        uvicorn.Server(uvicorn.Config(application(service), log_level="warning")).run([listening])

@@ -18,6 +18,7 @@ from extractors.registry import EXTRACTORS, FROM_LANDMARKS
 from extractors.values import LANDMARKS, EncoderSource
 from extractors.values import outputs as current_outputs
 from featurestore.feature_definitions import define_features
+from featurestore.next_step import before_extract
 from featurestore.planning import (
     forget_failures,
     forget_resolved,
@@ -26,7 +27,6 @@ from featurestore.planning import (
     require_folders,
 )
 from featurestore.shards import merge_left_over
-from featurestore.steps import before_extract
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
 from featurestore.views import create_views

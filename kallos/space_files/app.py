@@ -8,8 +8,8 @@ os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": 
 import uvicorn
 
 from ensemble.bundle import open_bundle
-from kallos.web.answers import Answers
 from kallos.web.api import application
+from kallos.web.service import Service
 from kallos.web.uploads import folder_of_uploads
 
 BUNDLE = Path(__file__).resolve().with_name("bundle")
@@ -21,10 +21,10 @@ PORT = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
 def main() -> None:
     """Serve until stopped."""
     card = (BUNDLE / "MODEL_CARD.md").read_text(encoding="utf-8")
-    with folder_of_uploads(), Answers(open_bundle(BUNDLE), None, card) as answers:
-        answers.warm_up()
+    with folder_of_uploads(), Service(open_bundle(BUNDLE), None, card) as service:
+        service.warm_up()
         # no access log: it would hold the names of uploaded files
-        uvicorn.run(application(answers), host=HOST, port=PORT, log_level="warning")
+        uvicorn.run(application(service), host=HOST, port=PORT, log_level="warning")
 
 
 if __name__ == "__main__":

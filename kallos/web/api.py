@@ -17,12 +17,12 @@ from fastapi.responses import JSONResponse
 
 from extractors.decode import MAX_BYTES
 from extractors.errors import KallosError
-from kallos.web.answers import Answers
 from kallos.web.page import CSS, build
+from kallos.web.service import Service
 from reports.render.json import to_json
 
 
-def application(answers: Answers) -> FastAPI:
+def application(service: Service) -> FastAPI:
     """Page and API over loaded models."""
     app = FastAPI(title="kallos", description=__doc__, docs_url=None, redoc_url=None)
 
@@ -31,7 +31,7 @@ def application(answers: Answers) -> FastAPI:
         request: Request, photo: Annotated[UploadFile, File()], group: Annotated[str | None, Form()] = None
     ) -> JSONResponse:
         try:
-            answers.admit(request.client.host if request.client else "")
+            service.rate_limit.admit(request.client.host if request.client else "")
         except KallosError as error:
             return _error_response(error, 429)
         with TemporaryDirectory(prefix="kallos-") as folder:
@@ -40,13 +40,13 @@ def application(answers: Answers) -> FastAPI:
             # one byte more than allowed is enough for the decoder to refuse it
             file.write_bytes(photo.file.read(MAX_BYTES + 1))
             try:
-                report, _ = answers.explain(file, group or None)
+                report, _ = service.explain(file, group or None)
             except KallosError as error:
                 return _error_response(error, 422, str(file))
         return JSONResponse(json.loads(to_json("explanation", report)))
 
     gradio.mount_gradio_app(
-        app, build(answers), path="/", max_file_size=MAX_BYTES, css=CSS, footer_links=[], ssr_mode=False, pwa=False
+        app, build(service), path="/", max_file_size=MAX_BYTES, css=CSS, footer_links=[], ssr_mode=False, pwa=False
     )
     return app
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from extractors.errors import KallosError
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.web.answers import MAX_PHOTOS, Answers
 from kallos.web.cookbook import QUERIES
+from kallos.web.limits import MAX_PHOTOS
+from kallos.web.service import Service
 from reports.pages import feature_pair
 from reports.pages.explanation import ExplanationReport
 from reports.pages.explanation_overlay import picture
@@ -51,31 +52,31 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def build(answers: Answers) -> Any:
+def build(service: Service) -> Any:
     """The page over loaded models."""
     with gr.Blocks(title="kallos", analytics_enabled=False, delete_cache=(60, 60)) as blocks:
         gr.Markdown(INTRO)
         with gr.Tab("One photo"):
-            _one_photo(answers)
+            _one_photo(service)
         with gr.Tab("Many photos"):
-            _many_photos(answers)
-        if answers.has_store:
+            _many_photos(service)
+        if service.has_store:
             with gr.Tab("Features"):
-                _features(answers)
+                _features(service)
             with gr.Tab("SQL"):
-                _sql(answers)
+                _sql(service)
         with gr.Tab("Model card"):
-            gr.Markdown(answers.card)
+            gr.Markdown(service.card)
     blocks.queue(max_size=64, default_concurrency_limit=4)
     return blocks
 
 
-def _one_photo(answers: Answers) -> None:
+def _one_photo(service: Service) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             photo = gr.Image(type="filepath", sources=["upload", "webcam", "clipboard"], label="Photo of one face")
             draw = gr.Button("Draw me a portrait")
-            group = _group(answers)
+            group = _group(service)
             button = gr.Button("Score this photo", variant="primary")
         with gr.Column(scale=2, min_width=280):
             answer = gr.HTML("<p>The answer appears here.</p>", label="Answer", elem_classes="answer")
@@ -84,10 +85,10 @@ def _one_photo(answers: Answers) -> None:
         if file is None:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
-            answers.admit(request.client.host)
-            report, explained = answers.explain(Path(file), _group_or_none(chosen))
-            score, low, high = (f"{value:.2f}" for value in _shown(answers, report))
-            title, subtitle = f"{score} on {answers.scale.words}", f"90 % interval {low} to {high}"
+            service.rate_limit.admit(request.client.host)
+            report, explained = service.explain(Path(file), _group_or_none(chosen))
+            score, low, high = (f"{value:.2f}" for value in _shown(service, report))
+            title, subtitle = f"{score} on {service.scale.words}", f"90 % interval {low} to {high}"
             answer_page = paper(title, subtitle, picture(explained), render(report))
         finally:
             Path(file).unlink(missing_ok=True)
@@ -102,11 +103,11 @@ def _portrait() -> NDArray[np.uint8]:
     return paint(draw_parameters(int(np.random.default_rng().integers(2**31))), 350)
 
 
-def _many_photos(answers: Answers) -> None:
+def _many_photos(service: Service) -> None:
     files = gr.File(file_count="multiple", file_types=["image"], label=f"Up to {MAX_PHOTOS} photos")
-    group = _group(answers)
+    group = _group(service)
     button = gr.Button("Score them", variant="primary")
-    table = gr.Dataframe(label=f"Scores on {answers.scale}", headers=COLUMNS, interactive=False)
+    table = gr.Dataframe(label=f"Scores on {service.scale}", headers=COLUMNS, interactive=False)
     link = gr.HTML(elem_classes="answer")
 
     def score(paths: list[str] | None, chosen: str, request: gr.Request, progress: gr.Progress = NO_PROGRESS) -> Any:
@@ -115,7 +116,7 @@ def _many_photos(answers: Answers) -> None:
             if not 0 < len(photos) <= MAX_PHOTOS:
                 raise gr.Error(f"Choose between 1 and {MAX_PHOTOS} photos.", print_exception=False)
             lines = [
-                _line(answers, path, _group_or_none(chosen), request.client.host)
+                _line(service, path, _group_or_none(chosen), request.client.host)
                 for path in progress.tqdm(photos, desc="photos")
             ]
         finally:
@@ -127,25 +128,25 @@ def _many_photos(answers: Answers) -> None:
     button.click(_with_errors_on_page(score), [files, group], [table, link], api_visibility="private")
 
 
-def _line(answers: Answers, path: Path, group: str | None, address: str) -> tuple[str, Any, Any, Any, str]:
+def _line(service: Service, path: Path, group: str | None, address: str) -> tuple[str, Any, Any, Any, str]:
     """A row of the table; for a photo that cannot be used, the remark has the reason."""
     try:
-        answers.admit(address)
-        report, _ = answers.explain(path, group)
+        service.rate_limit.admit(address)
+        report, _ = service.explain(path, group)
     except KallosError as error:
         return path.name, None, None, None, str(error).replace(str(path), path.name)
-    score, low, high = (round(value, 3) for value in _shown(answers, report))
+    score, low, high = (round(value, 3) for value in _shown(service, report))
     return path.name, score, low, high, "; ".join(report.notes)
 
 
-def _shown(answers: Answers, report: ExplanationReport) -> tuple[float, float, float]:
+def _shown(service: Service, report: ExplanationReport) -> tuple[float, float, float]:
     """Score and interval on the raters' scale."""
-    from_models = answers.scale.from_models
+    from_models = service.scale.from_models
     return from_models(report.score), from_models(report.low), from_models(report.high)
 
 
-def _features(answers: Answers) -> None:
-    names = answers.features()
+def _features(service: Service) -> None:
+    names = service.features()
     with gr.Row():
         first = gr.Dropdown(names, value=names[0], label="Feature")
         second = gr.Dropdown(names, value=names[1], label="Beside it")
@@ -153,12 +154,12 @@ def _features(answers: Answers) -> None:
     answer = gr.HTML(elem_classes="answer")
 
     def plot(x: str, y: str) -> str:
-        return part(feature_pair.render(answers.values(x, y), x, y))
+        return part(feature_pair.render(service.values(x, y), x, y))
 
     button.click(_with_errors_on_page(plot), [first, second], answer, api_visibility="private")
 
 
-def _sql(answers: Answers) -> None:
+def _sql(service: Service) -> None:
     examples = gr.Dropdown(list(QUERIES), label="From the cookbook")
     query = gr.Code(next(iter(QUERIES.values())).strip(), language="sql", label="One SELECT, read-only")
     button = gr.Button("Run", variant="primary")
@@ -166,14 +167,14 @@ def _sql(answers: Answers) -> None:
     examples.change(lambda name: QUERIES[name].strip(), examples, query, api_visibility="private")
 
     def run(statement: str) -> Any:
-        return answers.select(statement).head(SHOWN).to_pandas()
+        return service.select(statement).head(SHOWN).to_pandas()
 
     button.click(_with_errors_on_page(run), query, table, api_visibility="private")
 
 
-def _group(answers: Answers) -> gr.Dropdown:
+def _group(service: Service) -> gr.Dropdown:
     return gr.Dropdown(
-        [EVERYONE, *answers.groups], value=EVERYONE, label="Calibrated for", visible=bool(answers.groups)
+        [EVERYONE, *service.groups], value=EVERYONE, label="Calibrated for", visible=bool(service.groups)
     )
 
 

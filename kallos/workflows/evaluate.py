@@ -13,7 +13,7 @@ from ensemble.parts import Parts, parts_of_store
 from ensemble.predictor import Predictor
 from featurestore import runs
 from featurestore.errors import UsageError
-from featurestore.external import ExternalRows, external_rows
+from featurestore.external_evaluation import ExternalRows, external_rows
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 from featurestore.traits import matching_trait

@@ -11,9 +11,9 @@ from typing import Any
 from featurestore import runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import UsageError
+from featurestore.next_step import before_training
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
-from featurestore.steps import before_training
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.workflows.progress import OnProgress

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from featurestore.errors import UsageError
-from featurestore.ingest.adding import added
 from featurestore.ingest.dataset import DataSet, IngestSummary, write
+from featurestore.ingest.further_table import added
 from featurestore.ingest.table import TableReading
-from featurestore.steps import how_to_extract
+from featurestore.next_step import how_to_extract
 from featurestore.store import Store
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import Importer

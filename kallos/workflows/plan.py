@@ -6,10 +6,10 @@ from extractors.registry import FROM_LANDMARKS
 from extractors.values import outputs
 from featurestore import statistics
 from featurestore.folders import is_there
+from featurestore.next_step import before_extract
 from featurestore.outputs import feature_versions
 from featurestore.planning import PlanLine
 from featurestore.planning import plan as plan_lines
-from featurestore.steps import before_extract
 from featurestore.store import Store
 from kallos.engines.pool import WORKERS
 from kallos.workflows.encoders import known_encoders

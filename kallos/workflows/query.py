@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from featurestore import guard
+from featurestore import user_sql
 from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_catalogue, one_feature
 from reports.pages import feature_values as values_page
@@ -18,7 +18,7 @@ def sql(query: str, store: str | Path) -> pl.DataFrame:
     """The rows of one SELECT, read-only. Raises QueryError for anything else."""
     # the query runs in a process of its own, which finds the same store or snapshot
     open_for_reading(Path(store)).close()
-    return guard.select(Path(store), query)
+    return user_sql.select(Path(store), query)
 
 
 def tables(store: str | Path, table: str | None = None) -> pl.DataFrame:

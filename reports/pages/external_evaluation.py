@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.isotonic import IsotonicRegression
 
-from featurestore.external import ExternalRows
+from featurestore.external_evaluation import ExternalRows
 from featurestore.records import Evaluation
 from featurestore.scale import Scale
 from models.registry import ENSEMBLE

@@ -4,7 +4,7 @@ import polars as pl
 
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import PrerequisiteError
-from featurestore.steps import before_extract
+from featurestore.next_step import before_extract
 from featurestore.store import Store
 from reports.pages import feature_catalogue
 from reports.pages.one_feature import AVERAGENESS_RAW

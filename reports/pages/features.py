@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from extractors.regions import FEATURE_REGIONS
-from featurestore.steps import before_extract, before_training
+from featurestore.next_step import before_extract, before_training
 from featurestore.store import Store
 from featurestore.traits import chosen_trait
 from reports.pages.drift import Drift, drift, drift_table

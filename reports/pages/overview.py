@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.steps import extract_command, train_all
+from featurestore.next_step import extract_command, train_all
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.figures import Figure

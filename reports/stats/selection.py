@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.next_step import before_extract, before_training, train_all
 from featurestore.runs import Run, latest, load
-from featurestore.steps import before_extract, before_training, train_all
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 

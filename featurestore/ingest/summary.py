@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from featurestore.ingest.answers import Answers
 from featurestore.ingest.cells import Numbers
 from featurestore.ingest.photo_names import Match
+from featurestore.ingest.rating_rows import RatingRows
 from featurestore.ingest.reading import RawTable
 from featurestore.ingest.recipe import Recipe
 
@@ -13,8 +13,8 @@ Facts = tuple[tuple[str, str], ...]
 
 
 def facts(
-    table: RawTable, recipe: Recipe, answers: Answers, numbers: Numbers, matches: Mapping[str, Match], scale_from: str,
-    remarks: Sequence[str],
+    table: RawTable, recipe: Recipe, answers: RatingRows, numbers: Numbers, matches: Mapping[str, Match],
+    scale_from: str, remarks: Sequence[str],
 ) -> Facts:  # fmt: skip
     """(what, how it was read), in the order in which people read."""
     rows = answers.rows

@@ -19,9 +19,9 @@ from extractors.averageness import AVERAGENESS
 from extractors.catalogue import GEOMETRIC, Feature
 from extractors.outputs import Field, Output
 from extractors.recipes import described, differences, had_version
-from featurestore import uses
+from featurestore import used_versions
 from featurestore.errors import BundleError, PrerequisiteError
-from featurestore.external import external_rows
+from featurestore.external_evaluation import external_rows
 from featurestore.schema import SCHEMA_VERSION
 from featurestore.store import Store
 from featurestore.upkeep.compacting import compact
@@ -233,13 +233,16 @@ def test_runs_of_a_store_are_refused_after_a_formula_that_they_use_changed(store
 
 def test_what_runs_use_outlives_the_versions(workspace, store, new_feature):
     with Store.open(store) as opened:
-        before = uses.of_run(opened, parts_of_store(opened).run_ids["ensemble"])
+        before = used_versions.of_run(opened, parts_of_store(opened).run_ids["ensemble"])
         extract_again(opened)
     assert compact(store).versions
     with Store.open(store, read_only=True) as opened:
         parts = parts_of_store(opened)
         assert parts.uses == before
-        assert uses.of_manifest(opened, str(parts.trained_on["manifest_id"]), str(parts.trained_on["encoder"])) is None
+        assert (
+            used_versions.of_manifest(opened, str(parts.trained_on["manifest_id"]), str(parts.trained_on["encoder"]))
+            is None
+        )
         assert np.isfinite(score(parts, workspace.portrait))
 
 

@@ -11,7 +11,7 @@ from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.training_rows import Arrays, Rows
 from featurestore.training_sets import array_tables
-from featurestore.uses import shown
+from featurestore.used_versions import shown
 
 FEWEST = 20
 """Images: an isotonic map and a correlation of fewer mean nothing."""

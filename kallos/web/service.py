@@ -1,8 +1,6 @@
 """The service behind the page and the API: loaded models, and the store if there is one."""
 
 import threading
-import time
-from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -13,32 +11,27 @@ from PIL import Image
 from ensemble.parts import Parts
 from ensemble.predictor import Predictor
 from featurestore.errors import UsageError
-from featurestore.guard import select
 from featurestore.records import Explanation
 from featurestore.store import Store
+from featurestore.user_sql import select
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from kallos.web.limits import RateLimit
 from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
 from reports.pages.explanation import ExplanationReport, data
 from reports.pages.explanation_overlay import picture
 from reports.render.scales import shown_on
 
-MAX_PHOTOS = 200
-"""Maximum number of photos in one batch."""
 
-PER_MINUTE = 120
-"""Maximum number of photos per minute from one address."""
-
-
-class Answers:
+class Service:
     """Explains photos one at a time; other requests wait meanwhile. Use it as a context manager."""
 
     def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
         """`card` is the model card of the models, in Markdown."""
         self.card, self.scale, self._path = card, shown_on(parts.target.scale), store
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
-        self._admitted, self._admission_lock = deque[tuple[float, str]](), threading.Lock()
+        self.rate_limit = RateLimit()
 
     def __enter__(self) -> Self:
         self._predictor.__enter__()
@@ -74,7 +67,7 @@ class Answers:
             return data(explained, group, store), explained
 
     def select(self, query: str) -> pl.DataFrame:
-        """The rows of one SELECT, behind the guard. Raises QueryError."""
+        """The rows of one SELECT. Raises QueryError."""
         return select(self._store_path(), query)
 
     def features(self) -> list[str]:
@@ -86,16 +79,6 @@ class Answers:
         """Two features of every image that has both. Raises UsageError for an unknown feature."""
         with self._store() as store:
             return feature_pair.data(store, first, second)
-
-    def admit(self, address: str) -> None:
-        """Count a photo of an address. Raises UsageError for more than PER_MINUTE within a minute."""
-        with self._admission_lock:
-            now = time.monotonic()
-            while self._admitted and now - self._admitted[0][0] > 60:
-                self._admitted.popleft()
-            if sum(visitor == address for _, visitor in self._admitted) >= PER_MINUTE:
-                raise UsageError(f"More than {PER_MINUTE} photos a minute from one address: try again in a minute.")
-            self._admitted.append((now, address))
 
     def _store(self) -> Store:
         return open_for_reading(self._store_path())

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore import guard
+from featurestore import user_sql
 from featurestore.errors import QueryError, StoreError
 from featurestore.store import Store
 from tests.command import done, kallos
@@ -88,7 +88,7 @@ def path(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(path):
-    """The store as the guard's process has it, but in this process, which has an environment and variables to leak."""
+    """The store as the process has it, but in this process, which has an environment and variables to leak."""
     # A copy: within one process the settings would hold for everyone who has this file open.
     copy = path.parent / "copy" / path.name
     copy.parent.mkdir()
@@ -96,7 +96,7 @@ def opened(path):
     with pytest.MonkeyPatch.context() as patch, Store.open(copy, read_only=True) as store:
         patch.chdir(path.parent)
         patch.setenv("KALLOS_CANARY", ENVIRONMENT)
-        for setting in guard.SETTINGS:
+        for setting in user_sql.SETTINGS:
             store.execute(setting)
         yield store
 
@@ -120,14 +120,14 @@ CASES = [pytest.param(q, id=f"{kind}: {ascii(q)[:60]}") for kind, queries in HOS
 
 @pytest.mark.parametrize("query", CASES)
 def test_hostile_sql_is_refused_and_tells_nothing(opened, path, query):
-    refused(lambda q: guard.rows(opened, q), query.replace("{folder}", str(path.parent)), path.parent)
+    refused(lambda q: user_sql.rows(opened, q), query.replace("{folder}", str(path.parent)), path.parent)
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_the_process_refuses_what_its_check_refuses(path, kind, monkeypatch):
     monkeypatch.chdir(path.parent)
     query = HOSTILE[kind][-1].replace("{folder}", str(path.parent))
-    refused(lambda q: guard.select(path, q), query, path.parent)
+    refused(lambda q: user_sql.select(path, q), query, path.parent)
 
 
 def test_there_are_enough_of_them():
@@ -137,18 +137,18 @@ def test_there_are_enough_of_them():
 
 @pytest.mark.parametrize("query", BENIGN, ids=[q[:60] for q in BENIGN])
 def test_what_people_ask_goes_through(opened, query):
-    assert guard.rows(opened, query).width > 0
+    assert user_sql.rows(opened, query).width > 0
 
 
 def test_the_process_gives_the_rows_of_the_store(path):
     query = "SELECT * FROM shapes JOIN scores USING (image_id) JOIN images USING (image_id) ORDER BY image_id"
     with Store.open(path, read_only=True) as store:
-        assert guard.select(path, query).equals(store.frame(query))
+        assert user_sql.select(path, query).equals(store.frame(query))
 
 
 def test_a_guarded_query_leaves_the_callers_own_connection_alone(path):
     with Store.open(path, read_only=True) as store:
-        assert guard.select(path, "SELECT count(*) FROM scores").item() == 80
+        assert user_sql.select(path, "SELECT count(*) FROM scores").item() == 80
         store.execute("SET memory_limit = '1 GiB'")
         assert store.value("SELECT count(*) FROM read_text($file)", file=str(path)) == 1
 
@@ -185,14 +185,14 @@ def test_no_wrapping_hides_a_hostile_query(opened, path, core, wrappers, blank, 
     query = core if "'" in core else cased(core)
     for wrapper in wrappers:
         query = wrapper.replace("{}", query)
-    refused(lambda q: guard.rows(opened, q), query.replace(" ", blank), path.parent)
+    refused(lambda q: user_sql.rows(opened, q), query.replace(" ", blank), path.parent)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(" ".join((*SELECTS, *WRAPPERS, *BENIGN)).split(" ")), min_size=1, max_size=12))
 def test_no_heap_of_words_tells_a_secret(opened, path, words):
     try:
-        said = guard.rows(opened, " ".join(words)).write_csv()
+        said = user_sql.rows(opened, " ".join(words)).write_csv()
     except QueryError as error:
         said = str(error)
     except pl.exceptions.ComputeError:
@@ -212,12 +212,12 @@ def test_no_heap_of_words_tells_a_secret(opened, path, words):
         ("SELECT getenv('HOME')", "getenv is not a function"),
         ("PIVOT images ON subset USING count(*)", "ON column IN"),
         ("SHOW TABLES", "`kallos tables`"),
-        (f"SELECT * FROM range({guard.MAX_ROWS + 1})", "add a LIMIT"),
-        (f"SELECT repeat('x', 4000) FROM range({guard.MAX_ROWS})", "fewer rows or columns"),
+        (f"SELECT * FROM range({user_sql.MAX_ROWS + 1})", "add a LIMIT"),
+        (f"SELECT repeat('x', 4000) FROM range({user_sql.MAX_ROWS})", "fewer rows or columns"),
     ],
 )
 def test_a_refusal_says_what_to_do(opened, path, query, says):
-    assert says in refused(lambda q: guard.rows(opened, q), query, path.parent)
+    assert says in refused(lambda q: user_sql.rows(opened, q), query, path.parent)
 
 
 ENDLESS = (
@@ -239,9 +239,9 @@ GREEDY = (
 
 @pytest.mark.parametrize("query", ENDLESS)
 def test_a_query_without_end_is_ended_even_where_duckdb_cannot_interrupt_it(path, monkeypatch, query):
-    monkeypatch.setattr(guard, "MAX_SECONDS", 3)
+    monkeypatch.setattr(user_sql, "MAX_SECONDS", 3)
     began = time.monotonic()
-    assert "longer than 3 s" in refused(lambda q: guard.select(path, q), query, path.parent)
+    assert "longer than 3 s" in refused(lambda q: user_sql.select(path, q), query, path.parent)
     assert time.monotonic() - began < 6
 
 
@@ -249,22 +249,22 @@ def test_a_query_without_end_is_ended_even_where_duckdb_cannot_interrupt_it(path
 @pytest.mark.parametrize("query", GREEDY, ids=[q[:60] for q in GREEDY])
 def test_a_query_cannot_take_the_memory_or_the_disk(path, tmp_path, monkeypatch, query):
     monkeypatch.chdir(tmp_path)
-    assert "too much memory" in refused(lambda q: guard.select(path, q), query, path.parent)
+    assert "too much memory" in refused(lambda q: user_sql.select(path, q), query, path.parent)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_long_text_is_not_even_read(path):
     with pytest.raises(QueryError, match="characters"):
-        guard.select(path, "SELECT 1" + " " * guard.MAX_CHARACTERS)
+        user_sql.select(path, "SELECT 1" + " " * user_sql.MAX_CHARACTERS)
 
 
 def test_text_that_is_not_unicode_becomes_question_marks(path):
-    assert guard.select(path, "SELECT '\ud800'").item() == "?"
+    assert user_sql.select(path, "SELECT '\ud800'").item() == "?"
 
 
 def test_a_store_that_is_not_there(tmp_path):
     with pytest.raises(StoreError, match="no store"):
-        guard.select(tmp_path / "none.duckdb", "SELECT 1")
+        user_sql.select(tmp_path / "none.duckdb", "SELECT 1")
 
 
 def test_the_command_refuses_with_the_exit_code_of_sql(path):
@@ -277,7 +277,7 @@ def test_the_command_refuses_with_the_exit_code_of_sql(path):
 
 def test_no_allowed_function_tells_of_the_process_whatever_it_is_asked(opened, path):
     """Also those that a later DuckDB brings and calls pure."""
-    names = [n for (n,) in opened.connection.sql(guard.PURE_FUNCTIONS).fetchall() if n.isidentifier()]
+    names = [n for (n,) in opened.connection.sql(user_sql.PURE_FUNCTIONS).fetchall() if n.isidentifier()]
     assert len(names) > 500
     asked = ("", "'KALLOS_CANARY'", "'secret_directory'", f"'{path.parent}/secret.csv'", "'SELECT * FROM locations'")
     for name in names:

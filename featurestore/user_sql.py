@@ -84,7 +84,7 @@ def select(path: Path, query: str) -> pl.DataFrame:
     """
     if len(query) > MAX_CHARACTERS:
         raise QueryError(f"The query is longer than {MAX_CHARACTERS:,} characters: shorten it.")
-    command = [sys.executable, "-P", "-m", "featurestore.guard", str(path)]
+    command = [sys.executable, "-P", "-m", "featurestore.user_sql", str(path)]
     environment = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     try:
         done = subprocess.run(

@@ -16,7 +16,7 @@ from featurestore.scale import Scale
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class RatingRows:
     """Ratings or scores as the table has them.
 
     rows      frame: image (label), rater, trait, session, sd, raters, text, score; what is unknown is NULL
@@ -27,7 +27,7 @@ class Answers:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> Answers:
+def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> RatingRows:
     """Every answer that the score columns hold; `photo_labels` are the labels that name a photo.
 
     Rows without an answer, of totals, and of screens that are no photo and have no number are skipped and counted.
@@ -65,7 +65,7 @@ def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> Answers:
         )
     if rows.is_empty():
         raise DataError(f"{table.source} has no rows with an answer: it needs one row an image or a rating.")
-    return Answers(rows, skipped)
+    return RatingRows(rows, skipped)
 
 
 def _in(column: str, values: set[str]) -> pl.Expr:
@@ -122,7 +122,7 @@ def rater_ids(table: RawTable, recipe: Recipe) -> pl.Expr:
     return pl.col(recipe.rater)
 
 
-def read_numbers(source: Path, answers: Answers, recipe: Recipe) -> tuple[Answers, Numbers]:
+def read_numbers(source: Path, answers: RatingRows, recipe: Recipe) -> tuple[RatingRows, Numbers]:
     """The answers with their numbers in `score`, and how these are written.
 
     Raises DataError for words, and for a comma that may part decimals or thousands.
@@ -142,7 +142,7 @@ def read_numbers(source: Path, answers: Answers, recipe: Recipe) -> tuple[Answer
         pl.col(column).replace_strict(values, default=None, return_dtype=pl.Float64)
         for column, values in beside.items()
     )
-    return Answers(rows, answers.skipped), numbers
+    return RatingRows(rows, answers.skipped), numbers
 
 
 def written(source: Path, texts: Sequence[str], decimal: str | None, levels: Sequence[str], lowest: float) -> Numbers:
