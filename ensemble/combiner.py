@@ -93,7 +93,10 @@ class Combiner:
             state = content["state"]
             sizes = {"members": len(members), "others": len(members) - 1, "hidden": len(state["correction.0.bias"])}
             parameters = {name: _array(state, name, sizes) for name in SHAPES}
-            return cls(members, float(content["centre"]), float(content["spread"]), parameters)
+            centre, spread = float(content["centre"]), float(content["spread"])
+            if not spread > 0:
+                raise ValueError(f"scores cannot have a spread of {spread}")
+            return cls(members, centre, spread, parameters)
 
 
 def _array(state: dict[str, Any], name: str, sizes: Mapping[str, int]) -> NDArray[np.float64]:
