@@ -10,10 +10,11 @@ PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+# Not compiled here: it would take two minutes, and most modules are never imported.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -I kallos/cli/system_libraries.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)  ## install, then the main job from end to end on drawn portraits
