@@ -26,7 +26,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from extractors import windows
+from extractors import region_windows
 from extractors.alignment import align_face
 from extractors.facemesh import FaceMesh
 from featurestore.folders import contents
@@ -86,7 +86,7 @@ def _kernels(photos: list[Path], encoder: Encoder) -> dict[str, float]:
                 scale = (width, height, width)
                 points = np.array([(p.x, p.y, p.z) for p in found[0].landmark], dtype=np.float32) * scale
                 face = align_face(image, points.astype(np.float32))
-                cells = windows.cells(face.landmarks, face.image.shape[0])
+                cells = region_windows.cells(face.landmarks, face.image.shape[0])
                 ready = time.perf_counter()
                 encoder.encode(face.image, cells)
                 spent["encoder"] += time.perf_counter() - ready

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.detector import Box, FaceDetector, overlap
 from extractors.errors import NoFaceError
-from extractors.finder import FoundFace
+from extractors.face_detector import Box, FaceDetector, overlap
+from extractors.landmark_finder import FoundFace
 
 MAX_FACES = 4
 CONFIDENCE = 0.5

@@ -84,7 +84,7 @@ def _opencv() -> Symptom:
 
 
 def _facemesh() -> Symptom:
-    from extractors.finder import finder_of
+    from extractors.landmark_finder import finder_of
     from extractors.topologies import registry
 
     try:
