@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -77,6 +77,7 @@ def test_a_bar_fills_its_cell_whatever_the_number(fraction: float, width: int):
     assert len(str(bar(fraction, width))) == width
 
 
+@example(0.0, 0.0, 0.0, 5e-324)
 @given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, allow_nan=False, allow_infinity=False))
 def test_bars_around_zero_fill_their_cell_whatever_the_number(low: float, value: float, high: float, limit: float):
     assert len(str(signed_bar(value, limit, 17))) == 17
