@@ -11,11 +11,12 @@ PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# Every package as it was tested, by the hashes of its files; then kallos itself.
+# Every package as it was tested, by the hashes of its files; then kallos itself. Not compiled here: it would take two
+# minutes, and most modules are never imported.
 $(INSTALLED): pyproject.toml locks/dev.txt
 	@$(PYTHON) -I kallos/cli/system_libraries.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes --requirement locks/dev.txt
+	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement locks/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -91,7 +92,7 @@ bench-serving: demo  ## the page and its API, from the typed command to the answ
 
 slim: demo  ## an environment without torch that predicts from the demo's bundle, and its size
 	$(PYTHON) -m venv .venv-slim
-	.venv-slim/bin/pip install --quiet --require-hashes --requirement locks/predict.txt
+	.venv-slim/bin/pip install --quiet --no-compile --require-hashes --requirement locks/predict.txt
 	.venv-slim/bin/pip install --quiet --no-deps .
 	.venv-slim/bin/kallos predict demo/portraits/images/P0001.jpg --bundle demo/bundle
 	du -sh .venv-slim

@@ -27,7 +27,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from extractors import windows
+from extractors import region_windows
 from extractors.alignment import align_face
 from extractors.errors import NoFaceError
 from extractors.landmarker import Landmarker
@@ -86,7 +86,7 @@ def _kernels(photos: list[Path], encoder: Encoder) -> dict[str, float]:
             found = time.perf_counter()
             if landmarks is not None:
                 face = align_face(image, landmarks)
-                cells = windows.cells(face.landmarks, face.image.shape[0])
+                cells = region_windows.cells(face.landmarks, face.image.shape[0])
                 ready = time.perf_counter()
                 encoder.encode(face.image, cells)
                 spent["encoder"] += time.perf_counter() - ready

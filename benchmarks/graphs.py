@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from extractors import windows
+from extractors import region_windows
 from extractors.alignment import CROP_SIZE
 from extractors.topologies import registry
 from featurestore.records import FaceBatch
@@ -72,7 +72,7 @@ def _encoders(folder: Path) -> tuple[Scorer, Scorer]:
     network.save(folder / "encoder")
     graph = EncoderSpec.read(folder / "encoder").open()
     landmarks = np.random.default_rng(0).uniform(0, CROP_SIZE, (registry.current().number, 2))
-    cells = windows.cells(landmarks.astype(np.float32), CROP_SIZE)
+    cells = region_windows.cells(landmarks.astype(np.float32), CROP_SIZE)
 
     def in_torch(face: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -32,8 +32,8 @@ from rich.table import Table
 from benchmarks.store.kallos_store import attempts_of
 from extractors.definitions import definitions
 from extractors.outputs import FEATURES, Output
+from extractors.region_windows import WINDOWS
 from extractors.values import outputs
-from extractors.windows import WINDOWS
 from featurestore import statistics, training_sets
 from featurestore.feature_definitions import define_features
 from featurestore.outputs import stored_columns

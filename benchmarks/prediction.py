@@ -21,7 +21,7 @@ from rich.table import Table
 
 from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
-from extractors import windows
+from extractors import region_windows
 from extractors.landmarker import Landmarker
 from extractors.values import face_of
 from featurestore.folders import contents
@@ -69,7 +69,7 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
             content = path.read_bytes()
             image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
             face = face_of(image, finder)
-            cells = windows.cells(face.aligned.landmarks, face.crop.shape[0])
+            cells = region_windows.cells(face.aligned.landmarks, face.crop.shape[0])
             seen = models[0].in_view(face.crop[None])
             work: tuple[Callable[[], object], ...] = (
                 lambda content=content: np.asarray(Image.open(io.BytesIO(content)).convert("RGB")),

@@ -16,7 +16,7 @@ from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import Parts
 from extractors.definitions import definitions
 from extractors.errors import NoFaceError
-from extractors.finder import finder_of
+from extractors.landmark_finder import finder_of
 from extractors.photo import Photo, content_hash, read_photo
 from extractors.recipes import described, differences, had_version, of_outputs
 from extractors.regions import REGIONS

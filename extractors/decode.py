@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from extractors.colours import conversion_of
+from extractors.colour_profiles import conversion_of
 from extractors.errors import ExtraError, InputError, PhotoError
 from extractors.photo_files import open_photo
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors import mediapipe_tasks
-from extractors.detector import Box, FaceDetector, overlap
 from extractors.errors import NoFaceError
+from extractors.face_detector import Box, FaceDetector, overlap
 from extractors.file_hash import sha256_of_file
-from extractors.finder import FoundFace
+from extractors.landmark_finder import FoundFace
 
 MAX_FACES = 4
 DETECTION, PRESENCE = 0.4, 0.2

@@ -23,8 +23,8 @@ class Topology:
     mirror    (P,) the landmark on the other half of the face; the midline's landmarks are their own mirror
     points    name -> landmarks whose mean is the point
     contours  name -> landmarks in drawing order; `extractors.points.OPEN_CONTOURS` says which are lines
-    finder    `module:class` of what finds them in a photo, an `extractors.finder.Finder`; None of an earlier set
-              that is read alone
+    finder    `module:class` of what finds them in a photo, an `extractors.landmark_finder.Finder`; None of an earlier
+              set that is read alone
     """
 
     name: str

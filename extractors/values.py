@@ -6,16 +6,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors import windows
+from extractors import region_windows
 from extractors.alignment import RECIPE, align_face
-from extractors.finder import Finder, finder_of
+from extractors.landmark_finder import Finder, finder_of
 from extractors.outputs import EMBEDDING, Field, Output
 from extractors.registry import EXTRACTORS
 from extractors.spec import Columns, Face
 from extractors.topologies import registry
 
 LANDMARKS = "landmarks"
-WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/windows.py"
+WINDOWED = "the encoder's feature maps in the windows on the {}, see extractors/region_windows.py"
 
 
 class EncoderIdentity(Protocol):
@@ -81,8 +81,8 @@ def measure(extractor: str, face: Face, encoders: Mapping[str, Encoder]) -> Colu
 def embeddings_of(encoder: Encoder, face: Face) -> Columns:
     """`vector` (1, dim) of the whole face, and what each region's windows show of it, one row each."""
     side = face.crop.shape[0]
-    vector, pooled = encoder.encode(face.crop, windows.cells(face.aligned.landmarks, side))
-    return {"vector": vector[None], **windows.by_region(pooled)}
+    vector, pooled = encoder.encode(face.crop, region_windows.cells(face.aligned.landmarks, side))
+    return {"vector": vector[None], **region_windows.by_region(pooled)}
 
 
 def outputs(encoders: Sequence[EncoderIdentity]) -> list[Output]:
@@ -113,15 +113,15 @@ def _embeddings(encoder: EncoderIdentity, landmarks: Output) -> Output:
         (
             Field("vector", f"float32[{encoder.dim}]", "the encoder's last features, pooled over the whole face"),
             *(
-                Field(region, f"float32[{windows.width(region, encoder.channels)}]", WINDOWED.format(region))
-                for region in windows.WINDOWS
+                Field(region, f"float32[{region_windows.width(region, encoder.channels)}]", WINDOWED.format(region))
+                for region in region_windows.WINDOWS
             ),
         ),
         code_version=4,  # the mean over the face and its mirror image, in two sizes; by ONNX Runtime
         parameters={
             "weights": encoder.weights,
             "weights_sha256": encoder.weights_sha256,
-            "windows": windows.VERSION,
+            "windows": region_windows.VERSION,
             # an encoder from before encoders had ids is known by its architecture
             **({} if encoder.id == encoder.name else {"architecture": encoder.name}),
             **RECIPE,

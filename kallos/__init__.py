@@ -19,6 +19,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kallos.workflows.data_quality import check as check
+    from kallos.workflows.data_quality import duplicates as duplicates
+    from kallos.workflows.data_quality import verify as verify
     from kallos.workflows.doctor import doctor as doctor
     from kallos.workflows.evaluate import evaluate as evaluate
     from kallos.workflows.explain import explain as explain
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
     from kallos.workflows.open import training_set as training_set
     from kallos.workflows.plan import plan as plan
     from kallos.workflows.predict import predict as predict
-    from kallos.workflows.quality import check as check
-    from kallos.workflows.quality import duplicates as duplicates
-    from kallos.workflows.quality import verify as verify
     from kallos.workflows.query import feature as feature
     from kallos.workflows.query import feature_values as feature_values
     from kallos.workflows.query import features as features
@@ -62,7 +62,7 @@ _HOME = {
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
     "kallos.workflows.predict": ("predict",),
-    "kallos.workflows.quality": ("check", "duplicates", "verify"),
+    "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
     "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
     "kallos.workflows.report": ("report",),
     "kallos.workflows.similar": ("similar",),

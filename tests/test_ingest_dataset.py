@@ -17,7 +17,7 @@ from extractors.outputs import Field, Output
 from featurestore import versions
 from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import PER_IMAGE, DataSet, Finding, conform, findings_frame, write
-from featurestore.ingest.files import read_csv, read_score_list, read_sheets
+from featurestore.ingest.label_files import read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import build_scores, folds
 from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images

@@ -16,7 +16,7 @@ from featurestore.store import Store
 from kallos.web.service import Service
 from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
-from reports.stats.provenance import comparisons, doubts
+from reports.stats.simpler_models import comparisons, doubts
 from tests.command import done, kallos
 from tests.conftest import Workspace
 from tests.hostile.bundles import put, right

@@ -110,5 +110,6 @@ def test_the_command_on_real_portraits(workspace):
     assert all(line["stale"] + line["missing"] == 0 for line in report["lines"])
     assert report["normalized"] == {"demo-5fold": [5, 5]}
     answer = done("plan", "--store", workspace.store).out
-    assert "nothing to do" in answer, answer
+    # where lines break depends on how long the path is
+    assert "has nothing to do." in " ".join(answer.split())
     assert max(map(len, answer.splitlines())) <= 80

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -18,7 +18,7 @@ from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.records import Comparison, Origin, Prediction
 from featurestore.store import Store
-from reports.pages import ingest, prediction, query_rows, tables
+from reports.pages import ingest, prediction, sql_rows, tables
 from reports.pages.extraction import render as render_extraction
 from reports.pages.extraction import summary
 from reports.pages.prediction_overlay import draw_overlay
@@ -77,6 +77,7 @@ def test_a_bar_fills_its_cell_whatever_the_number(fraction: float, width: int):
     assert len(str(bar(fraction, width))) == width
 
 
+@example(0.0, 0.0, 0.0, 5e-324)
 @given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, allow_nan=False, allow_infinity=False))
 def test_bars_around_zero_fill_their_cell_whatever_the_number(low: float, value: float, high: float, limit: float):
     assert len(str(signed_bar(value, limit, 17))) == 17
@@ -274,7 +275,7 @@ def test_an_extraction_says_what_failed_and_why(tmp_path: Path):
 
 
 def test_rows_are_cut_with_a_word_about_the_rest():
-    text = "\n".join(shown(query_rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
+    text = "\n".join(shown(sql_rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
     assert "250 rows, the first 100 are shown" in text
     assert "x" * 60 not in text
     assert "NULL" in text
@@ -282,7 +283,7 @@ def test_rows_are_cut_with_a_word_about_the_rest():
 
 
 def test_square_brackets_in_values_are_no_markup():
-    assert "[/red]" in "\n".join(shown(query_rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
+    assert "[/red]" in "\n".join(shown(sql_rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
 
 
 def test_tables_list_every_table_and_the_columns_of_one(tmp_path: Path):

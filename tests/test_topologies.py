@@ -13,12 +13,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ensemble.novelty import pose
-from extractors import windows
+from extractors import region_windows
 from extractors.alignment import align_face, procrustes_shape
 from extractors.catalogue import GEOMETRIC
 from extractors.definitions import definitions
-from extractors.finder import finder_of
 from extractors.geometry.compute import compute_geometry
+from extractors.landmark_finder import finder_of
 from extractors.landmarker import Landmarker
 from extractors.outputs import Field, Output
 from extractors.points import REGION_CONTOURS, SKIN_PATCHES, Landmarks
@@ -131,7 +131,7 @@ def test_a_set_names_all_that_is_measured(topology):
 
 @every
 def test_a_set_names_all_that_is_cut_and_drawn(topology):
-    boxed = {contour for _, contour in windows.BOXED}
+    boxed = {contour for _, contour in region_windows.BOXED}
     drawn = {contour for contours in REGION_CONTOURS.values() for contour in contours}
     assert topology.contours.keys() >= boxed | drawn | set(SKIN_PATCHES)
     assert {i for indices in (topology.points | topology.contours).values() for i in indices} < set(
@@ -173,7 +173,7 @@ def test_points_beyond_the_mesh_change_nothing_of_what_is_measured_on_it(registe
     crops = [align_face(striped_photo(), face[0].astype(np.float32)) for face in (faces, more)]
     assert np.array_equal(*(crop.image for crop in crops))
     assert np.array_equal(*(compute_skin(crop.image, crop.visible) for crop in crops), equal_nan=True)
-    assert np.array_equal(*(windows.cells(crop.landmarks, 256) for crop in crops))
+    assert np.array_equal(*(region_windows.cells(crop.landmarks, 256) for crop in crops))
     assert Landmarks(more)["left_ear"].shape == (2, 2)
 
 

@@ -11,7 +11,7 @@ import polars.selectors as cs
 from extractors.errors import InputError
 from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, conform
-from featurestore.ingest.files import columns_of, read_csv
+from featurestore.ingest.label_files import columns_of, read_csv
 from featurestore.ingest.table import read_table
 from featurestore.scale import Scale
 

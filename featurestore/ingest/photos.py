@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 from PIL import Image, UnidentifiedImageError
 
-from extractors.colours import conversion_of
+from extractors.colour_profiles import conversion_of
 from extractors.errors import ExtraError, InputError
 from extractors.file_hash import sha256_of_file
 from extractors.photo_files import PHOTO_SUFFIXES, open_photo

@@ -11,7 +11,7 @@ import polars as pl
 from extractors.errors import InputError
 from featurestore.errors import DataError
 from featurestore.ingest.dataset import DataSet, Finding, conform, empty, findings_frame
-from featurestore.ingest.files import columns_of, read_csv, read_score_list, read_sheets
+from featurestore.ingest.label_files import columns_of, read_csv, read_score_list, read_sheets
 from featurestore.ingest.labels import (
     build_scores,
     check_within,

@@ -15,7 +15,7 @@ def check(
     """Data-quality checks of the store, for people and for CI: exit code 11 when one fails, 0 with warnings."""
     from featurestore.errors import CheckError
     from kallos.cli.console import show
-    from kallos.workflows.quality import check as check_store
+    from kallos.workflows.data_quality import check as check_store
     from reports.pages.checks import NAME, render
 
     report = check_store(store, data_set=data_set)

@@ -17,7 +17,7 @@ def duplicates(
 ) -> None:
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
     from kallos.cli.console import note, show
-    from kallos.workflows.quality import duplicates as find_duplicates
+    from kallos.workflows.data_quality import duplicates as find_duplicates
     from reports.pages.duplicates import render, write_sheet
 
     report = find_duplicates(store, data_set=data_set, encoder=encoder)

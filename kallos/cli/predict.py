@@ -41,7 +41,7 @@ def predict(
     from kallos.workflows.predict import photos_in, predict_photos
     from kallos.workflows.trained_models import open_parts
     from reports.pages.prediction_table import row, table
-    from reports.stats.provenance import doubts
+    from reports.stats.simpler_models import doubts
 
     files, rows = TableOut(csv, parquet, sav), []
     chosen, refused = photos_in(photos)

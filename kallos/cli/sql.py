@@ -19,7 +19,7 @@ def sql(
     from kallos.cli.console import out, plain
     from kallos.cli.table_files import TableOut
     from kallos.workflows.query import sql as select
-    from reports.pages.query_rows import render
+    from reports.pages.sql_rows import render
     from reports.render.table_files import bytes_as_hex
 
     files = TableOut(csv, parquet, sav)

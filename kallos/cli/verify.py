@@ -15,7 +15,7 @@ def verify(
     """Derive the training set of a run again and compare: rows, values, versions, statistics, roles."""
     from featurestore.errors import CheckError
     from kallos.cli.console import show
-    from kallos.workflows.quality import verify as compare
+    from kallos.workflows.data_quality import verify as compare
     from reports.pages.verification import render
 
     report = compare(store, run)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from extractors.decode import decode
 from extractors.errors import InputError, PhotoError
 from extractors.file_hash import sha256_of_file
-from extractors.finder import Finder, finder_of
+from extractors.landmark_finder import Finder, finder_of
 from extractors.outputs import EMBEDDING
 from extractors.spec import Columns, Face
 from extractors.topologies import registry

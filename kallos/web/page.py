@@ -25,7 +25,7 @@ from reports.pages import feature_pair
 from reports.pages.explanation import ExplanationReport
 from reports.pages.explanation_overlay import picture
 from reports.pages.explanation_page import render
-from reports.pages.query_rows import SHOWN
+from reports.pages.sql_rows import SHOWN
 from reports.render.html import PARTS, part, to_html
 from reports.render.layout import page as paper
 from reports.render.table_files import BOM, csv_text

@@ -85,7 +85,7 @@ def _opencv() -> Symptom:
 
 
 def _landmarker() -> Symptom:
-    from extractors.finder import finder_of
+    from extractors.landmark_finder import finder_of
     from extractors.topologies import registry
 
     try:

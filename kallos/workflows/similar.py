@@ -62,7 +62,7 @@ def _measure(store: Store, path: Path, search: Search) -> tuple[Query, Photo]:
     image = decode(path)
     # MediaPipe and torch take seconds to load: a stored image should not wait for them
     from extractors.catalogue import definitions_of
-    from extractors.finder import finder_of
+    from extractors.landmark_finder import finder_of
     from extractors.topologies import registry
     from extractors.values import face_of, measure, outputs
 

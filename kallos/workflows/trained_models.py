@@ -7,7 +7,7 @@ from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
 from featurestore.store import Store
 from kallos.workflows.stores import open_for_reading
-from reports.stats.provenance import comparisons
+from reports.stats.simpler_models import comparisons
 
 
 def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from featurestore.records import Epoch, FaceBatch
 from models.baseline.inputs import BaselineConfig, Inputs
-from models.baseline.tree_text import read_trees
+from models.baseline.validated_trees import read_trees
 from models.serialization import read_description, read_tensors, write_model
 from models.spec import Listener, Options, PlainFitter
 

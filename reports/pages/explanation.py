@@ -18,7 +18,7 @@ from featurestore.store import Store
 from reports.pages.similar import SimilarReport
 from reports.render.meaning import MEANING
 from reports.render.scales import shown_on
-from reports.stats.provenance import doubts
+from reports.stats.simpler_models import doubts
 
 SHOWN = 3
 """Features listed for a region: those that moved it most."""

@@ -14,7 +14,7 @@ from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
 from reports.render.scales import on_both, points_on, shown_on
-from reports.stats.provenance import training_source
+from reports.stats.simpler_models import training_source
 
 UNSEEN = "what the encoder sees"
 

@@ -19,7 +19,7 @@ from reports.render.layout import dim, number, plain_table
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.scales import shown_on
-from reports.stats.provenance import doubts, training_source
+from reports.stats.simpler_models import doubts, training_source
 
 
 def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
 from reports.render.scales import shown_on
 from reports.render.table_files import Labels
-from reports.stats.provenance import doubts
+from reports.stats.simpler_models import doubts
 
 COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "photo": (pl.String, "the photo's path, as it was given"),

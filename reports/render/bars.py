@@ -60,9 +60,10 @@ class Bar(Drawing):
 
 
 def _part(value: float, start: float, end: float) -> float:
-    """Where a value lies between start and end, held within 0 and 1."""
-    # halves, because the distance of two numbers may be larger than any number
-    return min(max((value / 2 - start / 2) / (end / 2 - start / 2), 0.0), 1.0)
+    """Where a value lies between start and end, held within 0 and 1; in the middle where these are one number."""
+    # halves, because the distance of two numbers may be larger than any number; half of the smallest number is 0
+    length = end / 2 - start / 2
+    return min(max((value / 2 - start / 2) / length, 0.0), 1.0) if length else 0.5
 
 
 def bar(fraction: float, width: int = 16, style: str = ACCENT) -> Bar:

@@ -14,7 +14,7 @@ from ensemble import bundle as bundle_module
 from ensemble import predictor as predictor_module
 from ensemble.predictor import Predictor
 from extractors.decode import decode
-from extractors.finder import finder_of
+from extractors.landmark_finder import finder_of
 from extractors.topologies import registry
 from extractors.values import face_of
 from models.encoders import run as encoder_module

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from extractors.colours import LARGEST, _conversion
+from extractors.colour_profiles import LARGEST, _conversion
 from extractors.decode import decode
 from extractors.definitions import definitions
 from extractors.geometry.compute import compute_geometry
