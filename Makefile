@@ -10,7 +10,7 @@ PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# Not compiled here: it would take two minutes, and most modules are never imported.
+# Not compiled here: that takes nearly two minutes, and most modules are never imported.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -I kallos/cli/system_libraries.py
 	$(PYTHON) -m venv $(VENV)

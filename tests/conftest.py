@@ -30,7 +30,8 @@ from models.networks import graphs  # noqa: E402
 from models.regions import fitter as regions_fitter  # noqa: E402
 from tests.command import done  # noqa: E402
 
-# timings belong in benchmarks: on a busy machine any test may take a second; and a run fails for a change, not by chance
+# timings belong in benchmarks: on a busy machine any test may take a second
+# and the examples are the same in every run, so that one fails for a change and not by chance
 settings.register_profile("kallos", deadline=None, derandomize=True)
 settings.load_profile("kallos")
 
