@@ -128,6 +128,13 @@ def reports_once() -> Iterator[None]:
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process builds the workspace; the others have tests that need none of it meanwhile."""
+    with_it = {item.path for item in items if "workspace" in getattr(item, "fixturenames", ())}
+    first = next((item.path for item in items if item.path in with_it), None)
+    items.sort(key=lambda item: (item.path != first, item.path in with_it))
+
+
 SKIPS = Path(__file__).with_name("skips.txt")
 
 
