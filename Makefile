@@ -11,8 +11,8 @@ PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# Every package as it was tested, by the hashes of its files; then kallos itself. Not compiled here: it would take two
-# minutes, and most modules are never imported.
+# Every package as it was tested, by the hashes of its files; then kallos itself. Not compiled here: that takes nearly
+# two minutes, and most modules are never imported.
 $(INSTALLED): pyproject.toml locks/dev.txt
 	@$(PYTHON) -I kallos/cli/system_libraries.py
 	$(PYTHON) -m venv $(VENV)

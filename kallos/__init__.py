@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from models.spec import Options as Options
 
 _HOME = {
+    "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
     "kallos.workflows.doctor": ("doctor",),
     "kallos.workflows.evaluate": ("evaluate",),
     "kallos.workflows.explain": ("explain",),
@@ -62,7 +63,6 @@ _HOME = {
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
     "kallos.workflows.predict": ("predict",),
-    "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
     "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
     "kallos.workflows.report": ("report",),
     "kallos.workflows.similar": ("similar",),

@@ -30,7 +30,8 @@ from models.networks import graphs  # noqa: E402
 from models.regions import fitter as regions_fitter  # noqa: E402
 from tests.command import done  # noqa: E402
 
-# timings belong in benchmarks: on a busy machine any test may take a second; and a run fails for a change, not by chance
+# timings belong in benchmarks: on a busy machine any test may take a second
+# and the examples are the same in every run, so that one fails for a change and not by chance
 settings.register_profile("kallos", deadline=None, derandomize=True)
 settings.load_profile("kallos")
 
@@ -125,6 +126,13 @@ def reports_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kallos.workflows.report.report", cache(report))
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process builds the workspace; the others have tests that need none of it meanwhile."""
+    with_it = {item.path for item in items if "workspace" in getattr(item, "fixturenames", ())}
+    first = next((item.path for item in items if item.path in with_it), None)
+    items.sort(key=lambda item: (item.path != first, item.path in with_it))
 
 
 SKIPS = Path(__file__).with_name("skips.txt")

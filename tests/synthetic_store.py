@@ -63,7 +63,7 @@ def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained:
 
 @cache
 def _made_once(images: int, extracted: bool, trained: bool) -> Path:
-    """The file that `make_store` copies: making it takes two seconds, and hundreds of tests want one."""
+    """The file that `make_store` copies: making it takes two seconds, and many tests want one."""
     folder = TemporaryDirectory(prefix="kallos-tests-")
     atexit.register(folder.cleanup)
     random = np.random.default_rng(0)

@@ -91,6 +91,14 @@ def store(photos, tmp_path):
         yield opened
 
 
+@pytest.fixture(scope="module", autouse=True)
+def urgent():
+    """Ray's workers give way to every other process, such as those of tests that run beside these."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")
+        yield
+
+
 @pytest.fixture(scope="module")
 def ray():
     with cluster.session():
@@ -113,6 +121,44 @@ def same(one: Path, store: Store) -> None:
             assert_frame_equal(other.frame(query), store.frame(query), check_exact=True)
         ledger = "SELECT * EXCLUDE milliseconds FROM extractions ORDER BY ALL"
         assert_frame_equal(other.frame(ledger), store.frame(ledger))
+
+
+DRIVER = """
+import sys, time
+from pathlib import Path
+from kallos.engines import ray_cluster as cluster
+from kallos.engines.extraction import extract
+from featurestore.store import Store
+from tests.command import kallos
+from tests.test_pipeline import MeanColour
+if __name__ == "__main__":
+    cluster.SHARD = 6
+    cluster.merge = lambda store, shards: time.sleep(600)
+    with Store.open(Path(sys.argv[1])) as store:
+        extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.extract_on_ray)
+"""
+
+
+def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local, deadly, tmp_path):
+    """Whichever engine goes on: here the pool of this machine. First, so that no other cluster takes its cores."""
+    store.close()
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    driver = subprocess.Popen(
+        [sys.executable, str(script), str(store.path), repr(deadly.dies_of)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: list(folder_of(store.path).glob("*.parquet")), driver)
+    whole = list(folder_of(store.path).glob("*.parquet"))
+    driver.kill()
+    driver.wait()
+    with Store.open(store.path) as opened:
+        assert opened.value("SELECT count(*) FROM attempts") == 0
+        assert 0 < extract(opened, [deadly], unheard).processed <= IMAGES - 4 * len(whole)
+        # an actor that outlives the driver may leave a shard more, for the next command
+        same(local, opened)
 
 
 def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, deadly):
@@ -153,41 +199,3 @@ def test_a_cluster_that_does_not_answer_is_named(photos, tmp_path, monkeypatch):
     answer = kallos("extract", "--weights", "none", "--engine", "ray", "--store", path)
     assert answer.code == 13
     assert "RAY_ADDRESS=127.0.0.1:1" in answer.err
-
-
-DRIVER = """
-import sys, time
-from pathlib import Path
-from kallos.engines import ray_cluster as cluster
-from kallos.engines.extraction import extract
-from featurestore.store import Store
-from tests.command import kallos
-from tests.test_pipeline import MeanColour
-if __name__ == "__main__":
-    cluster.SHARD = 6
-    cluster.merge = lambda store, shards: time.sleep(600)
-    with Store.open(Path(sys.argv[1])) as store:
-        extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.extract_on_ray)
-"""
-
-
-def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local, deadly, tmp_path):
-    """Whichever engine goes on: here the pool of this machine."""
-    store.close()
-    script = tmp_path / "driver.py"
-    script.write_text(DRIVER)
-    driver = subprocess.Popen(
-        [sys.executable, str(script), str(store.path), repr(deadly.dies_of)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until(lambda: list(folder_of(store.path).glob("*.parquet")), driver)
-    whole = list(folder_of(store.path).glob("*.parquet"))
-    driver.kill()
-    driver.wait()
-    with Store.open(store.path) as opened:
-        assert opened.value("SELECT count(*) FROM attempts") == 0
-        assert 0 < extract(opened, [deadly], unheard).processed <= IMAGES - 4 * len(whole)
-        # an actor that outlives the driver may leave a shard more, for the next command
-        same(local, opened)

@@ -28,15 +28,19 @@ sys.addaudithook(heard)
 """
 """Python runs this at the start of every process, worker processes among them."""
 DEMO = """
+import os
+from pathlib import Path
 from kallos.cli.app import main
 from kallos.cli import demo
 if __name__ == "__main__":
+    from tests.conftest import exported_once
+    exported_once.folder = Path(os.environ["GRAPHS"])
     demo.EPOCHS = 1
     main()
 """
 
 
-def test_the_demo_runs_to_its_end_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_demo_runs_to_its_end_without_a_network(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "listener").mkdir()
     (tmp_path / "listener" / "sitecustomize.py").write_text(LISTENER)
@@ -45,6 +49,7 @@ def test_the_demo_runs_to_its_end_without_a_network(tmp_path: Path, monkeypatch:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "listener"), *sys.path]),
         "HEARD": str(heard),
+        "GRAPHS": str(shared / "graphs"),
     }
     asked = "import socket; socket.create_connection(('192.0.2.1', 80))"
     subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, check=False)

@@ -26,11 +26,12 @@ from featurestore.store import Store
 from featurestore.versions import rollback
 from kallos.engines import local
 from kallos.engines.extraction import Extracted, extract
+from kallos.portraits.dataset import write_demo
 from tests.ingest_files import read_scores
 
 VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
 EXTRACTORS = 6
-IMAGES = 120
+IMAGES = 48
 
 
 def unheard(done: int, total: int, what: str) -> None:
@@ -69,20 +70,32 @@ class MeanColour:
 
 
 @pytest.fixture(scope="module")
-def whole(workspace, tmp_path_factory) -> Path:
+def portraits(workspace, tmp_path_factory) -> Path:
+    """Some of the workspace's: those that are drawn already are not drawn again."""
+    folder = tmp_path_factory.mktemp("portraits")
+    shutil.copy(workspace.portraits / "drawn.json", folder)
+    (folder / "images").mkdir()
+    for photo in sorted((workspace.portraits / "images").iterdir())[:IMAGES]:
+        shutil.copy(photo, folder / "images")
+    write_demo(folder, IMAGES, 0, unheard)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(portraits, tmp_path_factory) -> Path:
     """A store that was extracted in one go."""
     path = tmp_path_factory.mktemp("whole") / "s.duckdb"
     with Store.open(path) as store:
-        write(store, read_demo(workspace.portraits))
+        write(store, read_demo(portraits))
         assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES, 0, IMAGES)
     return path
 
 
 @pytest.fixture
-def store(workspace, tmp_path):
+def store(portraits, tmp_path):
     """A store of the portraits that nothing is extracted of yet."""
     with Store.open(tmp_path / "s.duckdb") as opened:
-        write(opened, read_demo(workspace.portraits))
+        write(opened, read_demo(portraits))
         yield opened
 
 
@@ -122,9 +135,9 @@ def same_rows(one: Path, store: Store) -> None:
 
 def test_ctrl_c_keeps_what_was_answered_and_the_next_run_goes_on(store, whole):
     with pytest.raises(KeyboardInterrupt):
-        extract(store, [MeanColour()], partial(stopped, at=40))
-    assert store.value("SELECT count(*) FROM landmarks") == 40
-    assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES - 40, 0, IMAGES)
+        extract(store, [MeanColour()], partial(stopped, at=20))
+    assert store.value("SELECT count(*) FROM landmarks") == 20
+    assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES - 20, 0, IMAGES)
     same_rows(whole, store)
 
 
@@ -137,7 +150,7 @@ from featurestore.store import Store
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":
     local.COMMIT_SECONDS = 0.0
-    pipeline.CHUNK = 20
+    pipeline.CHUNK = 8
     with Store.open(Path(sys.argv[1])) as store:
         pipeline.extract(store, [MeanColour()], lambda done, total, what: print(done, flush=True))
 """
@@ -181,7 +194,7 @@ def test_sigkills_at_random_moments(kills, store, whole, tmp_path):
 
 def test_a_worker_that_dies_costs_one_photo(store, whole):
     with Store.open(whole, read_only=True) as known:
-        image_id, vector = known.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id").row(50)
+        image_id, vector = known.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id").row(20)
     deadly = MeanColour(dies_of=vector[0])
     assert extract(store, [deadly], unheard) == Extracted(IMAGES, 1, IMAGES - 1)
     failed = store.frame("SELECT image_id, extractor, status, detail FROM extractions WHERE status <> 'ok'").rows()
@@ -199,8 +212,8 @@ def test_leaving_an_extraction_leaves_no_process_behind(store):
     assert multiprocessing.active_children() == []
 
 
-def test_a_photo_that_changed_on_disk_is_not_taken_for_the_old_one(workspace, tmp_path):
-    shutil.copytree(workspace.portraits, tmp_path / "portraits")
+def test_a_photo_that_changed_on_disk_is_not_taken_for_the_old_one(portraits, tmp_path):
+    shutil.copytree(portraits, tmp_path / "portraits")
     images = tmp_path / "portraits" / "images"
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, read_demo(tmp_path / "portraits"))
@@ -214,11 +227,11 @@ def test_a_photo_that_changed_on_disk_is_not_taken_for_the_old_one(workspace, tm
         assert not failed["detail"].str.contains(str(tmp_path)).any(), "a path leaked into the ledger"
 
 
-def test_two_identical_photos_are_computed_once_and_stand_under_both_names(workspace, tmp_path):
+def test_two_identical_photos_are_computed_once_and_stand_under_both_names(portraits, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     for name in ("a.jpg", "b.jpg", "sub.jpg"):
-        shutil.copy(workspace.portraits / "images" / ("P0001.jpg" if name != "sub.jpg" else "P0002.jpg"), photos / name)
+        shutil.copy(portraits / "images" / ("P0001.jpg" if name != "sub.jpg" else "P0002.jpg"), photos / name)
     labels = tmp_path / "labels.csv"
     labels.write_text("image,score\na.jpg,3\nb.jpg,3\nsub.jpg,4\n")
     with Store.open(tmp_path / "s.duckdb") as store:
@@ -229,8 +242,8 @@ def test_two_identical_photos_are_computed_once_and_stand_under_both_names(works
         assert rows["jaw_width"][0] == rows["jaw_width"][1] != rows["jaw_width"][2]
 
 
-def test_a_moved_or_renamed_data_set_recomputes_nothing(extracted, workspace, tmp_path):
-    shutil.copytree(workspace.portraits, tmp_path / "moved")
+def test_a_moved_or_renamed_data_set_recomputes_nothing(extracted, portraits, tmp_path):
+    shutil.copytree(portraits, tmp_path / "moved")
     (tmp_path / "moved" / "images" / "P0007.jpg").rename(tmp_path / "moved" / "images" / "P9007.jpg")
     for file in ("ratings.csv", "parameters.csv"):
         text = (tmp_path / "moved" / file).read_text()

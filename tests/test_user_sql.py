@@ -88,7 +88,7 @@ def path(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(path):
-    """The store as the process has it, but in this process, which has an environment and variables to leak."""
+    """The store as a query's process has it, but in this one, which has an environment and variables to leak."""
     # A copy: within one process the settings would hold for everyone who has this file open.
     copy = path.parent / "copy" / path.name
     copy.parent.mkdir()

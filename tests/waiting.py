@@ -15,11 +15,14 @@ LIMIT = 180.0
 
 
 def wait_until(ready: Callable[[], Any], process: subprocess.Popen[Any], pause: float = 0.1) -> None:
-    """Wait until something is so. Fails when the process ends before that, and after LIMIT seconds."""
+    """Wait until something is so. Fails when the process ends before that, and ends it after LIMIT seconds."""
     end = time.monotonic() + LIMIT
     while not ready():
         assert process.poll() is None, f"the process has ended with {process.returncode}"
-        assert time.monotonic() < end, f"not ready within {LIMIT:.0f} s"
+        if time.monotonic() > end:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"not ready within {LIMIT:.0f} s")
         time.sleep(pause)
 
 

@@ -37,7 +37,7 @@ def replace_by_graphs(folder: Path) -> None:
         place, described = description.parent, read_description(description.parent)
         if described.get("kind") != AppearanceModel.kind:
             continue
-        # one face: torch takes twice as long to write a graph of any number, and many at once are not scored faster
+        # one face: torch takes up to twice as long to write a graph for any number, which on one core is no faster
         scores, faces = _Scores(AppearanceModel.load(place)), np.zeros((1, 256, 256, 3), dtype=np.uint8)
         # the parts of one cross-fitting differ in their weights alone
         program = program or export(scores, {"faces": faces}, ["scores"], {"faces": (1, 2)})
