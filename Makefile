@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Every process would compile each module anew where the environment says so, and pip compiles none.
+unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
 .PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim faults hostile fuzz audit format clean
