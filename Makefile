@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.11.2 --generate-hashes --no-emit-index-url $(UPGRADE)
+# Every process would compile each module anew where the environment says so, and pip compiles none.
+unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
 .PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
