@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -467,3 +468,13 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     errors = [abs(of.predicted - of.truth) for of in best.worst]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())
+
+
+def test_errors_are_predicted_minus_true_in_every_table(store: Store):
+    report = evaluation.data(store, EVERYTHING)
+    text, best = shown(evaluation.render(report)), report.runs[0]
+    assert "true - predicted" not in text
+    for each in (*best.tenths, *best.worst):
+        digits = 3 if each in best.tenths else 2
+        row = f"{each.truth:.{digits}f} *{each.predicted:.{digits}f} +"
+        assert re.search(row + re.escape(f"{each.predicted - each.truth:+.{digits}f}"), text)

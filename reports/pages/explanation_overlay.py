@@ -15,6 +15,7 @@ from extractors.decode import decode
 from extractors.definitions import catalogue
 from extractors.points import OPEN_CONTOURS, Landmarks
 from featurestore.records import Explanation, RegionParts
+from featurestore.scale import MODEL_SCALE
 from reports.render.contact_sheet import contour_lines
 from reports.render.figures import Figure, jpeg, write
 from reports.render.layout import Picture
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 STRONGEST = 0.5
 """Opacity of the region that moves the score most."""
 DISTANCE = re.compile(r"\|(\w+) - (\w+)\|")
-LEGEND = "blue: above an average face, orange: below; one measure a region, the one that moved it most"
+LEGEND = f"blue: above an average face, orange: below; what moved each region most, points on {MODEL_SCALE}"
 
 Line = NDArray[np.float64]
 
