@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +22,9 @@ from featurestore.transfer.exporting import export_store
 from featurestore.transfer.importing import import_store
 from featurestore.versions import register
 from kallos.workflows.encoders import chosen_encoders, known_encoders
-from models.encoders.spec import encoder_id
+from kallos.workflows.extract import extract
+from models.encoders.network import EncoderNetwork
+from models.encoders.spec import EncoderSpec, encoder_id
 from tests.synthetic_store import PROTOCOL, make_store
 
 HUB = "hf-hub:timm/vit_base_patch16_224.augreg_in21k"
@@ -123,6 +127,24 @@ def test_an_encoder_of_an_earlier_kallos_keeps_its_name_and_version(store):
     recipe = outputs([named])[-1].recipe
     assert '"extractor": "embedding:tiny"' in recipe
     assert "architecture" not in recipe
+
+
+def test_the_time_of_an_extraction_is_that_of_the_whole_and_a_graph_that_is_written_is_seen(
+    workspace, tmp_path, monkeypatch, caplog
+):
+    path, seen = tmp_path / "kallos.duckdb", []
+    shutil.copy(workspace.store, path)
+    monkeypatch.setattr(EncoderNetwork, "save", lambda network, folder: time.sleep(0.3))
+    monkeypatch.setattr(EncoderSpec, "read", lambda folder: known)
+    with Store.open(workspace.store, read_only=True) as opened:
+        (known,) = known_encoders(opened)
+    caplog.set_level("INFO", "kallos")
+    monkeypatch.setattr(logging.getLogger("kallos"), "propagate", True)
+    extraction = extract(path, weights="none", on_progress=lambda *step: seen.append(step))
+    assert seen[0] == (0, 1, "writing mobilenet_v3_small as a graph")
+    assert "wrote mobilenet_v3_small as a graph in 0 s, once for this store" in caplog.messages
+    assert extraction.counts.processed == 0
+    assert extraction.seconds > 0.3
 
 
 def test_the_same_weights_are_not_kept_twice(workspace, tmp_path):
