@@ -24,7 +24,7 @@ from reports.render.plots.plot import INK, Panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STRONGEST = 0.5
+STRONGEST = 0.65
 """Opacity of the region that moves the score most."""
 DISTANCE = re.compile(r"\|(\w+) - (\w+)\|")
 LEGEND = "blue: above an average face, orange: below; of each region the measure that moved it most"
