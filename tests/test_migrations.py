@@ -150,7 +150,7 @@ def test_an_earlier_version_keeps_its_values_and_is_not_shown(migrated):
 
 def test_the_folder_of_the_photos_stands_in_locations_only(migrated):
     held = content(migrated)
-    assert held.pop("locations") == {"data_set": ["old"], "root": [ROOT]}
+    assert held.pop("locations") == {"data_set": ["old"], "root": [ROOT], "files": ([None], [])}
     assert ROOT not in str(held)
     assert migrated.value("SELECT detail FROM attempts WHERE status = 'no_face'") == "No face was found in the photo."
 

@@ -58,6 +58,12 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_none_is_0_and_what_is_unknown_is_a_dash(whole: Store, name: str):
+    page = shown(report_page(name).render(report_page(name).data(whole, EVERYTHING)), width=160)
+    assert not re.search(r"(^|\s\s)·(\s\s|$)", page, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_data_become_json_without_nan(whole: Store, name: str):
     report = report_page(name).data(whole, EVERYTHING)
     text = to_json(name, report)

@@ -245,7 +245,7 @@ def _folds_table(folds: tuple[Fold, ...]) -> Table:
     table = plain_table("protocol", "fold", "train", "val", "test")
     for i, fold in enumerate(folds):
         name = "" if i and folds[i - 1].protocol == fold.protocol else fold.protocol
-        table.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}" if fold.val else "·", f"{fold.test:,}")
+        table.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}", f"{fold.test:,}")
     return table
 
 

@@ -204,7 +204,7 @@ def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
     for miss in worst:
         truth, predicted = own.from_models(miss.truth), own.from_models(miss.predicted)
         scores = (number(truth, 2), number(predicted, 2), number(predicted - truth, 2, sign=True))
-        table.add_row(miss.image_id, miss.subset or "·", *scores)
+        table.add_row(miss.image_id, miss.subset or "–", *scores)
     return table
 
 

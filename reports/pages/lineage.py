@@ -198,7 +198,7 @@ def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
     table = plain_table("run", "role", "score", "90 % interval")
     for prediction in predictions:
         ends = _ends(prediction, own)
-        interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "·"
+        interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "–"
         encoder = f", {prediction.encoder}" if prediction.encoder else ""
         about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}", "dim")
         table.add_row(
