@@ -23,6 +23,20 @@ def how_to_extract(store: Store) -> str:
     return f"`{command}`{other}"
 
 
+def after_ingest(store: Store, data_set: str) -> str:
+    """What comes next, in backticks: to extract new photos, to train again where there are new ratings alone."""
+    untried = store.value(
+        """SELECT count(*) FROM images WHERE sha256 IS NOT NULL AND sha256 NOT IN (
+               SELECT sha256 FROM attempts JOIN extractor_versions USING (extractor, version) WHERE active)"""
+    )
+    protocol = store.value(
+        "SELECT min(protocol) FROM splits WHERE starts_with(image_id, $prefix)", prefix=f"{data_set}/"
+    )
+    if untried:
+        return how_to_extract(store)
+    return f"`{train_all(store, protocol)}`" if protocol else "`kallos features`"
+
+
 def before_extract(store: Store, missing: str) -> PrerequisiteError:
     """The error for what an extraction gives; `missing` names it."""
     if not store.value("SELECT count(*) FROM images"):

@@ -10,7 +10,7 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.tables import FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_tables import TRAINING_TABLES
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 _CONTENT = ("sha256", "VARCHAR", "hash of the photo's bytes, see images")
 
@@ -44,9 +44,10 @@ TABLES = (
     ),
     table(
         "locations",
-        "one row a data set: where its photos lie on this machine; `kallos sql` does not show it",
+        "one row a data set: where its files lie on this machine; `kallos sql` does not show it",
         ("data_set", "VARCHAR", "see data_sets"),
         ("root", "VARCHAR", "folder that images.path is relative to"),
+        ("files", "VARCHAR[]", "files that its ratings, splits and landmarks were read from; NULL where unknown"),
     ),
     table(
         "images",

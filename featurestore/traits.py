@@ -7,8 +7,11 @@ from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.scale import Scale
 from featurestore.store import Store
 
-SINGLE_SCORES = "(SELECT image_id, any_value(score) AS score FROM scores GROUP BY image_id HAVING count(*) = 1)"
-"""A subquery for SQL that is about no trait: the score of each image that was rated on one trait only."""
+SINGLE_SCORES = (
+    "(SELECT image_id, any_value(score) AS score, any_value(trait) AS trait FROM scores "
+    "GROUP BY image_id HAVING count(*) = 1)"
+)
+"""A subquery for SQL that is about no trait: score and trait of each image that was rated on one trait only."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,16 @@ def target_of_run(store: Store, run_id: str) -> Target:
     """The target of a recorded run."""
     trait, low, high = store.frame("SELECT trait, scale_low, scale_high FROM runs WHERE run_id = $id", id=run_id).row(0)
     return Target(trait, None if low is None else Scale(low, high))
+
+
+def scale_of_scores(store: Store, image_ids: Sequence[str]) -> Scale | None:
+    """The scale of these images' `SINGLE_SCORES`; None where they have several, or no image has a score."""
+    rows = store.frame(
+        f"SELECT DISTINCT scale_low, scale_high FROM {SINGLE_SCORES} JOIN images USING (image_id) "
+        "JOIN traits USING (data_set, trait) SEMI JOIN (SELECT unnest($ids::VARCHAR[]) AS image_id) USING (image_id)",
+        ids=list(image_ids),
+    ).rows()
+    return Scale(*rows[0]) if len(rows) == 1 else None
 
 
 def traits_of(store: Store, data_sets: Sequence[str]) -> list[str]:

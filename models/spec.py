@@ -79,10 +79,11 @@ class Fitter(Protocol):
     identity: Mapping[str, Any]
     weights: str
 
-    def __init__(self, options: Options) -> None: ...
+    def __init__(self, options: Options) -> None:
+        """Raises UsageError for options that cannot be, before the store is opened."""
 
     def check(self) -> None:
-        """Raises UsageError or WeightsError for options that cannot be, before anything is trained."""
+        """Raises WeightsError for weights that cannot be used, before anything is trained."""
 
     def computing(self) -> Mapping[str, Any]:
         """How it computes on this machine: recorded with its run, and no part of its identity."""

@@ -25,6 +25,7 @@ from featurestore import runs
 from featurestore.ingest.labels import build_scores
 from featurestore.records import Epoch
 from featurestore.runs import Run
+from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.versions import ATTEMPT_COLUMNS, register, write
@@ -171,6 +172,15 @@ def add_trait(store: Store, trait: str, scale: tuple[int, int] = (1, 7), seed: i
         rows = {"image_id": ids, "trait": trait, "protocol": protocol, "fold": fold, "role": roles}
         store.append("splits", pl.DataFrame(rows))
     return protocol
+
+
+def stretch(store: Store, scale: Scale) -> None:
+    """As if the raters, who used 1-5, had used this scale: ratings and means change, and nothing that models see."""
+    about = {"low": scale.low, "factor": scale.errors_from_models(1.0)}
+    store.execute("UPDATE ratings SET rating = $low + (rating - 1) * $factor", **about)
+    store.execute("UPDATE scores SET mean = $low + (score - 1) * $factor, sd = sd * $factor, histogram = NULL", **about)
+    for table in ("traits", "runs"):
+        store.execute(f"UPDATE {table} SET scale_low = $low, scale_high = $high", low=scale.low, high=scale.high)
 
 
 def _outputs() -> dict[str, Output]:

@@ -17,7 +17,7 @@ from featurestore.errors import BundleError, UsageError, WeightsError
 from models.encoders.network import EncoderNetwork
 from models.encoders.run import Encoder
 from models.encoders.spec import EncoderSpec
-from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone
+from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone, check_size_of
 from models.networks.pyramid import GRID, LEVELS, LaplacianPyramid
 from models.networks.weights import fill
 
@@ -111,8 +111,21 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 
 def test_an_image_size_that_the_network_cannot_take() -> None:
-    with pytest.raises(UsageError, match="64 pixels"):
+    with pytest.raises(UsageError, match="64 pixels: choose 224"):
         EncoderNetwork.build("vit_b_32", "none", size=64)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "sizes"),
+    [
+        ("laplacian_pyramid", 64, "96 or 128 or 160 or 192 or 224 or 256"),
+        ("alexnet", 32, "64 or 96 or 128 or 160 or 192 or 224 or 256"),
+    ],
+)
+def test_sizes_that_fit_are_named_where_one_does_not(name: str, size: int, sizes: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} cannot take images of {size} pixels: choose {sizes}.$"):
+        check_size_of(name, size)
+    check_size_of(name, int(sizes.split()[0]))
 
 
 def test_imagenet_is_offline_unless_asked_and_says_the_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ def test_intervals_combiner_and_leakage_are_queries(store):
     everyone, *groups = store.frame(
         "FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST", id=run_of("ensemble")
     ).to_dicts()
-    assert f"{everyone['n']} rows to cover 90 %: the score ± {everyone['half_width']:.3f}." in sure
+    assert f"{everyone['n']} rows to cover 90 %: the score ± {everyone['half_width']:.3f} on 1-5." in sure
     assert f"they cover {coverage:.3f} [" in sure
     assert "are 0.800 [0.800, 0.800] wide" in sure
     for row, of in zip(table(sure), groups, strict=True):

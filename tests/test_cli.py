@@ -180,6 +180,12 @@ def test_unknown_backbone_encoder_protocol_and_fold(workspace):
     refused(kallos("train", "b", "--fold", 7, *at), 2, "from 1 to 5")
 
 
+def test_a_size_that_the_network_cannot_take_is_refused_before_the_store_is_opened(tmp_path):
+    at = ("--backbone", "vit_b_32", "--weights", "none", "--image-size", 64, "--store", tmp_path / "none.duckdb")
+    for command in (("train", "all"), ("benchmark", "--protocol", "x")):
+        refused(kallos(*command, *at), 2, "vit_b_32 cannot take images of 64 pixels: choose 224.")
+
+
 def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     at = ("--store", workspace.store)

@@ -13,7 +13,7 @@ import pytest
 from featurestore import runs, snapshots
 from featurestore.store import Store
 from featurestore.versions import activate, rollback
-from kallos.workflows.stores import open_for_reading
+from tests.command import done
 from tests.synthetic_store import PROTOCOL, make_store
 
 AHEAD = "INTERVAL 400 DAYS"
@@ -59,7 +59,7 @@ def test_a_rollback_shows_the_version_shown_before_though_the_clock_was_put_back
     assert rollback(store, "skin") == {"skin": "new"}
 
 
-def test_readers_get_the_snapshot_taken_last_though_the_clock_was_put_back(store, monkeypatch, capsys):
+def test_readers_get_the_snapshot_taken_last_though_the_clock_was_put_back(store, monkeypatch):
     clock = [datetime.now(UTC) + timedelta(days=400), datetime.now(UTC)]
 
     class Clock(datetime):
@@ -77,7 +77,7 @@ def test_readers_get_the_snapshot_taken_last_though_the_clock_was_put_back(store
         assert read.value("SELECT count(*) FROM scores") == 0
 
 
-def test_a_snapshot_from_a_time_to_come_has_no_negative_age(store, monkeypatch, capsys):
+def test_a_snapshot_from_a_time_to_come_has_no_negative_age(store, monkeypatch):
     (copy,) = [store.path.with_name("copy.duckdb")]
     snapshots.copy_held_file(store.path, copy)
     held = Store.open
@@ -88,8 +88,7 @@ def test_a_snapshot_from_a_time_to_come_has_no_negative_age(store, monkeypatch, 
         return opened
 
     monkeypatch.setattr(Store, "open", of_tomorrow)
-    open_for_reading(store.path).close()
-    assert "snapshot of 0.0 s ago" in " ".join(capsys.readouterr().err.split())
+    assert "snapshot of 0.0 s ago" in " ".join(done("tables", "--store", store.path).err.split())
 
 
 def test_times_are_utc_wherever_the_machine_stands(tmp_path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +21,11 @@ from featurestore.training_sets import training_set
 from featurestore.transfer.exporting import export_store
 from featurestore.transfer.importing import import_store
 from featurestore.versions import register
+from kallos.engines.extraction import Extracted
+from kallos.workflows import extract as workflow
 from kallos.workflows.encoders import chosen_encoders, known_encoders
-from models.encoders.spec import encoder_id
+from models.encoders.network import EncoderNetwork
+from models.encoders.spec import EncoderSpec, encoder_id
 from tests.synthetic_store import PROTOCOL, make_store
 
 HUB = "hf-hub:timm/vit_base_patch16_224.augreg_in21k"
@@ -123,6 +128,23 @@ def test_an_encoder_of_an_earlier_kallos_keeps_its_name_and_version(store):
     recipe = outputs([named])[-1].recipe
     assert '"extractor": "embedding:tiny"' in recipe
     assert "architecture" not in recipe
+
+
+def test_a_graph_that_is_written_is_seen_and_its_time_is_part_of_the_extraction(tmp_path, monkeypatch, caplog):
+    seen = []
+    monkeypatch.setattr(EncoderNetwork, "save", lambda network, folder: time.sleep(0.3))
+    monkeypatch.setattr(EncoderSpec, "read", lambda folder: folder)
+    monkeypatch.setattr(workflow, "bring_up_to_date", lambda *_, **__: Extracted(processed=40))
+    monkeypatch.setattr(workflow.statistics, "fit", lambda store: None)
+    monkeypatch.setattr(logging.getLogger("kallos"), "propagate", True)
+    Store.open(tmp_path / "s.duckdb").close()
+    with caplog.at_level("INFO", "kallos.workflows"):
+        extraction = workflow.extract(
+            tmp_path / "s.duckdb", weights="none", on_progress=lambda *step: seen.append(step)
+        )
+    assert seen == [(0, 1, "writing mobilenet_v3_small as a graph")]
+    assert "wrote mobilenet_v3_small as a graph in 0 s, once for this store" in caplog.messages
+    assert extraction.seconds > 0.3
 
 
 def test_the_same_weights_are_not_kept_twice(workspace, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,8 @@ from models.baseline.attribution import parts_by_feature
 from models.regions import attribution
 from models.regions.attribution import parts_by_region
 from reports.pages import explanation
+from reports.render.palette import ACCENT, WARM
+from reports.render.plots.plot import INK
 from tests.command import done, kallos
 from tests.conftest import Workspace
 
@@ -172,7 +175,10 @@ def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tm
     assert "data:image/jpeg;base64," in text
     assert "://" not in text
     assert cv2.imread(str(png)).std() > 10
-    assert "<svg" in svg.read_text(encoding="utf-8")
+    drawn = svg.read_text(encoding="utf-8")
+    assert "<svg" in drawn
+    colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawn)) - {INK, "#ffffff"}
+    assert colours == {ACCENT, WARM}, "as the legend above the photo says"
 
 
 def test_what_cannot_be_explained_is_one_sentence(workspace: Workspace, tmp_path: Path):

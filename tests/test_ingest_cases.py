@@ -381,8 +381,10 @@ def test_spread_and_number_stay_beside_a_mean(photos: Path):
 def test_rows_of_totals_are_counted(photos: Path):
     reading = read(photos, text("image,mean", *((face, 3) for face in FACES), "Mean,3"))
     assert len(means(reading)) == 6
-    assert fact(reading, "skipped") == "1: a row of totals (Mean)"
+    assert fact(reading, "skipped") == "1 row of totals (Mean)"
     assert reading.data_set.findings.is_empty()
+    wide = read(photos, text("image,r1,r2,r3", *((face, 3, 4, 5) for face in FACES), "Mean,3,4,5"))
+    assert fact(wide, "skipped") == "1 row of totals (Mean) (3 cells)"
 
 
 def test_raters_are_kept_apart(photos: Path):

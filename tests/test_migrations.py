@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -34,18 +35,21 @@ def old(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def migrated(old: Path):
-    with Store.open(old) as store:
-        yield store
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory):
+    """A store of schema version 1 that was brought up to date; nobody changes it."""
+    yield from brought_up_to_date(SCHEMA_1, tmp_path_factory.mktemp("one"))
 
 
-@pytest.fixture
-def of_schema_3(tmp_path: Path):
-    path = tmp_path / "three.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(SCHEMA_3)
-    with Store.open(path) as store:
+@pytest.fixture(scope="module")
+def of_schema_3(tmp_path_factory: pytest.TempPathFactory):
+    yield from brought_up_to_date(SCHEMA_3, tmp_path_factory.mktemp("three"))
+
+
+def brought_up_to_date(schema: str, folder: Path) -> Iterator[Store]:
+    with duckdb.connect(str(folder / "s.duckdb")) as connection:
+        connection.execute(schema)
+    with Store.open(folder / "s.duckdb") as store:
         yield store
 
 
@@ -146,7 +150,7 @@ def test_an_earlier_version_keeps_its_values_and_is_not_shown(migrated):
 
 def test_the_folder_of_the_photos_stands_in_locations_only(migrated):
     held = content(migrated)
-    assert held.pop("locations") == {"data_set": ["old"], "root": [ROOT]}
+    assert held.pop("locations") == {"data_set": ["old"], "root": [ROOT], "files": ([None], [])}
     assert ROOT not in str(held)
     assert migrated.value("SELECT detail FROM attempts WHERE status = 'no_face'") == "No face was found in the photo."
 

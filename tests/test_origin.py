@@ -92,6 +92,15 @@ def test_a_doubt_is_a_sentence_with_its_figures(mae, low, high, said):
         assert f"interval of the difference {low:+.3f} to {high:+.3f}." in sentence
 
 
+@pytest.mark.parametrize(("scale", "named"), [((1, 5), "1-5"), ((1, 7), "1-7"), ((0, 100), "0-100"), (None, "1-5")])
+def test_a_doubt_is_on_the_raters_own_scale(scale, named):
+    (found,) = doubts(Origin("m", ("d",), "score", scale, "p", 1, (Comparison("mean", 30, 0.6, 0.5, -0.1, 0.3),)))
+    points = (scale[1] - scale[0]) / 4 if scale else 1
+    mae, beside, low, high = (points * error for error in (0.6, 0.5, -0.1, 0.3))
+    assert f"mean error {mae:.3f} against {beside:.3f} on {named}, 95 % interval" in found
+    assert f"difference {low:+.3f} to {high:+.3f}." in found
+
+
 def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,12 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 
 
 # every report
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_none_is_0_and_what_is_unknown_is_a_dash(whole: Store, name: str):
+    page = shown(report_page(name).render(report_page(name).data(whole, EVERYTHING)), width=160)
+    assert not re.search(r"(^|\s\s)·(\s\s|$)", page, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -467,3 +474,13 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     errors = [abs(of.predicted - of.truth) for of in best.worst]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())
+
+
+def test_errors_are_predicted_minus_true_in_every_table(store: Store):
+    report = evaluation.data(store, EVERYTHING)
+    text, best = shown(evaluation.render(report)), report.runs[0]
+    assert "true - predicted" not in text
+    for each in (*best.tenths, *best.worst):
+        digits = 3 if each in best.tenths else 2
+        row = f"{each.truth:.{digits}f} *{each.predicted:.{digits}f} +"
+        assert re.search(row + re.escape(f"{each.predicted - each.truth:+.{digits}f}"), text)

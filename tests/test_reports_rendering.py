@@ -18,7 +18,7 @@ from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.records import Comparison, Origin, Prediction
 from featurestore.store import Store
-from reports.pages import ingest, prediction, sql_rows, tables
+from reports.pages import ingest, prediction, prediction_overlay, sql_rows, tables
 from reports.pages.extraction import render as render_extraction
 from reports.pages.extraction import summary
 from reports.pages.prediction_overlay import draw_overlay
@@ -190,8 +190,7 @@ def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
         "photo.jpg",
         "3.42",
         "on 1-7 4.63",
-        "model a",
-        "3.50",
+        "model a 4.75",
         "symmetry",
         "22 %",
         "the largest was taken",
@@ -207,6 +206,48 @@ def test_a_prediction_without_model_b_has_a_panel_and_an_overlay(predicted: Pred
     plain = replace(predicted, sub_scores={}, weights={}, notes=())
     assert "region" not in "".join(shown(prediction.render(plain)))
     assert draw_overlay(np.zeros((350, 350, 3), np.uint8), plain).shape == (700, 1120, 3)
+
+
+def test_the_panel_leads_with_the_raters_own_scale(predicted: Prediction):
+    lines = [" ".join(line.strip("│ ").split()) for line in shown(prediction.render(predicted))]
+    first, interval, beside, a, _ = lines[2:7]
+    assert first.startswith("score on 1-7 4.63 1 ")
+    assert interval.startswith("90 % interval 3.85 to 5.35, ")
+    assert beside == "on 1-5 3.42 2.90 to 3.90, the scale that models work on"
+    assert a.startswith("model a 4.75 1 ")
+    assert any(line.startswith("region sub-score 1 to 7 ") for line in lines)
+    assert any(line.startswith(f"{REGIONS[0]} 1.00 ") for line in lines)
+    assert any(line.startswith(f"{REGIONS[-1]} 7.00 ") for line in lines)
+
+
+def test_on_the_scale_of_models_the_panel_names_it_once(predicted: Prediction):
+    for scale in ((1.0, 5.0), None):
+        same = replace(predicted, origin=replace(predicted.origin, scale=scale, comparisons=()))
+        text = " ".join(" ".join(shown(prediction.render(same))).replace("│", " ").split())
+        assert "score on 1-5 3.42 1 " in text
+        assert text.count("1-5") == 1
+
+
+def test_lines_of_many_photos_lead_with_the_raters_own_scale(predicted: Prediction):
+    heading, line, *_ = (text.plain for text in prediction.lines([predicted], [predicted.photo]))
+    assert heading == "photo      score on 1-7  90 % interval  on 1-5"
+    assert line.split()[:6] == ["photo.jpg", "4.63", "3.85", "to", "5.35", "3.42"]
+    assert heading.index("on 1-5") + len("on 1-5") == line.index("3.42") + len("3.42")
+    same = replace(predicted, origin=replace(predicted.origin, scale=(1.0, 5.0)))
+    heading, line, *_ = (text.plain for text in prediction.lines([same], [same.photo]))
+    assert heading.split() == ["photo", "score", "on", "1-5", "90", "%", "interval"]
+    assert line.split()[:5] == ["photo.jpg", "3.42", "2.90", "to", "3.90"]
+
+
+def test_an_overlay_leads_with_the_raters_own_scale(predicted: Prediction, monkeypatch: pytest.MonkeyPatch):
+    written = []
+    monkeypatch.setattr(
+        prediction_overlay._Sheet, "text", lambda _, x, y, text, *rest, **named: written.append(text) or x
+    )
+    draw_overlay(np.zeros((350, 350, 3), np.uint8), predicted)
+    assert written[:4] == ["score", "4.63", "on 1 to 7", "3.42 on 1-5"]
+    assert written[4].startswith("90 % interval 3.85 to 5.35 ")
+    assert {"1.00", "7.00"} <= set(written)
 
 
 def test_a_prediction_becomes_json(predicted: Prediction):

@@ -167,13 +167,14 @@ def test_a_prediction_is_on_both_scales(rated: Rated, tmp_path: Path) -> None:
     rated("predict", rated.photo, "--bundle", rated.bundle, "--csv", tmp_path / "p.csv")
     (row,) = pl.read_csv(tmp_path / "p.csv").to_dicts()
     assert row["own_score"] == pytest.approx(own["score"])
+    assert row["own_scale"] == rated.scale.words
     explained = rated.text("explain", rated.photo, "--bundle", rated.bundle)
     assert f"score {own['score']:.2f} on {rated.scale} ({prediction['score']:.2f} on {MODEL_SCALE})" in explained
 
 
 def test_several_photos_are_scored_on_both_scales(rated: Rated) -> None:
     two = rated.text("predict", rated.photo, rated.photo.with_name("P0002.jpg"), "--bundle", rated.bundle)
-    assert two.count(f" on {rated.scale}") == 2
+    assert two.count(f"score on {rated.scale} ") == two.count(f" on {MODEL_SCALE} ") == 2
 
 
 def test_cards_are_on_the_data_sets_own_scale(rated: Rated) -> None:
@@ -181,13 +182,22 @@ def test_cards_are_on_the_data_sets_own_scale(rated: Rated) -> None:
     assert f"on a scale of {rated.scale.words}" in model
     assert f"from {rated.scale.words}" in data
     assert f"mapped linearly from {rated.scale} to {MODEL_SCALE}" in data
+    assert f"The sd is on {rated.scale}, averaged" in data
+    half_width = rated.frame(
+        "SELECT half_width FROM intervals JOIN runs USING (run_id) WHERE protocol = 'rated-5fold' AND subset IS NULL"
+    ).item()
+    own = rated.scale.errors_from_models(half_width)
+    assert f"the score ± {own:.3f} on {rated.scale} ({half_width:.3f} on {MODEL_SCALE})." in model
     quarters = [f"{rated.scale.at(i / 4):g} to {rated.scale.at((i + 1) / 4):g}" for i in range(4)]
     assert " | ".join(quarters) in data
 
 
 def test_models_of_one_scale_are_evaluated_on_another(rated: Rated) -> None:
     text = rated.text("evaluate", "--data-set", "rated", "--protocol", "demo-5fold")
-    assert f"These raters scored from {rated.scale.words}, which is stretched to {MODEL_SCALE}." in text
+    assert (
+        f"These raters scored from {rated.scale.words}, which is stretched to {MODEL_SCALE}. Errors and widths are on {MODEL_SCALE}."
+        in text
+    )
     assert f"raters' score, on {rated.scale}" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from featurestore.ingest.dataset import IngestSummary, write
 from featurestore.ingest.further_table import added
 from featurestore.ingest.unrated import read_photos
 from featurestore.store import Store
+from kallos.workflows.ingest import ingest
 from tests.command import kallos
+from tests.conftest import Workspace
 from tests.ingest_files import read_scores, write_photo
 
 PHOTOS = 12
@@ -207,3 +210,16 @@ def test_the_commands_add_and_replace(tmp_path: Path, photos: Path) -> None:
     assert ingest(second)["ratings"] == 22
     assert ingest(first)["ratings"] == 22
     assert ingest(second, "--replace")["ratings"] == 2
+
+
+def test_what_comes_next_is_to_extract_only_where_a_photo_is_new(workspace: Workspace, tmp_path: Path) -> None:
+    path, images, table = tmp_path / "s.duckdb", tmp_path / "images", tmp_path / "again.csv"
+    shutil.copy(workspace.store, path)
+    shutil.copytree(workspace.portraits / "images", images)
+    table.write_text("image,rater,rating\n" + "\n".join(f"P00{i}.jpg,zoe,{i % 5 + 1}" for i in range(10, 40)))
+    # the demo's own photos again, from another folder and under another name
+    rated = ingest("table", table, path, images=images, name="again", scale=(1, 5))
+    assert rated.next_command == "`kallos train all --protocol again-5fold --fold 1`"
+    assert ingest("photos", images, path, name="bare").next_command == "`kallos features`"
+    write_photo(images / "new.png", 3)
+    assert ingest("photos", images, path, name="bare").next_command == "`kallos extract`"

@@ -352,7 +352,7 @@ def test_the_table_fits_into_80_columns():
         Neighbour(rank, f"{'long/' * 30}{rank}.jpg", 0.0123 * rank, None if rank == 2 else 3.2, None, rank == 1)
         for rank in (1, 2, 100)
     )
-    report = SimilarReport("query/" * 20, "geometry", "distance", None, "a data set", "SELECT 1", neighbours)
+    report = SimilarReport("query/" * 20, "geometry", "distance", None, "a data set", None, "SELECT 1", neighbours)
     console = Console(file=io.StringIO(), width=80)
     console.print(render(report))
     lines = console.file.getvalue().splitlines()
@@ -360,7 +360,7 @@ def test_the_table_fits_into_80_columns():
     (header,) = [line for line in lines if "distance" in line and "score" in line]
     names = slice(header.index("image"), header.index("distance"))
     assert "".join(line[names].strip() for line in lines).count("long/") == 90
-    console.print(render(SimilarReport("q", "embedding", "distance", "tiny", None, "SELECT 1", ())))
+    console.print(render(SimilarReport("q", "embedding", "distance", "tiny", None, None, "SELECT 1", ())))
     assert "no other face" in console.file.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -140,7 +141,8 @@ def test_sql_writes_all_kinds_at_once_in_place_of_what_was_there(workspace, tmp_
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
     answer = done("sql", query, *options, "--store", workspace.store)
     assert answer.out == ""
-    assert answer.err.splitlines() == [f"wrote {file}: 120 rows" for file in files.values()]
+    verbs = {"csv": "replaced", "parquet": "wrote", "sav": "wrote"}
+    assert answer.err.splitlines() == [f"{verbs[kind]} {file}: 120 rows" for kind, file in files.items()]
     as_csv, as_parquet, as_sav = pl.read_csv(files["csv"]), pl.read_parquet(files["parquet"]), sav(files["sav"])[0]
     assert as_csv.columns == as_sav.columns == ["image_id", *(f"histogram_{i}" for i in range(1, 6)), "letter"]
     assert as_parquet["histogram"].to_list() == [list(row[1:6]) for row in as_csv.rows()]
@@ -216,9 +218,26 @@ def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_
 def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, asked, columns):
     done("features", *asked, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
     read = pl.read_parquet(tmp_path / "t.parquet")
+    assert "averageness" not in read.columns or asked == ("averageness",)
     listed = done("features", "--region", "lips", "--json").json()["features"]
     assert set(read.columns[len(FRONT) :]) == (columns or {of["name"] for of in listed})
     assert read[read.columns[-1]].is_finite().sum() >= 119
+
+
+def test_where_averageness_is_left_out_the_command_says_how_it_is_had(workspace, tmp_path):
+    at = ("--store", workspace.store)
+    for asked in ((), ("--region", "symmetry")):
+        answer = done("features", *asked, "--csv", tmp_path / "t.csv", *at)
+        assert "averageness" not in pl.read_csv(tmp_path / "t.csv").columns
+        assert "averageness is left out" in answer.err
+        assert "`kallos features averageness --csv FILE" in answer.err
+    for asked in (("averageness",), ("--region", "lips")):
+        assert "left out" not in done("features", *asked, "--csv", tmp_path / "t.csv", *at).err
+    by_command = done("features", "averageness", "--csv", "-", *at).out.splitlines()[1]
+    page = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
+    (query,) = [text for text in re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL) if "averageness * sd" in text]
+    by_sql = done("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *at).out.splitlines()[1]
+    assert by_command.split(",")[-1] == by_sql.split(",")[-1]
 
 
 def test_features_that_cannot_be_written_are_one_sentence(workspace, tmp_path):

@@ -19,6 +19,7 @@ POLARS_TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "DOUBLE": pl.Float64(),
     "INTEGER": pl.Int32(),
+    "VARCHAR[]": pl.List(pl.String()),
     "INTEGER[]": pl.List(pl.Int32()),
     "FLOAT[]": pl.List(pl.Float32()),
 }
@@ -78,6 +79,7 @@ class DataSet:
 
     root    folder that images.path is relative to
     scales  trait -> lowest and highest rating that a rater can give; empty for photos without ratings
+    files   files that ratings, splits and landmarks were read from: no output replaces them
     adds    whether it comes to what the store has under its name, instead of taking its place
     """
 
@@ -89,6 +91,7 @@ class DataSet:
     scores: pl.DataFrame
     findings: pl.DataFrame
     splits: pl.DataFrame
+    files: tuple[Path, ...] = ()
     adds: bool = False
     ratings: pl.DataFrame = field(default_factory=partial(empty, "ratings"))
     rater_attributes: pl.DataFrame = field(default_factory=partial(empty, "rater_attributes"))
@@ -108,7 +111,9 @@ class DataSet:
 
     def location(self) -> pl.DataFrame:
         """The row for the table `locations`."""
-        return pl.DataFrame({"data_set": [self.name], "root": [str(self.root.resolve())]})
+        files = sorted({str(file.resolve()) for file in self.files})
+        row = {"data_set": [self.name], "root": [str(self.root.resolve())], "files": [files]}
+        return conform("locations", pl.DataFrame(row))
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,7 @@ def read_demo(folder: Path) -> DataSet:
     images = rated.images.drop("subset").join(subsets, on="image_id", how="left", maintain_order="left")
     return replace(
         rated,
+        files=(*rated.files, parameters),
         licence="drawn by kallos: free to use",
         images=conform("images", images),
         drawn_parameters=conform("drawn_parameters", long.drop_nulls().join(images, on="image_id", how="semi")),

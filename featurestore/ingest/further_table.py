@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
@@ -22,12 +23,13 @@ def added(store: Store, new: DataSet) -> DataSet:
     Scores are computed anew from all ratings; photos keep the fold that they were dealt to. Raises UsageError for
     photos of another folder and for another scale, DataError for a row that contradicts a stored one.
     """
-    roots = store.frame("SELECT root FROM locations WHERE data_set = $name", name=new.name)["root"]
-    if roots.is_empty():
+    stored_at = store.frame("SELECT root, files FROM locations WHERE data_set = $name", name=new.name)
+    if stored_at.is_empty():
         return new
-    if roots[0] != str(new.root.resolve()):
+    root, files = stored_at.row(0)
+    if root != str(new.root.resolve()):
         raise UsageError(
-            f"The photos of {new.name} lie in {roots[0]}: give it as --images, put new photos there, "
+            f"The photos of {new.name} lie in {root}: give it as --images, put new photos there, "
             "or choose another --name."
         )
     scales = {**_scales(store, new), **new.scales}
@@ -64,6 +66,7 @@ def added(store: Store, new: DataSet) -> DataSet:
     )
     return replace(
         new,
+        files=(*map(Path, files or ()), *new.files),
         scales=scales,
         images=images,
         ratings=ratings,

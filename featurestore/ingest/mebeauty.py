@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -39,8 +40,9 @@ def read_mebeauty(folder: Path) -> DataSet:
         raise InputError(f"{folder} is not MEBeauty: give the folder that holds {' or '.join(PHOTO_FOLDERS)}.")
     photos, findings = find_photos(root)
     images, more = scan_images(NAME, root, photos)
-    lists, repeated = _lists(folder / "scores")
-    ratings = _ratings(folder / "scores" / WORKBOOK)
+    workbook, files = folder / "scores" / WORKBOOK, _list_files(folder / "scores")
+    lists, repeated = _lists(files)
+    ratings = _ratings(workbook)
     first = lists.unique("image_id", keep="first", maintain_order=True)
     published = first.select("image_id", pl.lit(TRAIT).alias("trait"), mean="score")
     scores = build_scores({TRAIT: SCALE}, ratings, published)
@@ -49,6 +51,7 @@ def read_mebeauty(folder: Path) -> DataSet:
     return DataSet(
         name=NAME,
         root=root,
+        files=(workbook, *(file for _, _, file in files)),
         scales={TRAIT: SCALE},
         licence=LICENCE,
         images=images.with_columns(sex=sex, ethnicity=ethnicity, subset=ethnicity + "_" + sex),
@@ -66,16 +69,25 @@ def _image_id(column: str) -> pl.Expr:
     return pl.format(f"{NAME}/{{}}", composed).alias("image_id")
 
 
-def _lists(folder: Path) -> tuple[pl.DataFrame, list[Finding]]:
-    """image_id, protocol, fold, role, score; the 2022 lists come first, so that their scores win."""
-    parts = [
-        _read_list(folder / file).with_columns(protocol=pl.lit(protocol), fold=pl.lit(1), role=pl.lit(role))
-        for protocol, files in PROTOCOLS.items()
-        if (folder / files["train"]).is_file()
-        for role, file in files.items()
+def _list_files(folder: Path) -> list[tuple[str, str, Path]]:
+    """(protocol, role, file); the 2022 lists come first, so that their scores win."""
+    files = [
+        (protocol, role, folder / name)
+        for protocol, names in PROTOCOLS.items()
+        if (folder / names["train"]).is_file()
+        for role, name in names.items()
     ]
-    if not parts:
+    if not files:
         raise InputError(f"{folder} holds no train_2022.txt and no train_crop.csv: give the whole MEBeauty folder.")
+    return files
+
+
+def _lists(files: Sequence[tuple[str, str, Path]]) -> tuple[pl.DataFrame, list[Finding]]:
+    """image_id, protocol, fold, role, score."""
+    parts = [
+        _read_list(file).with_columns(protocol=pl.lit(protocol), fold=pl.lit(1), role=pl.lit(role))
+        for protocol, role, file in files
+    ]
     rows = pl.concat(parts).with_columns(is_first=pl.struct("image_id", "protocol").is_first_distinct())
     findings = [
         Finding("duplicate", image_id.partition("/")[2], f"stands in {protocol} again as {role}: left out there")

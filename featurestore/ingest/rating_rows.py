@@ -1,7 +1,7 @@
 """The ratings of a table by its recipe: one row an answer, with its number, and a count of every row that is none."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,17 +14,19 @@ from featurestore.ingest.reading import RawTable
 from featurestore.ingest.recipe import Recipe
 from featurestore.scale import Scale
 
+NO_ANSWER = "without an answer"
+
 
 @dataclass(frozen=True, eq=False)
 class RatingRows:
     """Ratings or scores as the table has them.
 
     rows      frame: image (label), rater, trait, session, sd, raters, text, score; what is unknown is NULL
-    skipped   reason -> number of cells or rows that are no answers
+    skipped   what the rows of the table are like -> how many they are, and their cells that are no answers
     """
 
     rows: pl.DataFrame
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> RatingRows:
@@ -35,28 +37,29 @@ def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> RatingRo
     given once for several rows.
     """
     rows = _long(table, recipe)
-    skipped: Counter[str] = Counter()
+    skipped = dict[str, tuple[int, int]]()
 
     def skip(reason: str, condition: pl.Expr) -> None:
         nonlocal rows
-        if hits := rows.select(condition.fill_null(False).sum()).item():
-            skipped[reason] += hits
+        hits = rows.filter(condition.fill_null(False))
+        if len(hits):
+            skipped[reason] = hits["row"].n_unique(), len(hits)
             rows = rows.filter(~condition.fill_null(False))
 
     missing = {text for text in rows["text"].unique() if text is None or is_missing(text) or _is_code(text, recipe)}
-    skip("no image and no answer", pl.col("image").is_null() & _in("text", missing))
-    skip("no answer", _in("text", missing))
+    skip("without an image and an answer", pl.col("image").is_null() & _in("text", missing))
+    skip(NO_ANSWER, _in("text", missing))
     without = rows["image"].null_count()
     if without > len(rows) - without:
         raise DataError(
             f"{table.source} has {without} answers without an image in {recipe.image!r}: write it into every row."
         )
-    skip("an answer without an image", pl.col("image").is_null())
+    skip("with an answer and no image", pl.col("image").is_null())
     totals = {label for label in rows["image"].unique() if normal(label) in TOTALS} - photo_labels
-    skip(f"a row of totals ({', '.join(sorted(totals))})", _in("image", totals))
+    skip(f"of totals ({', '.join(sorted(totals))})", _in("image", totals))
     words = {text for text in rows["text"].unique() if not (is_number(text) or any(c.isdigit() for c in text))}
     if not recipe.levels:
-        skip("no photo and no number", _in("text", words) & ~_in("image", photo_labels))
+        skip("without a photo and a number", _in("text", words) & ~_in("image", photo_labels))
     if recipe.rater is not None and (lacking := rows["rater"].null_count()):
         first = rows.filter(pl.col("rater").is_null())["image"][0]
         raise DataError(
@@ -65,7 +68,7 @@ def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> RatingRo
         )
     if rows.is_empty():
         raise DataError(f"{table.source} has no rows with an answer: it needs one row an image or a rating.")
-    return RatingRows(rows, skipped)
+    return RatingRows(rows.drop("row"), skipped)
 
 
 def _in(column: str, values: set[str]) -> pl.Expr:
@@ -89,6 +92,7 @@ def _long(table: RawTable, recipe: Recipe) -> pl.DataFrame:
     for score in recipe.scores:
         parts.append(
             cells.select(
+                row=pl.int_range(pl.len()),
                 image=pl.col(recipe.image) if recipe.image else pl.lit(score.image),
                 rater=raters if score.rater is None else pl.lit(score.rater, pl.String),
                 trait=pl.col(recipe.trait) if recipe.trait else pl.lit(score.trait, pl.String),

@@ -52,12 +52,16 @@ def read_scut(folder: Path, ratings: Path | None = None, histograms: Path | None
     check_within(labels, "score", SCALE, labels_file, f"correct {labels_file.name}")
     published = labels.select(_image_id("image"), pl.lit(TRAIT).alias("trait"), mean="score")
     findings += label_findings(images, published["image_id"], labels_file.name)
-    rated = present(_ratings(ratings or _found(folder, "All_Ratings.xlsx", "ratings*.csv")), images)
-    counted = _histograms(histograms or _found(folder, "histograms.csv"))
+    ratings = ratings or _found(folder, "All_Ratings.xlsx", "ratings*.csv")
+    histograms = histograms or _found(folder, "histograms.csv")
+    rated = present(_ratings(ratings), images)
+    counted = _histograms(histograms)
     landmarks, broken = _landmarks(folder / "facial landmark")
+    lists = (file for _, _, _, file in _lists(folder / "train_test_files"))
     return DataSet(
         name=NAME,
         root=folder / "Images",
+        files=(labels_file, *lists, *filter(None, (ratings, histograms))),
         scales={TRAIT: SCALE},
         licence=LICENCE,
         images=images,
@@ -157,8 +161,8 @@ def _scores(published: pl.DataFrame, ratings: pl.DataFrame, histograms: pl.DataF
     return conform("scores", with_score(filled, SCALE).drop("counts", "counted", "counted_sd"))
 
 
-def _splits(folder: Path) -> pl.DataFrame:
-    """The official five folds and the 60/40 split."""
+def _lists(folder: Path) -> list[tuple[str, int, str, Path]]:
+    """(protocol, fold, role, file) of the official five folds and the 60/40 split."""
     five = folder / "5_folders_cross_validations_files"
     half = folder / "split_of_60%training and 40%testing"
     files = [
@@ -166,7 +170,10 @@ def _splits(folder: Path) -> pl.DataFrame:
         for k in range(1, 6)
         for role in ("train", "test")
     ]
-    files += [("scut-60-40", 1, role, half / f"{role}.txt") for role in ("train", "test")]
+    return [*files, *(("scut-60-40", 1, role, half / f"{role}.txt") for role in ("train", "test"))]
+
+
+def _splits(folder: Path) -> pl.DataFrame:
     rows = [
         read_score_list(file).select(
             _image_id("image"),
@@ -175,7 +182,7 @@ def _splits(folder: Path) -> pl.DataFrame:
             role=pl.lit(role),
             trait=pl.lit(TRAIT),
         )
-        for protocol, fold, role, file in files
+        for protocol, fold, role, file in _lists(folder)
     ]
     return conform("splits", pl.concat(rows))
 

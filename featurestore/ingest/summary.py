@@ -1,11 +1,11 @@
 """How a rating table was read, in words: what a researcher checks before anything is stored."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from featurestore.ingest.cells import Numbers
 from featurestore.ingest.photo_names import Match
-from featurestore.ingest.rating_rows import RatingRows
+from featurestore.ingest.rating_rows import NO_ANSWER, RatingRows
 from featurestore.ingest.reading import RawTable
 from featurestore.ingest.recipe import Recipe
 
@@ -30,7 +30,7 @@ def facts(
         ("missing", _missing(recipe, answers.skipped)),
         ("photo", _attributes(recipe.photo_attributes)),
         ("raters", _attributes(recipe.rater_attributes)),
-        ("skipped", "; ".join(f"{number:,}: {why}" for why, number in answers.skipped.items() if why != "no answer")),
+        ("skipped", "; ".join(_skipped(answers.skipped))),
         ("not used", _columns(recipe.not_used)),
         *(("note", remark) for remark in remarks),
     ]
@@ -92,8 +92,15 @@ def _score(recipe: Recipe, numbers: Numbers, rows: int) -> str:
     return ", ".join(parts)
 
 
-def _missing(recipe: Recipe, skipped: Counter[str]) -> str:
-    number = skipped["no answer"]
+def _skipped(skipped: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    for reason, (rows, cells) in skipped.items():
+        if reason != NO_ANSWER:
+            of_cells = f" ({cells:,} cells)" if cells != rows else ""
+            yield f"{rows:,} row{'s' if rows != 1 else ''} {reason}{of_cells}"
+
+
+def _missing(recipe: Recipe, skipped: Mapping[str, tuple[int, int]]) -> str:
+    _, number = skipped.get(NO_ANSWER, (0, 0))
     codes = f" (blank, NA ... and {', '.join(recipe.missing)})" if recipe.missing else ""
     return f"{number:,} cell{'s' if number != 1 else ''} without an answer{codes}" if number or codes else "none"
 

@@ -230,6 +230,7 @@ def _data_set(
     return DataSet(
         name=name,
         root=root,
+        files=(table.source,),
         scales=scales,
         licence="not stated",
         images=images,

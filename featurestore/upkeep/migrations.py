@@ -232,6 +232,9 @@ def _record_uses(store: Store) -> None:
         store.execute("UPDATE runs SET uses = $uses WHERE run_id = $run_id", uses=json.dumps(uses), run_id=run_id)
 
 
+_NAME_FILES = "ALTER TABLE locations ADD COLUMN files VARCHAR[]"
+"""The files that a data set was read from; those of earlier ingests are not known."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -239,5 +242,6 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("combiners of any number of members", _COMBINE_ANY),
     ("mean shapes of any set of landmarks", _FREE_SHAPES),
     ("runs record the recipes that they use", _record_uses),
+    ("data sets name the files that they were read from", _NAME_FILES),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

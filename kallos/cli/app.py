@@ -29,6 +29,7 @@ from kallos.cli.extract import extract
 from kallos.cli.features import features
 from kallos.cli.hub import hub
 from kallos.cli.ingest import ingest
+from kallos.cli.outputs import OutputCommand
 from kallos.cli.plan import plan
 from kallos.cli.predict import predict
 from kallos.cli.report import report
@@ -82,7 +83,7 @@ for _panel, _commands in PANELS.items():
             app.command(rich_help_panel=_panel)(_command)
 for _group in (app, ingest, store, hub):
     for _registered in _group.registered_commands:
-        _registered.cls = loading.LoadingCommand
+        _registered.cls = OutputCommand
 
 
 def _show_version(requested: bool) -> None:

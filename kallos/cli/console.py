@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import TaskProgressColumn as PercentColumn
 from rich.segment import Segment
 from rich.text import Text
@@ -78,6 +78,7 @@ def plain(text: str) -> None:
 def progress(*, visible: bool = True) -> Iterator[OnProgress]:
     """A bar with count, rate and time left, shown from the first update; yields the function that updates it."""
     columns = (
+        SpinnerColumn("line"),  # it moves also where one step takes long
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         PercentColumn(),

@@ -6,21 +6,24 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+from kallos.cli.outputs import output, wrote
 
 
 def duplicates(
     data_set: Annotated[str | None, typer.Option(help="Write the protocol for this data set only.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Whose embeddings are compared.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Also draw the nearest pairs side by side, .png or .svg.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also draw the nearest pairs side by side, .png or .svg.", callback=output)
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
-    from kallos.cli.console import note, show
+    from kallos.cli.console import show
     from kallos.workflows.data_quality import duplicates as find_duplicates
     from reports.pages.duplicates import render, write_sheet
 
     report = find_duplicates(store, data_set=data_set, encoder=encoder)
     show("duplicates", report, render, json)
     if sheet and report.photos:
-        note(f"wrote {write_sheet(report, sheet)}")
+        wrote(write_sheet(report, sheet))

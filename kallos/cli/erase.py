@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+from kallos.cli.outputs import output, wrote
 
 
 def erase(
     image_ids: Annotated[list[str], typer.Argument(help="Images, as the table images names them.", metavar="IMAGE_ID")],
-    receipt: Annotated[Path | None, typer.Option(help="Where the receipt goes.  [default: beside the store]")] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Where the receipt goes.  [default: beside the store]", callback=output)
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -19,13 +22,13 @@ def erase(
     Exports elsewhere are not reached.
     """
     from featurestore.errors import CheckError
-    from kallos.cli.console import note, out
+    from kallos.cli.console import out
     from kallos.workflows.upkeep import erase as erase_photos
     from reports.pages.upkeep import render_erased
     from reports.render.json import to_json
 
     erased, written = erase_photos(store, image_ids, receipt=receipt)
     out.print_json(to_json("erasure", erased.receipt)) if json else out.print(render_erased(erased))
-    note(f"wrote the receipt {written}, which names no photo")
+    wrote(written, ": the receipt, which names no photo")
     if erased.receipt.found:
         raise CheckError(f"Something is left in {', '.join(erased.receipt.found)}: run the same command again.")

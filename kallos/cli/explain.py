@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, PictureFormat, Protocol, StorePath
+from kallos.cli.outputs import output, wrote
 
 
 def explain(
@@ -13,9 +14,12 @@ def explain(
     group: Annotated[
         str | None, typer.Option(help="Subset whose calibration and percentiles are used, such as AF.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write it into this HTML file instead, the photo in it.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write it into this HTML file instead, the photo in it.", callback=output)
+    ] = None,
     overlay: Annotated[
-        Path | None, typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg.")
+        Path | None,
+        typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg.", callback=output),
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Explain by this bundle; a store is not needed then.")] = None,
     protocol: Protocol = None,
@@ -27,7 +31,7 @@ def explain(
     from rich.console import Group
 
     from featurestore.errors import UsageError
-    from kallos.cli.console import note, show
+    from kallos.cli.console import show
     from kallos.workflows.explain import explain as explain_photo
     from reports.pages.explanation_overlay import picture, write_picture
     from reports.pages.explanation_page import render
@@ -38,8 +42,8 @@ def explain(
     report, explained = explain_photo(photo, store, bundle=bundle, group=group, protocol=protocol, fold=fold)
     if html:
         write_html(html, "explain", Group(picture(explained), render(report)), ())
-        note(f"wrote {html}")
+        wrote(html)
     else:
         show("explanation", report, render, json)
     if overlay:
-        note(f"wrote {write_picture(explained, overlay)}")
+        wrote(write_picture(explained, overlay))

@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Protocol, StorePath
+from kallos.cli.outputs import output, wrote
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder for the bundle: new, empty, or an earlier bundle.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the bundle: new, empty, or an earlier bundle.", callback=output)
+    ],
     space: Annotated[
         bool, typer.Option("--space", help="Write a Hugging Face Space with it, which `python app.py` runs too.")
     ] = False,
@@ -21,8 +24,7 @@ def export(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Write the deployment bundle: models, normalisation, encoder, model card, data card, manifest with hashes."""
-    from kallos.cli.console import note
     from kallos.workflows.export import export as write
 
     written = write(store, folder, protocol=protocol, fold=fold, onnx=onnx, space=space)
-    note(f"wrote the {'Space' if space else 'bundle'} {written}")
+    wrote(written, f": a {'Space' if space else 'bundle'}")

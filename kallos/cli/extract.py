@@ -43,7 +43,7 @@ def extract(
         )
     counts, seconds, report = extraction.counts, extraction.seconds, extraction.report
     if counts.processed:
-        note(f"{counts.processed:,} photos in {seconds:.0f} s, {counts.processed / seconds:.0f} a second")
+        note(f"{counts.processed:,} photos in {seconds:.0f} s")
     elif counts.measured:
         note(f"{counts.measured:,} photos measured again from their landmarks in {seconds:.1f} s")
     else:

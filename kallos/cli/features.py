@@ -21,7 +21,7 @@ def features(
 ) -> None:
     """Every feature with formula, unit, plausible range and source; for one, also its spread and correlation.
 
-    With --csv, --parquet or --sav: the values and scores of every image.
+    With --csv, --parquet or --sav: the values and scores of every image, without averageness, which a fold decides.
     """
     from featurestore.errors import UsageError
     from kallos.cli.console import note, show
@@ -29,11 +29,14 @@ def features(
     from kallos.workflows.query import feature, feature_values
     from kallos.workflows.query import features as list_features
     from reports.pages import feature_catalogue, one_feature
+    from reports.pages.feature_values import left_out
 
     if name is not None and region is not None:
         raise UsageError("A feature lies in one region: give either its name or --region.")
     if files := TableOut(csv, parquet, sav):
         files.write(*feature_values(store, name=name, region=region))
+        if remark := left_out(name, region):
+            note(remark)
         if not json:
             return
     if name is None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+from kallos.cli.outputs import output
 from kallos.importers.registry import IMPORTERS
-from kallos.importers.spec import Importer
+from kallos.importers.spec import OUTPUT, Importer
 
 if TYPE_CHECKING:
     from featurestore.ingest.table import TableReading
@@ -75,8 +76,9 @@ def _command(importer: Importer) -> Callable[..., None]:
 
 
 def _with_help(parameter: inspect.Parameter, declare: Callable[..., Any], *names: str) -> inspect.Parameter:
-    kind, text, *panel = get_args(parameter.annotation)
-    declared = declare(*names, help=text, rich_help_panel=panel[0] if panel else None)
+    kind, text, *more = get_args(parameter.annotation)
+    panel = next((heading for heading in more if heading is not OUTPUT), None)
+    declared = declare(*names, help=text, rich_help_panel=panel, callback=output if OUTPUT in more else None)
     return parameter.replace(annotation=Annotated[kind, declared])
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kallos.cli.outputs import output
+
 StorePath = Annotated[
     Path, typer.Option("--store", envvar="KALLOS_STORE", help="The DuckDB file.", rich_help_panel="Store")
 ]
@@ -30,9 +32,15 @@ EncoderWeights = Annotated[
     ),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Allow torchvision to fetch ImageNet weights.")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.")]
-Parquet = Annotated[Path | None, typer.Option("--parquet", help="Write the table into this Parquet file.")]
-Sav = Annotated[Path | None, typer.Option("--sav", help="Write the table into this SPSS file, with labels.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.", callback=output)
+]
+Parquet = Annotated[
+    Path | None, typer.Option("--parquet", help="Write the table into this Parquet file.", callback=output)
+]
+Sav = Annotated[
+    Path | None, typer.Option("--sav", help="Write the table into this SPSS file, with labels.", callback=output)
+]
 
 
 class PictureFormat(StrEnum):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Csv, Fold, Json, Parquet, Protocol, Sav, StorePath
+from kallos.cli.outputs import output
 
 if TYPE_CHECKING:
     from featurestore.records import Prediction
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 def predict(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    overlay: Annotated[Path | None, typer.Option(help="Write pictures with landmarks and scores here.")] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Write pictures with landmarks and scores here.", callback=output)
+    ] = None,
     group: Annotated[
         str | None, typer.Option(help="Subset of the training data whose calibration fits, such as AF.")
     ] = None,

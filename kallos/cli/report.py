@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, PictureFormat, Protocol, StorePath
+from kallos.cli.outputs import output, wrote
 from reports.registry import PAGES
 
 ReportName = StrEnum("ReportName", {name.upper(): name for name in PAGES})  # type: ignore[misc]
@@ -23,16 +24,20 @@ def report(
     ] = None,
     run: Annotated[list[str] | None, typer.Option(help="Only these runs; repeat it for each run.")] = None,
     image: Annotated[str | None, typer.Option(help="The image whose lineage is shown.")] = None,
-    figures: Annotated[Path | None, typer.Option(help="Also write the figures into this folder.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write the figures into this folder.", callback=output)
+    ] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
     photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report into this HTML file instead.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report into this HTML file instead.", callback=output)
+    ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind the report instead.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """Tables and plots in the terminal, one HTML file to keep or to send, JSON for programs, pictures for papers."""
-    from kallos.cli.console import note, out, plain
+    from kallos.cli.console import out, plain
     from kallos.workflows.report import report as query
 
     report = query(
@@ -48,11 +53,11 @@ def report(
     )
     if html:
         report.write_html(html)
-        note(f"wrote {html}")
+        wrote(html)
     elif sql:
         plain("\n\n".join(f"{query};" for query in report.queries) + "\n")
     else:
         out.print_json(report.json()) if json else out.print(report.render())
     if figures:
         for path in report.write_figures(figures, picture.value):
-            note(f"wrote {path}")
+            wrote(path)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, PictureFormat, StorePath
+from kallos.cli.outputs import output, wrote
 
 
 class By(StrEnum):
@@ -23,14 +24,16 @@ def similar(
     k: Annotated[int, typer.Option("-k", help="How many neighbours.", min=1, max=100)] = 10,
     data_set: Annotated[str | None, typer.Option(help="Only neighbours of this data set.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Whose embeddings.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Also write a contact sheet here, .png or .svg.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also write a contact sheet here, .png or .svg.", callback=output)
+    ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT that finds them instead.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """The nearest faces of the store, by exact search. Near means similar appearance, not identity."""
     from featurestore.errors import UsageError
-    from kallos.cli.console import note, plain, show
+    from kallos.cli.console import plain, show
     from kallos.workflows.similar import similar as find_similar
     from reports.pages.similar import render, write_sheet
 
@@ -42,4 +45,4 @@ def similar(
     else:
         show("similar", report, render, json)
     if sheet:
-        note(f"wrote {write_sheet(report, sheet)}")
+        wrote(write_sheet(report, sheet))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+from kallos.cli.outputs import output, wrote
 
 store = typer.Typer(
     name="store", help="Export and import a store as Parquet files with schema and checksums.", no_args_is_help=True
@@ -14,7 +15,9 @@ store = typer.Typer(
 
 @store.command("export")
 def export_folder(
-    folder: Annotated[Path, typer.Argument(help="Folder for the export: new, empty, or an earlier export.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the export: new, empty, or an earlier export.", callback=output)
+    ],
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -22,7 +25,7 @@ def export_folder(
 
     It contains all of the store, including personal data, and `kallos erase` does not reach it.
     """
-    from kallos.cli.console import note, out
+    from kallos.cli.console import out
     from kallos.workflows.upkeep import export_store
     from reports.render.json import to_json
 
@@ -30,9 +33,10 @@ def export_folder(
     if json:
         out.print_json(to_json("store_export", exported))
     else:
-        note(
-            f"wrote {exported.folder}: {exported.tables} tables, {exported.rows:,} rows, "
-            f"{exported.models} folders of models, {exported.size / 2**20:,.1f} MiB"
+        wrote(
+            exported.folder,
+            f": {exported.tables} tables, {exported.rows:,} rows, "
+            f"{exported.models} folders of models, {exported.size / 2**20:,.1f} MiB",
         )
 
 

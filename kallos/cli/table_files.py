@@ -7,11 +7,10 @@ import polars as pl
 
 from extractors.errors import InputError
 from featurestore.errors import UsageError
-from kallos.cli.console import note, plain
+from kallos.cli.console import plain
+from kallos.cli.outputs import STDOUT, wrote
 from reports.render.layout import plural
 from reports.render.table_files import Labels, csv_text, write_table
-
-STDOUT = Path("-")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class TableOut:
                 plain(csv_text(table))
             else:
                 write_table(file, kind, table, labels)
-                note(f"wrote {file}: {plural(len(table), 'row')}")
+                wrote(file, f": {plural(len(table), 'row')}")
 
     def _files(self) -> list[tuple[str, Path]]:
         named = {"csv": self.csv, "parquet": self.parquet, "sav": self.sav}

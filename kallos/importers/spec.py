@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     Read = Callable[..., DataSet | TableReading]
 
+OUTPUT = object()
+"""In the annotation of a parameter: the importer writes the file that it names."""
+
 
 @dataclass(frozen=True)
 class Importer:
@@ -23,9 +26,9 @@ class Importer:
 
     name           in `kallos ingest NAME`
     read           reads files into rows. Its first parameter is the file or folder. Parameters for users are
-                   `Annotated` with their help text, and optionally with the heading of a panel in the help. kallos
-                   passes `store`, which may not exist yet, and `on_progress` if the function has these parameters.
-                   Its docstring is the help of the command
+                   `Annotated` with their help text, and optionally with the heading of a panel in the help and with
+                   `OUTPUT`. kallos passes `store`, which may not exist yet, and `on_progress` if the function has
+                   these parameters. Its docstring is the help of the command
     owns_its_name  whether only this importer may write the data set of its name
     """
 

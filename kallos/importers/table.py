@@ -6,7 +6,7 @@ from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from kallos.importers.spec import Importer
+from kallos.importers.spec import OUTPUT, Importer
 
 if TYPE_CHECKING:
     from featurestore.ingest.table import TableReading
@@ -22,7 +22,7 @@ def read(
     scale: Annotated[tuple[float, float] | None, "Lowest and highest rating that raters could give."] = None,
     replace: Annotated[bool, "Make the data set equal to this table, instead of adding to it."] = False,
     dry_run: Annotated[bool, "Show how the table is read, and stop.", _RECIPE] = False,
-    save_recipe: Annotated[Path | None, "Write how the table is read into a small JSON file.", _RECIPE] = None,
+    save_recipe: Annotated[Path | None, "Write how the table is read into a small JSON file.", _RECIPE, OUTPUT] = None,
     recipe: Annotated[Path | None, "Read it as a recipe says, instead of detecting columns.", _RECIPE] = None,
     image_column: Annotated[str | None, "Column that names the photo.", _COLUMNS] = None,
     score_column: Annotated[
@@ -88,7 +88,9 @@ def read(
     )
     if save_recipe is not None:
         reading.recipe.save(save_recipe)
-    return with_changes(reading, data_set=with_changes(reading.data_set, adds=not replace), dry_run=dry_run)
+    files = (file, recipe) if recipe else (file,)
+    data_set = with_changes(reading.data_set, adds=not replace, files=files)
+    return with_changes(reading, data_set=data_set, dry_run=dry_run)
 
 
 TABLE = Importer("table", read)

@@ -67,10 +67,13 @@ class Canvas:
                 cv2.polylines(fine, [fixed], False, (255,), width, cv2.LINE_AA, _FRACTION_BITS)
             else:
                 cv2.fillPoly(fine, [fixed], (255,), cv2.LINE_AA, _FRACTION_BITS)
-        mask = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
+        mask = np.asarray(fine, np.float32)
+        if times > 1:
+            mask = np.asarray(cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA), np.float32)
         if blur:
-            mask = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32, copy=False)
-        return slice(y0, y1), slice(x0, x1), mask / np.float32(255)
+            mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.float32)
+        mask /= np.float32(255)
+        return slice(y0, y1), slice(x0, x1), mask
 
     def full_coverage(self, shapes: Points | list[Points], blur: float = 0.0) -> Field:
         """The same as one (size, size) mask."""

@@ -1,12 +1,14 @@
 """Example queries of the page; docs/sql.md has these and more, with explanations."""
 
+from featurestore.scale import MODEL_SCALE
+
 QUERIES = {
-    "Scores by subset": """
+    f"Scores by subset, on {MODEL_SCALE}": """
 SELECT trait, subset, count(*) AS images, round(avg(score), 3) AS mean, round(stddev_samp(score), 3) AS sd
 FROM scores JOIN images USING (image_id)
 GROUP BY trait, subset ORDER BY trait, subset
 """,
-    "Harsh and lenient raters": """
+    "Harsh and lenient raters, on their own scale": """
 SELECT trait, rater_id, round(avg(rating - mean), 2) AS bias, round(corr(rating, mean), 3) AS agreement
 FROM ratings JOIN scores USING (image_id, trait)
 GROUP BY trait, rater_id ORDER BY bias

@@ -27,7 +27,7 @@ from models.crossfit import CrossFitted
 from models.image.checkpoints import fingerprint
 from models.loading import load_model
 from models.serialization import DESCRIPTION
-from models.spec import Fitter, Listener, Model, ModelSpec, Options, resolve
+from models.spec import Fitter, Listener, Model, ModelSpec
 
 FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
 
@@ -47,9 +47,8 @@ class PartFit:
 class CrossFit:
     """One model to be trained on one fold."""
 
-    def __init__(self, fold: Fold, spec: ModelSpec, options: Options) -> None:
-        self._fold, self._spec = fold, spec
-        self._fitter: Fitter = resolve(spec.fitter)(options)
+    def __init__(self, fold: Fold, spec: ModelSpec, fitter: Fitter) -> None:
+        self._fold, self._spec, self._fitter = fold, spec, fitter
         self._encoder = fold.rows.encoder if spec.needs_embeddings else None
 
     def check(self) -> None:

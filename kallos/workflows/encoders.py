@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 
 from extractors.outputs import EMBEDDING
 from extractors.values import EncoderIdentity, outputs
@@ -9,6 +10,7 @@ from featurestore.outputs import active_versions, encoder_folder, found_encoder
 from featurestore.staging import staging
 from featurestore.store import Store
 from kallos.workflows.extras import TRAINING, need
+from kallos.workflows.progress import OnProgress, ignore
 from models.encoders.spec import EncoderSpec
 
 log = logging.getLogger(__name__)
@@ -16,7 +18,9 @@ log = logging.getLogger(__name__)
 DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
-def chosen_encoders(store: Store, name: str | None, weights: str | None, download: bool) -> list[EncoderSpec]:
+def chosen_encoders(
+    store: Store, name: str | None, weights: str | None, download: bool, on_progress: OnProgress = ignore
+) -> list[EncoderSpec]:
     """The encoder of that id or architecture; by default those with stored embeddings, else MobileNetV3-Small.
 
     By default the weights are those of the stored embeddings, else ImageNet's.
@@ -34,10 +38,12 @@ def chosen_encoders(store: Store, name: str | None, weights: str | None, downloa
         built.id = built.name
     folder = encoder_folder(store, _version(built))
     if not folder.is_dir():
-        log.info("writing %s as a graph, once for this store", built.name)
+        began = time.monotonic()
+        on_progress(0, 1, f"writing {built.name} as a graph")
         with staging(folder) as staged:
             built.save(staged)
             staged.rename(folder)
+        log.info("wrote %s as a graph in %.0f s, once for this store", built.name, time.monotonic() - began)
     return [EncoderSpec.read(folder)]
 
 

@@ -42,10 +42,9 @@ def extract(
     `engine` is where extractors run: this machine, or the Ray cluster of RAY_ADDRESS. After an interruption the next
     call resumes. Raises as `chosen_encoders` and `kallos.engines.extraction.extract`.
     """
-    chosen_engine = _engine(engine)
+    began, chosen_engine = time.monotonic(), _engine(engine)
     with Store.open(Path(store), must_exist=True) as opened:
-        encoders = chosen_encoders(opened, encoder, weights, download)
-        began = time.monotonic()
+        encoders = chosen_encoders(opened, encoder, weights, download, on_progress)
         counts = bring_up_to_date(opened, encoders, on_progress, retry_failed=retry_failed, engine=chosen_engine)
         statistics.fit(opened)
         return Extraction(counts, time.monotonic() - began, summary(opened))

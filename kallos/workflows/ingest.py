@@ -9,7 +9,7 @@ from featurestore.errors import UsageError
 from featurestore.ingest.dataset import DataSet, IngestSummary, write
 from featurestore.ingest.further_table import added
 from featurestore.ingest.table import TableReading
-from featurestore.next_step import how_to_extract
+from featurestore.next_step import after_ingest
 from featurestore.store import Store
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import Importer
@@ -76,4 +76,4 @@ def _stored(spec: Importer, data_set: DataSet, store: Path, reading: TableReadin
         raise UsageError(f"{data_set.name} is the name of a data set with its own importer: choose another --name.")
     with Store.open(store) as opened:
         summary = write(opened, added(opened, data_set) if data_set.adds else data_set)
-        return Ingested(summary, how_to_extract(opened), reading)
+        return Ingested(summary, after_ingest(opened, data_set.name), reading)

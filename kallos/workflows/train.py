@@ -11,7 +11,7 @@ from kallos.workflows.cross_fit import CrossFit
 from kallos.workflows.fold import Fold
 from kallos.workflows.progress import OnProgress, ignore
 from models.registry import ENSEMBLE, MODELS, TRAINABLE
-from models.spec import Options
+from models.spec import Fitter, ModelSpec, Options, resolve
 from reports.pages import benchmark as benchmark_page
 from reports.pages import evaluation as evaluation_page
 from reports.pages.benchmark_data import BenchmarkReport
@@ -33,10 +33,11 @@ def train(
 
     Finished runs are not trained again; interrupted ones resume.
     """
+    training = _Training(models, options or Options())
     with Store.open(Path(store), must_exist=True) as opened:
         opened.publish()
         chosen = Fold(opened, protocol, fold, encoder, on_progress)
-        _train(chosen, models, options or Options())
+        training.run(chosen)
         return evaluation_page.data(opened, Selection(protocol=chosen.protocol, fold=chosen.number))
 
 
@@ -50,20 +51,32 @@ def benchmark(
     on_progress: OnProgress = ignore,
 ) -> BenchmarkReport:
     """Train missing models on every fold of a protocol, and report the folds, their mean and published figures."""
+    training = _Training(models, options or Options())
     with Store.open(Path(store), must_exist=True) as opened:
         opened.publish()
         for fold in folds_of(opened, protocol):
-            _train(Fold(opened, protocol, fold, encoder, on_progress), models, options or Options())
+            training.run(Fold(opened, protocol, fold, encoder, on_progress))
         return benchmark_page.data(opened, Selection(protocol=protocol))
 
 
-def _train(fold: Fold, models: Sequence[str], options: Options) -> None:
-    if unknown := set(models) - set(TRAINABLE):
-        raise UsageError(f"There is no model {min(unknown)!r}: choose from {', '.join(TRAINABLE)}.")
-    chosen = [CrossFit(fold, spec, options) for spec in reversed(MODELS.values()) if spec.command in models]
-    for model in chosen:
-        model.check()
-    for model in chosen:
-        model.train()
-    if ENSEMBLE in models:
-        combine(fold, options.seed)
+class _Training:
+    """The models to train and their options, which are checked before any store is opened."""
+
+    def __init__(self, models: Sequence[str], options: Options) -> None:
+        """Raises UsageError for a model that does not exist and for options that cannot be."""
+        if unknown := set(models) - set(TRAINABLE):
+            raise UsageError(f"There is no model {min(unknown)!r}: choose from {', '.join(TRAINABLE)}.")
+        self._seed, self._is_combined = options.seed, ENSEMBLE in models
+        self._fitters: list[tuple[ModelSpec, Fitter]] = [
+            (spec, resolve(spec.fitter)(options)) for spec in reversed(MODELS.values()) if spec.command in models
+        ]
+
+    def run(self, fold: Fold) -> None:
+        """Train them on one fold."""
+        chosen = [CrossFit(fold, spec, fitter) for spec, fitter in self._fitters]
+        for model in chosen:
+            model.check()
+        for model in chosen:
+            model.train()
+        if self._is_combined:
+            combine(fold, self._seed)

@@ -13,7 +13,7 @@ from torchvision.ops import roi_align
 
 from featurestore.errors import UsageError
 from models.encoders.spec import encoder_id
-from models.networks.backbones import MAP_STRIDES, Backbone, build_backbone
+from models.networks.backbones import MAP_STRIDES, Backbone, build_backbone, check_size
 from models.networks.graphs import export, write_graph
 from models.serialization import write_description
 
@@ -51,7 +51,7 @@ class EncoderNetwork(nn.Module):
         Raises as `build_backbone`, and UsageError for the size or for a network without maps of the face.
         """
         backbone = build_backbone(name, weights, download=download)
-        backbone.check_size(size)
+        check_size(name, backbone.network, size)
         if len(backbone.card.maps) < len(MAP_STRIDES):
             raise UsageError(
                 f"{name} has no feature maps of strides 8 and 16, which the regions need: choose a "

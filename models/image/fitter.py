@@ -9,7 +9,8 @@ from extractors.file_hash import sha256_of_file
 from featurestore.records import FaceBatch
 from models.image.computing import Computing
 from models.image.model import AppearanceConfig, AppearanceModel
-from models.image.train import choose_computing, starting_backbone, train_appearance
+from models.image.train import check_settings, choose_computing, starting_backbone, train_appearance
+from models.networks.backbones import check_size_of
 from models.spec import Listener, Options
 
 
@@ -18,6 +19,8 @@ class ImageFitter:
 
     def __init__(self, options: Options) -> None:
         self._config = AppearanceConfig(**asdict(options))
+        check_settings(self._config)
+        check_size_of(options.backbone, options.image_size)
         weights = Path(options.weights)
         self.weights = weights.name
         # weights by their content: a file may lie elsewhere tomorrow

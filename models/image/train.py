@@ -29,7 +29,7 @@ from models.image.computing import PRECISIONS, Computing, choose, usual
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, network_view
 from models.image.optimisation import exact_strided, moving_average, one_cycle, settle_batch_norms
 from models.image.tensors import as_images
-from models.networks.backbones import Backbone, build_backbone
+from models.networks.backbones import Backbone, build_backbone, check_size
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 SETTLED_ON = 320
@@ -42,14 +42,19 @@ WATCHED = 100
 """Held-out faces that are predicted after each epoch, without their mirror images: they decide nothing."""
 
 
-def starting_backbone(config: AppearanceConfig) -> Backbone:
-    """What a training starts from. Raises UsageError for settings that cannot be, WeightsError as `build_backbone`."""
+def check_settings(config: AppearanceConfig) -> None:
+    """Raises UsageError for an optimizer or a precision that does not exist."""
     if config.optimizer not in OPTIMIZERS:
         raise UsageError(f"There is no optimizer {config.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}.")
     if config.precision not in PRECISIONS:
         raise UsageError(f"There is no precision {config.precision!r}: choose one of {', '.join(PRECISIONS)}.")
+
+
+def starting_backbone(config: AppearanceConfig) -> Backbone:
+    """What a training starts from. Raises UsageError for settings that cannot be, WeightsError as `build_backbone`."""
+    check_settings(config)
     backbone = build_backbone(config.backbone, config.weights, download=config.download)
-    backbone.check_size(config.image_size)
+    check_size(backbone.name, backbone.network, config.image_size)
     return backbone
 
 

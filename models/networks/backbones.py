@@ -37,6 +37,9 @@ OPTIONS = ("image_size", "transform_input")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
+SIZES = range(32, 257, 32)
+"""Sides in pixels that are proposed where another does not fit."""
+
 MAP_STRIDES = (8, 16)
 """Of the feature maps that are pooled region by region: fine enough for an eye, deep enough to be useful."""
 
@@ -94,13 +97,6 @@ class Backbone:
         for stage in list(stages.children())[: names.index(last) + 1 if last else 0]:
             yield from stage.parameters()
 
-    def check_size(self, size: int) -> None:
-        """Raises UsageError when the network cannot take images of `size` x `size` pixels."""
-        try:
-            _features(self.network, size)
-        except (AssertionError, RuntimeError, ValueError) as problem:
-            raise UsageError(f"{self.name} cannot take images of {size} pixels: choose another size.") from problem
-
     def describe(self) -> dict[str, Any]:
         """The card as JSON."""
         return asdict(self.card)
@@ -128,16 +124,41 @@ def keep_freed_memory() -> None:
         allocator(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+def check_size_of(name: str, size: int) -> None:
+    """`check_size` before weights are read. Raises UsageError for an unknown name, too."""
+    _refuse_unknown(name)
+    check_size(name, _trimmed(name, None, {})[0], size)
+
+
+def check_size(name: str, network: nn.Module, size: int) -> None:
+    """Raises UsageError, naming sizes that fit, when the network cannot take images of `size` x `size` pixels."""
+    if not _takes(network, size):
+        others = " or ".join(str(other) for other in SIZES if _takes(network, other)) or "another network"
+        raise UsageError(f"{name} cannot take images of {size} pixels: choose {others}.")
+
+
+def _takes(network: nn.Module, size: int) -> bool:
+    try:
+        _features(network, size)
+    except (AssertionError, RuntimeError, ValueError):
+        return False
+    return True
+
+
+def _refuse_unknown(name: str) -> None:
+    known = [*BUILT_IN, *list_models(module=torchvision.models)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or ["efficientnet_v2_s", "mobilenet_v2"]
+        raise UsageError(f"There is no backbone {name!r}: the nearest names are {', '.join(near)}.")
+
+
 def build_backbone(name: str, weights: str, *, download: bool = False) -> Backbone:
     """A backbone with ImageNet weights, those of a safetensors file, or seeded random ones.
 
     `weights` is "imagenet", "none" or a path. Raises UsageError for an unknown name and WeightsError when the
     weights are missing, do not fit, or may not be downloaded.
     """
-    known = [*BUILT_IN, *list_models(module=torchvision.models)]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or ["efficientnet_v2_s", "mobilenet_v2"]
-        raise UsageError(f"There is no backbone {name!r}: the nearest names are {', '.join(near)}.")
+    _refuse_unknown(name)
     if weights == "imagenet" and name in BUILT_IN:
         raise WeightsError(f"{name} has fixed filters and no ImageNet weights: use --weights none.")
     if weights == "imagenet":

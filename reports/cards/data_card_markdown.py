@@ -72,7 +72,7 @@ def _section(data_set: CardDataSet) -> str:
             f"- Rated on: {escape(trait.trait)}, from {trait.scale.words}",
             _scores(trait.subsets, trait.scale),
             _labels(data_set),
-            _agreement(trait.agreement),
+            _agreement(trait.agreement, trait.scale),
             _quality(data_set),
         ]
     )
@@ -118,7 +118,7 @@ def _labels(data_set: CardDataSet) -> str:
     return "### How labels were made\n\n" + " ".join(sentences)
 
 
-def _agreement(groups: Mapping[str, Agreement]) -> str:
+def _agreement(groups: Mapping[str, Agreement], scale: Scale) -> str:
     title = "### Agreement of the raters"
     if not groups:
         return f"{title}\n\nUnknown, because the spread of the ratings is unknown."
@@ -132,7 +132,7 @@ def _agreement(groups: Mapping[str, Agreement]) -> str:
     )
     columns = ("subset", "raters", "sd in an image", "one rater to the rest", "lowest rater", "highest rater")
     return (
-        f"{title}\n\n{grid(columns, rows)}\n\nThe sd is on the raters' scale, averaged over images; the others are "
+        f"{title}\n\n{grid(columns, rows)}\n\nThe sd is on {scale}, averaged over images; the others are "
         "correlations of one rater's ratings with the mean of all others."
     )
 

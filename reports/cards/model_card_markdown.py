@@ -8,6 +8,7 @@ from importlib.metadata import version as package_version
 from typing import Any
 
 from featurestore.runs import Run
+from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
 from reports.cards.markdown import escape, estimate, grid, page
 from reports.cards.model_card import Combined, ModelCard
@@ -15,7 +16,7 @@ from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
-from reports.render.scales import ERRORS_ON, shown_on, target_line
+from reports.render.scales import ERRORS_ON, error_on_both, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 
 TERMS = {
@@ -212,8 +213,9 @@ def _intervals(card: ModelCard) -> str | None:
     everyone, *groups = card.calibrations
     text = (
         "## How sure a score is\n\nSplit-conformal intervals, fitted on the out-of-fold errors of "
-        f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± {number(everyone.half_width)}. "
-        f"On the test rows they cover {estimate(test.coverage)} and are {estimate(card.width)} wide on average."
+        f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± "
+        f"{error_on_both(everyone.half_width, card.target.scale)}. On the test rows they cover "
+        f"{estimate(test.coverage)} and are {estimate(card.width)} wide on average, on {MODEL_SCALE}."
     )
     if not groups:
         return text
@@ -225,7 +227,7 @@ def _intervals(card: ModelCard) -> str | None:
         [
             text,
             "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
-            "the bias is subtracted from the score.",
+            f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]
     )
@@ -236,21 +238,16 @@ def _combiner(combined: Combined) -> str:
     alone = ", ".join(f"{escape(member.model)} alone {number(member.pearson, 4)}" for member in combined.members)
     return (
         f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of "
-        f"{number(combined.correction)}. PC out of fold: {alone}, combined {number(combined.pearson, 4)}. On the "
-        f"test rows the combined score gains {estimate(combined.gain, sign=True)} PC on {escape(combined.best)}."
+        f"{number(combined.correction)} on {MODEL_SCALE}. PC out of fold: {alone}, combined "
+        f"{number(combined.pearson, 4)}. On the test rows the combined score gains "
+        f"{estimate(combined.gain, sign=True)} PC on {escape(combined.best)}."
     )
 
 
 def _regions(sub_scores: SubScoreRun) -> str:
     rows = (
-        (
-            line.region,
-            number(line.weight),
-            number(line.weight_sd),
-            number(line.correlation, sign=True),
-            number(line.without),
-        )
-        for line in sub_scores.regions
+        (r.region, number(r.weight), number(r.weight_sd), number(r.correlation, sign=True), number(r.without))
+        for r in sub_scores.regions
     )
     return "\n\n".join(
         [
@@ -282,7 +279,9 @@ def _external(card: ModelCard) -> str:
         for model, name, performance in rows
     )
     columns = ("data set", "model", "n", METRICS["spearman"], METRICS["pearson"], METRICS["mae"], "coverage")
-    reading = "Other photos and other raters, whose scores are stretched to the scale; the predictions are as they are."
+    reading = (
+        f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are."
+    )
     return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
 
 

@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.scale import MODEL_SCALE
 from models.registry import rank
 from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.benchmark_data import data as data
@@ -12,8 +13,10 @@ from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
 from reports.render.plots import Lines
-from reports.render.scales import ERRORS_ON, target_line
+from reports.render.scales import ERRORS_ON, error_on_both, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
+
+CORRECTION = f"The correction is the root mean square of the term added to the weighted mean, on {MODEL_SCALE}."
 
 
 def render(report: BenchmarkReport) -> RenderableType:
@@ -34,7 +37,7 @@ def render(report: BenchmarkReport) -> RenderableType:
                 "Intervals",
                 Text(
                     f"{model.model}: {100 * (model.coverage or 0):.1f} % of the test rows lie within their 90 % "
-                    f"interval, which is {number(model.width)} wide on average."
+                    f"interval, which is {error_on_both(model.width or 0, report.target.scale)} wide on average."
                 ),
             )
             for model in covered
@@ -83,7 +86,7 @@ def _combiner_table(report: BenchmarkReport) -> RenderableType:
         gains = (number(gain, 4, sign=True) for gain in (combined.gain_out_of_fold, combined.gain_test))
         weight_cells = (number(combined.weights.get(model)) for model in members)
         table.add_row(str(combined.fold), *weight_cells, number(combined.correction), combined.best, *gains)
-    return Group(table, dim("The correction is the root mean square of the term added to the weighted mean."))
+    return Group(table, dim(CORRECTION))
 
 
 def _verdict(report: BenchmarkReport) -> RenderableType:

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.bars import interval_bar
 from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.plots import Dots
+from reports.render.scales import ERRORS_ON
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
@@ -92,7 +94,7 @@ def render(report: CompareReport) -> RenderableType:
         *(section(f"{title} minus that of {best.name}", _differences_table(report, m)) for m, title in METRICS.items()),
         dim(
             f"Intervals hold 95 % of {RESAMPLES:,} paired resamples of the images. Where one holds 0, "
-            "the test images do not separate the run from the best."
+            f"the test images do not separate the run from the best. {ERRORS_ON}."
         ),
     )
 
@@ -125,4 +127,5 @@ def figures(report: CompareReport) -> list[Figure]:
         values = {name: difference.value for name, difference in differences.items()}
         ends = {name: (difference.low, difference.high) for name, difference in differences.items()}
         panels.append(("", Dots(values, f"{title} minus that of the best", ends)))
-    return [Figure("differences", f"Differences to {report.runs[0].name}, 95 % intervals", panels)]
+    title = f"Differences to {report.runs[0].name}, 95 % intervals, MAE on {MODEL_SCALE}"
+    return [Figure("differences", title, panels)]

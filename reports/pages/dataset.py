@@ -213,7 +213,7 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [
         section(
             f"Scores{on_trait}",
-            _histogram(report, f"score, {scale}"),
+            _histogram(report),
             "",
             _scores_table(report.subsets, scale),
             remark=f"mean {on_both(whole.mean, scale)}, sd {number(scale.errors_from_models(whole.sd))} on {scale}",
@@ -245,13 +245,13 @@ def _folds_table(folds: tuple[Fold, ...]) -> Table:
     table = plain_table("protocol", "fold", "train", "val", "test")
     for i, fold in enumerate(folds):
         name = "" if i and folds[i - 1].protocol == fold.protocol else fold.protocol
-        table.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}" if fold.val else "·", f"{fold.test:,}")
+        table.add_row(name, str(fold.fold), f"{fold.train:,}", f"{fold.val:,}", f"{fold.test:,}")
     return table
 
 
-def _histogram(report: TraitReport, label: str) -> Histogram:
+def _histogram(report: TraitReport) -> Histogram:
     groups = {name: group.histogram for name, group in report.subsets.items() if name != "all"}
-    return Histogram(report.subsets["all"].histogram, *report.scale, label, groups=groups)
+    return Histogram(report.subsets["all"].histogram, *report.scale, f"score, {report.scale}", groups=groups)
 
 
 def figures(report: DataSetsReport) -> list[Figure]:
@@ -260,12 +260,12 @@ def figures(report: DataSetsReport) -> list[Figure]:
     for data_set in report.data_sets:
         for trait in data_set.traits:
             name = data_set.name if len(data_set.traits) == 1 else f"{data_set.name}_{trait.trait}"
-            pictures.append(Figure(f"scores_{name}", f"Scores of {name}", [("", _histogram(trait, "score"))]))
+            pictures.append(Figure(f"scores_{name}", f"Scores of {name}", [("", _histogram(trait))]))
         if data_set.photos:
             pictures.append(_sheet(data_set))
     return pictures
 
 
 def _sheet(data_set: DataSetReport) -> Figure:
-    title = f"{data_set.name}: landmarks, from the lowest score to the highest"
+    title = f"{data_set.name}: landmarks, from the lowest score to the highest, on {data_set.traits[0].scale}"
     return contact_sheet(data_set.photos, title, f"contact_sheet_{data_set.name}")

@@ -9,20 +9,25 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.duplicates import PROTOCOL, leaks
+from featurestore.scale import Scale
 from featurestore.store import Store
-from featurestore.traits import SINGLE_SCORES
+from featurestore.traits import SINGLE_SCORES, scale_of_scores
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, plural, section, share
 from reports.render.palette import WARM
+from reports.render.scales import score_on, shown_on
 
 SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images, their distance, and the raters' score of each; for one face, one would expect the same score."""
+    """Two images, their distance, and the raters' score of each, on the scale of models.
+
+    For one face, one would expect the same score.
+    """
 
     image_id: str
     other_id: str
@@ -45,10 +50,14 @@ class Leak:
 
 @dataclass(frozen=True)
 class DuplicatesReport:
-    """All pairs, nearest first, and the leak of every fold of the store."""
+    """All pairs, nearest first, and the leak of every fold of the store.
+
+    scale   that of the pairs' raters; None where they used several
+    """
 
     groups: int
     images: int
+    scale: Scale | None
     pairs: tuple[Pair, ...]
     leaks: tuple[Leak, ...]
     photos: tuple[Photo, ...] = for_pictures()
@@ -63,11 +72,13 @@ def data(store: Store) -> DuplicatesReport:
     )
     pairs = tuple(Pair(*row) for row in rows.iter_rows())
     images = {image_id for pair in pairs for image_id in (pair.image_id, pair.other_id)}
+    scale = scale_of_scores(store, sorted(images))
     leaked = tuple(Leak(*row) for row in leaks(store).iter_rows())
-    return DuplicatesReport(rows["group_id"].n_unique(), len(images), pairs, leaked, _photos(store, pairs))
+    photos = _photos(store, pairs, shown_on(scale))
+    return DuplicatesReport(rows["group_id"].n_unique(), len(images), scale, pairs, leaked, photos)
 
 
-def _photos(store: Store, pairs: tuple[Pair, ...]) -> tuple[Photo, ...]:
+def _photos(store: Store, pairs: tuple[Pair, ...], own: Scale) -> tuple[Photo, ...]:
     paths = dict(
         store.frame(
             "SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set) "
@@ -75,7 +86,7 @@ def _photos(store: Store, pairs: tuple[Pair, ...]) -> tuple[Photo, ...]:
         ).iter_rows()
     )
     return tuple(
-        Photo(Path(paths[image_id]), f"{image_id.split('/')[-1]}  {number(score, 2)}", None)
+        Photo(Path(paths[image_id]), f"{image_id.split('/')[-1]}  {score_on(own, score)}", None)
         for pair in pairs[:SHOWN]
         for image_id, score in ((pair.image_id, pair.score), (pair.other_id, pair.other_score))
     )
@@ -86,7 +97,9 @@ def render(report: DuplicatesReport) -> RenderableType:
     return page(
         "Near-duplicates",
         f"{plural(len(report.pairs), 'pair')}, {plural(report.groups, 'group')} of {plural(report.images, 'image')}",
-        section("Nearest pairs", _pairs_table(report)) if report.pairs else dim("No two photos are near-duplicates."),
+        section("Nearest pairs", _pairs_table(report), remark=f"scores on {shown_on(report.scale)}")
+        if report.pairs
+        else dim("No two photos are near-duplicates."),
         section("Test images with a near-duplicate among the training rows", _leaks_table(report)),
         dim(
             f"Protocols named {PROTOCOL}, one per trait, keep groups together: "
@@ -99,9 +112,14 @@ def render(report: DuplicatesReport) -> RenderableType:
 def _pairs_table(report: DuplicatesReport) -> Table:
     table = plain_table("image", "and", "bits", "cosine", "score", "score", "apart")
     table.columns[1].justify = "left"
+    own = shown_on(report.scale)
     for pair in report.pairs[:SHOWN]:
         apart = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
-        scores = (number(pair.score, 2), number(pair.other_score, 2), number(apart, 2))
+        scores = (
+            score_on(own, pair.score),
+            score_on(own, pair.other_score),
+            number(own.errors_from_models(apart), 2),
+        )
         table.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
     if len(report.pairs) > SHOWN:
         table.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
@@ -119,4 +137,5 @@ def _leaks_table(report: DuplicatesReport) -> Table:
 
 def write_sheet(report: DuplicatesReport, file: Path) -> Path:
     """The nearest pairs side by side, two pairs a row. Raises InputError or PhotoError when a photo is gone."""
-    return write(contact_sheet(report.photos, "Near-duplicates: two pairs a row, nearest first"), file)
+    title = f"Near-duplicates: two pairs a row, nearest first; scores on {shown_on(report.scale)}"
+    return write(contact_sheet(report.photos, title), file)

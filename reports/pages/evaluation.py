@@ -21,7 +21,7 @@ from reports.render.json import for_pictures
 from reports.render.layout import number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
-from reports.render.scales import shown_on, target_line
+from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -190,12 +190,12 @@ def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
 
 
 def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
-    table = plain_table("images", "predicted", "true", "true - predicted", "")
-    means = [(own.from_models(tenth.predicted), own.from_models(tenth.truth)) for tenth in tenths]
-    limit = max(abs(truth - predicted) for predicted, truth in means)
-    for tenth, (predicted, truth) in zip(tenths, means, strict=True):
-        gap = truth - predicted
-        table.add_row(f"{tenth.n:,}", number(predicted), number(truth), number(gap, sign=True), signed_bar(gap, limit))
+    table = plain_table("images", "true", "predicted", "predicted - true", "")
+    means = [(own.from_models(tenth.truth), own.from_models(tenth.predicted)) for tenth in tenths]
+    limit = max(abs(predicted - truth) for truth, predicted in means)
+    for tenth, (truth, predicted) in zip(tenths, means, strict=True):
+        gap = predicted - truth
+        table.add_row(f"{tenth.n:,}", number(truth), number(predicted), number(gap, sign=True), signed_bar(gap, limit))
     return table
 
 
@@ -204,13 +204,13 @@ def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
     for miss in worst:
         truth, predicted = own.from_models(miss.truth), own.from_models(miss.predicted)
         scores = (number(truth, 2), number(predicted, 2), number(predicted - truth, 2, sign=True))
-        table.add_row(miss.image_id, miss.subset or "·", *scores)
+        table.add_row(miss.image_id, miss.subset or "–", *scores)
     return table
 
 
 def _verdict(report: EvaluationReport) -> Text:
     problems = [f"{run.name}: {problem}" for run in report.runs for problem in run.problems]
-    constant = f"Always predicting the mean would give MAE {number(report.constant_mae)}."
+    constant = f"Always predicting the mean would give MAE {number(report.constant_mae)}. {ERRORS_ON}."
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
     plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required."
@@ -219,19 +219,21 @@ def _verdict(report: EvaluationReport) -> Text:
 
 def _agreement(run: RunEvaluation, own: Scale) -> Scatter:
     truth, predicted = (own.from_models(np.array(scores)) for scores in (run.truth, run.predicted))
-    return Scatter(truth, predicted, "true score", "predicted score", own)
+    return Scatter(truth, predicted, f"true score, {own}", f"predicted score, {own}", own)
 
 
 def _errors(run: RunEvaluation, own: Scale) -> Histogram:
     low, high = own.errors_from_models(np.array(RESIDUALS))
-    return Histogram(run.residuals, low, high, "predicted - true")
+    return Histogram(run.residuals, low, high, f"predicted - true, {own}")
 
 
 def figures(report: EvaluationReport) -> list[Figure]:
     """Predicted against true of every run, and their errors."""
     own = shown_on(report.target.scale)
     agreement = [(f"{run.name}   PC {run.overall.pearson:.3f}", _agreement(run, own)) for run in report.runs]
-    errors = [(f"{run.name}   MAE {run.overall.mae:.3f}", _errors(run, own)) for run in report.runs]
+    errors = [
+        (f"{run.name}   MAE {own.errors_from_models(run.overall.mae):.3f}", _errors(run, own)) for run in report.runs
+    ]
     return [
         Figure("predicted_against_true", "Predicted against true", agreement),
         Figure("errors", "Errors on the test images", errors),

@@ -15,19 +15,20 @@ from extractors.decode import decode
 from extractors.definitions import catalogue
 from extractors.points import OPEN_CONTOURS, Landmarks
 from featurestore.records import Explanation, RegionParts
+from featurestore.scale import MODEL_SCALE
 from reports.render.contact_sheet import contour_lines
 from reports.render.figures import Figure, jpeg, write
 from reports.render.layout import Picture
-from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+from reports.render.palette import ACCENT, WARM
 from reports.render.plots.plot import INK, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STRONGEST = 0.5
+STRONGEST = 0.65
 """Opacity of the region that moves the score most."""
 DISTANCE = re.compile(r"\|(\w+) - (\w+)\|")
-LEGEND = "blue: above an average face, orange: below; one measure a region, the one that moved it most"
+LEGEND = f"blue: above an average face, orange: below; the strongest measure of each region, points on {MODEL_SCALE}"
 
 Line = NDArray[np.float64]
 
@@ -67,14 +68,18 @@ def _moved(parts: RegionParts) -> float:
     return parts.contribution - parts.average
 
 
+def _colour(moved: float) -> str:
+    return ACCENT if moved > 0 else WARM
+
+
 def _shade(axes: Axes, explanation: Explanation) -> None:
     limit = max(abs(_moved(parts)) for parts in explanation.regions.values()) or 1.0
     for region, line in contour_lines(explanation.prediction.landmarks):
         moved = _moved(explanation.regions[region])
         # symmetry stands for the whole face: its oval is drawn and not filled
         if region != "symmetry":
-            axes.fill(*line.T, color=ACCENT if moved > 0 else WARM, alpha=STRONGEST * abs(moved) / limit, linewidth=0)
-        axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.8)
+            axes.fill(*line.T, color=_colour(moved), alpha=STRONGEST * abs(moved) / limit, linewidth=0)
+        axes.plot(*line.T, color=_colour(moved), linewidth=0.8)
 
 
 def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> None:
@@ -82,20 +87,18 @@ def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> 
     definitions = {definition.name: definition for definition in catalogue()}
     face = Landmarks(explanation.prediction.landmarks[None])
     measures = []
-    for region, parts in explanation.regions.items():
+    for parts in explanation.regions.values():
         drawable = {name: lines for name in parts.features if (lines := _lines(face, definitions[name]))}
         if drawable:
             name = max(drawable, key=lambda candidate: abs(parts.features[candidate]))
-            measures.append(
-                (float(np.mean(drawable[name][0][:, 1])), region, name, parts.features[name], drawable[name])
-            )
+            measures.append((float(np.mean(drawable[name][0][:, 1])), name, parts.features[name], drawable[name]))
     measures.sort(key=lambda candidate: candidate[0])
-    for row, (_, region, name, moved, lines) in enumerate(measures):
+    for row, (_, name, moved, lines) in enumerate(measures):
         for line in lines:
-            axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=2.2)
+            axes.plot(*line.T, color=_colour(moved), linewidth=2.2)
         x, y = lines[0].mean(axis=0)
         beside, level = width * 1.03, height * (row + 0.5) / len(measures)
-        axes.plot([x, beside], [y, level], color=REGION_COLOURS[region], linewidth=0.8, clip_on=False)
+        axes.plot([x, beside], [y, level], color=_colour(moved), linewidth=0.8, clip_on=False)
         axes.text(beside, level, f" {name}  {moved:+.3f}", fontsize=8, color=INK, va="center")
 
 

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.scale import MODEL_SCALE
 from reports.pages.explanation import ExplainedFeature, ExplanationReport
 from reports.pages.similar import SimilarReport
 from reports.render.bars import signed_bar
@@ -13,7 +14,7 @@ from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
-from reports.render.scales import on_both, points_on, shown_on
+from reports.render.scales import on_both, score_on, shown_on
 from reports.stats.simpler_models import training_source
 
 UNSEEN = "what the encoder sees"
@@ -22,18 +23,26 @@ UNSEEN = "what the encoder sees"
 def render(report: ExplanationReport) -> RenderableType:
     """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
     own = shown_on(report.origin.scale)
-    low, high = (number(own.from_models(end), 2) for end in (report.low, report.high))
+    low, high = (score_on(own, end) for end in (report.low, report.high))
     return page(
         f"Explanation of {report.photo.name}",
         f"score {on_both(report.score, own)}, 90 % interval {low} to {high}",
         _warnings(report),
-        section("How the score is made", _sum_table(report), remark=points_on(own)),
-        section("Among the photos of the store", _place_among(report)) if report.raters else None,
+        section("How the score is made", _sum_table(report), remark=f"on {MODEL_SCALE}"),
+        section("Among the photos of the store", _place_among(report), remark=f"on {own}") if report.raters else None,
         section(
-            "Region by region", _regions_table(report), remark=f"points add up to the score of {report.regions_of}"
+            "Region by region",
+            _regions_table(report),
+            remark=f"on {MODEL_SCALE}; points add up to the score of {report.regions_of}",
         ),
-        section("What moved the regions", _features_table(report), remark="against a face that is the training mean"),
-        section("A second opinion: LightGBM on measured features", _trees(report)) if report.trees else None,
+        section(
+            "What moved the regions",
+            _features_table(report),
+            remark=f"points on {MODEL_SCALE}, against a face that is the training mean",
+        ),
+        section("A second opinion: LightGBM on measured features", _trees(report), remark=f"points on {MODEL_SCALE}")
+        if report.trees
+        else None,
         *(
             section(f"Nearest by {similar.by}", _nearest_table(similar), remark=similar.distance)
             for similar in report.neighbours
@@ -123,7 +132,8 @@ def _trees(report: ExplanationReport) -> RenderableType:
 
 
 def _nearest_table(report: SimilarReport) -> Table:
-    table = plain_table("image", "score", "subset", "distance")
+    own = shown_on(report.scale)
+    table = plain_table("image", f"score on {own}", "subset", "distance")
     for near in report.neighbours:
-        table.add_row(near.image_id, number(near.score, 2), near.subset or "·", number(near.distance, 4))
+        table.add_row(near.image_id, score_on(own, near.score), near.subset or "·", number(near.distance, 4))
     return table

@@ -15,7 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from featurestore.external_evaluation import ExternalRows
 from featurestore.records import Evaluation
-from featurestore.scale import Scale
+from featurestore.scale import MODEL_SCALE, Scale
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
 from reports.render.json import for_pictures
@@ -204,7 +204,7 @@ def render(report: ExternalReport) -> RenderableType:
     rows = {"all": ensemble.overall, **ensemble.subsets}
     own = shown_on(report.scale)
     truth, predicted = (own.from_models(np.array(scores)) for scores in (report.truth, report.predicted))
-    scatter = Scatter(truth, predicted, f"raters' score, on {own}", "predicted score", own)
+    scatter = Scatter(truth, predicted, f"raters' score, on {own}", f"predicted score, on {own}", own)
     return page(
         "External evaluation",
         f"{plural(report.evaluated, 'image')} of {report.data_set}, models trained on {report.trained_on}",
@@ -263,6 +263,7 @@ def _reading(report: ExternalReport) -> str:
     own = shown_on(report.scale)
     return (
         f"These raters scored from {own.words}{mapped(own, 'which is stretched')}. "
+        f"Errors and widths are on {MODEL_SCALE}. "
         "A rank correlation with the scores of other raters measures transfer: whether the models' order holds for "
         "other photos and raters. Scores of two scales are comparable only after a map: MAE and RMSE as they are also "
         "count how the scales differ; the mapped ones come after a monotone map of the predictions (isotonic "

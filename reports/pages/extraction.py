@@ -89,8 +89,8 @@ def coverage_part(report: ExtractionReport) -> RenderableType:
         failed = Text(", ".join(f"{n:,} {status}" for status, n in line.failed.items()), style=WARM)
         version = dim(line.version[:6])
         spent = "–" if line.milliseconds is None else f"{line.milliseconds:.1f} ms"
-        untried = f"{line.untried:,}" if line.untried else dim("·")
-        table.add_row(line.extractor, version, share(line.ok, report.images), failed or dim("·"), untried, spent)
+        untried = f"{line.untried:,}" if line.untried else dim("0")
+        table.add_row(line.extractor, version, share(line.ok, report.images), failed or dim("0"), untried, spent)
     lines = [
         dim(f"{r.images:,} × {r.status}: {r.detail} ({r.first}{' …' if r.images > 1 else ''})") for r in report.remarks
     ]

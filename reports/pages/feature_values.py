@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from extractors.averageness import AVERAGENESS
+from extractors.averageness import AVERAGENESS, DEFINITION
 from featurestore.errors import PrerequisiteError
 from featurestore.next_step import before_extract
 from featurestore.store import Store
@@ -16,6 +16,10 @@ SELECT image_id, status, detail, f.* EXCLUDE (image_id)
 FROM images LEFT JOIN ({values}) f USING (image_id) LEFT JOIN (
     FROM extractions SEMI JOIN (FROM extractor_versions WHERE active) USING (extractor, version)
     WHERE extractor = 'landmarks') USING (image_id)"""
+LEFT_OUT = (
+    "averageness is left out: it is measured against the mean face of a fold's training photos. "
+    "`kallos features averageness --csv FILE` writes it for the first fold; docs/sql.md has the query for any other."
+)
 DESCRIBED = ("images", "scores", "extractions")
 
 
@@ -23,7 +27,7 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
     """Every image with its scores and the raw values of one feature, of a region's, or of all; a label a column.
 
     `status` and `detail` say why an image has no values. Averageness depends on a normalization, here the first, so it
-    comes only when it is named.
+    comes only when it is named, see `left_out`.
 
     Raises UsageError for an unknown feature or region, PrerequisiteError before `kallos extract`.
     """
@@ -48,6 +52,11 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
         statistic, _, trait = column.partition("_")
         labels[column] = f"{trait}: {labels[statistic]}"
     return rows.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None)), labels
+
+
+def left_out(name: str | None, region: str | None) -> str | None:
+    """What is said where averageness would be expected and does not come."""
+    return LEFT_OUT if name is None and region in (None, DEFINITION.region) else None
 
 
 def _scores(store: Store) -> pl.DataFrame:

@@ -11,13 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.records import Evaluation
+from featurestore.scale import MODEL_SCALE
 from reports.render.layout import dim, number, plain_table
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (
-    f"Bias is the mean of predicted − true. Intervals hold 95 % of {RESAMPLES:,} resamples of the images. The subsets "
-    "of a gap were picked because they differ most, so the gap is overestimated."
+    f"Bias is the mean of predicted - true; it and MAE are on the scale of {MODEL_SCALE.words}. Intervals hold 95 % of "
+    f"{RESAMPLES:,} resamples of the images. The subsets of a gap were picked because they differ most, so the gap is "
+    "overestimated."
 )
 
 

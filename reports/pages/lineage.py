@@ -198,7 +198,7 @@ def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
     table = plain_table("run", "role", "score", "90 % interval")
     for prediction in predictions:
         ends = _ends(prediction, own)
-        interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "·"
+        interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "–"
         encoder = f", {prediction.encoder}" if prediction.encoder else ""
         about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}", "dim")
         table.add_row(
@@ -230,7 +230,7 @@ def figures(report: LineageReport) -> list[Figure]:
     own = shown_on(report.scale)
     values = {prediction.run_id: own.from_models(prediction.score) for prediction in report.scores}
     ends = {prediction.run_id: ends for prediction in report.scores if (ends := _ends(prediction, own))}
-    about = "score" if report.score is None else "score; the line is the raters' mean"
+    about = f"score on {own}" + ("" if report.score is None else "; the line is the raters' mean")
     reference = math.nan if report.score is None else own.from_models(report.score)
     plot = Dots(values, about, ends, reference, own)
     return [Figure("lineage", f"Scores of {report.image_id}", [("", plot)])]

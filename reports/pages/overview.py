@@ -13,6 +13,7 @@ from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, plural, section, share
 from reports.render.palette import SERIES
 from reports.render.plots import Dots
+from reports.render.scales import ERRORS_ON
 from reports.stats.selection import Selection, chosen_data_sets
 
 
@@ -122,7 +123,7 @@ def render(report: OverviewReport) -> RenderableType:
         "Overview",
         f"{plural(images, 'image')}, {plural(report.features, 'feature')}",
         section("Data sets", _holdings_table(report.holdings)),
-        section("Models", _results_table(report.results), remark="means over the folds, on test rows")
+        section("Models", _results_table(report.results), remark=f"means over the folds, on test rows; {ERRORS_ON}")
         if report.results
         else dim("Nothing is trained yet."),
         section("Next", _commands_table(report.next_commands)),

@@ -55,14 +55,14 @@ def _lines(report: PlanReport) -> Table:
     table = plain_table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
     for line in report.lines:
         counts = (line.stale, line.missing, line.failed, line.orphaned)
-        shown = (Text(f"{n:,}", style=WARM) if n else dim("·") for n in counts)
+        shown = (Text(f"{n:,}", style=WARM) if n else dim("0") for n in counts)
         table.add_row(line.extractor, f"{line.fresh:,}", *shown, _work(line))
     return table
 
 
 def _work(line: PlanLine) -> Text | str:
     if not line.stale + line.missing:
-        return dim("·")
+        return dim("none")
     return "?" if line.seconds is None else duration(line.seconds)
 
 

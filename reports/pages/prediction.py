@@ -18,8 +18,10 @@ from reports.render.bars import ScoreLine, score_bar
 from reports.render.layout import dim, number, plain_table
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
-from reports.render.scales import shown_on
+from reports.render.scales import score_on, shown_on
 from reports.stats.simpler_models import doubts, training_source
+
+INTERVAL = "90 % interval"
 
 
 def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:
@@ -70,16 +72,20 @@ def render(prediction: Prediction) -> RenderableType:
 def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator[Text]:
     """A line for each of many photos, in columns wide enough for the names of `photos`, and what they come from."""
     width = max(len(photo.name) for photo in photos)
-    yield dim(f"{'photo':{width}}  score  90 % interval  ")
     origin = None
     for p in predictions:
+        own = shown_on(p.origin.scale)
+        heading, beside = f"score on {own}", "" if own == MODEL_SCALE else f"on {MODEL_SCALE}"
+        room = max(len(INTERVAL), 2 * max(len(number(end, 2)) for end in own) + len(" to "))
+        if origin is None:
+            yield dim(f"{'photo':{width}}  {heading}  {INTERVAL:>{room}}  {beside}")
         origin = p.origin
-        ends, own = f"{number(p.low, 2)} to {number(p.high, 2)}", shown_on(p.origin.scale)
+        ends = f"{score_on(own, p.low)} to {score_on(own, p.high)}"
         yield Text.assemble(
             f"{p.photo.name:{width}}  ",
-            (f"{number(p.score, 2):>5}", f"bold {ACCENT}"),
-            f"  {ends:>13}",
-            "" if own == MODEL_SCALE else f"  {number(own.from_models(p.score), 2)} on {own}",
+            (f"{score_on(own, p.score):>{len(heading)}}", f"bold {ACCENT}"),
+            f"  {ends:>{room}}",
+            f"  {number(p.score, 2):>{len(beside)}}" if beside else "",
             (f"  ! {p.notes[0]}" if p.notes else "", WARM),
             dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
         )
@@ -93,33 +99,28 @@ def _score(prediction: Prediction) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for is_figure in (False, True, False):
         table.add_column(no_wrap=is_figure)
-    table.add_row(
-        Text("score", style="bold"),
-        Text(number(prediction.score, 2), style=f"bold {ACCENT}"),
-        ScoreLine(prediction.score, *MODEL_SCALE, f"bold {ACCENT}"),
-    )
-    interval = f"{number(prediction.low, 2)} to {number(prediction.high, 2)}"
-    table.add_row(
-        dim("90 % interval"), "", Text.assemble((interval, ACCENT), (", for photos like the training photos", "dim"))
-    )
     own = shown_on(prediction.origin.scale)
+    table.add_row(
+        Text(f"score on {own}", style="bold"),
+        Text(score_on(own, prediction.score), style=f"bold {ACCENT}"),
+        ScoreLine(own.from_models(prediction.score), *own, f"bold {ACCENT}"),
+    )
+    interval = f"{score_on(own, prediction.low)} to {score_on(own, prediction.high)}"
+    table.add_row(
+        dim(INTERVAL), "", Text.assemble((interval, ACCENT), (", for photos like the training photos", "dim"))
+    )
     if own != MODEL_SCALE:
-        score, low, high = (
-            number(own.from_models(value), 2) for value in (prediction.score, prediction.low, prediction.high)
-        )
-        table.add_row(
-            Text(f"on {own}", style="bold"),
-            Text(score, style=f"bold {ACCENT}"),
-            Text.assemble((f"{low} to {high}", ACCENT), (", on the raters' own scale", "dim")),
-        )
+        score, low, high = (number(value, 2) for value in (prediction.score, prediction.low, prediction.high))
+        table.add_row(dim(f"on {MODEL_SCALE}"), dim(score), dim(f"{low} to {high}, the scale that models work on"))
     for name, member in prediction.members.items():
-        table.add_row(dim(f"model {name}"), dim(number(member, 2)), ScoreLine(member, *MODEL_SCALE))
+        table.add_row(dim(f"model {name}"), dim(score_on(own, member)), ScoreLine(own.from_models(member), *own))
     return table
 
 
 def _sub_scores(prediction: Prediction) -> Table:
     """Regions by falling weight."""
-    table = plain_table("region", "sub-score", MODEL_SCALE.words, "weight", "")
+    own = shown_on(prediction.origin.scale)
+    table = plain_table("region", "sub-score", own.words, "weight", "")
     table.columns[2].justify = "left"
     heaviest = max(prediction.weights.values())
     for region in sorted(prediction.sub_scores, key=lambda region: -prediction.weights[region]):
@@ -127,7 +128,7 @@ def _sub_scores(prediction: Prediction) -> Table:
         weight = prediction.weights[region]
         table.add_row(
             Text(region, style=colour),
-            number(prediction.sub_scores[region], 2),
+            score_on(own, prediction.sub_scores[region]),
             score_bar(prediction.sub_scores[region], *MODEL_SCALE, 26, colour),
             f"{100 * weight:.0f} %",
             score_bar(weight, 0, heaviest, 12, "dim"),

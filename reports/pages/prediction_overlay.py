@@ -15,7 +15,7 @@ from reports.render.contact_sheet import contour_lines
 from reports.render.layout import number
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, rgb
-from reports.render.scales import shown_on
+from reports.render.scales import score_on, shown_on
 
 SMALLEST, LARGEST = 700, 1400
 """Pixels of the shorter side: small photos are enlarged so that lines and text are crisp, huge ones reduced."""
@@ -60,20 +60,21 @@ def _marked(photo: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray
 def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8]:
     """(height, w, 3); `unit` is the length that is one pixel in a panel 700 high."""
     sheet = _Sheet(round(PANEL * SMALLEST * unit), height, unit)
-    sheet.text(30, 34, "score", 20, FAINT)
-    sheet.text(30, 56, number(prediction.score, 2), 78, INK)
-    sheet.text(195, 106, f"on {MODEL_SCALE.words}", 20, FAINT)
     own = shown_on(prediction.origin.scale)
+    sheet.text(30, 34, "score", 20, FAINT)
+    beside = 15 + sheet.text(30, 56, score_on(own, prediction.score), 78, INK)
+    sheet.text(beside, 106, f"on {own.words}", 20, INK)
     if own != MODEL_SCALE:
-        sheet.text(195, 80, f"{number(own.from_models(prediction.score), 2)} on {own}", 20, INK)
+        sheet.text(beside, 80, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
     sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), rgb(ACCENT))
-    low, high, a, b = (number(s, 2) for s in (prediction.low, prediction.high, *map(prediction.members.get, "ab")))
+    values = (prediction.low, prediction.high, *map(prediction.members.get, "ab"))
+    low, high, a, b = (score_on(own, value) for value in values)
     sheet.text(30, 178, f"90 % interval {low} to {high}     a {a}   b {b}", 16, FAINT)
     for row, region in enumerate(sorted(prediction.sub_scores, key=lambda r: -prediction.weights[r])):
         y, colour = 228 + 47 * row, rgb(REGION_COLOURS[region])
         sheet.text(30, y, region, 20, colour)
         sheet.text(240, y + 3, f"weight {100 * prediction.weights[region]:.0f} %", 15, FAINT)
-        sheet.text(390, y, number(prediction.sub_scores[region], 2), 20, INK, right=True)
+        sheet.text(390, y, score_on(own, prediction.sub_scores[region]), 20, INK, right=True)
         sheet.bar(30, y + 26, 360, 5, MODEL_SCALE.share(prediction.sub_scores[region]), colour)
     for row, line in enumerate(wrap(MEANING, LINE)):
         sheet.text(30, 618 + 20 * row, line, 15, FAINT)
@@ -91,10 +92,11 @@ class _Sheet:
 
     def text(
         self, x: float, y: float, text: str, size: float, colour: tuple[int, int, int], *, right: bool = False
-    ) -> None:
-        """One line whose left (or right) upper corner lies at (x, y)."""
+    ) -> float:
+        """One line whose left (or right) upper corner lies at (x, y); returns x of its other end, where left."""
         font = ImageFont.load_default(size * self._unit)
         self._draw.text(self._at(x, y), text, fill=colour, font=font, anchor="ra" if right else "la")
+        return x + font.getlength(text) / self._unit
 
     def bar(self, x: float, y: float, width: float, height: float, part: float, colour: tuple[int, int, int]) -> None:
         """A rounded bar on its track."""

@@ -21,11 +21,12 @@ from reports.stats.simpler_models import doubts
 COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "photo": (pl.String, "the photo's path, as it was given"),
     "score": (pl.Float64, f"estimated mean rating of the photo by a pool of raters, {MODEL_SCALE}"),
-    "low": (pl.Float64, "lower end of the score's 90 % interval"),
-    "high": (pl.Float64, "upper end of the score's 90 % interval"),
+    "low": (pl.Float64, f"lower end of the score's 90 % interval, {MODEL_SCALE}"),
+    "high": (pl.Float64, f"upper end of the score's 90 % interval, {MODEL_SCALE}"),
     "own_score": (pl.Float64, "score on the raters' own scale"),
     "own_low": (pl.Float64, "lower end of the interval on the raters' own scale"),
     "own_high": (pl.Float64, "upper end of the interval on the raters' own scale"),
+    "own_scale": (pl.String, "lowest and highest score of the raters' own scale"),
     "trait": (pl.String, "what the raters were asked about"),
     "group": (pl.String, "subset whose calibration was used"),
     "in_training": (pl.Boolean, "whether the model was trained on this very photo"),
@@ -51,6 +52,7 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
         **named,
         **{name: getattr(answer, name) for name in ("score", "low", "high", "in_training")},
         **{f"own_{name}": own.from_models(getattr(answer, name)) for name in ("score", "low", "high")},
+        "own_scale": own.words,
         "trait": origin.trait,
         "remarks": "; ".join(answer.notes) or None,
         "model": origin.model,
@@ -70,7 +72,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     schema: dict[str, Any] = {name: kind for name, (kind, _) in COLUMNS.items()}
     schema |= {name: pl.Float64 for row_values in rows for name in row_values if name not in schema}
     labels = {name: label for name, (_, label) in COLUMNS.items()}
-    labels |= {f"model_{name.replace('-', '_')}": f"score of {name}: {what}" for name, what in SUMMARIES.items()}
+    for name, what in SUMMARIES.items():
+        labels[f"model_{name.replace('-', '_')}"] = f"score of {name}, {MODEL_SCALE}: {what}"
     for region in REGIONS:
         labels |= {
             f"sub_score_{region}": f"sub-score of {region}, {MODEL_SCALE}: an attribution of Model B, no rating",

@@ -190,7 +190,7 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
 
 
 def _spread_table(run: SubScoreRun, own: Scale) -> Table:
-    table = plain_table("region", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
+    table = plain_table(f"sub-score, {own}", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
         mean, fifth, _, median, _, top = own.from_models(np.array([line.mean, *line.quantiles])).tolist()
@@ -228,6 +228,6 @@ def _panels(run: SubScoreRun) -> list[tuple[str, Panel]]:
     panels: list[tuple[str, Panel]] = [("", Dots(weights, "softmax weight, ± sd", spread, colours=colours))]
     own = shown_on(run.scale)
     for line in run.regions:
-        plot = Histogram(line.histogram, *own, "sub-score", colour=REGION_COLOURS[line.region])
+        plot = Histogram(line.histogram, *own, f"sub-score, {own}", colour=REGION_COLOURS[line.region])
         panels.append((f"{line.region}, median {own.from_models(line.quantiles[2]):.2f}", plot))
     return panels

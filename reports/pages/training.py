@@ -8,11 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.runs import load
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.figures import Figure
 from reports.render.layout import dim, duration, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Lines
+from reports.render.scales import ERRORS_ON
 from reports.stats.selection import Selection, no_run, run_names
 
 PROGRESS = "epochs done, % of the run"
@@ -121,10 +123,10 @@ def render(report: TrainingReport) -> RenderableType:
         ),
         dim(
             "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
-            "that had not seen it, never test rows. The curves are means over those models."
+            f"that had not seen it, never test rows. {ERRORS_ON}. The curves are means over those models."
         ),
         _lines(report, "pearson", "PC, held out"),
-        _lines(report, "mae", "MAE, held out"),
+        _lines(report, "mae", f"MAE on {MODEL_SCALE}, held out"),
     )
 
 
@@ -160,6 +162,6 @@ def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[lis
 
 def figures(report: TrainingReport) -> list[Figure]:
     """PC and MAE on held-out training rows over the training."""
-    plots = (_lines(report, "pearson", "PC"), _lines(report, "mae", "MAE"))
+    plots = (_lines(report, "pearson", "PC"), _lines(report, "mae", f"MAE on {MODEL_SCALE}"))
     panels = [("", plot) for plot in plots if plot]
     return [Figure("training_curves", "Training, on held-out training rows", panels)] if panels else []

@@ -15,22 +15,31 @@ def shown_on(scale: Scale | None) -> Scale:
     return MODEL_SCALE if scale is None else Scale(*scale)
 
 
+def score_on(scale: Scale, score: float | None, digits: int = 2) -> str:
+    """A score of models as a figure on this scale; a dash where there is none."""
+    return number(None if score is None else scale.from_models(score), digits)
+
+
 def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
-    """`4.90 on 1-7 (3.60 on 1-5)`; one number where both scales are the same, or there is no other."""
+    """`4.90 on 1-7 (3.60 on 1-5)`; `3.60 on 1-5` where both scales are the same, or there is no other."""
     own = shown_on(scale)
-    if own == MODEL_SCALE:
-        return number(score, digits)
-    return f"{number(own.from_models(score), digits)} on {own} ({number(score, digits)} on {MODEL_SCALE})"
+    return _beside(own.from_models(score), score, own, digits)
+
+
+def error_on_both(error: float, scale: Scale | None) -> str:
+    """`0.900 on 1-7 (0.600 on 1-5)`, of a difference of two scores; like `on_both`."""
+    own = shown_on(scale)
+    return _beside(own.errors_from_models(error), error, own, 3)
+
+
+def _beside(value: float, of_models: float, own: Scale, digits: int) -> str:
+    beside = "" if own == MODEL_SCALE else f" ({number(of_models, digits)} on {MODEL_SCALE})"
+    return f"{number(value, digits)} on {own}{beside}"
 
 
 def mapped(scale: Scale, how: str) -> str:
     """`, mapped linearly to 1-5` for a `how` of `mapped linearly`; nothing where both scales are the same."""
     return "" if scale == MODEL_SCALE else f", {how} to {MODEL_SCALE}"
-
-
-def points_on(scale: Scale) -> str:
-    """The scale of what adds up to a score; nothing where it is that of the raters."""
-    return "" if scale == MODEL_SCALE else f"on {MODEL_SCALE}"
 
 
 def target_line(target: Target) -> str | None:

@@ -7,9 +7,11 @@ import numpy as np
 from featurestore import runs
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import Comparison, Origin
+from featurestore.scale import Scale
 from featurestore.store import Store
 from models.registry import ENSEMBLE, MODELS
 from reports.render.layout import number
+from reports.render.scales import shown_on
 from reports.stats.bootstrap import Estimate
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 
@@ -60,14 +62,17 @@ def training_source(origin: Origin) -> str:
 
 def doubts(origin: Origin) -> list[str]:
     """A sentence for each simpler model that the model is not shown to be better than."""
-    return [_doubt(comparison) for comparison in origin.comparisons if not comparison.better]
+    own = shown_on(origin.scale)
+    return [_doubt(comparison, own) for comparison in origin.comparisons if not comparison.better]
 
 
-def _doubt(comparison: Comparison) -> str:
+def _doubt(comparison: Comparison, own: Scale) -> str:
     better = "no better" if comparison.mae >= comparison.mae_beside else "not clearly better"
     simpler = SIMPLER.get(comparison.beside, comparison.beside)
+    errors = (comparison.mae, comparison.mae_beside, comparison.low, comparison.high)
+    mae, mae_beside, low, high = map(own.errors_from_models, errors)
     return (
         f"On its {comparison.n:,} test photos the model was {better} than {simpler}: mean error "
-        f"{number(comparison.mae)} against {number(comparison.mae_beside)}, 95 % interval of the difference "
-        f"{number(comparison.low, sign=True)} to {number(comparison.high, sign=True)}."
+        f"{number(mae)} against {number(mae_beside)} on {own}, 95 % interval of the difference "
+        f"{number(low, sign=True)} to {number(high, sign=True)}."
     )
