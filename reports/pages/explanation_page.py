@@ -125,7 +125,7 @@ def _trees(report: ExplanationReport) -> RenderableType:
     for region in report.regions:
         verdict = Text("they disagree", style=WARM) if region.disagree else ""
         table.add_row(region.region, number(region.trees, sign=True), number(region.moved, sign=True), verdict)
-    table.add_row("shape", number(report.trees["shape"], sign=True), "·", "")
+    table.add_row("shape", number(report.trees["shape"], sign=True), "", "")
     table.columns[-1].justify = "left"
     score, average = (number(report.trees[name]) for name in ("score", "average"))
     return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
@@ -135,5 +135,5 @@ def _nearest_table(report: SimilarReport) -> Table:
     own = shown_on(report.scale)
     table = plain_table("image", f"score on {own}", "subset", "distance")
     for near in report.neighbours:
-        table.add_row(near.image_id, score_on(own, near.score), near.subset or "·", number(near.distance, 4))
+        table.add_row(near.image_id, score_on(own, near.score), near.subset or "–", number(near.distance, 4))
     return table
