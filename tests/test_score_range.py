@@ -215,7 +215,7 @@ scale.RATINGS = scale.np.arange(0.0, 11.0)
 
 from featurestore.training_sets import training_set
 from models.baseline.ridge import train_ridge
-from models.crossfit import CrossFitted
+from models.cross_fitted import CrossFitted
 from models.regions.model import SubscoreConfig
 from models.regions.train import train_subscores
 from tests.synthetic_store import add_trait, make_store
