@@ -42,7 +42,7 @@ IN_REPORTS = {
         "Largest errors {model}, on {own}",
     ),
     "benchmark": (ERRORS, "it and MAE are on the scale of 1 to 5", "on {own}{beside} wide on average", "mean, on 1-5."),
-    "subscores": ("sub-score, {own}", "from {words}"),
+    "subscores": ("on {own}", "from {words}"),
     "compare": (ERRORS,),
     "lineage": ("on {own}{beside} on average", "Scores of the models on {own}"),
 }
