@@ -11,7 +11,7 @@ from extractors.outputs import EMBEDDING, FEATURES, Output
 from extractors.recipes import names_in
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.next_step import before_extract
-from featurestore.tables import Column
+from featurestore.table_description import Column
 
 if TYPE_CHECKING:
     # worker processes know outputs, but no store

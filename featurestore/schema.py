@@ -7,8 +7,8 @@ reported, and every writer here replaces rows by key inside a transaction instea
 """
 
 from featurestore.scale import MODEL_SCALE
-from featurestore.tables import FOLD, IMAGE, TRAIT, View, table
-from featurestore.training_tables import TRAINING_TABLES
+from featurestore.table_description import FOLD, IMAGE, TRAIT, View, table
+from featurestore.training_schema import TRAINING_TABLES
 
 SCHEMA_VERSION = 8
 

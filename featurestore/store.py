@@ -17,7 +17,7 @@ from featurestore.connection import connect, remove_empty
 from featurestore.errors import DiskError, StoreError
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.sql_text import quote, with_values
-from featurestore.tables import Table, View
+from featurestore.table_description import Table, View
 
 BOUNDED_MEMORY = 128_000_000
 """Bytes that DuckDB may hold of rows that only pass through: with more its cache grows with the store, and so does what

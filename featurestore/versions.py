@@ -10,7 +10,7 @@ from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.next_step import before_extract
 from featurestore.outputs import active_versions, stored_columns
 from featurestore.store import Store
-from featurestore.tables import Column, Table
+from featurestore.table_description import Column, Table
 from featurestore.views import create_views
 
 ATTEMPT_COLUMNS = {

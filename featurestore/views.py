@@ -11,7 +11,7 @@ from featurestore.outputs import (
 )
 from featurestore.sql_text import quote
 from featurestore.store import Store
-from featurestore.tables import View
+from featurestore.table_description import View
 
 
 def create_views(store: Store) -> None:

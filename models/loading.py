@@ -8,7 +8,7 @@ from models.serialization import DESCRIPTION, read_description
 from models.spec import Model, resolve
 from models.untrusted import as_bundle_error
 
-CROSS_FITTED = {"cross-fitted": "models.crossfit:CrossFitted"}
+CROSS_FITTED = {"cross-fitted": "models.cross_fitted:CrossFitted"}
 
 
 def load_model(folder: Path) -> Model:

@@ -18,7 +18,7 @@ from models.baseline.inputs import BaselineConfig
 from models.baseline.pca import Components
 from models.baseline.ridge import train_ridge
 from models.baseline.trees import train_baseline
-from models.crossfit import CrossFitted
+from models.cross_fitted import CrossFitted
 from models.image.export import replace_by_graphs
 from models.image.model import AppearanceConfig, AppearanceModel
 from models.image.train import starting_backbone, train_appearance

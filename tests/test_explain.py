@@ -21,7 +21,7 @@ from kallos.portraits.parameters import draw_parameters
 from models.baseline.attribution import parts_by_feature
 from models.regions import attribution
 from models.regions.attribution import parts_by_region
-from reports.pages import explanation
+from reports.pages import explanation_data
 from reports.render.palette import ACCENT, WARM
 from reports.render.plots.plot import INK
 from tests.command import done, kallos
@@ -104,7 +104,7 @@ def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, m
 
 def test_percentiles_are_those_of_the_store(explained, workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
-        report = explanation.data(explained, "FF", store)
+        report = explanation_data.data(explained, "FF", store)
         told = next(f for of in report.regions for f in of.features if f.percentile is not None)
         values = store.frame(
             f'SELECT "{told.name}" AS v FROM geometric_features JOIN images USING (image_id) WHERE subset = $s', s="FF"
@@ -123,20 +123,20 @@ def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predict
 
 def test_the_score_is_placed_among_the_raters_scores(explained, workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
-        report = explanation.data(explained, "FF", store)
+        report = explanation_data.data(explained, "FF", store)
         known = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
     assert sum(report.raters) == len(known)
     assert report.below == pytest.approx(100 * float((known < report.score).mean()))
-    assert explanation.data(explained, None, None).raters == ()
+    assert explanation_data.data(explained, None, None).raters == ()
 
 
 def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained):
-    report = explanation.data(explained, None, None)
+    report = explanation_data.data(explained, None, None)
     for of in report.regions:
         moved = [abs(feature.moved) for feature in of.features]
         assert moved == sorted(moved, reverse=True)
         assert of.trees is not None
-        assert of.disagree == (of.moved * of.trees < 0 and min(abs(of.moved), abs(of.trees)) > explanation.CLEAR)
+        assert of.disagree == (of.moved * of.trees < 0 and min(abs(of.moved), abs(of.trees)) > explanation_data.CLEAR)
         assert all(feature.percentile is None for feature in of.features)
     assert sum(of.contribution for of in report.regions) == pytest.approx(
         next(of.score for of in report.members if of.name == report.regions_of)

@@ -17,7 +17,7 @@ from tests.synthetic_store import make_store
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("kallos", "reports", "ensemble", "models", "extractors", "featurestore")
-NO_MESSAGES = {"featurestore/schema.py", "featurestore/training_tables.py"}
+NO_MESSAGES = {"featurestore/schema.py", "featurestore/training_schema.py"}
 """Comments on tables, which speak of commands."""
 
 VALUES = {"missing[0]": "a", "model": "a", "option": " --encoder resnet18", "command": "plan"}

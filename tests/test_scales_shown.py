@@ -42,7 +42,7 @@ IN_REPORTS = {
         "Largest errors {model}, on {own}",
     ),
     "benchmark": (ERRORS, "it and MAE are on the scale of 1 to 5", "on {own}{beside} wide on average", "mean, on 1-5."),
-    "subscores": ("sub-score, {own}", "from {words}"),
+    "subscores": ("on {own}", "from {words}"),
     "compare": (ERRORS,),
     "lineage": ("on {own}{beside} on average", "Scores of the models on {own}"),
 }
@@ -170,7 +170,7 @@ def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
     assert scale_of_scores(seven, ids) == scale_of_scores(seven, ids[:1]) == (1, 7)
     seven.execute("INSERT INTO data_sets VALUES ('other', NULL)")
     seven.execute("INSERT INTO traits VALUES ('other', $t, 0, 100)", t=TRAIT)
-    seven.execute("INSERT INTO locations SELECT 'other', root FROM locations")
+    seven.execute("INSERT INTO locations SELECT 'other', root, files FROM locations")
     seven.execute("UPDATE images SET data_set = 'other' WHERE image_id > 'made-up/0024'")
     assert scale_of_scores(seven, ids) is None
     assert scale_of_scores(seven, ids[-1:]) == (0, 100)

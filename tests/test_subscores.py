@@ -13,7 +13,7 @@ from extractors.regions import PROPORTION, REGIONS
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.scale import MODEL_SCALE
-from models.crossfit import CrossFitted
+from models.cross_fitted import CrossFitted
 from models.regions.model import SubscoreConfig, SubscoreModel
 from models.regions.train import train_subscores
 from tests.face_batches import learnable_batch, split

@@ -252,6 +252,7 @@ def test_a_store_of_the_schema_before_records_what_its_runs_use(store):
         shapes = opened.frame("SELECT statistics_id, mean_shape FROM statistics ORDER BY ALL").rows()
         length = opened.value("SELECT any_value(len(mean_shape)) FROM statistics")
         opened.execute("ALTER TABLE runs DROP COLUMN uses")
+        opened.execute("ALTER TABLE locations DROP COLUMN files")
         opened.execute(f"ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[{length}]")
         opened.execute("UPDATE store_info SET schema_version = 5")
     with Store.open(store) as opened:

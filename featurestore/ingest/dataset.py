@@ -149,6 +149,7 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
     Raises UsageError when the name belongs to a data set of other photos.
     """
     prefix = f"{check_name(data_set.name)}/"
+    roots = store.frame("SELECT root FROM locations WHERE data_set = $name", name=data_set.name)["root"].to_list()
     with store.transaction():
         _refuse_other_photos(store, data_set)
         forget(store, _first_converted(store, data_set))
@@ -165,6 +166,8 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
         }
         for table, rows in per_data_set.items():
             changed[table] = store.sync(table, rows, "t.data_set = $name", name=data_set.name)
+    if roots == [str(data_set.root.resolve())]:
+        changed["locations"] = 0  # the same data, read from other files
     return _summary(data_set, changed)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from featurestore.errors import ExportError
 from featurestore.schema import SCHEMA_VERSION, TABLES
 from featurestore.store import Store
-from featurestore.tables import Column, Table
+from featurestore.table_description import Column, Table
 
 FORMAT = "kallos.store/1"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")

@@ -15,7 +15,7 @@ from featurestore.errors import ExportError, StoreError
 from featurestore.schema import VIEWS
 from featurestore.staging import staging
 from featurestore.store import Store
-from featurestore.tables import Table
+from featurestore.table_description import Table
 from featurestore.transfer.description import Description, ViewDescription, describe, parse
 from featurestore.transfer.folder import MODELS, SCHEMA, parquet, verify
 from featurestore.transfer.trust import check_rows

@@ -33,8 +33,8 @@ def explain(
     from featurestore.errors import UsageError
     from kallos.cli.console import show
     from kallos.workflows.explain import explain as explain_photo
+    from reports.pages.explanation import render
     from reports.pages.explanation_overlay import picture, write_picture
-    from reports.pages.explanation_page import render
     from reports.render.html import write_html
 
     if overlay and overlay.suffix[1:] not in list(PictureFormat):

@@ -22,9 +22,9 @@ from kallos.web.cookbook import QUERIES
 from kallos.web.limits import MAX_PHOTOS
 from kallos.web.service import Service
 from reports.pages import feature_pair
-from reports.pages.explanation import ExplanationReport
+from reports.pages.explanation import render
+from reports.pages.explanation_data import ExplanationReport
 from reports.pages.explanation_overlay import picture
-from reports.pages.explanation_page import render
 from reports.pages.sql_rows import SHOWN
 from reports.render.html import PARTS, part, to_html
 from reports.render.layout import page as paper

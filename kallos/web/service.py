@@ -19,7 +19,7 @@ from kallos.portraits.parameters import draw_parameters
 from kallos.web.limits import RateLimit
 from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
-from reports.pages.explanation import ExplanationReport, data
+from reports.pages.explanation_data import ExplanationReport, data
 from reports.pages.explanation_overlay import picture
 from reports.render.scales import shown_on
 

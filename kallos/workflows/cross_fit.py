@@ -23,7 +23,7 @@ from featurestore.records import Epoch, FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
 from kallos.workflows.fold import CODE_VERSION, Fold, figures_line
-from models.crossfit import CrossFitted
+from models.cross_fitted import CrossFitted
 from models.image.checkpoints import fingerprint
 from models.loading import load_model
 from models.serialization import DESCRIPTION

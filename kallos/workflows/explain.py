@@ -11,7 +11,7 @@ from featurestore.store import Store
 from kallos.workflows.similar import find_similar
 from kallos.workflows.stores import open_for_reading
 from kallos.workflows.trained_models import trained_parts
-from reports.pages.explanation import ExplanationReport, data
+from reports.pages.explanation_data import ExplanationReport, data
 
 NEAREST = 5
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from featurestore.records import FaceBatch
-from models.crossfit import CrossFitted
+from models.cross_fitted import CrossFitted
 
 
 def parts_by_feature(model: CrossFitted, batch: FaceBatch) -> dict[str, float]:

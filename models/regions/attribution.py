@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from extractors.regions import REGIONS
 from featurestore.records import FaceBatch, RegionParts
-from models.crossfit import CrossFitted
+from models.cross_fitted import CrossFitted
 from models.regions.model import SubscoreModel
 
 STEPS = 100

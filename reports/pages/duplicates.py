@@ -130,7 +130,7 @@ def _leaks_table(report: DuplicatesReport) -> Table:
     table = plain_table("protocol", "fold", "tested", "leaked", "share")
     for before, leak in zip((None, *report.leaks), report.leaks, strict=False):
         name = "" if before and before.protocol == leak.protocol else leak.protocol
-        leaked = Text(f"{leak.leaked:,}", style=WARM) if leak.leaked else dim("·")
+        leaked = Text(f"{leak.leaked:,}", style=WARM) if leak.leaked else dim("0")
         table.add_row(name, str(leak.fold), f"{leak.tested:,}", leaked, share(leak.leaked, leak.tested))
     return table
 

@@ -1,232 +1,139 @@
-"""The data of `kallos explain`: why a photo got its score, in parts that add up, beside the photos of a store."""
+"""The page of `kallos explain`: the sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
-import numpy as np
-from numpy.typing import NDArray
-
-from extractors.averageness import AVERAGENESS
-from extractors.catalogue import FeatureDefinition
-from extractors.definitions import catalogue
-from featurestore.records import Explanation, Origin, RegionParts
-from featurestore.store import Store
+from featurestore.scale import MODEL_SCALE
+from reports.pages.explanation_data import ExplainedFeature, ExplanationReport
 from reports.pages.similar import SimilarReport
+from reports.render.bars import signed_bar
+from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
-from reports.render.scales import shown_on
-from reports.stats.simpler_models import doubts
+from reports.render.palette import ACCENT, REGION_COLOURS, WARM
+from reports.render.plots import Histogram
+from reports.render.scales import on_both, score_on, shown_on
+from reports.stats.simpler_models import training_source
 
-SHOWN = 3
-"""Features listed for a region: those that moved it most."""
-CLEAR = 0.02
-"""Score points. Two models disagree on a region when both move the score by more, to opposite sides."""
-BINS = 24
+UNSEEN = "what the encoder sees"
 
 
-@dataclass(frozen=True)
-class ExplainedFeature:
-    """A feature that moved its region's contribution by `moved` points of B's score.
-
-    percentile  share of the store's photos of the group with a lower value, in percent; None without a store
-    z           standard deviations above the mean of the training rows
-    """
-
-    name: str
-    what: str
-    value: float
-    unit: str
-    z: float
-    percentile: float | None
-    moved: float
-
-
-@dataclass(frozen=True)
-class ExplainedRegion:
-    """A region: contribution = sub_score * weight = average + moved, in points of the score of the regions' model.
-
-    average   the contribution for a face whose inputs are all the training mean
-    moved     by all of the region's inputs; `features` has the first of them
-    windows   by what the encoder shows of the region
-    trees     by the same features in the baseline; None without one
-    disagree  the two models move the score to opposite sides, clearly
-    """
-
-    region: str
-    sub_score: float
-    weight: float
-    contribution: float
-    average: float
-    moved: float
-    windows: float
-    features: tuple[ExplainedFeature, ...]
-    trees: float | None
-    disagree: bool
-
-
-@dataclass(frozen=True)
-class Member:
-    """A model that the combiner weighs."""
-
-    name: str
-    score: float
-    weight: float
-
-
-@dataclass(frozen=True)
-class ExplanationReport:
-    """One photo. score = sum of the weighted members + correction - bias; contributions add up to `regions_of`'s score.
-
-    members    those that the combiner weighs
-    regions_of the model that gives sub-scores
-    stored     image_id, subset and the raters' score of a photo that the store has; None of any other
-    trees      the baseline's score, its average, and what the shape moves; empty without one
-    group      the subset whose calibration, percentiles and distribution are used; None for everyone
-    raters     images by the raters' score in 24 equal bins of their scale; empty without a store
-    below      percent of those images with a lower score
-    neighbours by geometry and by embedding, where there is a store
-    doubts     what the model was not shown to be better than, a sentence each
-    """
-
-    photo: Path
-    score: float
-    low: float
-    high: float
-    members: tuple[Member, ...]
-    regions_of: str
-    correction: float
-    bias: float
-    group: str | None
-    stored: Mapping[str, object] | None
-    regions: tuple[ExplainedRegion, ...]
-    trees: Mapping[str, float]
-    raters: tuple[int, ...]
-    below: float | None
-    neighbours: tuple[SimilarReport, ...]
-    notes: tuple[str, ...]
-    in_training: bool
-    origin: Origin
-    doubts: tuple[str, ...]
-    versions: Mapping[str, str]
-    meaning: str = MEANING
-
-
-def data(
-    explanation: Explanation, group: str | None, store: Store | None, neighbours: tuple[SimilarReport, ...] = ()
-) -> ExplanationReport:
-    """The explanation in words, beside the photos of the store where there is one."""
-    definitions = {definition.name: definition for definition in catalogue()}
-    chosen = {region: _furthest(parts) for region, parts in explanation.regions.items()}
-    raw = explanation.prediction.features
-    names = [name for several in chosen.values() for name in several if name != AVERAGENESS]
-    percentiles = _percentiles(store, {name: raw[name] for name in names}, group) if store else {}
-    features = {
-        region: [_feature(explanation, definitions[name], parts.features[name], percentiles) for name in chosen[region]]
-        for region, parts in explanation.regions.items()
-    }
-    regions = [_region(explanation, region, region_features) for region, region_features in features.items()]
-    prediction = explanation.prediction
-    known = _scores(store, prediction.origin.trait, group) if store else np.empty(0)
-    own = shown_on(prediction.origin.scale)
-    return ExplanationReport(
-        photo=prediction.photo,
-        score=prediction.score,
-        low=prediction.low,
-        high=prediction.high,
-        members=tuple(Member(name, prediction.members[name], weight) for name, weight in explanation.weights.items()),
-        regions_of=explanation.regions_of,
-        correction=explanation.correction,
-        bias=explanation.bias,
-        group=group,
-        stored=_stored(store, prediction.origin.trait, neighbours),
-        regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
-        trees=_second_opinion(explanation),
-        raters=tuple(np.histogram(own.from_models(known), BINS, own)[0].tolist()) if len(known) else (),
-        below=100 * float(np.mean(known < prediction.score)) if len(known) else None,
-        neighbours=neighbours,
-        notes=prediction.notes,
-        in_training=prediction.in_training,
-        origin=prediction.origin,
-        doubts=tuple(doubts(prediction.origin)),
-        versions=prediction.versions,
+def render(report: ExplanationReport) -> RenderableType:
+    """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
+    own = shown_on(report.origin.scale)
+    low, high = (score_on(own, end) for end in (report.low, report.high))
+    return page(
+        f"Explanation of {report.photo.name}",
+        f"score {on_both(report.score, own)}, 90 % interval {low} to {high}",
+        _warnings(report),
+        section("How the score is made", _sum_table(report), remark=f"on {MODEL_SCALE}"),
+        section("Among the photos of the store", _place_among(report), remark=f"on {own}") if report.raters else None,
+        section(
+            "Region by region",
+            _regions_table(report),
+            remark=f"on {MODEL_SCALE}; points add up to the score of {report.regions_of}",
+        ),
+        section(
+            "What moved the regions",
+            _features_table(report),
+            remark=f"points on {MODEL_SCALE}, against a face that is the training mean",
+        ),
+        section("A second opinion: LightGBM on measured features", _trees(report), remark=f"points on {MODEL_SCALE}")
+        if report.trees
+        else None,
+        *(
+            section(f"Nearest by {similar.by}", _nearest_table(similar), remark=similar.distance)
+            for similar in report.neighbours
+        ),
+        dim(MEANING),
+        dim(f"{training_source(report.origin)}."),
+        dim(f"Made with {', '.join(f'{name} {version[:12]}' for name, version in report.versions.items())}."),
     )
 
 
-def _second_opinion(explanation: Explanation) -> Mapping[str, float]:
-    if explanation.features_of is None:
-        return {}
-    score = explanation.prediction.members[explanation.features_of]
-    return {"score": score, "average": explanation.features["average"], "shape": explanation.features["shape"]}
+def _warnings(report: ExplanationReport) -> Text | None:
+    warnings = [*report.notes, *report.doubts]
+    return Text("\n".join(f"! {warning}" for warning in warnings), style=WARM) if warnings else None
 
 
-def _furthest(parts: RegionParts) -> list[str]:
-    return sorted(parts.features, key=lambda name: -abs(parts.features[name]))[:SHOWN]
+def _sum_table(report: ExplanationReport) -> Table:
+    table = plain_table("", "score", "weight", "points")
+    for member in report.members:
+        table.add_row(
+            f"model {member.name}", number(member.score), number(member.weight), number(member.weight * member.score)
+        )
+    table.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
+    if report.bias:
+        table.add_row(f"bias of {report.group}, subtracted", "", "", number(-report.bias, sign=True))
+    table.add_row(Text("score", style="bold"), "", "", Text(number(report.score), style=f"bold {ACCENT}"))
+    if report.stored and isinstance(report.stored["score"], float):
+        table.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))
+    return table
 
 
-def _region(explanation: Explanation, region: str, features: list[ExplainedFeature]) -> ExplainedRegion:
-    parts, prediction = explanation.regions[region], explanation.prediction
-    moved = parts.contribution - parts.average
-    trees = sum(explanation.features[name] for name in parts.features) if explanation.features_of else None
-    return ExplainedRegion(
-        region=region,
-        sub_score=prediction.sub_scores[region],
-        weight=prediction.weights[region],
-        contribution=parts.contribution,
-        average=parts.average,
-        moved=moved,
-        windows=parts.windows,
-        features=tuple(features),
-        trees=trees,
-        disagree=trees is not None and min(abs(moved), abs(trees)) > CLEAR and moved * trees < 0,
+def _place_among(report: ExplanationReport) -> RenderableType:
+    label = f"raters' scores of {report.group or 'all photos'}: {report.below:.0f} % lie below; orange: the interval"
+    own = shown_on(report.origin.scale)
+    span = own.from_models(report.low), own.from_models(report.high)
+    return Histogram(report.raters, *own, label, height=5, span=span)
+
+
+def _regions_table(report: ExplanationReport) -> Table:
+    table = plain_table("region", "sub-score", "weight", "points", "average face", "moved", "")
+    limit = max(abs(region.moved) for region in report.regions)
+    for region in report.regions:
+        name = Text(region.region, style=REGION_COLOURS[region.region])
+        figures = (
+            number(region.sub_score, 2),
+            number(region.weight),
+            number(region.contribution),
+            number(region.average),
+        )
+        table.add_row(name, *figures, number(region.moved, sign=True), signed_bar(region.moved, limit))
+    sums = (sum(getattr(region, name) for region in report.regions) for name in ("contribution", "average"))
+    moved = number(sum(region.moved for region in report.regions), sign=True)
+    table.add_row(
+        Text(report.regions_of, style="bold"), "", "", *(Text(number(s), style="bold") for s in sums), moved, ""
     )
+    return table
 
 
-def _feature(
-    explanation: Explanation, definition: FeatureDefinition, moved: float, percentiles: Mapping[str, float]
-) -> ExplainedFeature:
-    value = explanation.prediction.features[definition.name]
-    percentile = percentiles.get(definition.name)
-    return ExplainedFeature(
-        definition.name, definition.summary, value, definition.unit, explanation.z[definition.name], percentile, moved
-    )
+def _features_table(report: ExplanationReport) -> Table:
+    table = plain_table("region and feature", "value", "percentile", "moved")
+    for region in report.regions:
+        table.add_row(
+            Text(region.region, style=f"bold {REGION_COLOURS[region.region]}"), "", "", number(region.moved, sign=True)
+        )
+        for feature in region.features:
+            label = Text.assemble(feature.name, (f"\n{feature.what}", "dim"))
+            value = Text.assemble(f"{feature.value:.3g}", (f"\n{feature.unit}", "dim"))
+            table.add_row(label, value, _place(feature, report.group), number(feature.moved, sign=True))
+        table.add_row(UNSEEN, "", "", number(region.windows, sign=True))
+    return table
 
 
-def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -> dict[str, float]:
-    """Percent of the photos of the group with a lower value, half of those with the same."""
-    finite = {name: value for name, value in values.items() if math.isfinite(value)}
-    below = ", ".join(
-        f'100 * avg(("{name}" < ${name})::INT + ("{name}" = ${name})::INT / 2) FILTER (isfinite("{name}")) AS "{name}"'
-        for name in finite
-    )
-    rows = store.frame(
-        f"SELECT {below} FROM geometric_features JOIN images USING (image_id) "
-        "WHERE $subset IS NULL OR subset = $subset",
-        subset=group,
-        **finite,
-    ).row(0, named=True)
-    return {name: float(value) for name, value in rows.items() if value is not None}
+def _place(feature: ExplainedFeature, group: str | None) -> str:
+    if feature.percentile is None:
+        return f"{number(feature.z, 1, sign=True)} sd"
+    return f"{feature.percentile:.0f} % of {group or 'all'}"
 
 
-def _scores(store: Store, trait: str, group: str | None) -> NDArray[np.float64]:
-    """The raters' scores of the group's photos."""
-    return store.frame(
-        "SELECT score FROM scores JOIN images USING (image_id) "
-        "WHERE trait = $trait AND ($subset IS NULL OR subset = $subset)",
-        trait=trait,
-        subset=group,
-    )["score"].to_numpy()
+def _trees(report: ExplanationReport) -> RenderableType:
+    table = plain_table("region", "LightGBM", f"model {report.regions_of}", "")
+    for region in report.regions:
+        verdict = Text("they disagree", style=WARM) if region.disagree else ""
+        table.add_row(region.region, number(region.trees, sign=True), number(region.moved, sign=True), verdict)
+    table.add_row("shape", number(report.trees["shape"], sign=True), "", "")
+    table.columns[-1].justify = "left"
+    score, average = (number(report.trees[name]) for name in ("score", "average"))
+    return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
 
 
-def _stored(store: Store | None, trait: str, neighbours: tuple[SimilarReport, ...]) -> Mapping[str, object] | None:
-    if store is None or not neighbours:
-        return None
-    rows = store.frame(
-        "SELECT image_id, subset, score FROM images "
-        "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE image_id = $i",
-        trait=trait,
-        i=neighbours[0].query,
-    ).to_dicts()
-    return rows[0] if rows else None
+def _nearest_table(report: SimilarReport) -> Table:
+    own = shown_on(report.scale)
+    table = plain_table("image", f"score on {own}", "subset", "distance")
+    for near in report.neighbours:
+        table.add_row(near.image_id, score_on(own, near.score), near.subset or "–", number(near.distance, 4))
+    return table

@@ -190,7 +190,7 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
 
 
 def _spread_table(run: SubScoreRun, own: Scale) -> Table:
-    table = plain_table(f"sub-score, {own}", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
+    table = plain_table(f"on {own}", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
         mean, fifth, _, median, _, top = own.from_models(np.array([line.mean, *line.quantiles])).tolist()

@@ -1,7 +1,7 @@
 """The tables of training: pinned training sets, statistics, runs, and what each run predicts of every image."""
 
 from featurestore.scale import MODEL_SCALE
-from featurestore.tables import FOLD, IMAGE, TRAIT, table
+from featurestore.table_description import FOLD, IMAGE, TRAIT, table
 
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
 
