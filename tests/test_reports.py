@@ -457,6 +457,7 @@ def test_the_lineage_leads_from_the_score_to_the_bytes(store: Store):
 def test_the_lineage_is_of_the_image_asked_for(store: Store):
     other = store.value("SELECT max(image_id) FROM predictions WHERE role = 'test'")
     assert lineage.data(store, Selection(image=other)).image_id == other
+    assert lineage.data(store, Selection(image=other.rpartition("/")[2])).image_id == other
     with pytest.raises(UsageError, match="no prediction for 'nobody'"):
         lineage.data(store, Selection(image="nobody"))
 

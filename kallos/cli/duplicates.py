@@ -19,7 +19,7 @@ def duplicates(
     json: Json = False,
 ) -> None:
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
-    from kallos.cli.console import show
+    from kallos.cli.console import note, show
     from kallos.workflows.data_quality import duplicates as find_duplicates
     from reports.pages.duplicates import render, write_sheet
 
@@ -27,3 +27,5 @@ def duplicates(
     show("duplicates", report, render, json)
     if sheet and report.photos:
         wrote(write_sheet(report, sheet))
+    elif sheet:
+        note(f"wrote no {sheet}: there is no pair to draw")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
 from reports.pages.explanation_data import ExplainedFeature, ExplanationReport
-from reports.pages.similar import SimilarReport
+from reports.pages.similar import SAME, SimilarReport
 from reports.render.bars import signed_bar
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
@@ -135,5 +135,6 @@ def _nearest_table(report: SimilarReport) -> Table:
     own = shown_on(report.scale)
     table = plain_table("image", f"score on {own}", "subset", "distance")
     for near in report.neighbours:
-        table.add_row(near.image_id, score_on(own, near.score), near.subset or "–", number(near.distance, 4))
+        distance = SAME if near.same_photo else number(near.distance, 4)
+        table.add_row(near.image_id, score_on(own, near.score), near.subset or "–", distance)
     return table

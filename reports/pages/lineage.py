@@ -13,6 +13,7 @@ from rich.text import Text
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.runs import Run
 from featurestore.scale import Scale
+from featurestore.similarity import stored_image
 from featurestore.store import Store
 from models.registry import rank
 from reports.render.figures import Figure
@@ -87,10 +88,11 @@ class LineageReport:
 def data(store: Store, selection: Selection) -> LineageReport:
     """Of the chosen image, else of the first test image.
 
-    Raises PrerequisiteError when nothing is trained, UsageError when the runs have no prediction for that image.
+    Raises PrerequisiteError when nothing is trained, UsageError as `stored_image` and when the runs have no prediction
+    for that image.
     """
     runs = chosen_runs(store, selection)
-    image_id = selection.image or _first_tested(store, runs)
+    image_id = stored_image(store, selection.image).image_id if selection.image else _first_tested(store, runs)
     predictions = _scores(store, image_id, runs)
     training_set = _training_set(store, predictions[-1].manifest_id)
     about = store.frame(

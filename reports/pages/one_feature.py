@@ -12,6 +12,7 @@ from rich.text import Text
 
 from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
+from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.pages.feature_catalogue import definition_of, plausible
@@ -140,6 +141,7 @@ def render(report: FeatureReport) -> RenderableType:
     """The definition, then the values where there are any."""
     definition = report.definition
     heading = (Text(definition.summary), _definition(definition, report.stored_version))
+    score = "the score" if report.trait in (None, UNNAMED_TRAIT) else f"the score on {report.trait}"
     if not report.groups:
         remark = dim("No values yet: `kallos extract` puts them into a store.")
         return page(definition.name, definition.region, *heading, remark)
@@ -148,9 +150,7 @@ def render(report: FeatureReport) -> RenderableType:
         definition.region,
         *heading,
         section("Spread", _spread_table(report), remark="images with a face; the plausible range is the thick line"),
-        section(
-            f"Correlation with the score on {report.trait}", _score_table(report), remark="Pearson correlation (PC)"
-        )
+        section(f"Correlation with {score}", _score_table(report), remark="Pearson correlation (PC)")
         if report.trait
         else None,
         dim("Correlation is not causation: features are measured on photographs, scores are opinions of one pool."),

@@ -15,7 +15,7 @@ from rich.text import Text
 from featurestore.records import Prediction
 from featurestore.scale import MODEL_SCALE
 from reports.render.bars import ScoreLine, score_bar
-from reports.render.layout import dim, number, plain_table
+from reports.render.layout import dim, number, plain_table, plural
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.scales import score_on, shown_on
@@ -87,7 +87,7 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
             f"  {ends:>{room}}",
             f"  {number(p.score, 2):>{len(beside)}}" if beside else "",
             (f"  ! {p.notes[0]}" if p.notes else "", WARM),
-            dim(f" {len(p.notes) - 1} more remarks" if len(p.notes) > 1 else ""),
+            dim(f" and {plural(len(p.notes) - 1, 'more remark')}" if len(p.notes) > 1 else ""),
         )
     if origin:
         yield from (Text(f"! {doubt}", style=WARM) for doubt in doubts(origin))
