@@ -92,7 +92,7 @@ def data(store: Store, selection: Selection) -> LineageReport:
     for that image.
     """
     runs = chosen_runs(store, selection)
-    image_id = stored_image(store, selection.image).image_id if selection.image else _first_tested(store, runs)
+    image_id = str(stored_image(store, selection.image).image_id) if selection.image else _first_tested(store, runs)
     predictions = _scores(store, image_id, runs)
     training_set = _training_set(store, predictions[-1].manifest_id)
     about = store.frame(
