@@ -108,8 +108,8 @@ def stored_image(store: Store, name: str) -> Query:
     )
     if rows.is_empty():
         raise UsageError(
-            f"{name} is neither an image of the store nor a photo file: give a path, "
-            'or an image_id as in `kallos sql "SELECT image_id FROM images"`.'
+            f"{name} is neither an image of the store nor a photo file: "
+            '`kallos sql "SELECT image_id FROM images"` lists the images.'
         )
     ids = rows["image_id"].to_list()
     if len(ids) > 1 and ids[0] != name:

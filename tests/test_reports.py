@@ -458,7 +458,7 @@ def test_the_lineage_is_of_the_image_asked_for(store: Store):
     other = store.value("SELECT max(image_id) FROM predictions WHERE role = 'test'")
     assert lineage.data(store, Selection(image=other)).image_id == other
     assert lineage.data(store, Selection(image=other.rpartition("/")[2])).image_id == other
-    with pytest.raises(UsageError, match="no prediction for 'nobody'"):
+    with pytest.raises(UsageError, match="nobody is neither an image of the store"):
         lineage.data(store, Selection(image="nobody"))
 
 
