@@ -63,9 +63,10 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     own = shown_on(prediction.origin.scale)
     sheet.text(30, 34, "score", 20, FAINT)
     beside = 15 + sheet.text(30, 56, score_on(own, prediction.score), 78, INK)
-    sheet.text(beside, 106, f"on {own.words}", 20, INK)
-    if own != MODEL_SCALE:
-        sheet.text(beside, 80, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
+    is_models = own == MODEL_SCALE
+    sheet.text(beside, 106 if is_models else 80, f"on {own.words}", 20, INK)
+    if not is_models:
+        sheet.text(beside, 106, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
     sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), rgb(ACCENT))
     values = (prediction.low, prediction.high, *map(prediction.members.get, "ab"))
     low, high, a, b = (score_on(own, value) for value in values)
