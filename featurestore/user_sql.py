@@ -68,6 +68,7 @@ PURE_FUNCTIONS = r"""
 SYSTEM_COLUMNS = {"current_catalog", "current_schema", "current_role", "current_user", "session_user", "user"}
 """Names that DuckDB takes for functions where no column has them."""
 
+TOO_MUCH = "The query takes too much memory: narrow it with WHERE or make it simpler."
 PLAIN_MISTAKES = (
     *(duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException),
     *(duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException),
@@ -145,10 +146,13 @@ def rows(store: Store, query: str) -> pl.DataFrame:
         _check(store, query)
         found: pl.DataFrame = store.connection.sql(query).limit(MAX_ROWS + 1).pl()
     except (duckdb.OutOfMemoryException, MemoryError, RecursionError) as error:
-        raise QueryError("The query takes too much memory: narrow it with WHERE or make it simpler.") from error
+        raise QueryError(TOO_MUCH) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise QueryError("A column has a type that cannot be shown: CAST it to VARCHAR.") from error
     except PLAIN_MISTAKES as error:
+        # from Python 3.13 on DuckDB meets its limit before Python does
+        if "max_expression_depth" in str(error):
+            raise QueryError(TOO_MUCH) from error
         raise QueryError(f"{str(error).splitlines()[0]} (`kallos tables` lists what can be queried).") from error
     except duckdb.Error as error:
         raise QueryError("DuckDB cannot run the query: make it simpler.") from error

@@ -24,7 +24,7 @@ from tests.synthetic_store import make_store, train_fold
 
 WIDTHS = (40, 60, 80)
 WIDE = 250
-FIGURE = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+FIGURE = re.compile(r"(?<![a-z\d.])[-+]?\d[\d,]*(?:\.\d+)?")  # not that of a path such as python3.13
 NO_FIGURES = re.compile(
     r"(from )?1 to 5|below 0 · above|-\d\.\d+ +0 +\+\d\.\d+"  # headings of columns that only draw
     r"|\b[0-9a-f]{40,}\b"  # hashes longer than a line
