@@ -56,12 +56,12 @@ def before_training(store: Store, missing: str, command: str) -> PrerequisiteErr
 def train_all(store: Store, protocol: str | None = None, fold: int | None = None) -> str:
     """The command that trains every model on a fold; with none named on the first of the first protocol.
 
-    Where the encoder started from random weights, Model A is to do so, too: it may be that no others are here.
+    Where the encoder has random weights, Model A starts from the same: it may be that no others are here.
     """
     named = protocol or store.value("SELECT coalesce(min(protocol), 'NAME') FROM splits")
-    is_random = store.value(
-        "SELECT count(*) FROM extractor_versions WHERE active AND extractor LIKE 'embedding:%' "
-        "AND recipe ->> '$.parameters.weights' = 'none'"
+    random_encoder = store.value(
+        "SELECT min(recipe ->> '$.parameters.architecture') FROM extractor_versions "
+        "WHERE active AND extractor LIKE 'embedding:%' AND recipe ->> '$.parameters.weights' = 'none'"
     )
-    start = " --backbone mobilenet_v3_small --weights none" if is_random else ""
+    start = f" --backbone {random_encoder} --weights none" if random_encoder else ""
     return f"kallos train all --protocol {named} --fold {fold or 1}{start}"

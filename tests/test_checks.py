@@ -400,3 +400,12 @@ def test_an_unknown_data_set_and_an_empty_store(store: Store, tmp_path: Path):
     assert kallos("check", "--data-set", "nobody", "--store", store.path).code == 2
     Store.open(tmp_path / "empty.duckdb").connection.close()
     assert kallos("check", "--store", tmp_path / "empty.duckdb").code == 7
+
+
+@pytest.mark.parametrize(("outcome", "shown"), [("not run", ["–", "–"]), ("ok", ["0", "0"])])
+def test_a_check_that_was_not_run_found_nothing_that_can_be_counted(outcome, shown):
+    verdict = Verdict("drift", "holds", outcome, (), "why")
+    console = Console(file=io.StringIO(), width=100)
+    console.print(checks.render(checks.CheckReport((), (), (checks.CheckedDataSet("x", 3, (verdict,)),))))
+    (line,) = (line for line in console.file.getvalue().splitlines() if "drift" in line)
+    assert line.split("drift")[1].split()[:2] == shown

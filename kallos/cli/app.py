@@ -42,8 +42,8 @@ from kallos.cli.tables import tables
 from kallos.cli.train import train
 from kallos.cli.verify import verify
 
-EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing, 4 labels unusable, 5 photo unusable,
-6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
+EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing or protected, 4 labels unusable,
+5 photo unusable, 6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
 11 a check failed, 12 leakage, 13 worker processes, 14 hub, 15 a disk is full, 130 stopped with Ctrl-C,
 141 nobody reads the output."""
 STOPPED = "kallos: stopped; run the same command again to go on."

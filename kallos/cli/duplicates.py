@@ -28,4 +28,4 @@ def duplicates(
     if sheet and report.photos:
         wrote(write_sheet(report, sheet))
     elif sheet:
-        note(f"wrote no {sheet}: there is no pair to draw")
+        note(f"{sheet} was not written: there is no pair to draw")

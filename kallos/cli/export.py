@@ -27,4 +27,4 @@ def export(
     from kallos.workflows.export import export as write
 
     written = write(store, folder, protocol=protocol, fold=fold, onnx=onnx, space=space)
-    wrote(written, f": a {'Space' if space else 'bundle'}")
+    wrote(written, ": a Space" if space else "")

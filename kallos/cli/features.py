@@ -21,7 +21,7 @@ def features(
 ) -> None:
     """Every feature with formula, unit, plausible range and source; for one, also its spread and correlation.
 
-    With --csv, --parquet or --sav: the values and scores of every image, without averageness, which a fold decides.
+    With --csv, --parquet or --sav: the values and scores of every image, without averageness, which differs by fold.
     """
     from featurestore.errors import UsageError
     from kallos.cli.console import note, show

@@ -50,7 +50,7 @@ def _check(outputs: dict[str, Path], parameters: dict[str, Any]) -> None:
         if places.count(place) > 1:
             from featurestore.errors import UsageError
 
-            raise UsageError(f"{path} is named twice: name another place for one of both.")
+            raise UsageError(f"{path} is named twice: name another place for one of them.")
         if place.exists():
             _refuse_origin(path, place, {name: value for name, value in parameters.items() if name not in outputs})
             inside = list(path.iterdir()) if path.is_dir() else []

@@ -88,7 +88,7 @@ def read(
     )
     if save_recipe is not None:
         reading.recipe.save(save_recipe)
-    files = (file, recipe) if recipe else (file,)
+    files = (*reading.data_set.files, *([recipe] if recipe else []))
     data_set = with_changes(reading.data_set, adds=not replace, files=files)
     return with_changes(reading, data_set=data_set, dry_run=dry_run)
 

@@ -72,7 +72,8 @@ def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
         gravest = next(iter(verdict.findings), None)
         if gravest is None or gravest.severity == "info":
             remark = _measured(gravest) if gravest else verdict.reason or verdict.about
-            table.add_row(name, dim("0"), dim("0"), dim(remark))
+            count = dim("–" if verdict.outcome == "not run" else "0")
+            table.add_row(name, count, count, dim(remark))
         else:
             detail = f" ({gravest.detail})" if gravest.detail else ""
             line = Text.assemble((_measured(gravest), colour), (detail, "dim"), f"\n→ {gravest.remedy}")

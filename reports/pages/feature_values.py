@@ -55,7 +55,7 @@ def data(store: Store, name: str | None = None, region: str | None = None) -> tu
 
 
 def left_out(name: str | None, region: str | None) -> str | None:
-    """What is said where averageness would be expected and does not come."""
+    """The remark for a table that lacks averageness where people expect it."""
     return LEFT_OUT if name is None and region in (None, DEFINITION.region) else None
 
 
