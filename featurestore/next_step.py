@@ -10,19 +10,6 @@ if TYPE_CHECKING:
     from featurestore.store import Store
 
 
-def extract_command(store: Store) -> str:
-    """The command that extracts, as it works offline: the weights of an encoder are chosen once."""
-    known = store.value("SELECT count(*) FROM extractor_versions WHERE extractor LIKE 'embedding:%'")
-    return "kallos extract" if known else "kallos extract --weights none"
-
-
-def how_to_extract(store: Store) -> str:
-    """The same in backticks, with the other choice where there still is one."""
-    command = extract_command(store)
-    other = " (or `kallos extract --download` for ImageNet's weights)" if "--weights" in command else ""
-    return f"`{command}`{other}"
-
-
 def after_ingest(store: Store, data_set: str) -> str:
     """What comes next, in backticks: to extract new photos, to train again where there are new ratings alone."""
     untried = store.value(
@@ -33,7 +20,7 @@ def after_ingest(store: Store, data_set: str) -> str:
         "SELECT min(protocol) FROM splits WHERE starts_with(image_id, $prefix)", prefix=f"{data_set}/"
     )
     if untried:
-        return how_to_extract(store)
+        return "`kallos extract`"
     return f"`{train_all(store, protocol)}`" if protocol else "`kallos features`"
 
 
@@ -41,7 +28,7 @@ def before_extract(store: Store, missing: str) -> PrerequisiteError:
     """The error for what an extraction gives; `missing` names it."""
     if not store.value("SELECT count(*) FROM images"):
         return PrerequisiteError(f"{missing}, nor any image: `kallos ingest --help` shows how to bring photos in.")
-    return PrerequisiteError(f"{missing}: first run {how_to_extract(store)}.")
+    return PrerequisiteError(f"{missing}: first run `kallos extract`.")
 
 
 def before_training(store: Store, missing: str, command: str) -> PrerequisiteError:
@@ -54,14 +41,6 @@ def before_training(store: Store, missing: str, command: str) -> PrerequisiteErr
 
 
 def train_all(store: Store, protocol: str | None = None, fold: int | None = None) -> str:
-    """The command that trains every model on a fold; with none named on the first of the first protocol.
-
-    Where the encoder has random weights, Model A starts from the same: it may be that no others are here.
-    """
+    """The command that trains every model on a fold; with none named on the first of the first protocol."""
     named = protocol or store.value("SELECT coalesce(min(protocol), 'NAME') FROM splits")
-    random_encoder = store.value(
-        "SELECT min(recipe ->> '$.parameters.architecture') FROM extractor_versions "
-        "WHERE active AND extractor LIKE 'embedding:%' AND recipe ->> '$.parameters.weights' = 'none'"
-    )
-    start = f" --backbone {random_encoder} --weights none" if random_encoder else ""
-    return f"kallos train all --protocol {named} --fold {fold or 1}{start}"
+    return f"kallos train all --protocol {named} --fold {fold or 1}"

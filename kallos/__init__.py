@@ -3,8 +3,8 @@
     import kallos
 
     kallos.ingest("table", "scores.csv", "kallos.duckdb", images="photos", scale=(1, 5))
-    kallos.extract("kallos.duckdb", weights="none")
-    kallos.train("kallos.duckdb", options=kallos.Options(weights="none"))
+    kallos.extract("kallos.duckdb")
+    kallos.train("kallos.duckdb")
     kallos.report("evaluation", "kallos.duckdb").data
     with kallos.open_store("kallos.duckdb") as store:
         frame = store.frame("SELECT * FROM scores JOIN geometric_features USING (image_id)")
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from kallos.workflows.upkeep import export_store as export_store
     from kallos.workflows.upkeep import import_store as import_store
     from kallos.workflows.upkeep import rollback as rollback
+    from kallos.workflows.weights import add_weights as add_weights
+    from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
 
 _HOME = {
@@ -68,6 +70,7 @@ _HOME = {
     "kallos.workflows.similar": ("similar",),
     "kallos.workflows.train": ("benchmark", "train"),
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
+    "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

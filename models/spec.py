@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from featurestore.records import Epoch, FaceBatch
 
 
+DEFAULT_NETWORK = "tf_efficientnet_lite0"
+"""What Model A and the encoder are unless another is named: its ImageNet weights come as a package."""
+
+
 class Model(Protocol):
     """What every trained model can do."""
 
@@ -40,11 +44,12 @@ class Model(Protocol):
 class Options:
     """What people can choose of a training; each model takes what concerns it.
 
-    weights    what Model A's network starts from: imagenet, a safetensors file or none
+    backbone   Model A's network, a name of torchvision or timm
+    weights    what it starts from: imagenet or others that kallos knows, a safetensors file, or none (random)
     precision  float32, bfloat16, or auto, the fastest here by a trial of a second or two
     """
 
-    backbone: str = "efficientnet_v2_s"
+    backbone: str = DEFAULT_NETWORK
     weights: str = "imagenet"
     download: bool = False
     epochs: int = 12

@@ -110,7 +110,7 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
             folder.mkdir()
             at = ("--store", built.store)
             done("ingest", "demo", built.portraits, "--count", 120, *at)
-            done("extract", "--weights", "none", *at)
+            done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
             done("train", "all", *TRAINING, *at)
             done("export", built.bundle, *at)
     assert built.bundle.is_dir(), "building the workspace failed in another process"

@@ -17,7 +17,8 @@ from featurestore.errors import BundleError, UsageError, WeightsError
 from models.encoders.network import EncoderNetwork
 from models.encoders.run import Encoder
 from models.encoders.spec import EncoderSpec
-from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone, check_size_of
+from models.networks.architectures import check_size_of
+from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone
 from models.networks.pyramid import GRID, LEVELS, LaplacianPyramid
 from models.networks.weights import fill
 

@@ -193,8 +193,13 @@ def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_pat
     other = ("--backbone", "resnet18", "--weights", mobilenet)
     refused(kallos("train", "a", *other, *at), 8, "does not fit")
     refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *at), 8, "none.safetensors")
-    refused(kallos("train", "a", *at), 8, "--download", "--weights none")
-    refused(kallos("extract", "--weights", "imagenet", *at), 8, "--download", "--weights none")
+    refused(kallos("train", "a", "--backbone", "efficientnet_v2_s", *at), 8, "--download", "--weights none")
+    refused(
+        kallos("extract", "--encoder", "mobilenet_v3_small", "--weights", "imagenet", *at),
+        8,
+        "--download",
+        "--weights none",
+    )
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,8 @@ def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos,
 def test_a_cluster_that_does_not_answer_is_named(photos, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     path = ingested(photos, tmp_path)
-    answer = kallos("extract", "--weights", "none", "--engine", "ray", "--store", path)
+    answer = kallos(
+        "extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--engine", "ray", "--store", path
+    )
     assert answer.code == 13
     assert "RAY_ADDRESS=127.0.0.1:1" in answer.err

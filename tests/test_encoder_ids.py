@@ -142,8 +142,8 @@ def test_a_graph_that_is_written_is_seen_and_its_time_is_part_of_the_extraction(
         extraction = workflow.extract(
             tmp_path / "s.duckdb", weights="none", on_progress=lambda *step: seen.append(step)
         )
-    assert seen == [(0, 1, "writing mobilenet_v3_small as a graph")]
-    assert "wrote mobilenet_v3_small as a graph in 0 s, once for this store" in caplog.messages
+    assert seen == [(0, 1, "writing tf_efficientnet_lite0 as a graph")]
+    assert "wrote tf_efficientnet_lite0 as a graph in 0 s, once for this store" in caplog.messages
     assert extraction.seconds > 0.3
 
 

@@ -200,7 +200,7 @@ def test_everything_again_does_nothing(workspace):
     at = ("--store", workspace.store)
     before = counts(workspace.store)
     done("ingest", "demo", workspace.portraits, "--count", 120, *at)
-    assert "Nothing to do" in done("extract", "--weights", "none", *at).err
+    assert "Nothing to do" in done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at).err
     assert done("train", "all", *TRAINING, *at).err.count("already trained") == 6
     assert counts(workspace.store) == before
 
@@ -243,7 +243,7 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     pl.DataFrame({"image": [p.name for p in kept], "score": [3.0] * 24}).write_csv(labels)
     at = ("--store", tmp_path / "s.duckdb")
     done("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
-    done("extract", "--weights", "none", *at)
+    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
     rows = done(
         "sql",
         "SELECT image_id, status, detail FROM extractions WHERE extractor = 'landmarks' AND (status <> 'ok' OR detail IS NOT NULL) ORDER BY ALL",

@@ -79,7 +79,11 @@ def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Worksp
             return bool(snapshots.files(path)) and wal.stat().st_size > 20_000
         return False
 
-    stopped(send, ("-m", "kallos", "extract", "--weights", "none", "--store", path), has_written)
+    stopped(
+        send,
+        ("-m", "kallos", "extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", path),
+        has_written,
+    )
     with Store.open(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM landmarks") > 0
 

@@ -87,7 +87,7 @@ def test_the_command_ends_with_code_3_and_forgets_nothing_even_when_it_should_re
     with Store.open(path) as store:
         ingest(store, photos)
     at = ("--store", path)
-    done("extract", "--weights", "none", *at)
+    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
     with Store.open(path) as store:
         before = ledger(store)
     (photos.parent / "photos").rename(photos.parent / "away")

@@ -433,7 +433,7 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     assert {of.total_folds for of in whole.results} == {2}
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.results) == (0, ())
-    assert [command for command, _ in before.next_commands] == ["kallos extract --weights none"]
+    assert [command for command, _ in before.next_commands] == ["kallos extract"]
     assert "Nothing is trained yet" in shown(overview.render(before))
 
 

@@ -94,7 +94,7 @@ def rated(request: pytest.FixtureRequest, workspace, tmp_path_factory) -> Rated:
     made = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)
     at = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
     made("ingest", "table", folder / "table.csv", *at)
-    made("extract", "--weights", "none")
+    made("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
     made("train", "all", "--protocol", "rated-5fold", *TRAINING)
     made("evaluate", "--data-set", "demo", "--protocol", "rated-5fold")
     made("export", made.bundle, "--protocol", "rated-5fold")

@@ -118,7 +118,16 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     """`kallos extract`, not `python3.11`."""
     out = tmp_path / "s.duckdb"
     workspace.ingest(out)
-    typed = [str(Path(sys.executable).with_name("kallos")), "extract", "--weights", "none", "--store", str(out)]
+    typed = [
+        str(Path(sys.executable).with_name("kallos")),
+        "extract",
+        "--encoder",
+        "mobilenet_v3_small",
+        "--weights",
+        "none",
+        "--store",
+        str(out),
+    ]
     extract = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: snapshots.files(out), extract)

@@ -241,7 +241,7 @@ def unrated(workspace, tmp_path_factory) -> Path:
     for photo in sorted((workspace.portraits / "images").iterdir())[:24]:
         shutil.copy(photo, photos)
     done("ingest", "photos", photos, "--store", folder / "s.duckdb")
-    done("extract", "--weights", "none", "--store", folder / "s.duckdb")
+    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", folder / "s.duckdb")
     return folder / "s.duckdb"
 
 

@@ -55,7 +55,7 @@ def test_every_second_writer_is_told_who_holds_the_store(path, tmp_path, how):
     with held(path, how) as process:
         for typed in (
             ("ingest", "table", tmp_path / "more.csv", "--images", photos, "--scale", 1, 5),
-            ("extract", "--weights", "none"),
+            ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"),
             ("train", "all"),
             ("compact",),
             ("erase", f"{DATA_SET}/0001.png"),

@@ -41,6 +41,7 @@ from kallos.cli.store import store
 from kallos.cli.tables import tables
 from kallos.cli.train import train
 from kallos.cli.verify import verify
+from kallos.cli.weights import weights
 
 EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing or protected, 4 labels unusable,
 5 photo unusable, 6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
@@ -70,7 +71,7 @@ app = typer.Typer(
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Try it": (demo,),
     "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
-    "Models": (train, benchmark, evaluate),
+    "Models": (train, benchmark, evaluate, weights),
     "Read what is stored": (report, features, similar, sql, tables),
     "Score photos": (predict, explain, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),
@@ -81,7 +82,7 @@ for _panel, _commands in PANELS.items():
             app.add_typer(_command, name=_command.info.name, rich_help_panel=_panel)
         else:
             app.command(rich_help_panel=_panel)(_command)
-for _group in (app, ingest, store, hub):
+for _group in (app, ingest, store, hub, weights):
     for _registered in _group.registered_commands:
         _registered.cls = OutputCommand
 

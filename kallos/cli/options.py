@@ -17,21 +17,27 @@ Protocol = Annotated[str | None, typer.Option("--protocol", "-p", help="Split pr
 Fold = Annotated[int | None, typer.Option("--fold", "-k", help="Fold of the protocol, from 1.", min=1)]
 Weights = Annotated[
     str,
-    typer.Option("--weights", help="What the network starts from: imagenet, a .safetensors file, or none (random)."),
+    typer.Option(
+        "--weights",
+        help="What the network starts from: a name that `kallos weights` lists, a .safetensors file, or none (random).",
+    ),
 ]
 Encoder = Annotated[
     str | None,
     typer.Option(
-        "--encoder", help="Any torchvision network, for embeddings.  [default: the store's, else mobilenet_v3_small]"
+        "--encoder",
+        help="Any network of torchvision or timm, for embeddings.  [default: the store's, else tf_efficientnet_lite0]",
     ),
 ]
 EncoderWeights = Annotated[
     str | None,
     typer.Option(
-        "--weights", help="imagenet, a .safetensors file, or none (random).  [default: the store's, else imagenet]"
+        "--weights",
+        help="A name that `kallos weights` lists, a .safetensors file, or none (random).  "
+        "[default: the store's, else imagenet]",
     ),
 ]
-Download = Annotated[bool, typer.Option("--download", help="Allow torchvision to fetch ImageNet weights.")]
+Download = Annotated[bool, typer.Option("--download", help="Allow torchvision and timm to fetch ImageNet weights.")]
 Csv = Annotated[
     Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.", callback=output)
 ]

@@ -21,9 +21,7 @@ class TrainingOptions:
     encoder: Annotated[str | None, typer.Option(help="Encoder whose embeddings Model B uses: its id or network.")] = (
         None
     )
-    backbone: Annotated[
-        str, typer.Option(help="Model A: any torchvision network, or laplacian_pyramid for few photos and no weights.")
-    ] = _DEFAULT.backbone
+    backbone: Annotated[str, typer.Option(help="Model A: any network of torchvision or timm.")] = _DEFAULT.backbone
     weights: Weights = _DEFAULT.weights
     download: Download = _DEFAULT.download
     epochs: Annotated[int, typer.Option(help="Model A: epochs.", min=1)] = _DEFAULT.epochs

@@ -12,16 +12,15 @@ from featurestore.store import Store
 from kallos.workflows.extras import TRAINING, need
 from kallos.workflows.progress import OnProgress, ignore
 from models.encoders.spec import EncoderSpec
+from models.spec import DEFAULT_NETWORK
 
 log = logging.getLogger(__name__)
-
-DEFAULT_ENCODER = "mobilenet_v3_small"
 
 
 def chosen_encoders(
     store: Store, name: str | None, weights: str | None, download: bool, on_progress: OnProgress = ignore
 ) -> list[EncoderSpec]:
-    """The encoder of that id or architecture; by default those with stored embeddings, else MobileNetV3-Small.
+    """The encoder of that id or architecture; by default those with stored embeddings, else EfficientNet-Lite0.
 
     By default the weights are those of the stored embeddings, else ImageNet's.
     Raises UsageError for an unknown network or where torch is not installed, WeightsError when weights are missing.
@@ -32,7 +31,7 @@ def chosen_encoders(
     need("train", *TRAINING)
     from models.encoders.network import EncoderNetwork
 
-    built = EncoderNetwork.build(name or DEFAULT_ENCODER, weights or "imagenet", download=download)
+    built = EncoderNetwork.build(name or DEFAULT_NETWORK, weights or "imagenet", download=download)
     if any((encoder.id, encoder.weights_sha256) == (built.name, built.weights_sha256) for encoder in stored):
         # earlier versions of kallos used the architecture as id
         built.id = built.name

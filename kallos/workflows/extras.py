@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 from featurestore.errors import UsageError
 
-TRAINING = ("torch", "torchvision", "onnx", "onnxscript")
+TRAINING = ("torch", "torchvision", "timm", "onnx", "onnxscript")
 """Packages for training, new encoders and ONNX graphs."""
 
 

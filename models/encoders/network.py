@@ -13,7 +13,8 @@ from torchvision.ops import roi_align
 
 from featurestore.errors import UsageError
 from models.encoders.spec import encoder_id
-from models.networks.backbones import MAP_STRIDES, Backbone, build_backbone, check_size
+from models.networks.architectures import MAP_STRIDES, check_size
+from models.networks.backbones import Backbone, build_backbone
 from models.networks.graphs import export, write_graph
 from models.serialization import write_description
 
@@ -43,9 +44,7 @@ class EncoderNetwork(nn.Module):
         self.id = encoder_id(self.name, self.weights_sha256, preprocessing)
 
     @classmethod
-    def build(
-        cls, name: str = "mobilenet_v3_small", weights: str = "imagenet", download: bool = False, size: int = 224
-    ) -> Self:
+    def build(cls, name: str, weights: str = "imagenet", download: bool = False, size: int = 224) -> Self:
         """An encoder on images of `size` x `size` pixels, and of `SMALLER` times that.
 
         Raises as `build_backbone`, and UsageError for the size or for a network without maps of the face.
@@ -55,7 +54,7 @@ class EncoderNetwork(nn.Module):
         if len(backbone.card.maps) < len(MAP_STRIDES):
             raise UsageError(
                 f"{name} has no feature maps of strides 8 and 16, which the regions need: choose a "
-                "convolutional encoder such as mobilenet_v3_small or mobilenet_v2."
+                "convolutional encoder such as tf_efficientnet_lite0 or mobilenet_v3_small."
             )
         return cls(backbone, size)
 

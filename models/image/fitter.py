@@ -10,7 +10,7 @@ from featurestore.records import FaceBatch
 from models.image.computing import Computing
 from models.image.model import AppearanceConfig, AppearanceModel
 from models.image.train import check_settings, choose_computing, starting_backbone, train_appearance
-from models.networks.backbones import check_size_of
+from models.networks.architectures import check_size_of
 from models.spec import Listener, Options
 
 

@@ -1,4 +1,4 @@
-"""Model A: a torchvision backbone with a regression head, from face crops to the raters' mean score."""
+"""Model A: a network of torchvision or timm with a regression head, from face crops to the raters' mean score."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from models.image.tensors import as_images, resize_faces
 from models.networks.backbones import Backbone
 from models.networks.weights import fill
 from models.serialization import read_description, read_tensors, write_model
+from models.spec import DEFAULT_NETWORK
 from models.untrusted import check_side
 
 PREDICTED_AT_ONCE = 32
@@ -28,7 +29,7 @@ PREDICTED_AT_ONCE = 32
 class AppearanceConfig:
     """How Model A is trained. The number of epochs is fixed: nothing is chosen by looking at held-out rows.
 
-    weights     of the backbone: "imagenet", a safetensors file or "none"
+    weights     of the backbone: "imagenet" or others that kallos knows, a safetensors file or "none"
     image_size  side of the square that the network sees, in pixels
     view        share of the crop's side that the network sees, in the middle: 0.875 of the store's crops leaves a
                 margin of 16 % around the landmarks, and 224 of their 256 pixels
@@ -39,7 +40,7 @@ class AppearanceConfig:
     precision   number format of the products in training: "float32", "bfloat16", or "auto" for the fastest here
     """
 
-    backbone: str = "efficientnet_v2_s"
+    backbone: str = DEFAULT_NETWORK
     weights: str = "imagenet"
     download: bool = False
     image_size: int = 224

@@ -20,7 +20,7 @@ def one_cycle(optimizer: torch.optim.Optimizer, peaks: Sequence[float], steps: i
     return OneCycleLR(optimizer, list(peaks), total_steps=steps + 1, pct_start=start, cycle_momentum=False)
 
 
-class ExactConv2d(nn.Conv2d):
+class _Exact(nn.Conv2d):
     """A convolution in float32, whatever autocast sets."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -29,13 +29,13 @@ class ExactConv2d(nn.Conv2d):
 
 
 def exact_strided(network: nn.Module) -> None:
-    """Have depthwise convolutions of stride 2 computed in float32.
+    """Have depthwise convolutions of stride 2 computed in float32, whatever pads them.
 
     oneDNN has no fast backward pass for them in bfloat16: the four of MobileNetV2 took half of a step's time.
     """
     for part in network.modules():
-        if type(part) is nn.Conv2d and part.groups > 1 and part.stride == (2, 2):
-            part.__class__ = ExactConv2d
+        if isinstance(part, nn.Conv2d) and part.groups > 1 and part.stride == (2, 2):
+            part.__class__ = type("ExactConv2d", (_Exact, type(part)), {})
 
 
 @torch.no_grad()

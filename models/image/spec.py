@@ -4,7 +4,7 @@ from models.spec import ModelSpec
 
 IMAGE = ModelSpec(
     name="a",
-    summary="a torchvision network that sees the photo; learns the mean score and, where known, the raters' histogram",
+    summary="a network that sees the photo; learns the mean score and, where known, the raters' histogram",
     fitter="models.image.fitter:ImageFitter",
     classes={
         "appearance": "models.image.model:AppearanceModel",

@@ -29,7 +29,8 @@ from models.image.computing import PRECISIONS, Computing, choose, usual
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, network_view
 from models.image.optimisation import exact_strided, moving_average, one_cycle, settle_batch_norms
 from models.image.tensors import as_images
-from models.networks.backbones import Backbone, build_backbone, check_size
+from models.networks.architectures import check_size
+from models.networks.backbones import Backbone, build_backbone
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 SETTLED_ON = 320

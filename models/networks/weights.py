@@ -1,19 +1,15 @@
-"""Where a backbone's weights come from: torchvision's ImageNet files, a safetensors file, or a seed."""
+"""Tensors into networks: from safetensors files, checked name by name."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from torchvision.models import get_model_weights
 
 from featurestore.errors import BundleError, WeightsError
-
-INCEPTION_INPUT = "x/127.5-1"
-TENSORFLOW_PADDING = "stride-2 convolutions pad (0,1,0,1)"
+from models.networks.known_weights import choices
 
 
 def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], folder: Path) -> None:
@@ -34,38 +30,10 @@ def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], folder: Path) 
     network.to(memory_format=torch.channels_last)
 
 
-def imagenet_weights(name: str, download: bool) -> Any:
-    """torchvision's best ImageNet weights of a backbone, in the torch hub's cache when this returns.
-
-    Raises WeightsError when they are not there and may not or cannot be downloaded.
-    """
-    weights = get_model_weights(name).DEFAULT
-    choices = "give --weights FILE (safetensors), or choose --weights none for a random network"
-    if not cached_file(weights).is_file():
-        if not download:
-            raise WeightsError(
-                f"The ImageNet weights of {name} are not on this machine: add --download to fetch them "
-                f"({weights.meta['_file_size']:.0f} MB), {choices}."
-            )
-        try:
-            weights.get_state_dict(progress=False, check_hash=True)
-        except (OSError, RuntimeError) as problem:  # no network; a file whose hash is wrong
-            raise WeightsError(
-                f"The ImageNet weights of {name} could not be downloaded ({problem}): "
-                f"try again with a network, {choices}."
-            ) from problem
-    return weights
-
-
-def cached_file(weights: Any) -> Path:
-    """Where torchvision keeps the downloaded file."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
-
-
 def read_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors and the metadata of a safetensors file. Raises WeightsError when it is none."""
     if not file.is_file():
-        raise WeightsError(f"There is no weights file {file}: give a safetensors file, imagenet or none.")
+        raise WeightsError(f"There is no weights file {file}: give one (safetensors), or {', '.join(choices())}.")
     try:
         with safe_open(file, framework="pt") as opened:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
@@ -77,7 +45,7 @@ def read_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         ) from problem
 
 
-def fit_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], spare: set[str], file: Path) -> None:
+def fit_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], spare: set[str], source: str) -> None:
     """Load tensors into a network, in which `spare` names (the classifier's) are no longer there.
 
     Raises WeightsError that names the first tensor that is unknown, missing or of another shape.
@@ -97,14 +65,19 @@ def fit_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], spare: 
     if missing and not misfit:
         misfit = f"{missing[0]} is missing"
     if misfit:
-        raise WeightsError(f"{file} does not fit the backbone, {misfit}: name the backbone that it was made for.")
+        raise WeightsError(f"{source} does not fit the backbone, {misfit}: name the backbone that it was made for.")
     network.load_state_dict({name: t for name, t in tensors.items() if name in expected}, strict=False)
 
 
 def sha256_of_state(network: nn.Module) -> str:
     """Hexadecimal sha256 of a network's names and tensors, in the order of their names."""
+    return sha256_of_tensors(network.state_dict())
+
+
+def sha256_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The same of tensors alone."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()

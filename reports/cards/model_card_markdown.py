@@ -12,6 +12,7 @@ from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
 from reports.cards.markdown import escape, estimate, grid, page
 from reports.cards.model_card import Combined, ModelCard
+from reports.cards.terms import licences, table_of_weights
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
@@ -19,11 +20,6 @@ from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, error_on_both, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 
-TERMS = {
-    "none": "none: random initialisation",
-    "imagenet": "torchvision's file (BSD-3-Clause); ImageNet, which it was trained on, is for non-commercial research",
-}
-TERMS_OF_FILE = "those of the file's author, which kallos does not know"
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
 ESTIMATES = """\
@@ -78,7 +74,7 @@ def render(card: ModelCard) -> str:
         _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
         LIMITS,
-        _licences(card),
+        licences(card),
     )
 
 
@@ -117,14 +113,7 @@ def _details(card: ModelCard) -> str:
         for member in card.runs
     )
     settings = (f"- {member.run.model}: {_settings(member.run)}" for member in card.runs)
-    networks = [
-        (member.run.model, _network(member.run), member.run.weights) for member in card.runs if _network(member.run)
-    ]
-    weights = grid(
-        ("model", "network", "weights that it started from", "their terms"),
-        ((model, escape(net), escape(label), TERMS.get(label, TERMS_OF_FILE)) for model, net, label in networks),
-        text=4,
-    )
+    networks = table_of_weights(card)
     return "\n\n".join(
         [
             f"## Model\n\nMade by kallos {package_version('kallos')}.",
@@ -132,15 +121,10 @@ def _details(card: ModelCard) -> str:
             "Members are cross-fitted: the training rows are split into parts, and one model per part is fitted "
             "without it; a photo gets the mean of these fits. Out of fold means: a training row, predicted by the "
             "one fit that has not seen it.",
-            *([weights] if networks else []),
+            *([networks] if networks else []),
             "Settings:\n\n" + "\n".join(settings),
         ]
     )
-
-
-def _network(run: Run) -> str | None:
-    """Whose weights `run.weights` are."""
-    return run.config.get("backbone") or (run.encoder if run.weights != "none" else None)
 
 
 def _settings(run: Run) -> str:
@@ -283,16 +267,3 @@ def _external(card: ModelCard) -> str:
         f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are."
     )
     return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
-
-
-def _licences(card: ModelCard) -> str:
-    lines = [f"- Data set {escape(name)}: {escape(terms or 'not stated')}." for name, terms in card.licences.items()]
-    return "\n".join(
-        [
-            "## Licences\n",
-            *lines,
-            "- Weights that networks started from: see the table above.",
-            "- Landmarks: MediaPipe's face landmarker, Apache-2.0.",
-            "\nA model trained on data under such terms is to be used under them.",
-        ]
-    )

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featurestore.next_step import extract_command, train_all
+from featurestore.next_step import train_all
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.figures import Figure
@@ -97,7 +97,7 @@ def _next_commands(
     store: Store, holdings: tuple[Holding, ...], results: tuple[ModelResult, ...]
 ) -> tuple[tuple[str, str], ...]:
     if any(holding.extracted == 0 for holding in holdings):
-        return ((extract_command(store), "landmarks, features and embeddings of every photo; other weights: --help"),)
+        return (("kallos extract", "landmarks, features and embeddings of every photo; other weights: --help"),)
     if not any(holding.scored for holding in holdings):
         return (("kallos features", "what was measured"), ("kallos ingest --help", "how to bring ratings in"))
     if not results:

@@ -1,0 +1,58 @@
+"""Under which terms a model of a card may be used: those of its data, and of the weights that it started from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from models.networks.known_weights import KnownWeights, known
+from reports.cards.markdown import escape, grid
+from reports.cards.model_card import ModelCard
+
+TERMS = {
+    "none": "none: random initialisation",
+    "imagenet": "those of torchvision or timm, which have it; trained on ImageNet (photos for non-commercial research)",
+}
+UNKNOWN = "unknown: those of the file's author"
+
+
+def table_of_weights(card: ModelCard) -> str:
+    """What each model's network started from, and its terms; empty where no model has a network."""
+    titles = ("model", "network", "weights that it started from", "their terms")
+    rows = [(model, escape(net), escape(label), _terms(label, net)) for model, net, label in _networks(card)]
+    return grid(titles, rows, text=4) if rows else ""
+
+
+def licences(card: ModelCard) -> str:
+    """The section on terms, which says it plainly where they leave research alone."""
+    lines = [f"- Data set {escape(name)}: {escape(terms or 'not stated')}." for name, terms in card.licences.items()]
+    weights = (_known(label, net) for _, net, label in _networks(card))
+    limited = dict.fromkeys(each.trained_on for each in weights if each and each.research_only)
+    if limited:
+        lines.append(f"- **Research only**: weights within it were trained on {' and '.join(limited)}.")
+    return "\n".join(
+        [
+            "## Licences\n",
+            *lines,
+            "- Weights that networks started from: see the table above.",
+            "- Landmarks: MediaPipe's face landmarker, Apache-2.0.",
+            "\nA model trained on data under such terms is to be used under them.",
+        ]
+    )
+
+
+def _networks(card: ModelCard) -> Iterator[tuple[str, str, str]]:
+    """(model, network, weights): Model A's own, or the encoder's of a model that sees embeddings."""
+    for run in (member.run for member in card.runs):
+        network = run.config.get("backbone") or (run.encoder if run.weights != "none" else None)
+        if network:
+            yield run.model, str(network), run.weights
+
+
+def _terms(label: str, network: str) -> str:
+    listed = _known(label, network)
+    return listed.terms if listed else TERMS.get(label, UNKNOWN)
+
+
+def _known(label: str, network: str) -> KnownWeights | None:
+    # an encoder's id is its network and a hash
+    return known(label, network) or known(label, network.rpartition("-")[0])
