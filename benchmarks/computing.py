@@ -16,7 +16,7 @@ from models.image.model import AppearanceConfig
 from models.image.train import choose_computing, starting_backbone, trial_step
 
 NETWORKS = (
-    ("laplacian_pyramid", 128, 16),
+    ("tf_efficientnet_lite0", 128, 16),
     ("mobilenet_v3_small", 96, 32),
     ("mobilenet_v3_small", 224, 16),
     ("mobilenet_v2", 224, 16),

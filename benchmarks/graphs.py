@@ -92,7 +92,7 @@ def _appearances(arguments: argparse.Namespace, folder: Path) -> tuple[Scorer, S
     else:
         config = AppearanceConfig(backbone=arguments.backbone, weights="none")
         backbone = starting_backbone(config)
-        model = AppearanceModel(config, backbone, Regressor(backbone, config.dropout).requires_grad_(False))
+        model = AppearanceModel(config, backbone, Regressor(backbone, config).requires_grad_(False))
     model.save(folder / "a")
     replace_by_graphs(folder / "a")
     return _scorer(model), _scorer(AppearanceGraph.load(folder / "a"))

@@ -29,12 +29,11 @@ from models.image.augmentation import augment
 from models.image.computing import Computing
 from models.image.crop import centre_of
 from models.image.model import AppearanceConfig
+from models.image.start import freeze_statistics, starting_network
 from models.image.tensors import as_images, resize_faces
 from models.image.train import (
     choose_computing,
-    freeze_statistics,
     starting_backbone,
-    starting_network,
     train_appearance,
 )
 

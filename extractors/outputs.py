@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 EMBEDDING = "embedding:"
 """Before the id of an encoder: what its embeddings are called among the outputs."""
 
@@ -30,6 +32,12 @@ class Field:
     dtype: str
     meaning: str
     version: int = 1
+
+    @property
+    def size(self) -> int:
+        """Bytes of one value."""
+        kind, _, length = self.dtype.rstrip("]").partition("[")
+        return np.dtype(kind).itemsize * int(length or 1)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,11 @@ class Output:
             "inputs": list(self.inputs),
         }
         return json.dumps(recipe, sort_keys=True)
+
+    @property
+    def row_size(self) -> int:
+        """Bytes of one photo's values."""
+        return sum(f.size for f in self.fields)
 
     @cached_property
     def version(self) -> str:

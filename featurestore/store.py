@@ -174,7 +174,7 @@ class Store:
     def bounded_memory(self, sorted_bytes: int = 0) -> Iterator[None]:
         """Within it, memory does not grow with the store: for work on one batch of rows after the other.
 
-        A query that joins and sorts that many bytes is given as many more.
+        A query that sorts, joins or appends that many bytes at once is given as many more.
         """
         self.execute(f"SET memory_limit = '{BOUNDED_MEMORY + sorted_bytes}B'")
         try:

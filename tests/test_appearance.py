@@ -177,6 +177,6 @@ def test_settled_batch_norms_have_the_statistics_of_the_data() -> None:
 def test_a_saved_model_names_its_weights_without_their_path(tmp_path: Path) -> None:
     backbone = build_backbone(TINY.backbone, "none")
     config = replace(TINY, weights="/home/somebody/weights.safetensors")
-    AppearanceModel(config, backbone, Regressor(backbone, 0.3)).save(tmp_path)
+    AppearanceModel(config, backbone, Regressor(backbone, config)).save(tmp_path)
     assert "somebody" not in "".join(path.read_text() for path in tmp_path.glob("*.json"))
     assert AppearanceModel.load(tmp_path).config.weights == "none"

@@ -19,7 +19,6 @@ from models.encoders.run import Encoder
 from models.encoders.spec import EncoderSpec
 from models.networks.architectures import check_size_of
 from models.networks.backbones import IMAGENET_MEAN, Backbone, build_backbone
-from models.networks.pyramid import GRID, LEVELS, LaplacianPyramid
 from models.networks.weights import fill
 
 TENSORFLOW = {"input": "x/127.5-1, RGB, 224", "padding": "stride-2 convolutions pad (0,1,0,1) as TensorFlow SAME"}
@@ -66,7 +65,7 @@ def torchvision_file(folder: Path, name: str = "mobilenet_v3_small", **metadata:
         ("squeezenet1_1", 512),
         ("convnext_tiny", 768),
         ("googlenet", 1024),
-        ("laplacian_pyramid", 1728),
+        ("mobilenetv4_conv_small", 1280),
     ],
 )
 def test_each_family_gives_pooled_features(name: str, dim: int) -> None:
@@ -75,25 +74,6 @@ def test_each_family_gives_pooled_features(name: str, dim: int) -> None:
         features = backbone.network.eval()(backbone.normalise(torch.zeros(2, 3, 224, 224)))
     assert backbone.dim == dim
     assert features.shape == (2, dim)
-
-
-def test_the_laplacian_pyramid_sees_detail_of_each_size_where_it_is_and_no_brightness() -> None:
-    pyramid = LaplacianPyramid().eval()
-    rows, columns = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
-    flat = torch.zeros(1, 3, 96, 96)
-    fine, coarse = flat.clone(), flat.clone()
-    fine[0, :, 32:64, :32] = ((rows + columns) % 2)[32:64, :32] - 0.5
-    coarse[0, :, 32:64, :32] = ((rows // 8 + columns // 8) % 2)[32:64, :32] - 0.5
-    with torch.inference_mode():
-        nothing, brighter, of_fine, of_coarse = (
-            pyramid(image).reshape(LEVELS, 3, GRID, GRID) for image in (flat, flat + 2, fine, coarse)
-        )
-    assert torch.allclose(nothing, brighter, atol=1e-3)
-    seen = (of_fine - nothing).mean(1)
-    assert seen[0, 5:7, 1:3].min() > 3
-    assert seen[:, :, GRID // 2 :].abs().max() < 0.01
-    assert seen[0].max() > 2 * seen[2].max()
-    assert (of_coarse - nothing)[2].max() > (of_coarse - nothing)[0].mean()
 
 
 def test_none_is_the_same_random_network_every_time_and_leaves_the_seed_alone() -> None:
@@ -119,7 +99,6 @@ def test_an_image_size_that_the_network_cannot_take() -> None:
 @pytest.mark.parametrize(
     ("name", "size", "sizes"),
     [
-        ("laplacian_pyramid", 64, "96 or 128 or 160 or 192 or 224 or 256"),
         ("alexnet", 32, "64 or 96 or 128 or 160 or 192 or 224 or 256"),
     ],
 )

@@ -9,12 +9,12 @@ from packaging.utils import canonicalize_name
 from kallos.docs_pages.markdown import item
 from kallos.workflows.extras import required
 
-EXTRAS = ("", "train", "web", "hub", "ray", "heic", "docs")
+EXTRAS = ("", "train", "weights", "web", "hub", "ray", "heic", "docs")
 OPENING = """\
 # Licences of what kallos uses
 
-Made by `make docs` from the packages that are installed with kallos, its training, page, hub commands, Ray engine,
-reader of HEIC and site of documents, and with those in turn. The model of the face landmarker, a file of kallos, is
+Made by `make docs` from the packages that are installed with kallos, its training, weights, page, hub commands, Ray
+engine, reader of HEIC and site of documents, and with those in turn. The face landmarker, a file of kallos, is
 Google's, under Apache-2.0. Weights and data sets have terms of their own, which every bundle repeats. Each package's
 own files have the text of its licence. The wheels of pillow_heif, an extra, hold x265 and are therefore under the
 GPL 2 as a whole.

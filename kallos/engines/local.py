@@ -11,13 +11,17 @@ from kallos.engines.batch import Batch
 from kallos.engines.engine import COMMIT_SECONDS
 from kallos.engines.workers import Task, Workers
 
+APPENDED_AT_ONCE = 2 * 2048
+"""Rows for which DuckDB makes room, however few are added: as they come and as they are stored."""
+
 
 def extract_locally(
     store: Store, outputs: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
 ) -> Generator[tuple[int, int]]:
     """Process the photos on this machine; results are written every few seconds."""
     batch, committed = Batch(outputs), time.monotonic()
-    with Workers(encoders) as workers, store.bounded_memory():
+    widest = max(output.row_size for output in outputs)
+    with Workers(encoders) as workers, store.bounded_memory(APPENDED_AT_ONCE * widest):
         # while the workers start
         store.publish()
         try:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
@@ -16,6 +17,7 @@ from featurestore.records import FaceBatch
 from featurestore.scale import RATINGS
 from models.image.crop import centre_of
 from models.image.tensors import as_images, resize_faces
+from models.networks.architectures import MAP_STRIDES
 from models.networks.backbones import Backbone
 from models.networks.weights import fill
 from models.serialization import read_description, read_tensors, write_model
@@ -34,6 +36,7 @@ class AppearanceConfig:
     view        share of the crop's side that the network sees, in the middle: 0.875 of the store's crops leaves a
                 margin of 16 % around the landmarks, and 224 of their 256 pixels
     lr_body     peak learning rate of the backbone; one without weights learns at lr_head instead
+    cells       cells a side, in which the head sees the map of stride 16 beside the features of the whole face
     dropout     before the last layer
     histogram   weight of the cross-entropy with the raters' histogram, where it is known
     ema         decay of the moving average of the weights, which is what predicts
@@ -51,6 +54,7 @@ class AppearanceConfig:
     lr_body: float = 5e-4
     lr_head: float = 2e-3
     weight_decay: float = 0.01
+    cells: int = 4
     dropout: float = 0.3
     histogram: float = 0.3
     ema: float = 0.998
@@ -59,18 +63,43 @@ class AppearanceConfig:
 
 
 class Regressor(nn.Module):
-    """(n, 3, h, w) normalised images to (n,) scores and (n, H) logits of RATINGS."""
+    """(n, 3, h, w) normalised images to (n,) scores and (n, H) logits of RATINGS.
 
-    def __init__(self, backbone: Backbone, dropout: float) -> None:
+    Faces are levelled, so that a cell of a map shows the same part of each: the head sees what is where, which the
+    features of the whole face have averaged away.
+    """
+
+    def __init__(self, backbone: Backbone, config: AppearanceConfig) -> None:
         super().__init__()
-        self.body = backbone.network
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(backbone.dim, 1 + len(RATINGS))
+        self.body, self._cells = backbone.network, config.cells
+        width = backbone.dim
+        self._maps = dict[str, torch.Tensor]()
+        if stages := list(backbone.card.maps.items())[len(MAP_STRIDES) - 1 :]:
+            ((stage, channels),) = stages
+            self.body.get_submodule(stage).register_forward_hook(self._remember)
+            width += channels * config.cells**2
+        self.centre, self.spread = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(width, 1 + len(RATINGS))
+
+    def _remember(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        self._maps["last"] = output
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, width): those of the whole face, then the map's, cell by cell."""
+        whole: torch.Tensor = self.body(images)
+        with torch.autocast(images.device.type, enabled=False):
+            features = [whole.float()]
+            for found in self._maps.values():
+                # a graph has no pooling into cells that do not divide a map: it is a product with what each covers
+                covers = F.adaptive_avg_pool1d(torch.eye(found.shape[-1], device=found.device)[None], self._cells)[0]
+                features.append(torch.einsum("nchw,hi,wj->ncij", found.float(), covers, covers).flatten(1))
+            return torch.cat(features, dim=1)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features = self.dropout(self.body(images))
+        features = (self.features(images) - self.centre) / self.spread
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 knows scores around 3 only to 1/64
-            out = self.head(features.float())
+            out = self.head(self.dropout(features))
         return out[:, 0], out[:, 1:]
 
 
@@ -126,7 +155,7 @@ class AppearanceModel:
         check_side(config.image_size, folder)
         backbone = Backbone.blank(described["backbone"])
         with torch.device("meta"):
-            network = Regressor(backbone, config.dropout)
+            network = Regressor(backbone, config)
         fill(network, {name: torch.from_numpy(array) for name, array in read_tensors(folder).items()}, folder)
         return cls(config, backbone, network.requires_grad_(False))
 

@@ -27,7 +27,8 @@ from models.image.checkpoints import (
 )
 from models.image.computing import PRECISIONS, Computing, choose, usual
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, network_view
-from models.image.optimisation import exact_strided, moving_average, one_cycle, settle_batch_norms
+from models.image.optimisation import moving_average, one_cycle, settle_batch_norms
+from models.image.start import freeze_statistics, solve_head, starting_network
 from models.image.tensors import as_images
 from models.networks.architectures import check_size
 from models.networks.backbones import Backbone, build_backbone
@@ -121,12 +122,26 @@ class _Training:
             computing = Computing(**self._checkpoint[1]["computing"])
         self.computing = computing or choose_computing(config, backbone)
         self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
+        if backbone.is_trained and self._checkpoint is None:
+            solve_head(self._network, self._features(), self._scores, train.histograms)
         self.computing.place(self._network)
         self._average = moving_average(self._network, config.ema)
         self._optimizer, peaks = _optimizer(self._network, config)
         self._steps = -(-len(train) // config.batch_size)
         self._schedule = one_cycle(self._optimizer, peaks, self._steps * config.epochs)
         self._history: list[Epoch] = []
+
+    def _features(self) -> NDArray[np.float32]:
+        """(n, width): what the head sees of every training row, as the mean of the face and its mirror image."""
+        self._network.eval()
+        features = []
+        with torch.inference_mode():
+            for rows in np.array_split(np.arange(len(self._faces)), -(-len(self._faces) // self._config.batch_size)):
+                faces = as_images(network_view(self._faces[rows], self._config))
+                images = self._backbone.normalise(faces).to(self._device)
+                both = self._network.features(images) + self._network.features(images.flip(3))
+                features.append((both / 2).cpu().numpy())
+        return np.concatenate(features)
 
     def is_over(self) -> bool:
         """All epochs are done."""
@@ -221,30 +236,6 @@ class _Training:
         self._history = [Epoch(**line) for line in state["history"]]
         for line in self._history:
             on_epoch(line)
-
-
-def starting_network(backbone: Backbone, config: AppearanceConfig, mean_score: float) -> Regressor:
-    """The untrained network. Its bias starts at the mean training score.
-
-    With weights, the stages up to stride 8 keep them: edges and textures need not be trained on a few thousand
-    faces, and what is not trained costs no backward pass.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = Regressor(backbone, config.dropout)
-    nn.init.zeros_(network.head.bias)
-    nn.init.constant_(network.head.bias[:1], mean_score)
-    for parameter in backbone.early_parameters() if backbone.is_trained else ():
-        parameter.requires_grad_(False)
-    exact_strided(network)
-    return network.to(memory_format=torch.channels_last)
-
-
-def freeze_statistics(network: nn.Module) -> None:
-    """Batches of 32 faces estimate brightness and contrast worse than the million photos before them."""
-    for part in network.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.eval()
 
 
 def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.optim.Optimizer, list[float]]:

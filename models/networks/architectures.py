@@ -1,4 +1,4 @@
-"""Networks by name, without their classifiers: torchvision's and timm's, and the built-in one."""
+"""Networks by name, without their classifiers: torchvision's and timm's."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,7 @@ from torch import nn
 from torchvision.models import get_model, list_models
 
 from featurestore.errors import UsageError
-from models.networks.pyramid import LaplacianPyramid
 
-BUILT_IN = {"laplacian_pyramid": LaplacianPyramid}
 HEADS = ("classifier", "fc", "head", "heads")
 AUXILIARY = ("aux1", "aux2", "AuxLogits")
 CONTAINERS = ("features", "blocks", "stages")
@@ -33,20 +31,20 @@ MAP_STRIDES = (8, 16)
 
 def refuse_unknown(name: str) -> None:
     """Raises UsageError, naming the nearest, for a name that neither library has. torchvision's comes first."""
-    if name in BUILT_IN or name in _torchvision():
+    if name in _torchvision():
         return
     import timm
 
     if timm.is_model(name):
         return
-    everything = [*BUILT_IN, *_torchvision(), *timm.list_models()]
+    everything = [*_torchvision(), *timm.list_models()]
     near = difflib.get_close_matches(name, everything, n=3, cutoff=0.4) or ["efficientnet_v2_s", "mobilenet_v2"]
     raise UsageError(f"There is no backbone {name!r}: the nearest names are {', '.join(near)}.")
 
 
 def is_of_timm(name: str) -> bool:
     """Whether a known name is timm's."""
-    return name not in BUILT_IN and name not in _torchvision()
+    return name not in _torchvision()
 
 
 def _torchvision() -> list[str]:
@@ -77,7 +75,7 @@ def _of_timm(name: str, options: Mapping[str, Any]) -> tuple[nn.Module, set[str]
 def _of_torchvision(name: str, options: Mapping[str, Any], weights: Any) -> tuple[nn.Module, set[str]]:
     if name in ("googlenet", "inception_v3"):
         options = {"init_weights": False, **options}
-    network: nn.Module = BUILT_IN[name]() if name in BUILT_IN else get_model(name, weights=weights, **options)
+    network: nn.Module = get_model(name, weights=weights, **options)
     names = set(network.state_dict())
     for head in HEADS:
         if hasattr(network, head):

@@ -12,7 +12,6 @@ from torch import nn
 from extractors.file_hash import sha256_of_file
 from featurestore.errors import WeightsError
 from models.networks.architectures import (
-    BUILT_IN,
     features_of,
     is_of_timm,
     maps_of,
@@ -148,8 +147,6 @@ def _from_imagenet(name: str, weights: str, download: bool) -> Backbone:
     if weights != "imagenet":
         has = " and ".join(known_one.network for known_one in KNOWN if known_one.name == weights)
         raise WeightsError(f"{name} has no {weights} weights, {has} has: `kallos weights` lists what is known.")
-    if name in BUILT_IN:
-        raise WeightsError(f"{name} has fixed filters and no ImageNet weights: use --weights none.")
     if is_of_timm(name):
         file, mean, std = timm_file(name, download)
         network, spare = without_classifier(name, {})
