@@ -9,6 +9,7 @@ of the means in standard deviations of before.
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -16,9 +17,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-from reports.cards.markdown import grid
-
-ALIKE = 0.98
+BANDS = (-1, 0.6, 0.8, 0.9, 0.95, 0.98, 1.01)
+"""Of rank correlation: each feature stands in its band, with its shift."""
 
 
 def main() -> None:
@@ -31,11 +31,11 @@ def main() -> None:
     both = before.join(now, on="image_id", suffix=" now")
     rows = sorted((_compare(both, name) for name in names), key=lambda row: row[1])
     correlations = np.array([row[1] for row in rows])
-    below = [row for row in rows if row[1] < ALIKE]
     quartiles = ", ".join(f"{q:.3f}" for q in np.quantile(correlations, (0, 0.25, 0.5, 0.75)))
-    print(f"{len(both):,} photos, {len(names)} features; rank correlation: least and quartiles {quartiles}.")
-    print(f"{len(below)} below {ALIKE}, the largest shift {max(abs(row[2]) for row in rows):.2f} sd:\n")
-    print(grid(("feature", "rank correlation", "shift, sd"), [(n, f"{r:.3f}", f"{s:+.2f}") for n, r, s in below]))
+    print(f"{len(both):,} photos, {len(names)} features; rank correlation: least and quartiles {quartiles}.\n")
+    for low, high in pairwise(BANDS):
+        band = [f"{name} {r:.2f} {shift:+.1f}" for name, r, shift in rows if low <= r < high]
+        print(f"- {low:g} to {high:g}, {len(band)}: {', '.join(band)}")
     _new_ones(arguments.now, [name for name in now.columns if name not in (*before.columns, "image_id")], now)
 
 
@@ -58,11 +58,9 @@ def _new_ones(path: Path, names: list[str], now: pl.DataFrame) -> None:
     """Features that only the second store has, with their correlation with the score."""
     with duckdb.connect(str(path), read_only=True) as store:
         scored = now.join(store.sql("SELECT image_id, score FROM scores").pl(), on="image_id")
-    rows = []
-    for name in names:
-        values, scores = scored.select(name, "score").drop_nulls().to_numpy().T
-        rows.append((name, f"{_spearman(values, scores):+.3f}"))
-    print("\n" + grid(("only now", "rank correlation with the score"), rows))
+    known = ((name, scored.select(name, "score").drop_nulls().to_numpy().T) for name in names)
+    found = [f"{name} {_spearman(values, scores):+.2f}" for name, (values, scores) in known]
+    print(f"\nOnly now, rank correlation with the score: {', '.join(found)}")
 
 
 if __name__ == "__main__":

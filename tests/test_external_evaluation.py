@@ -1,6 +1,7 @@
 """`kallos evaluate`: models on other photos, raters and scales, on drawn portraits, through the command line."""
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 from scipy.stats import spearmanr
+from sklearn.isotonic import IsotonicRegression
 
 from featurestore.external_evaluation import ExternalRows
 from featurestore.ingest.dataset import empty, write
@@ -336,6 +338,17 @@ def test_no_image_is_judged_by_a_map_that_saw_it(curved_truth):
     moved = external_evaluation.cross_mapped(ids, changed, {"predicted": predicted})["predicted"] != before
     assert not moved[0]
     assert moved.any()
+
+
+def test_the_map_is_that_of_scikit_learn():
+    random = np.random.default_rng(2)
+    predicted = random.integers(0, 30, 300) / 10
+    truth, ids = predicted + random.normal(size=300), [str(i) for i in range(300)]
+    mapped = external_evaluation.cross_mapped(ids, truth, {"predicted": predicted})["predicted"]
+    parts = np.array([int.from_bytes(hashlib.sha256(f"map {i}".encode()).digest()[:8], "big") % 5 for i in ids])
+    for part in range(5):
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(predicted[parts != part], truth[parts != part])
+        assert np.allclose(mapped[parts == part], fitted.predict(predicted[parts == part]))
 
 
 def test_noise_that_says_nothing_is_not_made_better_than_the_mean():

@@ -53,7 +53,8 @@ def _licence(package: Distribution) -> str:
     about = package.metadata
     expression, text = ((about.get_all(key) or [""])[0].strip() for key in ("License-Expression", "License"))
     classified = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if c.startswith("License ::")]
-    return expression or ", ".join(dict.fromkeys(classified)) or text.partition("\n")[0][:60] or "see its files"
+    named = text.partition("\n")[0][:60].replace("UNKNOWN", "")
+    return expression or ", ".join(dict.fromkeys(classified)) or named or "see its files"
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Inputs:
         means = {region: values.mean(axis=0) for region, values in embeddings.items()}
         spreads = {region: values.std(axis=0) for region, values in embeddings.items()}
         # a number that hardly varies would be noise blown up
-        scales = {region: np.maximum(sd, SMALLEST * max(sd.max(), 1e-12)) for region, sd in spreads.items()}
+        scales = {region: np.maximum(sd, SMALLEST * max(float(sd.max()), 1e-12)) for region, sd in spreads.items()}
         columns = {region: train.columns_of(region) for region in REGIONS}
         return cls(train.feature_names, columns, means, scales)
 

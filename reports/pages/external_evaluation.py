@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 
 from featurestore.external_evaluation import ExternalRows
 from featurestore.records import Evaluation
@@ -154,10 +154,17 @@ def cross_mapped(
     mapped = {name: np.empty(len(parts)) for name in columns}
     for part in np.unique(parts):
         held_out = parts == part
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(columns["predicted"][~held_out], truth[~held_out])
+        at, means = _isotonic(columns["predicted"][~held_out], truth[~held_out])
         for name, values in columns.items():
-            mapped[name][held_out] = fitted.predict(values[held_out])
+            mapped[name][held_out] = np.interp(values[held_out], at, means)
     return mapped
+
+
+def _isotonic(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Where a nondecreasing map is known, and its values there: equal predictions count as one, with their mean."""
+    at, which, counts = np.unique(predicted, return_inverse=True, return_counts=True)
+    means = np.bincount(which, truth) / counts
+    return at, isotonic_regression(means, weights=counts).x
 
 
 def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
