@@ -8,19 +8,15 @@ Nothing is tuned but the penalty, which leave-one-out chooses on the training ro
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from sklearn.linear_model import RidgeCV
 
 import kallos
 from extractors.region_windows import WINDOWS
 from featurestore.records import Evaluation
-from featurestore.store import Store
 
 SMALLEST = 1e-3
 """Standard deviations are taken as at least this part of the largest."""
@@ -32,40 +28,25 @@ def main() -> None:
     parser.add_argument("--protocol", default="scut-5fold")
     parser.add_argument("--fold", type=int, default=1)
     arguments = parser.parse_args()
-    table = Table("encoder", "features", "numbers", "PC", "MAE", "RMSE")
+    print(f"{'encoder':<34}{'features':<10}{'numbers':>8}{'PC':>8}{'MAE':>8}{'RMSE':>8}")
     with kallos.open_store(arguments.store) as store:
-        rows = store.frame(
-            "SELECT image_id, role, score FROM splits JOIN scores USING (image_id) "
-            "WHERE protocol = $protocol AND fold = $fold ORDER BY image_id",
-            protocol=arguments.protocol,
-            fold=arguments.fold,
-        )
-        learns = rows["role"].to_numpy() != "test"
-        scores = rows["score"].to_numpy()
         for (encoder,) in store.frame("SELECT DISTINCT encoder FROM embeddings ORDER BY 1").iter_rows():
+            rows = store.frame(
+                f"SELECT role, score, vector, {', '.join(WINDOWS)} FROM embeddings JOIN scores USING (image_id) "
+                "JOIN splits USING (image_id) WHERE protocol = $protocol AND fold = $fold AND encoder = $encoder "
+                "ORDER BY image_id",
+                protocol=arguments.protocol,
+                fold=arguments.fold,
+                encoder=encoder,
+            )
             whole, windows = (
-                _features(store, encoder, columns, rows["image_id"].to_list()) for columns in (["vector"], WINDOWS)
+                np.hstack([np.stack(rows[name].to_numpy()) for name in names]) for names in (["vector"], WINDOWS)
             )
             for name, features in {"pooled": whole, "windows": windows, "both": np.hstack([whole, windows])}.items():
-                found = _ridge(features, scores, learns)
-                table.add_row(
-                    encoder,
-                    name,
-                    f"{features.shape[1]:,}",
-                    f"{found.pearson:.4f}",
-                    f"{found.mae:.4f}",
-                    f"{found.rmse:.4f}",
+                found = _ridge(features, rows["score"].to_numpy(), rows["role"].to_numpy() != "test")
+                print(
+                    f"{encoder:<34}{name:<10}{features.shape[1]:>8,}{found.pearson:>8.4f}{found.mae:>8.4f}{found.rmse:>8.4f}"
                 )
-    Console().print(table)
-
-
-def _features(store: Store, encoder: str, columns: Iterable[str], image_ids: list[str]) -> NDArray[np.float32]:
-    """(n, width) of some columns side by side, in the order of `image_ids`."""
-    names = ", ".join(columns)
-    frame = store.frame(f"SELECT image_id, {names} FROM embeddings WHERE encoder = $encoder", encoder=encoder)
-    by_id = {image_id: row for row, image_id in enumerate(frame["image_id"])}
-    order = [by_id[image_id] for image_id in image_ids]
-    return np.hstack([np.stack(frame[name].to_numpy())[order] for name in frame.columns[1:]])
 
 
 def _ridge(features: NDArray[np.float32], scores: NDArray[np.float64], learns: NDArray[np.bool_]) -> Evaluation:
