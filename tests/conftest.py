@@ -24,16 +24,22 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from ensemble import combiner_fit  # noqa: E402
+from kallos.engines import pool  # noqa: E402
 from kallos.workflows.report import report  # noqa: E402
 from models.baseline import trees  # noqa: E402
 from models.networks import graphs  # noqa: E402
 from models.regions import fitter as regions_fitter  # noqa: E402
+from reports.stats import bootstrap  # noqa: E402
 from tests.command import done  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second
 # and the examples are the same in every run, so that one fails for a change and not by chance
 settings.register_profile("kallos", deadline=None, derandomize=True)
 settings.load_profile("kallos")
+
+# a worker takes longer to start than most tests' photos take it, and the tests themselves run side by side
+pool.WORKERS = 1
 
 TRAINING = (
     # the network of torchvision that is soonest written as a graph
@@ -70,6 +76,9 @@ graphs.export = exported_once = _ExportedOnce(graphs.export)
 # the accuracy of these models is nothing that a test looks at
 regions_fitter.SubscoreConfig = partial(regions_fitter.SubscoreConfig, epochs=10)
 trees.BaselineConfig = partial(trees.BaselineConfig, rounds=100)
+combiner_fit.CombinerConfig = partial(combiner_fit.CombinerConfig, steps=200)
+# nor is that of intervals
+bootstrap.RESAMPLES = 200
 
 
 @pytest.fixture(scope="session", autouse=True)

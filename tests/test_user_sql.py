@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -98,6 +99,9 @@ def opened(path):
         patch.setenv("KALLOS_CANARY", ENVIRONMENT)
         for setting in user_sql.SETTINGS:
             store.execute(setting)
+        # no query can change what the catalogue lists, and DuckDB takes longer to list it than to run most queries
+        patch.setattr(user_sql, "_names", cache(user_sql._names))
+        patch.setattr(store, "describe", cache(store.describe))
         yield store
 
 
