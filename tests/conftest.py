@@ -24,13 +24,12 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from ensemble import combiner_fit  # noqa: E402
 from kallos.engines import pool  # noqa: E402
+from kallos.workflows import predict  # noqa: E402
 from kallos.workflows.report import report  # noqa: E402
 from models.baseline import trees  # noqa: E402
 from models.networks import graphs  # noqa: E402
 from models.regions import fitter as regions_fitter  # noqa: E402
-from reports.stats import bootstrap  # noqa: E402
 from tests.command import done  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second
@@ -76,9 +75,6 @@ graphs.export = exported_once = _ExportedOnce(graphs.export)
 # the accuracy of these models is nothing that a test looks at
 regions_fitter.SubscoreConfig = partial(regions_fitter.SubscoreConfig, epochs=10)
 trees.BaselineConfig = partial(trees.BaselineConfig, rounds=100)
-combiner_fit.CombinerConfig = partial(combiner_fit.CombinerConfig, steps=200)
-# nor is that of intervals
-bootstrap.RESAMPLES = 200
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -127,6 +123,13 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))
     (copy / "portraits").symlink_to(built.portraits)
     return Workspace(built.portraits, copy / "kallos.duckdb", copy / "bundle")
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many photos are predicted by workers, as 32 are elsewhere."""
+    monkeypatch.setattr(predict, "MIN_PARALLEL", 8)
+    return 8
 
 
 @pytest.fixture(scope="module")
