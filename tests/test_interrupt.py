@@ -79,7 +79,20 @@ def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Worksp
             return bool(snapshots.files(path)) and wal.stat().st_size > 20_000
         return False
 
-    stopped(send, ("-m", "kallos", "extract", "--weights", "none", "--store", path), has_written)
+    # as `kallos extract`, but without an encoder, for which it would load torch, and sooner with what was looked at
+    script = tmp_path / "extract.py"
+    script.write_text(
+        "import sys\n"
+        "from kallos.cli.app import main\n"
+        "from kallos.engines import local\n"
+        "from kallos.workflows import extract\n"
+        "if __name__ == '__main__':\n"
+        "    local.COMMIT_SECONDS = 0.2\n"
+        "    extract.chosen_encoders = lambda *_, **__: []\n"
+        f"    sys.argv = ['kallos', 'extract', '--store', {str(path)!r}]\n"
+        "    main()\n"
+    )
+    stopped(send, (script,), has_written)
     with Store.open(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM landmarks") > 0
 
