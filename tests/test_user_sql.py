@@ -127,7 +127,9 @@ def test_hostile_sql_is_refused_and_tells_nothing(opened, path, query):
     refused(lambda q: user_sql.rows(opened, q), query.replace("{folder}", str(path.parent)), path.parent)
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.long if number % 4 else ()) for number, kind in enumerate(HOSTILE)]
+)
 def test_the_process_refuses_what_its_check_refuses(path, kind, monkeypatch):
     monkeypatch.chdir(path.parent)
     query = HOSTILE[kind][-1].replace("{folder}", str(path.parent))
