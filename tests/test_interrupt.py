@@ -79,15 +79,13 @@ def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Worksp
             return bool(snapshots.files(path)) and wal.stat().st_size > 20_000
         return False
 
-    # as `kallos extract`, but without an encoder, for which it would load torch, and sooner with what was looked at
+    # as `kallos extract`, but without an encoder, for which it would load torch
     script = tmp_path / "extract.py"
     script.write_text(
         "import sys\n"
-        "from kallos.cli.app import main\n"
-        "from kallos.engines import local\n"
-        "from kallos.workflows import extract\n"
         "if __name__ == '__main__':\n"
-        "    local.COMMIT_SECONDS = 0.2\n"
+        "    from kallos.cli.app import main\n"
+        "    from kallos.workflows import extract\n"
         "    extract.chosen_encoders = lambda *_, **__: []\n"
         f"    sys.argv = ['kallos', 'extract', '--store', {str(path)!r}]\n"
         "    main()\n"
