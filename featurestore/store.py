@@ -77,10 +77,11 @@ class Store:
             # grows faster than the rows; `compact` does so once
             store.execute("SET max_vacuum_tasks = 0")
             # new, or killed while it was made: the file comes before its first table
-            if not store._holds_anything() and not read_only:
+            found = store._schema_version()
+            if found is None and not read_only and not store._holds_anything():
                 store._create_tables()
             else:
-                store._bring_up_to_date(read_only)
+                store._bring_up_to_date(found, read_only)
             if not read_only:
                 snapshots.remove_all(path)
         except BaseException as problem:
@@ -124,11 +125,14 @@ class Store:
             self.execute(f"INSERT INTO store_info VALUES ({SCHEMA_VERSION}, now()::TIMESTAMP)")
         self.execute("CHECKPOINT")
 
-    def _bring_up_to_date(self, read_only: bool) -> None:
+    def _schema_version(self) -> object:
+        """What stands where stores have theirs, or None."""
         try:
-            found = self.value("SELECT schema_version FROM store_info")
+            return self.value("SELECT schema_version FROM store_info")
         except (duckdb.CatalogException, duckdb.BinderException, LookupError):
-            found = None
+            return None
+
+    def _bring_up_to_date(self, found: object, read_only: bool) -> None:
         if not isinstance(found, int) or found < 1:
             if not self._holds_anything():
                 raise StoreError(f"The store {self.path} is empty: fill it, `kallos ingest --help` shows how.")

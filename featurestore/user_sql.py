@@ -65,6 +65,8 @@ PURE_FUNCTIONS = r"""
         '(create|icu)_sort_key|index_key|variant_bytes_.*')"""
 """Functions of their arguments alone, less those that reveal the process, run SQL from a string or take raw states."""
 
+EXISTING = "SELECT lower(table_name) FROM duckdb_tables() UNION SELECT lower(view_name) FROM duckdb_views()"
+
 SYSTEM_COLUMNS = {"current_catalog", "current_schema", "current_role", "current_user", "session_user", "user"}
 """Names that DuckDB takes for functions where no column has them."""
 
@@ -170,14 +172,17 @@ def _check(store: Store, query: str) -> None:
     if len(store.connection.extract_statements(query)) != 1 or tree["error"] or len(tree["statements"]) != 1:
         _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
     listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES
-    existing = "SELECT lower(table_name) FROM duckdb_tables() UNION SELECT lower(view_name) FROM duckdb_views()"
     named = {entry["key"].lower() for node in nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
     # A name in WITH holds only in its part of the statement; elsewhere the hidden table of that name would be read.
-    if taken := named & set(store.frame(existing).to_series()) - listed:
+    if taken := named & _names(store, EXISTING) - listed:
         _refuse(f"WITH cannot take the name {taken.pop()}")
-    functions = set(store.frame(PURE_FUNCTIONS).to_series()) | IMPURE_FUNCTIONS
+    functions = _names(store, PURE_FUNCTIONS) | IMPURE_FUNCTIONS
     for node in nodes(tree):
         _check_node(node, listed | named, functions)
+
+
+def _names(store: Store, query: str) -> set[str]:
+    return set(store.frame(query).to_series())
 
 
 def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:

@@ -24,6 +24,8 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 # torch's threads spin: beside another busy process two of them are many times slower than one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from kallos.engines import pool  # noqa: E402
+from kallos.workflows import predict  # noqa: E402
 from kallos.workflows.report import report  # noqa: E402
 from models.baseline import trees  # noqa: E402
 from models.networks import graphs  # noqa: E402
@@ -34,6 +36,9 @@ from tests.command import done  # noqa: E402
 # and the examples are the same in every run, so that one fails for a change and not by chance
 settings.register_profile("kallos", deadline=None, derandomize=True)
 settings.load_profile("kallos")
+
+# a worker takes longer to start than most tests' photos take it, and the tests themselves run side by side
+pool.WORKERS = 1
 
 TRAINING = (
     # the network of torchvision that is soonest written as a graph
@@ -118,6 +123,13 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))
     (copy / "portraits").symlink_to(built.portraits)
     return Workspace(built.portraits, copy / "kallos.duckdb", copy / "bundle")
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many photos are predicted by workers, as 32 are elsewhere."""
+    monkeypatch.setattr(predict, "MIN_PARALLEL", 8)
+    return 8
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -153,19 +153,23 @@ def test_a_profile_that_is_none_is_ignored(profile, tmp_path, portrait):
     assert (decoded(tmp_path, portrait, profile, "tiff") == portrait).all()
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(
-    profile=st.sampled_from([rgb_profile("Adobe RGB"), grey_profile(1.8), cmyk_profile()]),
-    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
-    near=st.booleans(),
-)
-def test_a_damaged_profile_converts_or_is_ignored(profile, changes, near, tmp_path):
-    content = bytearray(profile)
-    for place, value in changes:
-        content[place % (250 if near else len(content))] = value
-    mode = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}[profile[16:20]]
-    image = Image.new(mode, (16, 12), 90 if mode == "L" else (90, 120, 200, 30)[: len(mode)])
-    assert decoded(tmp_path, image, bytes(content), "tiff").shape == (12, 16, 3)
+@pytest.mark.parametrize("examples", [60, pytest.param(300, marks=pytest.mark.long)])
+def test_a_damaged_profile_converts_or_is_ignored(examples, tmp_path):
+    @settings(max_examples=examples, deadline=None, derandomize=True)
+    @given(
+        profile=st.sampled_from([rgb_profile("Adobe RGB"), grey_profile(1.8), cmyk_profile()]),
+        changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
+        near=st.booleans(),
+    )
+    def damaged(profile, changes, near):
+        content = bytearray(profile)
+        for place, value in changes:
+            content[place % (250 if near else len(content))] = value
+        mode = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}[profile[16:20]]
+        image = Image.new(mode, (16, 12), 90 if mode == "L" else (90, 120, 200, 30)[: len(mode)])
+        assert decoded(tmp_path, image, bytes(content), "tiff").shape == (12, 16, 3)
+
+    damaged()
 
 
 def test_ingest_says_which_profile_is_converted(tmp_path, portrait):

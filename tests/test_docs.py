@@ -1,12 +1,14 @@
 """What the documents show is run: every query, the Python example, and every command and exported name is there."""
 
 import re
+from functools import cache
 from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 
 import kallos
+from featurestore import user_sql
 from kallos.cli.app import EXIT_CODES, app
 from kallos.docs_pages.licences import markdown as licences
 from tests.command import done
@@ -21,7 +23,9 @@ def test_the_cookbook_has_at_least_six_queries():
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[" ".join(q.split())[:40] for q in QUERIES])
-def test_every_query_of_the_cookbook_gives_rows(workspace, query):
+def test_every_query_of_the_cookbook_gives_rows(workspace, query, monkeypatch):
+    # one process for both
+    monkeypatch.setattr(user_sql, "select", cache(user_sql.select))
     assert done("sql", query, "--json", "--store", workspace.store).json()
     assert done("sql", query, "--store", workspace.store).out.strip()
 

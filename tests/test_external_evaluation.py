@@ -31,7 +31,7 @@ from tests.conftest import Workspace
 from tests.ingest_files import read_scores
 from tests.test_cli import refused
 
-NEW, COPIES = 60, 12
+NEW, COPIES = 40, 12
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,10 @@ def test_commands_refuse_it_in_one_sentence(story: str, command: tuple[str, ...]
     assert len(answer.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("story", DAMAGED)
+@pytest.mark.parametrize(
+    "story",
+    [pytest.param(story, marks=pytest.mark.long if story.endswith(("40%", "60%")) else ()) for story in DAMAGED],
+)
 def test_a_damaged_block_is_a_sentence_wherever_it_is_met(story: str, sound: Path, tmp_path: Path):
     path = changed(sound, tmp_path, DAMAGED[story])
     for command in (

@@ -146,17 +146,24 @@ def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Wor
 
 def test_what_the_hub_refuses_is_one_sentence(hub: str, workspace: Workspace, tmp_path: Path):
     home = tmp_path / "home"
-    for code, answer in (
-        (14, typed(hub, "push", workspace.bundle, REPOSITORY, home=home, token="hf_wrong")),
-        (14, typed(hub, "pull", "nobody/nothing", tmp_path / "back", home=home)),
-        (14, typed("http://127.0.0.1:9", "pull", REPOSITORY, tmp_path / "back", home=home)),
-        (14, typed(hub, "pull", "no name", tmp_path / "back", home=home)),
-        (3, typed(hub, "push", tmp_path, REPOSITORY, home=home)),
-        (3, typed(hub, "pull", REPOSITORY, workspace.bundle, home=home)),
+    for answer in (
+        typed(hub, "push", workspace.bundle, REPOSITORY, home=home, token="hf_wrong"),
+        typed(hub, "pull", "nobody/nothing", tmp_path / "back", home=home),
+        typed("http://127.0.0.1:9", "pull", REPOSITORY, tmp_path / "back", home=home),
     ):
-        assert answer.returncode == code, answer.stderr
+        assert answer.returncode == 14, answer.stderr
         assert answer.stderr.startswith("kallos: ")
         assert "Traceback" not in answer.stderr
+
+
+def test_what_is_refused_before_the_hub_is_asked_is_one_sentence(workspace: Workspace, tmp_path: Path):
+    for code, answer in (
+        (14, kallos("hub", "pull", "no name", tmp_path / "back")),
+        (3, kallos("hub", "push", tmp_path, REPOSITORY)),
+        (3, kallos("hub", "pull", REPOSITORY, workspace.bundle)),
+    ):
+        assert answer.code == code, answer.err
+        assert answer.err.startswith("kallos: ")
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +185,7 @@ def test_a_space_says_what_it_is_and_what_it_needs(space: Path):
 
 
 def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, tmp_path: Path):
-    asked = "import app, ensemble, kallos, models; print(ensemble.__file__, kallos.__file__, models.__file__)"
+    asked = "import ensemble, kallos, models; print(ensemble.__file__, kallos.__file__, models.__file__)"
     imported = subprocess.run(
         [sys.executable, "-c", asked], cwd=space, capture_output=True, text=True, check=True
     ).stdout.split()

@@ -21,6 +21,7 @@ from extractors.points import Landmarks
 from extractors.topologies.mediapipe_478 import TOPOLOGY
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from tests.crossed import crossed
 
 MIRROR = TOPOLOGY.mirror
 
@@ -104,9 +105,11 @@ def test_faces_of_one_size_side_by_side_are_all_counted(count, finder, portraits
     assert above.place.endswith(" from the top")
 
 
-@pytest.mark.parametrize(("width", "height"), [(525, 350), (700, 350), (1050, 350), (700, 700), (1400, 1050)])
-@pytest.mark.parametrize("share", [0.5, 0.7])
-def test_a_small_face_beside_a_large_one_is_counted_wherever_it_is(width, height, share, finder, portraits):
+@pytest.mark.parametrize(
+    ("size", "share"), crossed([(525, 350), (700, 350), (1050, 350), (700, 700), (1400, 1050)], [0.5, 0.7], every=4)
+)
+def test_a_small_face_beside_a_large_one_is_counted_wherever_it_is(size, share, finder, portraits):
+    width, height = size
     side, counts = int(350 * share), []
     for number, portrait in enumerate(portraits):
         small = (portraits[number - 1], side, width - side, (0, height - side)[number % 2])
@@ -130,9 +133,8 @@ def test_a_portrait_costs_no_second_look(portraits):
         assert "_detector" not in vars(finder)
 
 
-@pytest.mark.parametrize("wide", [52, 64, 96, 128])
-@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1)])
-def test_a_small_face_in_a_corner_of_a_large_photo_is_found(wide, corner, finder, portraits):
+@pytest.mark.parametrize(("corner", "wide"), crossed([(0, 0), (1, 0), (0, 1), (1, 1)], [52, 64, 96, 128], every=4))
+def test_a_small_face_in_a_corner_of_a_large_photo_is_found(corner, wide, finder, portraits):
     side = round(wide * 350 / 147)
     x, y = corner[0] * (2000 - side), corner[1] * (1500 - side)
     portrait = portraits[corner[0] + 2 * corner[1]]

@@ -29,7 +29,7 @@ from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import read_scores
 from tests.test_pipeline import MeanColour, no_half_row, unheard
 
-PHOTOS = 12
+PHOTOS = 6
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,7 @@ def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
     assert open_bundle(workspace.bundle).photos == parts.photos
 
 
-def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path):
+def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path, many: int):
     at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
     origin = open_bundle(workspace.bundle).origin
     named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
@@ -137,8 +137,8 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
         assert said["doubts"] == doubts(origin)
         assert said["origin"]["protocol"] == "demo-5fold"
         assert len(said["origin"]["comparisons"]) == 2
-    many = done("predict", *[workspace.portrait] * 32, *at).out
-    assert all(many.count(sentence) == 1 for sentence in (named, *doubts(origin)))
+    lines = done("predict", *[workspace.portrait] * many, *at).out
+    assert all(lines.count(sentence) == 1 for sentence in (named, *doubts(origin)))
 
 
 # photos that were learnt from
@@ -165,7 +165,9 @@ def test_training_photos_are_kept_and_not_named(tmp_path: Path):
 
 @pytest.mark.parametrize(("role", "expected"), [("out_of_fold", True), ("test", False)])
 @pytest.mark.parametrize("models", ["bundle", "store"])
-def test_a_photo_that_was_trained_on_is_said_to_be_one(workspace: Workspace, tmp_path: Path, role, expected, models):
+def test_a_photo_that_was_trained_on_is_said_to_be_one(
+    workspace: Workspace, tmp_path: Path, role, expected, models, many: int
+):
     photo = tmp_path / "under another name.jpg"
     shutil.copy(photo_of(workspace, role), photo)
     elsewhere = tmp_path / "none.duckdb"
@@ -177,7 +179,7 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(workspace: Workspace, tmp
         assert said["notes"][:1] == [LEARNT] * expected or not expected
         assert done("explain", photo, "--json", *at).json()["in_training"] == expected
         assert (f"! {LEARNT}" in done("explain", photo, *at).out) == expected
-        assert done("predict", *[photo] * 32, *at).out.count(LEARNT) == 32 * expected
+        assert done("predict", *[photo] * many, *at).out.count(LEARNT) == many * expected
 
 
 def test_the_page_says_it_too(workspace: Workspace):

@@ -3,7 +3,10 @@
 import io
 import json
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +25,7 @@ from reports.render.figures import write
 from reports.render.json import to_json
 from reports.stats import bootstrap
 from reports.stats.selection import Selection
+from tests.crossed import crossed
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store, train_fold
 
 EVERYTHING = Selection()
@@ -47,6 +51,12 @@ def labels_only(tmp_path: Path):
         yield opened
 
 
+@pytest.fixture(scope="module")
+def data(whole: Store) -> Callable[[str], Any]:
+    """What is in a report on the whole store."""
+    return cache(lambda name: report_page(name).data(whole, EVERYTHING))
+
+
 def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
     system = "truecolor" if colour else None
     console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system=system)
@@ -58,14 +68,14 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_none_is_0_and_what_is_unknown_is_a_dash(whole: Store, name: str):
-    page = shown(report_page(name).render(report_page(name).data(whole, EVERYTHING)), width=160)
+def test_none_is_0_and_what_is_unknown_is_a_dash(data: Callable[[str], Any], name: str):
+    page = shown(report_page(name).render(data(name)), width=160)
     assert not re.search(r"(^|\s\s)·(\s\s|$)", page, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_data_become_json_without_nan(whole: Store, name: str):
-    report = report_page(name).data(whole, EVERYTHING)
+def test_data_become_json_without_nan(data: Callable[[str], Any], name: str):
+    report = data(name)
     text = to_json(name, report)
     assert json.loads(text)["schema"] == f"kallos.report.{name}/1"
     assert "NaN" not in text
@@ -74,27 +84,23 @@ def test_data_become_json_without_nan(whole: Store, name: str):
 
 @pytest.mark.parametrize("width", [80, 60, 120])
 @pytest.mark.parametrize("name", PAGES)
-def test_no_line_is_wider_than_the_terminal(whole: Store, name: str, width: int):
-    lines = shown(report_page(name).render(report_page(name).data(whole, EVERYTHING)), width=width).splitlines()
+def test_no_line_is_wider_than_the_terminal(data: Callable[[str], Any], name: str, width: int):
+    lines = shown(report_page(name).render(data(name)), width=width).splitlines()
     assert len(lines) > 10
     assert max(len(line) for line in lines) <= width
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(whole: Store, name: str):
-    shown_page = report_page(name).render(report_page(name).data(whole, EVERYTHING))
+def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(data: Callable[[str], Any], name: str):
+    shown_page = report_page(name).render(data(name))
     assert "\x1b" not in shown(shown_page)
     assert "\x1b" in shown(shown_page, colour=True)
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-@pytest.mark.parametrize("name", PAGES)
-def test_figures_are_pictures(whole: Store, name: str, suffix: str, tmp_path: Path):
-    report = report_page(name).data(whole, EVERYTHING)
-    paths = [
-        write(figure, tmp_path / "new" / "folder" / f"{figure.name}.{suffix}")
-        for figure in report_page(name).figures(report)
-    ]
+@pytest.mark.parametrize(("name", "suffix"), crossed(PAGES, ["png", "svg"], every=3))
+def test_figures_are_pictures(data: Callable[[str], Any], name: str, suffix: str, tmp_path: Path):
+    figures = report_page(name).figures(data(name))
+    paths = [write(figure, tmp_path / "new" / "folder" / f"{figure.name}.{suffix}") for figure in figures]
     assert paths
     assert len(set(paths)) == len(paths)
     for path in paths:

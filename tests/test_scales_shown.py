@@ -20,10 +20,11 @@ from reports.registry import PAGES
 from reports.stats.selection import Selection
 from tests.command import done
 from tests.conftest import Workspace
+from tests.crossed import crossed
 from tests.synthetic_store import DATA_SET, TRAIT, make_store, stretch, train_fold
 from tests.test_duplicates import plant
 
-SCALES = (MODEL_SCALE, Scale(1, 7), Scale(-3, 3))
+SCALES = (Scale(-3, 3), MODEL_SCALE, Scale(1, 7))
 ERRORS = "MAE and RMSE are on the scale of 1 to 5"
 
 IN_REPORTS = {
@@ -86,7 +87,7 @@ def in_one_line(text: str) -> str:
     return " ".join(text.replace("│", " ").split())
 
 
-@pytest.fixture(scope="module", params=SCALES, ids=str)
+@pytest.fixture(scope="module")
 def own(request: pytest.FixtureRequest) -> Scale:
     return request.param
 
@@ -118,18 +119,13 @@ def test_no_report_is_left_out():
     assert set(IN_REPORTS) == set(PAGES)
 
 
-@pytest.mark.parametrize(
-    ("line", "labels"),
-    [
-        *((f"report {name}", labels) for name, labels in IN_REPORTS.items()),
-        *IN_COMMANDS.items(),
-        *IN_PREDICTIONS.items(),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_it_names_the_scale(typed: Typed, own: Scale, line: str, labels: tuple[str, ...]):
+LABELS = {f"report {name}": labels for name, labels in IN_REPORTS.items()} | IN_COMMANDS | IN_PREDICTIONS
+
+
+@pytest.mark.parametrize(("line", "own"), crossed(LABELS, SCALES, every=4), indirect=["own"])
+def test_it_names_the_scale(typed: Typed, own: Scale, line: str):
     text = in_one_line(typed(line))
-    assert not missing(text, labels, own)
+    assert not missing(text, LABELS[line], own)
     assert not re.search(r"on 1-5 \([^)]*on 1-5\)", text)
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.store import Store
 from tests.command import Answer, done
-from tests.conftest import TRAINING
+from tests.conftest import TRAINING, Workspace
 
 # the map
 
@@ -75,11 +75,8 @@ class Rated:
             return store.frame(query)
 
 
-@pytest.fixture(scope="module", params=[(Scale(0, 100), 1), (Scale(1, 7), 0)], ids=["0-100", "1-7"])
-def rated(request: pytest.FixtureRequest, workspace, tmp_path_factory) -> Rated:
-    """Three raters who see the drawn truth: with a slider that has a decimal from 0 to 100, in whole steps on 1-7."""
-    scale, decimals = request.param
-    folder = tmp_path_factory.mktemp("rated")
+def rate(scale: Scale, decimals: int, workspace: Workspace, folder: Path) -> Rated:
+    """A copy of the workspace's store in which three raters gave, in so many decimals, what they see: the drawn truth."""
     store = folder / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
@@ -95,10 +92,35 @@ def rated(request: pytest.FixtureRequest, workspace, tmp_path_factory) -> Rated:
     at = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
     made("ingest", "table", folder / "table.csv", *at)
     made("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
+    return made
+
+
+WHOLE_STEPS, SLIDER = (Scale(1, 7), 0), (Scale(0, 100), 1)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(SLIDER, id="0-100", marks=pytest.mark.long), pytest.param(WHOLE_STEPS, id="1-7")],
+)
+def rated(request: pytest.FixtureRequest, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Rated:
+    """In whole steps on 1-7, and with a slider that has a decimal from 0 to 100."""
+    made = rate(*request.param, workspace, tmp_path_factory.mktemp("rated"))
     made("train", "all", "--protocol", "rated-5fold", *TRAINING)
     made("evaluate", "--data-set", "demo", "--protocol", "rated-5fold")
     made("export", made.bundle, "--protocol", "rated-5fold")
     return made
+
+
+def test_ratings_of_a_slider_are_stored_as_given_and_have_no_histogram_to_learn_from(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """The shortest way through a scale of three digits and decimals; the whole one is that of `rated`."""
+    sliding = rate(*SLIDER, workspace, tmp_path)
+    test_ratings_are_stored_as_given_and_scores_on_the_scale_of_models(sliding)
+    assert "score, 0-100" in sliding.text("report", "dataset", "--data-set", "rated")
+    sliding("train", "a", "--protocol", "rated-5fold", *TRAINING)
+    test_runs_have_the_scale_and_their_predictions_that_of_models(sliding)
+    test_model_a_learns_from_histograms_where_there_are_any(sliding)
 
 
 def test_ratings_are_stored_as_given_and_scores_on_the_scale_of_models(rated: Rated) -> None:
@@ -118,6 +140,9 @@ def test_runs_have_the_scale_and_their_predictions_that_of_models(rated: Rated) 
     assert runs.rows() == [rated.scale]
     predicted = rated.frame("SELECT score FROM predictions JOIN runs USING (run_id) WHERE protocol = 'rated-5fold'")
     assert predicted["score"].is_between(*MODEL_SCALE).all()
+
+
+def test_the_bundle_has_the_scale(rated: Rated) -> None:
     assert json.loads((rated.bundle / "manifest.json").read_text())["scale"] == list(rated.scale)
 
 

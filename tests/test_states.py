@@ -18,6 +18,7 @@ from kallos.importers.registry import IMPORTERS
 from reports.registry import PAGES
 from tests.command import Answer, kallos
 from tests.conftest import Workspace
+from tests.crossed import crossed
 from tests.named_commands import leaves, named, trouble
 from tests.states import STATES, States
 
@@ -123,11 +124,10 @@ def check(answer: Answer, cell: str) -> None:
 @pytest.mark.parametrize(
     "lines", [slice(1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["first", "others"]
 )
-@pytest.mark.parametrize("command", ROWS)
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("command", "state"), crossed(ROWS, STATES, every=4))
 def test_every_command_in_every_state(
-    state: str,
     command: str,
+    state: str,
     lines: slice,
     states: States,
     workspace: Workspace,

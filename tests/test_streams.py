@@ -15,6 +15,7 @@ import pytest
 from kallos.cli.streams import OUTPUT_CLOSED, plain
 from reports.registry import PAGES
 from tests.command import Answer, kallos
+from tests.crossed import crossed
 from tests.synthetic_store import make_store, train_fold
 from tests.test_named_commands import PACKAGES, ROOT, messages
 
@@ -53,8 +54,7 @@ def in_utf8(store: Path, reports_once: None) -> Callable[[tuple[str, ...]], Answ
     return cache(lambda command: kallos(*command, "--store", store))
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(("command", "encoding"), crossed(COMMANDS, ENCODINGS, every=4, named=" ".join))
 def test_every_character_is_written_somehow(
     command: tuple[str, ...], encoding: str, store: Path, in_utf8: Callable[[tuple[str, ...]], Answer]
 ):
@@ -64,17 +64,15 @@ def test_every_character_is_written_somehow(
     assert "\\u25" not in answer.out, "what is drawn has a plain form"
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("report", "dataset", "--json"),
-        ("report", "evaluation", "--json"),
-        ("sql", "SELECT image_id, subset FROM images", "--json"),
-        ("tables", "--json"),
-    ],
-    ids=" ".join,
+IN_JSON = (
+    ("report", "dataset", "--json"),
+    ("report", "evaluation", "--json"),
+    ("sql", "SELECT image_id, subset FROM images", "--json"),
+    ("tables", "--json"),
 )
+
+
+@pytest.mark.parametrize(("command", "encoding"), crossed(IN_JSON, ENCODINGS, every=4, named=" ".join))
 def test_json_says_the_same_in_every_encoding(
     command: tuple[str, ...], encoding: str, store: Path, in_utf8: Callable[[tuple[str, ...]], Answer]
 ):

@@ -17,7 +17,6 @@ from polars.testing import assert_frame_equal
 
 from featurestore.errors import UsageError
 from featurestore.store import Store
-from kallos.workflows.predict import MIN_PARALLEL
 from reports.render.table_files import BOM, KINDS, SHORT, csv_text, flattened, write_table
 from tests.command import done, kallos
 from tests.test_cli import refused
@@ -302,7 +301,7 @@ def test_predict_of_nothing_that_can_be_used_has_a_table_too(workspace, tmp_path
     assert "is not a photo" in row
 
 
-def test_predict_of_many_photos_writes_them_in_order(workspace, tmp_path):
-    photos = sorted((workspace.portraits / "images").iterdir())[:MIN_PARALLEL]
+def test_predict_of_many_photos_writes_them_in_order(workspace, tmp_path, many):
+    photos = sorted((workspace.portraits / "images").iterdir())[:many]
     done("predict", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
     assert pl.read_parquet(tmp_path / "t.parquet")["photo"].to_list() == [str(photo) for photo in photos]

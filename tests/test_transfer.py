@@ -28,6 +28,7 @@ from featurestore.transfer.folder import parquet, seal
 from featurestore.transfer.importing import import_store
 from tests.catalogue import catalogue, content
 from tests.command import done, kallos
+from tests.crossed import crossed
 from tests.synthetic_store import PROTOCOL, make_store
 
 
@@ -482,8 +483,7 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["manifests", "statistics"])
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize(("query", "table"), crossed(QUERIES, ["manifests", "statistics"], every=4))
 def test_a_stored_query_that_does_more_than_read_tables(copy, table, query):
     rewrite(copy, table, f"{text(query)} AS sql")
     refused(copy, "stored query")

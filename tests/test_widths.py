@@ -20,6 +20,7 @@ from reports.render.bars import bar
 from reports.render.layout import plain_table
 from tests.command import kallos
 from tests.conftest import Workspace
+from tests.crossed import crossed
 from tests.synthetic_store import make_store, train_fold
 
 WIDTHS = (40, 60, 80)
@@ -68,32 +69,30 @@ def typed(reports_once: None) -> Typed:
     return answered
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "width"), crossed(PAGES, WIDTHS, every=4))
 def test_a_report(name: str, width: int, store: Path, typed: Typed):
     command = ("report", name, "--store", store)
     check(typed(WIDE, *command), typed(width, *command), width)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(
-    "command",
-    [
-        "predict PHOTO",
-        "explain PHOTO",
-        "similar demo/P0001.jpg",
-        "features",
-        "features jaw_width",
-        "plan",
-        "check",
-        "doctor",
-        "tables",
-        "tables scores",
-        "verify RUN",
-        "sql 'SELECT * EXCLUDE (sha256) FROM images JOIN scores USING (image_id) LIMIT 5'",
-        "sql 'SELECT run_id, mae, rmse, pearson FROM evaluations'",
-    ],
+COMMANDS = (
+    "predict PHOTO",
+    "explain PHOTO",
+    "similar demo/P0001.jpg",
+    "features",
+    "features jaw_width",
+    "plan",
+    "check",
+    "doctor",
+    "tables",
+    "tables scores",
+    "verify RUN",
+    "sql 'SELECT * EXCLUDE (sha256) FROM images JOIN scores USING (image_id) LIMIT 5'",
+    "sql 'SELECT run_id, mae, rmse, pearson FROM evaluations'",
 )
+
+
+@pytest.mark.parametrize(("command", "width"), crossed(COMMANDS, WIDTHS, every=4))
 def test_a_command(command: str, width: int, workspace: Workspace, typed: Typed):
     runs = sorted(path.name for path in workspace.store.with_suffix(".runs").glob("*-baseline-*"))
     names = {"PHOTO": str(workspace.portrait), "RUN": runs[0]}

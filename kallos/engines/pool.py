@@ -38,9 +38,13 @@ class Pool:
     """Spawned processes, which start at once. Use it as a context manager, which ends every process."""
 
     def __init__(
-        self, initialize: Callable[..., None], *state: object, ready: Callable[[], None], processes: int = WORKERS
+        self, initialize: Callable[..., None], *state: object, ready: Callable[[], None], processes: int | None = None
     ) -> None:
-        """Each process first calls `initialize(*state)`; a process in which `ready` succeeds can work."""
+        """Each process first calls `initialize(*state)`; a process in which `ready` succeeds can work.
+
+        Without a number there are WORKERS of them.
+        """
+        processes = processes or WORKERS
         self._waiting = processes * WAITING
         # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
         context = multiprocessing.get_context("spawn")

@@ -21,7 +21,7 @@ from extractors.topologies import registry
 from extractors.values import LANDMARKS, Encoder, EncoderSource, face_of, measure
 from featurestore.errors import FolderGoneError
 from featurestore.folders import gone, is_there
-from kallos.engines.pool import WORKERS, FailedTask, Pool
+from kallos.engines.pool import FailedTask, Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Answer:
 class Workers:
     """A pool of processes that run the extractors. Use it as a context manager."""
 
-    def __init__(self, encoders: Sequence[EncoderSource], processes: int = WORKERS) -> None:
+    def __init__(self, encoders: Sequence[EncoderSource], processes: int | None = None) -> None:
         named = {f"{EMBEDDING}{encoder.id}": encoder for encoder in encoders}
         self._pool = Pool(_set_state, named, ready=_get_ready, processes=processes)
 

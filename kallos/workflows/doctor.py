@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,7 +78,9 @@ def _installation() -> Iterator[Symptom]:
 
 def _opencv() -> Symptom:
     """Every build installs the folder cv2: a second one overwrites half of the first."""
-    others = sorted({name for name in packages_distributions().get("cv2", ()) if name != OPENCV})
+    # not `packages_distributions`, which looks at every file of every package: most of a second
+    builds = {package.name for package in distributions() if "\ncv2/__init__.py," in f"\n{package.read_text('RECORD')}"}
+    others = sorted(builds - {OPENCV})
     if not others:
         return Symptom("OpenCV", "ok", "one build")
     return Symptom("OpenCV", "fail", f"{', '.join(others)} lies over {OPENCV}: uninstall both, install kallos again")

@@ -17,6 +17,9 @@ SEED = 0
 LEAST_SPREAD = 1e-16
 """Product of two variances below which a resample counts as constant: it has no correlation."""
 
+RANKED_AT_ONCE = 32_000
+"""Values of resamples: with more of them, a processor's cache would not hold them."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -72,13 +75,9 @@ def rank_correlations(
     counts: NDArray[np.float64], truth: NDArray[np.float64], predicted: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Spearman's correlation of two (n,) arrays in each resample, (1000,): every resample is ranked anew."""
-    places = [np.unique(values, return_inverse=True)[1] for values in (truth, predicted)]
-    found = np.empty(len(counts))
-    for i, drawn in enumerate(counts):
-        t, p = (_mean_ranks(drawn, place) for place in places)
-        spread = ((drawn * t) @ t) * ((drawn * p) @ p)
-        found[i] = (drawn * t) @ p / np.sqrt(spread) if spread > LEAST_SPREAD else np.nan
-    return found
+    orders = [_Order.of(values) for values in (truth, predicted)]
+    parts = np.array_split(counts, -(-counts.size // RANKED_AT_ONCE))
+    return np.concatenate([_rank_correlations(part, *orders) for part in parts])
 
 
 def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -101,8 +100,38 @@ def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[
     }
 
 
-def _mean_ranks(drawn: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The rank of each value among those drawn, from the middle; equal ones share their mean rank."""
-    equal = np.bincount(place, drawn)
-    ranks: NDArray[np.float64] = np.cumsum(equal) - (equal + drawn.sum()) / 2
-    return ranks[place]
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """Where values stand among each other.
+
+    ascending    (n,) the places of the values, the lowest first
+    first        where in that order each different value begins
+    different    (n,) which of the different values each is
+    """
+
+    ascending: NDArray[np.int64]
+    first: NDArray[np.int64]
+    different: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Self:
+        different = np.unique(values, return_inverse=True)[1]
+        ascending = np.argsort(different, kind="stable")
+        return cls(ascending, np.unique(different[ascending], return_index=True)[1], different)
+
+    def mean_ranks(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(r, n): the rank of each value among those drawn, from the middle; equal ones share their mean rank."""
+        equal = np.take(counts, self.ascending, axis=1)
+        if len(self.first) < len(self.ascending):
+            equal = np.add.reduceat(equal, self.first, axis=1)
+        ranks = np.cumsum(equal, axis=1) - (equal + counts.sum(axis=1, keepdims=True)) / 2
+        return np.take(ranks, self.different, axis=1)
+
+
+def _rank_correlations(counts: NDArray[np.float64], truth: _Order, predicted: _Order) -> NDArray[np.float64]:
+    """(r,) correlations of the ranks in r resamples."""
+    t, p = truth.mean_ranks(counts), predicted.mean_ranks(counts)
+    drawn = counts * t
+    spread = np.einsum("ij,ij->i", drawn, t) * np.einsum("ij,ij,ij->i", counts, p, p)
+    correlated: NDArray[np.float64] = np.einsum("ij,ij->i", drawn, p)
+    return correlated / np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan))
