@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from sklearn.linear_model import RidgeCV
 from torchvision.models import get_model
 
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.scale import RATINGS
 from models.image.augmentation import augment
 from models.image.crop import centre_of
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor
 from models.image.optimisation import moving_average, one_cycle, settle_batch_norms
+from models.image.start import PENALTIES, solve_head
 from models.image.tensors import resize_faces
 from models.image.train import starting_backbone, train_appearance
 from models.networks.backbones import build_backbone
@@ -172,6 +176,38 @@ def test_settled_batch_norms_have_the_statistics_of_the_data() -> None:
     assert network[0].momentum == 0.1
     assert not any(part.training for part in network)
     assert network(images).mean().abs() < 0.01
+
+
+@pytest.mark.parametrize("size", [64, 96, 224])
+def test_the_head_sees_the_whole_face_and_a_map_in_cells(size: int) -> None:
+    backbone = build_backbone(TINY.backbone, "none")
+    network = Regressor(backbone, TINY).eval()
+    images, maps = torch.rand(2, 3, size, size), []
+    (stage,) = list(backbone.card.maps)[1:]
+    backbone.network.get_submodule(stage).register_forward_hook(lambda *seen: maps.append(seen[2]))
+    with torch.inference_mode():
+        whole, features = backbone.network(images), network.features(images)
+    assert maps[0].shape[-1] == size // 16
+    expected = torch.cat([whole, F.adaptive_avg_pool2d(maps[0], TINY.cells).flatten(1)], dim=1)
+    assert torch.allclose(features, expected, atol=1e-5)
+
+
+def test_a_training_starts_from_the_ridge_regression_on_what_the_head_sees() -> None:
+    random = np.random.default_rng(0)
+    network = Regressor(build_backbone(TINY.backbone, "none"), TINY).eval()
+    features = random.normal(3, 2, (60, len(network.centre))).astype(np.float32)
+    scores = 3 + features[:, 0] / 4 + random.normal(0, 0.2, 60)
+    histograms = random.dirichlet(np.ones(len(RATINGS)), 60)
+    histograms[:20] = np.nan
+    solve_head(network, features, scores, histograms)
+    inputs = (features - features.mean(0)) / features.std(0)
+    expected = RidgeCV(alphas=PENALTIES).fit(inputs, scores).predict(inputs)
+    with torch.inference_mode():
+        found = network.head((torch.from_numpy(features) - network.centre) / network.spread)
+    assert np.allclose(found[:, 0], expected, atol=1e-3)
+    # what is known of no rating is the mean of what is known
+    known = np.log(histograms[20:] + 0.01)
+    assert np.allclose(found[20:, 1:].mean(0), known.mean(0), atol=0.05)
 
 
 def test_a_saved_model_names_its_weights_without_their_path(tmp_path: Path) -> None:

@@ -21,11 +21,11 @@ def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], folder: Path) 
     expected = network.state_dict()
     for name in sorted(expected.keys() ^ tensors.keys()):
         raise BundleError(
-            f"{folder} {'lacks' if name in expected else 'has an unexpected'} tensor {name}: export it again."
+            f"{folder} {'lacks' if name in expected else 'has an unexpected'} tensor {name}: train or export it again."
         )
     for name, tensor in tensors.items():
         if (tensor.shape, tensor.dtype) != (expected[name].shape, expected[name].dtype):
-            raise BundleError(f"{folder} has a tensor {name} that does not fit its network: export it again.")
+            raise BundleError(f"{folder} has a tensor {name} that does not fit its network: train or export it again.")
     network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     network.to(memory_format=torch.channels_last)
 

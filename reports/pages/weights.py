@@ -23,7 +23,8 @@ class WeightsLine:
     mean, std      of RGB in [0, 1], subtracted and divided by
     sha256         of what is published: the packaged file, or the converted tensors
     research_only  whether the terms of the weights or of their data exclude other uses
-    pearson        correlation with the scores of fold 1 of SCUT-FBP5500, of a ridge regression on its pooled features
+    pearson        correlation with the scores of fold 1 of SCUT-FBP5500, of a ridge regression on its pooled features;
+                   None where not measured
     file           where they are on this machine; None where they are not
     how_to_get     what to do then
     """
@@ -37,7 +38,7 @@ class WeightsLine:
     trained_on: str
     data_terms: str
     research_only: bool
-    pearson: float
+    pearson: float | None
     file: Path | None
     how_to_get: str
 
