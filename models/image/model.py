@@ -35,7 +35,9 @@ class AppearanceConfig:
     image_size  side of the square that the network sees, in pixels
     view        share of the crop's side that the network sees, in the middle: 0.875 of the store's crops leaves a
                 margin of 16 % around the landmarks, and 224 of their 256 pixels
-    lr_body     peak learning rate of the backbone; one without weights learns at lr_head instead
+    lr_body     peak learning rate of a backbone with weights
+    lr_head     that of the head, which starts from a ridge regression then
+    lr_random   that of both where the backbone has no weights, and so nothing to keep
     cells       cells a side, in which the head sees the map of stride 16 beside the features of the whole face
     dropout     before the last layer
     histogram   weight of the cross-entropy with the raters' histogram, where it is known
@@ -52,7 +54,8 @@ class AppearanceConfig:
     batch_size: int = 32
     optimizer: str = "adamw"
     lr_body: float = 5e-4
-    lr_head: float = 2e-3
+    lr_head: float = 1e-4
+    lr_random: float = 2e-3
     weight_decay: float = 0.01
     cells: int = 4
     dropout: float = 0.3

@@ -240,11 +240,11 @@ class _Training:
 
 def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.optim.Optimizer, list[float]]:
     """The optimizer over body and head, and the peak learning rate of each."""
-    body = config.lr_head if config.weights == "none" else config.lr_body
+    rates = (config.lr_random, config.lr_random) if config.weights == "none" else (config.lr_body, config.lr_head)
     groups: list[dict[str, Any]] = [
         {"params": [p for p in part.parameters() if p.requires_grad]} for part in (network.body, network.head)
     ]
-    return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay, fused=True), [body, config.lr_head]
+    return OPTIMIZERS[config.optimizer](groups, weight_decay=config.weight_decay, fused=True), list(rates)
 
 
 def choose_computing(config: AppearanceConfig, backbone: Backbone) -> Computing:
