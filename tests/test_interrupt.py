@@ -103,6 +103,29 @@ def test_it_cannot_strike_within_the_queue_of_the_workers(monkeypatch: pytest.Mo
     assert threading.main_thread() not in threads
 
 
+def test_a_worker_that_is_still_starting_ends_without_a_traceback(tmp_path: Path):
+    script, starting, store = (tmp_path / name for name in ("stopped.py", "starting", "s.duckdb"))
+    Store.open(store).close()
+    script.write_text(
+        "import pathlib, sys, time\n"
+        "if __name__ == '__mp_main__':\n"  # in a worker
+        f"    pathlib.Path({str(starting)!r}).touch()\n"
+        "    time.sleep(1)\n"
+        "if __name__ == '__main__':\n"
+        "    from kallos.cli.app import main\n"
+        "    from kallos.engines.pool import Pool\n"
+        "    from featurestore.store import Store\n"
+        "    def with_workers(store):\n"
+        "        with Pool(int, ready=int) as pool:\n"
+        "            list(pool.map(abs, [1]))\n"
+        "            time.sleep(60)\n"
+        "    Store.describe = with_workers\n"
+        f"    sys.argv = ['kallos', 'tables', '--store', {str(store)!r}]\n"
+        "    main()\n"
+    )
+    stopped(os.killpg, (script,), starting.exists)
+
+
 def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
     """DuckDB makes an error of its own of it; on a busy machine it is told of it, or it would wait for the query."""
     script = tmp_path / "stopped.py"

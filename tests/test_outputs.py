@@ -17,7 +17,7 @@ from tests.command import done, kallos
 from tests.named_commands import leaves
 from tests.test_cli import refused
 
-READ = {"file", "folder", "images", "photos", "recipe", "bundle", "store"}
+READ = {"archive", "file", "folder", "images", "photos", "recipe", "bundle", "store"}
 """Parameters of the type path whose file is read; `kallos hub pull` fills only a folder that is new or empty."""
 
 

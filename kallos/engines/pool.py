@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Self, TypeVar
@@ -54,7 +56,10 @@ class Pool:
         # Ctrl-C strikes in the main thread. Within the queue that pebble schedules by, it can leave a waiter behind
         # that is woken instead of the next one, and `join` would wait for ever: so another thread schedules
         self._scheduler = ThreadPoolExecutor(max_workers=1)
-        self._can_work = self._scheduler.submit(self._pool.schedule, ready)
+        with _interrupted_later():
+            # the first that is scheduled starts the processes
+            self._can_work = self._scheduler.submit(self._pool.schedule, ready)
+            wait([self._can_work])
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +94,25 @@ class Pool:
 
     def _schedule(self, work: Callable[[Item], Result], item: Item) -> Future[Future[Result]]:
         return self._scheduler.submit(self._pool.schedule, work, args=(item,), timeout=SECONDS_AN_ITEM)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Processes that start within it ignore Ctrl-C, or they would print a traceback while they import; here it waits.
+
+    In other threads than the main one, where no handler can be set, nothing changes.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _begin(initialize: Callable[..., None], *state: object) -> None:
