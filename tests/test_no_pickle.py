@@ -30,7 +30,9 @@ def test_no_module_reads_pickles_or_runs_text(file: Path):
         elif isinstance(node, ast.ImportFrom):
             assert (node.module or "").split(".")[0] not in MODULES
         elif isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in CALLS
+            # torch reads tensors alone then, and refuses everything else
+            is_safe = ast.unparse(node.func) == "torch.load" and "weights_only=True" in map(ast.unparse, node.keywords)
+            assert is_safe or ast.unparse(node.func) not in CALLS
 
 
 class Bomb:
