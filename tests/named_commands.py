@@ -22,7 +22,8 @@ def leaves(command: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, .
     command = command or typer.main.get_command(app)
     if not hasattr(command, "commands"):
         return {path: command}
-    return {
+    itself = {path: command} if command.invoke_without_command else {}
+    return itself | {
         words: leaf for name, below in command.commands.items() for words, leaf in leaves(below, (*path, name)).items()
     }
 

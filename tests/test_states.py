@@ -77,13 +77,15 @@ ROWS: dict[str, tuple[str, ...]] = {
     "store import": ("nowhere",),
     "hub push": ("nowhere a/b",),
     "hub pull": ("a/b pulled", "a/b FILE"),
+    "weights": ("", "--json"),
+    "weights add": ("nowhere.tgz",),
 }
 """Command -> what is typed after it: the first line in every run of the tests, the others with `make test-long`."""
 
 READERS = {"plan", "tables", "report", "check", "sql", "features", "similar", "predict", "explain", "doctor", "verify"}
 """Commands that only read the store, and need no copy of it."""
 
-WITHOUT_A_STORE = {"demo", "hub push", "hub pull"}
+WITHOUT_A_STORE = {"demo", "hub push", "hub pull", "weights", "weights add"}
 DOCUMENTED = {int(code) for code in re.findall(r"\b(\d+) ", EXIT_CODES)} - {130, 141}
 
 
