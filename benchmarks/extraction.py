@@ -54,7 +54,7 @@ def main() -> None:
         EncoderNetwork.build(ENCODER, WEIGHTS).save(folder / "encoder")
         first = _copied(given[:1], folder / "photos")
         _ingest(folder, first)
-        first_took = _seconds(lambda: _kallos("extract", "--weights", WEIGHTS, folder=folder))
+        first_took = _seconds(lambda: _kallos("extract", "--encoder", ENCODER, "--weights", WEIGHTS, folder=folder))
         photos = _copied(given[1:-1], folder / "photos")
         kernels = _kernels(photos, Encoder(folder / "encoder"))
         figures = {"floor: kernels on one core, divided by the cores": sum(kernels.values()) / cores}

@@ -69,7 +69,7 @@ def _extract(drawn: Path, folder: Path, count: int) -> Peaks:
         writer.writerow(["image", "score"])
         writer.writerows([photo.name, 1 + number % 5] for number, photo in enumerate(sorted(photos.iterdir())))
     _peaks(folder, "ingest", "table", "scores.csv", "--images", str(photos), "--scale", "1", "5")
-    return _peaks(folder, "extract", "--weights", "none")
+    return _peaks(folder, "extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
 
 
 def _repeat(drawn: Path, folder: Path, count: int) -> Path:
@@ -88,7 +88,7 @@ def _bundle(folder: Path) -> Path:
     folder.mkdir()
     for typed in (
         ("ingest", "demo", "portraits", "--count", "60"),
-        ("extract", "--weights", "none"),
+        ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"),
         ("train", "all", *TRAINING),
         ("export", "bundle"),
     ):

@@ -64,7 +64,7 @@ def prepare(folder: Path, portraits: int) -> None:
             kallos(folder / after, *command)
 
     then("empty", "ingested", ("ingest", "demo", "portraits", "--count", str(portraits)))
-    then("ingested", "extracted", ("extract", "--weights", "none"))
+    then("ingested", "extracted", ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"))
     then("extracted", "trained", ("train", "all", *TRAINING), ("export", "bundle"))
     # values whose photos are gone, for compact to drop
     then("trained", "older")
@@ -85,7 +85,12 @@ def jobs(folder: Path, portraits: int) -> list[Job]:
         Job("compact", folder / "older", ("compact",), _content),
         Job("erase", folder / "trained", erase, _content, over=(0, 2)),
         Job("migrate", folder / "schema_1", ("compact",), _content),
-        Job("extract", folder / "ingested", ("extract", "--weights", "none"), _content),
+        Job(
+            "extract",
+            folder / "ingested",
+            ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"),
+            _content,
+        ),
         Job("train", folder / "extracted", ("train", "all", *TRAINING), _content),
         Job("benchmark", folder / "extracted", ("benchmark", "-p", "demo-5fold", *TRAINING), _content, lasts=60.0),
         Job("serve", folder / "trained", ("serve", "--bundle", "bundle", "--port", "7879"), _content, lasts=20.0),
