@@ -31,7 +31,7 @@ test: $(INSTALLED)  ## install, then run the tests, three files at a time: no ne
 test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
 	.ci/bare $(or $(BARE),demo test)
 
-test-long: $(INSTALLED)  ## what `make test` tries by a few cases, by all: commands on stores in every state, widths, scales, kills
+test-long: $(INSTALLED)  ## what `make test` tries by a few cases, by all of them
 	$(BIN)/pytest -n 2 -m long
 
 test-real: $(INSTALLED)  ## tests on SCUT-FBP5500; KALLOS_SHARED names the folder with data/ and weights/

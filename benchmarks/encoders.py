@@ -17,9 +17,7 @@ from sklearn.linear_model import RidgeCV
 import kallos
 from extractors.region_windows import WINDOWS
 from featurestore.records import Evaluation
-
-SMALLEST = 1e-3
-"""Standard deviations are taken as at least this part of the largest."""
+from models.image.start import PENALTIES, SMALLEST
 
 
 def main() -> None:
@@ -52,7 +50,7 @@ def main() -> None:
 def _ridge(features: NDArray[np.float32], scores: NDArray[np.float64], learns: NDArray[np.bool_]) -> Evaluation:
     centre, spread = features[learns].mean(axis=0), features[learns].std(axis=0)
     inputs = (features - centre) / np.maximum(spread, SMALLEST * spread.max())
-    ridge = RidgeCV(alphas=np.geomspace(10, 1e6, 16)).fit(inputs[learns], scores[learns])
+    ridge = RidgeCV(alphas=PENALTIES).fit(inputs[learns], scores[learns])
     return Evaluation.from_scores(scores[~learns], ridge.predict(inputs[~learns]))
 
 

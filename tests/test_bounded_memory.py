@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
+import polars as pl
 import pytest
 
 from featurestore import statistics
 from featurestore.normalization import averageness
 from featurestore.store import Store
+from kallos.engines.local import APPENDED_AT_ONCE
 from tests.synthetic_store import PROTOCOL, make_store
 
 ROWS = 5000
@@ -49,6 +52,17 @@ def test_folds_that_are_fitted_together_have_the_statistics_of_each_alone(tmp_pa
             alone = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
             assert {name: stored[name] for name in alone} == alone
             assert statistics.rows_of(store, stored["sql"]) == (stored["row_count"], stored["row_hash"])
+
+
+def test_wide_rows_have_room_while_they_are_appended(store):
+    width = 20_000
+    rows = pl.DataFrame({"a": np.zeros((4, width), np.float32), "b": np.ones((4, width), np.float32)})
+    store.execute(f"CREATE TABLE wide (a FLOAT[{width}], b FLOAT[{width}])")
+    with store.bounded_memory(), pytest.raises(duckdb.OutOfMemoryException):
+        store.append("wide", rows)
+    with store.bounded_memory(APPENDED_AT_ONCE * 2 * 4 * width):
+        store.append("wide", rows)
+    assert store.value("SELECT count(*) FROM wide") == 4
 
 
 def test_memory_is_limited_inside_and_not_afterwards(store):

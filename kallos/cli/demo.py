@@ -14,7 +14,7 @@ from kallos.cli.report import ReportName, report
 from kallos.cli.train import ModelChoice, train
 
 IMAGE_SIZE, BATCH_SIZE, EPOCHS = 128, 16, 2
-"""Settings of Model A that train on 240 portraits in half a minute."""
+"""Settings of Model A for 240 portraits: small and short, as its head starts from a ridge regression."""
 
 LEFT_OUT = ("benchmark", "lineage")
 """One needs every fold trained, the other needs an image."""

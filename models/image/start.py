@@ -57,11 +57,10 @@ def solve_head(
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.maximum(spread, SMALLEST * spread.max())
     inputs = (features - centre) / spread
-    penalty = RidgeCV(alphas=PENALTIES).fit(inputs, scores).alpha_
+    parts = [RidgeCV(alphas=PENALTIES).fit(inputs, scores)]
     known = np.isfinite(histograms).all(axis=1)
-    parts = [Ridge(penalty).fit(inputs, scores[:, None])]
     if known.any():
-        parts.append(Ridge(penalty).fit(inputs[known], np.log(histograms[known] + FLOOR)))
+        parts.append(Ridge(parts[0].alpha_).fit(inputs[known], np.log(histograms[known] + FLOOR)))
     for tensor, values in (
         (network.centre, centre),
         (network.spread, spread),

@@ -123,7 +123,8 @@ class _Training:
         self.computing = computing or choose_computing(config, backbone)
         self._network = starting_network(backbone, config, float(self._scores.mean())).to(self._device)
         if backbone.is_trained and self._checkpoint is None:
-            solve_head(self._network, self._features(), self._scores, train.histograms)
+            with self.computing.threading():
+                solve_head(self._network, self._features(), self._scores, train.histograms)
         self.computing.place(self._network)
         self._average = moving_average(self._network, config.ema)
         self._optimizer, peaks = _optimizer(self._network, config)

@@ -131,8 +131,11 @@ def build_backbone(name: str, weights: str, *, download: bool = False) -> Backbo
     listed = known(weights, name)
     if listed and (weights != "imagenet" or listed.file()):
         return _from_known(listed)
+    if weights == "imagenet":
+        return _from_imagenet(name, download)
     if weights in choices():
-        return _from_imagenet(name, weights, download)
+        has = " and ".join(other.network for other in KNOWN if other.name == weights)
+        raise WeightsError(f"{name} has no {weights} weights, {has} has: `kallos weights` lists what is known.")
     return _from_file(name, Path(weights))
 
 
@@ -143,25 +146,22 @@ def _from_known(weights: KnownWeights) -> Backbone:
     return _backbone(network, weights.network, weights.name, sha256, weights.mean, weights.std, options=weights.options)
 
 
-def _from_imagenet(name: str, weights: str, download: bool) -> Backbone:
-    if weights != "imagenet":
-        has = " and ".join(known_one.network for known_one in KNOWN if known_one.name == weights)
-        raise WeightsError(f"{name} has no {weights} weights, {has} has: `kallos weights` lists what is known.")
+def _from_imagenet(name: str, download: bool) -> Backbone:
     if is_of_timm(name):
         file, mean, std = timm_file(name, download)
         network, spare = without_classifier(name, {})
         fit_weights(network, read_weights(file)[0], spare, str(file))
-        return _backbone(network, name, weights, sha256_of_file(file), mean, std)
+        return _backbone(network, name, "imagenet", sha256_of_file(file), mean, std)
     chosen = torchvision_weights(name, download)
     network, _ = without_classifier(name, {}, chosen)
     usual, sha256 = chosen.transforms(), sha256_of_file(cached_file(chosen))
-    return _backbone(network, name, weights, sha256, usual.mean, usual.std)
+    return _backbone(network, name, "imagenet", sha256, usual.mean, usual.std)
 
 
 def _from_file(name: str, file: Path) -> Backbone:
     tensors, metadata = read_weights(file)
     sha256 = sha256_of_tensors(tensors)
-    listed = next((known_one for known_one in KNOWN if known_one.tensors_sha256 == sha256), None)
+    listed = next((each for each in KNOWN if each.tensors_sha256 == sha256), None)
     network, spare = without_classifier(name, listed.options if listed else {})
     fit_weights(network, tensors, spare, str(file))
     if listed:
