@@ -9,6 +9,7 @@ import tarfile
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub.constants
@@ -26,6 +27,7 @@ from models.networks.backbones import build_backbone
 from models.networks.known_weights import KNOWN, Archive, KnownWeights, Package, known
 from models.networks.weights import sha256_of_tensors
 from models.spec import DEFAULT_NETWORK, Options
+from reports.cards.terms import licences, table_of_weights
 from reports.pages import weights as page
 from tests.command import kallos as command
 
@@ -254,3 +256,14 @@ def test_adding_is_told_with_its_terms(published: Path, tmp_path: Path) -> None:
     assert "research only" in added.err
     refused = command("weights", "add", str(tmp_path / "absent.tgz"))
     assert refused.code == 8
+
+
+@pytest.mark.parametrize(
+    ("network", "weights", "is_limited"),
+    [("mobilenetv1_100-69207684", "vggface2", True), (f"{DEFAULT_NETWORK}-46db0988", "imagenet", False)],
+)
+def test_a_card_repeats_the_terms_and_says_research_only(network: str, weights: str, is_limited: bool) -> None:
+    run = SimpleNamespace(model="b", config={}, encoder=network, weights=weights)
+    card: Any = SimpleNamespace(runs=[SimpleNamespace(run=run)], licences={"demo": None})
+    assert ("**Research only**" in licences(card)) is is_limited
+    assert ("VGGFace2" if is_limited else "Apache-2.0") in table_of_weights(card)
