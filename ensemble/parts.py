@@ -19,7 +19,7 @@ from featurestore.outputs import found_encoder
 from featurestore.records import Comparison, Origin
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
-from models.registry import BUNDLED, COMBINED, ENSEMBLE
+from models.registry import BUNDLED, ENSEMBLE
 from models.untrusted import as_bundle_error, read_json
 
 TRAINED_ON = ("data_sets", "protocol", "fold", "manifest_id", "runs", "weights", "encoder")
@@ -76,14 +76,14 @@ class Parts:
 def parts_of_store(store: Store, protocol: str | None = None, fold: int | None = None) -> Parts:
     """The newest finished runs of a fold; by default of the fold that was combined last.
 
-    Raises PrerequisiteError when A, B and the combiner have not been trained there.
+    Raises PrerequisiteError when no ensemble has been trained there.
     """
     if protocol is None or fold is None:
         protocol, fold = _last_combined(store, protocol, fold)
     latest = runs.latest(store, protocol, fold)
-    if missing := [model for model in (*COMBINED, ENSEMBLE) if model not in latest]:
+    if ENSEMBLE not in latest:
         raise before_training(
-            store, f"Fold {fold} of {protocol} has no trained {' and '.join(missing)}", train_all(store, protocol, fold)
+            store, f"Fold {fold} of {protocol} has no trained {ENSEMBLE}", train_all(store, protocol, fold)
         )
     chosen = runs.bundled(store, runs.load(store, latest[ENSEMBLE]), BUNDLED)
     combined = chosen[ENSEMBLE]

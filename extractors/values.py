@@ -36,8 +36,8 @@ class EncoderIdentity(Protocol):
     @property
     def dim(self) -> int: ...
     @property
-    def channels(self) -> int:
-        """Of the feature maps that its windows pool."""
+    def networks(self) -> tuple[int, ...]:
+        """Channels of the feature maps that its windows pool, for each of its networks."""
 
 
 class Encoder(Protocol):
@@ -106,6 +106,7 @@ def _landmarks() -> Output:
 
 
 def _embeddings(encoder: EncoderIdentity, landmarks: Output) -> Output:
+    channels = sum(encoder.networks)
     return Output(
         f"{EMBEDDING}{encoder.id}",
         "embeddings",
@@ -113,7 +114,7 @@ def _embeddings(encoder: EncoderIdentity, landmarks: Output) -> Output:
         (
             Field("vector", f"float32[{encoder.dim}]", "the encoder's last features, pooled over the whole face"),
             *(
-                Field(region, f"float32[{region_windows.width(region, encoder.channels)}]", WINDOWED.format(region))
+                Field(region, f"float32[{region_windows.width(region, channels)}]", WINDOWED.format(region))
                 for region in region_windows.WINDOWS
             ),
         ),
@@ -122,6 +123,7 @@ def _embeddings(encoder: EncoderIdentity, landmarks: Output) -> Output:
             "weights": encoder.weights,
             "weights_sha256": encoder.weights_sha256,
             "windows": region_windows.VERSION,
+            **({"networks": encoder.networks} if len(encoder.networks) > 1 else {}),
             # an encoder from before encoders had ids is known by its architecture
             **({} if encoder.id == encoder.name else {"architecture": encoder.name}),
             **RECIPE,

@@ -121,6 +121,15 @@ def encoder_weights(store: Store, encoder: str) -> str:
     )
 
 
+def networks_of(store: Store, encoder: str) -> tuple[int, ...]:
+    """Channels of the maps of each network of an encoder; empty where it has one."""
+    recorded = store.value(
+        "SELECT recipe -> '$.parameters.networks' FROM extractor_versions WHERE active AND extractor = $extractor",
+        extractor=f"{EMBEDDING}{encoder}",
+    )
+    return tuple(json.loads(recorded or "[]"))
+
+
 def encoder_folder(store: Store, version: str) -> Path:
     """Encoders lie beside the store, under the version of the embeddings that they make."""
     # resolved: workers on other machines have another working folder

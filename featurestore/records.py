@@ -26,6 +26,7 @@ class FaceBatch:
     shapes             (n, 2M) float32, Procrustes-aligned landmarks of the mesh: M x then M y, unit size
     embeddings         (n, E) float32 of the whole face from the CNN encoder; E may be 0
     region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
+    networks           channels of each of the encoder's networks; may be empty where it has one
     faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
     scores             (n,) float64 on `MODEL_SCALE`; NaN where unknown
     histograms         (n, H) float64, shares of the raters who gave each of `RATINGS`; NaN where unknown
@@ -41,6 +42,7 @@ class FaceBatch:
     faces: NDArray[np.uint8] | None
     scores: NDArray[np.float64]
     histograms: NDArray[np.float64]
+    networks: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -59,6 +61,12 @@ class FaceBatch:
             scores=self.scores[index],
             histograms=self.histograms[index],
         )
+
+    def windows_of(self, region: str) -> list[NDArray[np.float32]]:
+        """What each of the encoder's networks shows of a region, (n, P) each."""
+        values = self.region_embeddings[region]
+        ends = np.cumsum(self.networks)[:-1] * values.shape[1] // max(sum(self.networks), 1)
+        return np.split(values, ends, axis=1)
 
     def columns_of(self, region: str) -> NDArray[np.int64]:
         """Indices of the columns of `features` that the sub-score of a region sees."""

@@ -104,8 +104,8 @@ class Rows:
             digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
-    def batch(self, fitted: Normalization) -> FaceBatch:
-        """What models see of these rows."""
+    def batch(self, fitted: Normalization, networks: tuple[int, ...] = ()) -> FaceBatch:
+        """What models see of these rows; the encoder's `networks` matter to those that are to be fitted."""
         return FaceBatch(
             image_ids=self.image_ids,
             feature_names=fitted.features,
@@ -117,6 +117,7 @@ class Rows:
             faces=None,
             scores=self.scores,
             histograms=self.histograms,
+            networks=networks,
         )
 
 

@@ -14,7 +14,7 @@ from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.next_step import before_extract, before_training
 from featurestore.normalization import Normalization
-from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder
+from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder, networks_of
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
@@ -95,7 +95,8 @@ def training_set(
         features=list(fitted.features),
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
-    train, test = (rows[role].batch(fitted) for role in ("train", "test"))
+    networks = networks_of(store, encoder) if encoder else ()
+    train, test = (rows[role].batch(fitted, networks) for role in ("train", "test"))
     part = _parts(store, protocol, fold, train.image_ids)
     return TrainingSet(protocol, fold, train, test, part, fitted, encoder, manifest.manifest_id)
 

@@ -2,11 +2,12 @@
 
 from models.baseline.spec import LIGHTGBM, RIDGE
 from models.image.spec import IMAGE
+from models.quadratic.spec import QUADRATIC
 from models.regions.spec import REGIONS_ALONE, REGIONS_WITH_ENCODER
 from models.spec import ModelSpec
 
 MODELS: dict[str, ModelSpec] = {
-    spec.name: spec for spec in (IMAGE, REGIONS_WITH_ENCODER, LIGHTGBM, REGIONS_ALONE, RIDGE)
+    spec.name: spec for spec in (IMAGE, REGIONS_WITH_ENCODER, QUADRATIC, LIGHTGBM, REGIONS_ALONE, RIDGE)
 }
 """By name, the one that matters most first."""
 
@@ -21,6 +22,11 @@ ENSEMBLE = "ensemble"
 
 TRAINABLE = (*dict.fromkeys(spec.command for spec in reversed(MODELS.values())), ENSEMBLE)
 """What can be named to be trained, the quick ones first, the ensemble over all of them last."""
+
+FAST = tuple(
+    name for name in TRAINABLE if not any(spec.needs_faces for spec in MODELS.values() if spec.command == name)
+)
+"""What learns from stored numbers alone: minutes instead of hours."""
 
 SUMMARIES = {ENSEMBLE: "learnable mixing weights and a shallow correction over the frozen members"} | {
     name: spec.summary for name, spec in MODELS.items()

@@ -199,7 +199,7 @@ def test_a_photo_has_the_same_bits_before_and_after_others(kept: EncoderSpec, fa
     back = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
     for (vector, pooled), (again, pooled_again) in zip(there, back, strict=True):
         assert (vector.dtype, vector.shape) == (np.float32, (kept.dim,))
-        assert (pooled.dtype, pooled.shape) == (np.float32, (kept.channels, len(CELLS)))
+        assert (pooled.dtype, pooled.shape) == (np.float32, (sum(kept.networks), len(CELLS)))
         assert np.array_equal(vector, again)
         assert np.array_equal(pooled, pooled_again)
     assert len(np.unique([vector for vector, _ in there], axis=0)) == len(faces)
@@ -248,7 +248,7 @@ def test_a_kept_encoder_is_the_network_that_it_was_made_of(
             vector, pooled = network(torch.from_numpy(face), torch.from_numpy(CELLS))
         for here, there in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
             assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
-    for identity in ("id", "name", "weights", "weights_sha256", "dim", "channels"):
+    for identity in ("id", "name", "weights", "weights_sha256", "dim", "networks"):
         assert getattr(kept, identity) == getattr(network, identity)
     with pytest.raises(BundleError, match="holds no encoder"):
         EncoderSpec.read(tmp_path)

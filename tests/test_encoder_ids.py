@@ -40,7 +40,7 @@ class Known:
     weights: str
     weights_sha256: str
     dim: int = 8
-    channels: int = 1
+    networks: tuple[int, ...] = (1,)
 
     @property
     def id(self) -> str:

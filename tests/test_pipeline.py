@@ -52,7 +52,7 @@ class MeanColour:
     weights: str = "none"
     weights_sha256: str = "-"
     dim: int = 3
-    channels: int = 1
+    networks: tuple[int, ...] = (1,)
     dies_of: float | None = None
 
     @property

@@ -6,7 +6,7 @@ import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 from kallos.cli.training_options import TrainingOptions, with_training_options
-from models.registry import TRAINABLE
+from models.registry import FAST, TRAINABLE
 
 
 @with_training_options
@@ -14,6 +14,7 @@ def benchmark(
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="scut-5fold, scut-60-40, identity-disjoint ...")],
     training: TrainingOptions,
     members: Annotated[str, typer.Option(help="What to train on every fold, comma-separated.")] = ",".join(TRAINABLE),
+    fast: Annotated[bool, typer.Option("--fast", help="Without Model A: minutes instead of hours.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -32,7 +33,7 @@ def benchmark(
         report = train_every_fold(
             store,
             protocol,
-            [name.strip() for name in members.split(",")],
+            FAST if fast else [name.strip() for name in members.split(",")],
             encoder=training.encoder,
             options=training.options,
             on_progress=advance,

@@ -7,7 +7,7 @@ import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
 from kallos.cli.training_options import TrainingOptions, with_training_options
-from models.registry import TRAINABLE
+from models.registry import FAST, TRAINABLE
 
 ALL = "all"
 ModelChoice = StrEnum("ModelChoice", {name.upper(): name for name in (*TRAINABLE, ALL)})  # type: ignore[misc]
@@ -17,6 +17,7 @@ ModelChoice = StrEnum("ModelChoice", {name.upper(): name for name in (*TRAINABLE
 def train(
     what: Annotated[ModelChoice, typer.Argument(help=f"{', '.join(TRAINABLE)}, or all of them in that order.")],
     training: TrainingOptions,
+    fast: Annotated[bool, typer.Option("--fast", help="With all: without Model A, minutes instead of hours.")] = False,
     protocol: Protocol = None,
     fold: Fold = 1,
     store: StorePath = DEFAULT_STORE,
@@ -33,7 +34,7 @@ def train(
     with progress() as advance:
         report = train_models(
             store,
-            TRAINABLE if what == ALL else [what.value],
+            (FAST if fast else TRAINABLE) if what == ALL else [what.value],
             protocol=protocol,
             fold=fold or 1,
             encoder=training.encoder,

@@ -18,7 +18,7 @@ from featurestore.records import Evaluation
 from featurestore.runs import Run
 from kallos.workflows.fold import Fold, figures_line
 from kallos.workflows.stored_faces import load_landmarks
-from models.registry import COMBINED, ENSEMBLE
+from models.registry import COMBINED, ENSEMBLE, MODELS
 
 CODE_VERSION = 2
 """Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
@@ -62,13 +62,16 @@ def combine(fold: Fold, seed: int) -> None:
 
 
 def _members(fold: Fold) -> dict[str, str]:
-    """model -> id of the newest run of each member, trained on the rows of this fold."""
+    """model -> id of the newest run of each member that is trained on this fold."""
     latest = runs.latest(fold.store, fold.protocol, fold.number)
-    if missing := [model for model in COMBINED if model not in latest]:
+    members = {model: latest[model] for model in COMBINED if model in latest}
+    if not any(MODELS[model].regions for model in members):
+        needed = next(model for model in COMBINED if MODELS[model].regions)
         raise PrerequisiteError(
-            f"The combiner needs a trained {' and '.join(missing)}: `kallos train {missing[0]}` first."
+            f"The combiner needs a trained {needed}, which gives sub-scores: `kallos train {needed}` first."
         )
-    members = {model: latest[model] for model in COMBINED}
+    if missing := [model for model in COMBINED if model not in members]:
+        log.info("%s: combines %s; not trained: %s", ENSEMBLE, ", ".join(members), ", ".join(missing))
     for model, run_id in members.items():
         if runs.load(fold.store, run_id).manifest_id != fold.rows.manifest_id:
             raise PrerequisiteError(

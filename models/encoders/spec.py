@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -17,15 +16,22 @@ if TYPE_CHECKING:
     from models.encoders.run import Encoder
 
 
-def encoder_id(name: str, weights_sha256: str, preprocessing: Mapping[str, object]) -> str:
+JOINED = "+"
+"""Between the networks of an encoder that has several, and between their weights."""
+
+
+def encoder_id(name: str, weights_sha256: str, preprocessing: object) -> str:
     """The id of an encoder: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
-    decides = json.dumps([weights_sha256, dict(preprocessing)], sort_keys=True)
+    decides = json.dumps([weights_sha256, preprocessing], sort_keys=True)
     return f"{name}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """The description of an encoder in a folder; each worker process opens the network itself."""
+    """The description of an encoder in a folder; each worker process opens the network itself.
+
+    networks  channels of the maps of each of its networks
+    """
 
     folder: Path
     id: str
@@ -33,7 +39,7 @@ class EncoderSpec:
     weights: str
     weights_sha256: str
     dim: int
-    channels: int
+    networks: tuple[int, ...]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -53,7 +59,8 @@ class EncoderSpec:
                 weights,
                 sha256,
                 int(description["dim"]),
-                int(description["channels"]),
+                # an earlier kallos had one network
+                tuple(map(int, description.get("networks") or [description["channels"]])),
             )
 
     def open(self) -> Encoder:

@@ -36,6 +36,7 @@ class AppearanceConfig:
     view        share of the crop's side that the network sees, in the middle: 0.875 of the store's crops leaves a
                 margin of 16 % around the landmarks, and 224 of their 256 pixels
     lr_body     peak learning rate of a backbone with weights
+    lr_folded   the same where the statistics of batch normalisation are folded into its weights
     lr_head     that of the head, which starts from a ridge regression then
     lr_random   that of both where the backbone has no weights, and so nothing to keep
     cells       cells a side, in which the head sees the map of stride 16 beside the features of the whole face
@@ -54,11 +55,12 @@ class AppearanceConfig:
     batch_size: int = 32
     optimizer: str = "adamw"
     lr_body: float = 5e-4
+    lr_folded: float = 1e-4
     lr_head: float = 1e-4
     lr_random: float = 2e-3
     weight_decay: float = 0.01
     cells: int = 4
-    dropout: float = 0.3
+    dropout: float = 0.1
     histogram: float = 0.3
     ema: float = 0.998
     seed: int = 0

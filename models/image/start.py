@@ -43,6 +43,12 @@ def freeze_statistics(network: nn.Module) -> None:
             part.eval()
 
 
+def has_statistics(network: nn.Module) -> bool:
+    """Whether batch normalisation subtracts means that were measured: converted networks have that in their weights."""
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    return any(norm.running_mean is not None and bool(norm.running_mean.any()) for norm in norms)
+
+
 @torch.no_grad()
 def solve_head(
     network: Regressor, features: NDArray[np.float32], scores: NDArray[np.float64], histograms: NDArray[np.float64]

@@ -28,7 +28,7 @@ from models.image.checkpoints import (
 from models.image.computing import PRECISIONS, Computing, choose, usual
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, network_view
 from models.image.optimisation import moving_average, one_cycle, settle_batch_norms
-from models.image.start import freeze_statistics, solve_head, starting_network
+from models.image.start import freeze_statistics, has_statistics, solve_head, starting_network
 from models.image.tensors import as_images
 from models.networks.architectures import check_size
 from models.networks.backbones import Backbone, build_backbone
@@ -241,7 +241,8 @@ class _Training:
 
 def _optimizer(network: Regressor, config: AppearanceConfig) -> tuple[torch.optim.Optimizer, list[float]]:
     """The optimizer over body and head, and the peak learning rate of each."""
-    rates = (config.lr_random, config.lr_random) if config.weights == "none" else (config.lr_body, config.lr_head)
+    lr_body = config.lr_body if has_statistics(network.body) else config.lr_folded
+    rates = (config.lr_random, config.lr_random) if config.weights == "none" else (lr_body, config.lr_head)
     groups: list[dict[str, Any]] = [
         {"params": [p for p in part.parameters() if p.requires_grad]} for part in (network.body, network.head)
     ]

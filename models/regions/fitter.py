@@ -12,9 +12,10 @@ from models.spec import Listener, Options, PlainFitter
 
 class _Fitter(PlainFitter):
     use_embedding: bool
+    epochs: int
 
     def __init__(self, options: Options) -> None:
-        self._config = SubscoreConfig(use_embedding=self.use_embedding, seed=options.seed)
+        self._config = SubscoreConfig(use_embedding=self.use_embedding, epochs=self.epochs, seed=options.seed)
         super().__init__(asdict(self._config))
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> SubscoreModel:
@@ -25,10 +26,10 @@ class _Fitter(PlainFitter):
 class WithEncoder(_Fitter):
     """Each region's network also sees the encoder's maps in that region's windows."""
 
-    use_embedding = True
+    use_embedding, epochs = True, 60
 
 
 class FeaturesAlone(_Fitter):
     """Each region's network sees the region's features."""
 
-    use_embedding = False
+    use_embedding, epochs = False, 100

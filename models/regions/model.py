@@ -33,12 +33,14 @@ class SubscoreConfig:
     """How Model B is trained.
 
     use_embedding       the CNN form: each region's network also sees the encoder's maps in that region's windows
+    components          of each of the encoder's networks in each region, in which it is trained
     hidden              units of each region's hidden layer
     saturation_penalty  weight of the penalty on sub-scores beyond `saturation_free` from the middle
     evenness            weight of the penalty on uneven region weights, (log 8 - entropy)
     """
 
     use_embedding: bool = False
+    components: int = 128
     hidden: int = 32
     epochs: int = 100
     batch_size: int = 128

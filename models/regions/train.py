@@ -9,10 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from extractors.regions import REGIONS
 from featurestore.records import Epoch, FaceBatch
 from featurestore.scale import MODEL_SCALE
 from models.image.optimisation import moving_average, one_cycle
+from models.regions.components import Basis
 from models.regions.model import Inputs, SubscoreConfig, SubscoreModel
+
+FIRST_LAYER = "regions.{}.1.weight"
 
 REPORT_EVERY = 5
 """Epochs between two lines of the history."""
@@ -76,11 +80,20 @@ class _Training:
 
     def __init__(self, train: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
         self._config = config
-        regions = [torch.from_numpy(region) for region in inputs.by_region(train)]
+        by_region = inputs.by_region(train)
+        widths = [
+            [shown.shape[1] for shown in train.windows_of(region)] if region in inputs.means else []
+            for region in REGIONS
+        ]
+        self._bases = [
+            Basis.fit(values, of_region, config.components, config.seed)
+            for values, of_region in zip(by_region, widths, strict=True)
+        ]
+        regions = [basis.components(values) for basis, values in zip(self._bases, by_region, strict=True)]
         # side by side, so that the rows of a step are gathered once
-        self._inputs, self._widths = torch.cat(regions, dim=1), [region.shape[1] for region in regions]
+        self._inputs, self._widths = torch.from_numpy(np.hstack(regions)), [region.shape[1] for region in regions]
         self._scores = torch.from_numpy(train.scores).float()
-        self._network = _start(inputs.widths, float(train.scores.mean()), config)
+        self._network = _start(self._widths, float(train.scores.mean()), config)
         self._average = moving_average(self._network, config.ema)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -89,8 +102,12 @@ class _Training:
         self._schedule = one_cycle(self._optimizer, [config.lr], self._steps * config.epochs)
 
     def averaged_tensors(self) -> dict[str, NDArray[np.float32]]:
-        """The averaged network's tensors."""
-        return {name: tensor.numpy().copy() for name, tensor in self._average.module.state_dict().items()}
+        """The averaged network's tensors, with first layers that see the inputs themselves."""
+        tensors = {name: tensor.numpy().copy() for name, tensor in self._average.module.state_dict().items()}
+        for number, basis in enumerate(self._bases):
+            name = FIRST_LAYER.format(number)
+            tensors[name] = basis.unfolded(tensors[name])
+        return tensors
 
     def run_epoch(self) -> float:
         """Train on every training row once; returns the mean loss on the way."""

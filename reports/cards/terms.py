@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from models.encoders.spec import JOINED
 from models.networks.known_weights import KnownWeights, known
 from reports.cards.markdown import escape, grid
 from reports.cards.model_card import ModelCard
@@ -41,11 +42,13 @@ def licences(card: ModelCard) -> str:
 
 
 def _networks(card: ModelCard) -> Iterator[tuple[str, str, str]]:
-    """(model, network, weights): Model A's own, or the encoder's of a model that sees embeddings."""
+    """(model, network, weights): Model A's own, or each of the encoder's of a model that sees embeddings."""
     for run in (member.run for member in card.runs):
         network = run.config.get("backbone") or (run.encoder if run.weights != "none" else None)
         if network:
-            yield run.model, str(network), run.weights
+            names = str(network).split(JOINED)
+            labels = run.weights.split(JOINED) if len(names) > 1 else [run.weights]
+            yield from ((run.model, name, label) for name, label in zip(names, labels, strict=True))
 
 
 def _terms(label: str, network: str) -> str:

@@ -274,7 +274,7 @@ FORGED: dict[str, Change] = {
             ("name", "../x"),
             ("name", None),
             ("weights_sha256", 5),
-            ("channels", "many"),
+            ("networks", "many"),
             ("dim", "wide"),
         )
     },
