@@ -1,4 +1,4 @@
-"""Near-duplicates: photos that look like one photo, or two of one sitting, and a split that keeps them together.
+"""Near-duplicates: photos that look like one photo or show one person, and a split that keeps them together.
 
 Distances are measured in parts of the typical one, which is the median, over all photos, of the distance to the
 nearest other photo: that makes the rule independent of the encoder and its weights. A pair is one when
@@ -6,15 +6,18 @@ nearest other photo: that makes the rule independent of the encoder and its weig
 - its perceptual hashes are all but equal, at most SAME bits apart, and its Procrustes shapes at most SAME_SHAPE,
   whatever the encoder makes of another background; or
 - its hashes differ in at most HAMMING bits, the distance of its shapes and the cosine distance of its embeddings are at
-  most the typical ones, and their mean at most NEAR: each of the three measures is wrong by itself.
+  most the typical ones, and their mean at most NEAR: each of the three measures is wrong by itself; or
+- the encoder learnt to tell people apart, and the cosine of its embeddings, less the mean of all photos, is at least
+  what `models.networks.known_weights` has for its weights.
 
 On SCUT-FBP5500 with ImageNet's MobileNetV2 it finds 42 pairs, each of which shows one person in one sitting (looked at
-one by one); at .68 the first pair of two persons appears. An encoder that was not made to recognise people does not
-find two different photos of one person: the protocol is free of copies, not of every second picture.
+one by one); at .68 the first pair of two persons appears. Such an encoder does not find two different photos of one
+person: its protocol is free of copies, not of every second picture. The face network finds some of these, too.
 """
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +28,7 @@ from scipy.sparse.csgraph import connected_components
 
 from extractors.outputs import EMBEDDING
 from featurestore.next_step import before_extract
-from featurestore.outputs import active_table, chosen_encoder
+from featurestore.outputs import active_table, chosen_encoder, encoder_weights_sha256
 from featurestore.store import Store
 from featurestore.traits import traits_of
 
@@ -53,7 +56,13 @@ class _Photos:
     sha256: list[str]
     bits: NDArray[np.float32]
     vectors: NDArray[np.float32]
+    centred: NDArray[np.float32]
     shapes: NDArray[np.float32]
+
+    def likeness(self, rows: slice) -> NDArray[np.float32]:
+        """(block, n) cosines of the embeddings, less their mean."""
+        cosines: NDArray[np.float32] = self.centred[rows] @ self.centred.T
+        return cosines
 
     def hamming(self, rows: slice) -> NDArray[np.float32]:
         """(block, n) bits that differ; `bits` are -1 and 1."""
@@ -71,8 +80,12 @@ class _Photos:
         return distances
 
 
-def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFrame:
+def find_near_duplicates(
+    store: Store, encoder: str | None = None, same_person: Mapping[str, float] | None = None
+) -> pl.DataFrame:
     """Find all pairs and put them into `near_duplicates`, which is also what is returned.
+
+    same_person  sha256 of weights that learnt to tell people apart -> the cosine from which on two photos show one
 
     Raises UsageError for an unknown encoder, PrerequisiteError before `kallos extract`.
     """
@@ -82,7 +95,8 @@ def find_near_duplicates(store: Store, encoder: str | None = None) -> pl.DataFra
     photos = _photos(store, encoder)
     if not photos.sha256:
         raise before_extract(store, "No photo has a fingerprint, a shape and an embedding yet")
-    pairs = _named(store, _pairs(photos))
+    one_person = (same_person or {}).get(encoder_weights_sha256(store, encoder), math.inf)
+    pairs = _named(store, _pairs(photos, one_person))
     with store.transaction():
         store.sync("near_duplicates", pairs)
     return pairs
@@ -179,7 +193,9 @@ def _photos(store: Store, encoder: str) -> _Photos:
     )
     hashes = rows["phash"].to_numpy().astype(">u8").view(np.uint8).reshape(len(rows), 8)
     bits = 2 * np.unpackbits(hashes, axis=1).astype(np.float32) - 1
-    return _Photos(rows["sha256"].to_list(), bits, _unit(rows["vector"].to_numpy()), _unit(rows["shape"].to_numpy()))
+    vectors = rows["vector"].to_numpy()
+    centred = vectors - vectors.mean(axis=0) if len(vectors) else vectors
+    return _Photos(rows["sha256"].to_list(), bits, _unit(vectors), _unit(centred), _unit(rows["shape"].to_numpy()))
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,7 +204,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows / lengths
 
 
-def _pairs(photos: _Photos) -> pl.DataFrame:
+def _pairs(photos: _Photos, one_person: float) -> pl.DataFrame:
     """sha256, other, hamming and cosine_distance of every pair, sha256 < other."""
     blocks = [slice(start, start + BLOCK) for start in range(0, len(photos.sha256), BLOCK)]
     nearest = [(_to_nearest(photos.cosine(rows), rows), _to_nearest(photos.shape(rows), rows)) for rows in blocks]
@@ -199,7 +215,8 @@ def _pairs(photos: _Photos) -> pl.DataFrame:
         same = (differing <= SAME) & (shapes <= SAME_SHAPE * shape)
         near = (differing <= HAMMING) & (cosines <= cosine) & (shapes <= shape)
         near &= cosines * shape + shapes * cosine <= 2 * NEAR * cosine * shape
-        for i, j in zip(*np.nonzero(same | near), strict=True):
+        person = photos.likeness(rows) >= one_person
+        for i, j in zip(*np.nonzero(same | near | person), strict=True):
             first, second = photos.sha256[rows.start + i], photos.sha256[j]
             if first < second:
                 found.append((first, second, round(float(differing[i, j])), float(cosines[i, j])))

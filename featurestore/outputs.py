@@ -121,6 +121,17 @@ def encoder_weights(store: Store, encoder: str) -> str:
     )
 
 
+def encoder_weights_sha256(store: Store, encoder: str) -> str:
+    """The sha256 of what the encoder behind the active embeddings started from."""
+    return str(
+        store.value(
+            "SELECT recipe ->> '$.parameters.weights_sha256' FROM extractor_versions "
+            "WHERE active AND extractor = $extractor",
+            extractor=f"{EMBEDDING}{encoder}",
+        )
+    )
+
+
 def networks_of(store: Store, encoder: str) -> tuple[int, ...]:
     """Channels of the maps of each network of an encoder; empty where it has one."""
     recorded = store.value(

@@ -3,11 +3,11 @@
 from models.baseline.spec import LIGHTGBM, RIDGE
 from models.image.spec import IMAGE
 from models.quadratic.spec import QUADRATIC
-from models.regions.spec import REGIONS_ALONE, REGIONS_WITH_ENCODER
+from models.regions.spec import REGIONS_ALONE, REGIONS_JOINT, REGIONS_WITH_ENCODER
 from models.spec import ModelSpec
 
 MODELS: dict[str, ModelSpec] = {
-    spec.name: spec for spec in (IMAGE, REGIONS_WITH_ENCODER, QUADRATIC, LIGHTGBM, REGIONS_ALONE, RIDGE)
+    spec.name: spec for spec in (IMAGE, REGIONS_WITH_ENCODER, QUADRATIC, REGIONS_JOINT, LIGHTGBM, REGIONS_ALONE, RIDGE)
 }
 """By name, the one that matters most first."""
 

@@ -236,8 +236,31 @@ def test_an_encoder_is_known_by_architecture_weights_and_preprocessing(network: 
 
 
 def test_networks_without_maps_are_refused() -> None:
-    with pytest.raises(UsageError, match="convolutional encoder"):
-        EncoderNetwork.build("vit_b_16", "none")
+    for name, weights in (("vit_b_16", "none"), ("mobilenet_v3_small+vit_b_16", "none+none")):
+        with pytest.raises(UsageError, match=r"vit_b_16 has no feature maps.*convolutional encoder"):
+            EncoderNetwork.build(name, weights)
+
+
+def test_several_networks_look_at_one_face_and_follow_each_other(
+    network: EncoderNetwork, faces: np.ndarray, tmp_path: Path
+) -> None:
+    other = EncoderNetwork.build("mobilenetv1_100", "none", size=64)
+    both = EncoderNetwork.build("mobilenet_v3_small+mobilenetv1_100", "none+none", size=64)
+    assert re.fullmatch(r"mobilenet_v3_small\+mobilenetv1_100-[0-9a-f]{8}", both.id)
+    assert (both.weights, both.dim) == ("none+none", network.dim + other.dim)
+    assert both.networks == (*network.networks, *other.networks)
+    both.save(tmp_path)
+    read = EncoderSpec.read(tmp_path)
+    assert (read.id, read.networks) == (both.id, both.networks)
+    with torch.inference_mode():
+        parts = [each(torch.from_numpy(faces[0]), torch.from_numpy(CELLS)) for each in (network, other)]
+    for here, there in zip(read.open().encode(faces[0], CELLS), map(torch.cat, zip(*parts, strict=True)), strict=True):
+        assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
+
+
+def test_every_network_of_an_encoder_has_its_weights() -> None:
+    with pytest.raises(UsageError, match=r"2 networks and 'none' is not as many weights.*vggface2\+imagenet"):
+        EncoderNetwork.build("mobilenet_v3_small+mobilenetv1_100", "none")
 
 
 def test_a_kept_encoder_is_the_network_that_it_was_made_of(

@@ -16,7 +16,7 @@ from featurestore import runs
 from featurestore.duplicates import make_protocol
 from featurestore.errors import PrerequisiteError
 from featurestore.store import Store
-from models.registry import BUNDLED
+from models.registry import BUNDLED, SUMMARIES
 from reports.cards.markdown import escape, grid
 from reports.cards.write import cards
 from tests.command import done, kallos
@@ -352,7 +352,7 @@ def test_cells_of_a_table_stay_in_their_columns():
 def test_cards_lie_in_every_finished_run_and_at_the_top_of_the_bundle_alone(workspace):
     with Store.open(workspace.store, read_only=True) as store:
         finished = store.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done'").rows()
-        assert len(finished) == 6
+        assert len(finished) == len(SUMMARIES)
         for run_id, model, folder in finished:
             made = cards(store, run_id)
             lie_there = {name: (store.runs_folder / folder / name).read_text() for name in CARDS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,27 @@ def test_all_but_equal_hashes_of_near_shapes_need_no_embedding(store):
     assert is_found(store)
     far_in(store, "shape")
     assert not is_found(store)
+
+
+def test_a_network_that_tells_people_apart_finds_other_photos_of_one_person(store):
+    told = {"parameters": {"weights_sha256": "faces"}}
+    store.execute(
+        "UPDATE extractor_versions SET recipe = json_merge_patch(recipe, $told) WHERE output = 'embeddings'",
+        told=json.dumps(told),
+    )
+    found = [
+        set(find_near_duplicates(store, same_person={weights: limit}).select("image_id", "other_id").rows())
+        for weights, limit in (("ImageNet", 0.7), ("faces", 0.999), ("faces", 0.7), ("faces", 0.3))
+    ]
+    assert not found[0]
+    assert found[1] < found[2] < found[3]
+    vectors = store.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id")
+    centred = vectors["vector"].to_numpy() - vectors["vector"].to_numpy().mean(axis=0)
+    unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    one, other = np.nonzero(np.triu(cosines >= 0.7, 1))
+    ids = vectors["image_id"]
+    assert found[2] == {(ids[int(i)], ids[int(j)]) for i, j in zip(one, other, strict=True)}
 
 
 def test_copies_of_the_same_bytes_are_pairs(store):

@@ -7,6 +7,7 @@ from featurestore.duplicates import find_near_duplicates, make_protocol
 from featurestore.store import Store
 from featurestore.verification import Verification
 from kallos.workflows.stores import open_for_reading
+from models.networks.known_weights import SAME_PERSON
 from reports.pages import checks as checks_page
 from reports.pages import duplicates as duplicates_page
 from reports.pages.checks import CheckReport
@@ -24,7 +25,7 @@ def duplicates(store: str | Path, *, data_set: str | None = None, encoder: str |
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
     with Store.open(Path(store), must_exist=True) as opened:
         chosen_data_sets(opened, Selection(data_set=data_set))
-        find_near_duplicates(opened, encoder)
+        find_near_duplicates(opened, encoder, SAME_PERSON)
         make_protocol(opened, data_set)
         statistics.fit(opened)
         return duplicates_page.data(opened)

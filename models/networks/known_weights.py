@@ -63,6 +63,8 @@ class KnownWeights:
     tensors_sha256  of names and tensors (`models.networks.weights.sha256_of_tensors`): a file that holds these
                     tensors is known to hold these weights, whatever it is called
     options         arguments of timm's builder
+    same_person     cosine of two photos' features, less the mean of many, from which on they show one person; None
+                    where the network did not learn to tell people apart
     """
 
     name: str
@@ -77,6 +79,7 @@ class KnownWeights:
     pearson: float | None
     tensors_sha256: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    same_person: float | None = None
 
     @property
     def sha256(self) -> str:
@@ -144,9 +147,14 @@ KNOWN = (
         pearson=0.896,
         tensors_sha256="22a34caf707426bae6f6b74e6fa1f0163730bf28cd09b369f872caa583a8e10a",
         options={"pad_type": "same"},
+        same_person=0.70,
     ),
 )
 """The first is what an encoder and Model A start from by default."""
+
+
+SAME_PERSON = {weights.sha256: weights.same_person for weights in KNOWN if weights.same_person is not None}
+"""sha256 of the weights that learnt to tell people apart -> their `same_person`."""
 
 
 def known(name: str, network: str) -> KnownWeights | None:

@@ -23,7 +23,7 @@ def parts_by_region(model: CrossFitted, batch: FaceBatch) -> dict[str, RegionPar
     for place, region in enumerate(REGIONS):
         contribution, average = (float(np.mean([member[i][place] for member in members])) for i in (0, 1))
         moved: NDArray[np.float64] = np.mean([member[2][place] for member in members], axis=0)
-        columns = batch.columns_of(region)
+        columns = model.models[0].columns_of(region)
         names = [batch.feature_names[column] for column in columns]
         features = dict(zip(names, moved[: len(names)].tolist(), strict=True))
         parts[region] = RegionParts(contribution, average, features, float(moved[len(names) :].sum()))

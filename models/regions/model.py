@@ -5,7 +5,7 @@ The sub-scores have no labels of their own: they are attributions of the score t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +33,7 @@ class SubscoreConfig:
     """How Model B is trained.
 
     use_embedding       the CNN form: each region's network also sees the encoder's maps in that region's windows
+    joint               one network for all sub-scores, which sees all features and the embedding of the whole face
     components          of each of the encoder's networks in each region, in which it is trained
     hidden              units of each region's hidden layer
     saturation_penalty  weight of the penalty on sub-scores beyond `saturation_free` from the middle
@@ -40,6 +41,7 @@ class SubscoreConfig:
     """
 
     use_embedding: bool = False
+    joint: bool = False
     components: int = 128
     hidden: int = 32
     epochs: int = 100
@@ -59,21 +61,25 @@ class SubscoreConfig:
 class Inputs:
     """What each region's network sees: the region's features, then its part of the embedding, standardised.
 
+    A joint network sees the same for every region: all features and the embedding of the whole face.
+
     feature_names  F names
     columns        region -> columns of the features
     means, scales  region -> (P,) float32 of its part of the embedding; none where no embedding is used
+    joint          whether that part is the whole
     """
 
     feature_names: tuple[str, ...]
     columns: Mapping[str, NDArray[np.int64]]
     means: Mapping[str, NDArray[np.float32]]
     scales: Mapping[str, NDArray[np.float32]]
+    joint: bool = False
 
     @classmethod
-    def fit(cls, train: FaceBatch, use_embedding: bool) -> Self:
+    def fit(cls, train: FaceBatch, config: SubscoreConfig) -> Self:
         """Raises PrerequisiteError when the embedding is used and the batch has none."""
-        embeddings = train.region_embeddings if use_embedding else {}
-        if use_embedding and not embeddings:
+        embeddings = _embeddings(train, config.joint) if config.use_embedding else {}
+        if config.use_embedding and not embeddings:
             raise PrerequisiteError(
                 "Model B needs embeddings of the regions and these rows have none: run `kallos extract`."
             )
@@ -81,32 +87,34 @@ class Inputs:
         spreads = {region: values.std(axis=0) for region, values in embeddings.items()}
         # a number that hardly varies would be noise blown up
         scales = {region: np.maximum(sd, SMALLEST * max(float(sd.max()), 1e-12)) for region, sd in spreads.items()}
-        columns = {region: train.columns_of(region) for region in REGIONS}
-        return cls(train.feature_names, columns, means, scales)
+        every = np.arange(len(train.feature_names))
+        columns = {region: every if config.joint else train.columns_of(region) for region in REGIONS}
+        return cls(train.feature_names, columns, means, scales, config.joint)
 
     @property
     def widths(self) -> list[int]:
         """How many numbers each region's network sees, in the order of REGIONS."""
         return [len(self.columns[region]) + len(self.means.get(region, ())) for region in REGIONS]
 
-    def by_region(self, batch: FaceBatch) -> list[NDArray[np.float32]]:
-        """Eight (n, P) arrays, one a region.
+    def by_region(self, batch: FaceBatch, regions: Sequence[str] = REGIONS) -> list[NDArray[np.float32]]:
+        """(n, P) arrays, one a region.
 
         Raises PrerequisiteError for features other than those that were fitted, or without the embedding.
         """
         if batch.feature_names != self.feature_names:
             raise PrerequisiteError("These are not the features that Model B was trained on: train it again.")
-        if missing := self.means.keys() - batch.region_embeddings.keys():
+        embeddings = _embeddings(batch, self.joint)
+        if missing := self.means.keys() - embeddings.keys():
             raise PrerequisiteError(
                 f"Model B needs the embedding of {min(missing)}, which these rows lack: extract again."
             )
         # an unknown feature counts as the training mean, an extreme one as FURTHEST
         features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
         inputs = []
-        for region in REGIONS:
+        for region in regions:
             values = features[:, self.columns[region]]
             if region in self.means:
-                embedded = (batch.region_embeddings[region] - self.means[region]) / self.scales[region]
+                embedded = (embeddings[region] - self.means[region]) / self.scales[region]
                 values = np.hstack([values, embedded])
             inputs.append(values if values.shape[1] else np.zeros((len(values), 1), dtype=np.float32))
         return inputs
@@ -123,7 +131,14 @@ class Inputs:
         means, scales = (
             {r: tensors[f"{name}/{r}"] for r in REGIONS if f"{name}/{r}" in tensors} for name in ("mean", "scale")
         )
-        return cls(tuple(described["feature_names"]), columns, means, scales)
+        return cls(tuple(described["feature_names"]), columns, means, scales, described["config"].get("joint", False))
+
+
+def _embeddings(batch: FaceBatch, joint: bool) -> Mapping[str, NDArray[np.float32]]:
+    """region -> (n, P), what its network sees of the embedding; none where the batch has no embedding."""
+    if not joint:
+        return batch.region_embeddings
+    return dict.fromkeys(REGIONS, batch.embeddings) if batch.embeddings.shape[1] else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +215,10 @@ class SubscoreModel:
     def inputs_of(self, batch: FaceBatch) -> list[NDArray[np.float64]]:
         """Eight (n, P) arrays, what each region's network sees: its features, then what the encoder shows of it."""
         return [inputs.astype(np.float64) for inputs in self._inputs.by_region(batch)]
+
+    def columns_of(self, region: str) -> NDArray[np.int64]:
+        """Indices of the columns of `features` that the network of a region sees."""
+        return self._inputs.columns[region]
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""

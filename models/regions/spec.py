@@ -16,6 +16,16 @@ REGIONS_WITH_ENCODER = ModelSpec(
     regions=_PARTS,
 )
 
+REGIONS_JOINT = ModelSpec(
+    name="b-joint",
+    summary="Model B as one network on all features and the encoder's features of the whole face",
+    fitter="models.regions.fitter:Joint",
+    classes=_CLASSES,
+    command="b",
+    needs_embeddings=True,
+    regions=_PARTS,
+)
+
 REGIONS_ALONE = ModelSpec(
     name="b-features",
     summary="Model B without the encoder: features only",

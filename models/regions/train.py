@@ -15,42 +15,10 @@ from featurestore.scale import MODEL_SCALE
 from models.image.optimisation import moving_average, one_cycle
 from models.regions.components import Basis
 from models.regions.model import Inputs, SubscoreConfig, SubscoreModel
-
-FIRST_LAYER = "regions.{}.1.weight"
+from models.regions.networks import JointNetwork, RegionNetworks, Tensors
 
 REPORT_EVERY = 5
 """Epochs between two lines of the history."""
-
-
-class RegionNetworks(nn.Module):
-    """Inputs of each region to its sub-score. No region's inputs reach another's network; without any it sees zeros."""
-
-    def __init__(self, widths: Sequence[int], config: SubscoreConfig) -> None:
-        super().__init__()
-        self.regions = nn.ModuleList(
-            nn.Sequential(
-                nn.Dropout(config.input_dropout),
-                nn.Linear(max(width, 1), config.hidden),
-                nn.GELU(),
-                nn.Dropout(config.dropout),
-                nn.Linear(config.hidden, 1),
-            )
-            for width in widths
-        )
-        self.balance = nn.Parameter(torch.zeros(len(widths)))
-
-    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
-        outputs = [network(region_inputs) for region_inputs, network in zip(inputs, self.regions, strict=True)]
-        return MODEL_SCALE.at(torch.sigmoid(torch.cat(outputs, dim=1)))
-
-    def last_layers(self) -> list[nn.Linear]:
-        """The layers whose bias is where a region's sub-score starts from."""
-        return [network[-1] for network in self.regions]  # type: ignore[index]
-
-    def weights(self) -> torch.Tensor:
-        """(8,) positive weights that sum to one."""
-        return torch.softmax(self.balance, dim=0)
 
 
 def train_subscores(
@@ -60,40 +28,40 @@ def train_subscores(
 
     Raises PrerequisiteError when the embedding is used and the batch has none.
     """
-    inputs = Inputs.fit(train, config.use_embedding)
+    inputs = Inputs.fit(train, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        training = _Training(train, inputs, config)
+        training = _Training(train, held_out, inputs, config)
         for epoch in range(config.epochs):
             began = time.monotonic()
             loss = training.run_epoch()
             if (epoch + 1) % REPORT_EVERY and epoch + 1 < config.epochs:
                 continue
-            model = SubscoreModel(config, inputs, training.averaged_tensors())
-            predicted = model.predict(held_out)
+            predicted = training.predict_held_out()
             on_epoch(Epoch.from_scores(epoch + 1, config.epochs, loss, held_out.scores, predicted, began=began))
-    return model
+    return SubscoreModel(config, inputs, training.tensors())
 
 
 class _Training:
-    """The network, its running average and the optimizer, over the training rows."""
+    """The network, its running average and the optimizer, over the components of the training rows."""
 
-    def __init__(self, train: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
+    def __init__(self, train: FaceBatch, held_out: FaceBatch, inputs: Inputs, config: SubscoreConfig) -> None:
         self._config = config
-        by_region = inputs.by_region(train)
-        widths = [
-            [shown.shape[1] for shown in train.windows_of(region)] if region in inputs.means else []
-            for region in REGIONS
-        ]
+        # a joint network sees the same for every region
+        self._regions = REGIONS[:1] if config.joint else REGIONS
+        seen = inputs.by_region(train, self._regions)
         self._bases = [
-            Basis.fit(values, of_region, config.components, config.seed)
-            for values, of_region in zip(by_region, widths, strict=True)
+            Basis.fit(values, _widths(train, inputs, region), config.components, config.seed)
+            for values, region in zip(seen, self._regions, strict=True)
         ]
-        regions = [basis.components(values) for basis, values in zip(self._bases, by_region, strict=True)]
-        # side by side, so that the rows of a step are gathered once
-        self._inputs, self._widths = torch.from_numpy(np.hstack(regions)), [region.shape[1] for region in regions]
+        self._inputs, self._widths = self._components(seen)
+        self._held_out, _ = self._components(inputs.by_region(held_out, self._regions))
         self._scores = torch.from_numpy(train.scores).float()
-        self._network = _start(self._widths, float(train.scores.mean()), config)
+        self._network: RegionNetworks | JointNetwork = (
+            JointNetwork(self._widths[0], config) if config.joint else RegionNetworks(self._widths, config)
+        )
+        share = MODEL_SCALE.share(float(train.scores.mean()))
+        self._network.start_from(math.log(share / (1 - share)))
         self._average = moving_average(self._network, config.ema)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -101,13 +69,26 @@ class _Training:
         self._steps = -(-len(self._scores) // config.batch_size)
         self._schedule = one_cycle(self._optimizer, [config.lr], self._steps * config.epochs)
 
-    def averaged_tensors(self) -> dict[str, NDArray[np.float32]]:
-        """The averaged network's tensors, with first layers that see the inputs themselves."""
-        tensors = {name: tensor.numpy().copy() for name, tensor in self._average.module.state_dict().items()}
-        for number, basis in enumerate(self._bases):
-            name = FIRST_LAYER.format(number)
-            tensors[name] = basis.unfolded(tensors[name])
-        return tensors
+    def _components(self, seen: Sequence[NDArray[np.float32]]) -> tuple[torch.Tensor, list[int]]:
+        """What the regions see side by side, so that the rows of a step are gathered once; and their widths."""
+        regions = [basis.components(values) for basis, values in zip(self._bases, seen, strict=True)]
+        return torch.from_numpy(np.hstack(regions)), [region.shape[1] for region in regions]
+
+    def tensors(self) -> Tensors:
+        """The averaged network's."""
+        return self._averaged.tensors(self._bases)
+
+    def predict_held_out(self) -> NDArray[np.float64]:
+        """(n,) scores of the held-out rows by the averaged network."""
+        with torch.inference_mode():
+            sub_scores = self._averaged(torch.split(self._held_out, self._widths, dim=1))
+            return np.asarray((sub_scores @ self._averaged.weights()).double().numpy())
+
+    @property
+    def _averaged(self) -> RegionNetworks | JointNetwork:
+        network = self._average.module
+        assert isinstance(network, RegionNetworks | JointNetwork)
+        return network
 
     def run_epoch(self) -> float:
         """Train on every training row once; returns the mean loss on the way."""
@@ -136,10 +117,8 @@ class _Training:
         return loss
 
 
-def _start(widths: Sequence[int], mean_score: float, config: SubscoreConfig) -> RegionNetworks:
-    """The untrained network: every sub-score is about the mean training score."""
-    network = RegionNetworks(widths, config)
-    share = MODEL_SCALE.share(mean_score)
-    for last in network.last_layers():
-        nn.init.constant_(last.bias, math.log(share / (1 - share)))
-    return network
+def _widths(train: FaceBatch, inputs: Inputs, region: str) -> list[int]:
+    """How many numbers each of the encoder's networks shows of a region."""
+    if region not in inputs.means:
+        return []
+    return [train.embeddings.shape[1]] if inputs.joint else [shown.shape[1] for shown in train.windows_of(region)]
