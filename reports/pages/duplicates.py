@@ -104,7 +104,8 @@ def render(report: DuplicatesReport) -> RenderableType:
         dim(
             f"Protocols named {PROTOCOL}, one per trait, keep groups together: "
             "their figures are free of that leak. "
-            "Other photos of the same person are not recognised: see docs/design.md."
+            "Other photos of one person are found only where the encoder learnt to tell people apart, "
+            "and then not all: see docs/design/duplicates.md."
         ),
     )
 
