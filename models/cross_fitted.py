@@ -1,5 +1,7 @@
 """Cross-fitting: several models, each fitted without one part of the training rows, that predict as their mean.
 
+A model that gains more by rows than by being one of several predicts by one more fit instead, on all training rows.
+
 Every training row is predicted by the one model that was not trained on it. Such out-of-fold predictions are what a
 combiner and an interval may be fitted on (Wolpert 1992; Barber et al. 2021 for the mean of the parts' models).
 """
@@ -25,7 +27,7 @@ PART = "part-{}"
 
 
 class CrossFitted:
-    """The mean of one model a part of the training rows, each fitted without its part."""
+    """The mean of one model a part of the training rows, each fitted without its part; or one fitted on all rows."""
 
     kind = "cross-fitted"
 

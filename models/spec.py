@@ -126,6 +126,8 @@ class ModelSpec:
     needs_embeddings  whether it sees the encoder's embeddings
     combined          whether the ensemble combines it
     bundled           whether a bundle carries it
+    refitted          whether new photos are predicted by one more fit, on all training rows, instead of by the mean of
+                      the parts' models: better where a fit gains more by rows than by being one of several
     is_floor          whether it is the simple model that any other should beat
     regions           `module:name` of a function (model, batch of one face) to the RegionParts of its score, by region;
                       its models have `sub_scores` and `weights`
@@ -142,6 +144,7 @@ class ModelSpec:
     needs_embeddings: bool = False
     combined: bool = False
     bundled: bool = True
+    refitted: bool = False
     is_floor: bool = False
     regions: str | None = None
     features: str | None = None

@@ -29,6 +29,9 @@ from models.loading import load_model
 from models.serialization import DESCRIPTION
 from models.spec import Fitter, Listener, Model, ModelSpec
 
+WHOLE, WATCHED = 0, 100
+"""The number of the fit that leaves no part out, and how many rows it is watched on."""
+
 FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class PartFit:
-    """One of a model's fits: the part that it leaves out, its rows, and the key that it is stored under."""
+    """One of a model's fits: the part that it leaves out or WHOLE, its rows, and the key that it is stored under."""
 
     part: int
     key: str
@@ -63,7 +66,7 @@ class CrossFit:
     def train(self) -> None:
         """Fit it, store its predictions on out-of-fold and test rows, and mark its run done."""
         fold, name = self._fold, self._spec.name
-        if fold.is_trained(name, self._fitter.identity, self._encoder):
+        if fold.is_trained(name, self._identity, self._encoder):
             return
         computing = runs.recorded_config(fold.store, self._run_id).get("computing") or self._fitter.computing()
         if computing:
@@ -72,7 +75,7 @@ class CrossFit:
             )
         run = fold.begin(
             name,
-            self._fitter.identity,
+            self._identity,
             encoder=self._encoder,
             weights=encoder_weights(fold.store, self._encoder) if self._encoder else self._fitter.weights,
             computing=computing,
@@ -84,6 +87,8 @@ class CrossFit:
         for part_fit in self._part_fits(train):
             models.append(self._fit_or_load(run, part_fit, computing))
             out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
+        if self._spec.refitted:
+            models = [self._fit_or_load(run, self._whole_fit(train), computing)]
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -97,8 +102,15 @@ class CrossFit:
         log.info("%s: %s", name, figures_line("test", evaluation))
 
     @property
+    def _identity(self) -> Mapping[str, Any]:
+        return dict(self._fitter.identity) | ({"refitted": True} if self._spec.refitted else {})
+
+    @property
     def _run_id(self) -> str:
-        return self._fold.run_id(self._spec.name, self._fitter.identity, self._encoder)
+        return self._fold.run_id(self._spec.name, self._identity, self._encoder)
+
+    def _label(self, part: int) -> str:
+        return "all rows" if part == WHOLE else f"part {part}/{self._parts}"
 
     @property
     def _parts(self) -> int:
@@ -112,6 +124,11 @@ class CrossFit:
             key = f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
             yield PartFit(part, key, rows, train.take(part_of == part))
 
+    def _whole_fit(self, train: FaceBatch) -> PartFit:
+        """The fit that leaves no part out; the few rows that it is watched on are among its own."""
+        key = f"{self._spec.name}-{_hash_of(self._fitter.identity, train)[:16]}"
+        return PartFit(WHOLE, key, train, train.take(np.arange(min(len(train), WATCHED))))
+
     def _fit_or_load(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
         """The model without one part: loaded if it is stored, else trained now."""
         store, part = self._fold.store, part_fit.part
@@ -119,19 +136,23 @@ class CrossFit:
         if (folder / DESCRIPTION).is_file():
             for row in json.loads((folder / HISTORY).read_text()):
                 runs.record_epoch(store, run, part, Epoch(**row))
-            log.info("  %-10s part %s/%s  is fitted already", run.model, part, self._parts)
+            log.info("  %-10s %s  is fitted already", run.model, self._label(part))
             return load_model(folder)
         history: list[Epoch] = []
 
         def on_epoch(epoch: Epoch) -> None:
+            if part == WHOLE:  # nothing was held out
+                return
             history.append(epoch)
             runs.record_epoch(store, run, part, epoch)
             if epoch.epoch % max(epoch.epochs // 8, 1) == 0:
-                log.info("  %-10s part %s/%s  %s", run.model, part, self._parts, _epoch_line(epoch))
+                log.info("  %-10s %s  %s", run.model, self._label(part), _epoch_line(epoch))
 
         def on_step(done: int, total: int) -> None:
             # parts have the same size, so this gives the time left for the whole model
-            self._fold.on_progress((part - 1) * total + done, self._parts * total, f"training {run.model}")
+            before = self._parts if part == WHOLE else part - 1
+            fits = self._parts + self._spec.refitted
+            self._fold.on_progress(before * total + done, fits * total, f"training {run.model}")
 
         listener = Listener(on_epoch, on_step, folder / CHECKPOINT)
         try:
@@ -159,7 +180,8 @@ def _epoch_line(epoch: Epoch) -> str:
 
 def _hash_of(identity: Mapping[str, Any], train: FaceBatch) -> str:
     """Hash of everything that determines a fit: its settings, training rows and their values."""
-    inputs: list[NDArray[Any]] = [train.features, train.shapes, *train.region_embeddings.values()]
+    inputs: list[NDArray[Any]] = [train.features, train.shapes, train.embeddings, *train.region_embeddings.values()]
     if train.faces is not None:
         inputs = [train.faces]
-    return fingerprint([CODE_VERSION, dict(identity), train.image_ids], train.scores, train.histograms, *inputs)
+    what = [CODE_VERSION, dict(identity), train.image_ids, train.networks]
+    return fingerprint(what, train.scores, train.histograms, *inputs)

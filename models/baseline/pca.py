@@ -7,6 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+EXACT = 2_000
+"""Rows or columns up to which all components are computed: what an encoder shows of a region would take minutes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Components:
@@ -25,7 +28,7 @@ class Components:
     def fit(cls, rows: NDArray[np.float32], count: int) -> Self:
         """The first components of (n, d) rows: `count` of them, or as many as the rows have."""
         mean = rows.mean(axis=0, dtype=np.float64)
-        _, singular, axes = np.linalg.svd(rows - mean, full_matrices=False)
+        singular, axes = _decomposed(rows - mean, count)
         scale = singular / np.sqrt(len(rows))
         chosen = np.flatnonzero(scale[:count] > 1e-6 * max(scale[0], 1e-12))
         # the sign of an axis is arbitrary: its largest entry is made positive, the same on every machine
@@ -47,3 +50,15 @@ class Components:
     def _across(self) -> NDArray[np.float64]:
         """(d, k): for one photo, to widen the axes would take longer than to use them."""
         return self.axes.T.astype(np.float64)
+
+
+def _decomposed(centred: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Singular values and right singular vectors by falling value, at least `count` of them where there are as many."""
+    if min(centred.shape) <= EXACT:
+        _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    else:
+        # the first ones by random projections (Halko, Martinsson & Tropp 2011)
+        from sklearn.utils.extmath import randomized_svd
+
+        _, singular, axes = randomized_svd(centred, count, random_state=0)
+    return singular, axes

@@ -10,4 +10,5 @@ QUADRATIC = ModelSpec(
     command="quadratic",
     needs_embeddings=True,
     combined=True,
+    refitted=True,
 )

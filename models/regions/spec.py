@@ -13,6 +13,7 @@ REGIONS_WITH_ENCODER = ModelSpec(
     command="b",
     needs_embeddings=True,
     combined=True,
+    refitted=True,
     regions=_PARTS,
 )
 
