@@ -7,7 +7,16 @@ from models.regions.spec import REGIONS_ALONE, REGIONS_JOINT, REGIONS_WITH_ENCOD
 from models.spec import ModelSpec
 
 MODELS: dict[str, ModelSpec] = {
-    spec.name: spec for spec in (IMAGE, REGIONS_WITH_ENCODER, QUADRATIC, REGIONS_JOINT, LIGHTGBM, REGIONS_ALONE, RIDGE)
+    spec.name: spec
+    for spec in (
+        IMAGE,
+        REGIONS_WITH_ENCODER,
+        QUADRATIC,
+        REGIONS_JOINT,
+        LIGHTGBM,
+        REGIONS_ALONE,
+        RIDGE,
+    )
 }
 """By name, the one that matters most first."""
 

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
-from torchvision.models import get_model
 
 from featurestore.store import Store
 from tests.command import done
@@ -82,7 +82,10 @@ def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypa
     for portrait, name in zip(sorted((workspace.portraits / "images").iterdir()), names, strict=False):
         shutil.copy(portrait, release / "Images" / f"{name}.jpg")
     torch.manual_seed(0)
-    save_file(get_model("mobilenet_v2").state_dict(), "mobilenet_v2_imagenet.safetensors")
+    monkeypatch.setenv("KALLOS_WEIGHTS", str(tmp_path / "weights"))
+    Path("weights").mkdir()
+    network = timm.create_model("mobilenetv1_100", num_classes=0, pad_type="same")
+    save_file(network.state_dict(), Path("weights", "vggface2-mobilenetv1_100.safetensors"))
     typed = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
     assert [command[0] for command in typed][:4] == ["ingest", "extract", "train", "benchmark"]
     run_all(typed[:1], {})

@@ -41,7 +41,7 @@ def test_every_run_left_its_trace_in_the_store(workspace):
         expected = store.value(
             "SELECT count(*) FROM splits JOIN geometric_features USING (image_id) WHERE fold = 1 AND role = 'test'"
         )
-        assert tested["n"].to_list() == [expected] * 6
+        assert tested["n"].to_list() == [expected] * len(SUMMARIES)
         epochs = store.frame(
             "SELECT model, count(*) AS n FROM training_history JOIN runs USING (run_id) GROUP BY model"
         )

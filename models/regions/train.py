@@ -56,7 +56,7 @@ class _Training:
         ]
         self._inputs, self._widths = self._components(seen)
         self._held_out, _ = self._components(inputs.by_region(held_out, self._regions))
-        self._scores = torch.from_numpy(train.scores).float()
+        self._scores = torch.tensor(train.scores, dtype=torch.float32)
         self._network: RegionNetworks | JointNetwork = (
             JointNetwork(self._widths[0], config) if config.joint else RegionNetworks(self._widths, config)
         )

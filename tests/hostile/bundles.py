@@ -162,7 +162,7 @@ ALTERED: dict[str, Change] = {
         f"a changed byte in {file}": lambda bundle, file=file: put(
             bundle / file, b"\0" + (bundle / file).read_bytes()[1:]
         )
-        for file in ("a/part-1/model.safetensors", "b/part-2/model.json", "normalization.json", "MODEL_CARD.md")
+        for file in ("a/part-1/model.safetensors", "b/part-1/model.json", "normalization.json", "MODEL_CARD.md")
     },
     **{
         f"{file} is missing": without(file)
