@@ -259,3 +259,18 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     assert "2 photos" in done("extract", "--retry-failed", *at).err
     plan = {line["extractor"]: line for line in done("plan", "--json", *at).json()["lines"]}
     assert (plan["skin"]["fresh"], plan["skin"]["failed"]) == (22, 2)
+
+
+def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path):
+    store = tmp_path / "kallos.duckdb"
+    shutil.copy(workspace.store, store)
+    shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
+    at = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
+    assert "ensemble: combines b, quadratic; not trained: a" in done("train", "all", "--fast", *at).err
+    with Store.open(store, read_only=True) as opened:
+        trained = opened.frame("SELECT model FROM runs WHERE fold = 2 AND status = 'done'")["model"].to_list()
+    assert sorted(trained) == sorted(SUMMARIES.keys() - {"a"})
+    photo = next((workspace.portraits / "images").iterdir())
+    (prediction,) = done("predict", photo, "--json", *at).json()["predictions"]
+    assert {"b", "quadratic"} <= prediction["members"].keys()
+    assert "a" not in prediction["members"]
