@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from models.encoders.run import Encoder
 
 
-JOINED = "+"
-"""Between the networks of an encoder that has several, and between their weights."""
-
-
 def encoder_id(name: str, weights_sha256: str, preprocessing: object) -> str:
     """The id of an encoder: `mobilenet_v3_small-1f2e3d4c`, a hash of weights and preprocessing at its end."""
     decides = json.dumps([weights_sha256, preprocessing], sort_keys=True)

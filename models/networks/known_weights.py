@@ -11,6 +11,9 @@ from pathlib import Path
 FILE = "{}-{}.safetensors"
 """Of added weights: name and network."""
 
+JOINED = "+"
+"""Between the networks of an encoder that has several, and between their weights."""
+
 FOR_RESEARCH = "photos for non-commercial research"
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.encoders.spec import JOINED
-from models.networks.known_weights import KnownWeights, known
+from models.networks.known_weights import JOINED, KnownWeights, known
 from reports.cards.markdown import escape, grid
 from reports.cards.model_card import ModelCard
 
