@@ -267,3 +267,11 @@ def test_a_card_repeats_the_terms_and_says_research_only(network: str, weights: 
     card: Any = SimpleNamespace(runs=[SimpleNamespace(run=run)], licences={"demo": None})
     assert ("**Research only**" in licences(card)) is is_limited
     assert ("VGGFace2" if is_limited else "Apache-2.0") in table_of_weights(card)
+
+
+def test_a_card_has_the_terms_of_every_network_of_an_encoder() -> None:
+    encoder = f"mobilenetv1_100+{DEFAULT_NETWORK}-407787af"
+    run = SimpleNamespace(model="quadratic", config={}, encoder=encoder, weights="vggface2+imagenet")
+    card: Any = SimpleNamespace(runs=[SimpleNamespace(run=run)], licences={"demo": None})
+    assert "**Research only**" in licences(card)
+    assert all(terms in table_of_weights(card) for terms in ("VGGFace2", "Apache-2.0"))
