@@ -23,6 +23,8 @@ from models.image.export import replace_by_graphs
 from models.image.model import AppearanceConfig, AppearanceModel
 from models.image.train import starting_backbone, train_appearance
 from models.loading import CROSS_FITTED, load_model
+from models.quadratic.model import QuadraticConfig
+from models.quadratic.train import train_quadratic
 from models.regions.model import SubscoreConfig
 from models.regions.train import train_subscores
 from models.registry import MODELS
@@ -36,6 +38,7 @@ TOLERANCE = {
     "appearance-graph": 1e-5,
     "subscores": 1e-12,
     "baseline": 1e-12,
+    "quadratic": 1e-9,
     "ridge": 1e-9,
     "cross-fitted": 1e-9,
 }
@@ -59,6 +62,7 @@ TRAIN: dict[str, Callable[[FaceBatch, Path], Model]] = {
     "appearance-graph": graph,
     "subscores": lambda b, _: train_subscores(*split(b), SubscoreConfig(use_embedding=True, epochs=3), nothing),
     "baseline": lambda b, _: train_baseline(*split(b), SMALL, nothing),
+    "quadratic": lambda b, _: train_quadratic(*split(b), QuadraticConfig(directions=8), nothing),
     "ridge": lambda b, _: train_ridge(*split(b), SMALL, nothing),
     "cross-fitted": lambda b, _: CrossFitted(
         [train_ridge(b.take(np.arange(100) % 3 != part), b, SMALL, nothing) for part in range(3)]

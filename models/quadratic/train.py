@@ -54,12 +54,14 @@ def train_quadratic(
     products = (inputs @ inputs.T).astype(np.float64)
     coefficients, loss = _ridge(((1 + products) / 2) ** 2, used.scores)
     directions, curvatures = _strongest(inputs, products, coefficients, config.directions)
+    linear = inputs.T @ coefficients.astype(np.float32) / 2 / scale
     function = Quadratic(
-        constant=float(used.scores.mean() + coefficients.sum() / 4),
-        centre=centre.astype(np.float64),
-        linear=(inputs.T @ coefficients.astype(np.float32)).astype(np.float64) / 2 / scale,
-        directions=directions / scale[:, None],
-        curvatures=curvatures,
+        float(used.scores.mean() + coefficients.sum() / 4),
+        # rounded as they are saved
+        *(
+            array.astype(np.float32).astype(np.float64)
+            for array in (centre, linear, directions / scale[:, None], curvatures)
+        ),
     )
     model = QuadraticModel(config, train.feature_names, function)
     on_epoch(Epoch.from_scores(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
