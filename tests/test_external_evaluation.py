@@ -23,7 +23,7 @@ from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.upkeep.erasure import erase
 from kallos.portraits.dataset import write_demo
-from models.registry import ENSEMBLE, MODELS
+from models.registry import ENSEMBLE, MODELS, SUMMARIES
 from reports.pages import external_evaluation
 from reports.render.json import to_json
 from tests.command import done, kallos
@@ -230,7 +230,7 @@ def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
     judged.evaluate("plain")
     judged.evaluate("curved")
     first = judged.rows(outside_rows)
-    assert len(first) == 2 * 6 * NEW
+    assert len(first) == 2 * len(SUMMARIES) * NEW
     with Store.open(judged.store) as store:
         store.execute(
             "DELETE FROM scores WHERE image_id = (SELECT min(image_id) FROM scores WHERE image_id LIKE 'plain/%')"

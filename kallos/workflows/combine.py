@@ -66,9 +66,8 @@ def _members(fold: Fold) -> dict[str, str]:
     latest = runs.latest(fold.store, fold.protocol, fold.number)
     members = {model: latest[model] for model in COMBINED if model in latest}
     if not any(MODELS[model].regions for model in members):
-        needed = next(model for model in COMBINED if MODELS[model].regions)
         raise PrerequisiteError(
-            f"The combiner needs a trained {needed}, which gives sub-scores: `kallos train {needed}` first."
+            "The combiner needs a model with sub-scores, and none is trained: `kallos train all` first."
         )
     if missing := [model for model in COMBINED if model not in members]:
         log.info("%s: combines %s; not trained: %s", ENSEMBLE, ", ".join(members), ", ".join(missing))
