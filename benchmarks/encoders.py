@@ -17,7 +17,8 @@ from sklearn.linear_model import RidgeCV
 import kallos
 from extractors.region_windows import WINDOWS
 from featurestore.records import Evaluation
-from models.image.start import PENALTIES, SMALLEST
+from models.image.start import PENALTIES
+from models.standardised import spreads
 
 
 def main() -> None:
@@ -48,8 +49,7 @@ def main() -> None:
 
 
 def _ridge(features: NDArray[np.float32], scores: NDArray[np.float64], learns: NDArray[np.bool_]) -> Evaluation:
-    centre, spread = features[learns].mean(axis=0), features[learns].std(axis=0)
-    inputs = (features - centre) / np.maximum(spread, SMALLEST * spread.max())
+    inputs = (features - features[learns].mean(axis=0)) / spreads(features[learns])
     ridge = RidgeCV(alphas=PENALTIES).fit(inputs[learns], scores[learns])
     return Evaluation.from_scores(scores[~learns], ridge.predict(inputs[~learns]))
 

@@ -8,12 +8,14 @@ from kallos.cli.options import DEFAULT_STORE, Json, StorePath
 from kallos.cli.training_options import TrainingOptions, with_training_options
 from models.registry import FAST, TRAINABLE
 
+EVERY = ",".join(TRAINABLE)
+
 
 @with_training_options
 def benchmark(
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="scut-5fold, scut-60-40, identity-disjoint ...")],
     training: TrainingOptions,
-    members: Annotated[str, typer.Option(help="What to train on every fold, comma-separated.")] = ",".join(TRAINABLE),
+    members: Annotated[str, typer.Option(help="What to train on every fold, comma-separated.")] = EVERY,
     fast: Annotated[bool, typer.Option("--fast", help="Without Model A: minutes instead of hours.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
@@ -22,9 +24,12 @@ def benchmark(
 
     Run again after an interruption, it resumes at the last epoch.
     """
+    from featurestore.errors import UsageError
     from kallos.workflows.extras import TRAINING, need
 
     need("train", *TRAINING)
+    if fast and members != EVERY:
+        raise UsageError("--fast chooses what to train, and so does --members: give one of them.")
     from kallos.cli.console import progress, show
     from kallos.workflows.train import benchmark as train_every_fold
     from reports.pages.benchmark import render

@@ -24,9 +24,12 @@ def train(
     json: Json = False,
 ) -> None:
     """Train on the training rows of one fold. Run again after an interruption, it resumes."""
+    from featurestore.errors import UsageError
     from kallos.workflows.extras import TRAINING, need
 
     need("train", *TRAINING)
+    if fast and what != ALL:
+        raise UsageError("--fast leaves out Model A of all models: type `kallos train all --fast`, or leave it out.")
     from kallos.cli.console import progress, show
     from kallos.workflows.train import train as train_models
     from reports.pages.evaluation import render

@@ -18,9 +18,7 @@ _DEFAULT = Options()
 class TrainingOptions:
     """How models are trained; each field is an option of the command."""
 
-    encoder: Annotated[str | None, typer.Option(help="Encoder whose embeddings Model B uses: its id or network.")] = (
-        None
-    )
+    encoder: Annotated[str | None, typer.Option(help="Encoder whose embeddings models use: its id or network.")] = None
     backbone: Annotated[str, typer.Option(help="Model A: any network of torchvision or timm.")] = _DEFAULT.backbone
     weights: Weights = _DEFAULT.weights
     download: Download = _DEFAULT.download

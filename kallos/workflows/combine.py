@@ -62,20 +62,23 @@ def combine(fold: Fold, seed: int) -> None:
 
 
 def _members(fold: Fold) -> dict[str, str]:
-    """model -> id of the newest run of each member that is trained on this fold."""
+    """model -> id of the newest run of each member that is trained on these very rows and features."""
     latest = runs.latest(fold.store, fold.protocol, fold.number)
-    members = {model: latest[model] for model in COMBINED if model in latest}
+    members = {
+        model: latest[model]
+        for model in COMBINED
+        if model in latest and runs.load(fold.store, latest[model]).manifest_id == fold.rows.manifest_id
+    }
     if not any(MODELS[model].regions for model in members):
         raise PrerequisiteError(
-            "The combiner needs a model with sub-scores, and none is trained: `kallos train all` first."
+            "The combiner needs a model with sub-scores, and none is trained on these rows and features: "
+            "run `kallos train all`."
         )
     if missing := [model for model in COMBINED if model not in members]:
-        log.info("%s: combines %s; not trained: %s", ENSEMBLE, ", ".join(members), ", ".join(missing))
-    for model, run_id in members.items():
-        if runs.load(fold.store, run_id).manifest_id != fold.rows.manifest_id:
-            raise PrerequisiteError(
-                f"The newest {model} was trained on other rows or features: run `kallos train {model}` again."
-            )
+        log.info(
+            "%s: combines %s; not trained on these rows and features: %s",
+            *(ENSEMBLE, ", ".join(members), ", ".join(missing)),
+        )
     return members
 
 

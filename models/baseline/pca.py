@@ -1,4 +1,4 @@
-"""Principal components of landmark shapes."""
+"""Principal components of shapes, and of whatever else has more numbers than matter."""
 
 from dataclasses import dataclass
 from functools import cached_property

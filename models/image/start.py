@@ -8,12 +8,10 @@ from torch import nn
 from models.image.model import AppearanceConfig, Regressor
 from models.image.optimisation import exact_strided
 from models.networks.backbones import Backbone
+from models.standardised import spreads
 
 PENALTIES = np.geomspace(10, 1e6, 16)
 """Of the ridge regression, on standardised features; leave-one-out chooses among them."""
-
-SMALLEST = 1e-3
-"""Standard deviations are taken as at least this part of the largest."""
 
 FLOOR = 0.01
 """Added to the shares of a histogram, whose logarithms are the logits to start from."""
@@ -60,8 +58,7 @@ def solve_head(
     """
     from sklearn.linear_model import Ridge, RidgeCV
 
-    centre, spread = features.mean(axis=0), features.std(axis=0)
-    spread = np.maximum(spread, SMALLEST * spread.max())
+    centre, spread = features.mean(axis=0), spreads(features)
     inputs = (features - centre) / spread
     parts = [RidgeCV(alphas=PENALTIES).fit(inputs, scores)]
     known = np.isfinite(histograms).all(axis=1)

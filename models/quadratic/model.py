@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from featurestore.errors import BundleError, PrerequisiteError
 from featurestore.records import FaceBatch
 from models.serialization import read_description, read_tensors, write_model
-
-FURTHEST = 5.0
-"""z-scores beyond it are taken as it: no single odd measure decides a score."""
+from models.standardised import measured_features
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,9 @@ class QuadraticModel:
 
 def blocks_of(batch: FaceBatch) -> dict[str, NDArray[np.float32]]:
     """What it sees of n faces, (n, P) in each block: measured features, the whole face, then region by region."""
-    features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
     windows = {
         f"windows/{region}/{number}": shown
         for region in batch.region_embeddings
         for number, shown in enumerate(batch.windows_of(region))
     }
-    return {"features": features, "whole": batch.embeddings, **windows}
+    return {"features": measured_features(batch), "whole": batch.embeddings, **windows}

@@ -19,12 +19,10 @@ from scipy.sparse.linalg import eigsh
 from featurestore.records import Epoch, FaceBatch
 from models.quadratic.model import Quadratic, QuadraticConfig, QuadraticModel, blocks_of
 from models.spec import Listener, Options, PlainFitter
+from models.standardised import spreads
 
 PENALTIES = np.geomspace(0.01, 3, 9)
 """Of the ridge regression; leave-one-out chooses among them."""
-
-SMALLEST = 1e-3
-"""Standard deviations are taken as at least this part of the largest of their block."""
 
 JITTER = 1e-4
 """Added to the diagonal of products of rows, which is 1 in the mean: centred rows depend on each other."""
@@ -49,8 +47,9 @@ def train_quadratic(
     began = time.monotonic()
     rows = np.sort(np.random.default_rng(config.seed).permutation(len(train))[: config.rows])
     used = train.take(rows)
-    centre, scale = _standardisation(blocks_of(used), config)
-    inputs = (np.hstack([*blocks_of(used).values()]) - centre) / scale
+    blocks = blocks_of(used)
+    centre, scale = _standardisation(blocks, config)
+    inputs = (np.hstack([*blocks.values()]) - centre) / scale
     products = (inputs @ inputs.T).astype(np.float64)
     coefficients, loss = _ridge(((1 + products) / 2) ** 2, used.scores)
     directions, curvatures = _strongest(inputs, products, coefficients, config.directions)
@@ -78,8 +77,7 @@ def _standardisation(
     kinds = [name.partition("/")[0] for name in blocks]
     centres, scales = [], []
     for kind, values in zip(kinds, blocks.values(), strict=True):
-        centre, spread = values.mean(axis=0), values.std(axis=0)
-        spread = np.maximum(spread, max(SMALLEST * float(spread.max(initial=0)), 1e-12))
+        centre, spread = values.mean(axis=0), spreads(values)
         length = max(float((values.var(axis=0) / spread**2).sum()), 1e-12)
         share = getattr(config, kind) / (config.windows + config.whole + config.features) / kinds.count(kind)
         centres.append(centre)

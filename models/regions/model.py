@@ -20,12 +20,7 @@ from featurestore.errors import BundleError, PrerequisiteError
 from featurestore.records import FaceBatch
 from featurestore.scale import MODEL_SCALE
 from models.serialization import read_description, read_tensors, write_model
-
-FURTHEST = 5.0
-"""z-scores beyond it are taken as it: no single odd measure decides a region."""
-
-SMALLEST = 1e-3
-"""Standard deviations are taken as at least this part of the region's largest."""
+from models.standardised import measured_features, spreads
 
 
 @dataclass(frozen=True)
@@ -84,9 +79,7 @@ class Inputs:
                 "Model B needs embeddings of the regions and these rows have none: run `kallos extract`."
             )
         means = {region: values.mean(axis=0) for region, values in embeddings.items()}
-        spreads = {region: values.std(axis=0) for region, values in embeddings.items()}
-        # a number that hardly varies would be noise blown up
-        scales = {region: np.maximum(sd, SMALLEST * max(float(sd.max()), 1e-12)) for region, sd in spreads.items()}
+        scales = {region: spreads(values) for region, values in embeddings.items()}
         every = np.arange(len(train.feature_names))
         columns = {region: every if config.joint else train.columns_of(region) for region in REGIONS}
         return cls(train.feature_names, columns, means, scales, config.joint)
@@ -108,8 +101,7 @@ class Inputs:
             raise PrerequisiteError(
                 f"Model B needs the embedding of {min(missing)}, which these rows lack: extract again."
             )
-        # an unknown feature counts as the training mean, an extreme one as FURTHEST
-        features = np.nan_to_num(batch.features, nan=0.0).clip(-FURTHEST, FURTHEST).astype(np.float32)
+        features = measured_features(batch)
         inputs = []
         for region in regions:
             values = features[:, self.columns[region]]
