@@ -26,7 +26,7 @@ Encoder = Annotated[
     str | None,
     typer.Option(
         "--encoder",
-        help="Any network of torchvision or timm, or several, as a+b.  [default: the store's, else tf_efficientnet_lite0]",
+        help="Any network of torchvision or timm, or several: a+b.  [default: the store's, else tf_efficientnet_lite0]",
     ),
 ]
 EncoderWeights = Annotated[
