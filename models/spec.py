@@ -46,6 +46,7 @@ class Options:
 
     backbone   Model A's network, a name of torchvision or timm
     weights    what it starts from: imagenet or others that kallos knows, a safetensors file, or none (random)
+    histogram  weight of the cross-entropy with the raters' histogram beside the squared error; 0 is squared error alone
     precision  float32, bfloat16, or auto, the fastest here by a trial of a second or two
     """
 
@@ -56,6 +57,7 @@ class Options:
     image_size: int = 224
     batch_size: int = 32
     optimizer: str = "adamw"
+    histogram: float = 0.3
     precision: str = "auto"
     seed: int = 0
 

@@ -91,11 +91,25 @@ def test_early_stages_and_statistics_stay_as_they_were_trained(tmp_path: Path) -
     assert not any(n.endswith("conv.weight") or n == "features.8.block.0.0.weight" for n in kept - early)
 
 
-def test_missing_faces_and_unknown_optimizers_are_named(tmp_path: Path) -> None:
+def test_missing_faces_and_impossible_settings_are_named(tmp_path: Path) -> None:
     with pytest.raises(PrerequisiteError, match="face crops"):
         train(learnable_batch(20), TINY, tmp_path)
     with pytest.raises(UsageError, match="adamw, adam"):
         train(learnable_batch(20, side=73), replace(TINY, optimizer="sgd"), tmp_path)
+    with pytest.raises(UsageError, match="0 or more"):
+        train(learnable_batch(20, side=73), replace(TINY, histogram=-0.1), tmp_path)
+
+
+def test_without_the_histogram_it_learns_from_scores_alone(tmp_path: Path) -> None:
+    batch = learnable_batch(40, side=64)
+    other = replace(batch, histograms=batch.histograms[::-1].copy())
+    alone = replace(TINY, histogram=0.0, optimizer="adam", epochs=1)
+    scores = [
+        [train(rows, config, tmp_path).predict(batch) for rows in (batch, other)]
+        for config in (alone, replace(alone, histogram=0.3))
+    ]
+    assert np.array_equal(*scores[0])
+    assert not np.array_equal(*scores[1])
 
 
 def test_each_face_is_varied_on_its_own_and_the_same_way_again() -> None:

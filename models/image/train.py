@@ -45,9 +45,11 @@ WATCHED = 100
 
 
 def check_settings(config: AppearanceConfig) -> None:
-    """Raises UsageError for an optimizer or a precision that does not exist."""
+    """Raises UsageError for an optimizer or a precision that does not exist, and for a weight below 0."""
     if config.optimizer not in OPTIMIZERS:
         raise UsageError(f"There is no optimizer {config.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}.")
+    if config.histogram < 0:
+        raise UsageError(f"The histogram cannot weigh {config.histogram:g} in the loss: choose 0 or more.")
     if config.precision not in PRECISIONS:
         raise UsageError(f"There is no precision {config.precision!r}: choose one of {', '.join(PRECISIONS)}.")
 

@@ -88,7 +88,7 @@ def _standardisation(
 def _ridge(kernel: NDArray[np.float64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Coefficients (n,) of the rows about the mean score, and the mean squared error of leaving one out."""
     target = scores - scores.mean()
-    values, vectors = eigh(kernel)
+    values, vectors = eigh(kernel, driver="evd")
     turned = vectors.T @ target
     found = []
     for penalty in PENALTIES:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from extractors.regions import REGIONS
 from featurestore.scale import MODEL_SCALE
@@ -28,37 +29,47 @@ class SubscoreNetwork(nn.Module):
 
 
 class RegionNetworks(SubscoreNetwork):
-    """A network a region: no region's inputs reach another's. Without any it sees zeros."""
+    """A hidden layer a region: no region's inputs reach another's. Without any it sees zeros.
+
+    All regions are one product, which is several times as fast as one after another; narrower ones are padded.
+    """
 
     def __init__(self, widths: Sequence[int], config: SubscoreConfig) -> None:
         super().__init__()
-        self.regions = nn.ModuleList(
-            nn.Sequential(
-                nn.Dropout(config.input_dropout),
-                nn.Linear(max(width, 1), config.hidden),
-                nn.GELU(),
-                nn.Dropout(config.dropout),
-                nn.Linear(config.hidden, 1),
-            )
-            for width in widths
-        )
+        self._widths = widths
+        regions = len(widths)
+        self.inner = nn.Parameter(torch.zeros(regions, max(widths), config.hidden))
+        self.inner_bias = nn.Parameter(torch.empty(regions, 1, config.hidden))
+        self.outer = nn.Parameter(torch.empty(regions, 1, config.hidden))
+        self.outer_bias = nn.Parameter(torch.empty(regions, 1))
+        self.input_dropout, self.dropout = nn.Dropout(config.input_dropout), nn.Dropout(config.dropout)
+        # as torch's linear layers start
+        for region, width in enumerate(widths):
+            for parameter in (self.inner[region, :width], self.inner_bias[region]):
+                nn.init.uniform_(parameter, -(width**-0.5), width**-0.5)
+        nn.init.uniform_(self.outer, -(config.hidden**-0.5), config.hidden**-0.5)
 
-    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Eight (n, P) tensors, one a region in the order of REGIONS, to (n, 8) sub-scores."""
-        outputs = [network(region_inputs) for region_inputs, network in zip(inputs, self.regions, strict=True)]
-        return MODEL_SCALE.at(torch.sigmoid(torch.cat(outputs, dim=1)))
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(8, n, P), the regions in the order of REGIONS and zeros beyond their widths, to (n, 8) sub-scores."""
+        units = F.gelu(torch.baddbmm(self.inner_bias, self.input_dropout(inputs), self.inner))
+        logits = (self.dropout(units) * self.outer).sum(dim=2) + self.outer_bias
+        return MODEL_SCALE.at(torch.sigmoid(logits.T))
 
     def start_from(self, logit: float) -> None:
         """Set what every sub-score starts from."""
-        for network in self.regions:
-            nn.init.constant_(network[-1].bias, logit)  # type: ignore[index]
+        nn.init.constant_(self.outer_bias, logit)
 
     def tensors(self, bases: Sequence[Basis]) -> Tensors:
         """Those of a SubscoreModel, whose first layers see the inputs themselves."""
-        tensors = {name: tensor.numpy().copy() for name, tensor in self.state_dict().items()}
-        for number, basis in enumerate(bases):
-            name = f"regions.{number}.1.weight"
-            tensors[name] = basis.unfolded(tensors[name])
+        parameters = {name: tensor.numpy().copy() for name, tensor in self.state_dict().items()}
+        tensors = {"balance": parameters["balance"]}
+        for region, (basis, width) in enumerate(zip(bases, self._widths, strict=True)):
+            tensors |= {
+                f"regions.{region}.1.weight": basis.unfolded(parameters["inner"][region, :width].T),
+                f"regions.{region}.1.bias": parameters["inner_bias"][region, 0],
+                f"regions.{region}.4.weight": parameters["outer"][region],
+                f"regions.{region}.4.bias": parameters["outer_bias"][region],
+            }
         return tensors
 
 
@@ -72,10 +83,9 @@ class JointNetwork(SubscoreNetwork):
             nn.Dropout(config.input_dropout), self.inner, nn.GELU(), nn.Dropout(config.dropout), self.outer
         )
 
-    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """One (n, P) tensor, what every region sees, to (n, 8) sub-scores."""
-        (seen,) = inputs
-        return MODEL_SCALE.at(torch.sigmoid(self.layers(seen)))
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(1, n, P), what every region sees, to (n, 8) sub-scores."""
+        return MODEL_SCALE.at(torch.sigmoid(self.layers(inputs[0])))
 
     def start_from(self, logit: float) -> None:
         """Set what every sub-score starts from."""

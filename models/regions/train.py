@@ -54,11 +54,11 @@ class _Training:
             Basis.fit(values, _widths(train, inputs, region), config.components, config.seed)
             for values, region in zip(seen, self._regions, strict=True)
         ]
-        self._inputs, self._widths = self._components(seen)
+        self._inputs, widths = self._components(seen)
         self._held_out, _ = self._components(inputs.by_region(held_out, self._regions))
         self._scores = torch.tensor(train.scores, dtype=torch.float32)
         self._network: RegionNetworks | JointNetwork = (
-            JointNetwork(self._widths[0], config) if config.joint else RegionNetworks(self._widths, config)
+            JointNetwork(widths[0], config) if config.joint else RegionNetworks(widths, config)
         )
         share = MODEL_SCALE.share(float(train.scores.mean()))
         self._network.start_from(math.log(share / (1 - share)))
@@ -70,9 +70,13 @@ class _Training:
         self._schedule = one_cycle(self._optimizer, [config.lr], self._steps * config.epochs)
 
     def _components(self, seen: Sequence[NDArray[np.float32]]) -> tuple[torch.Tensor, list[int]]:
-        """What the regions see side by side, so that the rows of a step are gathered once; and their widths."""
+        """(regions, n, P): what the regions see, narrower ones padded with zeros; and their widths."""
         regions = [basis.components(values) for basis, values in zip(self._bases, seen, strict=True)]
-        return torch.from_numpy(np.hstack(regions)), [region.shape[1] for region in regions]
+        widths = [region.shape[1] for region in regions]
+        padded = np.zeros((len(regions), len(regions[0]), max(widths)), dtype=np.float32)
+        for one, values in zip(padded, regions, strict=True):
+            one[:, : values.shape[1]] = values
+        return torch.from_numpy(padded), widths
 
     def tensors(self) -> Tensors:
         """The averaged network's."""
@@ -81,7 +85,7 @@ class _Training:
     def predict_held_out(self) -> NDArray[np.float64]:
         """(n,) scores of the held-out rows by the averaged network."""
         with torch.inference_mode():
-            sub_scores = self._averaged(torch.split(self._held_out, self._widths, dim=1))
+            sub_scores = self._averaged(self._held_out)
             return np.asarray((sub_scores @ self._averaged.weights()).double().numpy())
 
     @property
@@ -107,7 +111,7 @@ class _Training:
     def _loss(self, rows: torch.Tensor) -> torch.Tensor:
         """Squared error, and what keeps sub-scores off the ends and the weights from gathering on one region."""
         config = self._config
-        sub_scores = self._network(torch.split(self._inputs[rows], self._widths, dim=1))
+        sub_scores = self._network(self._inputs[:, rows])
         weights = self._network.weights()
         error = nn.functional.mse_loss(sub_scores @ weights, self._scores[rows])
         beyond = ((sub_scores - MODEL_SCALE.at(0.5)).abs() - config.saturation_free).relu()
