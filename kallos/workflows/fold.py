@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from featurestore import runs
+from featurestore import choices, runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import UsageError
 from featurestore.next_step import before_training
@@ -19,6 +19,7 @@ from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
+from models.choices import choices_behind
 from reports.cards.write import cards
 
 CODE_VERSION = 2
@@ -95,8 +96,9 @@ class Fold:
         return is_done
 
     def finish(self, run: Run, seconds: float) -> None:
-        """Mark a run as done and write its cards, in one transaction, so that every finished run has them."""
+        """Mark a run as done, record the choices behind it and write its cards, in one transaction."""
         runs.finish(self.store, run, seconds)
+        choices.record(self.store, run, choices_behind(run, len(self.rows.train)))
         for name, text in cards(self.store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.render.layout import number
+from reports.render.layout import with_interval
 from reports.stats.bootstrap import Estimate
 
 _MARKS = re.compile(r"[\\`*_\[\]<>|~$&]")
@@ -26,8 +26,8 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -
 
 
 def estimate(figure: Estimate, *, sign: bool = False) -> str:
-    """A figure with its interval: 0.921 [0.911, 0.930]."""
-    value, low, high = (number(v, sign=sign) for v in (figure.value, figure.low, figure.high))
+    """A figure with its interval, and the digits that it supports: 0.921 [0.911, 0.930]."""
+    value, low, high = with_interval(figure.value, figure.low, figure.high, sign=sign)
     return f"{value} [{low}, {high}]"
 
 

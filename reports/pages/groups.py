@@ -12,7 +12,7 @@ from rich.text import Text
 
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
-from reports.render.layout import dim, number, plain_table
+from reports.render.layout import dim, plain_table, with_interval
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
@@ -117,7 +117,7 @@ def render_groups(report: Groups) -> RenderableType:
 
 def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
     """A figure over its interval."""
-    value, low, high = (number(v, sign=sign) for v in (estimate.value, estimate.low, estimate.high))
+    value, low, high = with_interval(estimate.value, estimate.low, estimate.high, sign=sign)
     return Text.assemble(value, (f"\n{low}, {high}", "dim"))
 
 
@@ -125,8 +125,7 @@ def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
     table = plain_table("largest gap", "", "difference", "95 % interval", text=(0, 1))
     for metric in METRICS:
         if gap := gaps.get(metric):
-            size = gap.size
-            value = Text(number(size.value), style="bold" if size.clear else "")
-            interval = f"[{number(size.low)}, {number(size.high)}]"
-            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, interval)
+            size, low, high = with_interval(gap.size.value, gap.size.low, gap.size.high)
+            value = Text(size, style="bold" if gap.size.clear else "")
+            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, f"[{low}, {high}]")
     return table
