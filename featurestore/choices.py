@@ -104,8 +104,8 @@ def seen_by_choices(store: Store, run_ids: Collection[str]) -> tuple[Seen, ...]:
         tested AS (
             SELECT DISTINCT run_id, photo FROM predictions JOIN photos USING (image_id)
             WHERE role = 'test' AND list_contains($runs, run_id))
-        SELECT list_sort(list(DISTINCT model)) AS models, choice, made_by, basis, protocol, fold, role, row_count, metric,
-               effect, strftime(made_on, '%Y-%m-%d') AS made_on, max(seen)::INT AS seen
+        SELECT list_sort(list(DISTINCT model)) AS models, choice, made_by, basis, protocol, fold, role, row_count,
+               metric, effect, strftime(made_on, '%Y-%m-%d') AS made_on, max(seen)::INT AS seen
         FROM (
             SELECT c.*, if(count(l.photo) = 0, NULL, least(count(DISTINCT t.photo), row_count)) AS seen
             FROM chosen c

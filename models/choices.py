@@ -7,7 +7,7 @@ hold for its settings, so that reports can say whether its test photos were amon
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from featurestore.choices import Choice, Rows
 from featurestore.runs import Run
@@ -41,7 +41,7 @@ class Default:
     effect: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     encoder: str | None = None
-    decided: bool = True
+    basis: Literal["decided", "known"] = "decided"
 
     def holds_for(self, run: Run) -> bool:
         """Whether a run was trained with what was chosen."""
@@ -54,8 +54,8 @@ class Default:
 
     def as_choice(self) -> Choice:
         """As runs record it."""
-        basis, made_on = "decided" if self.decided else "known", datetime.fromisoformat(self.made_on)
-        return Choice(self.choice, "kallos", basis, self.rows, self.metric, self.effect, made_on)
+        made_on = datetime.fromisoformat(self.made_on)
+        return Choice(self.choice, "kallos", self.basis, self.rows, self.metric, self.effect, made_on)
 
 
 DEFAULTS = (
@@ -117,7 +117,7 @@ DEFAULTS = (
     ),
     Default(
         WITH_WINDOWS, "one fit on all rows instead of the mean of fits", "2026-11-30", TEST_OF_1,
-        "PC of `ensemble` before", ".9358", {"refitted": True}, decided=False,
+        "PC of `ensemble` before", ".9358", {"refitted": True}, basis="known",
     ),
     # a
     Default(
@@ -154,7 +154,7 @@ DEFAULTS = (
     ),
     Default(
         (ENSEMBLE,), "the combiner's loss: Huber's, linear from .3 on", "2026-11-26", Rows(SCUT, None, "test", 5_500),
-        "MAE before, which missed a goal", ".1916", {"large": 0.3}, decided=False,
+        "MAE before, which missed a goal", ".1916", {"large": 0.3}, basis="known",
     ),
     Default(
         (ENSEMBLE,), "combining `quadratic` and `b`", "2026-11-30", FOLD_2, "PC", ".9351 (alone) to .9366",
@@ -162,7 +162,7 @@ DEFAULTS = (
     # the demo
     Default(
         ("a", ENSEMBLE), "how many portraits `kallos demo` draws, and how long Model A trains on them", "2026-11-23",
-        Rows(DEMO, 1, "test", 160), "PC of `ensemble`", ".810 to .895", decided=False,
+        Rows(DEMO, 1, "test", 160), "PC of `ensemble`", ".810 to .895", basis="known",
     ),
 )  # fmt: skip
 

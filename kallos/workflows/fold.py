@@ -12,9 +12,8 @@ from featurestore import choices, runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import UsageError
 from featurestore.next_step import before_training
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import FaceBatch
 from featurestore.runs import Run
-from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.workflows.progress import OnProgress
@@ -101,11 +100,6 @@ class Fold:
         choices.record(self.store, run, choices_behind(run, len(self.rows.train)))
         for name, text in cards(self.store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
-
-
-def figures_line(role: str, measured: Epoch | Evaluation) -> str:
-    """`test MAE 0.2345  RMSE 0.3010 on 1-5  PC 0.8912`."""
-    return f"{role} MAE {measured.mae:.4f}  RMSE {measured.rmse:.4f} on {MODEL_SCALE}  PC {measured.pearson:.4f}"
 
 
 def _only_protocol(store: Store) -> str:

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
-from reports.render.layout import dim, plain_table, with_interval
+from reports.render.estimates import estimate_cell, split_estimate
+from reports.render.layout import dim, plain_table
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
@@ -115,17 +116,11 @@ def render_groups(report: Groups) -> RenderableType:
     return Lines(table, *gaps, dim(READING))
 
 
-def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
-    """A figure over its interval."""
-    value, low, high = with_interval(estimate.value, estimate.low, estimate.high, sign=sign)
-    return Text.assemble(value, (f"\n{low}, {high}", "dim"))
-
-
 def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
     table = plain_table("largest gap", "", "difference", "95 % interval", text=(0, 1))
     for metric in METRICS:
         if gap := gaps.get(metric):
-            size, low, high = with_interval(gap.size.value, gap.size.low, gap.size.high)
+            size, ends = split_estimate(gap.size)
             value = Text(size, style="bold" if gap.size.clear else "")
-            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, f"[{low}, {high}]")
+            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, ends)
     return table

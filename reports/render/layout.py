@@ -18,9 +18,6 @@ FOLDED = 20
 LONG_PATH = 32
 """Columns: a longer path too, whatever is in it."""
 
-Z95 = 1.96
-"""Standard errors from a normal figure to either end of its 95 % interval."""
-
 
 @dataclass(frozen=True)
 class Page:
@@ -171,26 +168,6 @@ def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
     if value is None or math.isnan(value):
         return "–"
     return f"{value:{'+' if sign else ''},.{digits}f}"
-
-
-def digits_of(low: float, high: float) -> int:
-    """As many digits as a figure with this 95 % interval supports: the last is the first of its standard error.
-
-    Two where there is no interval, three where it has no width.
-    """
-    error = (high - low) / (2 * Z95)
-    if math.isnan(error):
-        return 2
-    return min(max(-math.floor(math.log10(error)), 0), 4) if error > 0 else 3
-
-
-def with_interval(value: float, low: float, high: float, *, sign: bool = False) -> tuple[str, str, str]:
-    """A figure and the ends of its 95 % interval, with the digits that the interval supports."""
-    digits = digits_of(low, high)
-    # adding 0 makes a rounded -0.0 a 0.0
-    rounded = (None if math.isnan(v) else round(v, digits) + 0.0 for v in (value, low, high))
-    shown, *ends = (number(v, digits, sign=sign) for v in rounded)
-    return shown, ends[0], ends[1]
 
 
 def digits_for(sd: float) -> int:

@@ -36,6 +36,15 @@ class Estimate:
         return cls(float(value), float(low), float(high))
 
     @classmethod
+    def of_share(cls, inside: NDArray[np.bool_]) -> Self:
+        """The share of (n,) that is true, with Wilson's interval (1927), as resamples of all or none have no width."""
+        from scipy.stats import binomtest
+
+        counted = binomtest(int(inside.sum()), len(inside))
+        low, high = counted.proportion_ci(0.95, method="wilson")
+        return cls(float(inside.mean()), float(low), float(high))
+
+    @classmethod
     def of_mean(cls, values: NDArray[np.float64]) -> Self:
         """The mean of (n,) values."""
         return cls.from_resamples(float(values.mean()), means(resamples(len(values)), values))
@@ -98,6 +107,16 @@ def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[
         m: Estimate.from_resamples(getattr(evaluation, m), resampled)
         for m, resampled in resampled_figures(truth, predicted).items()
     }
+
+
+def gain_in_pearson(
+    truth: NDArray[np.float64], without: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> Estimate:
+    """PC of (n,) predictions minus that of others of the same images, paired."""
+    both = np.stack([without, predicted])
+    before, after = correlations(resamples(len(truth)), truth, both)
+    values = [Evaluation.from_scores(truth, scores).pearson for scores in both]
+    return Estimate.from_resamples(values[1] - values[0], after - before)
 
 
 @dataclass(frozen=True, eq=False)
