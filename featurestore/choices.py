@@ -107,7 +107,7 @@ def seen_by_choices(store: Store, run_ids: Collection[str]) -> tuple[Seen, ...]:
         SELECT list_sort(list(DISTINCT model)) AS models, choice, made_by, basis, protocol, fold, role, row_count,
                metric, effect, strftime(made_on, '%Y-%m-%d') AS made_on, max(seen)::INT AS seen
         FROM (
-            SELECT c.*, if(count(l.photo) = 0, NULL, least(count(DISTINCT t.photo), row_count)) AS seen
+            SELECT c.*, if(count(l.photo) = 0, NULL, least(count(DISTINCT t.photo), any_value(c.row_count))) AS seen
             FROM chosen c
             LEFT JOIN looked_at l ON l.protocol = c.protocol AND l.role = c.role AND l.fold = coalesce(c.fold, l.fold)
             LEFT JOIN tested t ON t.run_id = c.run_id AND t.photo = l.photo

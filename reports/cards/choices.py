@@ -31,7 +31,7 @@ def _verdict(card: ModelCard, known: list[Seen]) -> str | None:
             f"**Choices behind this model looked at up to {seen:,} of its {test.n:,} test photos: its figures on them "
             "may be too good.**"
         )
-    return f"No choice on record looked at any of its {test.n:,} test photos in a protocol of this store."
+    return f"No choice on record is known to have looked at one of its {test.n:,} test photos."
 
 
 def _table(known: list[Seen]) -> str:
@@ -62,9 +62,8 @@ def _rows(choice: Seen) -> str:
 
 def _elsewhere(unknown: list[Seen]) -> str:
     protocols = ", ".join(sorted({escape(choice.protocol) for choice in unknown}))
-    days = sorted(choice.made_on for choice in unknown)
+    last = max(choice.made_on for choice in unknown)
     return (
-        f"{plural(len(unknown), 'default')} of kallos that this model uses came from photos of {protocols}, looked at "
-        f"from {days[0]} to {days[-1]}. This store has no protocol of that name, so whether its photos are among "
-        f"them is not known: {LISTS}."
+        f"{plural(len(unknown), 'choice')} behind this model, the last of {last}, looked at photos of {protocols}. "
+        f"This store has no protocol of that name, so whether its test photos are among them is not known: {LISTS}."
     )

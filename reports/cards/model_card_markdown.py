@@ -45,13 +45,14 @@ LIMITS = """\
 
 - One frontal face a photo; of several faces the largest is taken.
 - The ratings are those of one pool of raters at one time. The figures on the test rows are of photos and raters like
-  those it was trained on; how well it does on others stands under other data sets, or is not known.
+  those that it was trained on; how well it does on others {others}.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
   than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
   of it.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
-- Other photos of one person may be on both sides of a split: near-duplicates are searched for, persons are not."""
+- Other photos of one person may be on both sides of a split: `kallos duplicates` finds what looks alike and
+  does not know who is shown."""
 
 
 def render(card: ModelCard) -> str:
@@ -73,7 +74,7 @@ def render(card: ModelCard) -> str:
         _combiner(card.combined) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
-        LIMITS,
+        LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
         licences(card),
     )
 
@@ -127,8 +128,10 @@ def _details(card: ModelCard) -> str:
 
 
 def _predicted_by(member: CardRun) -> str:
+    if member.run.model == ENSEMBLE:
+        return "what its members give, combined"
     if not member.fits:
-        return "the combination" if member.run.model == ENSEMBLE else "–"
+        return "–"
     return "one more fit, on all rows" if member.refitted else f"the mean of {plural(member.fits, 'fit')}"
 
 
@@ -247,6 +250,10 @@ def _regions(sub_scores: SubScoreRun) -> str:
             grid(("region", "weight", "sd", "PC alone", "PC without it"), rows),
         ]
     )
+
+
+def _tested_elsewhere(card: ModelCard) -> bool:
+    return any(member.external for member in card.runs)
 
 
 def _external(card: ModelCard) -> str:

@@ -11,6 +11,9 @@ from reports.stats.bootstrap import Estimate
 Z95 = 1.96
 """Standard errors from a normal figure to either end of its 95 % interval."""
 
+LEAST_WIDTH = 1e-9
+"""Standard error below which an interval is a point, but for rounding."""
+
 NO_INTERVAL, NO_WIDTH = 2, 3
 """Digits of a figure without an interval, and of one whose interval is a point."""
 
@@ -20,7 +23,7 @@ def digits_of(estimate: Estimate) -> int:
     error = (estimate.high - estimate.low) / (2 * Z95)
     if math.isnan(error):
         return NO_INTERVAL
-    return min(max(-math.floor(math.log10(error)), 0), 4) if error > 0 else NO_WIDTH
+    return min(max(-math.floor(math.log10(error)), 0), 4) if error > LEAST_WIDTH else NO_WIDTH
 
 
 def own_errors(estimate: Estimate, own: Scale) -> Estimate:
