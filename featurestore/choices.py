@@ -85,7 +85,7 @@ def _record_runs(store: Store, run: Run) -> None:
         INSERT INTO selections BY NAME
         SELECT f.run_id, 'which of ' || runs || ' runs of ' || $model || ' to keep' AS choice, 'runs' AS made_by,
                'known' AS basis, $protocol AS protocol, $fold AS fold, 'test' AS role, f.n AS row_count, 'PC' AS metric,
-               format('PC {:.2f} to {:.2f}', lowest, highest) AS effect, newest AS made_on
+               format('{:.2f} to {:.2f}', lowest, highest) AS effect, newest AS made_on
         FROM finished f, (
             SELECT count(*) AS runs, min(pearson) AS lowest, max(pearson) AS highest, max(started_at) AS newest
             FROM finished)

@@ -159,11 +159,6 @@ DEFAULTS = (
     Default(
         (ENSEMBLE,), "combining `quadratic` and `b`", "2026-11-30", FOLD_2, "PC", ".9351 (alone) to .9366",
     ),
-    # the demo
-    Default(
-        ("a", ENSEMBLE), "how many portraits `kallos demo` draws, and how long Model A trains on them", "2026-11-23",
-        Rows(DEMO, 1, "test", 160), "PC of `ensemble`", ".810 to .895", basis="known",
-    ),
 )  # fmt: skip
 
 

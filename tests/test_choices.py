@@ -142,7 +142,7 @@ def test_several_runs_with_figures_on_the_same_test_photos_are_a_choice_of_each(
     pearson = store.frame(
         "SELECT min(pearson), max(pearson) FROM runs JOIN evaluations USING (run_id) WHERE model = 'baseline' AND role = 'test'"
     ).row(0)
-    assert choice.effect == "PC {:.2f} to {:.2f}".format(*pearson)
+    assert choice.effect == "{:.2f} to {:.2f}".format(*pearson)
     runs.begin(store, runs.load(store, "third"))
     assert store.value("SELECT count(*) FROM selections WHERE run_id = 'third'") == 0, "a run that is made again"
 

@@ -18,5 +18,5 @@ RIDGE = ModelSpec(
     classes={"ridge": "models.baseline.ridge:RidgeModel"},
     command="baseline",
     is_floor=True,
-    chosen_by_fit="the penalty, of 25",
+    chosen_by_fit="the penalty of the ridge regression, of 25",
 )

@@ -11,5 +11,5 @@ QUADRATIC = ModelSpec(
     needs_embeddings=True,
     combined=True,
     refitted=True,
-    chosen_by_fit="the penalty, of 9",
+    chosen_by_fit="the penalty of the kernel ridge regression, of 9",
 )

@@ -35,7 +35,7 @@ def _verdict(card: ModelCard, known: list[Seen]) -> str | None:
 
 
 def _table(known: list[Seen]) -> str:
-    columns = ("choice", "of", "rows looked at", "on", "compared", "found then", "role", "test photos among them")
+    columns = ("choice", "of", "rows looked at", "on", "compared", "found then", "these rows", "test photos among them")
     rows = (
         (
             escape(choice.choice),
@@ -50,8 +50,8 @@ def _table(known: list[Seen]) -> str:
         for choice in known
     )
     return (
-        f"{grid(columns, rows, text=7)}\n\nWhat was found then is of single fits and has no intervals. *decided*: "
-        "these rows made the choice; *known*: their figures were known when other rows made it."
+        f"{grid(columns, rows, text=7)}\n\nWhat was found then is of single fits and has no intervals. *decided*: they "
+        "made the choice; *known*: figures on them were known when others made it."
     )
 
 

@@ -12,8 +12,8 @@ from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
 from reports.pages import subscores
 from reports.pages.groups import Groups, compare_groups
 from reports.pages.subscores import SubScoreRun
-from reports.stats.bootstrap import Estimate, figures, gain_in_pearson
-from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
+from reports.stats.bootstrap import Estimate, figures
+from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows, gain_in_pearson
 from reports.stats.selection import Selection
 
 
@@ -194,7 +194,7 @@ def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | Non
     best, combined = tested.get(members[0].model) if members else None, tested[ENSEMBLE]
     if correction is None or best is None or combined is None:
         return None
-    gain = gain_in_pearson(best.truth, best.predicted, combined.predicted)
+    gain = gain_in_pearson(combined, best)
     return Combined(members, correction, members[0].model, gain)
 
 

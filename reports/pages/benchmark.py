@@ -66,7 +66,7 @@ def _metric_table(report: BenchmarkReport, metric: str) -> Table:
         folds = (split_estimate(fold[metric])[0] for fold in model.folds)
         value, interval = split_estimate(mean)
         other = report.leak_free.get(model.model)
-        extra = [estimate_text(other) if other else "–"] * leak_free
+        extra = [estimate_cell(other) if other else "–"] * leak_free
         table.add_row(model.model, *folds, Text(value, style="bold"), interval, *extra)
     return table
 
@@ -75,10 +75,10 @@ def _anchors_table(report: BenchmarkReport) -> Table:
     """Published methods and our models, by rising PC."""
     rows: list[tuple[float, list[RenderableType]]] = []
     for anchor in report.anchors:
-        cells = [number(value, 4) for value in (anchor.pearson, anchor.mae, anchor.rmse)]
+        cells = [number(value, anchor.digits) for value in (anchor.pearson, anchor.mae, anchor.rmse)]
         rows.append((anchor.pearson, [anchor.method, *cells, dim(anchor.remark)]))
     for model in report.models:
-        ours = [estimate_cell(model.mean[metric]) for metric in ("pearson", "mae", "rmse")]
+        ours = [split_estimate(model.mean[metric])[0] for metric in ("pearson", "mae", "rmse")]
         rows.append((model.mean["pearson"].value, [Text(f"kallos {model.model}", style=ACCENT), *ours, ""]))
     ordered = (row for _, row in sorted(rows, key=lambda row: row[0]))
     return plain_table("method", "PC", "MAE", "RMSE", "", rows=ordered, text=(0, 4))

@@ -15,9 +15,9 @@ from featurestore.traits import Target, target_of_run
 from models.registry import ENSEMBLE, rank
 from reports.pages.evaluation import run_problems
 from reports.pages.groups import Groups, compare_groups
-from reports.stats.bootstrap import METRICS, Estimate, gain_in_pearson, resampled_figures
+from reports.stats.bootstrap import METRICS, Estimate, resampled_figures
 from reports.stats.choices import photos_seen
-from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs
+from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs, gain_in_pearson
 from reports.stats.published import ANCHORS, Anchor
 from reports.stats.selection import Selection, chosen_runs
 
@@ -192,7 +192,7 @@ def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> 
             id=run.run.run_id,
         ).to_dicts()
         best = rows[0]
-        gain = gain_in_pearson(run.truth, evaluated[best["model"]][place].predicted, run.predicted)
+        gain = gain_in_pearson(run, evaluated[best["model"]][place])
         weights = {row["model"]: row["weight"] for row in rows}
         gains = (best["pearson"] - best["alone"], gain)
         lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))

@@ -109,16 +109,6 @@ def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[
     }
 
 
-def gain_in_pearson(
-    truth: NDArray[np.float64], without: NDArray[np.float64], predicted: NDArray[np.float64]
-) -> Estimate:
-    """PC of (n,) predictions minus that of others of the same images, paired."""
-    both = np.stack([without, predicted])
-    before, after = correlations(resamples(len(truth)), truth, both)
-    values = [Evaluation.from_scores(truth, scores).pearson for scores in both]
-    return Estimate.from_resamples(values[1] - values[0], after - before)
-
-
 @dataclass(frozen=True, eq=False)
 class _Order:
     """Where values stand among each other.
