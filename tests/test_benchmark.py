@@ -75,7 +75,8 @@ def test_coverage_and_gains_are_counted(store):
     a = next(of for of in report.models if of.model == "a")
     for of, combined, alone in zip(report.combined, ensemble.folds, a.folds, strict=True):
         gain = combined["pearson"].value - alone["pearson"].value
-        assert of.gain_test.low < of.gain_test.value == pytest.approx(gain) < of.gain_test.high
+        assert of.gain_test.value == pytest.approx(gain)
+        assert of.gain_test.low < gain < of.gain_test.high
         assert of.gain_out_of_fold == pytest.approx(0.02)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -12,11 +13,14 @@ from kallos.workflows.combine import combine
 from kallos.workflows.cross_fit import CrossFit
 from kallos.workflows.fold import Fold
 from kallos.workflows.progress import ignore
+from models.baseline import trees
+from models.baseline.inputs import BaselineConfig
+from models.regions.fitter import FeaturesAlone, Joint, WithEncoder
 from models.registry import ENSEMBLE, MODELS
 from models.spec import Options, resolve
 from tests.synthetic_store import PROTOCOL, make_store
 
-QUICK = Options(backbone="squeezenet1_1", weights="none", precision="float32", image_size=64, epochs=1)
+QUICK = Options(backbone="squeezenet1_1", weights="none", precision="float32", image_size=32, epochs=1)
 SCRAMBLED = (
     "UPDATE scores SET score = 6 - score, mean = 6 - mean, histogram = list_reverse(histogram) WHERE image_id IN (FROM tested)",
     "UPDATE ratings SET rating = 6 - rating WHERE image_id IN (FROM tested)",
@@ -48,8 +52,12 @@ def predictions_of(store: Store, model: str) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """Predictions with the labels as they are, and with those of the test rows turned round."""
-    return trained(tmp_path_factory.mktemp("true")), trained(tmp_path_factory.mktemp("scrambled"), *SCRAMBLED)
+    """Predictions with the labels as they are, and with those of the test rows turned round; quickly trained."""
+    with pytest.MonkeyPatch.context() as patched:
+        for form in (WithEncoder, Joint, FeaturesAlone):
+            patched.setattr(form, "epochs", 5)
+        patched.setattr(trees, "BaselineConfig", partial(BaselineConfig, rounds=20))
+        return trained(tmp_path_factory.mktemp("true")), trained(tmp_path_factory.mktemp("scrambled"), *SCRAMBLED)
 
 
 @pytest.mark.parametrize("model", [*MODELS, ENSEMBLE])
