@@ -15,7 +15,7 @@ from featurestore import choices, runs
 from featurestore.choices import Choice, Rows, seen_by_choices
 from featurestore.runs import Run
 from featurestore.store import Store
-from models.choices import DEFAULTS, choices_behind
+from kallos.workflows.choices import DEFAULTS, choices_behind
 from models.registry import ENSEMBLE, MODELS
 from models.spec import Options, resolve
 from reports.cards.write import cards

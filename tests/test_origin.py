@@ -15,8 +15,8 @@ from featurestore.records import Comparison, Origin
 from featurestore.store import Store
 from kallos.web.service import Service
 from kallos.workflows.trained_models import trained_parts
-from reports.render.estimates import estimate_text
 from reports.stats.bootstrap import Estimate, means, resamples
+from reports.stats.estimates import estimate_text
 from reports.stats.simpler_models import comparisons, doubts
 from tests.command import done, kallos
 from tests.conftest import Workspace

@@ -17,8 +17,8 @@ from featurestore.store import Store
 from featurestore.traits import scale_of_scores
 from reports.pages import evaluation
 from reports.registry import PAGES
-from reports.render.estimates import estimate_text
 from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import estimate_text
 from reports.stats.selection import Selection
 from tests.command import done
 from tests.conftest import Workspace

@@ -16,9 +16,9 @@ from featurestore.records import FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
+from kallos.workflows.choices import choices_behind
 from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
-from models.choices import choices_behind
 from reports.cards.write import cards
 
 CODE_VERSION = 2

@@ -17,10 +17,10 @@ from reports.cards.terms import licences, table_of_weights
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
-from reports.render.estimates import estimate_text
 from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, error_on_both, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
+from reports.stats.estimates import estimate_text
 
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 

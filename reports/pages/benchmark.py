@@ -9,7 +9,6 @@ from models.registry import rank
 from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.benchmark_data import data as data
 from reports.pages.groups import render_groups
-from reports.render.estimates import estimate_cell, estimate_text, split_estimate
 from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
@@ -17,6 +16,7 @@ from reports.render.plots import Lines
 from reports.render.scales import ERRORS_ON, error_on_both, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 from reports.stats.choices import BEST_OF_SEVERAL, caveat
+from reports.stats.estimates import estimate_cell, estimate_text, split_estimate
 
 CORRECTION = f"The correction is the root mean square of the term added to the weighted mean, on {MODEL_SCALE}."
 

@@ -14,7 +14,6 @@ from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.bars import interval_bar
-from reports.render.estimates import estimate_cell, split_estimate
 from reports.render.figures import Figure
 from reports.render.layout import dim, page, plain_table, section
 from reports.render.plots import Dots
@@ -23,6 +22,7 @@ from reports.stats.bootstrap import METRICS as ALL_METRICS
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 from reports.stats.bootstrap import figures as measured
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
+from reports.stats.estimates import estimate_cell, split_estimate
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 

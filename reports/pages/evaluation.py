@@ -16,7 +16,6 @@ from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.bars import bar, signed_bar
-from reports.render.estimates import estimate_cell, estimate_text, own_errors
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, section
@@ -26,6 +25,7 @@ from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate
 from reports.stats.bootstrap import figures as measured
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
+from reports.stats.estimates import estimate_cell, estimate_text, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 

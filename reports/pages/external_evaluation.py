@@ -17,13 +17,13 @@ from featurestore.external_evaluation import ExternalRows
 from featurestore.scale import MODEL_SCALE, Scale
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, render_groups
-from reports.render.estimates import estimate_cell, estimate_text
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
 from reports.render.scales import mapped, shown_on
 from reports.stats.bootstrap import RESAMPLES, Estimate, figures
+from reports.stats.estimates import estimate_cell, estimate_text
 
 NAME = "outside"
 PARTS = 5

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
-from reports.render.estimates import estimate_cell, split_estimate
 from reports.render.layout import dim, plain_table
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
+from reports.stats.estimates import estimate_cell, split_estimate
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (

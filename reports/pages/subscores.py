@@ -21,7 +21,6 @@ from featurestore.traits import target_of_run
 from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
-from reports.render.estimates import estimate_cell, estimate_text
 from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
@@ -29,6 +28,7 @@ from reports.render.plots import Dots, Histogram, Panel
 from reports.render.scales import shown_on
 from reports.stats.bootstrap import RESAMPLES, Estimate, resamples
 from reports.stats.bootstrap import correlations as resampled_correlations
+from reports.stats.estimates import estimate_cell, estimate_text
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 ENDS = 0.05

@@ -10,10 +10,10 @@ from featurestore.records import Comparison, Origin
 from featurestore.scale import Scale
 from featurestore.store import Store
 from models.registry import ENSEMBLE, MODELS
-from reports.render.estimates import digits_of, estimate_text, own_errors
 from reports.render.layout import number
 from reports.render.scales import shown_on
 from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import digits_of, estimate_text, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 
 FEWEST = 2
