@@ -133,4 +133,20 @@ TRAINING_TABLES = (
         ("half_width", "DOUBLE", "the interval reaches so far to both sides of the score less the bias"),
         ("level", "DOUBLE", "share of new photos that it is made to cover"),
     ),
+    table(
+        "selections",
+        "one row is a choice that went into a run and was made by looking at scores of photos: whose figures on these "
+        "photos may be too good",
+        _RUN,
+        ("choice", "VARCHAR", "what was chosen"),
+        ("made_by", "VARCHAR", "kallos (a default of the version that trained it), fit, or runs (one of several kept)"),
+        ("basis", "VARCHAR", "decided (figures on the rows decided it) or known (they were known when it was made)"),
+        ("protocol", "VARCHAR", "of the rows that were looked at, see splits"),
+        ("fold", "INTEGER", "of those rows; NULL for every fold"),
+        ("role", "VARCHAR", "of those rows"),
+        ("row_count", "INTEGER", "how many were looked at: all of that role, or some of them"),
+        ("metric", "VARCHAR", "what was compared on them"),
+        ("effect", "VARCHAR", "what it changed there, as it was measured then; NULL where that is not on record"),
+        ("made_on", "TIMESTAMP", "when, in UTC"),
+    ),
 )

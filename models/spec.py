@@ -131,6 +131,7 @@ class ModelSpec:
     refitted          whether new photos are predicted by one more fit, on all training rows, instead of by the mean of
                       the parts' models: better where a fit gains more by rows than by being one of several
     is_floor          whether it is the simple model that any other should beat
+    chosen_by_fit     what each fit chooses by looking at its own rows, leaving one out; put on record with every run
     regions           `module:name` of a function (model, batch of one face) to the RegionParts of its score, by region;
                       its models have `sub_scores` and `weights`
     features          `module:name` of a function (model, batch of one face) to what each feature adds to its score
@@ -148,6 +149,7 @@ class ModelSpec:
     bundled: bool = True
     refitted: bool = False
     is_floor: bool = False
+    chosen_by_fit: str | None = None
     regions: str | None = None
     features: str | None = None
     graphs: str | None = None

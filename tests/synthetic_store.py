@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import shutil
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,8 @@ from PIL import Image
 from extractors.outputs import Field, Output
 from extractors.regions import REGIONS
 from extractors.topologies.facemesh_468 import TOPOLOGY
-from featurestore import runs
+from featurestore import choices, runs
+from featurestore.choices import Choice, Rows
 from featurestore.ingest.labels import build_scores
 from featurestore.records import Epoch
 from featurestore.runs import Run
@@ -44,6 +46,14 @@ FEATURES = {
 _REGION_OF = dict(zip(FEATURES["geometry"], (*REGIONS[:6], "symmetry"), strict=True)) | {
     name: "skin" for name in FEATURES["skin"]
 }
+CHOICES = {
+    "a": (
+        Choice("epochs", "kallos", "decided", Rows(PROTOCOL, 2, "train", 30), "PC", ".80 to .81", datetime(2026, 1, 2)),
+    ),
+    "b": (Choice("epochs", "kallos", "known", Rows("other-5fold", 1, "test", 30), "PC", ".8", datetime(2026, 1, 3)),),
+}
+"""model -> what was chosen by test rows of fold 1, and by those of a protocol that is not there."""
+
 SIZE = 100
 """Width and height of the photos, pixels."""
 
@@ -313,3 +323,4 @@ def train_fold(store: Store, fold: int, random: np.random.Generator) -> None:
             weights = np.tile(np.arange(1, 9) / 36, (2, 1))
             runs.record_sub_scores(store, run, rows.test.image_ids, sub_scores, weights)
         runs.finish(store, run, seconds=1.5 * (number + 1))
+        choices.record(store, run, CHOICES.get(model, ()))

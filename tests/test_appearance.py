@@ -58,17 +58,6 @@ def test_a_mirrored_face_has_the_same_score(tmp_path: Path) -> None:
     assert np.ptp(model.predict(batch)) > 0.1
 
 
-def test_held_out_rows_decide_nothing(tmp_path: Path) -> None:
-    learned, held_out = split(learnable_batch(40, side=64))
-    config = replace(TINY, epochs=2)
-    scrambled = replace(held_out, scores=held_out.scores[::-1].copy(), histograms=held_out.histograms[::-1].copy())
-    one, other = (
-        train_appearance(starting_backbone(config), learned, rows, config, lambda _: None, lambda *_: None, tmp_path)
-        for rows in (held_out, scrambled)
-    )
-    assert np.array_equal(one.predict(held_out), other.predict(held_out))
-
-
 def test_without_histograms_the_score_alone_is_learnt_and_said(tmp_path: Path) -> None:
     batch = learnable_batch(40, side=64)
     unknown = replace(batch, histograms=np.full((40, 5), np.nan))

@@ -28,11 +28,12 @@ from models.quadratic.train import train_quadratic
 from models.regions.model import SubscoreConfig
 from models.regions.train import train_subscores
 from models.registry import MODELS
-from models.spec import Model
+from models.spec import Listener, Model, Options, resolve
 from tests.face_batches import learnable_batch, split
 
 SMALL = BaselineConfig(components=5, rounds=200, report_every=20, learning_rate=0.1)
 PIXELS = AppearanceConfig(backbone="squeezenet1_1", weights="none", precision="float32", image_size=64, epochs=1)
+QUICK = Options(backbone="squeezenet1_1", weights="none", precision="float32", image_size=32, epochs=2)
 TOLERANCE = {
     "appearance": 1e-5,
     "appearance-graph": 1e-5,
@@ -216,3 +217,15 @@ def test_components_are_orthonormal_and_scaled_to_unit_variance(seed: int, count
 
 def test_components_of_constant_shapes_are_none() -> None:
     assert Components.fit(np.ones((10, 6), dtype=np.float32), 3).axes.shape == (0, 6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_labels_of_held_out_rows_decide_nothing(name: str, tmp_path: Path) -> None:
+    learned, held_out = split(learnable_batch(40, side=64))
+    scrambled = replace(held_out, scores=held_out.scores[::-1].copy(), histograms=held_out.histograms[::-1].copy())
+    fitter = resolve(MODELS[name].fitter)(QUICK)
+    one, other = (
+        fitter.fit(learned, rows, Listener(nothing, nothing, tmp_path / part), fitter.computing())
+        for part, rows in (("as they are", held_out), ("scrambled", scrambled))
+    )
+    assert np.array_equal(one.predict(held_out), other.predict(held_out))

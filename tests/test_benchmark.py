@@ -13,6 +13,7 @@ from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from reports.pages import benchmark
 from reports.render.json import to_json
+from reports.stats.bootstrap import METRICS
 from reports.stats.published import ANCHORS
 from reports.stats.selection import Selection
 from tests.command import kallos
@@ -52,9 +53,12 @@ def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
                 "WHERE run_id = $id AND role = 'test' ORDER BY image_id",
                 id=run_id,
             )
-            assert fold == Evaluation.from_scores(rows["score"].to_numpy(), rows["said"].to_numpy())
+            expected = Evaluation.from_scores(rows["score"].to_numpy(), rows["said"].to_numpy())
+            assert {metric: figure.value for metric, figure in fold.items()} == {
+                metric: getattr(expected, metric) for metric in METRICS
+            }
         for metric, estimate in of.mean.items():
-            assert estimate.value == pytest.approx(np.mean([getattr(fold, metric) for fold in of.folds]))
+            assert estimate.value == pytest.approx(np.mean([fold[metric].value for fold in of.folds]))
             assert estimate.low < estimate.value < estimate.high
     pearson = [of.mean["pearson"].value for of in report.models]
     assert pearson == sorted(pearson, reverse=True)
@@ -70,7 +74,9 @@ def test_coverage_and_gains_are_counted(store):
     assert (ensemble.coverage, ensemble.width) == (pytest.approx(inside), pytest.approx(0.8))
     a = next(of for of in report.models if of.model == "a")
     for of, combined, alone in zip(report.combined, ensemble.folds, a.folds, strict=True):
-        assert of.gain_test == pytest.approx(combined.pearson - alone.pearson)
+        gain = combined["pearson"].value - alone["pearson"].value
+        assert of.gain_test.value == pytest.approx(gain)
+        assert of.gain_test.low < gain < of.gain_test.high
         assert of.gain_out_of_fold == pytest.approx(0.02)
 
 
@@ -102,8 +108,11 @@ def test_published_figures_stand_in_order_among_ours(store):
     report = replace(benchmark.data(store, Selection(protocol=PROTOCOL)), anchors=ANCHORS["scut-5fold"])
     lines = shown(report, 120).splitlines()
     start = next(i for i, line in enumerate(lines) if "Beside published" in line)
-    column = [line.split() for line in lines[start + 3 : start + 3 + len(report.anchors) + len(report.models)]]
-    values = [float(next(word for word in words if word.startswith(("0.", "-0.")))) for words in column]
+    column = lines[start + 3 : start + 3 + len(report.anchors) + len(report.models)]
+    ours = {f"kallos {of.model} ": of.mean["pearson"].value for of in report.models}
+    known = {f"{anchor.method} ": anchor.pearson for anchor in report.anchors} | ours
+    values = [next(known[name] for name in sorted(known, key=len, reverse=True) if name in line) for line in column]
+    assert len(values) == len(known)
     assert values == sorted(values)
     for protocol, anchors in ANCHORS.items():
         assert [a.pearson for a in anchors] == sorted(a.pearson for a in anchors), protocol

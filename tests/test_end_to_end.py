@@ -93,6 +93,10 @@ def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
         assert np.array_equal(batch.shapes, row.shapes)
         assert np.array_equal(batch.features, row.features, equal_nan=True)
         assert np.array_equal(batch.embeddings, row.embeddings)
+        assert batch.networks == row.networks
+        assert batch.region_embeddings.keys() == row.region_embeddings.keys() != set()
+        for region, windows in row.region_embeddings.items():
+            assert np.array_equal(batch.region_embeddings[region], windows), region
         assert np.array_equal(batch.faces, load_faces(store, row.image_ids))
 
 

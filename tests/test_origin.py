@@ -16,6 +16,7 @@ from featurestore.store import Store
 from kallos.web.service import Service
 from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
+from reports.stats.estimates import estimate_text
 from reports.stats.simpler_models import comparisons, doubts
 from tests.command import done, kallos
 from tests.conftest import Workspace
@@ -77,7 +78,7 @@ def test_of_one_test_photo_nothing_is_said(made):
 @pytest.mark.parametrize(
     ("mae", "low", "high", "said"),
     [
-        (0.6, -0.1, 0.3, "no better than the linear floor (ridge): mean error 0.600 against 0.500"),
+        (0.6, -0.1, 0.3, "no better than the linear floor (ridge): mean error 0.6 against 0.5"),
         (0.5, 0.0, 0.0, "no better than"),
         (0.45, -0.15, 0.05, "not clearly better than"),
         (0.45, -0.15, -0.01, None),
@@ -89,7 +90,7 @@ def test_a_doubt_is_a_sentence_with_its_figures(mae, low, high, said):
     for sentence in found:
         assert sentence.startswith("On its 1,200 test photos the model was ")
         assert said in sentence
-        assert f"interval of the difference {low:+.3f} to {high:+.3f}." in sentence
+        assert f"difference {estimate_text(Estimate(mae - 0.5, low, high), sign=True)} (95 % interval)." in sentence
 
 
 @pytest.mark.parametrize(("scale", "named"), [((1, 5), "1-5"), ((1, 7), "1-7"), ((0, 100), "0-100"), (None, "1-5")])
@@ -97,8 +98,9 @@ def test_a_doubt_is_on_the_raters_own_scale(scale, named):
     (found,) = doubts(Origin("m", ("d",), "score", scale, "p", 1, (Comparison("mean", 30, 0.6, 0.5, -0.1, 0.3),)))
     points = (scale[1] - scale[0]) / 4 if scale else 1
     mae, beside, low, high = (points * error for error in (0.6, 0.5, -0.1, 0.3))
-    assert f"mean error {mae:.3f} against {beside:.3f} on {named}, 95 % interval" in found
-    assert f"difference {low:+.3f} to {high:+.3f}." in found
+    digits = 1 if points < 10 else 0
+    assert f"mean error {mae:.{digits}f} against {beside:.{digits}f} on {named}, difference" in found
+    assert f"[{low:+.{digits}f}, {high:+.{digits}f}] (95 % interval)." in found
 
 
 def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):

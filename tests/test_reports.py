@@ -319,6 +319,9 @@ def test_evaluation_is_what_the_runs_recorded_best_first(store: Store):
         assert run.problems == ()
         assert sum(run.residuals) == run.overall.n == sum(group.n for group in run.groups.groups)
         assert run.overall.rmse >= run.rmse_floor
+        assert {metric: figure.value for metric, figure in run.figures.items()} == {
+            metric: getattr(run.overall, metric) for metric in ("pearson", "mae", "rmse", "spearman")
+        }
 
 
 def test_figures_that_cannot_be_true_are_called_out(tmp_path: Path):
@@ -342,7 +345,8 @@ def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path)
             assert report.runs[-1].name == "a"
             assert "–" in shown(report_page(name).render(report))
             assert [write(figure, tmp_path / name / "figure.svg") for figure in report_page(name).figures(report)]
-            assert json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"] is None
+            pearson = json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"]
+            assert pearson in (None, {"value": None, "low": None, "high": None})
 
 
 def test_an_unfinished_run_is_not_judged(tmp_path: Path):
@@ -369,6 +373,10 @@ def test_subscores_measure_saturation_at_both_ends(store: Store):
             )["sub_score"].to_numpy()
             assert line.saturated == int(((values < 1.05) | (values > 4.95)).sum())
             assert sum(line.histogram) == line.n == len(values)
+            assert line.correlation.low <= line.correlation.value <= line.correlation.high
+            assert line.change.value == pytest.approx(line.without.value - run.pearson.value)
+            # paired, so that it is surer than what it is the difference of
+            assert line.change.high - line.change.low < line.without.high - line.without.low
     assert "attributions" in shown(subscores.render(report))
 
 
@@ -406,11 +414,11 @@ def test_a_run_does_not_differ_from_itself_and_a_worse_one_does(store: Store):
     report = compare.data(store, EVERYTHING)
     best, *others = report.runs
     assert best.pearson is None
-    assert best.overall == pytest.approx(evaluation.data(store, EVERYTHING).runs[0].overall)
+    assert best.overall == evaluation.data(store, EVERYTHING).runs[0].figures
     for run in others:
         assert run.pearson.low <= run.pearson.value <= run.pearson.high
-        assert run.pearson.value == pytest.approx(run.overall.pearson - best.overall.pearson)
-        assert run.mae.value == pytest.approx(run.overall.mae - best.overall.mae)
+        for metric, difference in (("pearson", run.pearson), ("mae", run.mae)):
+            assert difference.value == pytest.approx(run.overall[metric].value - best.overall[metric].value)
     assert others[-1].pearson.clear
     assert compare.data(store, EVERYTHING) == report
 

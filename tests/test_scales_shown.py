@@ -17,6 +17,8 @@ from featurestore.store import Store
 from featurestore.traits import scale_of_scores
 from reports.pages import evaluation
 from reports.registry import PAGES
+from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import estimate_text
 from reports.stats.selection import Selection
 from tests.command import done
 from tests.conftest import Workspace
@@ -183,6 +185,8 @@ def test_pictures_of_errors_are_on_the_raters_own_scale(seven: Store):
     report = evaluation.data(seven, Selection())
     agreement, errors = evaluation.figures(report)
     for run, (title, plot) in zip(report.runs, errors.panels, strict=True):
-        assert title == f"{run.name}   MAE {1.5 * run.overall.mae:.3f}"
+        mae = run.figures["mae"]
+        own = Estimate(1.5 * mae.value, 1.5 * mae.low, 1.5 * mae.high)
+        assert title == f"{run.name}   MAE {estimate_text(own)}"
         assert plot.x_label == "predicted - true, 1-7"
     assert {plot.x_label for _, plot in agreement.panels} == {"true score, 1-7"}

@@ -235,6 +235,13 @@ def _record_uses(store: Store) -> None:
 _NAME_FILES = "ALTER TABLE locations ADD COLUMN files VARCHAR[]"
 """The files that a data set was read from; those of earlier ingests are not known."""
 
+_RECORD_SELECTIONS = """
+    CREATE TABLE selections (
+        run_id VARCHAR, choice VARCHAR, made_by VARCHAR, basis VARCHAR, protocol VARCHAR, fold INTEGER, role VARCHAR,
+        row_count INTEGER, metric VARCHAR, effect VARCHAR, made_on TIMESTAMP)
+"""
+"""Runs record the choices that went into them; those of runs before are not known."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -243,5 +250,6 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("mean shapes of any set of landmarks", _FREE_SHAPES),
     ("runs record the recipes that they use", _record_uses),
     ("data sets name the files that they were read from", _NAME_FILES),
+    ("runs record the choices that were made by looking at rows", _RECORD_SELECTIONS),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

@@ -16,7 +16,7 @@ from featurestore import runs
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import Run
-from kallos.workflows.fold import Fold, figures_line
+from kallos.workflows.fold import Fold
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import COMBINED, ENSEMBLE, MODELS
 
@@ -51,14 +51,14 @@ def combine(fold: Fold, seed: int) -> None:
     predicted = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
     with fold.store.transaction():
         runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, combined, train.scores)
-        evaluation = runs.record_predictions(
+        runs.record_predictions(
             fold.store, run, "test", test.image_ids, predicted, test.scores, intervals.everyone.interval(predicted)
         )
         _record(fold, run, combiner, member_scores, combined)
         runs.record_intervals(fold.store, run, intervals.rows())
         fold.finish(run, time.monotonic() - began)
     shares = ", ".join(f"of {member} {weight:.2f}" for member, weight in combiner.weights.items())
-    log.info("%s: weight %s; %s", ENSEMBLE, shares, figures_line("test", evaluation))
+    log.info("%s: weight %s", ENSEMBLE, shares)
 
 
 def _members(fold: Fold) -> dict[str, str]:

@@ -21,13 +21,15 @@ from featurestore.errors import PrerequisiteError
 from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, FaceBatch
 from featurestore.runs import Run
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
-from kallos.workflows.fold import CODE_VERSION, Fold, figures_line
+from kallos.workflows.fold import CODE_VERSION, Fold
 from models.cross_fitted import CrossFitted
 from models.image.checkpoints import fingerprint
 from models.loading import load_model
 from models.serialization import DESCRIPTION
 from models.spec import Fitter, Listener, Model, ModelSpec
+from reports.render.layout import duration
 
 WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
@@ -94,12 +96,12 @@ class CrossFit:
         predicted = trained.predict(test)
         with fold.store.transaction():
             runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, out_of_fold, train.scores)
-            evaluation = runs.record_predictions(fold.store, run, "test", test.image_ids, predicted, test.scores)
+            runs.record_predictions(fold.store, run, "test", test.image_ids, predicted, test.scores)
             if self._spec.regions:
                 by_region, weights = trained.sub_scores(test), trained.all_weights
                 runs.record_sub_scores(fold.store, run, test.image_ids, by_region, weights)
             fold.finish(run, time.monotonic() - began)
-        log.info("%s: %s", name, figures_line("test", evaluation))
+        log.info("%s: trained in %s", name, duration(time.monotonic() - began))
 
     @property
     def _identity(self) -> Mapping[str, Any]:
@@ -173,8 +175,8 @@ def fit_folder(store: Store, key: str) -> Path:
 
 def _epoch_line(epoch: Epoch) -> str:
     return (
-        f"epoch {epoch.epoch:>4}/{epoch.epochs}  loss {epoch.train_loss:.4f}  "
-        f"{figures_line('held out', epoch)}  {epoch.seconds:.1f} s"
+        f"epoch {epoch.epoch:>4}/{epoch.epochs}  loss {epoch.train_loss:.4f}  held out MAE {epoch.mae:.3f}  "
+        f"RMSE {epoch.rmse:.3f} on {MODEL_SCALE}  PC {epoch.pearson:.3f}  {epoch.seconds:.1f} s"
     )
 
 

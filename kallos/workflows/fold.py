@@ -8,15 +8,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from featurestore import runs
+from featurestore import choices, runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import UsageError
 from featurestore.next_step import before_training
-from featurestore.records import Epoch, Evaluation, FaceBatch
+from featurestore.records import FaceBatch
 from featurestore.runs import Run
-from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
+from kallos.workflows.choices import choices_behind
 from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
 from reports.cards.write import cards
@@ -95,15 +95,11 @@ class Fold:
         return is_done
 
     def finish(self, run: Run, seconds: float) -> None:
-        """Mark a run as done and write its cards, in one transaction, so that every finished run has them."""
+        """Mark a run as done, record the choices behind it and write its cards, in one transaction."""
         runs.finish(self.store, run, seconds)
+        choices.record(self.store, run, choices_behind(run, len(self.rows.train)))
         for name, text in cards(self.store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
-
-
-def figures_line(role: str, measured: Epoch | Evaluation) -> str:
-    """`test MAE 0.2345  RMSE 0.3010 on 1-5  PC 0.8912`."""
-    return f"{role} MAE {measured.mae:.4f}  RMSE {measured.rmse:.4f} on {MODEL_SCALE}  PC {measured.pearson:.4f}"
 
 
 def _only_protocol(store: Store) -> str:

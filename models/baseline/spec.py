@@ -18,4 +18,5 @@ RIDGE = ModelSpec(
     classes={"ridge": "models.baseline.ridge:RidgeModel"},
     command="baseline",
     is_floor=True,
+    chosen_by_fit="the penalty of the ridge regression, of 25",
 )

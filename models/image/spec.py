@@ -13,5 +13,6 @@ IMAGE = ModelSpec(
     command="a",
     needs_faces=True,
     combined=True,
+    chosen_by_fit="the penalty, of 16, of the ridge regression that a head with weights starts from",
     graphs="models.image.export:replace_by_graphs",
 )

@@ -99,7 +99,8 @@ def _scores(subsets: Mapping[str, Scores], scale: Scale) -> str:
 def _labels(data_set: CardDataSet) -> str:
     labels, scale = data_set.labels, data_set.trait.scale
     mapping = mapped(scale, f"mapped linearly from {scale}")
-    sentences = [f"A score is the mean of an image's ratings{mapping}; models are trained on it."]
+    of = "the mean of an image's ratings" if labels.single else "an image's mean rating as it was given"
+    sentences = [f"A score is {of}{mapping}; models are trained on it."]
     if labels.most is None:
         sentences.append("The number of raters per image is not known.")
     else:

@@ -5,9 +5,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.render.layout import number
-from reports.stats.bootstrap import Estimate
-
 _MARKS = re.compile(r"[\\`*_\[\]<>|~$&]")
 
 
@@ -23,12 +20,6 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -
     """A table of cells that are Markdown already; the first `text` columns are text, the others are figures."""
     lines = [columns, [":--" if i < text else "--:" for i in range(len(columns))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def estimate(figure: Estimate, *, sign: bool = False) -> str:
-    """A figure with its interval: 0.921 [0.911, 0.930]."""
-    value, low, high = (number(v, sign=sign) for v in (figure.value, figure.low, figure.high))
-    return f"{value} [{low}, {high}]"
 
 
 def page(head: Mapping[str, Any], *parts: str | None) -> str:

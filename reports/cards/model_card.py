@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
+from featurestore.choices import Seen, seen_by_choices
 from featurestore.duplicates import leaks, searched
-from featurestore.records import Evaluation
 from featurestore.runs import EXTERNAL, Run, bundled, load
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
@@ -14,8 +12,8 @@ from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
 from reports.pages import subscores
 from reports.pages.groups import Groups, compare_groups
 from reports.pages.subscores import SubScoreRun
-from reports.stats.bootstrap import Estimate, correlations, figures, resamples
-from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
+from reports.stats.bootstrap import Estimate, figures
+from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows, gain_in_pearson
 from reports.stats.selection import Selection
 
 
@@ -32,7 +30,8 @@ class Performance:
 class CardRun:
     """One run of the card.
 
-    fits     cross-fitted models
+    fits     cross-fitted models, each without a part of the rows
+    refitted whether new photos are predicted by one more fit on all rows, instead of by the mean of those
     started  day, in UTC
     roles    test and out_of_fold, where it predicted such rows
     external data set that it was not trained for -> how it does there
@@ -40,6 +39,7 @@ class CardRun:
 
     run: Run
     fits: int
+    refitted: bool
     started: str
     seconds: float | None
     roles: Mapping[str, Performance]
@@ -63,16 +63,14 @@ class CombinedMember:
 
     model: str
     weight: float
-    pearson: float
 
 
 @dataclass(frozen=True)
 class Combined:
-    """A row of `combiners` with its members, and the gain in PC on the best of them alone on the test rows."""
+    """A row of `combiners` with its members, and its gain in PC on the best of them (out of fold), on the test rows."""
 
     members: tuple[CombinedMember, ...]
     correction: float
-    pearson: float
     best: str
     gain: Estimate
 
@@ -85,6 +83,7 @@ class ModelCard:
     leak        (tested, leaked) images of the fold, None where near-duplicates were not searched for
     width       mean width of the intervals on the test rows
     sub_scores  of the model that gives them, where it is among the runs
+    choices     behind the runs, those that looked at most of their test photos first
     """
 
     target: Target
@@ -99,6 +98,7 @@ class ModelCard:
     width: Estimate | None
     combined: Combined | None
     sub_scores: SubScoreRun | None
+    choices: tuple[Seen, ...]
 
     @property
     def main(self) -> CardRun:
@@ -134,6 +134,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         width=_width(main) if main else None,
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
+        choices=seen_by_choices(store, [member.run_id for member in ordered]),
     )
 
 
@@ -151,7 +152,8 @@ def _card_run(store: Store, run: Run, tested: EvaluatedRun | None) -> CardRun:
         role=EXTERNAL,
     )["data_set"]
     external = {name: evaluated_rows(store, run.model, run, EXTERNAL, name) for name in others}
-    return CardRun(run, fits, started, seconds, _performances(roles), _performances(external))
+    refitted = run.model in MODELS and MODELS[run.model].refitted
+    return CardRun(run, fits, refitted, started, seconds, _performances(roles), _performances(external))
 
 
 def _leak(store: Store, run: Run) -> tuple[int, int]:
@@ -170,7 +172,7 @@ def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Perfo
 def _coverage(rows: EvaluatedRun) -> Estimate | None:
     if rows.low is None or rows.high is None:
         return None
-    return Estimate.of_mean(((rows.low <= rows.truth) & (rows.truth <= rows.high)).astype(np.float64))
+    return Estimate.of_share((rows.low <= rows.truth) & (rows.truth <= rows.high))
 
 
 def _width(rows: EvaluatedRun) -> Estimate | None:
@@ -186,21 +188,14 @@ def _calibrations(store: Store, run_id: str) -> tuple[Calibration, ...]:
 
 
 def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | None]) -> Combined | None:
-    combiner = store.frame("SELECT correction, pearson FROM combiners WHERE run_id = $id", id=run_id).to_dicts()
-    rows = store.frame(
-        "SELECT model, weight, pearson FROM combined_members WHERE run_id = $id ORDER BY pearson DESC", id=run_id
-    )
+    correction = store.value("SELECT max(correction) FROM combiners WHERE run_id = $id", id=run_id)
+    rows = store.frame("SELECT model, weight FROM combined_members WHERE run_id = $id ORDER BY pearson DESC", id=run_id)
     members = tuple(CombinedMember(*row) for row in rows.iter_rows())
     best, combined = tested.get(members[0].model) if members else None, tested[ENSEMBLE]
-    if not combiner or best is None or combined is None:
+    if correction is None or best is None or combined is None:
         return None
-    counts, predicted = resamples(len(best.truth)), np.stack([best.predicted, combined.predicted])
-    alone, together = correlations(counts, best.truth, predicted)
-    best_pearson, combined_pearson = (
-        Evaluation.from_scores(rows.truth, rows.predicted).pearson for rows in (best, combined)
-    )
-    gain = Estimate.from_resamples(combined_pearson - best_pearson, together - alone)
-    return Combined(members=members, **combiner[0], best=members[0].model, gain=gain)
+    gain = gain_in_pearson(combined, best)
+    return Combined(members, correction, members[0].model, gain)
 
 
 def _sub_scores(store: Store, chosen: Mapping[str, Run]) -> SubScoreRun | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
-from models.registry import SUMMARIES
-from reports.cards.markdown import escape, estimate, grid, page
-from reports.cards.model_card import Combined, ModelCard
+from models.registry import ENSEMBLE, SUMMARIES
+from reports.cards.choices import choices_section
+from reports.cards.markdown import escape, grid, page
+from reports.cards.model_card import CardRun, Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
@@ -19,6 +20,7 @@ from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, error_on_both, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
+from reports.stats.estimates import estimate_text
 
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
@@ -42,17 +44,15 @@ LIMITS = """\
 ## Limits
 
 - One frontal face a photo; of several faces the largest is taken.
-- The ratings are those of one pool of raters at one time. Other pools rate otherwise: photos and raters from elsewhere
-  are ranked far worse than the test rows above, and the intervals cover less of them.
-  `kallos evaluate --data-set NAME` measures it.
+- The ratings are those of one pool of raters at one time. The figures on the test rows are of photos and raters like
+  those that it was trained on; how well it does on others {others}.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
   than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
   of it.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
-- Other photos of one person may be on both sides of a split: near-duplicates are found, persons are not recognised.
-- The defaults of the settings were chosen on training rows of fold 1 of SCUT-FBP5500, so figures of its other folds
-  have seen that choice."""
+- Other photos of one person may be on both sides of a split: `kallos duplicates` finds what looks alike and
+  does not know who is shown."""
 
 
 def render(card: ModelCard) -> str:
@@ -68,12 +68,13 @@ def render(card: ModelCard) -> str:
         USES,
         _training_data(card),
         _figures(card),
+        choices_section(card),
         _subgroups(card),
         _intervals(card),
         _combiner(card.combined) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
-        LIMITS,
+        LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
         licences(card),
     )
 
@@ -108,7 +109,7 @@ def _details(card: ModelCard) -> str:
             SUMMARIES[member.run.model],
             escape(member.run.run_id),
             f"{member.started}, {duration(member.seconds)}",
-            str(member.fits or "–"),
+            _predicted_by(member),
         )
         for member in card.runs
     )
@@ -117,14 +118,21 @@ def _details(card: ModelCard) -> str:
     return "\n\n".join(
         [
             f"## Model\n\nMade by kallos {package_version('kallos')}.",
-            grid(("model", "is", "run", "trained", "fits"), rows, text=4),
-            "Members are cross-fitted: the training rows are split into parts, and one model per part is fitted "
-            "without it; a photo gets the mean of these fits. Out of fold means: a training row, predicted by the "
-            "one fit that has not seen it.",
+            grid(("model", "is", "run", "trained", "a new photo gets"), rows, text=5),
+            "Members are cross-fitted: the training rows are split into parts, and one fit per part is made without "
+            "it. Out of fold means: a training row, predicted by the one fit that has not seen it.",
             *([networks] if networks else []),
             "Settings:\n\n" + "\n".join(settings),
         ]
     )
+
+
+def _predicted_by(member: CardRun) -> str:
+    if member.run.model == ENSEMBLE:
+        return "what its members give, combined"
+    if not member.fits:
+        return "–"
+    return "one more fit, on all rows" if member.refitted else f"the mean of {plural(member.fits, 'fit')}"
 
 
 def _settings(run: Run) -> str:
@@ -150,12 +158,12 @@ def _training_data(card: ModelCard) -> str:
 
 
 def _figures(card: ModelCard) -> str:
-    titles = {"test": "Test rows, predicted once", "out_of_fold": "Training rows, out of fold"}
+    titles = {"test": "Test rows", "out_of_fold": "Training rows, out of fold"}
     tables = []
     for role, title in titles.items():
         rows = [(member.run.model, member.roles[role]) for member in card.runs if role in member.roles]
         cells = (
-            (model, f"{performance.n:,}", *(estimate(performance.figures[m]) for m in METRICS))
+            (model, f"{performance.n:,}", *(estimate_text(performance.figures[m]) for m in METRICS))
             for model, performance in rows
         )
         if rows:
@@ -173,11 +181,11 @@ def _subgroups(card: ModelCard) -> str:
         return f"{title} The test rows are of one subset: no groups were compared."
     metrics = [metric for metric in GROUP_METRICS if metric in card.groups.groups[0].figures]
     lines = (
-        (escape(group.name), f"{group.n:,}", *(estimate(group.figures[m], sign=m == "bias") for m in metrics))
+        (escape(group.name), f"{group.n:,}", *(estimate_text(group.figures[m], sign=m == "bias") for m in metrics))
         for group in card.groups.groups
     )
     gaps = (
-        (GROUP_METRICS[m], f"{escape(gap.highest)} − {escape(gap.lowest)}", estimate(gap.size))
+        (GROUP_METRICS[m], f"{escape(gap.highest)} − {escape(gap.lowest)}", estimate_text(gap.size))
         for m, gap in card.groups.gaps.items()
     )
     return "\n\n".join(
@@ -199,7 +207,7 @@ def _intervals(card: ModelCard) -> str | None:
         "## How sure a score is\n\nSplit-conformal intervals, fitted on the out-of-fold errors of "
         f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± "
         f"{error_on_both(everyone.half_width, card.target.scale)}. On the test rows they cover "
-        f"{estimate(test.coverage)} and are {estimate(card.width)} wide on average, on {MODEL_SCALE}."
+        f"{estimate_text(test.coverage)} and are {estimate_text(card.width)} wide on average, on {MODEL_SCALE}."
     )
     if not groups:
         return text
@@ -219,28 +227,33 @@ def _intervals(card: ModelCard) -> str | None:
 
 def _combiner(combined: Combined) -> str:
     weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in combined.members)
-    alone = ", ".join(f"{escape(member.model)} alone {number(member.pearson, 4)}" for member in combined.members)
     return (
         f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of "
-        f"{number(combined.correction)} on {MODEL_SCALE}. PC out of fold: {alone}, combined "
-        f"{number(combined.pearson, 4)}. On the test rows the combined score gains "
-        f"{estimate(combined.gain, sign=True)} PC on {escape(combined.best)}."
+        f"{number(combined.correction)} on {MODEL_SCALE}. On the test rows the combined score gains "
+        f"{estimate_text(combined.gain, sign=True)} PC on {escape(combined.best)}, the member that is best out of fold."
     )
 
 
 def _regions(sub_scores: SubScoreRun) -> str:
     rows = (
-        (r.region, number(r.weight), number(r.weight_sd), number(r.correlation, sign=True), number(r.without))
+        (
+            *(r.region, number(r.weight), number(r.weight_sd)),
+            *(estimate_text(r.correlation, sign=True), estimate_text(r.without)),
+        )
         for r in sub_scores.regions
     )
     return "\n\n".join(
         [
             f"## Sub-scores\n\n**{ATTRIBUTION}** Weights are means over the fits and sum to one; sd is over the "
             f"{plural(sub_scores.regions[0].fits, 'fit')} of this protocol. The whole Model {sub_scores.name} has PC "
-            f"{number(sub_scores.pearson)} on the test rows.",
+            f"{estimate_text(sub_scores.pearson)} on the test rows.",
             grid(("region", "weight", "sd", "PC alone", "PC without it"), rows),
         ]
     )
+
+
+def _tested_elsewhere(card: ModelCard) -> bool:
+    return any(member.external for member in card.runs)
 
 
 def _external(card: ModelCard) -> str:
@@ -257,8 +270,8 @@ def _external(card: ModelCard) -> str:
             escape(name),
             model,
             f"{performance.n:,}",
-            *(estimate(performance.figures[m]) for m in ("spearman", "pearson", "mae")),
-            estimate(performance.coverage) if performance.coverage else "–",
+            *(estimate_text(performance.figures[m]) for m in ("spearman", "pearson", "mae")),
+            estimate_text(performance.coverage) if performance.coverage else "–",
         )
         for model, name, performance in rows
     )

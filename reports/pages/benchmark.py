@@ -15,6 +15,8 @@ from reports.render.palette import ACCENT, BAD, GOOD
 from reports.render.plots import Lines
 from reports.render.scales import ERRORS_ON, error_on_both, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
+from reports.stats.choices import BEST_OF_SEVERAL, caveat
+from reports.stats.estimates import estimate_cell, estimate_text, split_estimate
 
 CORRECTION = f"The correction is the root mean square of the term added to the weighted mean, on {MODEL_SCALE}."
 
@@ -29,7 +31,10 @@ def render(report: BenchmarkReport) -> RenderableType:
         f"{report.protocol}: {len(report.splits)} folds, {rows:,} test rows",
         target_line(report.target),
         *(section(title, _metric_table(report, metric)) for metric, title in METRICS.items()),
-        dim(f"Intervals hold 95 % of {RESAMPLES:,} resamples of the images of every fold."),
+        dim(
+            f"Intervals hold 95 % of {RESAMPLES:,} resamples of the images of every fold. Each figure has "
+            "the digits that its own interval supports."
+        ),
         section("Beside published figures", _anchors_table(report)) if report.anchors else None,
         section("Combiner", _combiner_table(report)) if report.combined else None,
         *(
@@ -47,7 +52,7 @@ def render(report: BenchmarkReport) -> RenderableType:
         if report.calibrated
         else None,
         section("Plausibility", _verdict(report)),
-        dim(f"Test rows were predicted once, by finished models; {ERRORS_ON}."),
+        dim(" ".join(filter(None, (f"{ERRORS_ON}.", BEST_OF_SEVERAL, caveat(report.seen, rows))))),
     )
 
 
@@ -58,10 +63,11 @@ def _metric_table(report: BenchmarkReport, metric: str) -> Table:
     )
     for model in report.models:
         mean = model.mean[metric]
-        folds = (number(getattr(fold, metric)) for fold in model.folds)
-        interval = f"{number(mean.low)}, {number(mean.high)}"
-        extra = [number(report.leak_free.get(model.model))] * leak_free
-        table.add_row(model.model, *folds, Text(number(mean.value, 4), style="bold"), interval, *extra)
+        folds = (split_estimate(fold[metric])[0] for fold in model.folds)
+        value, interval = split_estimate(mean)
+        other = report.leak_free.get(model.model)
+        extra = [estimate_cell(other) if other else "–"] * leak_free
+        table.add_row(model.model, *folds, Text(value, style="bold"), interval, *extra)
     return table
 
 
@@ -69,11 +75,11 @@ def _anchors_table(report: BenchmarkReport) -> Table:
     """Published methods and our models, by rising PC."""
     rows: list[tuple[float, list[RenderableType]]] = []
     for anchor in report.anchors:
-        cells = [number(value, 4) for value in (anchor.pearson, anchor.mae, anchor.rmse)]
+        cells = [number(value, anchor.digits) for value in (anchor.pearson, anchor.mae, anchor.rmse)]
         rows.append((anchor.pearson, [anchor.method, *cells, dim(anchor.remark)]))
     for model in report.models:
-        cells = [number(model.mean[metric].value, 4) for metric in ("pearson", "mae", "rmse")]
-        rows.append((model.mean["pearson"].value, [Text(f"kallos {model.model}", style=ACCENT), *cells, ""]))
+        ours = [split_estimate(model.mean[metric])[0] for metric in ("pearson", "mae", "rmse")]
+        rows.append((model.mean["pearson"].value, [Text(f"kallos {model.model}", style=ACCENT), *ours, ""]))
     ordered = (row for _, row in sorted(rows, key=lambda row: row[0]))
     return plain_table("method", "PC", "MAE", "RMSE", "", rows=ordered, text=(0, 4))
 
@@ -81,11 +87,11 @@ def _anchors_table(report: BenchmarkReport) -> Table:
 def _combiner_table(report: BenchmarkReport) -> RenderableType:
     members = sorted(report.combined[0].weights, key=rank)
     weights = (f"weight of {model}" for model in members)
-    table = plain_table("fold", *weights, "correction", "best alone", "PC gain on it, out of fold", "on test rows")
+    table = plain_table("fold", *weights, "correction", "best out of fold", "PC gain on it, test rows")
     for combined in report.combined:
-        gains = (number(gain, 4, sign=True) for gain in (combined.gain_out_of_fold, combined.gain_test))
         weight_cells = (number(combined.weights.get(model)) for model in members)
-        table.add_row(str(combined.fold), *weight_cells, number(combined.correction), combined.best, *gains)
+        gain = estimate_text(combined.gain_test, sign=True)
+        table.add_row(str(combined.fold), *weight_cells, number(combined.correction), combined.best, gain)
     return Group(table, dim(CORRECTION))
 
 
@@ -102,9 +108,9 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
 
 
 def figures(report: BenchmarkReport) -> list[Figure]:
-    """PC of every model on every fold, beside the best published figure."""
+    """PC of every model on every fold, beside the highest figure that is published or was measured by others."""
     folds = [split.fold for split in report.splits]
-    curves = {model.model: (folds, [fold.pearson for fold in model.folds]) for model in report.models}
+    curves = {model.model: (folds, [fold["pearson"].value for fold in model.folds]) for model in report.models}
     if report.anchors:
         best = max(report.anchors, key=lambda anchor: anchor.pearson)
         curves[best.method] = (folds, [best.pearson] * len(folds))

@@ -16,7 +16,8 @@ from models.registry import ENSEMBLE, rank
 from reports.pages.evaluation import run_problems
 from reports.pages.groups import Groups, compare_groups
 from reports.stats.bootstrap import METRICS, Estimate, resampled_figures
-from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs
+from reports.stats.choices import photos_seen
+from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs, gain_in_pearson
 from reports.stats.published import ANCHORS, Anchor
 from reports.stats.selection import Selection, chosen_runs
 
@@ -36,7 +37,7 @@ class ModelFigures:
     """One model over the folds.
 
     run_ids   one a fold
-    folds     its figures on each fold's test rows
+    folds     its figures on each fold's test rows, by metric
     mean      metric -> mean over the folds, with an interval from resampling the images of every fold
     coverage  share of the test rows within their interval; None where the model gives none
     width     mean width of the intervals
@@ -44,7 +45,7 @@ class ModelFigures:
 
     model: str
     run_ids: tuple[str, ...]
-    folds: tuple[Evaluation, ...]
+    folds: tuple[Mapping[str, Estimate], ...]
     mean: Mapping[str, Estimate]
     coverage: float | None
     width: float | None
@@ -56,7 +57,7 @@ class Combined:
 
     weights           member -> weight
     best              the member that does best alone, out of fold
-    gain_out_of_fold  there, and `gain_test` on the test rows
+    gain_out_of_fold  there, as it was recorded, and `gain_test` on the test rows
     """
 
     fold: int
@@ -64,7 +65,7 @@ class Combined:
     best: str
     correction: float
     gain_out_of_fold: float
-    gain_test: float
+    gain_test: Estimate
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class BenchmarkReport:
     models      those trained on every fold, best first
     groups      figures of one of them (the ensemble, where there is one) by subset, over all folds
     calibrated  the same when each subset is given its own calibration; None where it was not fitted
+    leak_free   model -> mean PC on the identity-disjoint folds, where they were trained
+    seen        test rows that choices behind the runs have looked at, at most; see `selections`
     """
 
     protocol: str
@@ -83,9 +86,10 @@ class BenchmarkReport:
     combined: tuple[Combined, ...]
     groups: Groups
     calibrated: Groups | None
-    leak_free: Mapping[str, float]
+    leak_free: Mapping[str, Estimate]
     anchors: tuple[Anchor, ...]
     problems: tuple[str, ...]
+    seen: int
 
 
 def data(store: Store, selection: Selection) -> BenchmarkReport:
@@ -122,6 +126,7 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
         leak_free=_leak_free(store, protocol),
         anchors=ANCHORS.get(protocol, ()),
         problems=tuple(problems),
+        seen=photos_seen(store, [[run.run.run_id for run in runs] for runs in zip(*evaluated.values(), strict=True)]),
     )
 
 
@@ -143,9 +148,13 @@ def _evaluated(store: Store, protocol: str) -> dict[str, list[EvaluatedRun]]:
 def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
     folds = [Evaluation.from_scores(run.truth, run.predicted) for run in runs]
     resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
+    by_fold = [
+        {metric: Estimate.from_resamples(getattr(fold, metric), figures[metric]) for metric in METRICS}
+        for fold, figures in zip(folds, resampled, strict=True)
+    ]
     mean = {
         metric: Estimate.from_resamples(
-            float(np.mean([getattr(fold, metric) for fold in folds])),
+            float(np.mean([fold[metric].value for fold in by_fold])),
             np.mean([figures[metric] for figures in resampled], axis=0),
         )
         for metric in METRICS
@@ -155,7 +164,7 @@ def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
     return ModelFigures(
         model=model,
         run_ids=tuple(run.run.run_id for run in runs),
-        folds=tuple(folds),
+        folds=tuple(by_fold),
         mean=mean,
         coverage=float(np.concatenate(inside).mean()) if inside else None,
         width=float(np.concatenate([high - low for _, low, high in intervals]).mean()) if intervals else None,
@@ -183,12 +192,9 @@ def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> 
             id=run.run.run_id,
         ).to_dicts()
         best = rows[0]
-        tested = [
-            Evaluation.from_scores(member.truth, member.predicted).pearson
-            for member in (evaluated[best["model"]][place], run)
-        ]
+        gain = gain_in_pearson(run, evaluated[best["model"]][place])
         weights = {row["model"]: row["weight"] for row in rows}
-        gains = (best["pearson"] - best["alone"], tested[1] - tested[0])
+        gains = (best["pearson"] - best["alone"], gain)
         lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
     return tuple(lines)
 
@@ -208,8 +214,7 @@ def _calibrated(store: Store, runs: Sequence[EvaluatedRun]) -> Groups | None:
     return _groups(calibrated) if len(calibrated) == len(runs) else None
 
 
-def _leak_free(store: Store, protocol: str) -> dict[str, float]:
-    """model -> mean PC on the identity-disjoint folds, where they were trained."""
+def _leak_free(store: Store, protocol: str) -> dict[str, Estimate]:
     same = store.frame(
         "SELECT DISTINCT o.protocol FROM splits s JOIN splits o USING (image_id, trait) "
         "WHERE s.protocol = $protocol AND starts_with(o.protocol, $disjoint) AND o.protocol <> s.protocol",
@@ -222,7 +227,4 @@ def _leak_free(store: Store, protocol: str) -> dict[str, float]:
         evaluated = _evaluated(store, same[0])
     except PrerequisiteError:
         return {}
-    return {
-        model: float(np.mean([Evaluation.from_scores(run.truth, run.predicted).pearson for run in runs]))
-        for model, runs in evaluated.items()
-    }
+    return {model: _figures(model, runs).mean["pearson"] for model, runs in evaluated.items()}

@@ -1,6 +1,6 @@
 """`kallos report compare`: runs side by side on the same test images, and how sure their differences are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,14 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.bars import interval_bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.layout import dim, page, plain_table, section
 from reports.render.plots import Dots
 from reports.render.scales import ERRORS_ON
+from reports.stats.bootstrap import METRICS as ALL_METRICS
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
+from reports.stats.bootstrap import figures as measured
+from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
+from reports.stats.estimates import estimate_cell, split_estimate
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -27,23 +31,27 @@ METRICS = {"pearson": "PC", "mae": "MAE"}
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run on the common test images; `pearson` and `mae` minus the best run's are None for the best run itself."""
+    """One run on the common test images: its figures, and `pearson` and `mae` minus the best run's, None for that."""
 
     name: str
     run_id: str
     protocol: str
     fold: int
-    overall: Evaluation
+    overall: Mapping[str, Estimate]
     pearson: Estimate | None
     mae: Estimate | None
 
 
 @dataclass(frozen=True)
 class CompareReport:
-    """The runs, the highest PC first, on `images` test images that all of them predicted."""
+    """The runs, the highest PC first, on `images` test images that all of them predicted.
+
+    seen  of a run's test images, how many choices behind the runs have looked at, at most; see `selections`
+    """
 
     images: int
     runs: tuple[ComparedRun, ...]
+    seen: int
 
 
 def data(store: Store, selection: Selection) -> CompareReport:
@@ -74,8 +82,10 @@ def data(store: Store, selection: Selection) -> CompareReport:
             if place
             else (None, None)
         )
-        runs.append(ComparedRun(run.name, run.run.run_id, run.run.protocol, run.run.fold, overall[i], *to_best))
-    return CompareReport(len(common), tuple(runs))
+        figures = measured(truth, predicted[i])
+        runs.append(ComparedRun(run.name, run.run.run_id, run.run.protocol, run.run.fold, figures, *to_best))
+    seen = photos_seen(store, [[run.run.run_id for run in evaluated]])
+    return CompareReport(len(common), tuple(runs), min(seen, len(common)))
 
 
 def _on(evaluated: Sequence[EvaluatedRun], common: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -92,19 +102,19 @@ def render(report: CompareReport) -> RenderableType:
         f"{report.images:,} common test images of {best.protocol}, fold {best.fold}",
         _metrics_table(report),
         *(section(f"{title} minus that of {best.name}", _differences_table(report, m)) for m, title in METRICS.items()),
+        *filter(None, [caveat(report.seen, report.images)]),
         dim(
             f"Intervals hold 95 % of {RESAMPLES:,} paired resamples of the images. Where one holds 0, "
-            f"the test images do not separate the run from the best. {ERRORS_ON}."
+            f"the test images do not separate the run from the best. {ERRORS_ON}. {BEST_OF_SEVERAL}"
         ),
     )
 
 
 def _metrics_table(report: CompareReport) -> Table:
-    rows = (
-        (run.name, *(number(getattr(run.overall, metric)) for metric in ("mae", "rmse", "pearson", "spearman")))
-        for run in report.runs
-    )
-    return plain_table("model", "MAE", "RMSE", "PC", "Spearman", rows=rows)
+    table = plain_table("model", *ALL_METRICS.values())
+    for run in report.runs:
+        table.add_row(run.name, *(estimate_cell(run.overall[metric]) for metric in ALL_METRICS))
+    return table
 
 
 def _differences_table(report: CompareReport, metric: str) -> Table:
@@ -113,9 +123,9 @@ def _differences_table(report: CompareReport, metric: str) -> Table:
     table = plain_table("model", "difference", "95 % interval", "below 0 · above")
     table.columns[-1].justify = "center"
     for name, difference in differences.items():
-        value, low, high = (number(v, sign=True) for v in (difference.value, difference.low, difference.high))
+        value, ends = split_estimate(difference, sign=True)
         bar = interval_bar(difference.low, difference.value, difference.high, -limit, limit)
-        table.add_row(name, Text(value, style="bold" if difference.clear else ""), f"[{low}, {high}]", bar)
+        table.add_row(name, Text(value, style="bold" if difference.clear else ""), ends, bar)
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -18,10 +18,14 @@ from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import number, page, plain_table, section
+from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
 from reports.render.scales import ERRORS_ON, shown_on, target_line
+from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate
+from reports.stats.bootstrap import figures as measured
+from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
+from reports.stats.estimates import estimate_cell, estimate_text, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -29,6 +33,7 @@ RESIDUALS = (-1.5, 1.5)
 BINS = 24
 TENTHS = 10
 WORST = 10
+INTERVALS = f"Brackets hold 95 % of {RESAMPLES:,} resamples of the images."
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class RunEvaluation:
     """One run on its test images.
 
     overall      computed anew from the stored predictions
+    figures      the same with their 95 % intervals
     groups       its figures for each subset and the gaps between them
     truth_sd     population standard deviation of the true scores
     rmse_floor   truth_sd * sqrt(1 - PC^2): no predictions with that PC can have a lower RMSE
@@ -70,6 +76,7 @@ class RunEvaluation:
     protocol: str
     fold: int
     overall: Evaluation
+    figures: Mapping[str, Estimate]
     groups: Groups
     truth_sd: float
     rmse_floor: float
@@ -83,11 +90,16 @@ class RunEvaluation:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """The runs, the highest PC first; `constant_mae` is the MAE of always predicting the mean."""
+    """The runs, the highest PC first.
+
+    constant_mae  MAE of always predicting the mean
+    seen          test images that choices behind the runs have looked at, at most; see `selections`
+    """
 
     target: Target
     runs: tuple[RunEvaluation, ...]
-    constant_mae: float
+    constant_mae: Estimate
+    seen: int
 
 
 def data(store: Store, selection: Selection) -> EvaluationReport:
@@ -98,7 +110,10 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
     )
     truth = evaluated[0].truth
     return EvaluationReport(
-        target_of_run(store, runs[0].run_id), tuple(runs), float(np.abs(truth - truth.mean()).mean())
+        target=target_of_run(store, runs[0].run_id),
+        runs=tuple(runs),
+        constant_mae=Estimate.of_mean(np.abs(truth - truth.mean())),
+        seen=photos_seen(store, [[run.run_id for run in runs]]),
     )
 
 
@@ -113,6 +128,7 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
         protocol=evaluated.run.protocol,
         fold=evaluated.run.fold,
         overall=overall,
+        figures=measured(evaluated.truth, evaluated.predicted),
         groups=compare_groups(evaluated.truth, evaluated.predicted, evaluated.subsets, evaluated.low, evaluated.high),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
@@ -171,6 +187,7 @@ def render(report: EvaluationReport) -> RenderableType:
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
         target_line(report.target),
         _runs_table(report.runs),
+        dim(f"{INTERVALS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
         section("Predicted against true", _agreement(best, own), remark=scores_of),
@@ -181,11 +198,10 @@ def render(report: EvaluationReport) -> RenderableType:
 
 
 def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
-    table = plain_table("model", "n", "MAE", "RMSE", "PC", "Spearman", "")
+    table = plain_table("model", "n", *METRICS.values(), "")
     for run in runs:
-        overall = run.overall
-        metrics = (number(value) for value in (overall.mae, overall.rmse, overall.pearson, overall.spearman))
-        table.add_row(run.name, f"{overall.n:,}", *metrics, bar(overall.pearson, 20))
+        cells = (estimate_cell(run.figures[metric]) for metric in METRICS)
+        table.add_row(run.name, f"{run.overall.n:,}", *cells, bar(run.overall.pearson, 20))
     return table
 
 
@@ -210,7 +226,9 @@ def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
 
 def _verdict(report: EvaluationReport) -> Text:
     problems = [f"{run.name}: {problem}" for run in report.runs for problem in run.problems]
-    constant = f"Always predicting the mean would give MAE {number(report.constant_mae)}. {ERRORS_ON}."
+    constant = f"Always predicting the mean would give MAE {estimate_text(report.constant_mae)}. {ERRORS_ON}."
+    if said := caveat(report.seen, report.runs[0].overall.n):
+        constant += f"\n{said}"
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
     plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required."
@@ -230,9 +248,12 @@ def _errors(run: RunEvaluation, own: Scale) -> Histogram:
 def figures(report: EvaluationReport) -> list[Figure]:
     """Predicted against true of every run, and their errors."""
     own = shown_on(report.target.scale)
-    agreement = [(f"{run.name}   PC {run.overall.pearson:.3f}", _agreement(run, own)) for run in report.runs]
+    agreement = [
+        (f"{run.name}   PC {estimate_text(run.figures['pearson'])}", _agreement(run, own)) for run in report.runs
+    ]
     errors = [
-        (f"{run.name}   MAE {own.errors_from_models(run.overall.mae):.3f}", _errors(run, own)) for run in report.runs
+        (f"{run.name}   MAE {estimate_text(own_errors(run.figures['mae'], own))}", _errors(run, own))
+        for run in report.runs
     ]
     return [
         Figure("predicted_against_true", "Predicted against true", agreement),

@@ -14,16 +14,16 @@ from rich.text import Text
 from scipy.optimize import isotonic_regression
 
 from featurestore.external_evaluation import ExternalRows
-from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE, Scale
 from models.registry import ENSEMBLE
-from reports.pages.groups import Groups, compare_groups, estimate_cell, render_groups
+from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
 from reports.render.scales import mapped, shown_on
-from reports.stats.bootstrap import RESAMPLES, Estimate, rank_correlations, resamples
+from reports.stats.bootstrap import RESAMPLES, Estimate, figures
+from reports.stats.estimates import estimate_cell, estimate_text
 
 NAME = "outside"
 PARTS = 5
@@ -44,18 +44,18 @@ class Coverage:
 class Transfer:
     """How one model's predictions of n images agree with the scores of other raters, both on the scale of models.
 
-    mae, rmse                of the predictions as they are
+    pearson, mae, rmse       of the predictions as they are
     mapped_mae, mapped_rmse  of the predictions after a monotone map to these raters' scores, see `cross_mapped`
     coverage                 None where the model gives no intervals
     """
 
     n: int
-    pearson: float
+    pearson: Estimate
     spearman: Estimate
-    mae: float
-    rmse: float
-    mapped_mae: float
-    mapped_rmse: float
+    mae: Estimate
+    rmse: Estimate
+    mapped_mae: Estimate
+    mapped_rmse: Estimate
     coverage: Coverage | None
 
 
@@ -93,7 +93,7 @@ class ExternalReport:
     unscored: int
     in_training: int
     unmeasured: int
-    constant_mae: float
+    constant_mae: Estimate
     models: tuple[ExternalModel, ...]
     groups: Groups
     truth: tuple[float, ...] = for_pictures()
@@ -127,7 +127,7 @@ def data(
         unscored=external.unscored,
         in_training=external.trained_on,
         unmeasured=external.unmeasured,
-        constant_mae=float(np.abs(best["truth"] - best["truth"].mean()).mean()),
+        constant_mae=Estimate.of_mean(np.abs(best["truth"] - best["truth"].mean())),
         models=tuple(
             ExternalModel(name, run_ids[name], _transfer(columns), _by_subset(external.subsets, columns))
             for name, columns in evaluated.items()
@@ -183,26 +183,22 @@ def _by_subset(subsets: Sequence[str | None], columns: Columns) -> dict[str, Tra
 
 def _transfer(columns: Columns) -> Transfer:
     truth, predicted = columns["truth"], columns["predicted"]
-    as_is, mapped = Evaluation.from_scores(truth, predicted), Evaluation.from_scores(truth, columns["mapped predicted"])
-    ranked = rank_correlations(resamples(len(truth)), truth, predicted)
+    as_is, mapped = figures(truth, predicted), figures(truth, columns["mapped predicted"])
     return Transfer(
         n=len(truth),
-        pearson=as_is.pearson,
-        spearman=Estimate.from_resamples(as_is.spearman, ranked),
-        mae=as_is.mae,
-        rmse=as_is.rmse,
-        mapped_mae=mapped.mae,
-        mapped_rmse=mapped.rmse,
+        **as_is,
+        mapped_mae=mapped["mae"],
+        mapped_rmse=mapped["rmse"],
         coverage=_coverage(columns) if "low" in columns else None,
     )
 
 
 def _coverage(columns: Columns) -> Coverage:
-    figures = []
+    shares = []
     for low, high in (("low", "high"), ("mapped low", "mapped high")):
         inside = (columns[low] <= columns["truth"]) & (columns["truth"] <= columns[high])
-        figures += [float(inside.mean()), float((columns[high] - columns[low]).mean())]
-    return Coverage(*figures)
+        shares += [float(inside.mean()), float((columns[high] - columns[low]).mean())]
+    return Coverage(*shares)
 
 
 def render(report: ExternalReport) -> RenderableType:
@@ -249,11 +245,9 @@ def _left_out(report: ExternalReport) -> str | None:
 def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:
     table = plain_table(first, "n", "Spearman", "PC", "MAE", "RMSE", "mapped\nMAE", "mapped\nRMSE")
     for name, transfer in rows.items():
-        figures = (
-            number(v)
-            for v in (transfer.pearson, transfer.mae, transfer.rmse, transfer.mapped_mae, transfer.mapped_rmse)
-        )
-        table.add_row(name, f"{transfer.n:,}", estimate_cell(transfer.spearman), *figures)
+        shown = (transfer.spearman, transfer.pearson, transfer.mae, transfer.rmse)
+        cells = map(estimate_cell, (*shown, transfer.mapped_mae, transfer.mapped_rmse))
+        table.add_row(name, f"{transfer.n:,}", *cells)
     return table
 
 
@@ -275,6 +269,6 @@ def _reading(report: ExternalReport) -> str:
         "other photos and raters. Scores of two scales are comparable only after a map: MAE and RMSE as they are also "
         "count how the scales differ; the mapped ones come after a monotone map of the predictions (isotonic "
         "regression, fitted on four fifths of the images and evaluated on the rest). Always predicting the mean of "
-        f"these scores would give MAE {number(report.constant_mae)}. Below Spearman's correlation is its interval, "
-        f"which holds 95 % of {RESAMPLES:,} resamples of the images."
+        f"these scores would give MAE {estimate_text(report.constant_mae)}. Below each figure is its interval, which "
+        f"holds 95 % of {RESAMPLES:,} resamples of the images."
     )

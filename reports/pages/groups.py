@@ -12,8 +12,9 @@ from rich.text import Text
 
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
-from reports.render.layout import dim, number, plain_table
+from reports.render.layout import dim, plain_table
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
+from reports.stats.estimates import estimate_cell, split_estimate
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (
@@ -115,18 +116,11 @@ def render_groups(report: Groups) -> RenderableType:
     return Lines(table, *gaps, dim(READING))
 
 
-def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
-    """A figure over its interval."""
-    value, low, high = (number(v, sign=sign) for v in (estimate.value, estimate.low, estimate.high))
-    return Text.assemble(value, (f"\n{low}, {high}", "dim"))
-
-
 def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
     table = plain_table("largest gap", "", "difference", "95 % interval", text=(0, 1))
     for metric in METRICS:
         if gap := gaps.get(metric):
-            size = gap.size
-            value = Text(number(size.value), style="bold" if size.clear else "")
-            interval = f"[{number(size.low)}, {number(size.high)}]"
-            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, interval)
+            size, ends = split_estimate(gap.size)
+            value = Text(size, style="bold" if gap.size.clear else "")
+            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, ends)
     return table

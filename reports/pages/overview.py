@@ -16,6 +16,8 @@ from reports.render.plots import Dots
 from reports.render.scales import ERRORS_ON
 from reports.stats.selection import Selection, chosen_data_sets
 
+MEANS = "means over the folds, on test rows; `kallos report evaluation` has intervals"
+
 
 @dataclass(frozen=True)
 class Holding:
@@ -123,7 +125,7 @@ def render(report: OverviewReport) -> RenderableType:
         "Overview",
         f"{plural(images, 'image')}, {plural(report.features, 'feature')}",
         section("Data sets", _holdings_table(report.holdings)),
-        section("Models", _results_table(report.results), remark=f"means over the folds, on test rows; {ERRORS_ON}")
+        section("Models", _results_table(report.results), remark=f"{MEANS}; {ERRORS_ON}")
         if report.results
         else dim("Nothing is trained yet."),
         section("Next", _commands_table(report.next_commands)),
@@ -145,7 +147,7 @@ def _results_table(results: tuple[ModelResult, ...]) -> Table:
         if result.protocol != protocol:
             protocol = result.protocol
             table.add_row(Text(protocol, style="bold"))
-        metrics = (number(value) for value in (result.pearson, result.mae, result.rmse))
+        metrics = (number(value, 2) for value in (result.pearson, result.mae, result.rmse))
         table.add_row(f"  {result.model}", f"{result.folds} of {result.total_folds}", *metrics, bar(result.pearson, 20))
     return table
 

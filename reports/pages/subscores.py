@@ -26,11 +26,17 @@ from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
 from reports.render.scales import shown_on
+from reports.stats.bootstrap import RESAMPLES, Estimate, resamples
+from reports.stats.bootstrap import correlations as resampled_correlations
+from reports.stats.estimates import estimate_cell, estimate_text
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 ENDS = 0.05
 """A sub-score of a model this near to an end of its scale counts as saturated: its network can no longer move it."""
 BINS = 20
+Resampled = tuple[float, NDArray[np.float64]]
+"""A figure, and what it is in each resample."""
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 ATTRIBUTION = (
     "Sub-scores have no labels of their own: they are attributions of Model B, which learns them "
@@ -46,6 +52,7 @@ class RegionLine:
     weight_sd    standard deviation of the weight over all cross-fitted models of all folds and seeds of the protocol
     fits         how many models those are
     without      PC with the raters when the score is made without this region, the other weights in proportion
+    change       that minus the PC of the whole score, paired
     quantiles    5, 25, 50, 75 and 95 %
     histogram    20 equal bins of the whole scale
     saturated    images within .05 of an end of it
@@ -56,14 +63,15 @@ class RegionLine:
     weight: float
     weight_sd: float
     fits: int
-    without: float
+    without: Estimate
+    change: Estimate
     n: int
     mean: float
     sd: float
     quantiles: tuple[float, ...]
     histogram: tuple[int, ...]
     saturated: int
-    correlation: float
+    correlation: Estimate
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class SubScoreRun:
     protocol: str
     fold: int
     scale: Scale | None
-    pearson: float
+    pearson: Estimate
     regions: tuple[RegionLine, ...]
     between: tuple[tuple[float, ...], ...]
 
@@ -119,36 +127,51 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
         protocol=run.protocol,
     )
     values, scores = rows.select(weights["region"].to_list()).to_numpy(), rows["score"].to_numpy()
-    lines = [_region(region, weights, values, scores) for region in weights["region"]]
+    counts, combined = resamples(len(scores)), values @ weights["weight"].to_numpy()
+    whole = _pearson(counts, scores, combined)
+    lines = [_region(region, weights, values, scores, counts, whole) for region in weights["region"]]
     lines.sort(key=lambda line: (-line.weight, REGIONS.index(line.region)))
-    whole = Evaluation.from_scores(scores, values @ weights["weight"].to_numpy()).pearson
     ordered = rows.select(line.region for line in lines).to_numpy().astype(np.float64)
     between = tuple(map(tuple, correlations(ordered).tolist()))
     scale = target_of_run(store, run.run_id).scale
-    return SubScoreRun(name, run.run_id, run.protocol, run.fold, scale, whole, tuple(lines), between)
+    return SubScoreRun(
+        name, run.run_id, run.protocol, run.fold, scale, Estimate.from_resamples(*whole), tuple(lines), between
+    )
 
 
-def _region(region: str, weights: pl.DataFrame, values: NDArray[np.float64], scores: NDArray[np.float64]) -> RegionLine:
-    """`values` is (n, 8) sub-scores of the regions of `weights`, in that order."""
+def _pearson(counts: NDArray[np.float64], scores: NDArray[np.float64], values: NDArray[np.float64]) -> Resampled:
+    return Evaluation.from_scores(scores, values).pearson, resampled_correlations(counts, scores, values)
+
+
+def _region(
+    region: str,
+    weights: pl.DataFrame,
+    values: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    whole: Resampled,
+) -> RegionLine:
+    """`values` is (n, 8) sub-scores of the regions of `weights`, in that order; `whole` is the PC of the score."""
     low, high = MODEL_SCALE
     place, share = weights["region"].to_list().index(region), weights["weight"].to_numpy()
     remaining, sub_scores = np.arange(len(share)) != place, values[:, place]
     rest = share[remaining].sum()
+    others = values[:, remaining] @ share[remaining] / rest if rest else np.full(len(scores), scores.mean())
+    without = _pearson(counts, scores, others)
     return RegionLine(
         region=region,
         weight=float(share[place]),
         weight_sd=weights["sd"][place],
         fits=weights["fits"][place],
-        without=Evaluation.from_scores(scores, values[:, remaining] @ share[remaining] / rest).pearson
-        if rest
-        else np.nan,
+        without=Estimate.from_resamples(*without),
+        change=Estimate.from_resamples(without[0] - whole[0], without[1] - whole[1]),
         n=len(sub_scores),
         mean=float(sub_scores.mean()),
         sd=float(sub_scores.std()),
         quantiles=tuple(np.quantile(sub_scores, QUANTILES).tolist()),
         histogram=tuple(np.histogram(sub_scores, BINS, MODEL_SCALE)[0].tolist()),
         saturated=int(((sub_scores <= low + ENDS) | (sub_scores >= high - ENDS)).sum()),
-        correlation=Evaluation.from_scores(scores, sub_scores).pearson,
+        correlation=Estimate.from_resamples(*_pearson(counts, scores, sub_scores)),
     )
 
 
@@ -178,12 +201,13 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
             number(line.weight),
             dim(number(line.weight_sd)),
             bar(line.weight / heaviest, 16, colour),
-            number(line.correlation, 3, sign=True),
-            number(line.without),
-            number(line.without - run.pearson, 4, sign=True),
+            estimate_cell(line.correlation, sign=True),
+            estimate_cell(line.without),
+            estimate_cell(line.change, sign=True),
         )
     remark = (
-        f"The whole score has PC {number(run.pearson, 4)}. The spread is over {run.regions[0].fits} cross-fitted "
+        f"The whole score has PC {estimate_text(run.pearson)}; brackets hold 95 % of {RESAMPLES:,} resamples of the "
+        f"images. The spread is over {run.regions[0].fits} cross-fitted "
         "models of this protocol. Without a region the other weights are scaled up in proportion; nothing is retrained."
     )
     return Group(table, dim(remark))

@@ -123,7 +123,8 @@ def render(report: TrainingReport) -> RenderableType:
         ),
         dim(
             "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
-            f"that had not seen it, never test rows. {ERRORS_ON}. The curves are means over those models."
+            f"that had not seen it, never test rows. {ERRORS_ON}. Two digits, as no interval stands "
+            "beside them. The curves are means over those models."
         ),
         _lines(report, "pearson", "PC, held out"),
         _lines(report, "mae", f"MAE on {MODEL_SCALE}, held out"),
@@ -143,7 +144,7 @@ def _runs_table(runs: list[TrainedRun]) -> Table:
         encoder = f", {run.encoder}" if run.encoder else ""
         about = (f"\n{run.started_at}, weights: {run.weights}{encoder}", "dim")
         epochs = f"{run.parts} × {run.epochs:,}" if run.epochs else "–"
-        metrics = (number(value) for value in (run.mae, run.rmse, run.pearson))
+        metrics = (number(value, 2) for value in (run.mae, run.rmse, run.pearson))
         table.add_row(Text.assemble(run.run_id, unfinished, about), epochs, *metrics, duration(run.seconds))
     return table
 

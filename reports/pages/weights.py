@@ -79,13 +79,16 @@ def render(report: WeightsReport) -> RenderableType:
     for line in report.lines:
         use = "yes" if line.research_only else "no"
         here = "yes" if line.file else "no"
-        table.add_row(line.weights, line.network, here, line.licence, line.trained_on, use, number(line.pearson))
+        table.add_row(line.weights, line.network, here, line.licence, line.trained_on, use, number(line.pearson, 2))
     data = dict.fromkeys(f"{line.trained_on}: {line.data_terms}" for line in report.lines)
     return page(
         "Weights",
         f"{sum(line.file is not None for line in report.lines)} of {len(report.lines)} known ones are here",
         table,
-        dim(f"{'; '.join(data)}. PC: ridge on the pooled features, fold 1 of SCUT-FBP5500."),
+        dim(
+            f"{'; '.join(data)}. PC: ridge on the pooled features, on the test photos of "
+            "fold 1 of SCUT-FBP5500: whoever chooses by it has looked at them."
+        ),
         section("How to get the others", *map(dim, missing)) if (missing := _missing(report.lines)) else None,
         dim(ELSEWHERE),
     )

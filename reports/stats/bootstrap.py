@@ -36,6 +36,15 @@ class Estimate:
         return cls(float(value), float(low), float(high))
 
     @classmethod
+    def of_share(cls, inside: NDArray[np.bool_]) -> Self:
+        """The share of (n,) that is true, with Wilson's interval (1927), as resamples of all or none have no width."""
+        from scipy.stats import binomtest
+
+        counted = binomtest(int(inside.sum()), len(inside))
+        low, high = counted.proportion_ci(0.95, method="wilson")
+        return cls(float(inside.mean()), float(low), float(high))
+
+    @classmethod
     def of_mean(cls, values: NDArray[np.float64]) -> Self:
         """The mean of (n,) values."""
         return cls.from_resamples(float(values.mean()), means(resamples(len(values)), values))

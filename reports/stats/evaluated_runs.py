@@ -9,9 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import PrerequisiteError
+from featurestore.records import Evaluation
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
+from reports.stats.bootstrap import Estimate, correlations, resamples
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 
@@ -63,6 +65,15 @@ def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun |
         low[in_subset], high[in_subset] = middle[in_subset] - half_width, middle[in_subset] + half_width
     middle, low, high = (MODEL_SCALE.clip(scores) for scores in (middle, low, high))
     return replace(evaluated, predicted=middle, low=low, high=high)
+
+
+def gain_in_pearson(run: EvaluatedRun, other: EvaluatedRun) -> Estimate:
+    """PC of a run minus that of another on the images that both predicted, paired."""
+    own, others = np.isin(run.image_ids, other.image_ids), np.isin(other.image_ids, run.image_ids)
+    truth, predicted = run.truth[own], np.stack([other.predicted[others], run.predicted[own]])
+    before, after = correlations(resamples(len(truth)), truth, predicted)
+    without, with_run = (Evaluation.from_scores(truth, scores).pearson for scores in predicted)
+    return Estimate.from_resamples(with_run - without, after - before)
 
 
 def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:

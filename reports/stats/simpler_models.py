@@ -13,6 +13,7 @@ from models.registry import ENSEMBLE, MODELS
 from reports.render.layout import number
 from reports.render.scales import shown_on
 from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import digits_of, estimate_text, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 
 FEWEST = 2
@@ -69,10 +70,12 @@ def doubts(origin: Origin) -> list[str]:
 def _doubt(comparison: Comparison, own: Scale) -> str:
     better = "no better" if comparison.mae >= comparison.mae_beside else "not clearly better"
     simpler = SIMPLER.get(comparison.beside, comparison.beside)
-    errors = (comparison.mae, comparison.mae_beside, comparison.low, comparison.high)
-    mae, mae_beside, low, high = map(own.errors_from_models, errors)
+    difference = own_errors(Estimate(comparison.mae - comparison.mae_beside, comparison.low, comparison.high), own)
+    digits = digits_of(difference)
+    mae, mae_beside = (
+        number(own.errors_from_models(error), digits) for error in (comparison.mae, comparison.mae_beside)
+    )
     return (
-        f"On its {comparison.n:,} test photos the model was {better} than {simpler}: mean error "
-        f"{number(mae)} against {number(mae_beside)} on {own}, 95 % interval of the difference "
-        f"{number(low, sign=True)} to {number(high, sign=True)}."
+        f"On its {comparison.n:,} test photos the model was {better} than {simpler}: mean error {mae} against "
+        f"{mae_beside} on {own}, difference {estimate_text(difference, sign=True)} (95 % interval)."
     )

@@ -1,0 +1,51 @@
+"""A figure with its interval as text, in terminals, HTML and cards: no digit finer than the interval supports."""
+
+import math
+
+from rich.text import Text
+
+from featurestore.scale import Scale
+from reports.render.layout import number
+from reports.stats.bootstrap import Estimate
+
+Z95 = 1.96
+"""Standard errors from a normal figure to either end of its 95 % interval."""
+
+LEAST_WIDTH = 1e-9
+"""Standard error below which an interval is a point, but for rounding."""
+
+NO_INTERVAL, NO_WIDTH = 2, 3
+"""Digits of a figure without an interval, and of one whose interval is a point."""
+
+
+def digits_of(estimate: Estimate) -> int:
+    """Digits after the point: the last one stands where the standard error has its first."""
+    error = (estimate.high - estimate.low) / (2 * Z95)
+    if math.isnan(error):
+        return NO_INTERVAL
+    return min(max(-math.floor(math.log10(error)), 0), 4) if error > LEAST_WIDTH else NO_WIDTH
+
+
+def own_errors(estimate: Estimate, own: Scale) -> Estimate:
+    """An error on the scale of models, on a data set's own."""
+    return Estimate(*(own.errors_from_models(end) for end in (estimate.value, estimate.low, estimate.high)))
+
+
+def split_estimate(estimate: Estimate, *, sign: bool = False) -> tuple[str, str]:
+    """`0.921` and `[0.911, 0.930]`."""
+    digits = digits_of(estimate)
+    # adding 0 makes a rounded -0.0 a 0.0
+    ends = [round(end, digits) + 0.0 for end in (estimate.value, estimate.low, estimate.high)]
+    value, low, high = (number(end, digits, sign=sign) for end in ends)
+    return value, f"[{low}, {high}]"
+
+
+def estimate_text(estimate: Estimate, *, sign: bool = False) -> str:
+    """`0.921 [0.911, 0.930]`."""
+    return " ".join(split_estimate(estimate, sign=sign))
+
+
+def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
+    """A figure over its interval, for tables with many of them."""
+    value, ends = split_estimate(estimate, sign=sign)
+    return Text.assemble(value, (f"\n{ends}", "dim"))
