@@ -235,6 +235,15 @@ def _record_uses(store: Store) -> None:
 _NAME_FILES = "ALTER TABLE locations ADD COLUMN files VARCHAR[]"
 """The files that a data set was read from; those of earlier ingests are not known."""
 
+_WIDTHS_BY_SCORE = """
+    CREATE TABLE widths AS
+        SELECT run_id, subset, n, bias, [1.0::DOUBLE] AS scores, [half_width] AS half_widths, level
+        FROM intervals ORDER BY rowid;
+    DROP TABLE intervals;
+    ALTER TABLE widths RENAME TO intervals
+"""
+"""An interval is as wide as scores there are uncertain; what was there has one width for all scores."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -243,5 +252,6 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("mean shapes of any set of landmarks", _FREE_SHAPES),
     ("runs record the recipes that they use", _record_uses),
     ("data sets name the files that they were read from", _NAME_FILES),
+    ("intervals are as wide as scores there are uncertain", _WIDTHS_BY_SCORE),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""
