@@ -13,6 +13,7 @@ from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combi
 from ensemble.intervals import Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from featurestore import runs
+from featurestore.calibration import FEWEST
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import Run
@@ -46,6 +47,8 @@ def combine(fold: Fold, seed: int) -> None:
     combined = combine_out_of_fold(member_scores, train.scores, fold.rows.part, config)
     subsets = runs.subsets(fold.store, train.image_ids)
     intervals = Intervals.fit(combined, train.scores, fold.rows.part, subsets)
+    if not intervals.everyone.half_widths:
+        log.info("%s: gives no intervals: they take %s training rows", ENSEMBLE, FEWEST)
     combiner.save(run.folder)
     intervals.save(run.folder)
     Novelty.fit(train, load_landmarks(fold.store, train.image_ids)).save(run.folder / NOVELTY)
