@@ -278,7 +278,7 @@ REMARK = f"The score has no interval: that takes {FEWEST} training photos, and t
 
 def test_a_prediction_without_an_interval_says_why(workspace: Workspace, without: Path, tmp_path: Path):
     asked = ("predict", workspace.portrait, "--bundle", without, "--overlay", tmp_path / "drawn")
-    text = " ".join(done(*asked).stdout.replace("│", " ").split())
+    text = " ".join(done(*asked).out.replace("│", " ").split())
     assert "90 % interval –, for" in text
     assert f"! {REMARK}" in text
     (predicted,) = done(*asked, "--json").json()["predictions"]
@@ -291,7 +291,7 @@ def test_a_prediction_without_an_interval_says_why(workspace: Workspace, without
 
 
 def test_an_explanation_and_the_page_without_an_interval_say_so(workspace: Workspace, without: Path):
-    text = " ".join(done("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).stdout.split())
+    text = " ".join(done("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).out.split())
     assert ", no 90 % interval" in text
     assert REMARK in text
     assert "orange" not in text
