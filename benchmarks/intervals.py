@@ -27,6 +27,8 @@ from featurestore.training_sets import folds_of
 from models.registry import ENSEMBLE
 
 FIFTHS = 5
+WIDTHS = {"one width": 1, "by score": ensemble.intervals.STRETCHES}
+"""Kind of width -> stretches of the scores for which a usual error is measured, at most."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,21 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--protocol", default="scut-5fold")
     parser.add_argument("--few", type=int, nargs="*", default=[40, 100, 300], help="training rows of the second table")
-    parser.add_argument("--draws", type=int, default=20, help="draws of so many rows from each fold")
+    parser.add_argument("--draws", type=int, default=5, help="draws of so many rows from each fold")
     arguments = parser.parse_args()
     with Store.open(arguments.store, read_only=True) as store:
         folds = [_read(store, arguments.protocol, fold) for fold in folds_of(store, arguments.protocol)]
     names = ["all", *(f"fifth {fifth}" for fifth in range(1, FIFTHS + 1)), *np.unique(folds[0][1].subsets)]
     table = Table("intervals of", "width", *names, title="share of test photos covered, and mean width")
-    for stretches, width in ((1, "one width"), (ensemble.intervals.STRETCHES, "by score")):
-        ensemble.intervals.STRETCHES = stretches
-        _add(table, f"all rows, {width}", [_covered(train, test) for train, test in folds])
-        for few in arguments.few:
-            random = np.random.default_rng(few)
-            drawn = [
-                _covered(train.take(random.choice(len(train.truth), few, replace=False)), test)
-                for train, test in folds
-                for _ in range(arguments.draws)
-            ]
-            _add(table, f"{few} rows, {width}", drawn)
+    _add(table, "all", [_covered(train, test) for train, test in folds])
+    for few in arguments.few:
+        random = np.random.default_rng(few)
+        drawn = [
+            _covered(train.take(random.choice(len(train.truth), few, replace=False)), test)
+            for train, test in folds
+            for _ in range(arguments.draws)
+        ]
+        _add(table, f"{few:,}", drawn)
     Console(highlight=False, width=120).print(table)
 
 
@@ -91,25 +91,30 @@ def _rows(store: Store, members: Mapping[str, str], role: str, about: pl.DataFra
 
 
 def _covered(train: Rows, test: Rows) -> pl.DataFrame:
-    """Of each test photo: whether it is covered, how wide its interval is, its fifth by score, and its subset."""
+    """Of each test photo and kind of width: covered or not, the width, its fifth by score, and its subset."""
     config = CombinerConfig()
     combined = combine_out_of_fold(train.members, train.truth, train.part, config)
-    intervals = Intervals.fit(combined, train.truth, train.part, [None] * len(combined))
     scores = fit_combiner(train.members, train.truth, config).predict(test.members)
-    low, high = intervals.everyone.interval(scores) or (np.full(len(scores), np.nan),) * 2
     fifth = 1 + np.argsort(np.argsort(scores)) * FIFTHS // len(scores)
-    return pl.DataFrame(
-        {"covered": (low <= test.truth) & (test.truth <= high), "width": high - low, "fifth": fifth}
-        | {"subset": test.subsets}
-    )
+    frames = []
+    for kind, stretches in WIDTHS.items():
+        ensemble.intervals.STRETCHES = stretches
+        intervals = Intervals.fit(combined, train.truth, train.part, [None] * len(combined))
+        low, high = intervals.everyone.interval(scores) or (np.full(len(scores), np.nan),) * 2
+        covered = (low <= test.truth) & (test.truth <= high)
+        columns = {"covered": covered, "width": high - low, "fifth": fifth, "subset": test.subsets}
+        frames.append(pl.DataFrame(columns).with_columns(kind=pl.lit(kind)))
+    return pl.concat(frames)
 
 
-def _add(table: Table, name: str, several: list[pl.DataFrame]) -> None:
-    rows = pl.concat(several)
-    shares = [rows["covered"].mean()]
-    for column in ("fifth", "subset"):
-        shares += rows.group_by(column).agg(pl.col("covered").mean()).sort(column)["covered"].to_list()
-    table.add_row(name, f"{rows['width'].mean():.3f}", *(f"{share:.3f}" for share in shares))
+def _add(table: Table, rows: str, several: list[pl.DataFrame]) -> None:
+    """A line a kind of width."""
+    for kind in WIDTHS:
+        chosen = pl.concat(several).filter(kind=kind)
+        figures = [chosen["width"].mean(), chosen["covered"].mean()]
+        for column in ("fifth", "subset"):
+            figures += chosen.group_by(column).agg(pl.col("covered").mean()).sort(column)["covered"].to_list()
+        table.add_row(f"{rows} rows, {kind}", *(f"{figure:.3f}" for figure in figures))
 
 
 if __name__ == "__main__":
