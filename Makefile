@@ -8,7 +8,7 @@ LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-landmarks bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-intervals bench-landmarks bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ bench-graphs: demo  ## ONNX graphs beside torch, speed and parity, on the demo's
 
 bench-landmarks: $(INSTALLED)  ## faces found on drawn portraits that are turned, tilted, or small in a large photo
 	$(BIN)/python -m benchmarks.landmarks
+
+bench-intervals: $(INSTALLED)  ## coverage and width of intervals, by score and subset; STORE=file with a trained scut-5fold
+	$(BIN)/python -m benchmarks.intervals --store $(STORE)
 
 bench-novelty: $(INSTALLED)  ## how often photos of a trained store, as they are and changed, are warned of; STORE=file
 	$(BIN)/python -m benchmarks.novelty --store $(STORE)

@@ -1,9 +1,14 @@
-"""Conformal prediction intervals of scores from out-of-fold errors, for everyone and for each group.
+"""Prediction intervals of scores from out-of-fold errors, for everyone and for each group.
 
-Split-conformal intervals (Vovk et al. 2005; Lei et al. 2018) on cross-fitted predictions: of n absolute errors on
-rows held out from the predicting model, the ceil((n + 1) level)-th smallest is the half-width. It covers at least
-`level` of new photos of the same kind, however wrong the model is. A group's own calibration first subtracts the
-group's mean error, and covers within the group.
+The error on a training row is that of members and a combiner that were fitted without it. Each is divided by the
+usual error at such a score, so that intervals are wider where scores are less certain (Lei et al. 2018, section 5.2).
+Of the n quotients, the ceil((n + 1) level)-th smallest times the usual error at a new photo's score is the half-width:
+if the new photo's error were one more of the same kind, it would be covered with a probability of at least `level`,
+over training sets and photos together.
+
+It is of nearly the same kind, not of the same: a new photo is scored by models fitted on all rows, not on a part less.
+So `level` is aimed at, not guaranteed; residuals of cross-validation have no guarantee without assumptions (Barber et
+al. 2021). docs/design/learning.md says what one would take, and docs/lab/intervals.md what was measured.
 """
 
 from __future__ import annotations
@@ -13,49 +18,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from featurestore.calibration import FEWEST, LEVEL, Calibration
 from featurestore.errors import UsageError
 from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
 
 FILE = "intervals.json"
-LEVEL = 0.9
 EVERYONE = ""
 MIN_PHOTOS = 40
 """Minimum number of photos for a calibration of a group."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Bias and interval width from the errors on n photos.
-
-    bias        mean of predicted - true, which is subtracted; 0 for everyone, as the combiner was fitted on them
-    half_width  of the interval around the score
-    """
-
-    n: int
-    bias: float
-    half_width: float
-
-    @classmethod
-    def fit(cls, errors: NDArray[np.float64], bias: float = 0.0) -> Self:
-        """From (n,) predicted - true."""
-        distances = np.sort(np.abs(errors - bias))
-        place = min(math.ceil((len(distances) + 1) * LEVEL), len(distances))
-        return cls(len(distances), bias, float(distances[place - 1]))
-
-    def corrected(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores (n,) without the bias, clipped to the scale."""
-        return MODEL_SCALE.clip(scores - self.bias)
-
-    def interval(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Low and high ends (n,), clipped to the scale."""
-        middle = scores - self.bias
-        return MODEL_SCALE.clip(middle - self.half_width), MODEL_SCALE.clip(middle + self.half_width)
+STRETCHES, PHOTOS_A_STRETCH = 8, 50
+"""Stretches of the scores for which a usual error is measured; fewer where there are few photos."""
+SMALLEST_ERROR = 1e-6
+"""So that a stretch without any error divides nothing by zero."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +45,25 @@ class Intervals:
     calibrations: Mapping[str, Calibration]
 
     @classmethod
-    def fit(cls, errors: NDArray[np.float64], groups: Sequence[str | None]) -> Self:
-        """From (n,) out-of-fold predicted - true and the group of each row, None where unknown."""
+    def fit(
+        cls,
+        predicted: NDArray[np.float64],
+        truth: NDArray[np.float64],
+        part: NDArray[np.int64],
+        groups: Sequence[str | None],
+    ) -> Self:
+        """From (n,) scores predicted out of fold, the part that each row was held out with, and its group, if known."""
+        errors = predicted - truth
+        usual, places, sizes = _usual_errors(predicted, np.abs(errors), part)
+        calibrations = {EVERYONE: _calibration(errors / usual, 0.0, places, sizes)}
         group_of_row = np.array([group or EVERYONE for group in groups])
-        calibrations = {EVERYONE: Calibration.fit(errors)}
         for group in sorted(set(group_of_row.tolist()) - {EVERYONE}):
-            group_errors = errors[group_of_row == group]
-            if len(group_errors) >= MIN_PHOTOS:
-                calibrations[group] = Calibration.fit(group_errors, float(group_errors.mean()))
+            rows = group_of_row == group
+            if (n := int(rows.sum())) >= MIN_PHOTOS:
+                bias = float(errors[rows].mean())
+                # each row's distance from the mean error of the group's other rows
+                distances = (errors[rows] - bias) * n / (n - 1)
+                calibrations[group] = _calibration(distances / usual[rows], bias, places, sizes)
         return cls(calibrations)
 
     @property
@@ -88,12 +79,9 @@ class Intervals:
             raise UsageError(f"The models have no calibration for the group {group!r}: leave the group out{others}.")
         return self.calibrations[group or EVERYONE]
 
-    def rows(self) -> list[dict[str, object]]:
-        """The calibrations as rows of the table `intervals`."""
-        return [
-            {"subset": group or None, **asdict(calibration), "level": LEVEL}
-            for group, calibration in self.calibrations.items()
-        ]
+    def by_subset(self) -> dict[str | None, Calibration]:
+        """The calibrations as the store has them: that for everyone under None."""
+        return {group or None: calibration for group, calibration in self.calibrations.items()}
 
     def save(self, folder: Path) -> None:
         """Write intervals.json."""
@@ -105,8 +93,55 @@ class Intervals:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
         content = read_json(folder / FILE)
         with as_bundle_error(folder / FILE):
-            read = {
-                name: Calibration(int(c["n"]), float(c["bias"]), float(c["half_width"]))
-                for name, c in content["calibrations"].items()
-            }
+            read = {name: _read(c) for name, c in content["calibrations"].items()}
             return cls({EVERYONE: read[EVERYONE], **read})
+
+
+def _usual_errors(
+    predicted: NDArray[np.float64], distances: NDArray[np.float64], part: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The usual size of the error at each row's score, by the other parts' rows; then places and sizes by all rows."""
+    stretches = min(max(len(predicted) // PHOTOS_A_STRETCH, 1), STRETCHES)
+    usual = np.empty(len(predicted))
+    for held_out in (part == number for number in np.unique(part)):
+        known = _mean_by_stretch(predicted[~held_out], distances[~held_out], stretches)
+        usual[held_out] = np.interp(predicted[held_out], *known)
+    return usual, *_mean_by_stretch(predicted, distances, stretches)
+
+
+def _mean_by_stretch(
+    predicted: NDArray[np.float64], distances: NDArray[np.float64], stretches: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean score and mean distance, relative to that of all rows, of stretches with equally many rows."""
+    rows = np.array_split(np.argsort(predicted, kind="stable"), stretches)
+    places, first = np.unique([predicted[each].mean() for each in rows], return_index=True)
+    sizes = np.array([distances[each].mean() for each in rows])[first].clip(SMALLEST_ERROR)
+    return places, sizes / max(float(distances.mean()), SMALLEST_ERROR)
+
+
+def _calibration(
+    quotients: NDArray[np.float64], bias: float, places: NDArray[np.float64], sizes: NDArray[np.float64]
+) -> Calibration:
+    """From (n,) errors without the bias, each divided by the usual one, and the usual ones at some scores."""
+    if len(quotients) < FEWEST:
+        return Calibration(len(quotients), bias, (), ())
+    half_widths = conformal_quantile(np.abs(quotients)) * sizes
+    return Calibration(len(quotients), bias, tuple(places.tolist()), tuple(half_widths.tolist()))
+
+
+def conformal_quantile(distances: NDArray[np.float64]) -> float:
+    """The ceil((n + 1) LEVEL)-th smallest of n distances; infinite where there are fewer than 9."""
+    place = math.ceil((len(distances) + 1) * LEVEL)
+    return float(np.sort(distances)[place - 1]) if place <= len(distances) else math.inf
+
+
+def _read(content: Mapping[str, Any]) -> Calibration:
+    n, bias = int(content["n"]), float(content["bias"])
+    if "half_width" in content:  # of an earlier kallos: the same for all scores
+        scores, half_widths = [MODEL_SCALE.low], [content["half_width"]]
+    else:
+        scores, half_widths = content["scores"], content["half_widths"]
+    table = np.array([scores, half_widths], dtype=np.float64)
+    if not np.isfinite(table).all() or (np.diff(table[0]) <= 0).any():
+        raise ValueError("its half-widths are no numbers at rising scores")
+    return Calibration(n, bias, *map(tuple, table.tolist()))

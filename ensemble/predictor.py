@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ensemble.combiner import Combiner
-from ensemble.intervals import EVERYONE, Calibration, Intervals
+from ensemble.intervals import EVERYONE, Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from ensemble.parts import Parts
 from extractors.definitions import definitions
@@ -24,6 +24,7 @@ from extractors.registry import EXTRACTORS, OF_FEATURES
 from extractors.spec import Face
 from extractors.topologies import registry
 from extractors.values import embeddings_of, face_of, outputs
+from featurestore.calibration import FEWEST, Calibration, Ends
 from featurestore.errors import BundleError, UsageError
 from featurestore.normalization import averageness
 from featurestore.records import Explanation, FaceBatch, Prediction
@@ -36,6 +37,7 @@ from models.untrusted import as_bundle_error
 
 IN_TRAINING = "The model was trained on this photo."
 """Always the first note: figures on a training photo say little about new photos."""
+NO_INTERVAL = "The score has no interval: that takes {fewest} training photos, and there are {n}."
 
 
 class Predictor:
@@ -139,19 +141,20 @@ class Predictor:
         batch, raw = self.batch_of(str(photo), face)
         members = self.scores(batch)
         score = members.pop(ENSEMBLE)
-        low, high = calibration.interval(score)
+        ends = calibration.interval(score)
         score = calibration.corrected(score)
-        if not np.isfinite([*score, *low, *high, *np.concatenate(list(members.values()))]).all():
+        if not np.isfinite([*score, *np.concatenate([*members.values(), *(ends or ())])]).all():
             raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
         by_region = self._models[self._regions_of]
         in_training = sha256 is not None and sha256 in self._parts.photos
         notes = [IN_TRAINING] if in_training else []
+        notes += [] if ends else [NO_INTERVAL.format(fewest=FEWEST, n=calibration.n)]
         notes += [face.remark] if face.remark else []
         prediction = Prediction(
             photo=photo,
             score=float(score[0]),
-            low=float(low[0]),
-            high=float(high[0]),
+            low=float(ends[0][0]) if ends else None,
+            high=float(ends[1][0]) if ends else None,
             members={name: float(value[0]) for name, value in members.items()},
             sub_scores=dict(zip(REGIONS, by_region.sub_scores(batch)[0].tolist(), strict=True)),
             weights=dict(zip(REGIONS, by_region.weights.tolist(), strict=True)),
@@ -170,8 +173,8 @@ class Predictor:
             members = {name: model.predict(batch) for name, model in self._models.items()}
             return {ENSEMBLE: self._combiner.predict(members), **members}
 
-    def interval(self, combined: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Low and high ends (n,) of the 90 % intervals of combined scores."""
+    def interval(self, combined: NDArray[np.float64]) -> Ends | None:
+        """Ends of the 90 % intervals of combined scores (n,); None where the training photos were too few."""
         return self._intervals.everyone.interval(combined)
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:

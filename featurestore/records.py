@@ -181,7 +181,7 @@ class Prediction:
 
     photo       its path; `The photo` when what was given was no file
     score       combined score on `MODEL_SCALE`
-    low, high   ends of its 90 % prediction interval
+    low, high   ends of its 90 % prediction interval; None where the training photos were too few for one
     members     each model's own score
     sub_scores  region -> sub-score on `MODEL_SCALE`
     weights     region -> weight of that sub-score in Model B; they sum to one
@@ -195,8 +195,8 @@ class Prediction:
 
     photo: Path
     score: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     members: Mapping[str, float]
     sub_scores: Mapping[str, float]
     weights: Mapping[str, float]

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.regions import REGIONS
+from featurestore.calibration import LEVEL, Calibration, Ends
 from featurestore.errors import PrerequisiteError
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
@@ -97,7 +98,7 @@ def record_predictions(
     image_ids: tuple[str, ...],
     predicted: NDArray[np.float64],
     truth: NDArray[np.float64],
-    interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    interval: Ends | None = None,
 ) -> Evaluation:
     """Store the predictions of one role (out_of_fold or test), low and high ends with them, and how well they agree."""
     rows = {"run_id": run.run_id, "image_id": image_ids, "role": role, "score": predicted}
@@ -113,7 +114,7 @@ def record_external(
     data_set: str,
     image_ids: tuple[str, ...],
     predicted: NDArray[np.float64],
-    interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    interval: Ends | None = None,
 ) -> None:
     """Store a run's predictions of a whole data set, in place of its earlier ones of that data set."""
     rows = {"run_id": run_id, "image_id": image_ids, "role": EXTERNAL, "score": predicted}
@@ -127,7 +128,7 @@ def record_external(
     )
 
 
-def _ends(interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> dict[str, NDArray[np.float64]]:
+def _ends(interval: Ends | None) -> dict[str, NDArray[np.float64]]:
     return dict(zip(("low", "high"), interval, strict=True)) if interval else {}
 
 
@@ -151,9 +152,21 @@ def record_combiner(
     store.append("combined_members", pl.DataFrame([{"run_id": run.run_id, **member} for member in members]))
 
 
-def record_intervals(store: Store, run: Run, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store a run's calibrations, each with the other columns of `intervals`."""
-    store.append("intervals", pl.DataFrame([{"run_id": run.run_id, **row} for row in rows]))
+def record_intervals(store: Store, run: Run, calibrations: Mapping[str | None, Calibration]) -> None:
+    """Store a run's calibrations by subset, that for everyone under None."""
+    rows = [{"run_id": run.run_id, "subset": name, **asdict(c), "level": LEVEL} for name, c in calibrations.items()]
+    widths = pl.List(pl.Float64)
+    types = {"subset": pl.String(), "scores": widths, "half_widths": widths}
+    store.append("intervals", pl.DataFrame(rows, schema_overrides=types))
+
+
+def calibrations(store: Store, run_id: str) -> dict[str | None, Calibration]:
+    """A run's calibrations by subset, first that for everyone, under None; none of a run without intervals."""
+    rows = store.frame(
+        "SELECT subset, n, bias, scores, half_widths FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST",
+        id=run_id,
+    )
+    return {name: Calibration(n, bias, tuple(at), tuple(widths)) for name, n, bias, at, widths in rows.iter_rows()}
 
 
 def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:

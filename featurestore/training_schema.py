@@ -75,7 +75,7 @@ TRAINING_TABLES = (
         (
             "role",
             "VARCHAR",
-            "out_of_fold (a training row, by the model that had not seen it), test, or outside (by `kallos evaluate`)",
+            "out_of_fold (a training row, by a fit that had not seen it), test, or outside (by `kallos evaluate`)",
         ),
         ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}"),
         ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),
@@ -125,13 +125,18 @@ TRAINING_TABLES = (
     ),
     table(
         "intervals",
-        "one row is a run's conformal calibration, for everyone or for one group, fitted on out-of-fold errors",
+        "one row is a run's calibration, for everyone or for one group, fitted on out-of-fold errors",
         _RUN,
         ("subset", "VARCHAR", "group, see images; NULL for everyone"),
         ("n", "INTEGER", "training rows that it was fitted on"),
         ("bias", "DOUBLE", "mean of predicted - true in the group; 0 for everyone"),
-        ("half_width", "DOUBLE", "the interval reaches so far to both sides of the score less the bias"),
-        ("level", "DOUBLE", "share of new photos that it is made to cover"),
+        ("scores", "DOUBLE[]", "rising predicted scores"),
+        (
+            "half_widths",
+            "DOUBLE[]",
+            "how far the interval reaches there, to both sides of the score less the bias; empty where n is too small",
+        ),
+        ("level", "DOUBLE", "share of new photos that it aims to cover"),
     ),
     table(
         "selections",

@@ -3,7 +3,7 @@
 A model that gains more by rows than by being one of several predicts by one more fit instead, on all training rows.
 
 Every training row is predicted by the one model that was not trained on it. Such out-of-fold predictions are what a
-combiner and an interval may be fitted on (Wolpert 1992; Barber et al. 2021 for the mean of the parts' models).
+combiner may be fitted on (Wolpert 1992).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from extractors.outputs import Field, Output
 from extractors.regions import REGIONS
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore import choices, runs
+from featurestore.calibration import Calibration
 from featurestore.choices import Choice, Rows
 from featurestore.ingest.labels import build_scores
 from featurestore.records import Epoch
@@ -315,9 +316,9 @@ def train_fold(store: Store, fold: int, random: np.random.Generator) -> None:
                 {"model": "b", "weight": 0.4, "pearson": 0.88},
             ]
             runs.record_combiner(store, run, {"correction": 0.01, "pearson": 0.92}, members)
-            calibrations = [(None, 0.0, 0.4), *((subset, 0.1, 0.5) for subset in SUBSETS)]
-            lines = [{"subset": s, "n": 10, "bias": b, "half_width": w, "level": 0.9} for s, b, w in calibrations]
-            runs.record_intervals(store, run, lines)
+            calibrations = {None: Calibration(40, 0.0, (1.0,), (0.4,))}
+            calibrations |= {subset: Calibration(40, 0.1, (2.0, 4.0), (0.4, 0.6)) for subset in SUBSETS}
+            runs.record_intervals(store, run, calibrations)
         if model.startswith("b") and model != "baseline":
             sub_scores = np.clip(rows.test.scores[:, None] + random.normal(0, 0.8, (len(rows.test), 8)), 1, 5)
             weights = np.tile(np.arange(1, 9) / 36, (2, 1))

@@ -156,11 +156,14 @@ def test_intervals_combiner_and_leakage_are_queries(store):
     everyone, *groups = store.frame(
         "FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST", id=run_of("ensemble")
     ).to_dicts()
-    assert f"{everyone['n']} rows to cover 90 %: the score ± {everyone['half_width']:.3f} on 1-5." in sure
+    assert f"the score ± {everyone['half_widths'][0]:.3f} on 1-5. They" in sure
+    assert f"the errors on {everyone['n']} training rows" in sure
+    assert "would cover between 81.7 and 96.5 %" in sure
     assert f"they cover {coverage:.2f} [" in sure
     assert "are 0.800 [0.800, 0.800] wide" in sure
     for row, of in zip(table(sure), groups, strict=True):
-        assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", f"± {of['half_width']:.3f}"]
+        reach = "± {:.3f} to {:.3f}".format(*of["half_widths"])
+        assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", reach]
     said = under(card, "## Combiner")
     (learnt,) = store.frame("FROM combiners WHERE run_id = $id", id=run_of("ensemble")).to_dicts()
     members = store.frame("FROM combined_members WHERE run_id = $id ORDER BY model", id=run_of("ensemble")).to_dicts()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import check_grad
 
-from ensemble.combiner_fit import CombinerConfig, fit_combiner
+from ensemble.combiner_fit import CombinerConfig, _Loss, combine_out_of_fold, fit_combiner
 
 
 def members(*noise: float, count: int = 300, seed: int = 0):
@@ -70,3 +71,41 @@ def test_a_row_alone_is_the_row_among_many(row):
     combiner = fit_combiner(scores, truth, CombinerConfig(steps=20))
     alone = combiner.predict({name: values[row : row + 1] for name, values in scores.items()})
     assert alone == pytest.approx(combiner.predict(scores)[row : row + 1], abs=1e-12)
+
+
+def test_a_bend_that_members_share_is_corrected():
+    """Both members are the truth bent at the ends of the scale: no weighted mean of them is right, the correction is."""
+    random = np.random.default_rng(0)
+    latent = random.normal(0, 1, 900)
+    truth = 3 + 1.2 * np.tanh(2 * latent)
+    scores = {name: 3 + 0.6 * latent + random.normal(0, 0.05, 900) for name in "ab"}
+    fitted, fresh = ({name: each[rows] for name, each in scores.items()} for rows in (slice(600), slice(600, None)))
+    combiner = fit_combiner(fitted, truth[:600], CombinerConfig())
+    mean = sum(weight * fresh[name] for name, weight in combiner.weights.items())
+    assert rmse(combiner.predict(fresh), truth[600:]) < 0.75 * rmse(mean, truth[600:])
+    assert combiner.predict(fresh) == pytest.approx(np.clip(mean + combiner.correction_of(fresh), 1, 5))
+
+
+def test_errors_of_one_sign_are_corrected_by_a_constant():
+    scores, truth = members(0.1, 0.1, count=200)
+    combiner = fit_combiner({name: each - 0.5 for name, each in scores.items()}, truth, CombinerConfig())
+    assert combiner.correction_of({"a": np.array([2.5]), "b": np.array([2.5])}) == pytest.approx([0.5], abs=0.1)
+
+
+def test_the_gradient_is_that_of_the_loss():
+    scores, truth = members(0.3, 0.4, 0.5, count=40)
+    loss = _Loss(scores, truth, CombinerConfig())
+    at = np.random.default_rng(0).normal(0, 0.3, len(loss.start()))
+    value, gradient = (lambda vector, which=which: loss.value_and_gradient(vector)[which] for which in (0, 1))
+    assert check_grad(value, gradient, at) < 1e-6
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_out_of_fold_a_rows_own_score_is_not_seen(part):
+    scores, truth = members(0.2, 0.4, count=60)
+    parts = 1 + np.arange(60) % 3
+    combined = combine_out_of_fold(scores, truth, parts, CombinerConfig())
+    others = np.where(parts == part, 6 - truth, truth)
+    again = combine_out_of_fold(scores, others, parts, CombinerConfig())
+    assert np.array_equal(combined[parts == part], again[parts == part])
+    assert not np.allclose(combined[parts != part], again[parts != part])

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from ensemble.bundle import open_bundle
-from ensemble.intervals import EVERYONE, Calibration, Intervals
+from ensemble.intervals import EVERYONE, Intervals
 from ensemble.predictor import Predictor
 from extractors.regions import REGIONS
 from extractors.values import face_of
+from featurestore.calibration import Calibration
 from featurestore.store import Store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
@@ -90,7 +91,7 @@ def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
 
 def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, monkeypatch: pytest.MonkeyPatch):
     everyone = predictor._intervals.everyone
-    known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, 0.5)})
+    known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
     monkeypatch.setattr(predictor, "_intervals", known)
     for group, bias in ((None, 0.0), ("FF", 0.1)):
         of = predictor.explain(workspace.portrait, group)

@@ -250,6 +250,18 @@ def test_an_overlay_leads_with_the_raters_own_scale(predicted: Prediction, monke
     assert {"1.00", "7.00"} <= set(written)
 
 
+def test_without_an_interval_lines_and_overlay_show_none(predicted: Prediction, monkeypatch: pytest.MonkeyPatch):
+    without = replace(predicted, low=None, high=None)
+    _, line, *_ = (text.plain for text in prediction.lines([without], [without.photo]))
+    assert line.split()[:4] == ["photo.jpg", "4.63", "–", "3.42"]
+    written = []
+    monkeypatch.setattr(
+        prediction_overlay._Sheet, "text", lambda _, x, y, text, *rest, **named: written.append(text) or x
+    )
+    draw_overlay(np.zeros((350, 350, 3), np.uint8), without)
+    assert written[4].startswith("no 90 % interval ")
+
+
 def test_a_prediction_becomes_json(predicted: Prediction):
     plain = json.loads(to_json("predictions", [prediction.as_dict(predicted, landmarks=True)]))["predictions"][0]
     assert plain["score"] == predicted.score

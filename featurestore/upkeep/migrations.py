@@ -242,6 +242,15 @@ _RECORD_SELECTIONS = """
 """
 """Runs record the choices that went into them; those of runs before are not known."""
 
+_WIDTHS_BY_SCORE = """
+    CREATE TABLE widths AS
+        SELECT run_id, subset, n, bias, [1.0::DOUBLE] AS scores, [half_width] AS half_widths, level
+        FROM intervals ORDER BY rowid;
+    DROP TABLE intervals;
+    ALTER TABLE widths RENAME TO intervals
+"""
+"""An interval is as wide as scores there are uncertain; what was there has one width for all scores."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -251,5 +260,6 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("runs record the recipes that they use", _record_uses),
     ("data sets name the files that they were read from", _NAME_FILES),
     ("runs record the choices that were made by looking at rows", _RECORD_SELECTIONS),
+    ("intervals are as wide as scores there are uncertain", _WIDTHS_BY_SCORE),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

@@ -23,11 +23,11 @@ from kallos.web.limits import MAX_PHOTOS
 from kallos.web.service import Service
 from reports.pages import feature_pair
 from reports.pages.explanation import render
-from reports.pages.explanation_data import ExplanationReport
 from reports.pages.explanation_overlay import picture
 from reports.pages.sql_rows import SHOWN
 from reports.render.html import PARTS, part, to_html
 from reports.render.layout import page as paper
+from reports.render.scales import score_on, titled_interval
 from reports.render.table_files import BOM, csv_text
 
 INTRO = """# kallos
@@ -87,8 +87,8 @@ def _one_photo(service: Service) -> None:
         try:
             service.rate_limit.admit(request.client.host)
             report, explained = service.explain(Path(file), _group_or_none(chosen))
-            score, low, high = (f"{value:.2f}" for value in _shown(service, report))
-            title, subtitle = f"{score} on {service.scale.words}", f"90 % interval {low} to {high}"
+            title = f"{score_on(service.scale, report.score)} on {service.scale.words}"
+            subtitle = titled_interval(service.scale, report.low, report.high)
             answer_page = paper(title, subtitle, picture(explained), render(report))
         finally:
             Path(file).unlink(missing_ok=True)
@@ -135,14 +135,9 @@ def _line(service: Service, path: Path, group: str | None, address: str) -> tupl
         report, _ = service.explain(path, group)
     except KallosError as error:
         return path.name, None, None, None, str(error).replace(str(path), path.name)
-    score, low, high = (round(value, 3) for value in _shown(service, report))
+    of_models = (report.score, report.low, report.high)
+    score, low, high = (None if value is None else round(service.scale.from_models(value), 3) for value in of_models)
     return path.name, score, low, high, "; ".join(report.notes)
-
-
-def _shown(service: Service, report: ExplanationReport) -> tuple[float, float, float]:
-    """Score and interval on the raters' scale."""
-    from_models = service.scale.from_models
-    return from_models(report.score), from_models(report.low), from_models(report.high)
 
 
 def _features(service: Service) -> None:

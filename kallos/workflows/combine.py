@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.combiner import Combiner
-from ensemble.combiner_fit import CombinerConfig, fit_combiner
+from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
 from ensemble.intervals import Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from featurestore import runs
+from featurestore.calibration import FEWEST
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import Run
@@ -20,7 +21,7 @@ from kallos.workflows.fold import Fold
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import COMBINED, ENSEMBLE, MODELS
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
 
 Scores = dict[str, NDArray[np.float64]]
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def combine(fold: Fold, seed: int) -> None:
-    """Fit the combiner on the out-of-fold predictions of its members.
+    """Fit the combiner on the out-of-fold predictions of its members, and the intervals on its own out-of-fold errors.
 
     Raises PrerequisiteError when a member is not trained.
     """
@@ -43,8 +44,11 @@ def combine(fold: Fold, seed: int) -> None:
     train, test = fold.rows.train, fold.rows.test
     member_scores = _scores_of(fold, members, "out_of_fold", train.image_ids)
     combiner = fit_combiner(member_scores, train.scores, config)
-    combined = combiner.predict(member_scores)
-    intervals = Intervals.fit(combined - train.scores, runs.subsets(fold.store, train.image_ids))
+    combined = combine_out_of_fold(member_scores, train.scores, fold.rows.part, config)
+    subsets = runs.subsets(fold.store, train.image_ids)
+    intervals = Intervals.fit(combined, train.scores, fold.rows.part, subsets)
+    if not intervals.everyone.half_widths:
+        log.info("%s: gives no intervals: they take %s training rows", ENSEMBLE, FEWEST)
     combiner.save(run.folder)
     intervals.save(run.folder)
     Novelty.fit(train, load_landmarks(fold.store, train.image_ids)).save(run.folder / NOVELTY)
@@ -55,7 +59,7 @@ def combine(fold: Fold, seed: int) -> None:
             fold.store, run, "test", test.image_ids, predicted, test.scores, intervals.everyone.interval(predicted)
         )
         _record(fold, run, combiner, member_scores, combined)
-        runs.record_intervals(fold.store, run, intervals.rows())
+        runs.record_intervals(fold.store, run, intervals.by_subset())
         fold.finish(run, time.monotonic() - began)
     shares = ", ".join(f"of {member} {weight:.2f}" for member, weight in combiner.weights.items())
     log.info("%s: weight %s", ENSEMBLE, shares)

@@ -12,6 +12,7 @@ from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
 from ensemble.predictor import Predictor
 from featurestore import runs
+from featurestore.calibration import Ends
 from featurestore.errors import UsageError
 from featurestore.external_evaluation import ExternalRows, external_rows
 from featurestore.store import Store
@@ -34,14 +35,13 @@ class Predictions:
     """Predictions of the models of `parts` on n rows.
 
     scores     model -> (n,) scores, the ensemble first
-    low, high  (n,) ends of the ensemble's intervals
+    ends       of the ensemble's intervals, if it has any
     """
 
     parts: Parts
     rows: ExternalRows
     scores: Mapping[str, NDArray[np.float64]]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    ends: Ends | None
 
     def report(self) -> ExternalReport:
         """The figures of these predictions."""
@@ -49,7 +49,7 @@ class Predictions:
         trait = self.parts.target.trait
         trained_on = f"{', '.join(training['data_sets'])} ({trait}, {training['protocol']}, fold {training['fold']})"
         return external_evaluation.data(
-            self.rows, trait, trained_on, self.parts.run_ids, self.scores, self.low, self.high
+            self.rows, trait, trained_on, self.parts.run_ids, self.scores, *(self.ends or ())
         )
 
 
@@ -86,7 +86,7 @@ def _evaluate_runs(
         predictions = _predict(store, data_set, parts_of_store(store, protocol, fold), on_progress)
         with store.transaction():
             for model, scores in predictions.scores.items():
-                interval = (predictions.low, predictions.high) if model == ENSEMBLE else None
+                interval = predictions.ends if model == ENSEMBLE else None
                 run_id, images = predictions.parts.run_ids[model], predictions.rows.rows.image_ids
                 runs.record_external(store, run_id, data_set, images, scores, interval)
         return predictions.report()
@@ -107,4 +107,4 @@ def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress)
             blocks.append(predictor.scores(replace(batch_part, faces=faces)))
             on_progress(start + len(batch_part), len(batch), f"predicting {data_set}")
         scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
-        return Predictions(parts, rows, scores, *predictor.interval(scores[ENSEMBLE]))
+        return Predictions(parts, rows, scores, predictor.interval(scores[ENSEMBLE]))

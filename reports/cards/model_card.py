@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from featurestore.calibration import Calibration
 from featurestore.choices import Seen, seen_by_choices
 from featurestore.duplicates import leaks, searched
-from featurestore.runs import EXTERNAL, Run, bundled, load
+from featurestore.runs import EXTERNAL, Run, bundled, calibrations, load
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
@@ -47,17 +48,6 @@ class CardRun:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """A row of `intervals`; `subset` is None for everyone."""
-
-    subset: str | None
-    n: int
-    bias: float
-    half_width: float
-    level: float
-
-
-@dataclass(frozen=True)
 class CombinedMember:
     """A row of `combined_members`."""
 
@@ -81,6 +71,7 @@ class ModelCard:
 
     licences    data set of the protocol -> its terms
     leak        (tested, leaked) images of the fold, None where near-duplicates were not searched for
+    calibrations  by subset, that for everyone under None; none of a run without intervals
     width       mean width of the intervals on the test rows
     sub_scores  of the model that gives them, where it is among the runs
     choices     behind the runs, those that looked at most of their test photos first
@@ -94,7 +85,7 @@ class ModelCard:
     features: int
     leak: tuple[int, int] | None
     groups: Groups | None
-    calibrations: tuple[Calibration, ...]
+    calibrations: Mapping[str | None, Calibration]
     width: Estimate | None
     combined: Combined | None
     sub_scores: SubScoreRun | None
@@ -130,7 +121,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         features=features,
         leak=_leak(store, run) if searched(store) else None,
         groups=compare_groups(main.truth, main.predicted, main.subsets, main.low, main.high) if main else None,
-        calibrations=_calibrations(store, run_id),
+        calibrations=calibrations(store, run_id),
         width=_width(main) if main else None,
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
@@ -177,14 +168,6 @@ def _coverage(rows: EvaluatedRun) -> Estimate | None:
 
 def _width(rows: EvaluatedRun) -> Estimate | None:
     return None if rows.low is None or rows.high is None else Estimate.of_mean(rows.high - rows.low)
-
-
-def _calibrations(store: Store, run_id: str) -> tuple[Calibration, ...]:
-    rows = store.frame(
-        "SELECT subset, n, bias, half_width, level FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST",
-        id=run_id,
-    )
-    return tuple(Calibration(*row) for row in rows.iter_rows())
 
 
 def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | None]) -> Combined | None:

@@ -11,6 +11,7 @@ from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import ENSEMBLE, SUMMARIES
 from reports.cards.choices import choices_section
+from reports.cards.intervals import intervals_section
 from reports.cards.markdown import escape, grid, page
 from reports.cards.model_card import CardRun, Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
@@ -18,7 +19,7 @@ from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
-from reports.render.scales import ERRORS_ON, error_on_both, shown_on, target_line
+from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 from reports.stats.estimates import estimate_text
 
@@ -70,7 +71,7 @@ def render(card: ModelCard) -> str:
         _figures(card),
         choices_section(card),
         _subgroups(card),
-        _intervals(card),
+        intervals_section(card),
         _combiner(card.combined) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
@@ -194,33 +195,6 @@ def _subgroups(card: ModelCard) -> str:
             grid(("subset", "n", *(GROUP_METRICS[m] for m in metrics)), lines),
             grid(("largest gap", "between", "size"), gaps, text=2),
             READING,
-        ]
-    )
-
-
-def _intervals(card: ModelCard) -> str | None:
-    test = card.main.roles.get("test")
-    if test is None or test.coverage is None or card.width is None or not card.calibrations:
-        return None
-    everyone, *groups = card.calibrations
-    text = (
-        "## How sure a score is\n\nSplit-conformal intervals, fitted on the out-of-fold errors of "
-        f"{everyone.n:,} rows to cover {100 * everyone.level:.0f} %: the score ± "
-        f"{error_on_both(everyone.half_width, card.target.scale)}. On the test rows they cover "
-        f"{estimate_text(test.coverage)} and are {estimate_text(card.width)} wide on average, on {MODEL_SCALE}."
-    )
-    if not groups:
-        return text
-    lines = (
-        (escape(group.subset), f"{group.n:,}", number(group.bias, sign=True), f"± {number(group.half_width)}")
-        for group in groups
-    )
-    return "\n\n".join(
-        [
-            text,
-            "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
-            f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}.",
-            grid(("subset", "rows", "bias", "half-width"), lines),
         ]
     )
 

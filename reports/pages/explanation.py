@@ -14,7 +14,7 @@ from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
-from reports.render.scales import on_both, score_on, shown_on
+from reports.render.scales import on_both, score_on, shown_on, titled_interval
 from reports.stats.simpler_models import training_source
 
 UNSEEN = "what the encoder sees"
@@ -23,10 +23,9 @@ UNSEEN = "what the encoder sees"
 def render(report: ExplanationReport) -> RenderableType:
     """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
     own = shown_on(report.origin.scale)
-    low, high = (score_on(own, end) for end in (report.low, report.high))
     return page(
         f"Explanation of {report.photo.name}",
-        f"score {on_both(report.score, own)}, 90 % interval {low} to {high}",
+        f"score {on_both(report.score, own)}, {titled_interval(own, report.low, report.high)}",
         _warnings(report),
         section("How the score is made", _sum_table(report), remark=f"on {MODEL_SCALE}"),
         section("Among the photos of the store", _place_among(report), remark=f"on {own}") if report.raters else None,
@@ -74,9 +73,10 @@ def _sum_table(report: ExplanationReport) -> Table:
 
 
 def _place_among(report: ExplanationReport) -> RenderableType:
-    label = f"raters' scores of {report.group or 'all photos'}: {report.below:.0f} % lie below; orange: the interval"
-    own = shown_on(report.origin.scale)
-    span = own.from_models(report.low), own.from_models(report.high)
+    label = f"raters' scores of {report.group or 'all photos'}: {report.below:.0f} % lie below"
+    own, span = shown_on(report.origin.scale), None
+    if report.low is not None and report.high is not None:
+        label, span = f"{label}; orange: the interval", (own.from_models(report.low), own.from_models(report.high))
     return Histogram(report.raters, *own, label, height=5, span=span)
 
 

@@ -93,8 +93,8 @@ class ExplanationReport:
 
     photo: Path
     score: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     members: tuple[Member, ...]
     regions_of: str
     correction: float

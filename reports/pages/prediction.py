@@ -18,7 +18,7 @@ from reports.render.bars import ScoreLine, score_bar
 from reports.render.layout import dim, number, plain_table, plural
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
-from reports.render.scales import score_on, shown_on
+from reports.render.scales import interval_on, score_on, shown_on
 from reports.stats.simpler_models import doubts, training_source
 
 INTERVAL = "90 % interval"
@@ -46,13 +46,14 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
     return plain | ({"landmarks": prediction.landmarks.tolist()} if landmarks else {})
 
 
-def _on_own_scale(prediction: Prediction) -> dict[str, float] | None:
+def _on_own_scale(prediction: Prediction) -> dict[str, float | None] | None:
     """The score and its interval on the scale that the raters used; None where they used several."""
     if prediction.origin.scale is None:
         return None
     own = shown_on(prediction.origin.scale)
     values = {"score": prediction.score, "low": prediction.low, "high": prediction.high}
-    return {"lowest": own.low, "highest": own.high} | {name: own.from_models(value) for name, value in values.items()}
+    shown = {name: None if value is None else own.from_models(value) for name, value in values.items()}
+    return {"lowest": own.low, "highest": own.high, **shown}
 
 
 def render(prediction: Prediction) -> RenderableType:
@@ -80,7 +81,7 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
         if origin is None:
             yield dim(f"{'photo':{width}}  {heading}  {INTERVAL:>{room}}  {beside}")
         origin = p.origin
-        ends = f"{score_on(own, p.low)} to {score_on(own, p.high)}"
+        ends = interval_on(own, p.low, p.high)
         yield Text.assemble(
             f"{p.photo.name:{width}}  ",
             (f"{score_on(own, p.score):>{len(heading)}}", f"bold {ACCENT}"),
@@ -105,13 +106,13 @@ def _score(prediction: Prediction) -> Table:
         Text(score_on(own, prediction.score), style=f"bold {ACCENT}"),
         ScoreLine(own.from_models(prediction.score), *own, f"bold {ACCENT}"),
     )
-    interval = f"{score_on(own, prediction.low)} to {score_on(own, prediction.high)}"
+    interval, of_models = (interval_on(scale, prediction.low, prediction.high) for scale in (own, MODEL_SCALE))
     table.add_row(
         dim(INTERVAL), "", Text.assemble((interval, ACCENT), (", for photos like the training photos", "dim"))
     )
     if own != MODEL_SCALE:
-        score, low, high = (number(value, 2) for value in (prediction.score, prediction.low, prediction.high))
-        table.add_row(dim(f"on {MODEL_SCALE}"), dim(score), dim(f"{low} to {high}, the scale that models work on"))
+        score = number(prediction.score, 2)
+        table.add_row(dim(f"on {MODEL_SCALE}"), dim(score), dim(f"{of_models}, the scale that models work on"))
     for name, member in prediction.members.items():
         table.add_row(dim(f"model {name}"), dim(score_on(own, member)), ScoreLine(own.from_models(member), *own))
     return table

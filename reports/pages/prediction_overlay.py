@@ -15,7 +15,7 @@ from reports.render.contact_sheet import contour_lines
 from reports.render.layout import number
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, rgb
-from reports.render.scales import score_on, shown_on
+from reports.render.scales import score_on, shown_on, titled_interval
 
 SMALLEST, LARGEST = 700, 1400
 """Pixels of the shorter side: small photos are enlarged so that lines and text are crisp, huge ones reduced."""
@@ -68,9 +68,9 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     if not is_models:
         sheet.text(beside, 106, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
     sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), rgb(ACCENT))
-    values = (prediction.low, prediction.high, *map(prediction.members.get, "ab"))
-    low, high, a, b = (score_on(own, value) for value in values)
-    sheet.text(30, 178, f"90 % interval {low} to {high}     a {a}   b {b}", 16, FAINT)
+    interval = titled_interval(own, prediction.low, prediction.high)
+    a, b = (score_on(own, prediction.members.get(member)) for member in "ab")
+    sheet.text(30, 178, f"{interval}     a {a}   b {b}", 16, FAINT)
     for row, region in enumerate(sorted(prediction.sub_scores, key=lambda r: -prediction.weights[r])):
         y, colour = 228 + 47 * row, rgb(REGION_COLOURS[region])
         sheet.text(30, y, region, 20, colour)

@@ -48,10 +48,12 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
     if isinstance(answer, PhotoError):
         return named | {"problem": str(answer)}
     origin, own = answer.origin, shown_on(answer.origin.scale)
+    on_models = {"score": answer.score, "low": answer.low, "high": answer.high}
     return {
         **named,
-        **{name: getattr(answer, name) for name in ("score", "low", "high", "in_training")},
-        **{f"own_{name}": own.from_models(getattr(answer, name)) for name in ("score", "low", "high")},
+        **on_models,
+        "in_training": answer.in_training,
+        **{f"own_{name}": None if value is None else own.from_models(value) for name, value in on_models.items()},
         "own_scale": own.words,
         "trait": origin.trait,
         "remarks": "; ".join(answer.notes) or None,

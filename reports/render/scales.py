@@ -20,6 +20,16 @@ def score_on(scale: Scale, score: float | None, digits: int = 2) -> str:
     return number(None if score is None else scale.from_models(score), digits)
 
 
+def interval_on(scale: Scale, low: float | None, high: float | None) -> str:
+    """`2.85 to 4.35`, the ends of an interval of models; a dash where there is none."""
+    return number(None, 2) if low is None or high is None else f"{score_on(scale, low)} to {score_on(scale, high)}"
+
+
+def titled_interval(scale: Scale, low: float | None, high: float | None) -> str:
+    """`90 % interval 2.85 to 4.35`; `no 90 % interval` where there is none."""
+    return "no 90 % interval" if low is None else f"90 % interval {interval_on(scale, low, high)}"
+
+
 def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
     """`4.90 on 1-7 (3.60 on 1-5)`; `3.60 on 1-5` where both scales are the same, or there is no other."""
     own = shown_on(scale)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
-from featurestore.runs import Run
-from featurestore.scale import MODEL_SCALE
+from featurestore.runs import Run, calibrations
 from featurestore.store import Store
 from reports.stats.bootstrap import Estimate, correlations, resamples
 from reports.stats.selection import Selection, chosen_runs, run_names
@@ -50,20 +49,16 @@ def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun |
 
     The group's mean out-of-fold error is subtracted, and its interval is centred there.
     """
-    rows = store.frame(
-        "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",
-        run_id=evaluated.run.run_id,
-    )
-    known = {subset: (bias, half_width) for subset, bias, half_width in rows.iter_rows()}
+    known = {subset: of for subset, of in calibrations(store, evaluated.run.run_id).items() if subset}
     if evaluated.low is None or evaluated.high is None or not known:
         return None
     middle, low, high = evaluated.predicted.copy(), evaluated.low.copy(), evaluated.high.copy()
     subsets = np.array([subset or "" for subset in evaluated.subsets])
-    for subset, (bias, half_width) in known.items():
+    for subset, calibration in known.items():
         in_subset = subsets == subset
-        middle[in_subset] -= bias
-        low[in_subset], high[in_subset] = middle[in_subset] - half_width, middle[in_subset] + half_width
-    middle, low, high = (MODEL_SCALE.clip(scores) for scores in (middle, low, high))
+        if ends := calibration.interval(evaluated.predicted[in_subset]):
+            low[in_subset], high[in_subset] = ends
+        middle[in_subset] = calibration.corrected(evaluated.predicted[in_subset])
     return replace(evaluated, predicted=middle, low=low, high=high)
 
 
