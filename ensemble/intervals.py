@@ -3,7 +3,8 @@
 Split-conformal intervals (Vovk et al. 2005; Lei et al. 2018) on cross-fitted predictions: of n absolute errors on
 rows held out from the predicting model, the ceil((n + 1) level)-th smallest is the half-width. It covers at least
 `level` of new photos of the same kind, however wrong the model is. A group's own calibration first subtracts the
-group's mean error, and covers within the group.
+group's mean error, and covers within the group; it is fitted where the group's mean error is shown to differ from that
+of another group.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.errors import UsageError
+from featurestore.groups import differing_groups
 from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
 
@@ -69,9 +71,10 @@ class Intervals:
         """From (n,) out-of-fold predicted - true and the group of each row, None where unknown."""
         group_of_row = np.array([group or EVERYONE for group in groups])
         calibrations = {EVERYONE: Calibration.fit(errors)}
+        differing = differing_groups(errors, groups)
         for group in sorted(set(group_of_row.tolist()) - {EVERYONE}):
             group_errors = errors[group_of_row == group]
-            if len(group_errors) >= MIN_PHOTOS:
+            if len(group_errors) >= MIN_PHOTOS and group in differing:
                 calibrations[group] = Calibration.fit(group_errors, float(group_errors.mean()))
         return cls(calibrations)
 

@@ -29,7 +29,7 @@ def render(report: BenchmarkReport) -> RenderableType:
         f"{report.protocol}: {len(report.splits)} folds, {rows:,} test rows",
         target_line(report.target),
         *(section(title, _metric_table(report, metric)) for metric, title in METRICS.items()),
-        dim(f"Intervals hold 95 % of {RESAMPLES:,} resamples of the images of every fold."),
+        dim(f"Intervals hold 95 % of {RESAMPLES:,} resamples of the people of every fold, drawn anew in each fold."),
         section("Beside published figures", _anchors_table(report)) if report.anchors else None,
         section("Combiner", _combiner_table(report)) if report.combined else None,
         *(
@@ -42,7 +42,7 @@ def render(report: BenchmarkReport) -> RenderableType:
             )
             for model in covered
         ),
-        section("Subgroups", render_groups(report.groups), remark=first.model),
+        section("Subgroups", render_groups(report.groups), remark=first.model) if report.groups.several else None,
         section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
         if report.calibrated
         else None,

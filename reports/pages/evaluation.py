@@ -14,7 +14,7 @@ from featurestore.records import Evaluation
 from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
-from reports.pages.groups import Groups, compare_groups, render_groups
+from reports.pages.groups import Groups, groups_of_run, render_groups
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
@@ -113,7 +113,7 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
         protocol=evaluated.run.protocol,
         fold=evaluated.run.fold,
         overall=overall,
-        groups=compare_groups(evaluated.truth, evaluated.predicted, evaluated.subsets, evaluated.low, evaluated.high),
+        groups=groups_of_run(evaluated),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
         problems=run_problems(store, evaluated),
@@ -172,7 +172,7 @@ def render(report: EvaluationReport) -> RenderableType:
         target_line(report.target),
         _runs_table(report.runs),
         _verdict(report),
-        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
+        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.several else None,
         section("Predicted against true", _agreement(best, own), remark=scores_of),
         section("Errors", _errors(best, own), remark=scores_of),
         section("Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths by prediction"),
