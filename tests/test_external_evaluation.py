@@ -304,7 +304,8 @@ def made_rows(truth, subsets) -> ExternalRows:
     ids = [f"x/{i}" for i in range(n)]
     keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
     arrays = {"geometry": np.zeros((n, 1)), "skin": np.zeros((n, 0)), "shape": np.zeros((n, 936), np.float32)}
-    return ExternalRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
+    people = np.array([f"p{i:03}" for i in range(n)])
+    return ExternalRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), people, (1.0, 10.0), n, 0, 0, 0)
 
 
 @pytest.fixture

@@ -37,6 +37,56 @@ def found(values, groups, people=None) -> bool:
     return differences[0].supported
 
 
+# p values
+
+GOLDEN_MEANS = [("g0", "g1", 0.051), ("g0", "g2", 0.167), ("g2", "g1", 0.764)]
+GOLDEN_CORRELATIONS = [("g1", "g0", 0.317), ("g2", "g0", 0.623), ("g1", "g2", 0.861)]
+
+
+def test_of_two_groups_the_p_value_is_that_of_welchs_test():
+    random, groups = np.random.default_rng(6), groups_of(30, 50)
+    for shift in (0.2, 0.4, 0.6):
+        values = random.normal(0, 1, 80) + shift * (groups == "g1")
+        (test,) = mean_differences(values, groups, alone(groups))
+        welch = ttest_ind(values[:30], values[30:], equal_var=False).pvalue
+        assert test.p == pytest.approx(welch, abs=4 * np.sqrt(max(welch, 0.01) / PERMUTATIONS) + 0.01)
+
+
+def test_p_values_are_golden_and_the_same_again_in_any_order():
+    random, groups = np.random.default_rng(7), groups_of(25, 25, 25)
+    values, other = random.normal(0, 1, (2, 75))
+    values += 0.8 * (groups == "g0")
+    people = alone(groups)
+    tests = mean_differences(values, groups, people)
+    correlations = correlation_differences(values, other, groups, people)
+    assert [(t.highest, t.lowest, t.p) for t in tests] == GOLDEN_MEANS
+    assert [(t.highest, t.lowest, t.p) for t in correlations] == GOLDEN_CORRELATIONS
+    order = random.permutation(75)
+    assert mean_differences(values[order], groups[order], people[order]) == tests
+    assert correlation_differences(values[order], other[order], groups[order], people[order]) == correlations
+
+
+def test_a_pair_that_is_not_the_clearest_is_compared_with_the_largest_of_all():
+    """Of two groups alone its p value is lower: it was not picked among three."""
+    random, groups = np.random.default_rng(8), groups_of(30, 30, 30)
+    values = random.normal(0, 1, 90) + 0.45 * (groups == "g1") + 2 * (groups == "g2")
+    of_three = {(t.highest, t.lowest): t.p for t in mean_differences(values, groups, alone(groups))}
+    two = groups != "g2"
+    (of_two,) = mean_differences(values[two], groups[two], alone(groups)[two])
+    assert of_three["g1", "g0"] > of_two.p
+    assert of_three["g2", "g0"] == 1 / (1 + PERMUTATIONS)
+
+
+def test_values_without_spread_do_not_differ_or_do_for_certain():
+    groups = groups_of(20, 20)
+    (equal,) = mean_differences(np.full(40, 0.3), groups, alone(groups))
+    assert equal.p == 1
+    (apart,) = mean_differences((groups == "g1").astype(float), groups, alone(groups))
+    assert (apart.highest, apart.p) == ("g1", 1 / (1 + PERMUTATIONS))
+    varying = np.random.default_rng(9).normal(0, 1, 40)
+    assert correlation_differences(varying, np.where(groups == "g0", 1.0, varying), groups, alone(groups)) == []
+
+
 # the level
 
 
@@ -100,56 +150,6 @@ def test_a_lower_correlation_is_found_and_named():
     assert first.supported
     assert second.supported
     assert not last.supported
-
-
-# p values
-
-GOLDEN_MEANS = [("g0", "g1", 0.051), ("g0", "g2", 0.167), ("g2", "g1", 0.764)]
-GOLDEN_CORRELATIONS = [("g1", "g0", 0.317), ("g2", "g0", 0.623), ("g1", "g2", 0.861)]
-
-
-def test_of_two_groups_the_p_value_is_that_of_welchs_test():
-    random, groups = np.random.default_rng(6), groups_of(30, 50)
-    for shift in (0.2, 0.4, 0.6):
-        values = random.normal(0, 1, 80) + shift * (groups == "g1")
-        (test,) = mean_differences(values, groups, alone(groups))
-        welch = ttest_ind(values[:30], values[30:], equal_var=False).pvalue
-        assert test.p == pytest.approx(welch, abs=4 * np.sqrt(max(welch, 0.01) / PERMUTATIONS) + 0.01)
-
-
-def test_p_values_are_golden_and_the_same_again_in_any_order():
-    random, groups = np.random.default_rng(7), groups_of(25, 25, 25)
-    values, other = random.normal(0, 1, (2, 75))
-    values += 0.8 * (groups == "g0")
-    people = alone(groups)
-    tests = mean_differences(values, groups, people)
-    correlations = correlation_differences(values, other, groups, people)
-    assert [(t.highest, t.lowest, t.p) for t in tests] == GOLDEN_MEANS
-    assert [(t.highest, t.lowest, t.p) for t in correlations] == GOLDEN_CORRELATIONS
-    order = random.permutation(75)
-    assert mean_differences(values[order], groups[order], people[order]) == tests
-    assert correlation_differences(values[order], other[order], groups[order], people[order]) == correlations
-
-
-def test_a_pair_that_is_not_the_clearest_is_compared_with_the_largest_of_all():
-    """Of two groups alone its p value is lower: it was not picked among three."""
-    random, groups = np.random.default_rng(8), groups_of(30, 30, 30)
-    values = random.normal(0, 1, 90) + 0.45 * (groups == "g1") + 2 * (groups == "g2")
-    of_three = {(t.highest, t.lowest): t.p for t in mean_differences(values, groups, alone(groups))}
-    two = groups != "g2"
-    (of_two,) = mean_differences(values[two], groups[two], alone(groups)[two])
-    assert of_three["g1", "g0"] > of_two.p
-    assert of_three["g2", "g0"] == 1 / (1 + PERMUTATIONS)
-
-
-def test_values_without_spread_do_not_differ_or_do_for_certain():
-    groups = groups_of(20, 20)
-    (equal,) = mean_differences(np.full(40, 0.3), groups, alone(groups))
-    assert equal.p == 1
-    (apart,) = mean_differences((groups == "g1").astype(float), groups, alone(groups))
-    assert (apart.highest, apart.p) == ("g1", 1 / (1 + PERMUTATIONS))
-    varying = np.random.default_rng(9).normal(0, 1, 40)
-    assert correlation_differences(varying, np.where(groups == "g0", 1.0, varying), groups, alone(groups)) == []
 
 
 # who takes part

@@ -386,7 +386,7 @@ def test_bootstrap_is_the_metric_of_each_resample():
     random = np.random.default_rng(2)
     truth = random.normal(3, 0.7, 40)
     predicted = truth + random.normal(0, 0.4, (2, 40))
-    counts = bootstrap.resamples(40)
+    counts = bootstrap.resamples(np.arange(40).astype(str))
     pearson = bootstrap.correlations(counts, truth, predicted)
     mae = bootstrap.means(counts, np.abs(predicted - truth))
     spearman = bootstrap.rank_correlations(counts, truth, predicted[0].round(1))
