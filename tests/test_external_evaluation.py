@@ -187,7 +187,8 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(unchanged):
             assert said[name]["n"] == own.sum()
             assert said[name]["mae"] == pytest.approx(np.abs(predicted - truth)[own].mean())
             assert said[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
-    assert [group["name"] for group in report["groups"]["groups"]] == sorted(model["subsets"])
+    groups = [group["name"] for group in report["groups"]["groups"]]
+    assert sorted([*groups, *report["groups"]["too_small"]]) == sorted(model["subsets"])
     ensemble, *members = report["models"]
     ((covered, width),) = unchanged.rows(
         "SELECT avg((s.score BETWEEN low AND high)::INT), avg(high - low) FROM predictions p "
