@@ -31,16 +31,12 @@ from pathlib import Path
 TESTS = {
     "ensemble/combiner.py": ("tests/test_combiner.py",),
     "ensemble/combiner_fit.py": ("tests/test_combiner.py",),
-    "ensemble/intervals.py": ("tests/test_group_differences.py",),
     "featurestore/groups.py": ("tests/test_group_differences.py",),
-    "featurestore/statistics.py": ("tests/test_statistics.py",),
+    "featurestore/statistics.py": ("tests/test_bounded_memory.py",),
     "featurestore/training_rows.py": ("tests/test_training_sets.py",),
     "featurestore/training_sets.py": ("tests/test_training_sets.py",),
     "reports/pages/groups.py": ("tests/test_groups.py",),
-    "reports/stats/agreement.py": ("tests/test_agreement.py",),
     "reports/stats/bootstrap.py": ("tests/test_bootstrap.py",),
-    "reports/stats/evaluated_runs.py": ("tests/test_evaluated_runs.py",),
-    "reports/stats/simpler_models.py": ("tests/test_evaluated_runs.py",),
 }
 """Module -> the tests that must notice a change of it; they run without `conftest.py`, which imports every network."""
 
