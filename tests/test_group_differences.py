@@ -11,11 +11,16 @@ from featurestore.groups import (
     FEWEST,
     GROUPED_IMAGES,
     PERMUTATIONS,
+    Difference,
+    _fisher,
+    _in_standard_errors,
+    _mean,
     correlation_differences,
     differing_groups,
     mean_differences,
 )
 from featurestore.store import Store
+from reports.pages.groups import Gap
 from tests.synthetic_store import make_store
 
 WORLDS = 300
@@ -50,6 +55,24 @@ def test_of_two_groups_the_p_value_is_that_of_welchs_test():
         (test,) = mean_differences(values, groups, alone(groups))
         welch = ttest_ind(values[:30], values[30:], equal_var=False).pvalue
         assert test.p == pytest.approx(welch, abs=4 * np.sqrt(max(welch, 0.01) / PERMUTATIONS) + 0.01)
+
+
+def test_differences_are_welchs_t_and_those_of_fishers_z():
+    random = np.random.default_rng(12)
+    one, other = (random.normal(shift, spread, (2, n)) for shift, spread, n in ((0, 1, 20), (1, 3, 33)))
+    sizes = np.array([20, 33])
+    means = np.array([[of[0].mean(), (of[0] ** 2).mean()] for of in (one, other)])
+    welch = ttest_ind(one[0], other[0], equal_var=False).statistic
+    assert _in_standard_errors(*_mean(means, sizes)) == pytest.approx([abs(welch)])
+    moments = np.array([[x.mean(), y.mean(), (x**2).mean(), (y**2).mean(), (x * y).mean()] for x, y in (one, other)])
+    z = [np.arctanh(np.corrcoef(of)[0, 1]) for of in (one, other)]
+    expected = abs(z[0] - z[1]) / np.sqrt(1 / 17 + 1 / 30)
+    assert _in_standard_errors(*_fisher(moments, sizes)) == pytest.approx([expected])
+
+
+@pytest.mark.parametrize(("p", "supported"), [(0.05, True), (0.051, False)])
+def test_groups_differ_up_to_a_p_value_of_5_percent(p: float, supported: bool):
+    assert Difference("a", "b", p).supported == Gap("a", "b", 0.1, p).supported == supported
 
 
 def test_p_values_are_golden_and_the_same_again_in_any_order():
