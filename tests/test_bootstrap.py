@@ -101,6 +101,17 @@ def test_a_resample_without_any_of_the_values_or_without_spread_has_no_figure():
     assert found[1] == pytest.approx(-1)
 
 
+def test_correlations_of_several_runs_are_exact_far_from_zero():
+    """Scores around ten million: moments that are not centred would lose all digits."""
+    truth, predicted = made()
+    counts = resamples(ALONE)
+    near = correlations(counts, truth, np.stack([predicted, -predicted]))
+    assert near[0] == pytest.approx(correlations(counts, truth, predicted))
+    assert near[1] == pytest.approx(-near[0])
+    far = correlations(counts, truth + 1e7, np.stack([predicted, -predicted]) + 1e7)
+    assert far == pytest.approx(near, abs=1e-6)
+
+
 # coverage
 
 
