@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, spearmanr
 
-from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, figures, means, resampled_figures, resamples
+from reports.stats.bootstrap import (
+    RESAMPLES,
+    Estimate,
+    correlations,
+    figures,
+    means,
+    rank_correlations,
+    resampled_figures,
+    resamples,
+)
 
 ALONE = np.array([f"p{i:02}" for i in range(30)])
 PAIRS = np.array([f"p{i // 2:02}" for i in range(30)])
@@ -110,6 +119,15 @@ def test_correlations_of_several_runs_are_exact_far_from_zero():
     assert near[1] == pytest.approx(-near[0])
     far = correlations(counts, truth + 1e7, np.stack([predicted, -predicted]) + 1e7)
     assert far == pytest.approx(near, abs=1e-6)
+
+
+def test_equal_values_share_their_rank_in_every_resample():
+    truth, predicted = (values.round(1) for values in made())
+    counts = resamples(PAIRS)
+    found = rank_correlations(counts, truth, predicted)
+    for resample in range(0, RESAMPLES, 100):
+        rows = np.repeat(np.arange(30), counts[resample].astype(int))
+        assert found[resample] == pytest.approx(spearmanr(truth[rows], predicted[rows]).statistic)
 
 
 # coverage
