@@ -9,6 +9,9 @@ over training sets and photos together.
 It is of nearly the same kind, not of the same: a new photo is scored by models fitted on all rows, not on a part less.
 So `level` is aimed at, not guaranteed; residuals of cross-validation have no guarantee without assumptions (Barber et
 al. 2021). docs/design/learning.md says what one would take, and docs/lab/intervals.md what was measured.
+
+A group's own calibration first subtracts the group's mean error; it is fitted where that is shown to differ from the
+mean error of another group.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 
 from featurestore.calibration import FEWEST, LEVEL, Calibration
 from featurestore.errors import UsageError
+from featurestore.groups import differing_groups
 from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
 
@@ -57,7 +61,7 @@ class Intervals:
         usual, places, sizes = _usual_errors(predicted, np.abs(errors), part)
         calibrations = {EVERYONE: _calibration(errors / usual, 0.0, places, sizes)}
         group_of_row = np.array([group or EVERYONE for group in groups])
-        for group in sorted(set(group_of_row.tolist()) - {EVERYONE}):
+        for group in sorted(differing_groups(errors, groups)):
             rows = group_of_row == group
             if (n := int(rows.sum())) >= MIN_PHOTOS:
                 bias = float(errors[rows].mean())

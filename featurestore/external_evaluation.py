@@ -3,9 +3,13 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.outputs import active_features, active_versions
 from featurestore.scale import Scale
 from featurestore.store import Store
@@ -23,6 +27,7 @@ class ExternalRows:
 
     rows        those with a score, all values and a photo that the models were not trained on; by image_id
     subsets     n subsets, None where there is none
+    people      n names, the same for photos that are known to show one person
     scale       that of the data set's ratings
     images      of the data set
     unscored    without a score
@@ -34,6 +39,7 @@ class ExternalRows:
     trait: str
     rows: Rows
     subsets: tuple[str | None, ...]
+    people: NDArray[np.str_]
     scale: Scale
     images: int
     unscored: int
@@ -61,7 +67,7 @@ def external_rows(
     """
     _check_versions(store, versions, uses)
     every = store.frame(
-        "SELECT image_id, sha256, subset, score, histogram FROM images LEFT JOIN "
+        f"SELECT image_id, sha256, subset, person, score, histogram FROM {GROUPED_IMAGES} LEFT JOIN "
         "(FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $data_set ORDER BY image_id",
         data_set=data_set,
         trait=trait,
@@ -94,6 +100,7 @@ def external_rows(
         trait=trait,
         rows=Rows.gathered(keys, arrays).with_features(features, active_features(store)),
         subsets=tuple(keys["subset"]),
+        people=keys["person"].to_numpy().astype(np.str_),
         scale=Scale(*ends),
         images=len(every),
         unscored=len(every) - len(scored),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from extractors.regions import REGIONS
 from featurestore.calibration import LEVEL, Calibration, Ends
 from featurestore.errors import PrerequisiteError
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
 from featurestore.store import Store
@@ -171,7 +172,7 @@ def calibrations(store: Store, run_id: str) -> dict[str | None, Calibration]:
 
 def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
     """The subset of each image, None where it has none."""
-    known = dict(store.frame("SELECT image_id, subset FROM images").iter_rows())
+    known = dict(store.frame(f"SELECT image_id, subset FROM {GROUPED_IMAGES}").iter_rows())
     return [known[image_id] for image_id in image_ids]
 
 

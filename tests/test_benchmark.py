@@ -83,6 +83,7 @@ def test_coverage_and_gains_are_counted(store):
 def test_groups_with_their_own_calibration_lose_its_bias(store):
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert report.calibrated is not None
+    assert report.groups.groups
     for before, after in zip(report.groups.groups, report.calibrated.groups, strict=True):
         assert after.figures["bias"].value == pytest.approx(before.figures["bias"].value - 0.1, abs=0.02)
         assert after.figures["coverage"].value >= before.figures["coverage"].value - 0.1

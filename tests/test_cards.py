@@ -126,7 +126,12 @@ def test_figures_of_the_run_and_of_an_ensembles_members_are_queries(store, model
         assert holds(row["Spearman"], spearman)
 
 
-def test_subgroups_are_queries_and_gaps_are_between_their_ends(store):
+def test_subgroups_are_queries_and_gaps_come_with_their_p_value(tmp_path: Path):
+    with make_store(tmp_path / "s.duckdb", 200) as store:
+        check_subgroups(store)
+
+
+def check_subgroups(store: Store) -> None:
     part = under(model_card(store), "## Subgroups")
     expected = store.frame(
         "SELECT subset, count(*) AS n, avg(p.score - s.score) AS bias, avg(abs(p.score - s.score)) AS mae, "
@@ -141,8 +146,19 @@ def test_subgroups_are_queries_and_gaps_are_between_their_ends(store):
         assert holds(row["MAE"], mae)
         assert holds(row["PC"], pearson)
         assert holds(row["coverage"], coverage)
-    gaps = {row["largest gap"]: row["size"] for row in table(part, 1)}
-    assert holds(gaps["MAE"], expected["mae"].max() - expected["mae"].min())
+    gaps = {row["furthest apart"]: row for row in table(part, 1)}
+    mean_error = {subset: mae for subset, _, _, mae, *_ in expected.iter_rows()}
+    highest, lowest = gaps["MAE"]["between"].split(" − ")
+    assert gaps["MAE"]["difference"] == f"{mean_error[highest] - mean_error[lowest]:.3f}"
+    for gap in gaps.values():
+        shown_to = "differ" if float(gap["p"].removeprefix("≤ ")) <= 0.05 else "not shown to differ"
+        assert gap["groups"] == shown_to
+
+
+def test_subgroups_that_are_too_small_have_no_figures(own):
+    part = under(model_card(own), "## Subgroups")
+    assert "Too small to compare, with fewer than 20 people: AF (" in part
+    assert "|" not in part
 
 
 def test_intervals_combiner_and_leakage_are_queries(store):

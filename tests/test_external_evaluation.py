@@ -187,7 +187,8 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(unchanged):
             assert said[name]["n"] == own.sum()
             assert said[name]["mae"]["value"] == pytest.approx(np.abs(predicted - truth)[own].mean())
             assert said[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
-    assert [group["name"] for group in report["groups"]["groups"]] == sorted(model["subsets"])
+    groups = [group["name"] for group in report["groups"]["groups"]]
+    assert sorted([*groups, *report["groups"]["too_small"]]) == sorted(model["subsets"])
     ensemble, *members = report["models"]
     ((covered, width),) = unchanged.rows(
         "SELECT avg((s.score BETWEEN low AND high)::INT), avg(high - low) FROM predictions p "
@@ -304,7 +305,8 @@ def made_rows(truth, subsets) -> ExternalRows:
     ids = [f"x/{i}" for i in range(n)]
     keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
     arrays = {"geometry": np.zeros((n, 1)), "skin": np.zeros((n, 0)), "shape": np.zeros((n, 936), np.float32)}
-    return ExternalRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), (1.0, 10.0), n, 0, 0, 0)
+    people = np.array([f"p{i:03}" for i in range(n)])
+    return ExternalRows("x", "score", Rows.gathered(keys, arrays), tuple(subsets), people, (1.0, 10.0), n, 0, 0, 0)
 
 
 @pytest.fixture

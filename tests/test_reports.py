@@ -317,7 +317,8 @@ def test_evaluation_is_what_the_runs_recorded_best_first(store: Store):
         (run,) = (run for run in report.runs if run.run_id == run_id)
         assert run.overall == pytest.approx(Evaluation(*metrics))
         assert run.problems == ()
-        assert sum(run.residuals) == run.overall.n == sum(group.n for group in run.groups.groups)
+        compared = sum(group.n for group in run.groups.groups)
+        assert sum(run.residuals) == run.overall.n == compared + sum(run.groups.too_small.values())
         assert run.overall.rmse >= run.rmse_floor
         assert {metric: figure.value for metric, figure in run.figures.items()} == {
             metric: getattr(run.overall, metric) for metric in ("pearson", "mae", "rmse", "spearman")
@@ -394,7 +395,7 @@ def test_bootstrap_is_the_metric_of_each_resample():
     random = np.random.default_rng(2)
     truth = random.normal(3, 0.7, 40)
     predicted = truth + random.normal(0, 0.4, (2, 40))
-    counts = bootstrap.resamples(40)
+    counts = bootstrap.resamples(np.arange(40).astype(str))
     pearson = bootstrap.correlations(counts, truth, predicted)
     mae = bootstrap.means(counts, np.abs(predicted - truth))
     spearman = bootstrap.rank_correlations(counts, truth, predicted[0].round(1))

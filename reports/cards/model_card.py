@@ -11,7 +11,7 @@ from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
 from reports.pages import subscores
-from reports.pages.groups import Groups, compare_groups
+from reports.pages.groups import Groups, groups_of_run
 from reports.pages.subscores import SubScoreRun
 from reports.stats.bootstrap import Estimate, figures
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows, gain_in_pearson
@@ -120,7 +120,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         row_hash=row_hash,
         features=features,
         leak=_leak(store, run) if searched(store) else None,
-        groups=compare_groups(main.truth, main.predicted, main.subsets, main.low, main.high) if main else None,
+        groups=groups_of_run(main) if main else None,
         calibrations=calibrations(store, run_id),
         width=_width(main) if main else None,
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
@@ -154,7 +154,7 @@ def _leak(store: Store, run: Run) -> tuple[int, int]:
 
 def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Performance]:
     return {
-        name: Performance(len(rows.truth), figures(rows.truth, rows.predicted), _coverage(rows))
+        name: Performance(len(rows.truth), figures(rows.truth, rows.predicted, rows.people), _coverage(rows))
         for name, rows in by_name.items()
         if rows
     }
@@ -163,11 +163,11 @@ def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Perfo
 def _coverage(rows: EvaluatedRun) -> Estimate | None:
     if rows.low is None or rows.high is None:
         return None
-    return Estimate.of_share((rows.low <= rows.truth) & (rows.truth <= rows.high))
+    return Estimate.of_share((rows.low <= rows.truth) & (rows.truth <= rows.high), rows.people)
 
 
 def _width(rows: EvaluatedRun) -> Estimate | None:
-    return None if rows.low is None or rows.high is None else Estimate.of_mean(rows.high - rows.low)
+    return None if rows.low is None or rows.high is None else Estimate.of_mean(rows.high - rows.low, rows.people)
 
 
 def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | None]) -> Combined | None:

@@ -16,7 +16,7 @@ from reports.cards.markdown import escape, grid, page
 from reports.cards.model_card import CardRun, Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
 from reports.pages.groups import METRICS as GROUP_METRICS
-from reports.pages.groups import READING
+from reports.pages.groups import READING, p_value, too_small, verdict
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, shown_on, target_line
@@ -171,30 +171,34 @@ def _figures(card: ModelCard) -> str:
             tables.append(f"### {title}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
     reading = (
         f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. Brackets hold 95 % of {RESAMPLES:,} "
-        "resamples of the images."
+        "resamples of the people."
     )
     return "\n\n".join(["## Figures", reading, *tables])
 
 
 def _subgroups(card: ModelCard) -> str:
     title = f"## Subgroups\n\nOf {card.main.run.model}, on the test rows."
-    if card.groups is None or len(card.groups.groups) < 2:
+    if card.groups is None or not card.groups.several:
         return f"{title} The test rows are of one subset: no groups were compared."
-    metrics = [metric for metric in GROUP_METRICS if metric in card.groups.groups[0].figures]
+    metrics = [m for m in GROUP_METRICS if card.groups.groups and m in card.groups.groups[0].figures]
     lines = (
         (escape(group.name), f"{group.n:,}", *(estimate_text(group.figures[m], sign=m == "bias") for m in metrics))
         for group in card.groups.groups
     )
-    gaps = (
-        (GROUP_METRICS[m], f"{escape(gap.highest)} − {escape(gap.lowest)}", estimate_text(gap.size))
+    gaps = [
+        (
+            *(GROUP_METRICS[m], f"{escape(gap.highest)} − {escape(gap.lowest)}"),
+            *(number(gap.size), p_value(gap.p), verdict(gap)),
+        )
         for m, gap in card.groups.gaps.items()
-    )
+    ]
     return "\n\n".join(
         [
             title,
-            grid(("subset", "n", *(GROUP_METRICS[m] for m in metrics)), lines),
-            grid(("largest gap", "between", "size"), gaps, text=2),
-            READING,
+            *([grid(("subset", "n", *(GROUP_METRICS[m] for m in metrics)), lines)] if card.groups.groups else []),
+            *([grid(("furthest apart", "between", "difference", "p", "groups"), gaps, text=2)] if gaps else []),
+            *([escape(too_small(card.groups))] if card.groups.too_small else []),
+            *([READING] if card.groups.groups else []),
         ]
     )
 

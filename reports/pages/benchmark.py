@@ -32,8 +32,8 @@ def render(report: BenchmarkReport) -> RenderableType:
         target_line(report.target),
         *(section(title, _metric_table(report, metric)) for metric, title in METRICS.items()),
         dim(
-            f"Intervals hold 95 % of {RESAMPLES:,} resamples of the images of every fold. Each figure has "
-            "the digits that its own interval supports."
+            f"Intervals hold 95 % of {RESAMPLES:,} resamples of the people of every fold, drawn anew in each fold. "
+            "Each figure has the digits that its own interval supports."
         ),
         section("Beside published figures", _anchors_table(report)) if report.anchors else None,
         section("Combiner", _combiner_table(report)) if report.combined else None,
@@ -47,7 +47,7 @@ def render(report: BenchmarkReport) -> RenderableType:
             )
             for model in covered
         ),
-        section("Subgroups", render_groups(report.groups), remark=first.model),
+        section("Subgroups", render_groups(report.groups), remark=first.model) if report.groups.several else None,
         section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
         if report.calibrated
         else None,

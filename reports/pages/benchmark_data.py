@@ -147,7 +147,7 @@ def _evaluated(store: Store, protocol: str) -> dict[str, list[EvaluatedRun]]:
 
 def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
     folds = [Evaluation.from_scores(run.truth, run.predicted) for run in runs]
-    resampled = [resampled_figures(run.truth, run.predicted) for run in runs]
+    resampled = [resampled_figures(run.truth, run.predicted, run.people, fold) for fold, run in enumerate(runs)]
     by_fold = [
         {metric: Estimate.from_resamples(getattr(fold, metric), figures[metric]) for metric in METRICS}
         for fold, figures in zip(folds, resampled, strict=True)
@@ -200,13 +200,15 @@ def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> 
 
 
 def _groups(runs: Sequence[EvaluatedRun]) -> Groups:
-    truth, predicted = (np.concatenate([getattr(run, name) for run in runs]) for name in ("truth", "predicted"))
+    truth, predicted, people = (
+        np.concatenate([getattr(run, name) for run in runs]) for name in ("truth", "predicted", "people")
+    )
     subsets = [subset for run in runs for subset in run.subsets]
     ends = [(run.low, run.high) for run in runs if run.low is not None and run.high is not None]
     if len(ends) < len(runs):
-        return compare_groups(truth, predicted, subsets)
+        return compare_groups(truth, predicted, subsets, people)
     low, high = (np.concatenate(end) for end in zip(*ends, strict=True))
-    return compare_groups(truth, predicted, subsets, low, high)
+    return compare_groups(truth, predicted, subsets, people, low, high)
 
 
 def _calibrated(store: Store, runs: Sequence[EvaluatedRun]) -> Groups | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.scale import Scale
 from featurestore.store import Store
@@ -128,7 +129,7 @@ def _trait(store: Store, name: str, trait: str, scale: Scale) -> TraitReport:
 
 def _subsets(store: Store, name: str, trait: str, scale: Scale) -> dict[str, Scores]:
     rows = store.frame(
-        "SELECT coalesce(subset, 'none') AS subset, score FROM images "
+        f"SELECT coalesce(subset, 'none') AS subset, score FROM {GROUPED_IMAGES} "
         "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $name ORDER BY subset",
         name=name,
         trait=trait,

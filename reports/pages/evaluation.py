@@ -14,7 +14,7 @@ from featurestore.records import Evaluation
 from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
-from reports.pages.groups import Groups, compare_groups, render_groups
+from reports.pages.groups import Groups, groups_of_run, render_groups
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
@@ -112,7 +112,7 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
     return EvaluationReport(
         target=target_of_run(store, runs[0].run_id),
         runs=tuple(runs),
-        constant_mae=Estimate.of_mean(np.abs(truth - truth.mean())),
+        constant_mae=Estimate.of_mean(np.abs(truth - truth.mean()), evaluated[0].people),
         seen=photos_seen(store, [[run.run_id for run in runs]]),
     )
 
@@ -128,8 +128,8 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
         protocol=evaluated.run.protocol,
         fold=evaluated.run.fold,
         overall=overall,
-        figures=measured(evaluated.truth, evaluated.predicted),
-        groups=compare_groups(evaluated.truth, evaluated.predicted, evaluated.subsets, evaluated.low, evaluated.high),
+        figures=measured(evaluated.truth, evaluated.predicted, evaluated.people),
+        groups=groups_of_run(evaluated),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
         problems=run_problems(store, evaluated),
@@ -189,7 +189,7 @@ def render(report: EvaluationReport) -> RenderableType:
         _runs_table(report.runs),
         dim(f"{INTERVALS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),
-        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,
+        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.several else None,
         section("Predicted against true", _agreement(best, own), remark=scores_of),
         section("Errors", _errors(best, own), remark=scores_of),
         section("Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths by prediction"),

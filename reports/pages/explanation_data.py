@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.records import Explanation, Origin, RegionParts
 from featurestore.store import Store
 from reports.pages.similar import SimilarReport
@@ -202,7 +203,7 @@ def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -
         for name in finite
     )
     rows = store.frame(
-        f"SELECT {below} FROM geometric_features JOIN images USING (image_id) "
+        f"SELECT {below} FROM geometric_features JOIN {GROUPED_IMAGES} USING (image_id) "
         "WHERE $subset IS NULL OR subset = $subset",
         subset=group,
         **finite,
@@ -213,7 +214,7 @@ def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -
 def _scores(store: Store, trait: str, group: str | None) -> NDArray[np.float64]:
     """The raters' scores of the group's photos."""
     return store.frame(
-        "SELECT score FROM scores JOIN images USING (image_id) "
+        f"SELECT score FROM scores JOIN {GROUPED_IMAGES} USING (image_id) "
         "WHERE trait = $trait AND ($subset IS NULL OR subset = $subset)",
         trait=trait,
         subset=group,
@@ -224,7 +225,7 @@ def _stored(store: Store | None, trait: str, neighbours: tuple[SimilarReport, ..
     if store is None or not neighbours:
         return None
     rows = store.frame(
-        "SELECT image_id, subset, score FROM images "
+        f"SELECT image_id, subset, score FROM {GROUPED_IMAGES} "
         "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE image_id = $i",
         trait=trait,
         i=neighbours[0].query,

@@ -127,13 +127,14 @@ def data(
         unscored=external.unscored,
         in_training=external.trained_on,
         unmeasured=external.unmeasured,
-        constant_mae=Estimate.of_mean(np.abs(best["truth"] - best["truth"].mean())),
+        constant_mae=Estimate.of_mean(np.abs(best["truth"] - best["truth"].mean()), external.people),
         models=tuple(
-            ExternalModel(name, run_ids[name], _transfer(columns), _by_subset(external.subsets, columns))
+            ExternalModel(name, run_ids[name], _transfer(columns, external.people), _by_subset(external, columns))
             for name, columns in evaluated.items()
         ),
         groups=compare_groups(
-            best["truth"], best["mapped predicted"], external.subsets, best.get("mapped low"), best.get("mapped high")
+            *(best["truth"], best["mapped predicted"], external.subsets, external.people),
+            *(best.get("mapped low"), best.get("mapped high")),
         ),
         truth=tuple(best["truth"].tolist()),
         predicted=tuple(best["predicted"].tolist()),
@@ -173,17 +174,20 @@ def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, NDArray[n
     return {"truth": external.rows.scores, **columns, **{f"mapped {name}": values for name, values in mapped.items()}}
 
 
-def _by_subset(subsets: Sequence[str | None], columns: Columns) -> dict[str, Transfer]:
-    labels = np.array([subset or "none" for subset in subsets])
+def _by_subset(external: ExternalRows, columns: Columns) -> dict[str, Transfer]:
+    labels = np.array([subset or "none" for subset in external.subsets])
     names = np.unique(labels).tolist()
     if len(names) < 2:
         return {}
-    return {name: _transfer({column: values[labels == name] for column, values in columns.items()}) for name in names}
+    return {
+        name: _transfer({of: values[labels == name] for of, values in columns.items()}, external.people[labels == name])
+        for name in names
+    }
 
 
-def _transfer(columns: Columns) -> Transfer:
+def _transfer(columns: Columns, people: NDArray[np.str_]) -> Transfer:
     truth, predicted = columns["truth"], columns["predicted"]
-    as_is, mapped = figures(truth, predicted), figures(truth, columns["mapped predicted"])
+    as_is, mapped = (figures(truth, scores, people) for scores in (predicted, columns["mapped predicted"]))
     return Transfer(
         n=len(truth),
         **as_is,
@@ -217,7 +221,7 @@ def render(report: ExternalReport) -> RenderableType:
         section("By subset", _transfer_table("subset", rows), remark=ensemble.name) if ensemble.subsets else None,
         section("90 % intervals", _coverage_table(rows), remark=ensemble.name) if ensemble.overall.coverage else None,
         dim(_reading(report)),
-        section("Fairness, after the map", render_groups(groups), remark=ensemble.name) if groups.gaps else None,
+        section("Fairness, after the map", render_groups(groups), remark=ensemble.name) if groups.several else None,
         section("Predicted against the raters' score", scatter, remark=ensemble.name),
     )
 
@@ -270,5 +274,5 @@ def _reading(report: ExternalReport) -> str:
         "count how the scales differ; the mapped ones come after a monotone map of the predictions (isotonic "
         "regression, fitted on four fifths of the images and evaluated on the rest). Always predicting the mean of "
         f"these scores would give MAE {estimate_text(report.constant_mae)}. Below each figure is its interval, which "
-        f"holds 95 % of {RESAMPLES:,} resamples of the images."
+        f"holds 95 % of {RESAMPLES:,} resamples of the people."
     )

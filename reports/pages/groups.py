@@ -1,4 +1,4 @@
-"""Whether a model treats groups alike: the same figures for each group, and the largest gap between two of them."""
+"""Whether a model treats groups alike: the same figures for each group, and which two groups differ most."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,54 +10,77 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.groups import FEWEST, LEVEL, PERMUTATIONS, correlation_differences, mean_differences, people_of
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
-from reports.render.layout import dim, plain_table
+from reports.render.layout import dim, number, plain_table
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
-from reports.stats.estimates import estimate_cell, split_estimate
+from reports.stats.estimates import estimate_cell
+from reports.stats.evaluated_runs import EvaluatedRun
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (
-    f"Bias is the mean of predicted - true; it and MAE are on the scale of {MODEL_SCALE.words}. Intervals hold 95 % of "
-    f"{RESAMPLES:,} resamples of the images. The subsets of a gap were picked because they differ most, so the gap is "
-    "overestimated."
+    f"Bias is the mean of predicted - true; it and MAE are on the scale of {MODEL_SCALE.words}. Intervals of figures "
+    f"hold 95 % of {RESAMPLES:,} resamples of the people. Of every figure the two groups are shown that are furthest "
+    "apart, in standard errors. p is the share of deals of the people to the groups, of "
+    f"{PERMUTATIONS + 1:,}, in which any two are at least that far apart: it allows for having picked the two, and "
+    f"is of each figure by itself. Above {number(LEVEL, 2)} the photos do not show that any two groups differ."
 )
-
-
-Figure = tuple[float, NDArray[np.float64]]
-"""A figure, and what it is in each resample."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group of n images; `figures` are bias, mae, pearson and, where there are intervals, coverage."""
+    """One group of n images of `people`; `figures` are bias, mae, pearson and, where there are intervals, coverage."""
 
     name: str
     n: int
+    people: int
     figures: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The figure of the group where it is highest minus that of the group where it is lowest."""
+    """The two groups that differ most for their standard error: how far apart they are, and the p value of that."""
 
     highest: str
     lowest: str
-    size: Estimate
+    size: float
+    p: float
+
+    @property
+    def supported(self) -> bool:
+        """Whether the groups may be said to differ."""
+        return self.p <= LEVEL
 
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups by name, and figure -> its largest gap, which needs two groups that have it."""
+    """The groups that are large enough, by name.
+
+    too_small  group -> its people, fewer than FEWEST: no figures are given of it
+    gaps       figure -> its gap, which needs two groups that have it
+    """
 
     groups: tuple[Group, ...]
+    too_small: Mapping[str, int]
     gaps: Mapping[str, Gap]
+
+    @property
+    def several(self) -> bool:
+        """Whether the images are of more than one group."""
+        return len(self.groups) + len(self.too_small) > 1
+
+
+def groups_of_run(run: EvaluatedRun) -> Groups:
+    """The groups of a run's images."""
+    return compare_groups(run.truth, run.predicted, run.subsets, run.people, run.low, run.high)
 
 
 def compare_groups(
     truth: NDArray[np.float64],
     predicted: NDArray[np.float64],
     groups: Sequence[str | None],
+    people: NDArray[np.str_],
     low: NDArray[np.float64] | None = None,
     high: NDArray[np.float64] | None = None,
 ) -> Groups:
@@ -67,60 +90,88 @@ def compare_groups(
     """
     labels = np.array([group or "none" for group in groups])
     ends = [] if low is None or high is None else [low, high]
-    # resamples count rows, so rows need an order of their own
-    order = np.lexsort((*ends, predicted, truth, labels))
-    labels, truth, predicted, *ends = (column[order] for column in (labels, truth, predicted, *ends))
-    counts = resamples(len(labels))
-    by_group: dict[str, dict[str, Figure]] = {}
-    lines = []
-    for name in np.unique(labels).tolist():
+    # resamples are drawn person by person, so people need an order of their own
+    order = np.lexsort((*ends, predicted, truth, people, labels))
+    labels, people, truth, predicted, *ends = (column[order] for column in (labels, people, truth, predicted, *ends))
+    per_image = _per_image(truth, predicted, *ends)
+    counts = resamples(people)
+    sizes = people_of(labels, people)
+    compared = []
+    for name in (name for name, size in sizes.items() if size >= FEWEST):
         rows = labels == name
-        by_group[name] = _figures(counts[:, rows], truth[rows], predicted[rows], *(end[rows] for end in ends))
-        lines.append(
-            Group(name, int(rows.sum()), {m: Estimate.from_resamples(*figure) for m, figure in by_group[name].items()})
+        figures = {
+            metric: Estimate.from_resamples(float(values[rows].mean()), means(counts[:, rows], values[rows]))
+            for metric, values in per_image.items()
+        }
+        figures["pearson"] = Estimate.from_resamples(
+            Evaluation.from_scores(truth[rows], predicted[rows]).pearson,
+            correlations(counts[:, rows], truth[rows], predicted[rows]),
         )
-    gaps = {m: _gap({name: figures[m] for name, figures in by_group.items()}) for m in lines[0].figures}
-    return Groups(tuple(lines), {metric: gap for metric, gap in gaps.items() if gap})
+        compared.append(Group(name, int(rows.sum()), sizes[name], figures))
+    tests = {metric: mean_differences(values, labels, people) for metric, values in per_image.items()}
+    tests["pearson"] = correlation_differences(truth, predicted, labels, people)
+    by_name = {group.name: group.figures for group in compared}
+    gaps = {}
+    for metric, differences in tests.items():
+        if differences:
+            first = differences[0]
+            size = by_name[first.highest][metric].value - by_name[first.lowest][metric].value
+            gaps[metric] = Gap(first.highest, first.lowest, size, first.p)
+    too_small = {name: size for name, size in sizes.items() if size < FEWEST}
+    return Groups(tuple(compared), too_small, gaps)
 
 
-def _figures(
-    counts: NDArray[np.float64], truth: NDArray[np.float64], predicted: NDArray[np.float64], *ends: NDArray[np.float64]
-) -> dict[str, Figure]:
+def _per_image(
+    truth: NDArray[np.float64], predicted: NDArray[np.float64], *ends: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Figure -> (n,) values that it is the mean of."""
     error = predicted - truth
     per_image = {"bias": error, "mae": np.abs(error)}
     if ends:
         per_image["coverage"] = ((ends[0] <= truth) & (truth <= ends[1])).astype(np.float64)
-    figures = {metric: (float(values.mean()), means(counts, values)) for metric, values in per_image.items()}
-    return figures | {
-        "pearson": (Evaluation.from_scores(truth, predicted).pearson, correlations(counts, truth, predicted))
-    }
-
-
-def _gap(by_group: Mapping[str, Figure]) -> Gap | None:
-    known = {name: value for name, (value, _) in by_group.items() if np.isfinite(value)}
-    if len(known) < 2:
-        return None
-    highest, lowest = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
-    (top, tops), (bottom, bottoms) = by_group[highest], by_group[lowest]
-    return Gap(highest, lowest, Estimate.from_resamples(top - bottom, tops - bottoms))
+    return per_image
 
 
 def render_groups(report: Groups) -> RenderableType:
-    """A line a group with intervals beneath the figures, then a line a gap."""
-    metrics = [metric for metric in METRICS if metric in report.groups[0].figures]
-    table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics))
-    for group in report.groups:
-        cells = (estimate_cell(group.figures[metric], sign=metric == "bias") for metric in metrics)
-        table.add_row(group.name, f"{group.n:,}", *cells)
-    gaps: list[RenderableType] = ["", _gaps_table(report.gaps)] if report.gaps else []
-    return Lines(table, *gaps, dim(READING))
+    """A line a group with intervals beneath the figures, then a line a gap, then the groups that are too small."""
+    parts: list[RenderableType] = []
+    if report.groups:
+        metrics = [metric for metric in METRICS if metric in report.groups[0].figures]
+        table = plain_table("subset", "n", *(METRICS[metric] for metric in metrics))
+        for group in report.groups:
+            cells = (estimate_cell(group.figures[metric], sign=metric == "bias") for metric in metrics)
+            table.add_row(group.name, f"{group.n:,}", *cells)
+        parts = [table]
+    if report.gaps:
+        parts += ["", _gaps_table(report.gaps)]
+    if report.too_small:
+        parts.append(too_small(report))
+    if report.groups:
+        parts.append(dim(READING))
+    return Lines(*parts)
+
+
+def too_small(report: Groups) -> str:
+    """Which groups are not compared, and what would be enough."""
+    names = ", ".join(f"{name} ({size:,})" for name, size in report.too_small.items())
+    return f"Too small to compare, with fewer than {FEWEST} people: {names}."
+
+
+def verdict(gap: Gap) -> str:
+    """What the test supports, in words."""
+    return "differ" if gap.supported else "not shown to differ"
+
+
+def p_value(p: float) -> str:
+    """A p value; the smallest that the number of permutations allows is an upper bound."""
+    least = 1 / (PERMUTATIONS + 1)
+    return f"≤ {number(least)}" if p <= least else number(p)
 
 
 def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
-    table = plain_table("largest gap", "", "difference", "95 % interval", text=(0, 1))
+    table = plain_table("furthest apart", "", "difference", "p", "", text=(0, 1, 4))
     for metric in METRICS:
         if gap := gaps.get(metric):
-            size, ends = split_estimate(gap.size)
-            value = Text(size, style="bold" if gap.size.clear else "")
-            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, ends)
+            value = Text(number(gap.size), style="bold" if gap.supported else "")
+            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, p_value(gap.p), verdict(gap))
     return table

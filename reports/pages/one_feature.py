@@ -12,6 +12,7 @@ from rich.text import Text
 
 from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
@@ -29,9 +30,10 @@ RAW = "SELECT image_id, {name} AS value FROM geometric_features"
 AVERAGENESS_RAW = """
     SELECT image_id, averageness * sd + mean AS value FROM normalized_features JOIN normalizations USING (normalization)
     WHERE feature = 'averageness' AND normalization = (SELECT min(normalization) FROM normalizations)"""
-GROUPED = """
+GROUPED = f"""
     SELECT coalesce(nullif(concat_ws(' ', if(data_sets > 1, data_set, NULL), subset), ''), 'none') AS name, value, score
-    FROM ({raw}) JOIN images USING (image_id) LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id),
+    FROM ({{raw}}) JOIN {GROUPED_IMAGES} USING (image_id)
+         LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id),
          (SELECT count(*) AS data_sets FROM data_sets)
     ORDER BY image_id"""
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.records import Evaluation
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE, Scale
@@ -110,11 +111,12 @@ def data(store: Store, selection: Selection) -> SubScoreReport:
 
 def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     rows = store.frame(
-        "SELECT image_id, region, sub_score, s.score FROM sub_scores JOIN runs USING (run_id) "
+        "SELECT image_id, person, region, sub_score, s.score FROM sub_scores JOIN runs USING (run_id) "
+        f"JOIN {GROUPED_IMAGES} USING (image_id) "
         "JOIN scores s USING (image_id, trait) JOIN predictions p USING (run_id, image_id) "
         "WHERE run_id = $run_id AND role = 'test'",
         run_id=run.run_id,
-    ).pivot("region", index=["image_id", "score"], values="sub_score")
+    ).pivot("region", index=["image_id", "person", "score"], values="sub_score")
     weights = store.frame(
         """
         WITH every AS (SELECT region, stddev(weight) AS sd, count(*) AS fits
@@ -127,7 +129,7 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
         protocol=run.protocol,
     )
     values, scores = rows.select(weights["region"].to_list()).to_numpy(), rows["score"].to_numpy()
-    counts, combined = resamples(len(scores)), values @ weights["weight"].to_numpy()
+    counts, combined = resamples(rows["person"].to_numpy().astype(np.str_)), values @ weights["weight"].to_numpy()
     whole = _pearson(counts, scores, combined)
     lines = [_region(region, weights, values, scores, counts, whole) for region in weights["region"]]
     lines.sort(key=lambda line: (-line.weight, REGIONS.index(line.region)))

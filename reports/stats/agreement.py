@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.store import Store
 from reports.render.layout import number, plain_table
 
@@ -36,8 +37,9 @@ class Agreement:
 def agreement(store: Store, data_set: str, trait: str) -> dict[str, Agreement]:
     """Agreement on one trait: the whole, under "all", and each subset; empty where the raters' spread is unknown."""
     rows = store.frame(
-        """
-        WITH own AS (SELECT image_id, coalesce(subset, 'none') AS subset FROM images WHERE data_set = $data_set),
+        f"""
+        WITH own AS (
+            SELECT image_id, coalesce(subset, 'none') AS subset FROM {GROUPED_IMAGES} WHERE data_set = $data_set),
         given AS (
             SELECT own.*, rater_id, rating, first_rating, row(try_cast(session AS DOUBLE), session) AS session
             FROM ratings JOIN own USING (image_id) WHERE trait = $trait),

@@ -1,6 +1,9 @@
-"""The uncertainty of a figure measured on n images: the bootstrap over images (Efron & Tibshirani 1993).
+"""The uncertainty of a figure measured on n images: the bootstrap over people (Efron & Tibshirani 1993).
 
-Every call uses the same resamples, so that differences of figures are paired.
+All photos of one person, as far as `person` of `featurestore.groups` knows them, are drawn together (the cluster
+bootstrap, Field & Welsh 2007): photos of one person have errors in common, and drawn one by one they would make
+intervals too narrow. Calls on the same rows use the same resamples, so that differences of figures are paired; every
+fold has a stream of random numbers of its own, so that the resamples of folds are independent.
 """
 
 from dataclasses import dataclass
@@ -36,18 +39,21 @@ class Estimate:
         return cls(float(value), float(low), float(high))
 
     @classmethod
-    def of_share(cls, inside: NDArray[np.bool_]) -> Self:
-        """The share of (n,) that is true, with Wilson's interval (1927), as resamples of all or none have no width."""
+    def of_share(cls, inside: NDArray[np.bool_], people: NDArray[np.str_]) -> Self:
+        """The share of (n,) that is true, with Wilson's interval (1927), as resamples of all or none have no width.
+
+        As wide as for one photo of each person.
+        """
         from scipy.stats import binomtest
 
-        counted = binomtest(int(inside.sum()), len(inside))
-        low, high = counted.proportion_ci(0.95, method="wilson")
-        return cls(float(inside.mean()), float(low), float(high))
+        share, persons = float(inside.mean()), len(np.unique(people))
+        low, high = binomtest(round(share * persons), persons).proportion_ci(0.95, method="wilson")
+        return cls(share, float(low), float(high))
 
     @classmethod
-    def of_mean(cls, values: NDArray[np.float64]) -> Self:
+    def of_mean(cls, values: NDArray[np.float64], people: NDArray[np.str_]) -> Self:
         """The mean of (n,) values."""
-        return cls.from_resamples(float(values.mean()), means(resamples(len(values)), values))
+        return cls.from_resamples(float(values.mean()), means(resamples(people), values))
 
     @property
     def clear(self) -> bool:
@@ -55,9 +61,15 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-def resamples(n: int) -> NDArray[np.float64]:
-    """(1000, n): how often each of n images is drawn in each resample. The seed is fixed."""
-    return np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64)
+def resamples(people: NDArray[np.str_], fold: int = 0) -> NDArray[np.float64]:
+    """(1000, n): how often each of n images, of these people, is drawn in each resample. The seed is fixed.
+
+    As many people are drawn as there are, each with all images. `fold` chooses the stream of random numbers.
+    """
+    names, person = np.unique(people, return_inverse=True)
+    random = np.random.default_rng(np.random.SeedSequence(SEED).spawn(fold + 1)[fold])
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+    return drawn[:, person].astype(np.float64)
 
 
 def means(counts: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,9 +101,11 @@ def rank_correlations(
     return np.concatenate([_rank_correlations(part, *orders) for part in parts])
 
 
-def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def resampled_figures(
+    truth: NDArray[np.float64], predicted: NDArray[np.float64], people: NDArray[np.str_], fold: int = 0
+) -> dict[str, NDArray[np.float64]]:
     """metric -> (1000,) figures of (n,) predictions in each resample."""
-    counts, error = resamples(len(truth)), predicted - truth
+    counts, error = resamples(people, fold), predicted - truth
     return {
         "pearson": correlations(counts, truth, predicted),
         "mae": means(counts, np.abs(error)),
@@ -100,12 +114,14 @@ def resampled_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]
     }
 
 
-def figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, Estimate]:
+def figures(
+    truth: NDArray[np.float64], predicted: NDArray[np.float64], people: NDArray[np.str_]
+) -> dict[str, Estimate]:
     """metric -> figure of (n,) predictions with its interval."""
     evaluation = Evaluation.from_scores(truth, predicted)
     return {
         m: Estimate.from_resamples(getattr(evaluation, m), resampled)
-        for m, resampled in resampled_figures(truth, predicted).items()
+        for m, resampled in resampled_figures(truth, predicted, people).items()
     }
 
 

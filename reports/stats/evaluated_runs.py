@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore.errors import PrerequisiteError
+from featurestore.groups import GROUPED_IMAGES
 from featurestore.records import Evaluation
 from featurestore.runs import Run, calibrations
 from featurestore.store import Store
@@ -23,6 +24,7 @@ class EvaluatedRun:
     name              the model, or the id where several runs of it are shown
     image_ids         n ids, sorted
     subsets           n subsets, None where there is none
+    people            n names, the same for photos that are known to show one person
     truth, predicted  (n,) scores
     low, high         (n,) ends of the predictions' intervals; None where the run gives none
     """
@@ -31,6 +33,7 @@ class EvaluatedRun:
     run: Run
     image_ids: tuple[str, ...]
     subsets: tuple[str | None, ...]
+    people: NDArray[np.str_]
     truth: NDArray[np.float64]
     predicted: NDArray[np.float64]
     low: NDArray[np.float64] | None = None
@@ -66,7 +69,7 @@ def gain_in_pearson(run: EvaluatedRun, other: EvaluatedRun) -> Estimate:
     """PC of a run minus that of another on the images that both predicted, paired."""
     own, others = np.isin(run.image_ids, other.image_ids), np.isin(other.image_ids, run.image_ids)
     truth, predicted = run.truth[own], np.stack([other.predicted[others], run.predicted[own]])
-    before, after = correlations(resamples(len(truth)), truth, predicted)
+    before, after = correlations(resamples(run.people[own]), truth, predicted)
     without, with_run = (Evaluation.from_scores(truth, scores).pearson for scores in predicted)
     return Estimate.from_resamples(with_run - without, after - before)
 
@@ -81,8 +84,8 @@ def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:
 def evaluated_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> EvaluatedRun | None:
     """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
     rows: pl.DataFrame = store.frame(
-        "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
-        "FROM predictions p JOIN images USING (image_id) JOIN evaluated_traits USING (run_id, data_set) "
+        "SELECT image_id, subset, person, s.score AS truth, p.score AS predicted, low, high "
+        f"FROM predictions p JOIN {GROUPED_IMAGES} USING (image_id) JOIN evaluated_traits USING (run_id, data_set) "
         "JOIN scores s USING (image_id, trait) "
         "WHERE run_id = $run_id AND role = $role AND data_set = coalesce($data_set, data_set) ORDER BY image_id",
         run_id=run.run_id,
@@ -93,4 +96,5 @@ def evaluated_rows(store: Store, name: str, run: Run, role: str, data_set: str |
         return None
     truth, predicted = (rows[column].to_numpy() for column in ("truth", "predicted"))
     low, high = (None if rows[column].null_count() else rows[column].to_numpy() for column in ("low", "high"))
-    return EvaluatedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), truth, predicted, low, high)
+    people = rows["person"].to_numpy().astype(np.str_)
+    return EvaluatedRun(name, run, tuple(rows["image_id"]), tuple(rows["subset"]), people, truth, predicted, low, high)

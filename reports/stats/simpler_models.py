@@ -51,7 +51,7 @@ def _compared(beside: str, tested: EvaluatedRun, simpler_scores: Mapping[str, fl
     truth = tested.truth[common]
     error = np.abs(tested.predicted[common] - truth)
     simpler = np.abs(np.array([simpler_scores[i] for i in tested.image_ids if i in simpler_scores]) - truth)
-    difference = Estimate.of_mean(error - simpler)
+    difference = Estimate.of_mean(error - simpler, tested.people[common])
     return Comparison(beside, len(truth), float(error.mean()), float(simpler.mean()), difference.low, difference.high)
 
 
