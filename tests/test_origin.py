@@ -56,7 +56,8 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
     truth, said = tested["truth"].to_numpy(), tested["said"].to_numpy()
     own, mean = np.abs(said - truth), np.abs(learnt["truth"].mean() - truth)
     interval = Estimate.from_resamples(0.0, means(resamples(tested["sha256"].to_numpy().astype(str)), own - mean))
-    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), interval.low, interval.high)
+    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), beside.low, beside.high)
+    assert (beside.low, beside.high) == pytest.approx((interval.low, interval.high))
     assert beside.better
     assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
 
