@@ -108,6 +108,9 @@ def test_values_without_spread_do_not_differ_or_do_for_certain():
     assert (apart.highest, apart.p) == ("g1", 1 / (1 + PERMUTATIONS))
     varying = np.random.default_rng(9).normal(0, 1, 40)
     assert correlation_differences(varying, np.where(groups == "g0", 1.0, varying), groups, alone(groups)) == []
+    opposite = np.where(groups == "g0", -varying, varying)
+    (perfect,) = correlation_differences(varying, opposite, groups, alone(groups))
+    assert (perfect.lowest, perfect.p) == ("g0", 1 / (1 + PERMUTATIONS))
 
 
 # the level

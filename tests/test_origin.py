@@ -48,15 +48,17 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
     store, run_ids = made
     (beside,) = comparisons(store, run_ids)
     rows = store.frame(
-        "SELECT role, s.score AS truth, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+        "SELECT role, sha256, s.score AS truth, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+        "JOIN images USING (image_id) "
         "WHERE run_id = $run ORDER BY image_id",
         run=run_ids["ensemble"],
     )
     learnt, tested = (rows.filter(role=role) for role in ("out_of_fold", "test"))
     truth, said = tested["truth"].to_numpy(), tested["said"].to_numpy()
     own, mean = np.abs(said - truth), np.abs(learnt["truth"].mean() - truth)
-    interval = Estimate.from_resamples(0.0, means(resamples(np.arange(len(truth)).astype(str)), own - mean))
-    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), interval.low, interval.high)
+    interval = Estimate.from_resamples(0.0, means(resamples(tested["sha256"].to_numpy().astype(str)), own - mean))
+    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), beside.low, beside.high)
+    assert (beside.low, beside.high) == pytest.approx((interval.low, interval.high))
     assert beside.better
     assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
 
