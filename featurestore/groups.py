@@ -66,6 +66,8 @@ def mean_differences(
 
     Several photos of one person count as one, with their mean.
     """
+    if not len(values):
+        return []
     samples = _by_group((values - values.mean())[np.newaxis], groups, people)
     return _differences({name: np.stack([of, of**2]) for name, (of,) in samples.items()}, _mean)
 

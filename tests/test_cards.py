@@ -302,7 +302,7 @@ def test_what_the_model_is_not_for_stands_in_every_card(store, model):
 def test_a_store_with_mean_scores_alone_has_cards(own):
     own.execute("DELETE FROM ratings")
     own.execute("UPDATE scores SET sd = NULL, raters = NULL, histogram = NULL")
-    own.execute("UPDATE images SET subset = NULL")
+    own.execute("UPDATE images SET subset = NULL, sex = NULL, ethnicity = NULL")
     for table_name in (
         "selections",
         "near_duplicates",

@@ -202,9 +202,9 @@ def test_groups_that_differ_are_named_and_rows_without_one_left_out():
 
 def test_a_calibration_of_a_group_is_fitted_where_groups_differ():
     random, groups = np.random.default_rng(11), groups_of(60, 60)
-    errors = random.normal(0, 0.3, 120)
-    assert set(Intervals.fit(errors, groups.tolist()).calibrations) == {EVERYONE}
-    shifted = Intervals.fit(errors + 0.3 * (groups == "g1"), groups.tolist())
+    errors, middle, part = random.normal(0, 0.3, 120), np.full(120, 3.0), 1 + np.arange(120) % 4
+    assert set(Intervals.fit(middle, middle - errors, part, groups.tolist()).calibrations) == {EVERYONE}
+    shifted = Intervals.fit(middle, middle - errors - 0.3 * (groups == "g1"), part, groups.tolist())
     assert set(shifted.calibrations) == {EVERYONE, "g0", "g1"}
 
 

@@ -108,7 +108,8 @@ def test_too_few_rows_have_no_interval_and_too_small_groups_no_calibration():
     assert fitted(errors[:-1]).everyone.interval(WIDE_APART) is None
     assert fitted(errors).everyone.interval(WIDE_APART) is not None
     groups = ["F"] * MIN_PHOTOS + ["M"] * (MIN_PHOTOS - 1)
-    assert set(fitted(np.zeros(len(groups)), groups).calibrations) == {EVERYONE, "F"}
+    apart = np.repeat([-0.5, 0.5], [MIN_PHOTOS, MIN_PHOTOS - 1])
+    assert set(fitted(apart, groups).calibrations) == {EVERYONE, "F"}
 
 
 @pytest.mark.parametrize("n", [40, 200, 4_400])
