@@ -49,6 +49,11 @@ class TrainingSet:
     encoder: str | None
     manifest_id: str
 
+    @property
+    def by_role(self) -> tuple[FaceBatch, FaceBatch, FaceBatch]:
+        """Training, val and test rows."""
+        return self.train, self.val, self.test
+
 
 def training_set(
     store: Store,
