@@ -71,7 +71,7 @@ def training_set(
     normalized_by   the normalization (protocol/fold) whose statistics are used; the fold's own by default
 
     Raises UsageError for what does not exist, PrerequisiteError before `kallos extract`, and LeakageError when a photo
-    stands in both roles or the statistics were fitted on rows outside the training role.
+    stands in two roles or the statistics were fitted on rows outside the training role.
     """
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
@@ -171,7 +171,7 @@ def check_roles(store: Store, protocol: str, fold: int) -> None:
         _, one, other, role, other_role = both.row(0)
         named = one if one == other else f"{one} and {other}, which are the same photo,"
         raise LeakageError(
-            f"{named} {'stands' if one == other else 'stand'} in both roles, {role} and {other_role}, of {protocol} "
+            f"{named} {'stands' if one == other else 'stand'} in two roles, {role} and {other_role}, of {protocol} "
             f"fold {fold} ({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
         )
 

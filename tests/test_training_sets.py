@@ -81,7 +81,6 @@ def test_normalised_table_holds_what_models_see(store):
     assert np.array_equal(seen, made.test.features[0], equal_nan=True)
 
 
-
 def test_a_fold_without_usable_training_rows_is_refused(store):
     store.execute("DELETE FROM scores")
     with pytest.raises(PrerequisiteError, match="has 0 usable training rows"):
@@ -210,7 +209,7 @@ def test_a_photo_in_both_roles_is_refused(store, as_copy):
             "WHERE image_id = 'made-up/0000.png'"
         )
     store.append("splits", pl.DataFrame({"image_id": ["made-up/copy.png" if as_copy else "made-up/0000.png"], **split}))
-    with pytest.raises(LeakageError, match="both roles"):
+    with pytest.raises(LeakageError, match="two roles"):
         training_set(store, PROTOCOL, 1)
 
 

@@ -196,7 +196,7 @@ def batch_of_demo(store: Store, parts):
     """The portraits as models of another data set would see them."""
     features = parts.normalization.features
     rows = external_rows(store, "demo", parts.target.trait, parts.versions, parts.uses, features, training_photos=set())
-    return rows.rows.batch(parts.normalization)
+    return rows.rows.batch(parts.normalization, parts.normalization.transform(rows.rows.raw, rows.rows.shapes))
 
 
 def test_runs_of_a_store_are_usable_after_a_new_feature_was_extracted(workspace, store, new_feature):
