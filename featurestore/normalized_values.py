@@ -80,7 +80,7 @@ def differing(store: Store, statistics_id: str) -> int:
     stored = f"(FROM normalized_values WHERE statistics_id = {quote(statistics_id)})"
     query = (
         f"SELECT v.*, try_cast(z_scores AS DOUBLE[{len(fitted.features)}]) AS stored "
-        f"FROM ({values_of(store, stored)}) v JOIN {stored} USING (sha256) WHERE stored IS NOT NULL"
+        f"FROM ({values_of(store, f'(SELECT DISTINCT sha256 FROM {stored})')}) v JOIN {stored} USING (sha256) WHERE stored IS NOT NULL"
     )
     equal = 0
     for part in store.parts(query):

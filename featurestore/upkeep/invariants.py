@@ -89,7 +89,6 @@ INVARIANTS = (
     Invariant(
         "photos are normalised by current statistics",
         _orphans("normalized_values", "(FROM statistics WHERE current)", "statistics_id"),
-        "run `kallos extract`",
     ),
     *(
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
