@@ -78,9 +78,10 @@ def differing(store: Store, statistics_id: str) -> int:
     """How many rows of statistics that are `shown` are not what their photos' raw features give."""
     fitted = normalization.read(store, statistics_id)
     stored = f"(FROM normalized_values WHERE statistics_id = {quote(statistics_id)})"
+    photos = f"(SELECT DISTINCT sha256 FROM {stored})"
     query = (
         f"SELECT v.*, try_cast(z_scores AS DOUBLE[{len(fitted.features)}]) AS stored "
-        f"FROM ({values_of(store, f'(SELECT DISTINCT sha256 FROM {stored})')}) v JOIN {stored} USING (sha256) WHERE stored IS NOT NULL"
+        f"FROM ({values_of(store, photos)}) v JOIN {stored} USING (sha256) WHERE stored IS NOT NULL"
     )
     equal = 0
     for part in store.parts(query):
