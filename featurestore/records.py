@@ -104,7 +104,7 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a training history; the metrics are on training rows that were held out from it."""
+    """One line of a training history; the metrics are on the fold's val rows, or on training rows held out from it."""
 
     epoch: int
     epochs: int

@@ -1,7 +1,7 @@
 """The tables of training: pinned training sets, statistics, runs, and what each run predicts of every image."""
 
 from featurestore.scale import MODEL_SCALE
-from featurestore.table_description import FOLD, IMAGE, TRAIT, table
+from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, table
 
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
 
@@ -36,6 +36,13 @@ TRAINING_TABLES = (
         ("mean_shape", "FLOAT[]", "mean aligned face: x of all its landmarks, then y"),
     ),
     table(
+        "normalized_values",
+        "one row is one photo's features as z-scores under current statistics: people read them in normalized_features",
+        ("statistics_id", "VARCHAR", "the statistics, see there"),
+        CONTENT,
+        ("z_scores", "DOUBLE[]", "in the order of statistics.features; NaN where not measurable"),
+    ),
+    table(
         "runs",
         "one row is one training of one model",
         _RUN,
@@ -57,13 +64,14 @@ TRAINING_TABLES = (
     ),
     table(
         "training_history",
-        "one row is one epoch of one cross-fitted model of a run; metrics are on training rows held out from it",
+        "one row is one epoch of one cross-fitted model of a run; metrics are on rows that it does not learn from: the "
+        "fold's val rows, or where it has none, the training rows that are held out from it",
         _RUN,
         ("epoch", "INTEGER", "from 1; for LightGBM the number of trees"),
         ("train_loss", "DOUBLE", "loss that is minimised, on the rows that are fitted"),
-        ("mae", "DOUBLE", "mean absolute error on held-out training rows"),
-        ("rmse", "DOUBLE", "root mean squared error on held-out training rows"),
-        ("pearson", "DOUBLE", "Pearson correlation on held-out training rows"),
+        ("mae", "DOUBLE", "mean absolute error on those rows"),
+        ("rmse", "DOUBLE", "root mean squared error on those rows"),
+        ("pearson", "DOUBLE", "Pearson correlation on those rows"),
         ("seconds", "DOUBLE", "time of the epoch"),
         ("part", "INTEGER", "which of the cross-fitted models, from 1: the one that held out that part of the rows"),
     ),

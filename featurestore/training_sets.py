@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.outputs import EMBEDDING
-from featurestore import normalization, statistics
+from featurestore import normalization, normalized_values, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.next_step import before_extract, before_training
 from featurestore.normalization import Normalization
@@ -24,12 +24,15 @@ PARTS = 4
 
 FEWEST_ROWS = 20
 
+ROLES = ("train", "val", "test")
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
     """One fold: the rows that models are trained on, and the rows that they are tested on.
 
-    train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
+    train, val, test  FaceBatches without faces; `val` is what a training may watch, empty in most protocols; the test
+                    batch carries its scores for evaluation only
     part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
     normalization   statistics fitted on the training rows
     encoder         the encoder of the embeddings, None where there are none
@@ -39,11 +42,17 @@ class TrainingSet:
     protocol: str
     fold: int
     train: FaceBatch
+    val: FaceBatch
     test: FaceBatch
     part: NDArray[np.int64]
     normalization: Normalization
     encoder: str | None
     manifest_id: str
+
+    @property
+    def by_role(self) -> tuple[FaceBatch, FaceBatch, FaceBatch]:
+        """Training, val and test rows."""
+        return self.train, self.val, self.test
 
 
 def training_set(
@@ -62,7 +71,7 @@ def training_set(
     normalized_by   the normalization (protocol/fold) whose statistics are used; the fold's own by default
 
     Raises UsageError for what does not exist, PrerequisiteError before `kallos extract`, and LeakageError when a photo
-    stands in both roles or the statistics were fitted on rows outside the training role.
+    stands in two roles or the statistics were fitted on rows outside the training role.
     """
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
@@ -77,11 +86,12 @@ def training_set(
     else:
         statistics_id = normalization.chosen(store, normalized_by)
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
+        normalized_values.complete(store, [statistics_id])
     every = normalization.read(store, statistics_id)
     fitted = every if features is None else every.only(_chosen_features(every, features))
     tables = array_tables(store, encoder)
-    all_rows = _read(store, protocol, fold, tables)
-    rows = {role: of.with_features(fitted.features, every.features) for role, of in all_rows.items()}
+    read = _read(store, protocol, fold, tables, statistics_id, every)
+    rows = {role: of_role.with_features(fitted.features, every.features) for role, (of_role, _) in read.items()}
     _check_enough(store, rows, protocol, fold, encoder)
     manifest = Manifest(
         protocol=protocol,
@@ -96,9 +106,10 @@ def training_set(
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     networks = networks_of(store, encoder) if encoder else ()
-    train, test = (rows[role].batch(fitted, networks) for role in ("train", "test"))
+    columns = [every.features.index(name) for name in fitted.features]
+    train, val, test = (rows[role].batch(fitted, np.take(read[role][1], columns, axis=1), networks) for role in ROLES)
     part = _parts(store, protocol, fold, train.image_ids)
-    return TrainingSet(protocol, fold, train, test, part, fitted, encoder, manifest.manifest_id)
+    return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id)
 
 
 @dataclass(frozen=True)
@@ -146,21 +157,22 @@ def folds_of(store: Store, protocol: str) -> list[int]:
 
 
 def check_roles(store: Store, protocol: str, fold: int) -> None:
-    """Raises LeakageError when a photo, under one name or several, is both a training and a test row."""
+    """Raises LeakageError when a photo, under one name or several, has two roles in a fold."""
     both = store.frame(
         """
-        SELECT coalesce(sha256, image_id) AS photo, min(image_id) AS image_id, max(image_id) AS other_id
+        SELECT coalesce(sha256, image_id) AS photo, min_by(image_id, (role, image_id)) AS image_id,
+               max_by(image_id, (role, image_id)) AS other_id, min(role) AS role, max(role) AS other
         FROM splits JOIN images USING (image_id) WHERE protocol = $protocol AND fold = $fold
-        GROUP BY photo HAVING count(DISTINCT role = 'test') > 1 ORDER BY photo""",
+        GROUP BY photo HAVING count(DISTINCT role) > 1 ORDER BY photo""",
         protocol=protocol,
         fold=fold,
     )
     if len(both):
-        _, one, other = both.row(0)
+        _, one, other, role, other_role = both.row(0)
         named = one if one == other else f"{one} and {other}, which are the same photo,"
         raise LeakageError(
-            f"{named} {'stands' if one == other else 'stand'} in both roles of {protocol} fold {fold} "
-            f"({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
+            f"{named} {'stands' if one == other else 'stand'} in two roles, {role} and {other_role}, of {protocol} "
+            f"fold {fold} ({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
         )
 
 
@@ -211,15 +223,22 @@ def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]
     return tables
 
 
-def _read(store: Store, protocol: str, fold: int, tables: Tables) -> dict[str, Rows]:
-    """What `rows_sql` gives for both roles, several times faster: SQL orders the keys, NumPy gathers the arrays.
+def _read(
+    store: Store, protocol: str, fold: int, tables: Tables, statistics_id: str, fitted: Normalization
+) -> dict[str, tuple[Rows, NDArray[np.float64]]]:
+    """What `rows_sql` gives for each role, several times faster, and the rows' z-scores (n, F).
 
-    `kallos verify` runs the query itself and must come to the same hashes.
+    SQL orders the keys, NumPy gathers the arrays. `kallos verify` runs the query itself and must come to the same
+    hashes.
     """
-    keys = store.frame(f"{keys_sql(protocol, fold)} AND role IN ('train', 'test') ORDER BY image_id")
-    arrays = Arrays.read(store, tables)
-    by_role = {role: keys.filter(pl.col("role") == role) for role in ("train", "test")}
-    return {role: Rows.gathered(*arrays.gather(role_keys)) for role, role_keys in by_role.items()}
+    keys = store.frame(f"{keys_sql(protocol, fold)} ORDER BY image_id")
+    z_scores = normalized_values.read(store, statistics_id, len(fitted.features))
+    arrays = Arrays({**Arrays.read(store, tables).tables, "z_scores": z_scores})
+    read = {}
+    for role in ROLES:
+        role_keys, values = arrays.gather(keys.filter(pl.col("role") == role))
+        read[role] = Rows.gathered(role_keys, values), values["z_scores"]
+    return read
 
 
 def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:
@@ -227,7 +246,7 @@ def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: i
         measured = store.value(
             "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id, trait) "
             "SEMI JOIN geometric_features USING (image_id) "
-            "WHERE protocol = $protocol AND fold = $fold AND role IN ('train', 'test')",
+            "WHERE protocol = $protocol AND fold = $fold",
             protocol=protocol,
             fold=fold,
         )

@@ -9,7 +9,7 @@ from typing import Self
 import duckdb
 import numpy as np
 
-from featurestore import runs, statistics
+from featurestore import normalized_values, runs, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -97,6 +97,11 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Pinned
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
     yield PinnedValue.compare("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
     fitted = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+    if statistics_id in normalized_values.shown(store):
+        differing = normalized_values.differing(store, statistics_id)
+        yield PinnedValue.compare("normalised features that the raw ones do not give", 0, differing)
+        missing = normalized_values.lacking(store, [statistics_id]).get(statistics_id, 0)
+        yield PinnedValue.compare("photos without normalised features", 0, missing)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
     )

@@ -96,7 +96,10 @@ class Fitter(Protocol):
         """How it computes on this machine: recorded with its run, and no part of its identity."""
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, computing: Mapping[str, Any]) -> Model:
-        """Train on `train`. What the listener gets on `held_out` decides nothing."""
+        """Train on `train`. What the listener gets on `held_out` decides nothing.
+
+        `held_out` are the fold's val rows, or where it has none, training rows that are left out; never test rows.
+        """
 
 
 class PlainFitter:

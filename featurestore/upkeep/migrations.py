@@ -1,7 +1,7 @@
 """Bringing an older store up to date: ordered steps, each in the transaction that records it, after a backup.
 
-A step changes tables in SQL of its own, as they were then, and never uses what the schema has become; comments and
-views are those of today and are made last. A new step is SQL, or a function, and one line in `STEPS`.
+A step changes tables in SQL of its own, as they were then, and never uses what the schema has become; comments, views
+and normalised features are those of today and are made last. A new step is SQL, or a function, and one line in `STEPS`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featurestore import normalized_values
+from featurestore.outputs import NORMALIZED, active_versions
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
 from featurestore.sql_text import quote
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 def migrate(store: Store, found: int) -> None:
     """Apply every step after schema version `found`. Killed at any time, the store is that of a whole step.
 
-    Comments and views belong to the last step: a store of today's version is never without them.
+    What is made last belongs to the last step: a store of today's version is never without it.
     """
     back_up(store, found)
     for version, (change, step) in enumerate(STEPS[found - 1 :], start=found + 1):
@@ -34,16 +36,19 @@ def migrate(store: Store, found: int) -> None:
                 "INSERT INTO migrations VALUES ($version, $change, now()::TIMESTAMP)", version=version, change=change
             )
             if version == SCHEMA_VERSION:
-                _document(store)
+                _complete(store)
         store.execute("CHECKPOINT")
 
 
-def _document(store: Store) -> None:
+def _complete(store: Store) -> None:
+    """What today's code makes of the tables: comments, views, and normalised features."""
     for table in TABLES:
         store.execute("; ".join(table.comments()))
     for view in VIEWS:
         store.create_view(view)
     create_views(store)
+    if active_versions(store).keys() >= set(NORMALIZED):
+        normalized_values.write(store, normalized_values.lacking(store, normalized_values.shown(store)))
 
 
 def backups(path: Path) -> list[Path]:
@@ -235,6 +240,9 @@ def _record_uses(store: Store) -> None:
 _NAME_FILES = "ALTER TABLE locations ADD COLUMN files VARCHAR[]"
 """The files that a data set was read from; those of earlier ingests are not known."""
 
+_STORE_Z_SCORES = "CREATE TABLE normalized_values (statistics_id VARCHAR, sha256 VARCHAR, z_scores DOUBLE[])"
+"""Normalised features are stored; `_complete` fills the table."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -243,5 +251,6 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("mean shapes of any set of landmarks", _FREE_SHAPES),
     ("runs record the recipes that they use", _record_uses),
     ("data sets name the files that they were read from", _NAME_FILES),
+    ("normalised features are stored", _STORE_Z_SCORES),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from extractors.errors import KallosError
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
 from featurestore.outputs import encoder_weights
-from featurestore.records import Epoch, FaceBatch
+from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
 from kallos.workflows.fold import CODE_VERSION, Fold, figures_line
@@ -32,19 +32,29 @@ from models.spec import Fitter, Listener, Model, ModelSpec
 WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
 
-FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
+FITS, CHECKPOINT = "fits", "checkpoint"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class PartFit:
-    """One of a model's fits: the part that it leaves out or WHOLE, its rows, and the key that it is stored under."""
+    """One of a model's fits: the part that it leaves out or WHOLE, its rows, and the key that it is stored under.
+
+    held_out  the training rows that it is left to predict
+    watched   the rows that its training is watched on: the fold's val rows, or where it has none, those held out
+    """
 
     part: int
     key: str
     train: FaceBatch
     held_out: FaceBatch
+    watched: FaceBatch
+
+    @property
+    def history(self) -> str:
+        """The file of the epochs, by the rows watched: folds that share a fit may not share what it is watched on."""
+        return f"history-{fingerprint(self.watched.image_ids)[:12]}.json"
 
 
 class CrossFit:
@@ -81,14 +91,13 @@ class CrossFit:
             computing=computing,
         )
         began = time.monotonic()
-        train = fold.train_with_faces if self._spec.needs_faces else fold.rows.train
-        test = fold.test_with_faces if self._spec.needs_faces else fold.rows.test
+        train, val, test = fold.with_faces if self._spec.needs_faces else fold.rows.by_role
         out_of_fold, models = np.empty(len(train)), []
-        for part_fit in self._part_fits(train):
+        for part_fit in self._part_fits(train, val):
             models.append(self._fit_or_load(run, part_fit, computing))
             out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
         if self._spec.refitted:
-            models = [self._fit_or_load(run, self._whole_fit(train), computing)]
+            models = [self._fit_or_load(run, self._whole_fit(train, val), computing)]
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -116,28 +125,31 @@ class CrossFit:
     def _parts(self) -> int:
         return int(self._fold.rows.part.max())
 
-    def _part_fits(self, train: FaceBatch) -> Iterator[PartFit]:
+    def _part_fits(self, train: FaceBatch, val: FaceBatch) -> Iterator[PartFit]:
         """The models to fit, one for each part of the training rows."""
         part_of = self._fold.rows.part
         for part in range(1, self._parts + 1):
-            rows = train.take(part_of != part)
-            key = f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
-            yield PartFit(part, key, rows, train.take(part_of == part))
+            rows, held_out = train.take(part_of != part), train.take(part_of == part)
+            yield PartFit(part, self._key(rows), rows, held_out, val if len(val) else held_out)
 
-    def _whole_fit(self, train: FaceBatch) -> PartFit:
-        """The fit that leaves no part out; the few rows that it is watched on are among its own."""
-        key = f"{self._spec.name}-{_hash_of(self._fitter.identity, train)[:16]}"
-        return PartFit(WHOLE, key, train, train.take(np.arange(min(len(train), WATCHED))))
+    def _whole_fit(self, train: FaceBatch, val: FaceBatch) -> PartFit:
+        """The fit that leaves no part out; without val rows the few that it is watched on are among its own."""
+        held_out = train.take(np.arange(min(len(train), WATCHED)))
+        return PartFit(WHOLE, self._key(train), train, held_out, val if len(val) else held_out)
+
+    def _key(self, rows: FaceBatch) -> str:
+        return f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
 
     def _fit_or_load(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
         """The model without one part: loaded if it is stored, else trained now."""
         store, part = self._fold.store, part_fit.part
         folder = fit_folder(store, part_fit.key)
         if (folder / DESCRIPTION).is_file():
-            for row in json.loads((folder / HISTORY).read_text()):
-                runs.record_epoch(store, run, part, Epoch(**row))
+            model = load_model(folder)
+            for epoch in _history(folder, part_fit, model):
+                runs.record_epoch(store, run, part, epoch)
             log.info("  %-10s %s  is fitted already", run.model, self._label(part))
-            return load_model(folder)
+            return model
         history: list[Epoch] = []
 
         def on_epoch(epoch: Epoch) -> None:
@@ -156,14 +168,30 @@ class CrossFit:
 
         listener = Listener(on_epoch, on_step, folder / CHECKPOINT)
         try:
-            model = self._fitter.fit(part_fit.train, part_fit.held_out, listener, computing)
+            model = self._fitter.fit(part_fit.train, part_fit.watched, listener, computing)
         except KallosError:
             runs.discard(store, run)
             raise
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / HISTORY).write_text(json.dumps([asdict(epoch) for epoch in history]))
+        (folder / part_fit.history).write_text(json.dumps([asdict(epoch) for epoch in history]))
         model.save(folder)
         return model
+
+
+def _history(folder: Path, part_fit: PartFit, model: Model) -> list[Epoch]:
+    """The epochs of a stored fit on the rows that it is watched on here.
+
+    A fold that shares it watched it on others, which are test rows here: it has the end of its training alone.
+    """
+    if part_fit.part == WHOLE:
+        return []
+    own = folder / part_fit.history
+    first, *_ = [own] if own.is_file() else sorted(folder.glob("history*.json"))
+    epochs = [Epoch(**row) for row in json.loads(first.read_text())]
+    if first == own:
+        return epochs
+    found = Evaluation.from_scores(part_fit.watched.scores, CrossFitted([model]).predict(part_fit.watched))
+    return [replace(epochs[-1], mae=found.mae, rmse=found.rmse, pearson=found.pearson)]
 
 
 def fit_folder(store: Store, key: str) -> Path:

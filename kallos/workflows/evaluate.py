@@ -98,7 +98,7 @@ def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress)
     trait = matching_trait(store, data_set, parts.target.trait)
     features = parts.normalization.features
     rows = external_rows(store, data_set, trait, parts.versions, parts.uses, features, parts.photos)
-    batch = rows.rows.batch(parts.normalization)
+    batch = rows.rows.batch(parts.normalization, parts.normalization.transform(rows.rows.raw, rows.rows.shapes))
     blocks = []
     with Predictor(parts) as predictor:
         for start in range(0, len(batch), BATCH_SIZE):

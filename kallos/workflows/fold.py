@@ -38,22 +38,20 @@ class Fold:
         self.on_progress = on_progress
         self.rows: TrainingSet = training_set(store, self.protocol, number, encoder)
         log.info(
-            "%s fold %s: %s training rows in %s parts, %s test rows",
-            *(self.protocol, number, len(self.rows.train), self.rows.part.max(), len(self.rows.test)),
+            "%s fold %s: %s training rows in %s parts, %s%s test rows",
+            *(self.protocol, number, len(self.rows.train), self.rows.part.max()),
+            f"{len(self.rows.val)} val rows to watch, " if len(self.rows.val) else "",
+            len(self.rows.test),
         )
 
     @cached_property
-    def train_with_faces(self) -> FaceBatch:
-        """The training rows with their face crops."""
-        return self._with_faces(self.rows.train)
-
-    @cached_property
-    def test_with_faces(self) -> FaceBatch:
-        """The test rows with their face crops."""
-        return self._with_faces(self.rows.test)
+    def with_faces(self) -> tuple[FaceBatch, FaceBatch, FaceBatch]:
+        """Training, val and test rows with their face crops."""
+        train, val, test = map(self._with_faces, self.rows.by_role)
+        return train, val, test
 
     def _with_faces(self, batch: FaceBatch) -> FaceBatch:
-        return replace(batch, faces=load_faces(self.store, batch.image_ids, self.on_progress))
+        return replace(batch, faces=load_faces(self.store, batch.image_ids, self.on_progress)) if len(batch) else batch
 
     def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
         """The id of the run of a model with these settings on these rows."""

@@ -40,7 +40,7 @@ def training_set(
     """One fold as NumPy arrays, normalised by its training rows and pinned in the store as a manifest.
 
     `features` are names of features or regions, all by default. Raises StoreError, UsageError, PrerequisiteError, and
-    LeakageError when a photo has both roles or statistics were fitted on other than the training rows.
+    LeakageError when a photo has two roles or statistics were fitted on other than the training rows.
     """
     with Store.open(Path(path), must_exist=True) as store:
         return read_training_set(store, protocol, fold, encoder, features=features, normalized_by=normalized_by)

@@ -46,7 +46,7 @@ class TrainedRun:
 
 @dataclass(frozen=True)
 class Curve:
-    """The history of one run, an entry an epoch: means over its cross-fitted models, on rows held out from each."""
+    """The history of one run, an entry an epoch: means over its cross-fitted models, on rows that each did not see."""
 
     run_id: str
     model: str
@@ -123,7 +123,8 @@ def render(report: TrainingReport) -> RenderableType:
         ),
         dim(
             "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
-            f"that had not seen it, never test rows. {ERRORS_ON}. The curves are means over those models."
+            f"that had not seen it, never test rows. {ERRORS_ON}. The curves are means over those models, on val rows "
+            "where the protocol has some."
         ),
         _lines(report, "pearson", "PC, held out"),
         _lines(report, "mae", f"MAE on {MODEL_SCALE}, held out"),
@@ -161,7 +162,7 @@ def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[lis
 
 
 def figures(report: TrainingReport) -> list[Figure]:
-    """PC and MAE on held-out training rows over the training."""
+    """PC and MAE on held-out rows over the training."""
     plots = (_lines(report, "pearson", "PC"), _lines(report, "mae", f"MAE on {MODEL_SCALE}"))
     panels = [("", plot) for plot in plots if plot]
-    return [Figure("training_curves", "Training, on held-out training rows", panels)] if panels else []
+    return [Figure("training_curves", "Training, on held-out rows", panels)] if panels else []
