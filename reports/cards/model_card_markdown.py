@@ -7,6 +7,7 @@ import math
 from importlib.metadata import version as package_version
 from typing import Any
 
+from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
@@ -128,7 +129,9 @@ def _details(card: ModelCard) -> str:
 
 
 def _settings(run: Run) -> str:
-    return ", ".join(f"{escape(name)} {escape(json.dumps(value))}" for name, value in sorted(run.config.items()))
+    shown = [f"{name} {json.dumps(value)}" for name, value in sorted(run.config.items()) if name != "fits"]
+    others = elsewhere(run.config.get("fits", {}).values())
+    return escape(", ".join([*shown, *(f"with fits from {machine}" for machine in others)]))
 
 
 def _training_data(card: ModelCard) -> str:
