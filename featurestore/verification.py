@@ -92,7 +92,7 @@ def _settings(run: Run) -> Iterator[PinnedValue]:
 
 
 def _words(recipe: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in recipe.items())
+    return ", ".join(f"{name} {value}" for name, value in sorted(recipe.items()))
 
 
 def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:

@@ -48,7 +48,7 @@ LIMITS = """\
   `kallos evaluate --data-set NAME` measures it.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
   than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
-  of it.
+  of it; about one ordinary photo in twenty is named too.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
 - Other photos of one person may be on both sides of a split: near-duplicates are found, persons are not recognised.

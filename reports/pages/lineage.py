@@ -144,7 +144,7 @@ def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, .
             f"These runs have no prediction for {image_id!r}: name an image of their fold, such as {known}."
         )
     fits = (json.loads(config).get("fits", {}).values() for *_, config in rows)
-    predictions = (ModelScore(*row[:-1], elsewhere(of_run)) for row, of_run in zip(rows, fits, strict=True))
+    predictions = (ModelScore(*(*row[:-1], elsewhere(of_run))) for row, of_run in zip(rows, fits, strict=True))
     return tuple(sorted(predictions, key=lambda s: rank(s.model)))
 
 

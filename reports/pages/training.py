@@ -90,7 +90,7 @@ def data(store: Store, selection: Selection) -> TrainingReport:
     ).rows()
     if not rows:
         raise no_run(store, selection)
-    runs = tuple(TrainedRun(*row, _elsewhere(config)) for *row, config in rows)
+    runs = tuple(TrainedRun(*(*row, _elsewhere(config))) for *row, config in rows)
     chosen = runs if selection.runs else _newest(runs)
     return TrainingReport(runs, tuple(_curve(store, run) for run in chosen if (run.epochs or 0) > 1))
 
