@@ -1,5 +1,6 @@
 """Runs: what was trained, how it went, and its predictions of every image."""
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,9 @@ from featurestore.used_versions import of_manifest
 
 EXTERNAL = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""
+
+TRAINING_CODE = "training_code"
+"""The setting that is the version of the code that trains: another version gives other models."""
 
 RESULTS = (
     "predictions",
@@ -48,6 +52,15 @@ class Run:
     folder: Path
 
 
+def id_of(
+    model: str, protocol: str, fold: int, config: Mapping[str, Any], manifest_id: str, encoder: str | None
+) -> str:
+    """The id of a run with these settings on these rows; on which machine it is trained, and how, is no part of it."""
+    identity = {name: value for name, value in config.items() if name not in (TRAINING_CODE, "computing", "fits")}
+    content = json.dumps([config[TRAINING_CODE], identity, manifest_id, encoder], sort_keys=True)
+    return f"{protocol}-{fold}-{model}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
 def begin(store: Store, run: Run) -> None:
     """Record a run as running. Begun again after an interruption, it keeps the history of its epochs."""
     with store.transaction():
@@ -73,6 +86,12 @@ def recorded_config(store: Store, run_id: str) -> Mapping[str, Any]:
     """The settings that a run was begun with; none of a run that is not known."""
     config = store.value("SELECT max(config) FROM runs WHERE run_id = $run_id", run_id=run_id)
     return dict(json.loads(config)) if config else {}
+
+
+def record_fits(store: Store, run: Run, fits: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add to a run's settings where each of its fits was made: part, 0 for that of all rows -> `machine.origin`."""
+    config = json.dumps({**recorded_config(store, run.run_id), "fits": fits}, sort_keys=True)
+    store.execute("UPDATE runs SET config = $config WHERE run_id = $run_id", config=config, run_id=run.run_id)
 
 
 def record_epoch(store: Store, run: Run, part: int, epoch: Epoch) -> None:

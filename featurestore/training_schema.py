@@ -53,7 +53,7 @@ TRAINING_TABLES = (
         ("weights", "VARCHAR", "what the network started from: imagenet, a file's name, none"),
         ("encoder", "VARCHAR", "the embedding's extractor, NULL where none is used"),
         ("manifest_id", "VARCHAR", "the training rows, see manifests"),
-        ("config", "JSON", "every setting"),
+        ("config", "JSON", "every setting, and under fits the machine that each fit was made on"),
         ("folder", "VARCHAR", "where the trained model lies, beside the store"),
         ("started_at", "TIMESTAMP", "in UTC, and later than that of every run begun before"),
         ("seconds", "DOUBLE", "training time"),

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import duckdb
 import numpy as np
 
+from extractors.alignment import RECIPE
 from featurestore import normalized_values, runs, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
@@ -60,6 +61,7 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     content = [value for name, value in manifest.items() if name != "manifest_id"]
     manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     yield PinnedValue.compare("manifest", run.manifest_id, manifest_id)
+    yield from _settings(run)
     yield from _versions(store, manifest["versions"])
     # before schema version 4 a query named no trait: an image had one score
     query = manifest["sql"].replace("JOIN scores USING (image_id)\n", "JOIN scores USING (image_id, trait)\n")
@@ -78,6 +80,19 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     yield from _statistics(store, statistics_id, rows)
     yield _roles(store, run, rows)
     yield from _members(store, run)
+
+
+def _settings(run: Run) -> Iterator[PinnedValue]:
+    """The id of a run is the hash of its settings and its manifest; a network's faces are cut out as they were."""
+    if runs.TRAINING_CODE in run.config:  # an earlier kallos did not record all that the id was made of
+        derived = runs.id_of(run.model, run.protocol, run.fold, run.config, run.manifest_id, run.encoder)
+        yield PinnedValue.compare("id of the run: settings, manifest", run.run_id, derived)
+    if "crops" in run.config:
+        yield PinnedValue.compare("crops of the faces", _words(run.config["crops"]), _words(RECIPE))
+
+
+def _words(recipe: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(recipe.items()))
 
 
 def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:

@@ -27,7 +27,8 @@ class TrainingOptions:
     batch_size: Annotated[int, typer.Option(help="Model A: photos a step.", min=2)] = _DEFAULT.batch_size
     optimizer: Annotated[str, typer.Option(help="Model A: adamw or adam.")] = _DEFAULT.optimizer
     histogram: Annotated[
-        float, typer.Option(help="Model A: weight of the raters' histogram in the loss; 0 is squared error alone.", min=0)
+        float,
+        typer.Option(help="Model A: weight of the raters' histogram in the loss; 0 is squared error alone.", min=0),
     ] = _DEFAULT.histogram
     precision: Annotated[
         str, typer.Option(help="Model A: float32, bfloat16, or auto, the fastest here by a trial of a second or two.")

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ensemble.combiner import Combiner
 from ensemble.combiner_fit import CombinerConfig, fit_combiner
 from ensemble.intervals import Intervals
-from ensemble.novelty import NOVELTY, Novelty
+from ensemble.novelty import FEWEST, NOVELTY, Novelty
 from featurestore import runs
+from featurestore.duplicates import units
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import Run
@@ -20,7 +21,7 @@ from kallos.workflows.fold import Fold, figures_line
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import COMBINED, ENSEMBLE, MODELS
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
 
 Scores = dict[str, NDArray[np.float64]]
@@ -47,7 +48,10 @@ def combine(fold: Fold, seed: int) -> None:
     intervals = Intervals.fit(combined - train.scores, runs.subsets(fold.store, train.image_ids))
     combiner.save(run.folder)
     intervals.save(run.folder)
-    Novelty.fit(train, load_landmarks(fold.store, train.image_ids)).save(run.folder / NOVELTY)
+    novelty = Novelty.fit(train, load_landmarks(fold.store, train.image_ids), units(fold.store, train.image_ids))
+    novelty.save(run.folder / NOVELTY)
+    if not novelty.limits:
+        log.info("%s: will not warn of unlike photos: it takes %s different ones to tell limits", ENSEMBLE, FEWEST)
     predicted = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
     with fold.store.transaction():
         runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, combined, train.scores)

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from extractors.alignment import RECIPE
 from extractors.errors import KallosError
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
+from featurestore.machine import origin
 from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
@@ -32,7 +35,7 @@ from models.spec import Fitter, Listener, Model, ModelSpec
 WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
 
-FITS, CHECKPOINT = "fits", "checkpoint"
+FITS, ORIGIN, CHECKPOINT = "fits", "origin.json", "checkpoint"
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,8 @@ class CrossFit:
         fold, name = self._fold, self._spec.name
         if fold.is_trained(name, self._identity, self._encoder):
             return
+        # photos are read first: one that is not as it was stops the training before anything is recorded
+        train, val, test = fold.with_faces if self._spec.needs_faces else fold.rows.by_role
         computing = runs.recorded_config(fold.store, self._run_id).get("computing") or self._fitter.computing()
         if computing:
             log.info(
@@ -91,13 +96,15 @@ class CrossFit:
             computing=computing,
         )
         began = time.monotonic()
-        train, val, test = fold.with_faces if self._spec.needs_faces else fold.rows.by_role
-        out_of_fold, models = np.empty(len(train)), []
+        out_of_fold, models, fits = np.empty(len(train)), [], {}
         for part_fit in self._part_fits(train, val):
             models.append(self._fit_or_load(run, part_fit, computing))
+            fits[str(part_fit.part)] = self._origin(part_fit.key)
             out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
         if self._spec.refitted:
-            models = [self._fit_or_load(run, self._whole_fit(train, val), computing)]
+            whole = self._whole_fit(train, val)
+            models = [self._fit_or_load(run, whole, computing)]
+            fits[str(WHOLE)] = self._origin(whole.key)
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)
@@ -107,12 +114,15 @@ class CrossFit:
             if self._spec.regions:
                 by_region, weights = trained.sub_scores(test), trained.all_weights
                 runs.record_sub_scores(fold.store, run, test.image_ids, by_region, weights)
+            runs.record_fits(fold.store, run, fits)
             fold.finish(run, time.monotonic() - began)
         log.info("%s: %s", name, figures_line("test", evaluation))
 
     @property
     def _identity(self) -> Mapping[str, Any]:
-        return dict(self._fitter.identity) | ({"refitted": True} if self._spec.refitted else {})
+        refitted = {"refitted": True} if self._spec.refitted else {}
+        crops = {"crops": RECIPE} if self._spec.needs_faces else {}
+        return {**self._fitter.identity, **refitted, **crops}
 
     @property
     def _run_id(self) -> str:
@@ -173,9 +183,19 @@ class CrossFit:
             runs.discard(store, run)
             raise
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / ORIGIN).write_text(json.dumps(origin(self._device(), computing)))
         (folder / part_fit.history).write_text(json.dumps([asdict(epoch) for epoch in history]))
         model.save(folder)
         return model
+
+    def _device(self) -> str:
+        uses_gpu = self._spec.needs_faces and torch.cuda.is_available()
+        return torch.cuda.get_device_name() if uses_gpu else "processor"
+
+    def _origin(self, key: str) -> Mapping[str, Any]:
+        """The key of a fit and where it was made: a fit that is found may have come from another machine."""
+        file = fit_folder(self._fold.store, key) / ORIGIN
+        return {"fit": key, **(json.loads(file.read_text()) if file.is_file() else {})}
 
 
 def _history(folder: Path, part_fit: PartFit, model: Model) -> list[Epoch]:

@@ -1,7 +1,5 @@
 """One fold to train on: its rows and its runs in the store."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -55,8 +53,8 @@ class Fold:
 
     def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
         """The id of the run of a model with these settings on these rows."""
-        content = json.dumps([CODE_VERSION, dict(identity), self.rows.manifest_id, encoder], sort_keys=True)
-        return f"{self.protocol}-{self.number}-{model}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+        config = {**identity, runs.TRAINING_CODE: CODE_VERSION}
+        return runs.id_of(model, self.protocol, self.number, config, self.rows.manifest_id, encoder)
 
     def begin(
         self,
@@ -77,7 +75,11 @@ class Fold:
             weights=weights,
             encoder=encoder,
             manifest_id=self.rows.manifest_id,
-            config={**identity, "computing": dict(computing)} if computing else identity,
+            config={
+                **identity,
+                runs.TRAINING_CODE: CODE_VERSION,
+                **({"computing": dict(computing)} if computing else {}),
+            },
             folder=self.store.runs_folder / run_id,
         )
         runs.begin(self.store, run)

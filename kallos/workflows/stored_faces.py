@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from extractors.alignment import CROP_SIZE, align_face
 from extractors.decode import decode
+from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
 from featurestore.store import Store
 from kallos.workflows.progress import OnProgress, ignore
 
@@ -14,14 +16,20 @@ from kallos.workflows.progress import OnProgress, ignore
 def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
     """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cropped by the stored landmarks.
 
-    Raises InputError or PhotoError when a photo is missing or no longer readable.
+    Raises InputError or PhotoError when a photo is missing, no longer readable, or not the one that was ingested.
     """
-    paths = dict(
-        store.frame("SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set)").iter_rows()
-    )
+    rows = store.frame("SELECT image_id, root || '/' || path, sha256 FROM images JOIN locations USING (data_set)")
+    files = {image_id: (Path(path), sha256) for image_id, path, sha256 in rows.iter_rows()}
     faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
     for i, (image_id, landmarks) in enumerate(zip(image_ids, load_landmarks(store, image_ids), strict=True)):
-        faces[i] = align_face(decode(Path(paths[image_id])), landmarks).image
+        path, sha256 = files[image_id]
+        image = decode(path)
+        if sha256_of_file(path) != sha256:
+            raise InputError(
+                f"{path} has changed since it was ingested: put the former file back, or ingest its data set again "
+                "and run `kallos extract`."
+            )
+        faces[i] = align_face(image, landmarks).image
         on_progress(i + 1, len(image_ids), "reading faces")
     return faces
 

@@ -7,6 +7,7 @@ import math
 from importlib.metadata import version as package_version
 from typing import Any
 
+from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
@@ -47,7 +48,7 @@ LIMITS = """\
   `kallos evaluate --data-set NAME` measures it.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
   than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
-  of it.
+  of it; about one ordinary photo in twenty is named too.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
 - Other photos of one person may be on both sides of a split: near-duplicates are found, persons are not recognised.
@@ -128,7 +129,9 @@ def _details(card: ModelCard) -> str:
 
 
 def _settings(run: Run) -> str:
-    return ", ".join(f"{escape(name)} {escape(json.dumps(value))}" for name, value in sorted(run.config.items()))
+    shown = [f"{name} {json.dumps(value)}" for name, value in sorted(run.config.items()) if name != "fits"]
+    others = elsewhere(run.config.get("fits", {}).values())
+    return escape(", ".join([*shown, *(f"with fits from {machine}" for machine in others)]))
 
 
 def _training_data(card: ModelCard) -> str:
