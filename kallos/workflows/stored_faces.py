@@ -1,5 +1,6 @@
 """Face crops and landmarks of stored images, for models that use pixels and poses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,23 +8,30 @@ from numpy.typing import NDArray
 
 from extractors.alignment import CROP_SIZE, align_face
 from extractors.decode import decode
+from extractors.spec import Face
 from featurestore.store import Store
 from kallos.workflows.progress import OnProgress, ignore
 
 
 def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
-    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cropped by the stored landmarks.
+    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`. Raises as `aligned_faces`."""
+    faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+    for i, face in enumerate(aligned_faces(store, image_ids)):
+        faces[i] = face.crop
+        on_progress(i + 1, len(image_ids), "reading faces")
+    return faces
+
+
+def aligned_faces(store: Store, image_ids: tuple[str, ...]) -> Iterator[Face]:
+    """The faces of photos in the order of `image_ids`, cropped by the stored landmarks.
 
     Raises InputError or PhotoError when a photo is missing or no longer readable.
     """
     paths = dict(
         store.frame("SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set)").iter_rows()
     )
-    faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-    for i, (image_id, landmarks) in enumerate(zip(image_ids, load_landmarks(store, image_ids), strict=True)):
-        faces[i] = align_face(decode(Path(paths[image_id])), landmarks).image
-        on_progress(i + 1, len(image_ids), "reading faces")
-    return faces
+    for image_id, landmarks in zip(image_ids, load_landmarks(store, image_ids), strict=True):
+        yield Face(landmarks, align_face(decode(Path(paths[image_id])), landmarks), None)
 
 
 def load_landmarks(store: Store, image_ids: tuple[str, ...]) -> NDArray[np.float32]:
