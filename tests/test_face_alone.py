@@ -1,6 +1,5 @@
 """Faces without what is around them: what is painted, and `kallos evaluate --face-alone` on drawn portraits."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from extractors.background import GREY, background_alone, face_alone
 from extractors.decode import decode
 from extractors.topologies.registry import topology_of
 from featurestore.store import Store
+from featurestore.upkeep.erasure import erase
 from kallos.workflows.open import load_bundle
 from kallos.workflows.stored_faces import aligned_faces
 from models.registry import ENSEMBLE
@@ -118,8 +118,8 @@ def test_a_photo_is_erased_from_it_and_was_not_trained_on(evaluated, tmp_path):
     with Store.open(copy, read_only=True) as store:
         image_id = store.value("SELECT min(image_id) FROM predictions WHERE role = 'face_alone'")
         learnt = store.frame("SELECT DISTINCT run_id FROM predictions WHERE role = 'out_of_fold'")["run_id"]
-    receipt = json.loads(done("erase", image_id, "--yes", "--json", "--store", copy).out)
-    assert not set(learnt) & set(receipt["trained"])
+    erased = erase(copy, [image_id], lambda _: None).receipt
+    assert not set(learnt) & set(erased.trained)
     with Store.open(copy, read_only=True) as store:
         assert not store.value("SELECT count(*) FROM predictions WHERE image_id = $id", id=image_id)
         assert store.value("SELECT count(*) FROM predictions WHERE role = 'face_alone'")
