@@ -13,7 +13,7 @@ def evaluate(
         str | None, typer.Option("--data-set", help="Any ingested and extracted data set with scores.")
     ] = None,
     face_alone: Annotated[
-        bool, typer.Option("--face-alone", help="The fold's own test photos, with all but the face in grey.")
+        bool, typer.Option("--face-alone", help="Test photos of the fold, with all but the face in grey.")
     ] = False,
     bundle: Annotated[Path | None, typer.Option(help="Evaluate this bundle; the store is only read.")] = None,
     protocol: Protocol = None,
