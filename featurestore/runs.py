@@ -22,6 +22,9 @@ from featurestore.used_versions import of_manifest
 EXTERNAL = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""
 
+FACE_ALONE = "face_alone"
+"""The role of predictions by `kallos evaluate --face-alone`: of test photos with all but the face in grey."""
+
 TRAINING_CODE = "training_code"
 """The setting that is the version of the code that trains: another version gives other models."""
 
@@ -143,6 +146,12 @@ def record_external(
         role=EXTERNAL,
         prefix=f"{data_set}/",
     )
+
+
+def record_face_alone(store: Store, run_id: str, image_ids: tuple[str, ...], predicted: NDArray[np.float64]) -> None:
+    """Store a run's predictions of faces alone, in place of its earlier ones."""
+    rows = {"run_id": run_id, "image_id": image_ids, "role": FACE_ALONE, "score": predicted}
+    store.sync("predictions", pl.DataFrame(rows), "run_id = $run_id AND role = $role", run_id=run_id, role=FACE_ALONE)
 
 
 def _ends(interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> dict[str, NDArray[np.float64]]:

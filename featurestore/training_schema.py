@@ -83,7 +83,8 @@ TRAINING_TABLES = (
         (
             "role",
             "VARCHAR",
-            "out_of_fold (a training row, by the model that had not seen it), test, or outside (by `kallos evaluate`)",
+            "out_of_fold (a training row, by the model that had not seen it), test, or by `kallos evaluate` outside or "
+            "face_alone (a test photo with all but the face in grey)",
         ),
         ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}"),
         ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),

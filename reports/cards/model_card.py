@@ -11,7 +11,8 @@ from featurestore.runs import EXTERNAL, Run, bundled, load
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
-from reports.pages import subscores
+from reports.pages import face_alone, subscores
+from reports.pages.face_alone import FaceAloneModel
 from reports.pages.groups import Groups, compare_groups
 from reports.pages.subscores import SubScoreRun
 from reports.stats.bootstrap import Estimate, correlations, figures, resamples
@@ -85,6 +86,7 @@ class ModelCard:
     leak        (tested, leaked) images of the fold, None where near-duplicates were not searched for
     width       mean width of the intervals on the test rows
     sub_scores  of the model that gives them, where it is among the runs
+    face_alone  of the runs that `kallos evaluate --face-alone` was run for
     """
 
     target: Target
@@ -99,6 +101,7 @@ class ModelCard:
     width: Estimate | None
     combined: Combined | None
     sub_scores: SubScoreRun | None
+    face_alone: tuple[FaceAloneModel, ...]
 
     @property
     def main(self) -> CardRun:
@@ -134,6 +137,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         width=_width(main) if main else None,
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
+        face_alone=tuple(model for member in ordered if (model := face_alone.of_run(store, member))),
     )
 
 

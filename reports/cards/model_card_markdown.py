@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -14,6 +15,8 @@ from models.registry import SUMMARIES
 from reports.cards.markdown import escape, estimate, grid, page
 from reports.cards.model_card import Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
+from reports.pages import face_alone
+from reports.pages.face_alone import FaceAloneModel
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
@@ -74,6 +77,7 @@ def render(card: ModelCard) -> str:
         _combiner(card.combined) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
+        _face_alone(card.face_alone),
         LIMITS,
         licences(card),
     )
@@ -270,3 +274,14 @@ def _external(card: ModelCard) -> str:
         f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are."
     )
     return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
+
+
+def _face_alone(models: Sequence[FaceAloneModel]) -> str:
+    title = "## How much of a score is not the face"
+    if not models:
+        return f"{title}\n\nIt was not measured: `kallos evaluate --face-alone` does it."
+    cells = (
+        (model.name, f"{model.n:,}", estimate(model.change, sign=True), *map(estimate, model.figures[1:]))
+        for model in models
+    )
+    return f"{title}\n\nOf test rows. {face_alone.READING}\n\n{grid(('model', 'n', *face_alone.COLUMNS), cells)}"

@@ -134,7 +134,7 @@ def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, .
     rows = store.frame(
         "SELECT run_id, model, role, score, low, high, weights, encoder, strftime(started_at, '%Y-%m-%d %H:%M'), "
         "manifest_id, config FROM predictions JOIN runs USING (run_id) "
-        "WHERE image_id = $image_id AND list_contains($runs, run_id) ORDER BY model",
+        "WHERE image_id = $image_id AND list_contains($runs, run_id) ORDER BY model, role DESC",
         image_id=image_id,
         runs=[run.run_id for run in runs],
     ).rows()
