@@ -120,7 +120,8 @@ def _uses(content: dict[str, Any]) -> Uses | None:
 
 def _comparison(content: dict[str, Any]) -> Comparison:
     figures = (float(content[name]) for name in ("mae", "mae_beside", "low", "high"))
-    return Comparison(str(content["beside"]), int(content["n"]), *figures)
+    # earlier bundles compare on test photos alone
+    return Comparison(str(content["beside"]), int(content["n"]), *figures, content.get("out_of_fold") is True)
 
 
 def _may_be_replaced(folder: Path) -> bool:

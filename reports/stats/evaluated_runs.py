@@ -15,6 +15,10 @@ from featurestore.store import Store
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 
+FEWEST_TESTED = 20
+"""Test photos below which figures are those of the training photos, out of fold: those of a handful are chance."""
+
+
 @dataclass(frozen=True, eq=False)
 class EvaluatedRun:
     """A finished run and images that it predicted and that have a score; the test images unless another role is named.
