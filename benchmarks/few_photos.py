@@ -3,7 +3,7 @@
     python -m benchmarks.few_photos --store kallos.duckdb --protocol scut-5fold --rows 20,40,80 --draws 3
 
 All are training rows of one fold: no test row is looked at. Each draw takes so many rows to learn from, cross-fitted in
-four parts as `kallos train` does, and 900 others to test; figures are means over the draws.
+four parts as `kallos train` does, and up to 900 others to test; figures are means over the draws.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
         for draw in range(arguments.draws):
             random = np.random.default_rng([count, draw])
             order = random.permutation(len(rows))
-            learn, test = rows.take(np.sort(order[:count])), rows.take(np.sort(order[-TESTED:]))
+            learn, test = rows.take(np.sort(order[:count])), rows.take(np.sort(order[count:][-TESTED:]))
             for name, predicted in _predicted(learn, test, random.permutation(count) % PARTS):
                 figures = Evaluation.from_scores(test.scores, predicted)
                 found[name].append((figures.mae, figures.pearson))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,7 +197,7 @@ def test_scores_that_hardly_differ_are_refused_with_a_number_that_is_enough(rate
 
 
 @pytest.fixture(scope="module")
-def odd(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rated, list[str]]]:
+def odd(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rated, list[str]]:
     """Features of which the first is constant up to rounding, the second never measured, the third half of the time."""
     rated = Rated(workspace, tmp_path_factory.mktemp("odd"))
     with Store.open(rated.path) as store:
@@ -209,7 +208,7 @@ def odd(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Itera
         )
         names = store.frame("SELECT * EXCLUDE image_id FROM geometric_features LIMIT 0").columns[:3]
     rated.ingest("odd", rated.means[:40])
-    yield rated, names
+    return rated, names
 
 
 def test_features_that_say_nothing_do_no_harm(odd: tuple[Rated, list[str]]) -> None:
