@@ -254,7 +254,7 @@ def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: i
 
 def _too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteError:
     scored, train = store.frame(
-        "SELECT count(*), count_if(role = 'train')::INT FROM splits SEMI JOIN scores USING (image_id, trait) "
+        "SELECT count(*), coalesce(count_if(role = 'train'), 0)::INT FROM splits SEMI JOIN scores USING (image_id, trait) "
         "WHERE protocol = $protocol AND fold = $fold AND role IN ('train', 'test')",
         protocol=protocol,
         fold=fold,
@@ -262,8 +262,8 @@ def _too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteE
     lacking = f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
     if rows < train:
         return PrerequisiteError(f"{lacking}run `kallos extract`, and see `kallos report dataset` for what failed.")
-    enough = f"{-(-FEWEST_ROWS * scored // train)} photos with a score would be enough." if train else "add some."
-    return PrerequisiteError(lacking + enough)
+    enough = -(-FEWEST_ROWS * scored // train) if train else FEWEST_PHOTOS
+    return PrerequisiteError(f"{lacking}{enough} photos with a score would be enough.")
 
 
 def _check_scores_differ(scores: NDArray[np.float64], part: NDArray[np.int64], protocol: str, fold: int) -> None:

@@ -81,7 +81,7 @@ def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(made
     )
     (beside,) = comparisons(store, run_ids)
     assert (beside.n, beside.out_of_fold) == (learnt if out_of_fold else tested, out_of_fold)
-    store.execute("UPDATE predictions SET score = 3 WHERE run_id = $run", run=run_ids["ensemble"])
+    store.execute("UPDATE predictions SET score = 1 WHERE run_id = $run", run=run_ids["ensemble"])
     (sentence,) = doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, comparisons(store, run_ids)))
     photos = f"{learnt} training photos, out of fold," if out_of_fold else f"{tested} test photos"
     assert sentence.startswith(f"On its {photos} the model was ")

@@ -73,8 +73,8 @@ def rated(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Rat
 
 def is_sound(prediction: dict) -> bool:
     """A score within its interval, on the scale, and numbers throughout."""
-    figures = [prediction["low"], prediction["score"], prediction["high"]]
-    return 1 <= figures[0] < figures[1] < figures[2] <= 5 and all(1 <= s <= 5 for s in prediction["members"].values())
+    low, score, high = (prediction[name] for name in ("low", "score", "high"))
+    return 1 <= low < score < high <= 5 and all(1 <= s <= 5 for s in prediction["members"].values())
 
 
 # how many photos
