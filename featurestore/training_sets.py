@@ -254,7 +254,8 @@ def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: i
 
 def _too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteError:
     scored, train = store.frame(
-        "SELECT count(*), coalesce(count_if(role = 'train'), 0)::INT FROM splits SEMI JOIN scores USING (image_id, trait) "
+        "SELECT count(*), coalesce(count_if(role = 'train'), 0)::INT "
+        "FROM splits SEMI JOIN scores USING (image_id, trait) "
         "WHERE protocol = $protocol AND fold = $fold AND role IN ('train', 'test')",
         protocol=protocol,
         fold=fold,
