@@ -119,8 +119,10 @@ def _uses(content: dict[str, Any]) -> Uses | None:
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:
-    figures = (float(content[name]) for name in ("mae", "mae_beside", "low", "high"))
-    return Comparison(str(content["beside"]), int(content["n"]), *figures)
+    mae, mae_beside, low, high = (float(content[name]) for name in ("mae", "mae_beside", "low", "high"))
+    # earlier bundles compare on test photos alone
+    out_of_fold = content.get("out_of_fold") is True
+    return Comparison(str(content["beside"]), int(content["n"]), mae, mae_beside, low, high, out_of_fold)
 
 
 def _may_be_replaced(folder: Path) -> bool:

@@ -37,7 +37,7 @@ class Parts:
     trained_on      data set, protocol, fold, manifest, licence and each member's weights
     evaluations     model -> its figures on the test rows
     photos          those of the training rows
-    comparisons     of the ensemble with simpler models on its test rows, if any
+    comparisons     of the ensemble with simpler models, if any
     """
 
     target: Target

@@ -132,12 +132,13 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model beside a simpler one, on the n test photos of the model that both predict.
+    """A model beside a simpler one, on n photos of the model that both predict.
 
     beside       "mean", which always predicts the mean score of the training photos, or "ridge", the linear floor
     mae          mean absolute error of the model, in points of `MODEL_SCALE`
     mae_beside   that of the simpler one
     low, high    ends of the 95 % interval of mae - mae_beside, from paired resamples of the photos
+    out_of_fold  whether the photos are its training photos, predicted out of fold: there are too few test photos
     """
 
     beside: str
@@ -146,6 +147,7 @@ class Comparison:
     mae_beside: float
     low: float
     high: float
+    out_of_fold: bool = False
 
     @property
     def better(self) -> bool:
@@ -160,7 +162,7 @@ class Origin:
     model        id of its run
     trait        what the raters were asked about
     scale        that of their ratings; None where the data sets have several
-    comparisons  how it does on its own test photos beside simpler ones
+    comparisons  how it does on its own photos beside simpler ones
     """
 
     model: str

@@ -19,6 +19,12 @@ from featurestore.store import Store
 FEW = 10_000
 """Photos that are read once and kept, 60 MB; of more, each of three passes reads them again."""
 
+ROUNDING, SMALLEST = 1e-6, 1e-9
+"""A standard deviation of at most this part of the mean, or of at most SMALLEST, is that of a constant up to rounding.
+
+The smallest of real faces are 5e-3 of the mean, and 2e-4. To divide by that of a constant would blow up its rounding.
+"""
+
 Fold = tuple[str, int]
 """Protocol and fold."""
 
@@ -141,11 +147,12 @@ def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[ND
 def _row(
     names: Sequence[str], mean: NDArray[np.float64], sd: NDArray[np.float64], mean_shape: NDArray[np.float32]
 ) -> pl.DataFrame:
+    varies = sd > np.maximum(ROUNDING * np.abs(mean), SMALLEST)
     return pl.DataFrame(
         {
             "features": [[*names, AVERAGENESS]],
             "mean": [mean.tolist()],
-            "sd": [np.where(sd > 0, sd, 1.0).tolist()],
+            "sd": [np.where(varies, sd, 1.0).tolist()],
             "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.List(pl.Float32)),
         }
     )

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, normalized_values, statistics
-from featurestore.errors import LeakageError, PrerequisiteError, UsageError
+from featurestore.errors import DataError, LeakageError, PrerequisiteError, UsageError
 from featurestore.next_step import before_extract, before_training
 from featurestore.normalization import Normalization
 from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder, networks_of
 from featurestore.records import FaceBatch
+from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 
@@ -23,6 +24,9 @@ PARTS = 4
 """Into which training rows are dealt for cross-fitting, where the protocol has no other folds to take."""
 
 FEWEST_ROWS = 20
+
+FEWEST_PHOTOS = 25
+"""Photos with a score of which five folds leave FEWEST_ROWS to train on."""
 
 ROLES = ("train", "val", "test")
 
@@ -70,8 +74,9 @@ def training_set(
     features        names of features or regions; all features by default
     normalized_by   the normalization (protocol/fold) whose statistics are used; the fold's own by default
 
-    Raises UsageError for what does not exist, PrerequisiteError before `kallos extract`, and LeakageError when a photo
-    stands in two roles or the statistics were fitted on rows outside the training role.
+    Raises UsageError for what does not exist, PrerequisiteError before `kallos extract` and for too few rows, DataError
+    where scores do not differ, and LeakageError when a photo stands in two roles or the statistics were fitted on rows
+    outside the training role.
     """
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
@@ -81,7 +86,7 @@ def training_set(
     if normalized_by is None:
         fitted_now = statistics.fit(store, (protocol, fold))
         if not fitted_now:
-            raise _too_few(protocol, fold, 0)
+            raise _too_few(store, protocol, fold, 0)
         (statistics_id,) = fitted_now.values()
     else:
         statistics_id = normalization.chosen(store, normalized_by)
@@ -109,6 +114,7 @@ def training_set(
     columns = [every.features.index(name) for name in fitted.features]
     train, val, test = (rows[role].batch(fitted, np.take(read[role][1], columns, axis=1), networks) for role in ROLES)
     part = _parts(store, protocol, fold, train.image_ids)
+    _check_scores_differ(train.scores, part, protocol, fold)
     return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id)
 
 
@@ -141,11 +147,19 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
     known = store.frame("SELECT protocol, max(fold) AS folds FROM splits GROUP BY protocol ORDER BY protocol")
     folds = dict(known.iter_rows())
     if not folds:
-        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
+        raise no_protocol(store)
     if protocol not in folds:
         raise UsageError(f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}.")
     if not 1 <= fold <= folds[protocol]:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
+
+
+def no_protocol(store: Store) -> PrerequisiteError:
+    """The error where there is no fold to train on."""
+    missing, scored = "The store has no protocol yet", store.value("SELECT count(DISTINCT image_id) FROM scores")
+    if 0 < scored < FEWEST_PHOTOS:
+        return PrerequisiteError(f"{missing}: {scored} photos have a score, {FEWEST_PHOTOS} would be enough.")
+    return before_training(store, missing, "kallos duplicates")
 
 
 def folds_of(store: Store, protocol: str) -> list[int]:
@@ -194,7 +208,8 @@ def _parts(store: Store, protocol: str, fold: int, image_ids: tuple[str, ...]) -
     if len(folds) >= PARTS - 1 and all(image_id in tested for image_id in image_ids):
         return np.array([1 + folds.index(tested[image_id]) for image_id in image_ids])
     digests = [hashlib.sha256(f"part {image_id}".encode()).digest() for image_id in image_ids]
-    return np.array([1 + int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
+    dealt = [int.from_bytes(digest[:8], "big") % PARTS for digest in digests]
+    return 1 + np.unique(dealt, return_inverse=True)[1]  # of few rows, none may fall into a part
 
 
 def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, ...]:
@@ -253,11 +268,33 @@ def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: i
         if missing := measured - sum(map(len, read.values())):
             raise PrerequisiteError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
     if len(read["train"]) < FEWEST_ROWS:
-        raise _too_few(protocol, fold, len(read["train"]))
+        raise _too_few(store, protocol, fold, len(read["train"]))
 
 
-def _too_few(protocol: str, fold: int, rows: int) -> PrerequisiteError:
-    return PrerequisiteError(
-        f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
-        "run `kallos extract`, and see `kallos report dataset` for what failed."
+def _too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteError:
+    scored, train = store.frame(
+        "SELECT count(*), coalesce(count_if(role = 'train'), 0)::INT "
+        "FROM splits SEMI JOIN scores USING (image_id, trait) "
+        "WHERE protocol = $protocol AND fold = $fold",
+        protocol=protocol,
+        fold=fold,
+    ).row(0)
+    lacking = f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
+    if rows < train:
+        return PrerequisiteError(f"{lacking}run `kallos extract`, and see `kallos report dataset` for what failed.")
+    enough = -(-FEWEST_ROWS * scored // train) if train else FEWEST_PHOTOS
+    return PrerequisiteError(f"{lacking}{enough} photos with a score would be enough.")
+
+
+def _check_scores_differ(scores: NDArray[np.float64], part: NDArray[np.int64], protocol: str, fold: int) -> None:
+    """Raises DataError unless scores differ in all training rows without a part, which models are fitted on."""
+    rounded = scores.round(9)  # the mean of three times 3.3 is not quite 3.3
+    if all(np.ptp(rounded[part != left_out]) > 0 for left_out in np.unique(part)):
+        return
+    values, counts = np.unique(rounded, return_counts=True)
+    most, other = counts.max(), len(scores) - counts.max()
+    raise DataError(
+        f"{most} of the {len(scores)} training rows of fold {fold} of {protocol} have the score "
+        f"{values[counts.argmax()]:g} on {MODEL_SCALE}, which leaves nothing to learn: {other} have another, "
+        f"{np.bincount(part).max() + 1} would be enough."
     )

@@ -133,7 +133,7 @@ class ModelSpec:
     bundled           whether a bundle carries it
     refitted          whether new photos are predicted by one more fit, on all training rows, instead of by the mean of
                       the parts' models: better where a fit gains more by rows than by being one of several
-    is_floor          whether it is the simple model that any other should beat
+    is_floor          whether it is the simple model that any other should beat; of few rows it is combined as well
     regions           `module:name` of a function (model, batch of one face) to the RegionParts of its score, by region;
                       its models have `sub_scores` and `weights`
     features          `module:name` of a function (model, batch of one face) to what each feature adds to its score

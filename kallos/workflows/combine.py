@@ -19,10 +19,13 @@ from featurestore.records import Evaluation
 from featurestore.runs import Run
 from kallos.workflows.fold import Fold, figures_line
 from kallos.workflows.stored_faces import load_landmarks
-from models.registry import COMBINED, ENSEMBLE, MODELS
+from models.registry import COMBINED, ENSEMBLE, FLOORS, MODELS
 
 CODE_VERSION = 3
 """Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
+
+FEW_ROWS = 1_000
+"""Training rows below which the simple models are combined as well: there they may be the best, and get the weight."""
 
 Scores = dict[str, NDArray[np.float64]]
 
@@ -68,9 +71,10 @@ def combine(fold: Fold, seed: int) -> None:
 def _members(fold: Fold) -> dict[str, str]:
     """model -> id of the newest run of each member that is trained on these very rows and features."""
     latest = runs.latest(fold.store, fold.protocol, fold.number)
+    candidates = COMBINED + (FLOORS if len(fold.rows.train) < FEW_ROWS else ())
     members = {
         model: latest[model]
-        for model in COMBINED
+        for model in candidates
         if model in latest and runs.load(fold.store, latest[model]).manifest_id == fold.rows.manifest_id
     }
     if not any(MODELS[model].regions for model in members):
@@ -78,7 +82,7 @@ def _members(fold: Fold) -> dict[str, str]:
             "The combiner needs a model with sub-scores, and none is trained on these rows and features: "
             "run `kallos train all`."
         )
-    if missing := [model for model in COMBINED if model not in members]:
+    if missing := [model for model in candidates if model not in members]:
         log.info(
             "%s: combines %s; not trained on these rows and features: %s",
             *(ENSEMBLE, ", ".join(members), ", ".join(missing)),

@@ -9,12 +9,11 @@ from typing import Any
 from featurestore import runs
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.errors import UsageError
-from featurestore.next_step import before_training
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
-from featurestore.training_sets import TrainingSet, training_set
+from featurestore.training_sets import TrainingSet, no_protocol, training_set
 from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
 from reports.cards.write import cards
@@ -109,7 +108,7 @@ def figures_line(role: str, measured: Epoch | Evaluation) -> str:
 def _only_protocol(store: Store) -> str:
     protocols = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
     if not protocols:
-        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
+        raise no_protocol(store)
     ingested = [protocol for protocol in protocols if not protocol.startswith(IDENTITY_DISJOINT)]
     if len(ingested) != 1:
         raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(protocols)}.")

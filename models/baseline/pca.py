@@ -7,6 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST = 1e-6
+"""Part of the largest scale, and of the largest mean, up to which a component is rounding of 32 bits."""
+
 EXACT = 2_000
 """Rows or columns up to which all components are computed: what an encoder shows of a region would take minutes."""
 
@@ -33,7 +36,8 @@ class Components:
         mean = rows.mean(axis=0, dtype=np.float64)
         singular, axes = _decomposed(rows - mean, count, exact)
         scale = singular / np.sqrt(len(rows))
-        chosen = np.flatnonzero(scale[:count] > 1e-6 * max(scale[0], 1e-12))
+        # rows that are equal up to rounding have none
+        chosen = np.flatnonzero(scale[:count] > SMALLEST * max(scale[0], np.abs(mean).max(), SMALLEST))
         # the sign of an axis is arbitrary: its largest entry is made positive, the same on every machine
         largest = np.abs(axes[chosen]).argmax(axis=1)
         axes = axes[chosen] * np.sign(axes[chosen, largest])[:, None]

@@ -23,6 +23,7 @@ from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, error_on_both, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
+from reports.stats.evaluated_runs import FEWEST_TESTED
 
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
@@ -171,6 +172,9 @@ def _figures(card: ModelCard) -> str:
         f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. Brackets hold 95 % of {RESAMPLES:,} "
         "resamples of the images."
     )
+    test = card.main.roles.get("test")
+    if test and test.n < FEWEST_TESTED:
+        reading += f" {plural(test.n, 'test row')} cannot say more: go by the training rows, out of fold."
     return "\n\n".join(["## Figures", reading, *tables])
 
 

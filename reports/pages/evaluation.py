@@ -15,6 +15,7 @@ from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from reports.pages.groups import Groups, compare_groups, render_groups
+from reports.pages.out_of_fold import OutOfFold, out_of_fold, render_out_of_fold
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
@@ -83,11 +84,15 @@ class RunEvaluation:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """The runs, the highest PC first; `constant_mae` is the MAE of always predicting the mean."""
+    """The runs, the highest PC first; `constant_mae` is the MAE of always predicting the mean.
+
+    out_of_fold  figures on the training images where the test images are too few, which then give the order of the runs
+    """
 
     target: Target
     runs: tuple[RunEvaluation, ...]
     constant_mae: float
+    out_of_fold: tuple[OutOfFold, ...]
 
 
 def data(store: Store, selection: Selection) -> EvaluationReport:
@@ -96,9 +101,12 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
     runs = sorted(
         (_evaluated(store, run) for run in evaluated), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
     )
+    trained = out_of_fold(store, evaluated)
+    places = {run.name: place for place, run in enumerate(trained)}
+    runs.sort(key=lambda run: places.get(run.name, len(places)))
     truth = evaluated[0].truth
     return EvaluationReport(
-        target_of_run(store, runs[0].run_id), tuple(runs), float(np.abs(truth - truth.mean()).mean())
+        target_of_run(store, runs[0].run_id), tuple(runs), float(np.abs(truth - truth.mean()).mean()), trained
     )
 
 
@@ -170,6 +178,7 @@ def render(report: EvaluationReport) -> RenderableType:
         "Evaluation",
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
         target_line(report.target),
+        render_out_of_fold(report.out_of_fold, best.overall.n) if report.out_of_fold else None,
         _runs_table(report.runs),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.gaps else None,

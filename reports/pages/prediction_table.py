@@ -36,7 +36,7 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "data_sets": (pl.String, "the data sets it was trained on"),
     "protocol": (pl.String, "split that it was trained on"),
     "fold": (pl.Int32, "fold of the protocol, from 1"),
-    "doubts": (pl.String, "what the model was not shown to be better than, on its own test photos"),
+    "doubts": (pl.String, "what the model was not shown to be better than, on its own photos"),
 }
 """What every table has, in this order: the column's type and label."""
 

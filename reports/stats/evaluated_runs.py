@@ -14,6 +14,9 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.stats.selection import Selection, chosen_runs, run_names
 
+FEWEST_TESTED = 20
+"""Test photos below which figures are those of the training photos, out of fold: those of a handful are chance."""
+
 
 @dataclass(frozen=True, eq=False)
 class EvaluatedRun:

@@ -9,32 +9,34 @@ from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import Comparison, Origin
 from featurestore.scale import Scale
 from featurestore.store import Store
-from models.registry import ENSEMBLE, MODELS
+from models.registry import ENSEMBLE, FLOORS
 from reports.render.layout import number
 from reports.render.scales import shown_on
 from reports.stats.bootstrap import Estimate
-from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
+from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
 FEWEST = 2
-"""Test photos; of one there is no interval."""
+"""Photos that are compared; of one there is no interval."""
 
 MEAN = "mean"
-FLOORS = [spec.name for spec in MODELS.values() if spec.is_floor]
 SIMPLER = {MEAN: "always predicting the mean"} | {name: f"the linear floor ({name})" for name in FLOORS}
 
 
 def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """An ensemble on its test photos beside the mean score of its training photos and, where it is there, the floor.
+    """An ensemble beside the mean score of its training photos and, where it is there, the floor.
 
-    `run_ids` are model -> run.
+    On its test photos; where these are few on its training photos, out of fold. `run_ids` are model -> run.
     """
     tested, training = (_evaluated_rows(store, run_ids[ENSEMBLE], role) for role in ("test", "out_of_fold"))
-    if tested is None or training is None:
+    if training is None:
         return ()
-    compared = [_compared(MEAN, tested, dict.fromkeys(tested.image_ids, float(training.truth.mean())))]
+    shown = tested if tested and len(tested.truth) >= FEWEST_TESTED else training
+    role = "test" if shown is tested else "out_of_fold"
+    compared = [_compared(MEAN, role, shown, dict.fromkeys(shown.image_ids, float(training.truth.mean())))]
     for name in FLOORS:
-        if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], "test")):
-            compared.append(_compared(name, tested, dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))))
+        if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], role)):
+            scores = dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))
+            compared.append(_compared(name, role, shown, scores))
     return tuple(comparison for comparison in compared if comparison)
 
 
@@ -42,16 +44,17 @@ def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None
     return evaluated_rows(store, run_id, runs.load(store, run_id), role)
 
 
-def _compared(beside: str, tested: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
+def _compared(beside: str, role: str, run: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
     """`simpler_scores` are the scores of the simpler model, by image_id."""
-    common = np.array([image_id in simpler_scores for image_id in tested.image_ids])
+    common = np.array([image_id in simpler_scores for image_id in run.image_ids])
     if common.sum() < FEWEST:
         return None
-    truth = tested.truth[common]
-    error = np.abs(tested.predicted[common] - truth)
-    simpler = np.abs(np.array([simpler_scores[i] for i in tested.image_ids if i in simpler_scores]) - truth)
-    difference = Estimate.of_mean(error - simpler)
-    return Comparison(beside, len(truth), float(error.mean()), float(simpler.mean()), difference.low, difference.high)
+    truth = run.truth[common]
+    error = np.abs(run.predicted[common] - truth)
+    simpler = np.abs(np.array([simpler_scores[i] for i in run.image_ids if i in simpler_scores]) - truth)
+    interval = Estimate.of_mean(error - simpler)
+    figures = (float(error.mean()), float(simpler.mean()), interval.low, interval.high)
+    return Comparison(beside, len(truth), *figures, role == "out_of_fold")
 
 
 def training_source(origin: Origin) -> str:
@@ -71,8 +74,9 @@ def _doubt(comparison: Comparison, own: Scale) -> str:
     simpler = SIMPLER.get(comparison.beside, comparison.beside)
     errors = (comparison.mae, comparison.mae_beside, comparison.low, comparison.high)
     mae, mae_beside, low, high = map(own.errors_from_models, errors)
+    photos = "training photos, out of fold," if comparison.out_of_fold else "test photos"
     return (
-        f"On its {comparison.n:,} test photos the model was {better} than {simpler}: mean error "
+        f"On its {comparison.n:,} {photos} the model was {better} than {simpler}: mean error "
         f"{number(mae)} against {number(mae_beside)} on {own}, 95 % interval of the difference "
         f"{number(low, sign=True)} to {number(high, sign=True)}."
     )
