@@ -29,6 +29,7 @@ RESULTS = (
     "combiners",
     "combined_members",
     "intervals",
+    "scale_maps",
 )
 """Tables of what a finished run gives. One whose model was lost is trained again, and gives them again."""
 

@@ -10,7 +10,7 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.table_description import FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_schema import TRAINING_TABLES
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 _CONTENT = ("sha256", "VARCHAR", "hash of the photo's bytes, see images")
 

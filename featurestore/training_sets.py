@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
+from featurestore.joined_protocols import JOIN, join, reference_of
 from featurestore.next_step import before_extract, before_training
 from featurestore.normalization import Normalization
 from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder, networks_of
 from featurestore.records import FaceBatch
+from featurestore.scale import Scale
+from featurestore.scale_maps import ScaleMaps, data_set_of
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 
@@ -29,11 +32,13 @@ FEWEST_ROWS = 20
 class TrainingSet:
     """One fold: the rows that models are trained on, and the rows that they are tested on.
 
-    train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
+    train, test     FaceBatches without faces; the test batch carries its scores for evaluation only; on several data
+                    sets all scores are shared ones
     part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
     normalization   statistics fitted on the training rows
     encoder         the encoder of the embeddings, None where there are none
     manifest_id     pins the training rows, their values, and the versions of what computed them
+    maps            from shared scores to those of each data set, fitted on the training rows
     """
 
     protocol: str
@@ -44,6 +49,7 @@ class TrainingSet:
     normalization: Normalization
     encoder: str | None
     manifest_id: str
+    maps: ScaleMaps
 
 
 def training_set(
@@ -64,6 +70,7 @@ def training_set(
     Raises UsageError for what does not exist, PrerequisiteError before `kallos extract`, and LeakageError when a photo
     stands in both roles or the statistics were fitted on rows outside the training role.
     """
+    join(store, protocol)
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
         raise before_extract(store, "The store has no features yet")
@@ -96,9 +103,31 @@ def training_set(
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     networks = networks_of(store, encoder) if encoder else ()
-    train, test = (rows[role].batch(fitted, networks) for role in ("train", "test"))
+    maps = _scale_maps(store, protocol, rows["train"])
+    train, test = (_shared(rows[role].batch(fitted, networks), maps) for role in ("train", "test"))
     part = _parts(store, protocol, fold, train.image_ids)
-    return TrainingSet(protocol, fold, train, test, part, fitted, encoder, manifest.manifest_id)
+    return TrainingSet(protocol, fold, train, test, part, fitted, encoder, manifest.manifest_id, maps)
+
+
+def _scale_maps(store: Store, protocol: str, train: Rows) -> ScaleMaps:
+    """Fitted on the training rows; none where they are of one data set."""
+    data_sets = [data_set_of(image_id) for image_id in train.image_ids]
+    first = reference_of(store, protocol)
+    names = sorted(set(data_sets), key=lambda name: (name != first, name))
+    if len(names) < 2:
+        return ScaleMaps()
+    rows = store.frame(
+        "SELECT DISTINCT data_set, scale_low, scale_high FROM splits JOIN images USING (image_id) "
+        "JOIN traits USING (data_set, trait) WHERE protocol = $protocol",
+        protocol=protocol,
+    )
+    scales = {name: Scale(low, high) for name, low, high in rows.iter_rows()}
+    return ScaleMaps.fit({name: scales[name] for name in names}, data_sets, train.sha256, train.scores)
+
+
+def _shared(batch: FaceBatch, maps: ScaleMaps) -> FaceBatch:
+    scores = maps.to_shared(batch.image_ids, batch.scores)
+    return replace(batch, scores=scores, histograms=maps.histograms_to_shared(batch.image_ids, batch.histograms))
 
 
 @dataclass(frozen=True)
@@ -132,13 +161,17 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
     if not folds:
         raise before_training(store, "The store has no protocol yet", "kallos duplicates")
     if protocol not in folds:
-        raise UsageError(f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}.")
+        raise UsageError(
+            f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}, or of several data sets "
+            f"some that are joined by {JOIN}."
+        )
     if not 1 <= fold <= folds[protocol]:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
 
 
 def folds_of(store: Store, protocol: str) -> list[int]:
     """The folds of a protocol. Raises UsageError, naming what there is, when the store has no such protocol."""
+    join(store, protocol)
     check_fold(store, protocol, 1)
     return store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)[
         "fold"

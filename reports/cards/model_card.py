@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from featurestore import scale_maps
 from featurestore.duplicates import leaks, searched
 from featurestore.records import Evaluation
 from featurestore.runs import EXTERNAL, Run, bundled, load
+from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
@@ -85,6 +87,7 @@ class ModelCard:
     leak        (tested, leaked) images of the fold, None where near-duplicates were not searched for
     width       mean width of the intervals on the test rows
     sub_scores  of the model that gives them, where it is among the runs
+    maps        from shared scores to those of each data set, where it was trained on several
     """
 
     target: Target
@@ -99,6 +102,7 @@ class ModelCard:
     width: Estimate | None
     combined: Combined | None
     sub_scores: SubScoreRun | None
+    maps: ScaleMaps
 
     @property
     def main(self) -> CardRun:
@@ -134,6 +138,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         width=_width(main) if main else None,
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
+        maps=scale_maps.of_run(store, run_id),
     )
 
 

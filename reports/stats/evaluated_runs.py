@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from featurestore import scale_maps
 from featurestore.errors import PrerequisiteError
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
@@ -46,7 +47,7 @@ def evaluated_runs(store: Store, selection: Selection) -> list[EvaluatedRun]:
 def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun | None:
     """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
 
-    The group's mean out-of-fold error is subtracted, and its interval is centred there.
+    The group's mean out-of-fold error is subtracted, and its interval is centred there; both are of shared scores.
     """
     rows = store.frame(
         "SELECT subset, bias, half_width FROM intervals WHERE run_id = $run_id AND subset IS NOT NULL",
@@ -55,13 +56,17 @@ def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun |
     known = {subset: (bias, half_width) for subset, bias, half_width in rows.iter_rows()}
     if evaluated.low is None or evaluated.high is None or not known:
         return None
-    middle, low, high = evaluated.predicted.copy(), evaluated.low.copy(), evaluated.high.copy()
+    maps = scale_maps.of_run(store, evaluated.run.run_id)
+    middle = maps.to_shared(evaluated.image_ids, evaluated.predicted).copy()
+    low, high = (maps.to_shared(evaluated.image_ids, ends).copy() for ends in (evaluated.low, evaluated.high))
     subsets = np.array([subset or "" for subset in evaluated.subsets])
     for subset, (bias, half_width) in known.items():
         in_subset = subsets == subset
         middle[in_subset] -= bias
         low[in_subset], high[in_subset] = middle[in_subset] - half_width, middle[in_subset] + half_width
-    middle, low, high = (MODEL_SCALE.clip(scores) for scores in (middle, low, high))
+    middle, low, high = (
+        maps.from_shared(evaluated.image_ids, MODEL_SCALE.clip(scores)) for scores in (middle, low, high)
+    )
     return replace(evaluated, predicted=middle, low=low, high=high)
 
 

@@ -57,7 +57,8 @@ def _compared(beside: str, tested: EvaluatedRun, simpler_scores: Mapping[str, fl
 def training_source(origin: Origin) -> str:
     """The model and its training data, as a phrase."""
     trait = "" if origin.trait == UNNAMED_TRAIT else f"{origin.trait}, "
-    return f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    source = f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    return f"{source}; scored as the raters of {origin.scored_for} would" if origin.scored_for else source
 
 
 def doubts(origin: Origin) -> list[str]:
