@@ -14,12 +14,16 @@ from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
+from featurestore.scale_maps import data_set_of
 from featurestore.store import Store
 from featurestore.traits import target_of
 from featurestore.used_versions import of_manifest
 
 EXTERNAL = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""
+
+GROUP = "concat_ws('/', data_set, subset)"
+"""SQL of what a run on several data sets calls a subset."""
 
 RESULTS = (
     "predictions",
@@ -157,8 +161,10 @@ def record_intervals(store: Store, run: Run, rows: Sequence[Mapping[str, Any]]) 
 
 
 def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
-    """The subset of each image, None where it has none."""
-    known = dict(store.frame("SELECT image_id, subset FROM images").iter_rows())
+    """The subset of each image, None where it has none; of several data sets as data set/subset."""
+    several = len({data_set_of(image_id) for image_id in image_ids}) > 1
+    name = f"if($several, {GROUP}, subset)"
+    known = dict(store.frame(f"SELECT image_id, {name} FROM images", several=several).iter_rows())
     return [known[image_id] for image_id in image_ids]
 
 

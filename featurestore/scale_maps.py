@@ -136,8 +136,8 @@ class ScaleMaps:
             if len(own) < FEWEST or own["score"].n_unique() == 1:
                 raise PrerequisiteError(
                     f"{name} has {len(own)} training photos with {own['score'].n_unique()} different scores, at least "
-                    f"{FEWEST} photos and two scores are needed to link its scale to that of others: leave it out, as "
-                    "in `kallos train all --protocol a-5fold+b-5fold`."
+                    f"{FEWEST} photos and two scores are needed to link its scale to that of others: name a --protocol "
+                    "without it."
                 )
         (first, reference), *others = by_name.items()
         maps = {first: ScaleMap.reference(scales[first])}

@@ -124,7 +124,7 @@ def test_what_is_no_map_is_refused(content: dict[str, list[float]]) -> None:
     [(opinions(FEWEST - 1, 1), f"{FEWEST - 1} training photos"), (np.full(40, 3.0), "1 different scores")],
 )
 def test_too_few_scores_are_not_linked(own: Array, found: str) -> None:
-    with pytest.raises(PrerequisiteError, match=f"b has .*{found}.*leave it out"):
+    with pytest.raises(PrerequisiteError, match=f"b has .*{found}.*without it"):
         fitted(own, opinions(40, 2), 0)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from featurestore import scale_maps
 from featurestore.errors import PrerequisiteError
-from featurestore.runs import Run
+from featurestore.runs import EXTERNAL, GROUP, Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.stats.selection import Selection, chosen_runs, run_names
@@ -22,7 +22,7 @@ class EvaluatedRun:
 
     name              the model, or the id where several runs of it are shown
     image_ids         n ids, sorted
-    subsets           n subsets, None where there is none
+    subsets           n subsets, None where there is none; of a run on several data sets as data set/subset
     truth, predicted  (n,) scores
     low, high         (n,) ends of the predictions' intervals; None where the run gives none
     """
@@ -79,8 +79,9 @@ def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:
 
 def evaluated_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> EvaluatedRun | None:
     """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
+    group = GROUP if role != EXTERNAL and scale_maps.of_run(store, run.run_id).maps else "subset"
     rows: pl.DataFrame = store.frame(
-        "SELECT image_id, subset, s.score AS truth, p.score AS predicted, low, high "
+        f"SELECT image_id, {group} AS subset, s.score AS truth, p.score AS predicted, low, high "
         "FROM predictions p JOIN images USING (image_id) JOIN evaluated_traits USING (run_id, data_set) "
         "JOIN scores s USING (image_id, trait) "
         "WHERE run_id = $run_id AND role = $role AND data_set = coalesce($data_set, data_set) ORDER BY image_id",

@@ -8,6 +8,7 @@ from featurestore import runs
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import Comparison, Origin
 from featurestore.scale import Scale
+from featurestore.scale_maps import data_set_of
 from featurestore.store import Store
 from models.registry import ENSEMBLE, MODELS
 from reports.render.layout import number
@@ -24,18 +25,25 @@ SIMPLER = {MEAN: "always predicting the mean"} | {name: f"the linear floor ({nam
 
 
 def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """An ensemble on its test photos beside the mean score of its training photos and, where it is there, the floor.
+    """An ensemble on its test photos beside the mean score of the training photos and, where it is there, the floor.
 
-    `run_ids` are model -> run.
+    The mean is that of the photo's data set. `run_ids` are model -> run.
     """
     tested, training = (_evaluated_rows(store, run_ids[ENSEMBLE], role) for role in ("test", "out_of_fold"))
     if tested is None or training is None:
         return ()
-    compared = [_compared(MEAN, tested, dict.fromkeys(tested.image_ids, float(training.truth.mean())))]
+    compared = [_compared(MEAN, tested, _means(tested, training))]
     for name in FLOORS:
         if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], "test")):
             compared.append(_compared(name, tested, dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))))
     return tuple(comparison for comparison in compared if comparison)
+
+
+def _means(tested: EvaluatedRun, training: EvaluatedRun) -> dict[str, float]:
+    """image_id -> mean score of the training photos of its data set."""
+    of_row = np.array([data_set_of(image_id) for image_id in training.image_ids])
+    means = {name: float(training.truth[of_row == name].mean()) for name in dict.fromkeys(of_row.tolist())}
+    return {image_id: means[data_set_of(image_id)] for image_id in tested.image_ids if data_set_of(image_id) in means}
 
 
 def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None:
