@@ -57,10 +57,19 @@ class Parts:
     comparisons: tuple[Comparison, ...] = ()
 
     def scored_for(self, data_set: str | None) -> Self:
-        """These parts, giving the scores of that data set. Raises UsageError where they were not trained on it."""
-        known = tuple(cast(Mapping[str, object], self.trained_on["data_sets"]))
+        """These parts, giving the scores of that data set.
+
+        Raises UsageError where they were not trained on it, PrerequisiteError where an earlier kallos did not link
+        the scales of several.
+        """
+        known = tuple(self.maps.maps or cast(Mapping[str, object], self.trained_on["data_sets"]))
         if data_set is not None and data_set not in known:
             raise UsageError(f"The models were not trained on {data_set!r}: choose a data set from {', '.join(known)}.")
+        if data_set is not None and len(known) > 1 and not self.maps.maps:
+            raise PrerequisiteError(
+                f"An earlier kallos trained the models, and did not link the scales of {', '.join(known)}: run "
+                "`kallos train all` again, or leave the data set out."
+            )
         return replace(self, data_set=data_set)
 
     @property

@@ -46,7 +46,7 @@ BREAKING = {
     f"{table} are of a run": ORPHAN.format(table, "run_id", table)
     for table in (
         "training_history", "predictions", "evaluations", "sub_scores", "sub_score_weights", "combiners",
-        "combined_members", "intervals"
+        "combined_members", "intervals", "scale_maps"
     )
 } | {
     f"{table} are on traits of their data set": f"UPDATE {table} SET trait = 'other' WHERE rowid = 0"

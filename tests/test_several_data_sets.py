@@ -25,6 +25,7 @@ from kallos.workflows.fold import Fold
 from kallos.workflows.progress import ignore
 from tests.command import Answer, done, kallos
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
+from tests.test_documented_commands import commands
 
 Array = NDArray[np.float64]
 OTHER, WIDE = "second", Scale(0, 100)
@@ -245,27 +246,30 @@ BOTH = "study-a-5fold+study-b-5fold"
 
 @pytest.fixture(scope="module")
 def pair(workspace, tmp_path_factory) -> Pair:
-    """Raters of b are sparing with high marks. Values of the photos are in the store already, by their bytes."""
+    """What docs/several-data-sets.md types, of raters of b who are sparing with high marks.
+
+    Values of the photos are in the store already, by their bytes.
+    """
     folder = tmp_path_factory.mktemp("several")
     made = Pair(folder / "kallos.duckdb", folder / "bundle")
     shutil.copy(workspace.store, made.store)
     shutil.copytree(workspace.store.with_suffix(".runs"), made.store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
         drawn = [(row["image"], (float(row["true_score"]) - 1) / 4) for row in csv.DictReader(file)]
-    tables = {
-        "a": (drawn[0::2], (1, 7), lambda share: 1 + 6 * share),
-        "b": (drawn[1::2], (0, 100), lambda s: 100 * s**2),
-    }
-    for name, (rows, scale, shown) in tables.items():
+    tables = {"a": (drawn[0::2], lambda share: 1 + 6 * share), "b": (drawn[1::2], lambda share: 100 * share**2)}
+    for name, (rows, answer) in tables.items():
         photos = folder / name
         photos.mkdir()
         for image, _ in rows:
             shutil.copy(workspace.portraits / "images" / image, photos)
-        lines = [f"{image},{shown(min(max(share, 0.0), 1.0)):.3f}" for image, share in rows]
+        lines = [f"{image},{answer(min(max(share, 0.0), 1.0)):.3f}" for image, share in rows]
         (folder / f"{name}.csv").write_text("\n".join(["image,score", *lines]))
-        stated = ("--images", photos, "--name", f"study-{name}", "--scale", *scale)
-        made("ingest", "table", folder / f"{name}.csv", *stated)
-    made("train", "all", "--fast", "--protocol", BOTH)
+    shutil.copy(workspace.portrait, folder / "photo.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("KALLOS_STORE", str(made.store))
+        for typed in commands("docs/several-data-sets.md"):
+            done(*("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else []))
     made("export", made.bundle, "--protocol", BOTH)
     return made
 
@@ -305,9 +309,8 @@ def test_a_bundle_scores_on_the_scale_of_either(pair: Pair, workspace) -> None:
     for figure in ("score", "low", "high"):
         assert of_b[figure] == pytest.approx(np.interp(of_a[figure], shared, scores))
     assert of_b["own_scale"]["score"] == pytest.approx(25 * (of_b["score"] - 1))
-    assert "as the raters of study-b would" in " ".join(
-        pair("predict", workspace.portrait, "--bundle", pair.bundle, "--data-set", "study-b").out.split()
-    )
+    panel = pair("predict", workspace.portrait, "--bundle", pair.bundle, "--data-set", "study-b").out
+    assert "scored as the raters of study-b would" in " ".join(panel.replace("│", " ").split())
     refused = kallos("predict", workspace.portrait, "--bundle", pair.bundle, "--data-set", "demo")
     assert (refused.code, "not trained on 'demo': choose a data set from study-a, study-b" in refused.err) == (2, True)
 
@@ -337,10 +340,18 @@ def test_reports_know_several_data_sets(pair: Pair, name: str) -> None:
     pair("report", name, "--protocol", BOTH) if name != "overview" else pair("report", name)
 
 
-def test_explanations_and_evaluations_go_on(pair: Pair, workspace) -> None:
+def test_explanations_and_evaluations_go_on(pair: Pair, workspace, monkeypatch) -> None:
+    """A data set that was trained on is evaluated by its test photos, on its own scale."""
     assert "on 1-7" in pair("explain", workspace.portrait, "--bundle", pair.bundle).out
-    report = pair("evaluate", "--data-set", "study-b", "--bundle", pair.bundle, "--json").json()
+    monkeypatch.setattr("featurestore.external_evaluation.FEWEST", 5)
+    report = pair("evaluate", "--data-set", "study-b", "--protocol", BOTH, "--fold", 1, "--json").json()
     assert report["in_training"] > report["evaluated"] == report["images"] - report["in_training"]
+    with Store.open(pair.store, read_only=True) as store:
+        apart = store.value(
+            "SELECT max(abs(t.score - o.score)) FROM predictions t JOIN predictions o USING (run_id, image_id) "
+            "WHERE t.role = 'test' AND o.role = 'outside' AND starts_with(image_id, 'study-b/')"
+        )
+    assert apart < 1e-3
     with Store.open(pair.store, read_only=True) as store:
         run = store.value("SELECT run_id FROM runs WHERE model = 'ridge' AND protocol = $p", p=BOTH)
     assert "holds" in pair("verify", run).out
