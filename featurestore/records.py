@@ -161,8 +161,9 @@ class Origin:
 
     model        id of its run
     trait        what the raters were asked about
-    scale        that of their ratings; None where the data sets have several
+    scale        that of the scores; None where an earlier kallos trained on several scales
     comparisons  how it does on its own photos beside simpler ones
+    scored_for   the data set whose raters' scores are given, where there are several
     """
 
     model: str
@@ -172,6 +173,7 @@ class Origin:
     protocol: str
     fold: int
     comparisons: tuple[Comparison, ...]
+    scored_for: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

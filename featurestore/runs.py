@@ -15,6 +15,7 @@ from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
+from featurestore.scale_maps import ScaleMaps, data_set_of
 from featurestore.store import Store
 from featurestore.traits import target_of
 from featurestore.used_versions import of_manifest
@@ -28,6 +29,9 @@ FACE_ALONE = "face_alone"
 TRAINING_CODE = "training_code"
 """The setting that is the version of the code that trains: another version gives other models."""
 
+GROUP = "concat_ws('/', data_set, subset)"
+"""SQL of what a run on several data sets calls a subset."""
+
 RESULTS = (
     "predictions",
     "evaluations",
@@ -36,6 +40,7 @@ RESULTS = (
     "combiners",
     "combined_members",
     "intervals",
+    "scale_maps",
 )
 """Tables of what a finished run gives. One whose model was lost is trained again, and gives them again."""
 
@@ -56,11 +61,18 @@ class Run:
 
 
 def id_of(
-    model: str, protocol: str, fold: int, config: Mapping[str, Any], manifest_id: str, encoder: str | None
+    model: str,
+    protocol: str,
+    fold: int,
+    config: Mapping[str, Any],
+    manifest_id: str,
+    encoder: str | None,
+    maps: ScaleMaps,
 ) -> str:
     """The id of a run with these settings on these rows; on which machine it is trained, and how, is no part of it."""
     identity = {name: value for name, value in config.items() if name not in (TRAINING_CODE, "computing", "fits")}
-    content = json.dumps([config[TRAINING_CODE], identity, manifest_id, encoder], sort_keys=True)
+    linked = [maps.as_dict()] if maps.maps else []
+    content = json.dumps([config[TRAINING_CODE], identity, manifest_id, encoder, *linked], sort_keys=True)
     return f"{protocol}-{fold}-{model}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
@@ -184,8 +196,10 @@ def record_intervals(store: Store, run: Run, rows: Sequence[Mapping[str, Any]]) 
 
 
 def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
-    """The subset of each image, None where it has none."""
-    known = dict(store.frame("SELECT image_id, subset FROM images").iter_rows())
+    """The subset of each image, None where it has none; of several data sets as data set/subset."""
+    several = len({data_set_of(image_id) for image_id in image_ids}) > 1
+    name = f"if($several, {GROUP}, subset)"
+    known = dict(store.frame(f"SELECT image_id, {name} FROM images", several=several).iter_rows())
     return [known[image_id] for image_id in image_ids]
 
 

@@ -63,6 +63,17 @@ TRAINING_TABLES = (
         ("uses", "JSON", "extractor -> recipe of the values, with the features that it sees; NULL where it is lost"),
     ),
     table(
+        "scale_maps",
+        "one row is one data set of a run on several: what a shared score is among its own scores; linear in between",
+        _RUN,
+        ("data_set", "VARCHAR", "see data_sets"),
+        ("place", "INTEGER", "from 1; the first is the reference, whose scores are the shared ones"),
+        ("scale_low", "DOUBLE", "lowest rating of the data set's own scale"),
+        ("scale_high", "DOUBLE", "highest rating of the data set's own scale"),
+        ("shared", "DOUBLE[]", f"shared scores, {MODEL_SCALE}, rising"),
+        ("scores", "DOUBLE[]", f"the data set's scores there, {MODEL_SCALE}, rising"),
+    ),
+    table(
         "training_history",
         "one row is one epoch of one cross-fitted model of a run; metrics are on rows that it does not learn from: the "
         "fold's val rows, or where it has none, the training rows that are held out from it",
@@ -86,7 +97,7 @@ TRAINING_TABLES = (
             "out_of_fold (a training row, by the model that had not seen it), test, or by `kallos evaluate` outside or "
             "face_alone (a test photo with all but the face in grey)",
         ),
-        ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}"),
+        ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}; of a run on several data sets that of the image's own"),
         ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),
         ("high", "DOUBLE", "upper end of the 90 % interval, NULL where the run gives none"),
     ),
@@ -107,7 +118,7 @@ TRAINING_TABLES = (
         _RUN,
         IMAGE,
         ("region", "VARCHAR", "region of the face"),
-        ("sub_score", "DOUBLE", str(MODEL_SCALE)),
+        ("sub_score", "DOUBLE", f"{MODEL_SCALE}; of a run on several data sets a shared one, see scale_maps"),
     ),
     table(
         "sub_score_weights",

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -11,22 +11,19 @@ from numpy.typing import NDArray
 
 from extractors.outputs import EMBEDDING
 from featurestore import normalization, normalized_values, statistics
-from featurestore.errors import DataError, LeakageError, PrerequisiteError, UsageError
-from featurestore.next_step import before_extract, before_training
+from featurestore.enough_rows import check_enough, check_scores_differ, no_protocol, too_few
+from featurestore.errors import LeakageError, UsageError
+from featurestore.joined_protocols import JOIN, join, link_scales
+from featurestore.next_step import before_extract
 from featurestore.normalization import Normalization
 from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder, networks_of
 from featurestore.records import FaceBatch
-from featurestore.scale import MODEL_SCALE
+from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 
 PARTS = 4
 """Into which training rows are dealt for cross-fitting, where the protocol has no other folds to take."""
-
-FEWEST_ROWS = 20
-
-FEWEST_PHOTOS = 25
-"""Photos with a score of which five folds leave FEWEST_ROWS to train on."""
 
 ROLES = ("train", "val", "test")
 
@@ -36,11 +33,12 @@ class TrainingSet:
     """One fold: the rows that models are trained on, and the rows that they are tested on.
 
     train, val, test  FaceBatches without faces; `val` is what a training may watch, empty in most protocols; the test
-                    batch carries its scores for evaluation only
+                    batch carries its scores for evaluation only; on several data sets all scores are shared ones
     part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
     normalization   statistics fitted on the training rows
     encoder         the encoder of the embeddings, None where there are none
     manifest_id     pins the training rows, their values, and the versions of what computed them
+    maps            from shared scores to those of each data set, fitted on the training rows
     """
 
     protocol: str
@@ -52,6 +50,7 @@ class TrainingSet:
     normalization: Normalization
     encoder: str | None
     manifest_id: str
+    maps: ScaleMaps
 
     @property
     def by_role(self) -> tuple[FaceBatch, FaceBatch, FaceBatch]:
@@ -78,6 +77,7 @@ def training_set(
     where scores do not differ, and LeakageError when a photo stands in two roles or the statistics were fitted on rows
     outside the training role.
     """
+    join(store, protocol)
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
         raise before_extract(store, "The store has no features yet")
@@ -86,7 +86,7 @@ def training_set(
     if normalized_by is None:
         fitted_now = statistics.fit(store, (protocol, fold))
         if not fitted_now:
-            raise _too_few(store, protocol, fold, 0)
+            raise too_few(store, protocol, fold, 0)
         (statistics_id,) = fitted_now.values()
     else:
         statistics_id = normalization.chosen(store, normalized_by)
@@ -97,7 +97,7 @@ def training_set(
     tables = array_tables(store, encoder)
     read = _read(store, protocol, fold, tables, statistics_id, every)
     rows = {role: of_role.with_features(fitted.features, every.features) for role, (of_role, _) in read.items()}
-    _check_enough(store, rows, protocol, fold, encoder)
+    check_enough(store, rows, protocol, fold, encoder)
     manifest = Manifest(
         protocol=protocol,
         fold=fold,
@@ -111,11 +111,19 @@ def training_set(
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     networks = networks_of(store, encoder) if encoder else ()
+    maps = link_scales(store, protocol, rows["train"])
     columns = [every.features.index(name) for name in fitted.features]
-    train, val, test = (rows[role].batch(fitted, np.take(read[role][1], columns, axis=1), networks) for role in ROLES)
+    train, val, test = (
+        _shared(rows[role].batch(fitted, np.take(read[role][1], columns, axis=1), networks), maps) for role in ROLES
+    )
     part = _parts(store, protocol, fold, train.image_ids)
-    _check_scores_differ(train.scores, part, protocol, fold)
-    return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id)
+    check_scores_differ(train.scores, part, protocol, fold)
+    return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id, maps)
+
+
+def _shared(batch: FaceBatch, maps: ScaleMaps) -> FaceBatch:
+    scores = maps.to_shared(batch.image_ids, batch.scores)
+    return replace(batch, scores=scores, histograms=maps.histograms_to_shared(batch.image_ids, batch.histograms))
 
 
 @dataclass(frozen=True)
@@ -149,21 +157,17 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
     if not folds:
         raise no_protocol(store)
     if protocol not in folds:
-        raise UsageError(f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}.")
+        raise UsageError(
+            f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}, or of several data sets "
+            f"some that are joined by {JOIN}."
+        )
     if not 1 <= fold <= folds[protocol]:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
 
 
-def no_protocol(store: Store) -> PrerequisiteError:
-    """The error where there is no fold to train on."""
-    missing, scored = "The store has no protocol yet", store.value("SELECT count(DISTINCT image_id) FROM scores")
-    if 0 < scored < FEWEST_PHOTOS:
-        return PrerequisiteError(f"{missing}: {scored} photos have a score, {FEWEST_PHOTOS} would be enough.")
-    return before_training(store, missing, "kallos duplicates")
-
-
 def folds_of(store: Store, protocol: str) -> list[int]:
     """The folds of a protocol. Raises UsageError, naming what there is, when the store has no such protocol."""
+    join(store, protocol)
     check_fold(store, protocol, 1)
     return store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)[
         "fold"
@@ -254,47 +258,3 @@ def _read(
         role_keys, values = arrays.gather(keys.filter(pl.col("role") == role))
         read[role] = Rows.gathered(role_keys, values), values["z_scores"]
     return read
-
-
-def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:
-    if encoder is not None:
-        measured = store.value(
-            "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id, trait) "
-            "SEMI JOIN geometric_features USING (image_id) "
-            "WHERE protocol = $protocol AND fold = $fold",
-            protocol=protocol,
-            fold=fold,
-        )
-        if missing := measured - sum(map(len, read.values())):
-            raise PrerequisiteError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
-    if len(read["train"]) < FEWEST_ROWS:
-        raise _too_few(store, protocol, fold, len(read["train"]))
-
-
-def _too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteError:
-    scored, train = store.frame(
-        "SELECT count(*), coalesce(count_if(role = 'train'), 0)::INT "
-        "FROM splits SEMI JOIN scores USING (image_id, trait) "
-        "WHERE protocol = $protocol AND fold = $fold",
-        protocol=protocol,
-        fold=fold,
-    ).row(0)
-    lacking = f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
-    if rows < train:
-        return PrerequisiteError(f"{lacking}run `kallos extract`, and see `kallos report dataset` for what failed.")
-    enough = -(-FEWEST_ROWS * scored // train) if train else FEWEST_PHOTOS
-    return PrerequisiteError(f"{lacking}{enough} photos with a score would be enough.")
-
-
-def _check_scores_differ(scores: NDArray[np.float64], part: NDArray[np.int64], protocol: str, fold: int) -> None:
-    """Raises DataError unless scores differ in all training rows without a part, which models are fitted on."""
-    rounded = scores.round(9)  # the mean of three times 3.3 is not quite 3.3
-    if all(np.ptp(rounded[part != left_out]) > 0 for left_out in np.unique(part)):
-        return
-    values, counts = np.unique(rounded, return_counts=True)
-    most, other = counts.max(), len(scores) - counts.max()
-    raise DataError(
-        f"{most} of the {len(scores)} training rows of fold {fold} of {protocol} have the score "
-        f"{values[counts.argmax()]:g} on {MODEL_SCALE}, which leaves nothing to learn: {other} have another, "
-        f"{np.bincount(part).max() + 1} would be enough."
-    )

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 
 from extractors.alignment import RECIPE
-from featurestore import normalized_values, runs, statistics
+from featurestore import normalized_values, runs, scale_maps, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -61,7 +61,7 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     content = [value for name, value in manifest.items() if name != "manifest_id"]
     manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     yield PinnedValue.compare("manifest", run.manifest_id, manifest_id)
-    yield from _settings(run)
+    yield from _settings(store, run)
     yield from _versions(store, manifest["versions"])
     # before schema version 4 a query named no trait: an image had one score
     query = manifest["sql"].replace("JOIN scores USING (image_id)\n", "JOIN scores USING (image_id, trait)\n")
@@ -82,10 +82,11 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     yield from _members(store, run)
 
 
-def _settings(run: Run) -> Iterator[PinnedValue]:
-    """The id of a run is the hash of its settings and its manifest; a network's faces are cut out as they were."""
+def _settings(store: Store, run: Run) -> Iterator[PinnedValue]:
+    """The id of a run is the hash of its settings, manifest and scale maps; faces are cut out as they were then."""
     if runs.TRAINING_CODE in run.config:  # an earlier kallos did not record all that the id was made of
-        derived = runs.id_of(run.model, run.protocol, run.fold, run.config, run.manifest_id, run.encoder)
+        maps = scale_maps.of_run(store, run.run_id)
+        derived = runs.id_of(run.model, run.protocol, run.fold, run.config, run.manifest_id, run.encoder, maps)
         yield PinnedValue.compare("id of the run: settings, manifest", run.run_id, derived)
     if "crops" in run.config:
         yield PinnedValue.compare("crops of the faces", _words(run.config["crops"]), _words(RECIPE))

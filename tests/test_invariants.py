@@ -32,6 +32,7 @@ BREAKING = {
     "a rater rates an image on a trait once in a session": AGAIN.format("ratings"),
     "a rating is of an image": ORPHAN.format("ratings", "image_id", "ratings"),
     "an image has one role in a fold": AGAIN.format("splits"),
+    "scale_maps are of a run": "INSERT INTO scale_maps (run_id) VALUES ('nobody')",
     "a role is of an image": ORPHAN.format("splits", "image_id", "splits"),
     "the ledger has one line a try": AGAIN.format("attempts"),
     "an extractor has one active version": "UPDATE extractor_versions SET active = false WHERE extractor = 'skin'",

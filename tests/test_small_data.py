@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featurestore import statistics
+from featurestore.enough_rows import FEWEST_PHOTOS, FEWEST_ROWS
 from featurestore.errors import DataError
 from featurestore.store import Store
-from featurestore.training_sets import FEWEST_PHOTOS, FEWEST_ROWS, training_set
+from featurestore.training_sets import training_set
 from models.baseline.inputs import BaselineConfig
 from models.baseline.pca import Components
 from models.baseline.ridge import train_ridge

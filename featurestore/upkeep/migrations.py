@@ -243,6 +243,13 @@ _NAME_FILES = "ALTER TABLE locations ADD COLUMN files VARCHAR[]"
 _STORE_Z_SCORES = "CREATE TABLE normalized_values (statistics_id VARCHAR, sha256 VARCHAR, z_scores DOUBLE[])"
 """Normalised features are stored; `_complete` fills the table."""
 
+_MAP_SCALES = """
+    CREATE TABLE scale_maps (
+        run_id VARCHAR, data_set VARCHAR, place INTEGER, scale_low DOUBLE, scale_high DOUBLE, shared DOUBLE[],
+        scores DOUBLE[])
+"""
+"""Runs on several data sets have a map from the shared score to each; earlier ones stretched scales linearly."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -252,5 +259,6 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("runs record the recipes that they use", _record_uses),
     ("data sets name the files that they were read from", _NAME_FILES),
     ("normalised features are stored", _STORE_Z_SCORES),
+    ("runs on several data sets map a shared score to each", _MAP_SCALES),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

@@ -57,10 +57,8 @@ def combine(fold: Fold, seed: int) -> None:
         log.info("%s: will not warn of unlike photos: it takes %s different ones to tell limits", ENSEMBLE, FEWEST)
     predicted = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
     with fold.store.transaction():
-        runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, combined, train.scores)
-        evaluation = runs.record_predictions(
-            fold.store, run, "test", test.image_ids, predicted, test.scores, intervals.everyone.interval(predicted)
-        )
+        fold.record(run, "out_of_fold", train, combined)
+        evaluation = fold.record(run, "test", test, predicted, intervals.everyone.interval(predicted))
         _record(fold, run, combiner, member_scores, combined)
         runs.record_intervals(fold.store, run, intervals.rows())
         fold.finish(run, time.monotonic() - began)
@@ -91,11 +89,12 @@ def _members(fold: Fold) -> dict[str, str]:
 
 
 def _scores_of(fold: Fold, members: Mapping[str, str], role: str, image_ids: tuple[str, ...]) -> Scores:
-    """The members' stored scores of one role, by image id."""
+    """The members' stored scores of one role, by image id, as shared ones."""
     frames = {model: runs.predictions(fold.store, run_id, role) for model, run_id in members.items()}
     if any(tuple(frame["image_id"]) != image_ids for frame in frames.values()):
         raise PrerequisiteError("A member's predictions do not cover the fold: run `kallos train all` again.")
-    return {model: frame["score"].to_numpy() for model, frame in frames.items()}
+    to_shared = fold.rows.maps.to_shared
+    return {model: to_shared(image_ids, frame["score"].to_numpy()) for model, frame in frames.items()}
 
 
 def _record(fold: Fold, run: Run, combiner: Combiner, member_scores: Scores, combined: NDArray[np.float64]) -> None:

@@ -109,8 +109,8 @@ class CrossFit:
         trained.save(run.folder)
         predicted = trained.predict(test)
         with fold.store.transaction():
-            runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, out_of_fold, train.scores)
-            evaluation = runs.record_predictions(fold.store, run, "test", test.image_ids, predicted, test.scores)
+            fold.record(run, "out_of_fold", train, out_of_fold)
+            evaluation = fold.record(run, "test", test, predicted)
             if self._spec.regions:
                 by_region, weights = trained.sub_scores(test), trained.all_weights
                 runs.record_sub_scores(fold.store, run, test.image_ids, by_region, weights)

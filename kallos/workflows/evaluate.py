@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,5 +107,7 @@ def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress)
             faces = load_faces(store, batch_part.image_ids)
             blocks.append(predictor.scores(replace(batch_part, faces=faces)))
             on_progress(start + len(batch_part), len(batch), f"predicting {data_set}")
-        scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
-        return Predictions(parts, rows, scores, *predictor.interval(scores[ENSEMBLE]))
+        shared = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
+        own = partial(parts.maps.from_shared, batch.image_ids)
+        scores = {model: own(each) for model, each in shared.items()}
+        return Predictions(parts, rows, scores, *map(own, predictor.interval(shared[ENSEMBLE])))

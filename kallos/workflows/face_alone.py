@@ -60,11 +60,12 @@ def _test_photos(store: Store, run_id: str) -> tuple[str, ...]:
 def _scores(
     store: Store, parts: Parts, image_ids: tuple[str, ...], on_progress: OnProgress
 ) -> Mapping[str, NDArray[np.float64]]:
-    """model -> (n,) scores of the photos in grey, the ensemble first."""
+    """model -> (n,) scores of the photos in grey, on the scale of each one's data set; the ensemble first."""
     rows = []
     with Predictor(parts) as predictor:
         for image_id, face in zip(image_ids, aligned_faces(store, image_ids), strict=True):
             batch, _ = predictor.batch_of(image_id, replace(face, aligned=face_alone(face.aligned)))
             rows.append(predictor.scores(batch))
             on_progress(len(rows), len(image_ids), "predicting faces alone")
-    return {model: np.concatenate([row[model] for row in rows]) for model in rows[0]}
+    shared = {model: np.concatenate([row[model] for row in rows]) for model in rows[0]}
+    return {model: parts.maps.from_shared(image_ids, each) for model, each in shared.items()}

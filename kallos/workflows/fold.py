@@ -3,17 +3,22 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from featurestore import runs
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore import runs, scale_maps
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
+from featurestore.enough_rows import no_protocol
 from featurestore.errors import UsageError
+from featurestore.joined_protocols import JOIN
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
-from featurestore.training_sets import TrainingSet, no_protocol, training_set
+from featurestore.training_sets import TrainingSet, training_set
 from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
 from reports.cards.write import cards
@@ -34,6 +39,9 @@ class Fold:
         self.store, self.protocol, self.number = store, protocol or _only_protocol(store), number
         self.on_progress = on_progress
         self.rows: TrainingSet = training_set(store, self.protocol, number, encoder)
+        if self.rows.maps.maps:
+            reference, *others = self.rows.maps.maps
+            log.info("scores of %s are linked to those of %s by their quantiles", ", ".join(others), reference)
         log.info(
             "%s fold %s: %s training rows in %s parts, %s%s test rows",
             *(self.protocol, number, len(self.rows.train), self.rows.part.max()),
@@ -53,7 +61,8 @@ class Fold:
     def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
         """The id of the run of a model with these settings on these rows."""
         config = {**identity, runs.TRAINING_CODE: CODE_VERSION}
-        return runs.id_of(model, self.protocol, self.number, config, self.rows.manifest_id, encoder)
+        manifest_id, maps = self.rows.manifest_id, self.rows.maps
+        return runs.id_of(model, self.protocol, self.number, config, manifest_id, encoder, maps)
 
     def begin(
         self,
@@ -93,8 +102,22 @@ class Fold:
             log.info("%s: already trained as %s", model, run_id)
         return is_done
 
+    def record(
+        self,
+        run: Run,
+        role: str,
+        batch: FaceBatch,
+        predicted: NDArray[np.float64],
+        interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> Evaluation:
+        """Store predictions (n,) of a batch, with the ends of their intervals, as scores of each image's data set."""
+        own = partial(self.rows.maps.from_shared, batch.image_ids)
+        ends = (own(interval[0]), own(interval[1])) if interval else None
+        return runs.record_predictions(self.store, run, role, batch.image_ids, own(predicted), own(batch.scores), ends)
+
     def finish(self, run: Run, seconds: float) -> None:
         """Mark a run as done and write its cards, in one transaction, so that every finished run has them."""
+        scale_maps.record(self.store, run.run_id, self.rows.maps)
         runs.finish(self.store, run, seconds)
         for name, text in cards(self.store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
@@ -111,5 +134,8 @@ def _only_protocol(store: Store) -> str:
         raise no_protocol(store)
     ingested = [protocol for protocol in protocols if not protocol.startswith(IDENTITY_DISJOINT)]
     if len(ingested) != 1:
-        raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(protocols)}.")
+        raise UsageError(
+            f"The store has several protocols, choose one with --protocol: {', '.join(protocols)}. "
+            f"To train on several data sets at once, join theirs by {JOIN}."
+        )
     return str(ingested[0])

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from featurestore import scale_maps
 from featurestore.duplicates import leaks, searched
 from featurestore.records import Evaluation
 from featurestore.runs import EXTERNAL, Run, bundled, load
+from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
@@ -87,6 +89,7 @@ class ModelCard:
     width       mean width of the intervals on the test rows
     sub_scores  of the model that gives them, where it is among the runs
     face_alone  of the runs that `kallos evaluate --face-alone` was run for
+    maps        from shared scores to those of each data set, where it was trained on several
     """
 
     target: Target
@@ -102,6 +105,7 @@ class ModelCard:
     combined: Combined | None
     sub_scores: SubScoreRun | None
     face_alone: tuple[FaceAloneModel, ...]
+    maps: ScaleMaps
 
     @property
     def main(self) -> CardRun:
@@ -138,6 +142,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
         face_alone=tuple(model for member in ordered if (model := face_alone.of_run(store, member))),
+        maps=scale_maps.of_run(store, run_id),
     )
 
 

@@ -12,6 +12,7 @@ from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
+from reports.cards.linked_scales import linked_scales
 from reports.cards.markdown import escape, estimate, grid, page
 from reports.cards.model_card import Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
@@ -72,6 +73,7 @@ def render(card: ModelCard) -> str:
         _details(card),
         USES,
         _training_data(card),
+        linked_scales(card.maps),
         _figures(card),
         _subgroups(card),
         _intervals(card),

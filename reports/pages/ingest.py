@@ -6,10 +6,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.enough_rows import FEWEST_PHOTOS
 from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.ingest.table import TableReading
-from featurestore.training_sets import FEWEST_PHOTOS
 from reports.pages.findings import counted, findings_table
 from reports.render.layout import dim, page, plain_table, plural, section
 from reports.render.palette import GOOD

@@ -8,6 +8,7 @@ from featurestore import runs
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import Comparison, Origin
 from featurestore.scale import Scale
+from featurestore.scale_maps import data_set_of
 from featurestore.store import Store
 from models.registry import ENSEMBLE, FLOORS
 from reports.render.layout import number
@@ -23,21 +24,29 @@ SIMPLER = {MEAN: "always predicting the mean"} | {name: f"the linear floor ({nam
 
 
 def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """An ensemble beside the mean score of its training photos and, where it is there, the floor.
+    """An ensemble beside the mean score of the training photos and, where it is there, the floor.
 
-    On its test photos; where these are few on its training photos, out of fold. `run_ids` are model -> run.
+    On its test photos; where these are few on its training photos, out of fold. The mean is that of the photo's data
+    set. `run_ids` are model -> run.
     """
     tested, training = (_evaluated_rows(store, run_ids[ENSEMBLE], role) for role in ("test", "out_of_fold"))
     if training is None:
         return ()
     shown = tested if tested and len(tested.truth) >= FEWEST_TESTED else training
     role = "test" if shown is tested else "out_of_fold"
-    compared = [_compared(MEAN, role, shown, dict.fromkeys(shown.image_ids, float(training.truth.mean())))]
+    compared = [_compared(MEAN, role, shown, _means(shown, training))]
     for name in FLOORS:
         if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], role)):
             scores = dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))
             compared.append(_compared(name, role, shown, scores))
     return tuple(comparison for comparison in compared if comparison)
+
+
+def _means(tested: EvaluatedRun, training: EvaluatedRun) -> dict[str, float]:
+    """image_id -> mean score of the training photos of its data set."""
+    of_row = np.array([data_set_of(image_id) for image_id in training.image_ids])
+    means = {name: float(training.truth[of_row == name].mean()) for name in dict.fromkeys(of_row.tolist())}
+    return {image_id: means[data_set_of(image_id)] for image_id in tested.image_ids if data_set_of(image_id) in means}
 
 
 def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None:
@@ -60,7 +69,8 @@ def _compared(beside: str, role: str, run: EvaluatedRun, simpler_scores: Mapping
 def training_source(origin: Origin) -> str:
     """The model and its training data, as a phrase."""
     trait = "" if origin.trait == UNNAMED_TRAIT else f"{origin.trait}, "
-    return f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    source = f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    return f"{source}; scored as the raters of {origin.scored_for} would" if origin.scored_for else source
 
 
 def doubts(origin: Origin) -> list[str]:
