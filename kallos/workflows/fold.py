@@ -23,7 +23,7 @@ from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
 from reports.cards.write import cards
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised whenever a change of code gives other models for the same settings and rows."""
 
 log = logging.getLogger(__name__)
