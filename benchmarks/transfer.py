@@ -1,8 +1,10 @@
 """What models learnt from some subsets of a data set say of the others, as ranks and in points of the scale.
 
-    python -m benchmarks.transfer --store kallos.duckdb --protocol scut-5fold --learn AF,AM --test CF,CM
+    python -m benchmarks.transfer --store kallos.duckdb --protocol scut-5fold
 
-Both are training rows of one fold: no test row is looked at. One fit of each model that sees no pixels, and their mean.
+Every row is a training row of one fold: no test row is looked at. For each choice of subsets to test on, models learn
+from all others; `part 1` is a quarter of every subset, as new photos of the same kind would be. One fit of each model
+that sees no pixels, and the mean of those that the ensemble combines.
 """
 
 from __future__ import annotations
@@ -11,13 +13,18 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from featurestore import runs
-from featurestore.records import Evaluation
+from featurestore.records import Evaluation, FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from models.registry import MODELS
-from models.spec import Listener, Options, resolve
+from models.spec import Listener, Model, Options, resolve
+from reports.stats.bootstrap import figures
+
+PART = "part 1"
+HEADINGS = f"{'':<44}{'Spearman':>9}{'95 %':>16}{'PC':>8}{'MAE':>8}{'RMSE':>8}{'bias':>8}{'slope':>8}"
 
 
 def main() -> None:
@@ -26,32 +33,51 @@ def main() -> None:
     parser.add_argument("--protocol", default="scut-5fold")
     parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--encoder")
-    parser.add_argument("--learn", default="AF,AM", help="subsets to learn from, comma-separated")
-    parser.add_argument("--test", default="CF,CM", help="subsets to test on")
+    parser.add_argument(
+        "--test",
+        nargs="+",
+        default=[PART, "CF,CM", "AF,AM", "AF", "AM", "CF", "CM"],
+        help="subsets to test on, comma-separated, one choice after the other",
+    )
+    blind = [name for name, spec in MODELS.items() if not spec.needs_faces]
+    parser.add_argument("--models", nargs="+", choices=blind, default=blind)
     arguments = parser.parse_args()
     with Store.open(arguments.store, must_exist=True) as store:
-        rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder).train
-        subset = np.array(runs.subsets(store, rows.image_ids))
-    learn, test = (rows.take(np.isin(subset, names.split(","))) for names in (arguments.learn, arguments.test))
-    print(f"{len(learn):,} rows of {arguments.learn} to learn from, {len(test):,} of {arguments.test} to test")
-    print(f"{'model':<14}{'Spearman':>9}{'PC':>8}{'MAE':>8}{'RMSE':>8}{'bias':>8}{'slope':>8}")
-    listener = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
+        rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
+        subset = np.array(runs.subsets(store, rows.train.image_ids))
+    for test in arguments.test:
+        tested = rows.part == 1 if test == PART else np.isin(subset, test.split(","))
+        print(f"\ntested on {test} ({tested.sum():,} rows), learnt from the others ({(~tested).sum():,})")
+        print(HEADINGS)
+        _compare(rows.train.take(~tested), rows.train.take(tested), arguments.models)
+
+
+def _compare(learn: FaceBatch, test: FaceBatch, models: list[str]) -> None:
     combined = []
-    for name, spec in reversed(MODELS.items()):
-        if spec.needs_faces:
-            continue
-        predicted = resolve(spec.fitter)(Options()).fit(learn, test, listener, {}).predict(test)
-        combined += [predicted] if spec.combined else []
-        _print(name, test.scores, predicted)
-    _print("their mean", test.scores, np.mean(combined, axis=0))
+    for name in models:
+        predicted = fitted(name, learn).predict(test)
+        combined += [predicted] if MODELS[name].combined else []
+        print(figures_line(name, test.scores, predicted), flush=True)
+    if len(combined) > 1:
+        print(figures_line("their mean", test.scores, np.mean(combined, axis=0)), flush=True)
 
 
-def _print(name: str, truth: np.ndarray, predicted: np.ndarray) -> None:
-    found = Evaluation.from_scores(truth, predicted)
-    # of the truth on what was predicted: 1 and 0 where predictions are calibrated
+def fitted(name: str, learn: FaceBatch) -> Model:
+    """One fit of a model that sees no pixels."""
+    listener = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
+    watched = learn.take(np.arange(min(len(learn), 100)))
+    model: Model = resolve(MODELS[name].fitter)(Options()).fit(learn, watched, listener, {})
+    return model
+
+
+def figures_line(name: str, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
+    """A line under HEADINGS. Bias is the mean of predicted - true."""
+    found, spearman = Evaluation.from_scores(truth, predicted), figures(truth, predicted)["spearman"]
+    # of the truth on what was predicted: 1, with a bias of 0, where predictions are calibrated
     slope = np.polyfit(predicted, truth, 1)[0]
-    figures = (found.spearman, found.pearson, found.mae, found.rmse, float((predicted - truth).mean()), slope)
-    print(f"{name:<14}{figures[0]:>9.4f}" + "".join(f"{figure:>8.4f}" for figure in figures[1:]), flush=True)
+    rest = (found.pearson, found.mae, found.rmse, float((predicted - truth).mean()), slope)
+    interval = f"{spearman.low:.3f}, {spearman.high:.3f}"
+    return f"{name:<44}{found.spearman:>9.4f}{interval:>16}" + "".join(f"{figure:>8.4f}" for figure in rest)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from featurestore.errors import BundleError
 from featurestore.folders import is_litter
 from featurestore.records import Comparison
 from featurestore.scale import Scale
+from featurestore.scale_maps import ScaleMaps
 from featurestore.staging import staging, take_place
 from featurestore.traits import Target
 from models.registry import ENSEMBLE, MODELS
@@ -67,6 +68,7 @@ def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> N
         "parts": sorted(parts.folders),
         "trait": parts.target.trait,
         "scale": parts.target.scale,
+        "scale_maps": parts.maps.as_dict(),
         "versions": dict(parts.versions),
         "uses": parts.uses,
         "features": list(parts.normalization.features),
@@ -108,6 +110,7 @@ def open_bundle(folder: Path) -> Parts:
             evaluations=dict(content["evaluations"]),
             photos=TrainingPhotos.load(folder / PHOTOS, str(content["trained_on"]["manifest_id"])),
             comparisons=tuple(_comparison(row) for row in content["comparisons"]),
+            maps=ScaleMaps.restore(content.get("scale_maps", {})),
         )
 
 
@@ -119,8 +122,10 @@ def _uses(content: dict[str, Any]) -> Uses | None:
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:
-    figures = (float(content[name]) for name in ("mae", "mae_beside", "low", "high"))
-    return Comparison(str(content["beside"]), int(content["n"]), *figures)
+    mae, mae_beside, low, high = (float(content[name]) for name in ("mae", "mae_beside", "low", "high"))
+    # earlier bundles compare on test photos alone
+    out_of_fold = content.get("out_of_fold") is True
+    return Comparison(str(content["beside"]), int(content["n"]), mae, mae_beside, low, high, out_of_fold)
 
 
 def _may_be_replaced(folder: Path) -> bool:

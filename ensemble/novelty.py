@@ -1,18 +1,19 @@
 """Warns of photos unlike the training photos: pose, size, sharpness, light, distance in features and embeddings.
 
-The limits are quantiles of the training photos, without their labels: each measure warns of a share ALARM_RATE of
-them, so that ordinary photos rarely get a warning. Photos beyond the limits are predicted all the same, but neither
-scores nor intervals were tested there.
+The limits come from training photos that were held out in turn from what they are measured by, without their labels:
+of photos like them a share ALARM_RATE gets any warning. Photos beyond the limits are predicted all the same, but
+neither scores nor intervals were tested there.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.alarm_limits import fewest_rows, joint_limits
 from extractors.points import Landmarks
 from extractors.topologies.registry import topology_of
 from featurestore.records import FaceBatch
@@ -23,26 +24,42 @@ from models.untrusted import as_bundle_error
 NOVELTY = "novelty"
 """Folder within that of the ensemble."""
 
-ALARM_RATE = 0.004
-"""Share of the training photos that each measure would warn of."""
+ALARM_RATE = 0.05
+"""Share of photos like the training photos that get any warning."""
+
+FEWEST = fewest_rows(ALARM_RATE)
+"""Fewest different photos that limits can come from."""
+
+PARTS, ENOUGH = 10, 800
+"""Parts that are held out in turn, until so many photos have been: then the share is ALARM_RATE to within .8 %."""
 
 COMPONENTS, ROWS_A_COMPONENT = 40, 10
 """Principal components of features, shapes and embeddings; fewer where there are few rows."""
 
+EXACT = 300
+"""Rows or columns up to which all components are computed. Beyond, those 40 are as good and many times faster."""
+
 WARNINGS = {
-    "yaw": "The head is turned {value:.0f} degrees to the side; nearly all training photos stay within {limit:.0f}.",
-    "pitch": "The head is raised or lowered {value:.0f} degrees from the usual; nearly all stay within {limit:.0f}.",
-    "roll": "The head is tilted {value:.0f} degrees; nearly all training photos stay within {limit:.0f}.",
-    "size": "The face is only {value:.0f} pixels wide; nearly all training photos have at least {limit:.0f}.",
-    "sharpness": "The photo is less sharp than nearly all training photos.",
-    "dark": "The face is darker than nearly all training photos.",
-    "bright": "The face is brighter than nearly all training photos.",
-    "features": "The measurements of this face lie {value:.1f} x the typical distance from the training mean.",
-    "shape": "The shape of this face lies {value:.1f} x the typical distance from the training mean.",
-    "face": "The embedding of the whole face lies {value:.1f} x the typical distance from the training mean.",
+    "yaw": "The head is turned {value:.1f} degrees to the side; {share} stay within {limit:.1f}.",
+    "pitch": "The head is raised or lowered {value:.1f} degrees from the usual; {share} stay within {limit:.1f}.",
+    "roll": "The head is tilted {value:.1f} degrees; {share} stay within {limit:.1f}.",
+    "size": "The face is only {value:.1f} pixels wide; {share} have at least {limit:.1f}.",
+    "sharpness": "The photo is less sharp than {share}.",
+    "dark": "The face is darker than in {share}.",
+    "bright": "The face is brighter than in {share}.",
+    "features": "The measurements of this face lie {value:.2f} x the typical distance from the training mean; "
+    "{share} stay within {limit:.2f}.",
+    "shape": "The shape of this face lies {value:.2f} x the typical distance from the training mean; "
+    "{share} stay within {limit:.2f}.",
+    "face": "The embedding of the whole face lies {value:.2f} x the typical distance from the training mean; "
+    "{share} stay within {limit:.2f}.",
 }
 REGION_WARNING = (
-    "The {region} {verb} unlike the training photos. Is something covered, or the expression or light unusual?"
+    "The {region} {verb} less usual than in {share}. Is something covered, or the expression or light unusual?"
+)
+TOO_FEW = (
+    "Whether this photo is unlike the training photos is not known: of only {photos} different ones no limit can be "
+    "told, of {fewest} it can."
 )
 LOW = ("size", "sharpness", "dark")
 """Measures that warn below their limit; the others warn above it."""
@@ -53,32 +70,67 @@ class Novelty:
     """Typical values and limits of the training photos.
 
     middle      (3,) median yaw, pitch and roll, degrees
-    limits      measure -> the value beyond which it warns
     spaces      features, shape, face and regions -> their principal components
     usual       space -> median distance of the training photos
+    photos      number of different training photos
+    limits      measure -> the value beyond which it warns; none where there are fewer than FEWEST photos
+    shares      measure -> share of the training photos that were within the limit when they were held out
     """
 
     middle: NDArray[np.float64]
-    limits: Mapping[str, float]
     spaces: Mapping[str, Components]
     usual: Mapping[str, float]
+    photos: int
+    limits: Mapping[str, float]
+    shares: Mapping[str, float]
 
     @classmethod
-    def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32]) -> Self:
-        """From the n training rows and their (n, P, 3) landmarks in pixels; labels are not used."""
+    def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32], units: Sequence[str]) -> Self:
+        """From the n training rows and their (n, P, 3) landmarks in pixels; labels are not used.
+
+        units   what is one photo or person is one unit: none is measured by limits or components of its own kin
+        """
+        _, first, unit = np.unique(np.asarray(units), return_index=True, return_inverse=True)
+        typical = cls._typical(batch, landmarks, len(first))
+        if len(first) < FEWEST:
+            return typical
+        held_out = cls._held_out(batch, landmarks, first, unit)
+        usual = {name: float(np.median(held_out[name])) for name in typical.spaces}
+        held_out |= {name: held_out[name] / max(usual[name], 1e-12) for name in usual}
+        values = np.stack([_unusual(name, of) for name, of in held_out.items()], axis=1)
+        joint = joint_limits(values, ALARM_RATE)
+        shares = (values <= joint).sum(axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1)
+        known = [(name, i) for i, name in enumerate(held_out) if np.isfinite(joint[i])]
+        return replace(
+            typical,
+            usual=usual,
+            limits={name: _usual_again(name, float(joint[i])) for name, i in known},
+            shares={name: float(shares[i]) for name, i in known},
+        )
+
+    @classmethod
+    def _typical(cls, batch: FaceBatch, landmarks: NDArray[np.float32], photos: int) -> Self:
+        """Without limits."""
         middle = np.median(pose(landmarks), axis=0)
         count = min(COMPONENTS, max(len(batch) // ROWS_A_COMPONENT, 2))
-        spaces = {name: Components.fit(rows, count) for name, rows in _spaces(batch).items()}
-        usual = {name: float(np.median(_distances(space, _spaces(batch)[name]))) for name, space in spaces.items()}
-        fitted = cls(middle, {}, spaces, usual)
-        measured = fitted.measure(batch, landmarks)
-        quantile = {name: ALARM_RATE if name in LOW else 1 - ALARM_RATE for name in measured}
-        limits = {
-            name: float(np.nanquantile(values, quantile[name]))
-            for name, values in measured.items()
-            if np.isfinite(values).any()
-        }
-        return cls(middle, limits, spaces, usual)
+        rows = _spaces(batch)
+        spaces = {name: Components.fit(values, count, exact=EXACT) for name, values in rows.items()}
+        return cls(middle, spaces, dict.fromkeys(spaces, 1.0), photos, {}, {})
+
+    @classmethod
+    def _held_out(
+        cls, batch: FaceBatch, landmarks: NDArray[np.float32], first: NDArray[np.int64], unit: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """measure -> values of the `first` photo of each unit, by what is typical of the units of other parts."""
+        part = np.random.default_rng(0).permutation(len(first)) % PARTS
+        measured: list[dict[str, NDArray[np.float64]]] = []
+        for held_out in (first[part == number] for number in range(PARTS)):
+            others = ~np.isin(unit, unit[held_out])
+            typical = cls._typical(batch.take(others), landmarks[others], len(first) - len(held_out))
+            measured.append(typical.measure(batch.take(held_out), landmarks[held_out]))
+            if sum(len(values["yaw"]) for values in measured) >= ENOUGH:
+                break
+        return {name: np.concatenate([values[name] for values in measured]) for name in measured[0]}
 
     def measure(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         """measure -> (n,) values; degrees and pixels as in the photo, distances in multiples of the median."""
@@ -96,25 +148,40 @@ class Novelty:
             name: _distances(space, rows[name]) / max(self.usual[name], 1e-12) for name, space in self.spaces.items()
         }
 
+    def beyond(self, measured: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.bool_]]:
+        """measure -> (n,) whether values of `measure` are beyond its limit."""
+        return {
+            name: measured[name] < limit if name in LOW else measured[name] > limit
+            for name, limit in self.limits.items()
+        }
+
     def warnings(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> tuple[str, ...]:
         """One sentence for each measure of one photo that is beyond its limit; `landmarks` is (P, 3)."""
-        warnings = []
-        for name, (value,) in self.measure(batch, landmarks[None]).items():
-            limit = self.limits.get(name, np.nan)
-            if value < limit if name in LOW else value > limit:
-                region = name.removeprefix("looks ")
-                verb = "look" if region.endswith("s") else "looks"
-                message = WARNINGS.get(name, REGION_WARNING)
-                warnings.append(message.format(value=value, limit=limit, region=region, verb=verb))
-        return tuple(warnings)
+        if self.photos < FEWEST:
+            return (TOO_FEW.format(photos=self.photos, fewest=FEWEST),)
+        measured = self.measure(batch, landmarks[None])
+        return tuple(
+            self._warning(name, measured[name][0]) for name, (is_so,) in self.beyond(measured).items() if is_so
+        )
+
+    def _warning(self, name: str, value: float) -> str:
+        within = self.shares.get(name, np.nan)
+        share = f"{100 * within:.1f} % of the training photos" if within < 1 else "all training photos"
+        share = share if np.isfinite(within) else "nearly all training photos"
+        region = name.removeprefix("looks ")
+        verb = "look" if region.endswith("s") else "looks"
+        message = WARNINGS.get(name, REGION_WARNING)
+        return message.format(value=value, limit=self.limits[name], share=share, region=region, verb=verb)
 
     def save(self, folder: Path) -> None:
         """Write into a folder."""
         described = {
             "kind": "novelty",
             "middle": self.middle.tolist(),
-            "limits": dict(self.limits),
             "usual": dict(self.usual),
+            "photos": self.photos,
+            "limits": dict(self.limits),
+            "shares": dict(self.shares),
         }
         tensors = {
             f"{name}/{part}": array for name, space in self.spaces.items() for part, array in space.tensors().items()
@@ -130,7 +197,10 @@ class Novelty:
                 name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale")))
                 for name in described["usual"]
             }
-            return cls(np.array(described["middle"]), described["limits"], spaces, described["usual"])
+            # a bundle of before knows no shares
+            photos, shares = int(described.get("photos", FEWEST)), described.get("shares", {})
+            middle, usual, limits = np.array(described["middle"]), described["usual"], described["limits"]
+            return cls(middle, spaces, usual, photos, limits, shares)
 
 
 def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -152,6 +222,16 @@ def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     roll = np.arctan2(turn[:, 1, 0], turn[:, 0, 0])
     angles: NDArray[np.float64] = np.degrees(np.stack([yaw, pitch, roll], axis=1))
     return angles
+
+
+def _unusual(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of a measure so that the larger, the more unusual. Widths by their logarithm: none is below zero."""
+    return np.asarray(-np.log(values) if name == "size" else -values if name in LOW else values)
+
+
+def _usual_again(name: str, value: float) -> float:
+    """The inverse of `_unusual`."""
+    return float(np.exp(-value)) if name == "size" else -value if name in LOW else value
 
 
 def _spaces(batch: FaceBatch) -> dict[str, NDArray[np.float32]]:

@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 
 from ensemble.training_photos import TrainingPhotos
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses
-from featurestore import normalization, runs, used_versions
-from featurestore.errors import PrerequisiteError
+from featurestore import normalization, runs, scale_maps, used_versions
+from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.next_step import before_training, train_all
 from featurestore.normalization import Normalization
 from featurestore.outputs import found_encoder
 from featurestore.records import Comparison, Origin
+from featurestore.scale import Scale
+from featurestore.scale_maps import ScaleMap, ScaleMaps
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE
@@ -37,7 +39,9 @@ class Parts:
     trained_on      data set, protocol, fold, manifest, licence and each member's weights
     evaluations     model -> its figures on the test rows
     photos          those of the training rows
-    comparisons     of the ensemble with simpler models on its test rows, if any
+    maps            from shared scores to those of each data set, where they were trained on several
+    data_set        of these the one whose scores are given; None for the first, whose scores are the shared ones
+    comparisons     of the ensemble with simpler models, if any
     """
 
     target: Target
@@ -48,7 +52,35 @@ class Parts:
     trained_on: Mapping[str, object]
     evaluations: Mapping[str, Mapping[str, float]]
     photos: TrainingPhotos
+    maps: ScaleMaps = field(default_factory=ScaleMaps)
+    data_set: str | None = None
     comparisons: tuple[Comparison, ...] = ()
+
+    def scored_for(self, data_set: str | None) -> Self:
+        """These parts, giving the scores of that data set.
+
+        Raises UsageError where they were not trained on it, PrerequisiteError where an earlier kallos did not link
+        the scales of several.
+        """
+        known = tuple(self.maps.maps or cast(Mapping[str, object], self.trained_on["data_sets"]))
+        if data_set is not None and data_set not in known:
+            raise UsageError(f"The models were not trained on {data_set!r}: choose a data set from {', '.join(known)}.")
+        if data_set is not None and len(known) > 1 and not self.maps.maps:
+            raise PrerequisiteError(
+                f"An earlier kallos trained the models, and did not link the scales of {', '.join(known)}: run "
+                "`kallos train all` again, or leave the data set out."
+            )
+        return replace(self, data_set=data_set)
+
+    @property
+    def output(self) -> ScaleMap | None:
+        """The map to the scores that are given; None where the models were trained on one data set."""
+        return self.maps.maps[self.data_set or self.maps.reference] if self.maps.reference else None
+
+    @property
+    def scale(self) -> Scale | None:
+        """That of the scores that are given; None where an earlier kallos trained on several scales."""
+        return self.output.scale if self.output else self.target.scale
 
     @property
     def origin(self) -> Origin:
@@ -59,10 +91,11 @@ class Parts:
             model=self.run_ids[ENSEMBLE],
             data_sets=data_sets,
             trait=self.target.trait,
-            scale=self.target.scale,
+            scale=self.scale,
             protocol=str(on["protocol"]),
             fold=int(on["fold"]),
             comparisons=self.comparisons,
+            scored_for=self.data_set or self.maps.reference,
         )
 
     @property
@@ -110,6 +143,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
         photos=TrainingPhotos.from_hashes(runs.training_photos(store, combined.run_id), combined.manifest_id),
+        maps=scale_maps.of_run(store, combined.run_id),
     )
 
 

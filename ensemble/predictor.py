@@ -101,7 +101,15 @@ class Predictor:
         return self._predict_photo(photo, group)[0]
 
     def explain(self, photo: Photo, group: str | None = None) -> Explanation:
-        """Score one photo as `predict` does, and explain what the score consists of. Raises as `predict`."""
+        """Score one photo as `predict` does, and explain what the score consists of.
+
+        Raises as `predict`, and UsageError where the scores of another data set than the first are to be given.
+        """
+        if self._parts.maps.maps and self._parts.data_set not in (None, self._parts.maps.reference):
+            raise UsageError(
+                f"An explanation adds up on the scale of {self._parts.maps.reference} alone: "
+                "explain without naming a data set."
+            )
         prediction, batch = self._predict_photo(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
         features_of = next((name for name in self._models if MODELS[name].features), None)
@@ -146,6 +154,11 @@ class Predictor:
         if not np.isfinite([*score, *np.concatenate([*members.values(), *(ends or ())])]).all():
             raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
         by_region = self._models[self._regions_of]
+        sub_scores = by_region.sub_scores(batch)[0]
+        if output := self._parts.output:
+            score, sub_scores = map(output.from_shared, (score, sub_scores))
+            ends = ends and (output.from_shared(ends[0]), output.from_shared(ends[1]))
+            members = {name: output.from_shared(value) for name, value in members.items()}
         in_training = sha256 is not None and sha256 in self._parts.photos
         notes = [IN_TRAINING] if in_training else []
         notes += [] if ends else [NO_INTERVAL.format(fewest=FEWEST, n=calibration.n)]
@@ -156,7 +169,7 @@ class Predictor:
             low=float(ends[0][0]) if ends else None,
             high=float(ends[1][0]) if ends else None,
             members={name: float(value[0]) for name, value in members.items()},
-            sub_scores=dict(zip(REGIONS, by_region.sub_scores(batch)[0].tolist(), strict=True)),
+            sub_scores=dict(zip(REGIONS, sub_scores.tolist(), strict=True)),
             weights=dict(zip(REGIONS, by_region.weights.tolist(), strict=True)),
             features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
@@ -168,13 +181,13 @@ class Predictor:
         return prediction, batch
 
     def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
-        """Scores (n,) of a batch with faces: the combined ones under `ensemble`, and each member's."""
+        """Scores (n,) of a batch with faces, shared ones: the combined under `ensemble`, and each member's."""
         with as_bundle_error(self._folder):
             members = {name: model.predict(batch) for name, model in self._models.items()}
             return {ENSEMBLE: self._combiner.predict(members), **members}
 
     def interval(self, combined: NDArray[np.float64]) -> Ends | None:
-        """Ends of the 90 % intervals of combined scores (n,); None where the training photos were too few."""
+        """Ends of the 90 % intervals of combined scores (n,), shared ones as they are; None of few photos."""
         return self._intervals.everyone.interval(combined)
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:

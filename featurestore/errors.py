@@ -62,7 +62,7 @@ class CheckError(KallosError):
 
 
 class LeakageError(KallosError):
-    """A test row that training would use: in both roles, or behind the statistics of the training rows."""
+    """A val or test row that training would use: in two roles, or behind the statistics of the training rows."""
 
     exit_code = 12
 

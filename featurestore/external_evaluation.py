@@ -65,7 +65,7 @@ def external_rows(
     Raises PrerequisiteError when the store shows other values than they use or too few images have any, DataError when
     there are no scores, LeakageError when the models were trained on every scored photo.
     """
-    _check_versions(store, versions, uses)
+    check_versions(store, versions, uses)
     every = store.frame(
         f"SELECT image_id, sha256, subset, person, score, histogram FROM {GROUPED_IMAGES} LEFT JOIN "
         "(FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $data_set ORDER BY image_id",
@@ -109,7 +109,8 @@ def external_rows(
     )
 
 
-def _check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None) -> None:
+def check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None) -> None:
+    """Raises PrerequisiteError when the store shows other values than models with these versions and uses see."""
     active = active_versions(store)
     differing = (
         {name: ["another version"] for name, version in versions.items() if active.get(name) != version}

@@ -8,13 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import LeakageError, UsageError
-from featurestore.outputs import NORMALIZED, active_table
+from featurestore.outputs import NORMALIZED, active_table, active_versions, feature_versions
 from featurestore.sql_text import quote
 from featurestore.store import Store
+
+ROW_BYTES = 6000
+"""Of one photo in a query of `values_of`: its hash, some 190 features and its shape."""
 
 CHUNK = 1_000
 """Faces whose shapes are widened to float64 at once: of half a million they would take 4 GB, twice over."""
@@ -86,10 +90,12 @@ def read(store: Store, statistics_id: str) -> Normalization:
 
 
 def chosen(store: Store, name: str) -> str:
-    """The id of the current statistics of that name (protocol/fold). Raises UsageError when there are none."""
-    known = dict(
-        store.frame("SELECT normalization, statistics_id FROM statistics WHERE current ORDER BY ALL").iter_rows()
+    """The id of the statistics of that name (protocol/fold) that the views show. Raises UsageError without any."""
+    rows = store.frame(
+        "SELECT normalization, statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL",
+        versions=feature_versions(active_versions(store)),
     )
+    known = dict(rows.iter_rows())
     if name not in known:
         raise UsageError(f"There is no normalization {name!r}: choose from {', '.join(known)}.")
     return str(known[name])
@@ -132,3 +138,8 @@ def values_of(store: Store, photos: str) -> str:
         f'JOIN "{geometry}" g USING (sha256) JOIN "{skin}" k USING (sha256) JOIN "{shape}" s USING (sha256)\n'
         "ORDER BY sha256"
     )
+
+
+def measured(rows: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """(n, F-1) features without `averageness` and (n, 2M) shapes, of rows that a query of `values_of` gave."""
+    return np.column_stack([rows["geometry"].to_numpy(), rows["skin"].to_numpy()]), rows["shape"].to_numpy()

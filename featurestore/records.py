@@ -104,7 +104,7 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a training history; the metrics are on training rows that were held out from it."""
+    """One line of a training history; the metrics are on the fold's val rows, or on training rows held out from it."""
 
     epoch: int
     epochs: int
@@ -132,12 +132,13 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model beside a simpler one, on the n test photos of the model that both predict.
+    """A model beside a simpler one, on n photos of the model that both predict.
 
     beside       "mean", which always predicts the mean score of the training photos, or "ridge", the linear floor
     mae          mean absolute error of the model, in points of `MODEL_SCALE`
     mae_beside   that of the simpler one
     low, high    ends of the 95 % interval of mae - mae_beside, from paired resamples of the photos
+    out_of_fold  whether the photos are its training photos, predicted out of fold: there are too few test photos
     """
 
     beside: str
@@ -146,6 +147,7 @@ class Comparison:
     mae_beside: float
     low: float
     high: float
+    out_of_fold: bool = False
 
     @property
     def better(self) -> bool:
@@ -159,8 +161,9 @@ class Origin:
 
     model        id of its run
     trait        what the raters were asked about
-    scale        that of their ratings; None where the data sets have several
-    comparisons  how it does on its own test photos beside simpler ones
+    scale        that of the scores; None where an earlier kallos trained on several scales
+    comparisons  how it does on its own photos beside simpler ones
+    scored_for   the data set whose raters' scores are given, where there are several
     """
 
     model: str
@@ -170,6 +173,7 @@ class Origin:
     protocol: str
     fold: int
     comparisons: tuple[Comparison, ...]
+    scored_for: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Runs: what was trained, how it went, and its predictions of every image."""
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,12 +17,22 @@ from featurestore.errors import PrerequisiteError
 from featurestore.groups import GROUPED_IMAGES
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
+from featurestore.scale_maps import ScaleMaps, data_set_of
 from featurestore.store import Store
 from featurestore.traits import target_of
 from featurestore.used_versions import of_manifest
 
 EXTERNAL = "outside"
 """The role of predictions by `kallos evaluate`: of a data set that the run was not trained on."""
+
+FACE_ALONE = "face_alone"
+"""The role of predictions by `kallos evaluate --face-alone`: of test photos with all but the face in grey."""
+
+TRAINING_CODE = "training_code"
+"""The setting that is the version of the code that trains: another version gives other models."""
+
+GROUP = "concat_ws('/', data_set, subset)"
+"""SQL of what a run on several data sets calls a subset."""
 
 RESULTS = (
     "predictions",
@@ -32,6 +43,7 @@ RESULTS = (
     "combined_members",
     "intervals",
     "selections",
+    "scale_maps",
 )
 """Tables of what a finished run gives. One whose model was lost is trained again, and gives them again."""
 
@@ -49,6 +61,22 @@ class Run:
     manifest_id: str
     config: Mapping[str, Any]
     folder: Path
+
+
+def id_of(
+    model: str,
+    protocol: str,
+    fold: int,
+    config: Mapping[str, Any],
+    manifest_id: str,
+    encoder: str | None,
+    maps: ScaleMaps,
+) -> str:
+    """The id of a run with these settings on these rows; on which machine it is trained, and how, is no part of it."""
+    identity = {name: value for name, value in config.items() if name not in (TRAINING_CODE, "computing", "fits")}
+    linked = [maps.as_dict()] if maps.maps else []
+    content = json.dumps([config[TRAINING_CODE], identity, manifest_id, encoder, *linked], sort_keys=True)
+    return f"{protocol}-{fold}-{model}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
 def begin(store: Store, run: Run) -> None:
@@ -76,6 +104,12 @@ def recorded_config(store: Store, run_id: str) -> Mapping[str, Any]:
     """The settings that a run was begun with; none of a run that is not known."""
     config = store.value("SELECT max(config) FROM runs WHERE run_id = $run_id", run_id=run_id)
     return dict(json.loads(config)) if config else {}
+
+
+def record_fits(store: Store, run: Run, fits: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add to a run's settings where each of its fits was made: part, 0 for that of all rows -> `machine.origin`."""
+    config = json.dumps({**recorded_config(store, run.run_id), "fits": fits}, sort_keys=True)
+    store.execute("UPDATE runs SET config = $config WHERE run_id = $run_id", config=config, run_id=run.run_id)
 
 
 def record_epoch(store: Store, run: Run, part: int, epoch: Epoch) -> None:
@@ -129,6 +163,12 @@ def record_external(
     )
 
 
+def record_face_alone(store: Store, run_id: str, image_ids: tuple[str, ...], predicted: NDArray[np.float64]) -> None:
+    """Store a run's predictions of faces alone, in place of its earlier ones."""
+    rows = {"run_id": run_id, "image_id": image_ids, "role": FACE_ALONE, "score": predicted}
+    store.sync("predictions", pl.DataFrame(rows), "run_id = $run_id AND role = $role", run_id=run_id, role=FACE_ALONE)
+
+
 def _ends(interval: Ends | None) -> dict[str, NDArray[np.float64]]:
     return dict(zip(("low", "high"), interval, strict=True)) if interval else {}
 
@@ -171,8 +211,10 @@ def calibrations(store: Store, run_id: str) -> dict[str | None, Calibration]:
 
 
 def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
-    """The subset of each image, None where it has none."""
-    known = dict(store.frame(f"SELECT image_id, subset FROM {GROUPED_IMAGES}").iter_rows())
+    """The subset of each image, None where it has none; of several data sets as data set/subset."""
+    several = len({data_set_of(image_id) for image_id in image_ids}) > 1
+    name = f"if($several, {GROUP}, subset)"
+    known = dict(store.frame(f"SELECT image_id, {name} FROM {GROUPED_IMAGES}", several=several).iter_rows())
     return [known[image_id] for image_id in image_ids]
 
 

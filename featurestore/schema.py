@@ -7,12 +7,10 @@ reported, and every writer here replaces rows by key inside a transaction instea
 """
 
 from featurestore.scale import MODEL_SCALE
-from featurestore.table_description import FOLD, IMAGE, TRAIT, View, table
+from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_schema import TRAINING_TABLES
 
-SCHEMA_VERSION = 10
-
-_CONTENT = ("sha256", "VARCHAR", "hash of the photo's bytes, see images")
+SCHEMA_VERSION = 12
 
 TABLES = (
     table(
@@ -151,7 +149,7 @@ TABLES = (
     table(
         "attempts",
         "the ledger: one row is one photo's bytes tried by one version of one extractor",
-        _CONTENT,
+        CONTENT,
         ("extractor", "VARCHAR", "see extractor_versions"),
         ("version", "VARCHAR", "see extractor_versions"),
         ("status", "VARCHAR", "ok, no_face, decode_error, needs_extra, missing, changed, timeout or crash"),

@@ -9,17 +9,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS, DEFINITION
+from featurestore import normalized_values
 from featurestore.feature_definitions import define_features
-from featurestore.normalization import averageness, training_values, values_of
+from featurestore.normalization import ROW_BYTES, averageness, measured, training_values, values_of
 from featurestore.outputs import NORMALIZED, active_features, active_table, active_versions, feature_versions
 from featurestore.sql_text import quote
 from featurestore.store import Store
 
-ROW_BYTES = 6000
-"""Of one photo in a query of statistics: its hash, some 190 features and its shape."""
-
 FEW = 10_000
 """Photos that are read once and kept, 60 MB; of more, each of three passes reads them again."""
+
+ROUNDING, SMALLEST = 1e-6, 1e-9
+"""A standard deviation of at most this part of the mean, or of at most SMALLEST, is that of a constant up to rounding.
+
+The smallest of real faces are 5e-3 of the mean, and 2e-4. To divide by that of a constant would blow up its rounding.
+"""
 
 Fold = tuple[str, int]
 """Protocol and fold."""
@@ -29,22 +33,27 @@ Part = tuple[NDArray[np.float64], NDArray[np.float32]]
 
 
 def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
-    """Fit each fold, or only one, on its training rows; returns the ids of the statistics.
+    """Fit each fold, or only one, on its training rows, and normalise every photo; returns the ids of the statistics.
 
-    A fold that is fitted already on the same photos and versions is left as it is; the others are read together.
+    A fold that is fitted already on the same photos and versions is left as it is; the others are read together. What
+    was fitted on folds that are no more is current no longer.
     """
     versions = feature_versions(active_versions(store))
     known = dict(store.frame("SELECT statistics_id, current FROM statistics").iter_rows())
     photos = _training_photos(store, only)
     ids = {fold: _statistics_id(fold, versions, hashes) for fold, hashes in photos.items()}
     changed = [fold for fold in ids if not known.get(ids[fold])]
-    if changed:
+    replaced = {_name(fold) for fold in changed}
+    if only is None:
+        replaced |= _current(store) - set(map(_name, ids))
+    missing = normalized_values.lacking(store, list(ids.values()))
+    if replaced or missing:
         unknown = [fold for fold in changed if ids[fold] not in known]
         fitted = _fitted(store, [photos[fold] for fold in unknown])
         with store.transaction():
             define_features(store, [DEFINITION], {})
-            for fold in changed:
-                store.execute("UPDATE statistics SET current = false WHERE normalization = $name", name=_name(fold))
+            for name in replaced:
+                store.execute("UPDATE statistics SET current = false WHERE normalization = $name", name=name)
             for fold in set(changed) - set(unknown):
                 store.execute("UPDATE statistics SET current = true WHERE statistics_id = $id", id=ids[fold])
             for fold, values in zip(unknown, fitted, strict=True):
@@ -58,16 +67,18 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
                     "row_hash": _hash(photos[fold]),
                 }
                 store.append("statistics", pl.DataFrame([about]).hstack(values))
+            normalized_values.write(store, missing)
     return ids
 
 
 def fresh(store: Store, versions: str) -> set[Fold]:
-    """The folds whose current statistics are those of today's training photos and of these feature versions."""
+    """The folds that need no `fit`: their statistics are of today's training photos and of these feature versions."""
     if versions != feature_versions(active_versions(store)):
         return set()
-    fitted = store.frame("SELECT statistics_id FROM statistics WHERE current")["statistics_id"]
+    fitted = normalized_values.shown(store)
+    whole = set(fitted) - normalized_values.lacking(store, fitted).keys()
     photos = _training_photos(store)
-    return {fold for fold, hashes in photos.items() if _statistics_id(fold, versions, hashes) in fitted}
+    return {fold for fold, hashes in photos.items() if _statistics_id(fold, versions, hashes) in whole}
 
 
 def rows_of(store: Store, query: str) -> tuple[int, str]:
@@ -136,19 +147,19 @@ def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[ND
 def _row(
     names: Sequence[str], mean: NDArray[np.float64], sd: NDArray[np.float64], mean_shape: NDArray[np.float32]
 ) -> pl.DataFrame:
+    varies = sd > np.maximum(ROUNDING * np.abs(mean), SMALLEST)
     return pl.DataFrame(
         {
             "features": [[*names, AVERAGENESS]],
             "mean": [mean.tolist()],
-            "sd": [np.where(sd > 0, sd, 1.0).tolist()],
+            "sd": [np.where(varies, sd, 1.0).tolist()],
             "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.List(pl.Float32)),
         }
     )
 
 
 def _parts(store: Store, query: str) -> Iterator[Part]:
-    for rows in store.parts(query):
-        yield np.column_stack([rows["geometry"].to_numpy(), rows["skin"].to_numpy()]), rows["shape"].to_numpy()
+    yield from map(measured, store.parts(query))
 
 
 def _values(part: Part, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -179,6 +190,11 @@ class _Sum:
         with np.errstate(invalid="ignore"):
             mean: NDArray[np.float64] = self._total / self._count
         return mean
+
+
+def _current(store: Store) -> set[str]:
+    """The folds, by name, that have current statistics."""
+    return set(store.frame("SELECT normalization FROM statistics WHERE current")["normalization"])
 
 
 def _statistics_id(fold: Fold, versions: str, photos: pl.Series) -> str:

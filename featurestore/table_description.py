@@ -55,6 +55,7 @@ def table(name: str, comment: str, *columns: tuple[str, str, str]) -> Table:
 
 
 IMAGE = ("image_id", "VARCHAR", "data set / path of the photo inside it")
+CONTENT = ("sha256", "VARCHAR", "hash of the photo's bytes, see images")
 TRAIT = ("trait", "VARCHAR", "what was rated, see traits")
 FOLD = ("fold", "INTEGER", "fold of the protocol, from 1")
 """Columns that many tables have."""

@@ -104,13 +104,16 @@ class Rows:
             digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
-    def batch(self, fitted: Normalization, networks: tuple[int, ...] = ()) -> FaceBatch:
-        """What models see of these rows; the encoder's `networks` matter to those that are to be fitted."""
+    def batch(self, fitted: Normalization, z_scores: NDArray[np.float64], networks: tuple[int, ...] = ()) -> FaceBatch:
+        """What models see of these rows: `z_scores` (n, F) are those of `fitted`.
+
+        The encoder's `networks` matter to models that are to be fitted.
+        """
         return FaceBatch(
             image_ids=self.image_ids,
             feature_names=fitted.features,
             feature_regions=fitted.regions,
-            features=fitted.transform(self.raw, self.shapes),
+            features=z_scores,
             shapes=self.shapes,
             embeddings=self.embeddings,
             region_embeddings=self.region_embeddings,

@@ -1,7 +1,7 @@
 """The tables of training: pinned training sets, statistics, runs, and what each run predicts of every image."""
 
 from featurestore.scale import MODEL_SCALE
-from featurestore.table_description import FOLD, IMAGE, TRAIT, table
+from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, table
 
 _RUN = ("run_id", "VARCHAR", "the run, see runs")
 
@@ -36,6 +36,13 @@ TRAINING_TABLES = (
         ("mean_shape", "FLOAT[]", "mean aligned face: x of all its landmarks, then y"),
     ),
     table(
+        "normalized_values",
+        "one row is one photo's features as z-scores under current statistics: people read them in normalized_features",
+        ("statistics_id", "VARCHAR", "the statistics, see there"),
+        CONTENT,
+        ("z_scores", "DOUBLE[]", "in the order of statistics.features; NaN where not measurable"),
+    ),
+    table(
         "runs",
         "one row is one training of one model",
         _RUN,
@@ -46,7 +53,7 @@ TRAINING_TABLES = (
         ("weights", "VARCHAR", "what the network started from: imagenet, a file's name, none"),
         ("encoder", "VARCHAR", "the embedding's extractor, NULL where none is used"),
         ("manifest_id", "VARCHAR", "the training rows, see manifests"),
-        ("config", "JSON", "every setting"),
+        ("config", "JSON", "every setting, and under fits the machine that each fit was made on"),
         ("folder", "VARCHAR", "where the trained model lies, beside the store"),
         ("started_at", "TIMESTAMP", "in UTC, and later than that of every run begun before"),
         ("seconds", "DOUBLE", "training time"),
@@ -56,14 +63,26 @@ TRAINING_TABLES = (
         ("uses", "JSON", "extractor -> recipe of the values, with the features that it sees; NULL where it is lost"),
     ),
     table(
+        "scale_maps",
+        "one row is one data set of a run on several: what a shared score is among its own scores; linear in between",
+        _RUN,
+        ("data_set", "VARCHAR", "see data_sets"),
+        ("place", "INTEGER", "from 1; the first is the reference, whose scores are the shared ones"),
+        ("scale_low", "DOUBLE", "lowest rating of the data set's own scale"),
+        ("scale_high", "DOUBLE", "highest rating of the data set's own scale"),
+        ("shared", "DOUBLE[]", f"shared scores, {MODEL_SCALE}, rising"),
+        ("scores", "DOUBLE[]", f"the data set's scores there, {MODEL_SCALE}, rising"),
+    ),
+    table(
         "training_history",
-        "one row is one epoch of one cross-fitted model of a run; metrics are on training rows held out from it",
+        "one row is one epoch of one cross-fitted model of a run; metrics are on rows that it does not learn from: the "
+        "fold's val rows, or where it has none, the training rows that are held out from it",
         _RUN,
         ("epoch", "INTEGER", "from 1; for LightGBM the number of trees"),
         ("train_loss", "DOUBLE", "loss that is minimised, on the rows that are fitted"),
-        ("mae", "DOUBLE", "mean absolute error on held-out training rows"),
-        ("rmse", "DOUBLE", "root mean squared error on held-out training rows"),
-        ("pearson", "DOUBLE", "Pearson correlation on held-out training rows"),
+        ("mae", "DOUBLE", "mean absolute error on those rows"),
+        ("rmse", "DOUBLE", "root mean squared error on those rows"),
+        ("pearson", "DOUBLE", "Pearson correlation on those rows"),
         ("seconds", "DOUBLE", "time of the epoch"),
         ("part", "INTEGER", "which of the cross-fitted models, from 1: the one that held out that part of the rows"),
     ),
@@ -75,9 +94,10 @@ TRAINING_TABLES = (
         (
             "role",
             "VARCHAR",
-            "out_of_fold (a training row, by a fit that had not seen it), test, or outside (by `kallos evaluate`)",
+            "out_of_fold (a training row, by a fit that had not seen it), test, or by `kallos evaluate` outside or "
+            "face_alone (a test photo with all but the face in grey)",
         ),
-        ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}"),
+        ("score", "DOUBLE", f"predicted score, {MODEL_SCALE}; of a run on several data sets that of the image's own"),
         ("low", "DOUBLE", "lower end of the 90 % interval, NULL where the run gives none"),
         ("high", "DOUBLE", "upper end of the 90 % interval, NULL where the run gives none"),
     ),
@@ -98,7 +118,7 @@ TRAINING_TABLES = (
         _RUN,
         IMAGE,
         ("region", "VARCHAR", "region of the face"),
-        ("sub_score", "DOUBLE", str(MODEL_SCALE)),
+        ("sub_score", "DOUBLE", f"{MODEL_SCALE}; of a run on several data sets a shared one, see scale_maps"),
     ),
     table(
         "sub_score_weights",

@@ -2,48 +2,60 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from extractors.outputs import EMBEDDING
-from featurestore import normalization, statistics
-from featurestore.errors import LeakageError, PrerequisiteError, UsageError
-from featurestore.next_step import before_extract, before_training
+from featurestore import normalization, normalized_values, statistics
+from featurestore.enough_rows import check_enough, check_scores_differ, no_protocol, too_few
+from featurestore.errors import LeakageError, UsageError
+from featurestore.joined_protocols import JOIN, join, link_scales
+from featurestore.next_step import before_extract
 from featurestore.normalization import Normalization
 from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder, networks_of
 from featurestore.records import FaceBatch
+from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
 from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
 
 PARTS = 4
 """Into which training rows are dealt for cross-fitting, where the protocol has no other folds to take."""
 
-FEWEST_ROWS = 20
+ROLES = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
     """One fold: the rows that models are trained on, and the rows that they are tested on.
 
-    train, test     FaceBatches without faces; the test batch carries its scores for evaluation only
+    train, val, test  FaceBatches without faces; `val` is what a training may watch, empty in most protocols; the test
+                    batch carries its scores for evaluation only; on several data sets all scores are shared ones
     part            (n_train,) the part, from 1, that each training row is held out with when models are cross-fitted
     normalization   statistics fitted on the training rows
     encoder         the encoder of the embeddings, None where there are none
     manifest_id     pins the training rows, their values, and the versions of what computed them
+    maps            from shared scores to those of each data set, fitted on the training rows
     """
 
     protocol: str
     fold: int
     train: FaceBatch
+    val: FaceBatch
     test: FaceBatch
     part: NDArray[np.int64]
     normalization: Normalization
     encoder: str | None
     manifest_id: str
+    maps: ScaleMaps
+
+    @property
+    def by_role(self) -> tuple[FaceBatch, FaceBatch, FaceBatch]:
+        """Training, val and test rows."""
+        return self.train, self.val, self.test
 
 
 def training_set(
@@ -61,9 +73,11 @@ def training_set(
     features        names of features or regions; all features by default
     normalized_by   the normalization (protocol/fold) whose statistics are used; the fold's own by default
 
-    Raises UsageError for what does not exist, PrerequisiteError before `kallos extract`, and LeakageError when a photo
-    stands in both roles or the statistics were fitted on rows outside the training role.
+    Raises UsageError for what does not exist, PrerequisiteError before `kallos extract` and for too few rows, DataError
+    where scores do not differ, and LeakageError when a photo stands in two roles or the statistics were fitted on rows
+    outside the training role.
     """
+    join(store, protocol)
     check_fold(store, protocol, fold)
     if not store.has("normalized_features"):
         raise before_extract(store, "The store has no features yet")
@@ -72,17 +86,18 @@ def training_set(
     if normalized_by is None:
         fitted_now = statistics.fit(store, (protocol, fold))
         if not fitted_now:
-            raise _too_few(protocol, fold, 0)
+            raise too_few(store, protocol, fold, 0)
         (statistics_id,) = fitted_now.values()
     else:
         statistics_id = normalization.chosen(store, normalized_by)
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
+        normalized_values.complete(store, [statistics_id])
     every = normalization.read(store, statistics_id)
     fitted = every if features is None else every.only(_chosen_features(every, features))
     tables = array_tables(store, encoder)
-    all_rows = _read(store, protocol, fold, tables)
-    rows = {role: of.with_features(fitted.features, every.features) for role, of in all_rows.items()}
-    _check_enough(store, rows, protocol, fold, encoder)
+    read = _read(store, protocol, fold, tables, statistics_id, every)
+    rows = {role: of_role.with_features(fitted.features, every.features) for role, (of_role, _) in read.items()}
+    check_enough(store, rows, protocol, fold, encoder)
     manifest = Manifest(
         protocol=protocol,
         fold=fold,
@@ -96,9 +111,19 @@ def training_set(
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     networks = networks_of(store, encoder) if encoder else ()
-    train, test = (rows[role].batch(fitted, networks) for role in ("train", "test"))
+    maps = link_scales(store, protocol, rows["train"])
+    columns = [every.features.index(name) for name in fitted.features]
+    train, val, test = (
+        _shared(rows[role].batch(fitted, np.take(read[role][1], columns, axis=1), networks), maps) for role in ROLES
+    )
     part = _parts(store, protocol, fold, train.image_ids)
-    return TrainingSet(protocol, fold, train, test, part, fitted, encoder, manifest.manifest_id)
+    check_scores_differ(train.scores, part, protocol, fold)
+    return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id, maps)
+
+
+def _shared(batch: FaceBatch, maps: ScaleMaps) -> FaceBatch:
+    scores = maps.to_shared(batch.image_ids, batch.scores)
+    return replace(batch, scores=scores, histograms=maps.histograms_to_shared(batch.image_ids, batch.histograms))
 
 
 @dataclass(frozen=True)
@@ -130,15 +155,19 @@ def check_fold(store: Store, protocol: str, fold: int) -> None:
     known = store.frame("SELECT protocol, max(fold) AS folds FROM splits GROUP BY protocol ORDER BY protocol")
     folds = dict(known.iter_rows())
     if not folds:
-        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
+        raise no_protocol(store)
     if protocol not in folds:
-        raise UsageError(f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}.")
+        raise UsageError(
+            f"There is no protocol {protocol!r} in the store: choose from {', '.join(folds)}, or of several data sets "
+            f"some that are joined by {JOIN}."
+        )
     if not 1 <= fold <= folds[protocol]:
         raise UsageError(f"{protocol} has no fold {fold}: choose from 1 to {folds[protocol]}.")
 
 
 def folds_of(store: Store, protocol: str) -> list[int]:
     """The folds of a protocol. Raises UsageError, naming what there is, when the store has no such protocol."""
+    join(store, protocol)
     check_fold(store, protocol, 1)
     return store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)[
         "fold"
@@ -146,21 +175,22 @@ def folds_of(store: Store, protocol: str) -> list[int]:
 
 
 def check_roles(store: Store, protocol: str, fold: int) -> None:
-    """Raises LeakageError when a photo, under one name or several, is both a training and a test row."""
+    """Raises LeakageError when a photo, under one name or several, has two roles in a fold."""
     both = store.frame(
         """
-        SELECT coalesce(sha256, image_id) AS photo, min(image_id) AS image_id, max(image_id) AS other_id
+        SELECT coalesce(sha256, image_id) AS photo, min_by(image_id, (role, image_id)) AS image_id,
+               max_by(image_id, (role, image_id)) AS other_id, min(role) AS role, max(role) AS other
         FROM splits JOIN images USING (image_id) WHERE protocol = $protocol AND fold = $fold
-        GROUP BY photo HAVING count(DISTINCT role = 'test') > 1 ORDER BY photo""",
+        GROUP BY photo HAVING count(DISTINCT role) > 1 ORDER BY photo""",
         protocol=protocol,
         fold=fold,
     )
     if len(both):
-        _, one, other = both.row(0)
+        _, one, other, role, other_role = both.row(0)
         named = one if one == other else f"{one} and {other}, which are the same photo,"
         raise LeakageError(
-            f"{named} {'stands' if one == other else 'stand'} in both roles of {protocol} fold {fold} "
-            f"({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
+            f"{named} {'stands' if one == other else 'stand'} in two roles, {role} and {other_role}, of {protocol} "
+            f"fold {fold} ({len(both):,} such photos): correct the split, or take one that `kallos duplicates` makes."
         )
 
 
@@ -182,7 +212,8 @@ def _parts(store: Store, protocol: str, fold: int, image_ids: tuple[str, ...]) -
     if len(folds) >= PARTS - 1 and all(image_id in tested for image_id in image_ids):
         return np.array([1 + folds.index(tested[image_id]) for image_id in image_ids])
     digests = [hashlib.sha256(f"part {image_id}".encode()).digest() for image_id in image_ids]
-    return np.array([1 + int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
+    dealt = [int.from_bytes(digest[:8], "big") % PARTS for digest in digests]
+    return 1 + np.unique(dealt, return_inverse=True)[1]  # of few rows, none may fall into a part
 
 
 def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, ...]:
@@ -211,34 +242,19 @@ def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]
     return tables
 
 
-def _read(store: Store, protocol: str, fold: int, tables: Tables) -> dict[str, Rows]:
-    """What `rows_sql` gives for both roles, several times faster: SQL orders the keys, NumPy gathers the arrays.
+def _read(
+    store: Store, protocol: str, fold: int, tables: Tables, statistics_id: str, fitted: Normalization
+) -> dict[str, tuple[Rows, NDArray[np.float64]]]:
+    """What `rows_sql` gives for each role, several times faster, and the rows' z-scores (n, F).
 
-    `kallos verify` runs the query itself and must come to the same hashes.
+    SQL orders the keys, NumPy gathers the arrays. `kallos verify` runs the query itself and must come to the same
+    hashes.
     """
-    keys = store.frame(f"{keys_sql(protocol, fold)} AND role IN ('train', 'test') ORDER BY image_id")
-    arrays = Arrays.read(store, tables)
-    by_role = {role: keys.filter(pl.col("role") == role) for role in ("train", "test")}
-    return {role: Rows.gathered(*arrays.gather(role_keys)) for role, role_keys in by_role.items()}
-
-
-def _check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:
-    if encoder is not None:
-        measured = store.value(
-            "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id, trait) "
-            "SEMI JOIN geometric_features USING (image_id) "
-            "WHERE protocol = $protocol AND fold = $fold AND role IN ('train', 'test')",
-            protocol=protocol,
-            fold=fold,
-        )
-        if missing := measured - sum(map(len, read.values())):
-            raise PrerequisiteError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
-    if len(read["train"]) < FEWEST_ROWS:
-        raise _too_few(protocol, fold, len(read["train"]))
-
-
-def _too_few(protocol: str, fold: int, rows: int) -> PrerequisiteError:
-    return PrerequisiteError(
-        f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
-        "run `kallos extract`, and see `kallos report dataset` for what failed."
-    )
+    keys = store.frame(f"{keys_sql(protocol, fold)} ORDER BY image_id")
+    z_scores = normalized_values.read(store, statistics_id, len(fitted.features))
+    arrays = Arrays({**Arrays.read(store, tables).tables, "z_scores": z_scores})
+    read = {}
+    for role in ROLES:
+        role_keys, values = arrays.gather(keys.filter(pl.col("role") == role))
+        read[role] = Rows.gathered(role_keys, values), values["z_scores"]
+    return read

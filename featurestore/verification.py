@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import duckdb
 import numpy as np
 
-from featurestore import runs, statistics
+from extractors.alignment import RECIPE
+from featurestore import normalized_values, runs, scale_maps, statistics
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -60,6 +61,7 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     content = [value for name, value in manifest.items() if name != "manifest_id"]
     manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     yield PinnedValue.compare("manifest", run.manifest_id, manifest_id)
+    yield from _settings(store, run)
     yield from _versions(store, manifest["versions"])
     # before schema version 4 a query named no trait: an image had one score
     query = manifest["sql"].replace("JOIN scores USING (image_id)\n", "JOIN scores USING (image_id, trait)\n")
@@ -80,6 +82,20 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     yield from _members(store, run)
 
 
+def _settings(store: Store, run: Run) -> Iterator[PinnedValue]:
+    """The id of a run is the hash of its settings, manifest and scale maps; faces are cut out as they were then."""
+    if runs.TRAINING_CODE in run.config:  # an earlier kallos did not record all that the id was made of
+        maps = scale_maps.of_run(store, run.run_id)
+        derived = runs.id_of(run.model, run.protocol, run.fold, run.config, run.manifest_id, run.encoder, maps)
+        yield PinnedValue.compare("id of the run: settings, manifest", run.run_id, derived)
+    if "crops" in run.config:
+        yield PinnedValue.compare("crops of the faces", _words(run.config["crops"]), _words(RECIPE))
+
+
+def _words(recipe: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(recipe.items()))
+
+
 def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:
     """A version is the hash of its recipe: a recipe that was altered shows here."""
     recipes = dict(store.frame("SELECT extractor || ' ' || version, recipe FROM extractor_versions").iter_rows())
@@ -97,6 +113,11 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Pinned
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
     yield PinnedValue.compare("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
     fitted = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+    if statistics_id in normalized_values.shown(store):
+        differing = normalized_values.differing(store, statistics_id)
+        yield PinnedValue.compare("normalised features that the raw ones do not give", 0, differing)
+        missing = normalized_values.lacking(store, [statistics_id]).get(statistics_id, 0)
+        yield PinnedValue.compare("photos without normalised features", 0, missing)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")
     )

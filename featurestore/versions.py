@@ -52,7 +52,8 @@ def forget(store: Store, photos: pl.Series) -> None:
     if photos.is_empty():
         return
     with store.registered(photos.to_frame("sha256")):
-        for table in [*store.frame("SELECT table_name FROM extractor_versions")["table_name"], "attempts"]:
+        versions = store.frame("SELECT table_name FROM extractor_versions")["table_name"]
+        for table in [*versions, "attempts", "normalized_values"]:
             store.execute(f'DELETE FROM "{table}" WHERE sha256 IN (SELECT sha256 FROM incoming)')
 
 

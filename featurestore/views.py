@@ -1,5 +1,6 @@
 """The stable views that people query: what the active versions hold, by image_id, each column with its comment."""
 
+from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING, FEATURES
 from featurestore.outputs import (
     NORMALIZED,
@@ -60,16 +61,13 @@ def _features(store: Store, view: str) -> View:
 
 
 def _normalized_features(store: Store) -> View:
-    """z-scores, computed on demand, from the statistics of each fold's training rows."""
-    names = active_features(store)
-    scores = [f'(f."{name}" - n.mean[{i}]) / n.sd[{i}] AS "{name}"' for i, name in enumerate(names, start=1)]
-    last = len(names) + 1
-    distance = "list_distance(s.shape::DOUBLE[], n.mean_shape::DOUBLE[])"
-    scores.append(f"({distance} - n.mean[{last}]) / n.sd[{last}] AS averageness")
+    """z-scores, as they are stored, under the statistics of each fold's training rows."""
+    names = [*active_features(store), AVERAGENESS]
+    scores = [f'z_scores[{place}] AS "{name}"' for place, name in enumerate(names, start=1)]
     query = (
-        f"SELECT n.normalization, f.image_id, {', '.join(scores)} "
-        "FROM geometric_features f JOIN shapes s USING (image_id), statistics n "
-        f"WHERE n.current AND n.versions = {quote(feature_versions(active_versions(store)))}"
+        f"SELECT normalization, image_id, {', '.join(scores)} "
+        "FROM statistics JOIN normalized_values USING (statistics_id) JOIN images USING (sha256) "
+        f"WHERE current AND versions = {quote(feature_versions(active_versions(store)))}"
     )
     comment = "one row is one image under one normalization: geometric_features and averageness as z-scores"
     comments = {name: f"z-score of: {text}" for name, text in _definitions(store).items()}

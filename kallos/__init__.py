@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kallos.workflows.explain import explain as explain
     from kallos.workflows.export import export as export
     from kallos.workflows.extract import extract as extract
+    from kallos.workflows.face_alone import evaluate_face_alone as evaluate_face_alone
     from kallos.workflows.hub import pull as pull
     from kallos.workflows.hub import push as push
     from kallos.workflows.ingest import ingest as ingest
@@ -60,6 +61,7 @@ _HOME = {
     "kallos.workflows.explain": ("explain",),
     "kallos.workflows.export": ("export",),
     "kallos.workflows.extract": ("extract",),
+    "kallos.workflows.face_alone": ("evaluate_face_alone",),
     "kallos.workflows.hub": ("pull", "push"),
     "kallos.workflows.ingest": ("ingest",),
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),

@@ -23,6 +23,9 @@ MODELS: dict[str, ModelSpec] = {
 COMBINED = tuple(spec.name for spec in MODELS.values() if spec.combined)
 """What the ensemble combines."""
 
+FLOORS = tuple(spec.name for spec in MODELS.values() if spec.is_floor)
+"""The simple models that any other should beat."""
+
 BUNDLED = tuple(spec.name for spec in MODELS.values() if spec.bundled)
 """What a bundle carries beside the ensemble."""
 

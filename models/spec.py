@@ -96,7 +96,10 @@ class Fitter(Protocol):
         """How it computes on this machine: recorded with its run, and no part of its identity."""
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, computing: Mapping[str, Any]) -> Model:
-        """Train on `train`. What the listener gets on `held_out` decides nothing."""
+        """Train on `train`. What the listener gets on `held_out` decides nothing.
+
+        `held_out` are the fold's val rows, or where it has none, training rows that are left out; never test rows.
+        """
 
 
 class PlainFitter:
@@ -130,8 +133,8 @@ class ModelSpec:
     bundled           whether a bundle carries it
     refitted          whether new photos are predicted by one more fit, on all training rows, instead of by the mean of
                       the parts' models: better where a fit gains more by rows than by being one of several
-    is_floor          whether it is the simple model that any other should beat
     chosen_by_fit     what each fit chooses by looking at its own rows, leaving one out; put on record with every run
+    is_floor          whether it is the simple model that any other should beat; of few rows it is combined as well
     regions           `module:name` of a function (model, batch of one face) to the RegionParts of its score, by region;
                       its models have `sub_scores` and `weights`
     features          `module:name` of a function (model, batch of one face) to what each feature adds to its score

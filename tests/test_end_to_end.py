@@ -271,7 +271,7 @@ def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     at = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
     assert (
-        "ensemble: combines b, quadratic; not trained on these rows and features: a"
+        "ensemble: combines b, quadratic, ridge; not trained on these rows and features: a"
         in done("train", "all", "--fast", *at).err
     )
     with Store.open(store, read_only=True) as opened:

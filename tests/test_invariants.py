@@ -32,6 +32,7 @@ BREAKING = {
     "a rater rates an image on a trait once in a session": AGAIN.format("ratings"),
     "a rating is of an image": ORPHAN.format("ratings", "image_id", "ratings"),
     "an image has one role in a fold": AGAIN.format("splits"),
+    "scale_maps are of a run": "INSERT INTO scale_maps (run_id) VALUES ('nobody')",
     "a role is of an image": ORPHAN.format("splits", "image_id", "splits"),
     "the ledger has one line a try": AGAIN.format("attempts"),
     "an extractor has one active version": "UPDATE extractor_versions SET active = false WHERE extractor = 'skin'",
@@ -41,6 +42,10 @@ BREAKING = {
     "a run has one prediction of an image and role": AGAIN.format("predictions"),
     "a finished run has its figures": "DELETE FROM evaluations",
     "figures are those of the predictions": "UPDATE evaluations SET mae = mae + 0.001 WHERE role = 'test'",
+    "a photo is normalised once by a fold's statistics": AGAIN.format("normalized_values"),
+    "photos are normalised by current statistics": ORPHAN.format(
+        "normalized_values", "statistics_id", "normalized_values"
+    ),
     "weights sum to one": "UPDATE sub_score_weights SET weight = 0.9 WHERE region = 'nose'",
 } | {
     f"{table} are of a run": ORPHAN.format(table, "run_id", table)
@@ -76,6 +81,17 @@ def test_what_is_broken_is_noticed(what: str, copy: Path, monkeypatch: pytest.Mo
     # what else is broken by it does not matter
     monkeypatch.setattr(invariants, "INVARIANTS", [invariant for invariant in INVARIANTS if invariant.what == what])
     assert what in {symptom.what for symptom in examine_deeply(copy) if symptom.state != "ok"}
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [("UPDATE {} SET z_scores = z_scores[2:] || [0.0] WHERE {}", "fail"), ("DELETE FROM {} WHERE {}", "warn")],
+)
+def test_normalised_features_that_raw_ones_do_not_give_or_that_are_missing_are_noticed(copy: Path, change, state):
+    with Store.open(copy) as store:
+        store.execute(change.format("normalized_values", "rowid = (SELECT min(rowid) FROM normalized_values)"))
+    (found,) = [symptom for symptom in examine_deeply(copy) if symptom.what == "normalised features"]
+    assert (found.state, found.message.partition(" ")[0]) == (state, "1")
 
 
 def test_photos_that_moved_or_changed_and_models_that_are_damaged_are_noticed(copy: Path, workspace: Workspace):

@@ -57,7 +57,7 @@ def fold(workspace) -> tuple[TrainingSet, NDArray[np.float32], NDArray[np.float3
 
 @pytest.fixture(scope="module")
 def novelty(fold) -> Novelty:
-    return Novelty.fit(fold[0].train, fold[1])
+    return Novelty.fit(fold[0].train, fold[1], fold[0].train.image_ids)
 
 
 def test_what_is_saved_says_the_same(novelty, fold, tmp_path):
@@ -67,14 +67,14 @@ def test_what_is_saved_says_the_same(novelty, fold, tmp_path):
     before, after = novelty.measure(made.test, landmarks), again.measure(made.test, landmarks)
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[name], after[name]) for name in before)
-    assert again.limits == novelty.limits
+    assert (again.limits, again.shares, again.photos) == (novelty.limits, novelty.shares, novelty.photos)
 
 
 def test_labels_are_not_looked_at(novelty, fold):
     made, landmarks, _ = fold
     scrambled = made.train.take(np.arange(len(made.train)))
     scrambled.scores[:] = np.nan
-    assert Novelty.fit(scrambled, landmarks).limits == novelty.limits
+    assert Novelty.fit(scrambled, landmarks, scrambled.image_ids).limits == novelty.limits
 
 
 @pytest.fixture(scope="module")

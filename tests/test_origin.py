@@ -71,9 +71,28 @@ def test_a_model_that_says_the_mean_is_no_better_than_that(made):
     assert abs(beside.mae - beside.mae_beside) < 0.2
 
 
-def test_of_one_test_photo_nothing_is_said(made):
+@pytest.mark.parametrize(("tested", "out_of_fold"), [(20, False), (19, True), (1, True), (0, True)])
+def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(made, tested, out_of_fold):
     store, run_ids = made
-    store.execute("DELETE FROM predictions WHERE role = 'test' AND image_id <> 'made-up/0000.png'")
+    learnt = store.value(
+        "SELECT count(*) FROM predictions WHERE role = 'out_of_fold' AND run_id = $id", id=run_ids["ensemble"]
+    )
+    store.execute(
+        "DELETE FROM predictions WHERE role = 'test' AND image_id NOT IN (SELECT DISTINCT image_id FROM predictions "
+        "WHERE role = 'test' ORDER BY image_id LIMIT $tested)",
+        tested=tested,
+    )
+    (beside,) = comparisons(store, run_ids)
+    assert (beside.n, beside.out_of_fold) == (learnt if out_of_fold else tested, out_of_fold)
+    store.execute("UPDATE predictions SET score = 1 WHERE run_id = $run", run=run_ids["ensemble"])
+    (sentence,) = doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, comparisons(store, run_ids)))
+    photos = f"{learnt} training photos, out of fold," if out_of_fold else f"{tested} test photos"
+    assert sentence.startswith(f"On its {photos} the model was ")
+
+
+def test_where_one_photo_is_predicted_nothing_is_said(made):
+    store, run_ids = made
+    store.execute("DELETE FROM predictions WHERE role = 'test' OR image_id <> (SELECT max(image_id) FROM predictions)")
     assert comparisons(store, run_ids) == ()
 
 

@@ -56,7 +56,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "export": ("bundle --no-onnx", "FILE"),
     "doctor": ("", "--deep --json"),
     "verify": ("RUN", "nothing"),
-    "evaluate": ("--data-set other", "--data-set demo", "--data-set demo --bundle nowhere"),
+    "evaluate": ("--data-set other", "--data-set demo", "--data-set demo --bundle nowhere", "--face-alone"),
     "duplicates": ("", "--data-set other --sheet sheet.png --json"),
     "compact": ("",),
     "erase": ("demo/P0001.jpg", "nobody", "demo/P0001.jpg --receipt nowhere/receipt.json"),

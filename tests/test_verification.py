@@ -48,6 +48,7 @@ def test_an_untouched_run_holds(store):
 
 ROWS, VALUES = "rows: ids, photos, scores", "values: features, shapes, embeddings"
 STATISTICS, OTHER_ROWS = "statistics: means, sds, mean shape", "statistics fitted on other rows"
+NORMALISED = "normalised features that the raw ones do not give"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,10 @@ STATISTICS, OTHER_ROWS = "statistics: means, sds, mean shape", "statistics fitte
             f"DELETE FROM splits WHERE image_id = '{TRAINED_ON}'",
             {"row count", ROWS, VALUES, "rows of the statistics", STATISTICS},
         ),
-        ("UPDATE statistics SET mean = [7.0] || mean[2:]", {STATISTICS}),
+        ("UPDATE statistics SET mean = [7.0] || mean[2:]", {STATISTICS, NORMALISED}),
+        ("UPDATE normalized_values SET z_scores = z_scores[2:] || [0.0]", {NORMALISED}),
+        ("UPDATE normalized_values SET z_scores = z_scores[2:]", {NORMALISED}),
+        ("DELETE FROM normalized_values", {"photos without normalised features"}),
         ("UPDATE statistics SET row_hash = 'x'", {"rows of the statistics"}),
         (
             "UPDATE statistics SET sql = replace(sql, '''train''', '''test''')",
@@ -78,7 +82,7 @@ def test_a_changed_value_shows(store):
     store.execute(
         f"""UPDATE "{table_of(store, "geometry")}" SET features = list_concat([9.0], features[2:])::DOUBLE[7] WHERE sha256 = '{content(TRAINED_ON)}'"""
     )
-    assert broken(store) == {VALUES, STATISTICS}
+    assert broken(store) == {VALUES, STATISTICS, NORMALISED}
 
 
 def test_a_photo_in_both_roles_shows(store):

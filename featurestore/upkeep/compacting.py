@@ -57,7 +57,8 @@ def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:
 
 
 def _drop_orphans(store: Store) -> int:
-    tables = ["attempts", *store.frame("SELECT table_name FROM extractor_versions ORDER BY ALL")["table_name"]]
+    versions = store.frame("SELECT table_name FROM extractor_versions ORDER BY ALL")["table_name"]
+    tables = ["attempts", *versions, "normalized_values"]
     gone = "WHERE sha256 NOT IN (SELECT sha256 FROM images WHERE sha256 IS NOT NULL)"
     return sum(int(store.connection.execute(f'DELETE FROM "{table}" {gone}').fetchall()[0][0]) for table in tables)
 

@@ -121,7 +121,7 @@ def _trained(store: Store, known: pl.DataFrame) -> tuple[str, ...]:
     rows = store.frame(
         """
         SELECT DISTINCT run_id FROM (
-            SELECT run_id, image_id FROM predictions WHERE role NOT IN ('test', 'outside')
+            SELECT run_id, image_id FROM predictions WHERE role = 'out_of_fold'
             UNION ALL SELECT run_id, image_id FROM runs JOIN splits USING (protocol, fold) WHERE role = 'train')
         WHERE list_contains($ids, image_id) ORDER BY run_id""",
         ids=known["image_id"].to_list(),

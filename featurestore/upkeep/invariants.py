@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from extractors.file_hash import sha256_of_file
+from featurestore import normalized_values
 from featurestore.runs import RESULTS
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
@@ -82,6 +83,13 @@ INVARIANTS = (
     Invariant("a run has one row", _repeated("runs", "run_id")),
     Invariant("a run names its training set", _orphans("runs", "manifests", "manifest_id")),
     Invariant("a training set names its statistics", _orphans("manifests", "statistics", "statistics_id")),
+    Invariant(
+        "a photo is normalised once by a fold's statistics", _repeated("normalized_values", "statistics_id", "sha256")
+    ),
+    Invariant(
+        "photos are normalised by current statistics",
+        _orphans("normalized_values", "(FROM statistics WHERE current)", "statistics_id"),
+    ),
     *(
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
         for table in ("training_history", *RESULTS)
@@ -121,7 +129,7 @@ def examine_deeply(path: Path) -> tuple[Symptom, ...]:
     Raises StoreError for a store that cannot be opened.
     """
     with Store.open(path, read_only=True) as store:
-        return (_blocks(store), *_invariants(store), *_photos(store))
+        return (_blocks(store), *_invariants(store), _normalized(store), *_photos(store))
 
 
 def _blocks(store: Store) -> Symptom:
@@ -143,6 +151,16 @@ def _invariants(store: Store) -> list[Symptom]:
         if (count := store.value(invariant.violations))
     ]
     return broken or [Symptom("invariants", "ok", f"all {len(INVARIANTS)} between the tables hold")]
+
+
+def _normalized(store: Store) -> Symptom:
+    """Every photo with features has its z-scores under every fold's statistics, as its raw features give them."""
+    fitted = normalized_values.shown(store)
+    if differing := sum(normalized_values.differing(store, statistics_id) for statistics_id in fitted):
+        return Symptom("normalised features", "fail", f"{differing:,} rows are not what the raw ones give: {RESTORE}")
+    if fitted and (missing := sum(normalized_values.lacking(store, fitted).values())):
+        return Symptom("normalised features", "warn", f"{missing:,} rows are missing: run `kallos extract`")
+    return Symptom("normalised features", "ok", f"those of {len(fitted)} folds are what the raw ones give")
 
 
 def _photos(store: Store) -> Iterator[Symptom]:

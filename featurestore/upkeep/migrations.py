@@ -1,7 +1,7 @@
 """Bringing an older store up to date: ordered steps, each in the transaction that records it, after a backup.
 
-A step changes tables in SQL of its own, as they were then, and never uses what the schema has become; comments and
-views are those of today and are made last. A new step is SQL, or a function, and one line in `STEPS`.
+A step changes tables in SQL of its own, as they were then, and never uses what the schema has become; comments, views
+and normalised features are those of today and are made last. A new step is SQL, or a function, and one line in `STEPS`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featurestore import normalized_values
+from featurestore.outputs import NORMALIZED, active_versions
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
 from featurestore.sql_text import quote
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 def migrate(store: Store, found: int) -> None:
     """Apply every step after schema version `found`. Killed at any time, the store is that of a whole step.
 
-    Comments and views belong to the last step: a store of today's version is never without them.
+    What is made last belongs to the last step: a store of today's version is never without it.
     """
     back_up(store, found)
     for version, (change, step) in enumerate(STEPS[found - 1 :], start=found + 1):
@@ -34,16 +36,19 @@ def migrate(store: Store, found: int) -> None:
                 "INSERT INTO migrations VALUES ($version, $change, now()::TIMESTAMP)", version=version, change=change
             )
             if version == SCHEMA_VERSION:
-                _document(store)
+                _complete(store)
         store.execute("CHECKPOINT")
 
 
-def _document(store: Store) -> None:
+def _complete(store: Store) -> None:
+    """What today's code makes of the tables: comments, views, and normalised features."""
     for table in TABLES:
         store.execute("; ".join(table.comments()))
     for view in VIEWS:
         store.create_view(view)
     create_views(store)
+    if active_versions(store).keys() >= set(NORMALIZED):
+        normalized_values.write(store, normalized_values.lacking(store, normalized_values.shown(store)))
 
 
 def backups(path: Path) -> list[Path]:
@@ -251,6 +256,16 @@ _WIDTHS_BY_SCORE = """
 """
 """An interval is as wide as scores there are uncertain; what was there has one width for all scores."""
 
+_STORE_Z_SCORES = "CREATE TABLE normalized_values (statistics_id VARCHAR, sha256 VARCHAR, z_scores DOUBLE[])"
+"""Normalised features are stored; `_complete` fills the table."""
+
+_MAP_SCALES = """
+    CREATE TABLE scale_maps (
+        run_id VARCHAR, data_set VARCHAR, place INTEGER, scale_low DOUBLE, scale_high DOUBLE, shared DOUBLE[],
+        scores DOUBLE[])
+"""
+"""Runs on several data sets have a map from the shared score to each; earlier ones stretched scales linearly."""
+
 STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("values keyed by the photo's bytes, z-scores as a view", _key_values_by_content),
     ("cross-fitted models, intervals and combiners", _CROSS_FIT),
@@ -261,5 +276,7 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("data sets name the files that they were read from", _NAME_FILES),
     ("runs record the choices that were made by looking at rows", _RECORD_SELECTIONS),
     ("intervals are as wide as scores there are uncertain", _WIDTHS_BY_SCORE),
+    ("normalised features are stored", _STORE_Z_SCORES),
+    ("runs on several data sets map a shared score to each", _MAP_SCALES),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

@@ -35,8 +35,9 @@ class Traces:
     def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Self:
         """Read them before they are deleted."""
         vectors = []
+        keyed = {table for table, _ in _columns(store, "column_name = 'sha256'")} - {"images"}
         for table, column in _columns(store, VECTORS):
-            if store.value("SELECT count(*) FROM extractor_versions WHERE table_name = $table", table=table):
+            if table in keyed:
                 query = f'SELECT "{column}" AS v FROM "{table}" WHERE list_contains($hashes, sha256)'
                 vectors += list(store.frame(query, hashes=list(hashes))["v"].to_numpy())
         return cls(tuple(sorted({*image_ids, *hashes})), tuple(hashes), tuple(vectors))

@@ -13,7 +13,10 @@ StorePath = Annotated[
 ]
 DEFAULT_STORE = Path("kallos.duckdb")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
-Protocol = Annotated[str | None, typer.Option("--protocol", "-p", help="Split protocol, such as scut-5fold.")]
+Protocol = Annotated[
+    str | None,
+    typer.Option("--protocol", "-p", help="Split protocol, such as scut-5fold; of several data sets: a-5fold+b-5fold."),
+]
 Fold = Annotated[int | None, typer.Option("--fold", "-k", help="Fold of the protocol, from 1.", min=1)]
 Weights = Annotated[
     str,

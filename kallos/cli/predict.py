@@ -24,6 +24,9 @@ def predict(
     group: Annotated[
         str | None, typer.Option(help="Subset of the training data whose calibration fits, such as AF.")
     ] = None,
+    data_set: Annotated[
+        str | None, typer.Option(help="Of several that models were trained on, whose scores to give; else the first's.")
+    ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Predict from this bundle; no store is needed.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,
@@ -49,7 +52,7 @@ def predict(
     files, rows = TableOut(csv, parquet, sav), []
     chosen, refused = photos_in(photos)
     failed = refused > 0
-    parts = open_parts(store, bundle, protocol, fold)
+    parts = open_parts(store, bundle, protocol, fold, data_set)
     is_shown = json or not files
 
     def predictions() -> Iterator[Prediction]:

@@ -28,7 +28,7 @@ class TrainingOptions:
     optimizer: Annotated[str, typer.Option(help="Model A: adamw or adam.")] = _DEFAULT.optimizer
     histogram: Annotated[
         float,
-        typer.Option(help="Model A: weight of the raters' histogram beside the squared error.", min=0),
+        typer.Option(help="Model A: weight of the raters' histogram in the loss; 0 is squared error alone.", min=0),
     ] = _DEFAULT.histogram
     precision: Annotated[
         str, typer.Option(help="Model A: float32, bfloat16, or auto, the fastest here by a trial of a second or two.")

@@ -29,7 +29,7 @@ class Service:
 
     def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
         """`card` is the model card of the models, in Markdown."""
-        self.card, self.scale, self._path = card, shown_on(parts.target.scale), store
+        self.card, self.scale, self._path = card, shown_on(parts.scale), store
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
         self.rate_limit = RateLimit()
 

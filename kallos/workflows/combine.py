@@ -8,21 +8,26 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble import novelty as unlike_photos
 from ensemble.combiner import Combiner
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
 from ensemble.intervals import Intervals
 from ensemble.novelty import NOVELTY, Novelty
 from featurestore import runs
 from featurestore.calibration import FEWEST
+from featurestore.duplicates import units
 from featurestore.errors import PrerequisiteError
 from featurestore.records import Evaluation
 from featurestore.runs import Run
 from kallos.workflows.fold import Fold
 from kallos.workflows.stored_faces import load_landmarks
-from models.registry import COMBINED, ENSEMBLE, MODELS
+from models.registry import COMBINED, ENSEMBLE, FLOORS, MODELS
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
+
+FEW_ROWS = 1_000
+"""Training rows below which the simple models are combined as well: there they may be the best, and get the weight."""
 
 Scores = dict[str, NDArray[np.float64]]
 
@@ -51,13 +56,15 @@ def combine(fold: Fold, seed: int) -> None:
         log.info("%s: gives no intervals: they take %s training rows", ENSEMBLE, FEWEST)
     combiner.save(run.folder)
     intervals.save(run.folder)
-    Novelty.fit(train, load_landmarks(fold.store, train.image_ids)).save(run.folder / NOVELTY)
+    novelty = Novelty.fit(train, load_landmarks(fold.store, train.image_ids), units(fold.store, train.image_ids))
+    novelty.save(run.folder / NOVELTY)
+    if not novelty.limits:
+        fewest = unlike_photos.FEWEST
+        log.info("%s: will not warn of unlike photos: it takes %s different ones to tell limits", ENSEMBLE, fewest)
     predicted = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
     with fold.store.transaction():
-        runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, combined, train.scores)
-        runs.record_predictions(
-            fold.store, run, "test", test.image_ids, predicted, test.scores, intervals.everyone.interval(predicted)
-        )
+        fold.record(run, "out_of_fold", train, combined)
+        fold.record(run, "test", test, predicted, intervals.everyone.interval(predicted))
         _record(fold, run, combiner, member_scores, combined)
         runs.record_intervals(fold.store, run, intervals.by_subset())
         fold.finish(run, time.monotonic() - began)
@@ -68,9 +75,10 @@ def combine(fold: Fold, seed: int) -> None:
 def _members(fold: Fold) -> dict[str, str]:
     """model -> id of the newest run of each member that is trained on these very rows and features."""
     latest = runs.latest(fold.store, fold.protocol, fold.number)
+    candidates = COMBINED + (FLOORS if len(fold.rows.train) < FEW_ROWS else ())
     members = {
         model: latest[model]
-        for model in COMBINED
+        for model in candidates
         if model in latest and runs.load(fold.store, latest[model]).manifest_id == fold.rows.manifest_id
     }
     if not any(MODELS[model].regions for model in members):
@@ -78,7 +86,7 @@ def _members(fold: Fold) -> dict[str, str]:
             "The combiner needs a model with sub-scores, and none is trained on these rows and features: "
             "run `kallos train all`."
         )
-    if missing := [model for model in COMBINED if model not in members]:
+    if missing := [model for model in candidates if model not in members]:
         log.info(
             "%s: combines %s; not trained on these rows and features: %s",
             *(ENSEMBLE, ", ".join(members), ", ".join(missing)),
@@ -87,11 +95,12 @@ def _members(fold: Fold) -> dict[str, str]:
 
 
 def _scores_of(fold: Fold, members: Mapping[str, str], role: str, image_ids: tuple[str, ...]) -> Scores:
-    """The members' stored scores of one role, by image id."""
+    """The members' stored scores of one role, by image id, as shared ones."""
     frames = {model: runs.predictions(fold.store, run_id, role) for model, run_id in members.items()}
     if any(tuple(frame["image_id"]) != image_ids for frame in frames.values()):
         raise PrerequisiteError("A member's predictions do not cover the fold: run `kallos train all` again.")
-    return {model: frame["score"].to_numpy() for model, frame in frames.items()}
+    to_shared = fold.rows.maps.to_shared
+    return {model: to_shared(image_ids, frame["score"].to_numpy()) for model, frame in frames.items()}
 
 
 def _record(fold: Fold, run: Run, combiner: Combiner, member_scores: Scores, combined: NDArray[np.float64]) -> None:

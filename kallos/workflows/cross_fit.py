@@ -8,18 +8,21 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from extractors.alignment import RECIPE
 from extractors.errors import KallosError
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
+from featurestore.machine import origin
 from featurestore.outputs import encoder_weights
-from featurestore.records import Epoch, FaceBatch
+from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
@@ -34,19 +37,29 @@ from reports.render.layout import duration
 WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
 
-FITS, HISTORY, CHECKPOINT = "fits", "history.json", "checkpoint"
+FITS, ORIGIN, CHECKPOINT = "fits", "origin.json", "checkpoint"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class PartFit:
-    """One of a model's fits: the part that it leaves out or WHOLE, its rows, and the key that it is stored under."""
+    """One of a model's fits: the part that it leaves out or WHOLE, its rows, and the key that it is stored under.
+
+    held_out  the training rows that it is left to predict
+    watched   the rows that its training is watched on: the fold's val rows, or where it has none, those held out
+    """
 
     part: int
     key: str
     train: FaceBatch
     held_out: FaceBatch
+    watched: FaceBatch
+
+    @property
+    def history(self) -> str:
+        """The file of the epochs, by the rows watched: folds that share a fit may not share what it is watched on."""
+        return f"history-{fingerprint(self.watched.image_ids)[:12]}.json"
 
 
 class CrossFit:
@@ -70,6 +83,8 @@ class CrossFit:
         fold, name = self._fold, self._spec.name
         if fold.is_trained(name, self._identity, self._encoder):
             return
+        # photos are read first: one that is not as it was stops the training before anything is recorded
+        train, val, test = fold.with_faces if self._spec.needs_faces else fold.rows.by_role
         computing = runs.recorded_config(fold.store, self._run_id).get("computing") or self._fitter.computing()
         if computing:
             log.info(
@@ -83,29 +98,33 @@ class CrossFit:
             computing=computing,
         )
         began = time.monotonic()
-        train = fold.train_with_faces if self._spec.needs_faces else fold.rows.train
-        test = fold.test_with_faces if self._spec.needs_faces else fold.rows.test
-        out_of_fold, models = np.empty(len(train)), []
-        for part_fit in self._part_fits(train):
+        out_of_fold, models, fits = np.empty(len(train)), [], {}
+        for part_fit in self._part_fits(train, val):
             models.append(self._fit_or_load(run, part_fit, computing))
+            fits[str(part_fit.part)] = self._origin(part_fit.key)
             out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
         if self._spec.refitted:
-            models = [self._fit_or_load(run, self._whole_fit(train), computing)]
+            whole = self._whole_fit(train, val)
+            models = [self._fit_or_load(run, whole, computing)]
+            fits[str(WHOLE)] = self._origin(whole.key)
         trained = CrossFitted(models)
         trained.save(run.folder)
         predicted = trained.predict(test)
         with fold.store.transaction():
-            runs.record_predictions(fold.store, run, "out_of_fold", train.image_ids, out_of_fold, train.scores)
-            runs.record_predictions(fold.store, run, "test", test.image_ids, predicted, test.scores)
+            fold.record(run, "out_of_fold", train, out_of_fold)
+            fold.record(run, "test", test, predicted)
             if self._spec.regions:
                 by_region, weights = trained.sub_scores(test), trained.all_weights
                 runs.record_sub_scores(fold.store, run, test.image_ids, by_region, weights)
+            runs.record_fits(fold.store, run, fits)
             fold.finish(run, time.monotonic() - began)
         log.info("%s: trained in %s", name, duration(time.monotonic() - began))
 
     @property
     def _identity(self) -> Mapping[str, Any]:
-        return dict(self._fitter.identity) | ({"refitted": True} if self._spec.refitted else {})
+        refitted = {"refitted": True} if self._spec.refitted else {}
+        crops = {"crops": RECIPE} if self._spec.needs_faces else {}
+        return {**self._fitter.identity, **refitted, **crops}
 
     @property
     def _run_id(self) -> str:
@@ -118,28 +137,31 @@ class CrossFit:
     def _parts(self) -> int:
         return int(self._fold.rows.part.max())
 
-    def _part_fits(self, train: FaceBatch) -> Iterator[PartFit]:
+    def _part_fits(self, train: FaceBatch, val: FaceBatch) -> Iterator[PartFit]:
         """The models to fit, one for each part of the training rows."""
         part_of = self._fold.rows.part
         for part in range(1, self._parts + 1):
-            rows = train.take(part_of != part)
-            key = f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
-            yield PartFit(part, key, rows, train.take(part_of == part))
+            rows, held_out = train.take(part_of != part), train.take(part_of == part)
+            yield PartFit(part, self._key(rows), rows, held_out, val if len(val) else held_out)
 
-    def _whole_fit(self, train: FaceBatch) -> PartFit:
-        """The fit that leaves no part out; the few rows that it is watched on are among its own."""
-        key = f"{self._spec.name}-{_hash_of(self._fitter.identity, train)[:16]}"
-        return PartFit(WHOLE, key, train, train.take(np.arange(min(len(train), WATCHED))))
+    def _whole_fit(self, train: FaceBatch, val: FaceBatch) -> PartFit:
+        """The fit that leaves no part out; without val rows the few that it is watched on are among its own."""
+        held_out = train.take(np.arange(min(len(train), WATCHED)))
+        return PartFit(WHOLE, self._key(train), train, held_out, val if len(val) else held_out)
+
+    def _key(self, rows: FaceBatch) -> str:
+        return f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
 
     def _fit_or_load(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
         """The model without one part: loaded if it is stored, else trained now."""
         store, part = self._fold.store, part_fit.part
         folder = fit_folder(store, part_fit.key)
         if (folder / DESCRIPTION).is_file():
-            for row in json.loads((folder / HISTORY).read_text()):
-                runs.record_epoch(store, run, part, Epoch(**row))
+            model = load_model(folder)
+            for epoch in _history(folder, part_fit, model):
+                runs.record_epoch(store, run, part, epoch)
             log.info("  %-10s %s  is fitted already", run.model, self._label(part))
-            return load_model(folder)
+            return model
         history: list[Epoch] = []
 
         def on_epoch(epoch: Epoch) -> None:
@@ -158,14 +180,40 @@ class CrossFit:
 
         listener = Listener(on_epoch, on_step, folder / CHECKPOINT)
         try:
-            model = self._fitter.fit(part_fit.train, part_fit.held_out, listener, computing)
+            model = self._fitter.fit(part_fit.train, part_fit.watched, listener, computing)
         except KallosError:
             runs.discard(store, run)
             raise
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / HISTORY).write_text(json.dumps([asdict(epoch) for epoch in history]))
+        (folder / ORIGIN).write_text(json.dumps(origin(self._device(), computing)))
+        (folder / part_fit.history).write_text(json.dumps([asdict(epoch) for epoch in history]))
         model.save(folder)
         return model
+
+    def _device(self) -> str:
+        uses_gpu = self._spec.needs_faces and torch.cuda.is_available()
+        return torch.cuda.get_device_name() if uses_gpu else "processor"
+
+    def _origin(self, key: str) -> Mapping[str, Any]:
+        """The key of a fit and where it was made: a fit that is found may have come from another machine."""
+        file = fit_folder(self._fold.store, key) / ORIGIN
+        return {"fit": key, **(json.loads(file.read_text()) if file.is_file() else {})}
+
+
+def _history(folder: Path, part_fit: PartFit, model: Model) -> list[Epoch]:
+    """The epochs of a stored fit on the rows that it is watched on here.
+
+    A fold that shares it watched it on others, which are test rows here: it has the end of its training alone.
+    """
+    if part_fit.part == WHOLE:
+        return []
+    own = folder / part_fit.history
+    first, *_ = [own] if own.is_file() else sorted(folder.glob("history*.json"))
+    epochs = [Epoch(**row) for row in json.loads(first.read_text())]
+    if first == own:
+        return epochs
+    found = Evaluation.from_scores(part_fit.watched.scores, CrossFitted([model]).predict(part_fit.watched))
+    return [replace(epochs[-1], mae=found.mae, rmse=found.rmse, pearson=found.pearson)]
 
 
 def fit_folder(store: Store, key: str) -> Path:

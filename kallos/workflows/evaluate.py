@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress)
     trait = matching_trait(store, data_set, parts.target.trait)
     features = parts.normalization.features
     rows = external_rows(store, data_set, trait, parts.versions, parts.uses, features, parts.photos)
-    batch = rows.rows.batch(parts.normalization)
+    batch = rows.rows.batch(parts.normalization, parts.normalization.transform(rows.rows.raw, rows.rows.shapes))
     blocks = []
     with Predictor(parts) as predictor:
         for start in range(0, len(batch), BATCH_SIZE):
@@ -106,5 +107,8 @@ def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress)
             faces = load_faces(store, batch_part.image_ids)
             blocks.append(predictor.scores(replace(batch_part, faces=faces)))
             on_progress(start + len(batch_part), len(batch), f"predicting {data_set}")
-        scores = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
-        return Predictions(parts, rows, scores, predictor.interval(scores[ENSEMBLE]))
+        shared = {model: np.concatenate([block[model] for block in blocks]) for model in blocks[0]}
+        own = partial(parts.maps.from_shared, batch.image_ids)
+        scores = {model: own(each) for model, each in shared.items()}
+        ends = predictor.interval(shared[ENSEMBLE])
+        return Predictions(parts, rows, scores, ends and (own(ends[0]), own(ends[1])))

@@ -1,17 +1,20 @@
 """One fold to train on: its rows and its runs in the store."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from featurestore import choices, runs
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore import choices, runs, scale_maps
+from featurestore.calibration import Ends
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
+from featurestore.enough_rows import no_protocol
 from featurestore.errors import UsageError
-from featurestore.next_step import before_training
+from featurestore.joined_protocols import JOIN
 from featurestore.records import FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -37,28 +40,30 @@ class Fold:
         self.store, self.protocol, self.number = store, protocol or _only_protocol(store), number
         self.on_progress = on_progress
         self.rows: TrainingSet = training_set(store, self.protocol, number, encoder)
+        if self.rows.maps.maps:
+            reference, *others = self.rows.maps.maps
+            log.info("scores of %s are linked to those of %s by their quantiles", ", ".join(others), reference)
         log.info(
-            "%s fold %s: %s training rows in %s parts, %s test rows",
-            *(self.protocol, number, len(self.rows.train), self.rows.part.max(), len(self.rows.test)),
+            "%s fold %s: %s training rows in %s parts, %s%s test rows",
+            *(self.protocol, number, len(self.rows.train), self.rows.part.max()),
+            f"{len(self.rows.val)} val rows to watch, " if len(self.rows.val) else "",
+            len(self.rows.test),
         )
 
     @cached_property
-    def train_with_faces(self) -> FaceBatch:
-        """The training rows with their face crops."""
-        return self._with_faces(self.rows.train)
-
-    @cached_property
-    def test_with_faces(self) -> FaceBatch:
-        """The test rows with their face crops."""
-        return self._with_faces(self.rows.test)
+    def with_faces(self) -> tuple[FaceBatch, FaceBatch, FaceBatch]:
+        """Training, val and test rows with their face crops."""
+        train, val, test = map(self._with_faces, self.rows.by_role)
+        return train, val, test
 
     def _with_faces(self, batch: FaceBatch) -> FaceBatch:
-        return replace(batch, faces=load_faces(self.store, batch.image_ids, self.on_progress))
+        return replace(batch, faces=load_faces(self.store, batch.image_ids, self.on_progress)) if len(batch) else batch
 
     def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
         """The id of the run of a model with these settings on these rows."""
-        content = json.dumps([CODE_VERSION, dict(identity), self.rows.manifest_id, encoder], sort_keys=True)
-        return f"{self.protocol}-{self.number}-{model}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+        config = {**identity, runs.TRAINING_CODE: CODE_VERSION}
+        manifest_id, maps = self.rows.manifest_id, self.rows.maps
+        return runs.id_of(model, self.protocol, self.number, config, manifest_id, encoder, maps)
 
     def begin(
         self,
@@ -79,7 +84,11 @@ class Fold:
             weights=weights,
             encoder=encoder,
             manifest_id=self.rows.manifest_id,
-            config={**identity, "computing": dict(computing)} if computing else identity,
+            config={
+                **identity,
+                runs.TRAINING_CODE: CODE_VERSION,
+                **({"computing": dict(computing)} if computing else {}),
+            },
             folder=self.store.runs_folder / run_id,
         )
         runs.begin(self.store, run)
@@ -94,8 +103,22 @@ class Fold:
             log.info("%s: already trained as %s", model, run_id)
         return is_done
 
+    def record(
+        self,
+        run: Run,
+        role: str,
+        batch: FaceBatch,
+        predicted: NDArray[np.float64],
+        interval: Ends | None = None,
+    ) -> None:
+        """Store predictions (n,) of a batch, with the ends of their intervals, as scores of each image's data set."""
+        own = partial(self.rows.maps.from_shared, batch.image_ids)
+        ends = (own(interval[0]), own(interval[1])) if interval else None
+        runs.record_predictions(self.store, run, role, batch.image_ids, own(predicted), own(batch.scores), ends)
+
     def finish(self, run: Run, seconds: float) -> None:
         """Mark a run as done, record the choices behind it and write its cards, in one transaction."""
+        scale_maps.record(self.store, run.run_id, self.rows.maps)
         runs.finish(self.store, run, seconds)
         choices.record(self.store, run, choices_behind(run, len(self.rows.train)))
         for name, text in cards(self.store, run.run_id).items():
@@ -105,8 +128,11 @@ class Fold:
 def _only_protocol(store: Store) -> str:
     protocols = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
     if not protocols:
-        raise before_training(store, "The store has no protocol yet", "kallos duplicates")
+        raise no_protocol(store)
     ingested = [protocol for protocol in protocols if not protocol.startswith(IDENTITY_DISJOINT)]
     if len(ingested) != 1:
-        raise UsageError(f"The store has several protocols, choose one with --protocol: {', '.join(protocols)}.")
+        raise UsageError(
+            f"The store has several protocols, choose one with --protocol: {', '.join(protocols)}. "
+            f"To train on several data sets at once, join theirs by {JOIN}."
+        )
     return str(ingested[0])

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from featurestore import statistics
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import DataSet, IngestSummary, write
 from featurestore.ingest.further_table import added
 from featurestore.ingest.table import TableReading
 from featurestore.next_step import after_ingest
+from featurestore.outputs import NORMALIZED, active_versions
 from featurestore.store import Store
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import Importer
@@ -76,4 +78,7 @@ def _stored(spec: Importer, data_set: DataSet, store: Path, reading: TableReadin
         raise UsageError(f"{data_set.name} is the name of a data set with its own importer: choose another --name.")
     with Store.open(store) as opened:
         summary = write(opened, added(opened, data_set) if data_set.adds else data_set)
+        if active_versions(opened).keys() >= set(NORMALIZED):
+            # roles may have changed: no photo stays normalised by what is a test row now
+            statistics.fit(opened)
         return Ingested(summary, after_ingest(opened, data_set.name), reading)

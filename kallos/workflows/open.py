@@ -40,15 +40,20 @@ def training_set(
     """One fold as NumPy arrays, normalised by its training rows and pinned in the store as a manifest.
 
     `features` are names of features or regions, all by default. Raises StoreError, UsageError, PrerequisiteError, and
-    LeakageError when a photo has both roles or statistics were fitted on other than the training rows.
+    LeakageError when a photo has two roles or statistics were fitted on other than the training rows.
     """
     with Store.open(Path(path), must_exist=True) as store:
         return read_training_set(store, protocol, fold, encoder, features=features, normalized_by=normalized_by)
 
 
-def load_bundle(folder: str | Path) -> Predictor:
-    """A verified bundle, ready to predict. Raises InputError or BundleError."""
+def load_bundle(folder: str | Path, data_set: str | None = None) -> Predictor:
+    """A verified bundle, ready to predict.
+
+    data_set    where it was trained on several, the one whose raters' scores are given; by default the first named
+
+    Raises InputError or BundleError, and UsageError where it was not trained on that data set.
+    """
     from ensemble.bundle import open_bundle
     from ensemble.predictor import Predictor
 
-    return Predictor(open_bundle(Path(folder)))
+    return Predictor(open_bundle(Path(folder)).scored_for(data_set))

@@ -45,19 +45,21 @@ def predict(
     protocol: str | None = None,
     fold: int | None = None,
     group: str | None = None,
+    data_set: str | None = None,
     overlays: str | Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> list[Prediction | PhotoError]:
     """Predictions of photos and of all photos in folders, by a bundle or by the models that a store trained last.
 
     A photo that cannot be used gives its PhotoError in place of a prediction, and the others go on. For photos that are
-    not files, see `kallos.load_bundle`. Raises UsageError where neither bundle nor store is named.
+    not files, see `kallos.load_bundle`, which says what `data_set` is. Raises UsageError where neither bundle nor store
+    is named.
     """
     if bundle is None and store is None:
         raise UsageError("Give a bundle or a store, whose models score the photos.")
     named = [photos] if isinstance(photos, str | Path) else photos
     chosen, _ = photos_in([Path(photo) for photo in named])
-    parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold)
+    parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold, data_set)
     return list(predict_photos(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
 
 

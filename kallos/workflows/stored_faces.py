@@ -1,5 +1,6 @@
 """Face crops and landmarks of stored images, for models that use pixels and poses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,23 +8,38 @@ from numpy.typing import NDArray
 
 from extractors.alignment import CROP_SIZE, align_face
 from extractors.decode import decode
+from extractors.errors import InputError
+from extractors.file_hash import sha256_of_file
+from extractors.spec import Face
 from featurestore.store import Store
 from kallos.workflows.progress import OnProgress, ignore
 
 
 def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
-    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`, cropped by the stored landmarks.
-
-    Raises InputError or PhotoError when a photo is missing or no longer readable.
-    """
-    paths = dict(
-        store.frame("SELECT image_id, root || '/' || path FROM images JOIN locations USING (data_set)").iter_rows()
-    )
+    """(n, 256, 256, 3) uint8 RGB in the order of `image_ids`. Raises as `aligned_faces`."""
     faces = np.empty((len(image_ids), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-    for i, (image_id, landmarks) in enumerate(zip(image_ids, load_landmarks(store, image_ids), strict=True)):
-        faces[i] = align_face(decode(Path(paths[image_id])), landmarks).image
+    for i, face in enumerate(aligned_faces(store, image_ids)):
+        faces[i] = face.crop
         on_progress(i + 1, len(image_ids), "reading faces")
     return faces
+
+
+def aligned_faces(store: Store, image_ids: tuple[str, ...]) -> Iterator[Face]:
+    """The faces of photos in the order of `image_ids`, cropped by the stored landmarks.
+
+    Raises InputError or PhotoError when a photo is missing, no longer readable, or not the one that was ingested.
+    """
+    rows = store.frame("SELECT image_id, root || '/' || path, sha256 FROM images JOIN locations USING (data_set)")
+    files = {image_id: (Path(path), sha256) for image_id, path, sha256 in rows.iter_rows()}
+    for image_id, landmarks in zip(image_ids, load_landmarks(store, image_ids), strict=True):
+        path, sha256 = files[image_id]
+        image = decode(path)
+        if sha256_of_file(path) != sha256:
+            raise InputError(
+                f"{path} has changed since it was ingested: put the former file back, or ingest its data set again "
+                "and run `kallos extract`."
+            )
+        yield Face(landmarks, align_face(image, landmarks), None)
 
 
 def load_landmarks(store: Store, image_ids: tuple[str, ...]) -> NDArray[np.float32]:

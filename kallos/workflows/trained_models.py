@@ -10,12 +10,14 @@ from kallos.workflows.stores import open_for_reading
 from reports.stats.simpler_models import comparisons
 
 
-def open_parts(store: Path, bundle: Path | None, protocol: str | None, fold: int | None) -> Parts:
-    """The models of a bundle, or those trained last in the store."""
+def open_parts(
+    store: Path, bundle: Path | None, protocol: str | None, fold: int | None, data_set: str | None = None
+) -> Parts:
+    """The models of a bundle, or those trained last in the store; on several data sets, with the scores of one."""
     if bundle:
-        return open_bundle(bundle)
+        return open_bundle(bundle).scored_for(data_set)
     with open_for_reading(store) as opened:
-        return trained_parts(opened, protocol, fold)
+        return trained_parts(opened, protocol, fold).scored_for(data_set)
 
 
 def trained_parts(store: Store, protocol: str | None, fold: int | None) -> Parts:

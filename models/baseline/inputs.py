@@ -15,9 +15,10 @@ from models.baseline.pca import Components
 class BaselineConfig:
     """How the baselines are trained.
 
-    components   principal components of the shapes that stand beside the features
-    rounds       trees; a fixed number, so that nothing is chosen by looking at held-out rows
-    report_every rounds between two lines of the history
+    components        principal components of the shapes that stand beside the features
+    rounds            trees; a fixed number, so that nothing is chosen by looking at held-out rows
+    min_rows_in_leaf  at least so many rows of a leaf; of few rows `leaf_share`, so that trees split them at all
+    report_every      rounds between two lines of the history
     """
 
     components: int = 60
@@ -25,6 +26,7 @@ class BaselineConfig:
     learning_rate: float = 0.03
     leaves: int = 15
     min_rows_in_leaf: int = 20
+    leaf_share: float = 0.2
     feature_share: float = 0.3
     row_share: float = 0.8
     l2: float = 1.0

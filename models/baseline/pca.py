@@ -7,6 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST = 1e-6
+"""Part of the largest scale, and of the largest mean, up to which a component is rounding of 32 bits."""
+
 EXACT = 2_000
 """Rows or columns up to which all components are computed: what an encoder shows of a region would take minutes."""
 
@@ -25,12 +28,16 @@ class Components:
     scale: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, rows: NDArray[np.float32], count: int) -> Self:
-        """The first components of (n, d) rows: `count` of them, or as many as the rows have."""
+    def fit(cls, rows: NDArray[np.float32], count: int, exact: int = EXACT) -> Self:
+        """The first components of (n, d) rows: `count` of them, or as many as the rows have.
+
+        Of more than `exact` rows and columns they are found by random projections.
+        """
         mean = rows.mean(axis=0, dtype=np.float64)
-        singular, axes = _decomposed(rows - mean, count)
+        singular, axes = _decomposed(rows - mean, count, exact)
         scale = singular / np.sqrt(len(rows))
-        chosen = np.flatnonzero(scale[:count] > 1e-6 * max(scale[0], 1e-12))
+        # rows that are equal up to rounding have none
+        chosen = np.flatnonzero(scale[:count] > SMALLEST * max(scale[0], np.abs(mean).max(), SMALLEST))
         # the sign of an axis is arbitrary: its largest entry is made positive, the same on every machine
         largest = np.abs(axes[chosen]).argmax(axis=1)
         axes = axes[chosen] * np.sign(axes[chosen, largest])[:, None]
@@ -52,9 +59,11 @@ class Components:
         return self.axes.T.astype(np.float64)
 
 
-def _decomposed(centred: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _decomposed(
+    centred: NDArray[np.float64], count: int, exact: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Singular values and right singular vectors by falling value, at least `count` of them where there are as many."""
-    if min(centred.shape) <= EXACT:
+    if min(centred.shape) <= exact:
         _, singular, axes = np.linalg.svd(centred, full_matrices=False)
     else:
         # the first ones by random projections (Halko, Martinsson & Tropp 2011)

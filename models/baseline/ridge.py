@@ -13,6 +13,7 @@ from featurestore.records import Epoch, FaceBatch
 from models.baseline.inputs import BaselineConfig, Inputs
 from models.serialization import read_description, read_tensors, write_model
 from models.spec import Listener, Options, PlainFitter
+from models.standardised import FURTHEST
 
 
 class RidgeModel:
@@ -25,7 +26,7 @@ class RidgeModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores; an unknown feature counts as the training mean. Raises PrerequisiteError for other features."""
-        scores: NDArray[np.float64] = np.nan_to_num(self._inputs.matrix(batch), nan=0.0) @ self.coefficients
+        scores: NDArray[np.float64] = _known(self._inputs, batch) @ self.coefficients
         return scores + self.intercept
 
     def save(self, folder: Path) -> None:
@@ -55,12 +56,18 @@ def train_ridge(
 
     began = time.monotonic()
     inputs = Inputs.fit(train, config.components)
-    known = np.nan_to_num(inputs.matrix(train), nan=0.0)
+    known = _known(inputs, train)
     ridge = RidgeCV(alphas=np.logspace(-1, 5, 25)).fit(known, train.scores)
     model = RidgeModel(inputs, ridge.coef_, float(ridge.intercept_), float(ridge.alpha_))
     loss = float(((model.predict(train) - train.scores) ** 2).mean())
     on_epoch(Epoch.from_scores(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
     return model
+
+
+def _known(inputs: Inputs, batch: FaceBatch) -> NDArray[np.float64]:
+    """(n, F + k): what is unknown is the training mean, and no single odd number decides a score."""
+    known: NDArray[np.float64] = np.nan_to_num(inputs.matrix(batch), nan=0.0).clip(-FURTHEST, FURTHEST)
+    return known
 
 
 class RidgeFitter(PlainFitter):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,6 +61,7 @@ def train_baseline(
 
     An Epoch of the history is one round of boosting; every `report_every`th is reported.
     """
+    config = replace(config, min_rows_in_leaf=_rows_in_leaf(len(train), config))
     inputs = Inputs.fit(train, config.components)
     dataset = lightgbm.Dataset(inputs.matrix(train), train.scores, free_raw_data=False)
     trees = lightgbm.train(
@@ -85,6 +86,11 @@ class TreesFitter(PlainFitter):
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> BaselineModel:
         """As `train_baseline`."""
         return train_baseline(train, held_out, self._config, listener.on_epoch)
+
+
+def _rows_in_leaf(rows: int, config: BaselineConfig) -> int:
+    """At least one, of so many training rows. Trees that may not split are a constant, and LightGBM does not say so."""
+    return min(config.min_rows_in_leaf, max(int(config.leaf_share * rows), 1))
 
 
 def _parameters(config: BaselineConfig) -> dict[str, Any]:

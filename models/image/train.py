@@ -116,7 +116,10 @@ class _Training:
         watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
         self._watched, self._watched_scores = network_view(faces_of(watched), config), watched.scores
         self._fingerprint = fingerprint(
-            [asdict(config), backbone.describe(), train.image_ids], self._faces, self._scores, self._histograms
+            [asdict(config), backbone.describe(), train.image_ids, watched.image_ids],
+            self._faces,
+            self._scores,
+            self._histograms,
         )
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._checkpoint = load_checkpoint(checkpoint, self._fingerprint)

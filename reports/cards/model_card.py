@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from featurestore import scale_maps
 from featurestore.calibration import Calibration
 from featurestore.choices import Seen, seen_by_choices
 from featurestore.duplicates import leaks, searched
 from featurestore.runs import EXTERNAL, Run, bundled, calibrations, load
+from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank
-from reports.pages import subscores
+from reports.pages import face_alone, subscores
+from reports.pages.face_alone import FaceAloneModel
 from reports.pages.groups import Groups, groups_of_run
 from reports.pages.subscores import SubScoreRun
 from reports.stats.bootstrap import Estimate, figures
@@ -75,6 +78,8 @@ class ModelCard:
     width       mean width of the intervals on the test rows
     sub_scores  of the model that gives them, where it is among the runs
     choices     behind the runs, those that looked at most of their test photos first
+    face_alone  of the runs that `kallos evaluate --face-alone` was run for
+    maps        from shared scores to those of each data set, where it was trained on several
     """
 
     target: Target
@@ -90,6 +95,8 @@ class ModelCard:
     combined: Combined | None
     sub_scores: SubScoreRun | None
     choices: tuple[Seen, ...]
+    face_alone: tuple[FaceAloneModel, ...]
+    maps: ScaleMaps
 
     @property
     def main(self) -> CardRun:
@@ -126,6 +133,8 @@ def data(store: Store, run_id: str) -> ModelCard:
         combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
         choices=seen_by_choices(store, [member.run_id for member in ordered]),
+        face_alone=tuple(model for member in ordered if (model := face_alone.of_run(store, member))),
+        maps=scale_maps.of_run(store, run_id),
     )
 
 

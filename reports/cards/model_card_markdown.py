@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from typing import Any
 
+from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import ENSEMBLE, SUMMARIES
 from reports.cards.choices import choices_section
 from reports.cards.intervals import intervals_section
+from reports.cards.linked_scales import linked_scales
 from reports.cards.markdown import escape, grid, page
 from reports.cards.model_card import CardRun, Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
+from reports.pages import face_alone
+from reports.pages.face_alone import FaceAloneModel
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.groups import READING, p_value, too_small, verdict
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
@@ -22,6 +27,7 @@ from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS, RESAMPLES
 from reports.stats.estimates import estimate_text
+from reports.stats.evaluated_runs import FEWEST_TESTED
 
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
@@ -49,7 +55,7 @@ LIMITS = """\
   those that it was trained on; how well it does on others {others}.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
   than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
-  of it.
+  of it; about one ordinary photo in twenty is named too.
 - The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
   nothing is known.
 - Other photos of one person may be on both sides of a split: `kallos duplicates` finds what looks alike and
@@ -68,6 +74,7 @@ def render(card: ModelCard) -> str:
         _details(card),
         USES,
         _training_data(card),
+        linked_scales(card.maps),
         _figures(card),
         choices_section(card),
         _subgroups(card),
@@ -75,6 +82,7 @@ def render(card: ModelCard) -> str:
         _combiner(card.combined) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
+        _face_alone(card.face_alone),
         LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
         licences(card),
     )
@@ -137,7 +145,9 @@ def _predicted_by(member: CardRun) -> str:
 
 
 def _settings(run: Run) -> str:
-    return ", ".join(f"{escape(name)} {escape(json.dumps(value))}" for name, value in sorted(run.config.items()))
+    shown = [f"{name} {json.dumps(value)}" for name, value in sorted(run.config.items()) if name != "fits"]
+    others = elsewhere(run.config.get("fits", {}).values())
+    return escape(", ".join([*shown, *(f"with fits from {machine}" for machine in others)]))
 
 
 def _training_data(card: ModelCard) -> str:
@@ -173,6 +183,9 @@ def _figures(card: ModelCard) -> str:
         f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. Brackets hold 95 % of {RESAMPLES:,} "
         "resamples of the people."
     )
+    test = card.main.roles.get("test")
+    if test and test.n < FEWEST_TESTED:
+        reading += f" {plural(test.n, 'test row')} cannot say more: go by the training rows, out of fold."
     return "\n\n".join(["## Figures", reading, *tables])
 
 
@@ -258,3 +271,14 @@ def _external(card: ModelCard) -> str:
         f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are."
     )
     return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
+
+
+def _face_alone(models: Sequence[FaceAloneModel]) -> str:
+    title = "## How much of a score is not the face"
+    if not models:
+        return f"{title}\n\nIt was not measured: `kallos evaluate --face-alone` does it."
+    cells = (
+        (model.name, f"{model.n:,}", estimate_text(model.change, sign=True), *map(estimate_text, model.figures[1:]))
+        for model in models
+    )
+    return f"{title}\n\nOf test rows. {face_alone.READING}\n\n{grid(('model', 'n', *face_alone.COLUMNS), cells)}"

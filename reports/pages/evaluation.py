@@ -15,6 +15,7 @@ from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from reports.pages.groups import Groups, groups_of_run, render_groups
+from reports.pages.out_of_fold import OutOfFold, out_of_fold, render_out_of_fold
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
@@ -94,12 +95,14 @@ class EvaluationReport:
 
     constant_mae  MAE of always predicting the mean
     seen          test images that choices behind the runs have looked at, at most; see `selections`
+    out_of_fold   figures on the training images where the test images are too few; they then order the runs
     """
 
     target: Target
     runs: tuple[RunEvaluation, ...]
     constant_mae: Estimate
     seen: int
+    out_of_fold: tuple[OutOfFold, ...]
 
 
 def data(store: Store, selection: Selection) -> EvaluationReport:
@@ -108,12 +111,16 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
     runs = sorted(
         (_evaluated(store, run) for run in evaluated), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
     )
+    trained = out_of_fold(store, evaluated)
+    places = {run.name: place for place, run in enumerate(trained)}
+    runs.sort(key=lambda run: places.get(run.name, len(places)))
     truth = evaluated[0].truth
     return EvaluationReport(
         target=target_of_run(store, runs[0].run_id),
         runs=tuple(runs),
         constant_mae=Estimate.of_mean(np.abs(truth - truth.mean()), evaluated[0].people),
         seen=photos_seen(store, [[run.run_id for run in runs]]),
+        out_of_fold=trained,
     )
 
 
@@ -186,6 +193,7 @@ def render(report: EvaluationReport) -> RenderableType:
         "Evaluation",
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
         target_line(report.target),
+        render_out_of_fold(report.out_of_fold, best.overall.n) if report.out_of_fold else None,
         _runs_table(report.runs),
         dim(f"{INTERVALS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),

@@ -15,6 +15,7 @@ from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
 from featurestore.groups import GROUPED_IMAGES
 from featurestore.records import Explanation, Origin, RegionParts
+from featurestore.runs import GROUP
 from featurestore.store import Store
 from reports.pages.similar import SimilarReport
 from reports.render.meaning import MEANING
@@ -130,7 +131,7 @@ def data(
     }
     regions = [_region(explanation, region, region_features) for region, region_features in features.items()]
     prediction = explanation.prediction
-    known = _scores(store, prediction.origin.trait, group) if store else np.empty(0)
+    known = _scores(store, prediction.origin, group) if store else np.empty(0)
     own = shown_on(prediction.origin.scale)
     return ExplanationReport(
         photo=prediction.photo,
@@ -204,19 +205,21 @@ def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -
     )
     rows = store.frame(
         f"SELECT {below} FROM geometric_features JOIN {GROUPED_IMAGES} USING (image_id) "
-        "WHERE $subset IS NULL OR subset = $subset",
+        f"WHERE $subset IS NULL OR $subset IN (subset, {GROUP})",
         subset=group,
         **finite,
     ).row(0, named=True)
     return {name: float(value) for name, value in rows.items() if value is not None}
 
 
-def _scores(store: Store, trait: str, group: str | None) -> NDArray[np.float64]:
-    """The raters' scores of the group's photos."""
+def _scores(store: Store, origin: Origin, group: str | None) -> NDArray[np.float64]:
+    """The raters' scores of the group's photos, of one data set where a model of several gives its scores."""
     return store.frame(
         f"SELECT score FROM scores JOIN {GROUPED_IMAGES} USING (image_id) "
-        "WHERE trait = $trait AND ($subset IS NULL OR subset = $subset)",
-        trait=trait,
+        f"WHERE trait = $trait AND ($subset IS NULL OR $subset IN (subset, {GROUP})) "
+        "AND data_set = coalesce($data_set, data_set)",
+        trait=origin.trait,
+        data_set=origin.scored_for,
         subset=group,
     )["score"].to_numpy()
 

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.enough_rows import FEWEST_PHOTOS
 from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.ingest.table import TableReading
@@ -43,6 +44,10 @@ def render(summary: IngestSummary, following: str) -> RenderableType:
         "protocols: " + ", ".join(f"{name} ({plural(n, 'fold')})" for name, n in summary.folds.items())
         if summary.folds
         else "no protocol",
+        f"{plural(summary.scored, 'photo')} with a score {'is' if summary.scored == 1 else 'are'} too few to train on: "
+        f"{FEWEST_PHOTOS} would be enough"
+        if 0 < summary.scored < FEWEST_PHOTOS
+        else "",
         beside_line(summary.beside),
     ]
     changed = {table: rows for table, rows in summary.changed.items() if rows}

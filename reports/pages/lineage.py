@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import Scale
 from featurestore.similarity import stored_image
@@ -25,7 +26,10 @@ from reports.stats.selection import Selection, chosen_runs
 
 @dataclass(frozen=True)
 class ModelScore:
-    """The score that a run gave the image. `role` is out_of_fold where the image is one of its training rows."""
+    """The score that a run gave the image. `role` is out_of_fold where the image is one of its training rows.
+
+    `elsewhere` are other machines than this one that fits of the run were made on.
+    """
 
     run_id: str
     model: str
@@ -37,6 +41,7 @@ class ModelScore:
     encoder: str | None
     started_at: str
     manifest_id: str
+    elsewhere: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,8 @@ def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, .
     """The combiner's score first, then its members', then the others'."""
     rows = store.frame(
         "SELECT run_id, model, role, score, low, high, weights, encoder, strftime(started_at, '%Y-%m-%d %H:%M'), "
-        "manifest_id FROM predictions JOIN runs USING (run_id) "
-        "WHERE image_id = $image_id AND list_contains($runs, run_id) ORDER BY model",
+        "manifest_id, config FROM predictions JOIN runs USING (run_id) "
+        "WHERE image_id = $image_id AND list_contains($runs, run_id) ORDER BY model, role DESC",
         image_id=image_id,
         runs=[run.run_id for run in runs],
     ).rows()
@@ -138,7 +143,8 @@ def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, .
         raise UsageError(
             f"These runs have no prediction for {image_id!r}: name an image of their fold, such as {known}."
         )
-    predictions = (ModelScore(*row) for row in rows)
+    fits = (json.loads(config).get("fits", {}).values() for *_, config in rows)
+    predictions = (ModelScore(*(*row[:-1], elsewhere(of_run))) for row, of_run in zip(rows, fits, strict=True))
     return tuple(sorted(predictions, key=lambda s: rank(s.model)))
 
 
@@ -202,7 +208,8 @@ def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
         ends = _ends(prediction, own)
         interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "–"
         encoder = f", {prediction.encoder}" if prediction.encoder else ""
-        about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}", "dim")
+        machines = "".join(f"\nfits from {machine}" for machine in prediction.elsewhere)
+        about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}{machines}", "dim")
         table.add_row(
             Text.assemble(prediction.run_id, about),
             prediction.role,

@@ -27,6 +27,7 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "own_low": (pl.Float64, "lower end of the interval on the raters' own scale"),
     "own_high": (pl.Float64, "upper end of the interval on the raters' own scale"),
     "own_scale": (pl.String, "lowest and highest score of the raters' own scale"),
+    "scored_for": (pl.String, "data set whose raters' scores are estimated, of several that the model was trained on"),
     "trait": (pl.String, "what the raters were asked about"),
     "group": (pl.String, "subset whose calibration was used"),
     "in_training": (pl.Boolean, "whether the model was trained on this very photo"),
@@ -36,7 +37,7 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "data_sets": (pl.String, "the data sets it was trained on"),
     "protocol": (pl.String, "split that it was trained on"),
     "fold": (pl.Int32, "fold of the protocol, from 1"),
-    "doubts": (pl.String, "what the model was not shown to be better than, on its own test photos"),
+    "doubts": (pl.String, "what the model was not shown to be better than, on its own photos"),
 }
 """What every table has, in this order: the column's type and label."""
 
@@ -55,6 +56,7 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
         "in_training": answer.in_training,
         **{f"own_{name}": None if value is None else own.from_models(value) for name, value in on_models.items()},
         "own_scale": own.words,
+        "scored_for": origin.scored_for,
         "trait": origin.trait,
         "remarks": "; ".join(answer.notes) or None,
         "model": origin.model,

@@ -1,5 +1,6 @@
 """`kallos report training`: every run, and the training curves of the newest."""
 
+import json
 import math
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.machine import elsewhere
 from featurestore.runs import load
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
@@ -26,6 +28,7 @@ class TrainedRun:
 
     parts       cross-fitted models begun so far
     epochs      of each, recorded so far; for LightGBM the number of trees
+    elsewhere   other machines than this one that fits of it were made on
     """
 
     run_id: str
@@ -42,11 +45,12 @@ class TrainedRun:
     mae: float | None
     rmse: float | None
     pearson: float | None
+    elsewhere: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The history of one run, an entry an epoch: means over its cross-fitted models, on rows held out from each."""
+    """The history of one run, an entry an epoch: means over its cross-fitted models, on rows that each did not see."""
 
     run_id: str
     model: str
@@ -75,7 +79,7 @@ def data(store: Store, selection: Selection) -> TrainingReport:
             SELECT run_id, count(DISTINCT part) AS parts, max(epoch) AS epochs FROM training_history GROUP BY run_id),
         out_of_fold AS (FROM evaluations WHERE role = 'out_of_fold')
         SELECT run_id, model, protocol, fold, status, weights, encoder, strftime(started_at, '%Y-%m-%d %H:%M'),
-               r.seconds, parts, epochs, mae, rmse, pearson
+               r.seconds, parts, epochs, mae, rmse, pearson, config
         FROM runs r LEFT JOIN history USING (run_id) LEFT JOIN out_of_fold USING (run_id)
         WHERE protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
               AND (len($runs) = 0 OR list_contains($runs, run_id))
@@ -86,9 +90,13 @@ def data(store: Store, selection: Selection) -> TrainingReport:
     ).rows()
     if not rows:
         raise no_run(store, selection)
-    runs = tuple(TrainedRun(*row) for row in rows)
+    runs = tuple(TrainedRun(*(*row, _elsewhere(config))) for *row, config in rows)
     chosen = runs if selection.runs else _newest(runs)
     return TrainingReport(runs, tuple(_curve(store, run) for run in chosen if (run.epochs or 0) > 1))
+
+
+def _elsewhere(config: str) -> tuple[str, ...]:
+    return elsewhere(json.loads(config).get("fits", {}).values())
 
 
 def _newest(runs: tuple[TrainedRun, ...]) -> tuple[TrainedRun, ...]:
@@ -124,7 +132,7 @@ def render(report: TrainingReport) -> RenderableType:
         dim(
             "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
             f"that had not seen it, never test rows. {ERRORS_ON}. Two digits, as no interval stands "
-            "beside them. The curves are means over those models."
+            "beside them. The curves are means over those models, on val rows where the protocol has some."
         ),
         _lines(report, "pearson", "PC, held out"),
         _lines(report, "mae", f"MAE on {MODEL_SCALE}, held out"),
@@ -142,7 +150,8 @@ def _runs_table(runs: list[TrainedRun]) -> Table:
     for run in runs:
         unfinished = (f"  {run.status}", WARM) if run.status != "done" else ""
         encoder = f", {run.encoder}" if run.encoder else ""
-        about = (f"\n{run.started_at}, weights: {run.weights}{encoder}", "dim")
+        machines = "".join(f"\nfits from {machine}" for machine in run.elsewhere)
+        about = (f"\n{run.started_at}, weights: {run.weights}{encoder}{machines}", "dim")
         epochs = f"{run.parts} × {run.epochs:,}" if run.epochs else "–"
         metrics = (number(value, 2) for value in (run.mae, run.rmse, run.pearson))
         table.add_row(Text.assemble(run.run_id, unfinished, about), epochs, *metrics, duration(run.seconds))
@@ -162,7 +171,7 @@ def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[lis
 
 
 def figures(report: TrainingReport) -> list[Figure]:
-    """PC and MAE on held-out training rows over the training."""
+    """PC and MAE on held-out rows over the training."""
     plots = (_lines(report, "pearson", "PC"), _lines(report, "mae", f"MAE on {MODEL_SCALE}"))
     panels = [("", plot) for plot in plots if plot]
-    return [Figure("training_curves", "Training, on held-out training rows", panels)] if panels else []
+    return [Figure("training_curves", "Training, on held-out rows", panels)] if panels else []

@@ -8,13 +8,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from featurestore import scale_maps
 from featurestore.errors import PrerequisiteError
 from featurestore.groups import GROUPED_IMAGES
 from featurestore.records import Evaluation
-from featurestore.runs import Run, calibrations
+from featurestore.runs import EXTERNAL, GROUP, Run, calibrations
 from featurestore.store import Store
 from reports.stats.bootstrap import Estimate, correlations, resamples
 from reports.stats.selection import Selection, chosen_runs, run_names
+
+FEWEST_TESTED = 20
+"""Test photos below which figures are those of the training photos, out of fold: those of a handful are chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +27,7 @@ class EvaluatedRun:
 
     name              the model, or the id where several runs of it are shown
     image_ids         n ids, sorted
-    subsets           n subsets, None where there is none
+    subsets           n subsets, None where there is none; of a run on several data sets as data set/subset
     people            n names, the same for photos that are known to show one person
     truth, predicted  (n,) scores
     low, high         (n,) ends of the predictions' intervals; None where the run gives none
@@ -50,18 +54,21 @@ def evaluated_runs(store: Store, selection: Selection) -> list[EvaluatedRun]:
 def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun | None:
     """The same predictions with each group's own calibration, as the run fitted it; None where it fitted none.
 
-    The group's mean out-of-fold error is subtracted, and its interval is centred there.
+    The group's mean out-of-fold error is subtracted, and its interval is centred there; both are of shared scores.
     """
     known = {subset: of for subset, of in calibrations(store, evaluated.run.run_id).items() if subset}
     if evaluated.low is None or evaluated.high is None or not known:
         return None
-    middle, low, high = evaluated.predicted.copy(), evaluated.low.copy(), evaluated.high.copy()
+    maps = scale_maps.of_run(store, evaluated.run.run_id)
+    middle = maps.to_shared(evaluated.image_ids, evaluated.predicted).copy()
+    low, high = (maps.to_shared(evaluated.image_ids, ends).copy() for ends in (evaluated.low, evaluated.high))
     subsets = np.array([subset or "" for subset in evaluated.subsets])
     for subset, calibration in known.items():
         in_subset = subsets == subset
-        if ends := calibration.interval(evaluated.predicted[in_subset]):
+        if ends := calibration.interval(middle[in_subset]):
             low[in_subset], high[in_subset] = ends
-        middle[in_subset] = calibration.corrected(evaluated.predicted[in_subset])
+        middle[in_subset] = calibration.corrected(middle[in_subset])
+    middle, low, high = (maps.from_shared(evaluated.image_ids, scores) for scores in (middle, low, high))
     return replace(evaluated, predicted=middle, low=low, high=high)
 
 
@@ -83,8 +90,9 @@ def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:
 
 def evaluated_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> EvaluatedRun | None:
     """A run on its predictions of one role, and of one data set where it is named; None where there are none."""
+    group = GROUP if role != EXTERNAL and scale_maps.of_run(store, run.run_id).maps else "subset"
     rows: pl.DataFrame = store.frame(
-        "SELECT image_id, subset, person, s.score AS truth, p.score AS predicted, low, high "
+        f"SELECT image_id, {group} AS subset, person, s.score AS truth, p.score AS predicted, low, high "
         f"FROM predictions p JOIN {GROUPED_IMAGES} USING (image_id) JOIN evaluated_traits USING (run_id, data_set) "
         "JOIN scores s USING (image_id, trait) "
         "WHERE run_id = $run_id AND role = $role AND data_set = coalesce($data_set, data_set) ORDER BY image_id",

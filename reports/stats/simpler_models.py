@@ -8,57 +8,70 @@ from featurestore import runs
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.records import Comparison, Origin
 from featurestore.scale import Scale
+from featurestore.scale_maps import data_set_of
 from featurestore.store import Store
-from models.registry import ENSEMBLE, MODELS
+from models.registry import ENSEMBLE, FLOORS
 from reports.render.layout import number
 from reports.render.scales import shown_on
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import digits_of, estimate_text, own_errors
-from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
+from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
 FEWEST = 2
-"""Test photos; of one there is no interval."""
+"""Photos that are compared; of one there is no interval."""
 
 MEAN = "mean"
-FLOORS = [spec.name for spec in MODELS.values() if spec.is_floor]
 SIMPLER = {MEAN: "always predicting the mean"} | {name: f"the linear floor ({name})" for name in FLOORS}
 
 
 def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """An ensemble on its test photos beside the mean score of its training photos and, where it is there, the floor.
+    """An ensemble beside the mean score of the training photos and, where it is there, the floor.
 
-    `run_ids` are model -> run.
+    On its test photos; where these are few on its training photos, out of fold. The mean is that of the photo's data
+    set. `run_ids` are model -> run.
     """
     tested, training = (_evaluated_rows(store, run_ids[ENSEMBLE], role) for role in ("test", "out_of_fold"))
-    if tested is None or training is None:
+    if training is None:
         return ()
-    compared = [_compared(MEAN, tested, dict.fromkeys(tested.image_ids, float(training.truth.mean())))]
+    shown = tested if tested and len(tested.truth) >= FEWEST_TESTED else training
+    role = "test" if shown is tested else "out_of_fold"
+    compared = [_compared(MEAN, role, shown, _means(shown, training))]
     for name in FLOORS:
-        if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], "test")):
-            compared.append(_compared(name, tested, dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))))
+        if name in run_ids and (floor := _evaluated_rows(store, run_ids[name], role)):
+            scores = dict(zip(floor.image_ids, floor.predicted.tolist(), strict=True))
+            compared.append(_compared(name, role, shown, scores))
     return tuple(comparison for comparison in compared if comparison)
+
+
+def _means(tested: EvaluatedRun, training: EvaluatedRun) -> dict[str, float]:
+    """image_id -> mean score of the training photos of its data set."""
+    of_row = np.array([data_set_of(image_id) for image_id in training.image_ids])
+    means = {name: float(training.truth[of_row == name].mean()) for name in dict.fromkeys(of_row.tolist())}
+    return {image_id: means[data_set_of(image_id)] for image_id in tested.image_ids if data_set_of(image_id) in means}
 
 
 def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None:
     return evaluated_rows(store, run_id, runs.load(store, run_id), role)
 
 
-def _compared(beside: str, tested: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
+def _compared(beside: str, role: str, run: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
     """`simpler_scores` are the scores of the simpler model, by image_id."""
-    common = np.array([image_id in simpler_scores for image_id in tested.image_ids])
+    common = np.array([image_id in simpler_scores for image_id in run.image_ids])
     if common.sum() < FEWEST:
         return None
-    truth = tested.truth[common]
-    error = np.abs(tested.predicted[common] - truth)
-    simpler = np.abs(np.array([simpler_scores[i] for i in tested.image_ids if i in simpler_scores]) - truth)
-    difference = Estimate.of_mean(error - simpler, tested.people[common])
-    return Comparison(beside, len(truth), float(error.mean()), float(simpler.mean()), difference.low, difference.high)
+    truth = run.truth[common]
+    error = np.abs(run.predicted[common] - truth)
+    simpler = np.abs(np.array([simpler_scores[i] for i in run.image_ids if i in simpler_scores]) - truth)
+    interval = Estimate.of_mean(error - simpler, run.people[common])
+    figures = (float(error.mean()), float(simpler.mean()), interval.low, interval.high)
+    return Comparison(beside, len(truth), *figures, role == "out_of_fold")
 
 
 def training_source(origin: Origin) -> str:
     """The model and its training data, as a phrase."""
     trait = "" if origin.trait == UNNAMED_TRAIT else f"{origin.trait}, "
-    return f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    source = f"{origin.model}, trained on {', '.join(origin.data_sets)} ({trait}{origin.protocol}, fold {origin.fold})"
+    return f"{source}; scored as the raters of {origin.scored_for} would" if origin.scored_for else source
 
 
 def doubts(origin: Origin) -> list[str]:
@@ -75,7 +88,8 @@ def _doubt(comparison: Comparison, own: Scale) -> str:
     mae, mae_beside = (
         number(own.errors_from_models(error), digits) for error in (comparison.mae, comparison.mae_beside)
     )
+    photos = "training photos, out of fold," if comparison.out_of_fold else "test photos"
     return (
-        f"On its {comparison.n:,} test photos the model was {better} than {simpler}: mean error {mae} against "
+        f"On its {comparison.n:,} {photos} the model was {better} than {simpler}: mean error {mae} against "
         f"{mae_beside} on {own}, difference {estimate_text(difference, sign=True)} (95 % interval)."
     )

@@ -1,0 +1,72 @@
+"""Figures on training photos, out of fold, of a fold whose test photos are too few to say how well a model does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+
+from featurestore.store import Store
+from reports.render.layout import dim, number, plain_table, plural, section
+from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate, figures
+from reports.stats.estimates import estimate_cell
+from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """A run on its n training photos, each predicted by a fit that had not seen it.
+
+    weights  member -> its weight, where the run combines members
+    """
+
+    name: str
+    n: int
+    figures: Mapping[str, Estimate]
+    weights: Mapping[str, float]
+
+
+def out_of_fold(store: Store, evaluated: Sequence[EvaluatedRun]) -> tuple[OutOfFold, ...]:
+    """The runs with the lowest MAE first; none where there are enough test photos."""
+    if min(len(run.truth) for run in evaluated) >= FEWEST_TESTED:
+        return ()
+    trained = [evaluated_rows(store, run.name, run.run, "out_of_fold") for run in evaluated]
+    measured = [
+        OutOfFold(
+            run.name, len(run.truth), figures(run.truth, run.predicted, run.people), _weights(store, run.run.run_id)
+        )
+        for run in trained
+        if run
+    ]
+    return tuple(sorted(measured, key=lambda run: run.figures["mae"].value))
+
+
+def _weights(store: Store, run_id: str) -> dict[str, float]:
+    rows = store.frame(
+        "SELECT model, weight FROM combined_members WHERE run_id = $run_id ORDER BY weight DESC", run_id=run_id
+    )
+    return dict(rows.iter_rows())
+
+
+def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType:
+    """A table of figures with their intervals, and what is predicted with."""
+    rows: list[list[RenderableType]] = [
+        [run.name, f"{run.n:,}", *(estimate_cell(run.figures[metric]) for metric in METRICS)] for run in runs
+    ]
+    combined = [
+        f"New photos get the score of {run.name}, whose weights were found on these: "
+        + ", ".join(f"{name} {number(weight, 2)}" for name, weight in run.weights.items())
+        + "."
+        for run in runs
+        if run.weights
+    ]
+    few = (
+        f"{plural(tested, 'test image')}, fewer than {FEWEST_TESTED}, cannot say more: these are the training images, "
+        f"each predicted by a fit that had not seen it. Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
+    )
+    return section(
+        "Training images, out of fold",
+        plain_table("model", "n", *METRICS.values(), rows=rows),
+        dim(" ".join([few, *combined])),
+    )

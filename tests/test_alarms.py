@@ -1,0 +1,138 @@
+"""About one ordinary photo in twenty is said to be unlike the training photos, at any number of them: simulated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import betabinom
+
+from ensemble.alarm_limits import fewest_rows, joint_limits
+from ensemble.novelty import ALARM_RATE, FEWEST, Novelty
+from extractors.topologies.facemesh_468 import TOPOLOGY
+from featurestore.records import FaceBatch
+
+REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin")
+NEW = 400
+"""Ordinary photos that are looked at after each fit."""
+
+
+def photos(n: int, random: np.random.Generator) -> tuple[FaceBatch, NDArray[np.float32]]:
+    """n made-up faces, whose features and embeddings have heavy tails and a few strong directions, as real ones have."""
+
+    def numbers(columns: int) -> NDArray[np.float64]:
+        few = random.standard_t(6, size=(n, 5)) @ np.random.default_rng(columns).normal(size=(5, columns))
+        return few + random.standard_t(6, size=(n, columns))
+
+    names = (*(f"feature_{i}" for i in range(20)), "left_sharpness", "skin_lightness")
+    features = numbers(len(names))
+    features[random.random(n) < 0.02, -1] = np.nan
+    turned = random.normal(0, 0.1, size=(n, 1))
+    landmarks = TOPOLOGY.mesh * 200.0 * random.lognormal(0, 0.2, size=(n, 1, 1))
+    landmarks[:, :, 0] += turned * landmarks[:, :, 2]
+    batch = FaceBatch(
+        image_ids=tuple(map(str, range(n))),
+        feature_names=names,
+        feature_regions=("skin",) * len(names),
+        features=features,
+        shapes=numbers(30).astype(np.float32),
+        embeddings=numbers(40).astype(np.float32),
+        region_embeddings={region: numbers(60 + i).astype(np.float32) for i, region in enumerate(REGIONS)},
+        faces=None,
+        scores=np.full(n, np.nan),
+        histograms=np.full((n, 5), np.nan),
+    )
+    return batch, landmarks.astype(np.float32)
+
+
+def alarms(novelty: Novelty, batch: FaceBatch, landmarks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) whether there is any warning."""
+    return np.any(list(novelty.beyond(novelty.measure(batch, landmarks)).values()), axis=0)
+
+
+def bounds(n: int, fits: int) -> tuple[float, float]:
+    """Between which the mean share over so many fits on n photos lies, but for once in a thousand times each.
+
+    Beyond the k-th largest of n lies a share of Beta(k, n + 1 - k), of which NEW photos are a sample. The components
+    of a fit know its photos, not those held out from it, so the share may be lower: at least half of it is wanted.
+    """
+    largest = n + 1 - math.ceil((n + 1) * (1 - ALARM_RATE))
+    one = betabinom(NEW, largest, n + 1 - largest)
+    return one.mean() / NEW / 2, one.mean() / NEW + 3.1 * one.std() / NEW / math.sqrt(fits)
+
+
+@pytest.mark.parametrize(("n", "fits"), [(20, 16), (40, 10), (96, 6), (400, 2)])
+def test_one_ordinary_photo_in_twenty_is_warned_of_at_any_size(n, fits):
+    rates = []
+    for seed in range(fits):
+        random = np.random.default_rng((n, seed))
+        batch, landmarks = photos(n, random)
+        rates.append(alarms(Novelty.fit(batch, landmarks, batch.image_ids), *photos(NEW, random)).mean())
+    low, high = bounds(n, fits)
+    assert low <= np.mean(rates) <= high
+
+
+def test_photos_that_are_there_three_times_count_once():
+    rates = []
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        batch, landmarks = photos(40, random)
+        thrice = np.repeat(np.arange(40), 3)
+        novelty = Novelty.fit(batch.take(thrice), landmarks[thrice], [batch.image_ids[i] for i in thrice])
+        rates.append(alarms(novelty, *photos(NEW, random)).mean())
+    assert novelty.photos == 40
+    assert np.mean(rates) <= bounds(40, 6)[1]
+
+
+@pytest.mark.parametrize("n", [20, 96, 400])
+def test_what_lies_far_off_is_warned_of_at_any_size(n):
+    random = np.random.default_rng(n)
+    batch, landmarks = photos(n, random)
+    novelty = Novelty.fit(batch, landmarks, batch.image_ids)
+    others, ordinary = photos(50, random)
+    assert novelty.beyond(novelty.measure(others, ordinary * np.float32(0.1)))["size"].mean() > 0.9
+    strange = replace(others, embeddings=6 * others.embeddings)
+    assert novelty.beyond(novelty.measure(strange, ordinary))["face"].mean() > 0.9
+
+
+def test_too_few_photos_are_said_to_be_too_few():
+    assert fewest_rows(ALARM_RATE) == FEWEST == 19
+    batch, landmarks = photos(FEWEST - 1, np.random.default_rng(0))
+    novelty = Novelty.fit(batch, landmarks, batch.image_ids)
+    assert not novelty.limits
+    (sentence,) = novelty.warnings(batch.take(np.array([0])), landmarks[0])
+    assert "only 18 different ones" in sentence
+    assert "of 19 it can" in sentence
+
+
+def test_a_warning_says_how_many_stay_within_the_limit():
+    batch, landmarks = photos(400, np.random.default_rng(1))
+    novelty = Novelty.fit(batch, landmarks, batch.image_ids)
+    within = {name: int(beyond.sum()) for name, beyond in novelty.beyond(novelty.measure(batch, landmarks)).items()}
+    assert novelty.shares["size"] == 1 - within["size"] / 400, "a width is the same whatever was held out"
+    sentences = novelty.warnings(batch.take(np.array([0])), landmarks[0] * np.float32(0.1))
+    share = f"{100 * novelty.shares['size']:.1f} % of the" if within["size"] else "all"
+    assert f"{share} training photos have at least {novelty.limits['size']:.1f}" in " ".join(sentences)
+
+
+@pytest.mark.parametrize("n", [FEWEST, 40, 96, 400, 2000])
+def test_joint_limits_hold_for_measures_of_every_kind(n):
+    """Normal, heavy-tailed, opposite, partly unknown, in other units; constant and unknown ones have no limit."""
+    rates, fits = [], 20 if n < 2000 else 5
+    for seed in range(fits):
+        random = np.random.default_rng((n, seed, 1))
+
+        def rows(number: int, random: np.random.Generator = random) -> NDArray[np.float64]:
+            normal, heavy = random.normal(size=(number, 5)), random.standard_t(3, size=(number, 5))
+            partly = np.where(random.random(number) < 0.1, np.nan, normal[:, 0])
+            columns = [*normal.T, *heavy.T, -normal[:, 1], partly, 1e6 * np.exp(normal[:, 2])]
+            return np.column_stack([*columns, np.full(number, 7.0), np.full(number, np.nan)])
+
+        limits = joint_limits(rows(n), ALARM_RATE)
+        assert np.isfinite(limits).tolist() == [True] * 13 + [False] * 2
+        rates.append((rows(NEW) > limits).any(axis=1).mean())
+    low, high = bounds(n, fits)
+    assert low <= np.mean(rates) <= high
