@@ -44,9 +44,9 @@ class Spy(PlainFitter):
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Its photos are black: those of a made-up store are not the ones that their hashes tell of."""
-    blank = np.zeros((256, 256, 3), np.uint8)
     monkeypatch.setattr(
-        "kallos.workflows.fold.load_faces", lambda _, image_ids, *__: np.stack([blank] * len(image_ids))
+        "kallos.workflows.fold.load_faces",
+        lambda _, image_ids, *__: np.zeros((len(image_ids), 256, 256, 3), np.uint8),
     )
     with make_store(tmp_path / "s.duckdb", trained=False) as opened:
         yield opened
