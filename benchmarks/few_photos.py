@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.transfer import fitted
 from ensemble.combiner_fit import CombinerConfig, fit_combiner
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import PARTS, training_set
 from models.cross_fitted import CrossFitted
 from models.registry import COMBINED, FLOORS, MODELS
-from models.spec import Listener, ModelSpec, Options, resolve
+from models.spec import ModelSpec
 
 TESTED = 900
-LISTENER = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
 Scores = NDArray[np.float64]
 
 
@@ -68,13 +68,12 @@ def _predicted(learn: FaceBatch, test: FaceBatch, part: NDArray[np.int64]) -> It
 
 def _cross_fitted(spec: ModelSpec, learn: FaceBatch, test: FaceBatch, part: NDArray[np.int64]) -> tuple[Scores, Scores]:
     """Scores of the rows to learn from, out of fold, and of the test rows."""
-    fitter, out_of_fold, fits = resolve(spec.fitter)(Options()), np.empty(len(learn)), []
+    out_of_fold, fits = np.empty(len(learn)), []
     for left_out in range(PARTS):
-        held_out = learn.take(part == left_out)
-        fits.append(fitter.fit(learn.take(part != left_out), held_out, LISTENER, {}))
-        out_of_fold[part == left_out] = CrossFitted(fits[-1:]).predict(held_out)
+        fits.append(fitted(spec.name, learn.take(part != left_out)))
+        out_of_fold[part == left_out] = CrossFitted(fits[-1:]).predict(learn.take(part == left_out))
     if spec.refitted:
-        fits = [fitter.fit(learn, learn, LISTENER, {})]
+        fits = [fitted(spec.name, learn)]
     return out_of_fold, CrossFitted(fits).predict(test)
 
 

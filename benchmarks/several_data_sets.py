@@ -3,7 +3,7 @@
     python -m benchmarks.several_data_sets --store kallos.duckdb --learn AF,AM --test CF,CM
 
 The first keeps its scale; scores of the others are bent by a curve that no model is told (`BENT`). All rows are
-training rows of one fold, and no test row is looked at: models learn from three of its four parts. What they say is
+training rows of one fold, and no test row is looked at: models learn from three of its four parts. Their scores are
 judged on the subsets under --test, on the first one's scale, and on the part that was held out, on each one's own.
 """
 
@@ -14,15 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.transfer import HEADINGS, figures_line, fitted
 from featurestore import runs
-from featurestore.records import Evaluation, FaceBatch
+from featurestore.records import FaceBatch
 from featurestore.scale import MODEL_SCALE, Scale
-from featurestore.scale_maps import ScaleMaps, data_set_of
+from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from models.registry import MODELS
-from models.spec import Listener, Options, resolve
 
 BENT = {
     "AF": lambda share: share**1.5,
@@ -44,61 +44,40 @@ def main() -> None:
     parser.add_argument("--test", default="CF,CM", help="subsets to judge on")
     arguments = parser.parse_args()
     with Store.open(arguments.store, must_exist=True) as store:
-        made = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
-        subset = np.array(runs.subsets(store, made.train.image_ids))
-    named = tuple(f"{name}/{image_id}" for name, image_id in zip(subset, made.train.image_ids, strict=True))
-    as_rated = replace(made.train, image_ids=named)
+        rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
+        subset = np.array(runs.subsets(store, rows.train.image_ids))
+    named = tuple(f"{name}/{image_id}" for name, image_id in zip(subset, rows.train.image_ids, strict=True))
+    as_rated, is_held_out = replace(rows.train, image_ids=named), rows.part == 1
     first, *others = arguments.learn.split(",")
-    bent = as_rated.scores.copy()
-    for name in others:
-        rows = subset == name
-        bent[rows] = MODEL_SCALE.at(BENT[name](MODEL_SCALE.share(bent[rows])))
-    on_bent_scales = replace(as_rated, scores=bent)
-    learn, held_out = ((made.part > 1), (made.part == 1))
-    together = np.isin(subset, [first, *others])
-    tested = as_rated.take(np.isin(subset, arguments.test.split(",")))
-    own = {name: on_bent_scales.take((subset == name) & held_out) for name in (first, *others)}
-    given, rated = on_bent_scales.take(together & learn), as_rated.scores[together & learn]
-    maps = ScaleMaps.fit(
-        dict.fromkeys((first, *others), Scale(1, 5)),
-        [*map(data_set_of, given.image_ids)],
-        given.image_ids,
-        given.scores,
-    )
+    bent = _bent(as_rated, subset, others)
+    learnt = np.isin(subset, [first, *others]) & ~is_held_out
+    given, tested = bent.take(learnt), as_rated.take(np.isin(subset, arguments.test.split(",")))
+    scales = dict.fromkeys((first, *others), Scale(1, 5))
+    maps = ScaleMaps.fit(scales, subset[learnt].tolist(), given.image_ids, given.scores)
     ways = {
-        f"{first} alone": (as_rated.take((subset == first) & learn), None),
+        f"{first} alone": (as_rated.take((subset == first) & ~is_held_out), None),
         "stretched": (given, ScaleMaps()),
         "linked": (replace(given, scores=maps.to_shared(given.image_ids, given.scores)), maps),
-        "as rated": (replace(given, scores=rated), None),
+        "as rated": (as_rated.take(learnt), None),
     }
-    print(
-        f"{arguments.model}: {len(given):,} rows of {arguments.learn} to learn from, "
-        f"{len(tested):,} of {arguments.test} to judge on"
-    )
-    print(f"{'learnt':<10}{'judged on':<15}{'Spearman':>9}{'PC':>8}{'MAE':>8}{'bias':>8}{'slope':>8}")
-    for way, (rows, maps_of_way) in ways.items():
-        model = resolve(MODELS[arguments.model].fitter)(Options()).fit(rows, tested, _listener(), {})
-        _print(way, arguments.test, tested.scores, MODEL_SCALE.clip(model.predict(tested)))
+    print(f"{arguments.model}: learns from {len(given):,} rows of {arguments.learn}\n{HEADINGS}")
+    for way, (learn, maps_of_way) in ways.items():
+        model = fitted(arguments.model, learn)
+        print(figures_line(f"{way}, {arguments.test}", tested.scores, MODEL_SCALE.clip(model.predict(tested))))
         if maps_of_way is None:
             continue  # it knows nothing of the bent scales
-        for name, batch in own.items():
-            _print(way, f"held-out {name}", batch.scores, _scores(model, batch, maps_of_way))
+        for name in (first, *others):
+            own = bent.take((subset == name) & is_held_out)
+            predicted = maps_of_way.from_shared(own.image_ids, MODEL_SCALE.clip(model.predict(own)))
+            print(figures_line(f"{way}, held-out {name}", own.scores, predicted), flush=True)
 
 
-def _scores(model: object, batch: FaceBatch, maps: ScaleMaps) -> np.ndarray:
-    return maps.from_shared(batch.image_ids, MODEL_SCALE.clip(model.predict(batch)))
-
-
-def _listener() -> Listener:
-    return Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
-
-
-def _print(way: str, judged: str, truth: np.ndarray, predicted: np.ndarray) -> None:
-    found = Evaluation.from_scores(truth, predicted)
-    # of the truth on what was predicted: 1 and 0 where predictions are calibrated
-    slope = np.polyfit(predicted, truth, 1)[0]
-    figures = (found.pearson, found.mae, float((predicted - truth).mean()), slope)
-    print(f"{way:<10}{judged:<15}{found.spearman:>9.4f}" + "".join(f"{figure:>8.3f}" for figure in figures), flush=True)
+def _bent(as_rated: FaceBatch, subset: NDArray[np.str_], names: list[str]) -> FaceBatch:
+    """The rows with the scores of these subsets bent."""
+    scores = as_rated.scores.copy()
+    for name in names:
+        scores[subset == name] = MODEL_SCALE.at(BENT[name](MODEL_SCALE.share(scores[subset == name])))
+    return replace(as_rated, scores=scores)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ REGION_WARNING = (
     "The {region} {verb} less usual than in {share}. Is something covered, or the expression or light unusual?"
 )
 TOO_FEW = (
-    "Whether this photo is unlike the training photos is not known: of only {photos} different ones no limit can be "
-    "told, of {fewest} it can."
+    "Whether this photo is unlike the training photos is not known: it takes {fewest} different ones to tell, and "
+    "there are {photos}."
 )
 LOW = ("size", "sharpness", "dark")
 """Measures that warn below their limit; the others warn above it."""

@@ -16,12 +16,14 @@ FEWEST_ROWS = 20
 FEWEST_PHOTOS = 25
 """Photos with a score of which five folds leave FEWEST_ROWS to train on."""
 
+MORE = "; `kallos ingest table` adds more"
+
 
 def no_protocol(store: Store) -> PrerequisiteError:
     """The error where there is no fold to train on."""
     missing, scored = "The store has no protocol yet", store.value("SELECT count(DISTINCT image_id) FROM scores")
     if 0 < scored < FEWEST_PHOTOS:
-        return PrerequisiteError(f"{missing}: {scored} photos have a score, {FEWEST_PHOTOS} would be enough.")
+        return PrerequisiteError(f"{missing}: {scored} photos have a score, {FEWEST_PHOTOS} would be enough{MORE}.")
     return before_training(store, missing, "kallos duplicates")
 
 
@@ -54,7 +56,7 @@ def too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteEr
     if rows < train:
         return PrerequisiteError(f"{lacking}run `kallos extract`, and see `kallos report dataset` for what failed.")
     enough = -(-FEWEST_ROWS * scored // train) if train else FEWEST_PHOTOS
-    return PrerequisiteError(f"{lacking}{enough} photos with a score would be enough.")
+    return PrerequisiteError(f"{lacking}{enough} photos with a score would be enough{MORE}.")
 
 
 def check_scores_differ(scores: NDArray[np.float64], part: NDArray[np.int64], protocol: str, fold: int) -> None:

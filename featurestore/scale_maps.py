@@ -135,7 +135,7 @@ class ScaleMaps:
         for name, own in by_name.items():
             if len(own) < FEWEST or own["score"].n_unique() == 1:
                 raise PrerequisiteError(
-                    f"{name} has {len(own)} training photos with {own['score'].n_unique()} different scores, at least "
+                    f"{name} has {len(own)} training photos with {own['score'].n_unique()} different scores; at least "
                     f"{FEWEST} photos and two scores are needed to link its scale to that of others: name a --protocol "
                     "without it."
                 )

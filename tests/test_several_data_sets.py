@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import kallos as package
+from extractors.background import face_alone
+from featurestore import scale_maps
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.scale import MODEL_SCALE, RATINGS, Scale
 from featurestore.scale_maps import FEWEST, FEWEST_SHARED, ScaleMap, ScaleMaps
@@ -23,6 +25,8 @@ from featurestore.training_sets import training_set
 from featurestore.upkeep.invariants import INVARIANTS
 from kallos.workflows.fold import Fold
 from kallos.workflows.progress import ignore
+from kallos.workflows.stored_faces import aligned_faces
+from models.registry import ENSEMBLE
 from tests.command import Answer, done, kallos
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
 from tests.test_documented_commands import commands
@@ -134,8 +138,8 @@ def test_too_few_scores_are_not_linked(own: Array, found: str) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", images=120) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", images=120) as opened:
+        yield opened
 
 
 def divide(store: Store, trait: str = TRAIT) -> None:
@@ -251,9 +255,9 @@ def pair(workspace, tmp_path_factory) -> Pair:
     Values of the photos are in the store already, by their bytes.
     """
     folder = tmp_path_factory.mktemp("several")
-    made = Pair(folder / "kallos.duckdb", folder / "bundle")
-    shutil.copy(workspace.store, made.store)
-    shutil.copytree(workspace.store.with_suffix(".runs"), made.store.with_suffix(".runs"))
+    trained = Pair(folder / "kallos.duckdb", folder / "bundle")
+    shutil.copy(workspace.store, trained.store)
+    shutil.copytree(workspace.store.with_suffix(".runs"), trained.store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
         drawn = [(row["image"], (float(row["true_score"]) - 1) / 4) for row in csv.DictReader(file)]
     tables = {"a": (drawn[0::2], lambda share: 1 + 6 * share), "b": (drawn[1::2], lambda share: 100 * share**2)}
@@ -267,11 +271,11 @@ def pair(workspace, tmp_path_factory) -> Pair:
     shutil.copy(workspace.portrait, folder / "photo.jpg")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv("KALLOS_STORE", str(made.store))
+        patch.setenv("KALLOS_STORE", str(trained.store))
         for typed in commands("docs/several-data-sets.md"):
             done(*("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else []))
-    made("export", made.bundle, "--protocol", BOTH)
-    return made
+    trained("export", trained.bundle, "--protocol", BOTH)
+    return trained
 
 
 def test_predictions_are_kept_as_scores_of_each_images_data_set(pair: Pair) -> None:
@@ -355,6 +359,21 @@ def test_explanations_and_evaluations_go_on(pair: Pair, workspace, monkeypatch) 
     with Store.open(pair.store, read_only=True) as store:
         run = store.value("SELECT run_id FROM runs WHERE model = 'ridge' AND protocol = $p", p=BOTH)
     assert "holds" in pair("verify", run).out
+
+
+def test_faces_alone_are_scored_for_the_data_set_of_each_photo(pair: Pair) -> None:
+    pair("evaluate", "--face-alone", "--protocol", BOTH)
+    with Store.open(pair.store, read_only=True) as store, package.load_bundle(pair.bundle) as predictor:
+        run_id, image_id, score = store.frame(
+            "SELECT run_id, image_id, score FROM predictions JOIN runs USING (run_id) "
+            "WHERE role = 'face_alone' AND model = 'ensemble' AND starts_with(image_id, 'study-b/') ORDER BY image_id"
+        ).row(0)
+        (face,) = aligned_faces(store, (image_id,))
+        batch, _ = predictor.batch_of(image_id, replace(face, aligned=face_alone(face.aligned)))
+        shared = predictor.scores(batch)[ENSEMBLE]
+        own = scale_maps.of_run(store, run_id).from_shared((image_id,), shared)
+    assert score == pytest.approx(own.item(), abs=1e-3)
+    assert abs(own.item() - shared.item()) > 0.05
 
 
 def test_cards_say_how_the_scales_were_linked(pair: Pair) -> None:

@@ -104,7 +104,7 @@ def test_a_store_of_a_few_rated_photos_says_how_many_would_be_enough(tmp_path: P
         store.execute("DELETE FROM scores WHERE image_id > 'made-up/0003.png'")
     refused = kallos("train", "all", "--store", tmp_path / "s.duckdb")
     assert refused.code == 7
-    assert f"4 photos have a score, {FEWEST_PHOTOS} would be enough." in " ".join(refused.err.split())
+    assert f"4 photos have a score, {FEWEST_PHOTOS} would be enough;" in " ".join(refused.err.split())
 
 
 @pytest.mark.parametrize("photos", [25, 96])

@@ -255,6 +255,7 @@ def test_a_store_of_the_schema_before_records_what_its_runs_use(store):
         opened.execute("ALTER TABLE runs DROP COLUMN uses")
         opened.execute("ALTER TABLE locations DROP COLUMN files")
         opened.execute("DROP TABLE normalized_values")
+        opened.execute("DROP TABLE scale_maps")
         opened.execute(f"ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[{length}]")
         opened.execute("UPDATE store_info SET schema_version = 5")
     with Store.open(store) as opened:

@@ -9,7 +9,7 @@ from featurestore.runs import FACE_ALONE, Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.layout import dim, page, plain_table, plural
-from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, resamples
+from reports.stats.bootstrap import RESAMPLES, Estimate, figures
 from reports.stats.estimates import estimate_cell
 from reports.stats.evaluated_runs import evaluated_rows
 
@@ -65,7 +65,7 @@ def of_run(store: Store, run: Run) -> FaceAloneModel | None:
         return None
     place = {image_id: row for row, image_id in enumerate(tested.image_ids)}
     before = tested.predicted[[place[image_id] for image_id in grey.image_ids]]
-    change, counts = grey.predicted - before, resamples(grey.people)
+    change = grey.predicted - before
     pairs = ((before, grey.predicted), (grey.truth, before), (grey.truth, grey.predicted))
     return FaceAloneModel(
         run.model,
@@ -73,7 +73,7 @@ def of_run(store: Store, run: Run) -> FaceAloneModel | None:
         len(before),
         Estimate.of_mean(change, grey.people),
         Estimate.of_mean(np.abs(change), grey.people),
-        *(Estimate.from_resamples(float(np.corrcoef(x, y)[0, 1]), correlations(counts, x, y)) for x, y in pairs),
+        *(figures(x, y, grey.people)["pearson"] for x, y in pairs),
     )
 
 

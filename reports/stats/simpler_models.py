@@ -43,11 +43,11 @@ def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, .
     return tuple(comparison for comparison in compared if comparison)
 
 
-def _means(tested: EvaluatedRun, training: EvaluatedRun) -> dict[str, float]:
+def _means(shown: EvaluatedRun, training: EvaluatedRun) -> dict[str, float]:
     """image_id -> mean score of the training photos of its data set."""
     of_row = np.array([data_set_of(image_id) for image_id in training.image_ids])
     means = {name: float(training.truth[of_row == name].mean()) for name in dict.fromkeys(of_row.tolist())}
-    return {image_id: means[data_set_of(image_id)] for image_id in tested.image_ids if data_set_of(image_id) in means}
+    return {image_id: means[data_set_of(image_id)] for image_id in shown.image_ids if data_set_of(image_id) in means}
 
 
 def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None:
