@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.transfer import SILENT
 from ensemble.combiner_fit import CombinerConfig, fit_combiner
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import PARTS, training_set
 from models.cross_fitted import CrossFitted
 from models.registry import COMBINED, FLOORS, MODELS
-from models.spec import Listener, ModelSpec, Options, resolve
+from models.spec import ModelSpec, Options, resolve
 
 TESTED = 900
-LISTENER = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
 Scores = NDArray[np.float64]
 
 
@@ -47,8 +47,8 @@ def main() -> None:
             order = random.permutation(len(rows))
             learn, test = rows.take(np.sort(order[:count])), rows.take(np.sort(order[count:][-TESTED:]))
             for name, predicted in _predicted(learn, test, random.permutation(count) % PARTS):
-                figures = Evaluation.from_scores(test.scores, predicted)
-                found[name].append((figures.mae, figures.pearson))
+                evaluated = Evaluation.from_scores(test.scores, predicted)
+                found[name].append((evaluated.mae, evaluated.pearson))
         print(f"\n{count} rows, {arguments.draws} draws{'MAE':>22}{'PC':>8}")
         for name, figures in found.items():
             print(f"{name:<36}" + "".join(f"{figure:>8.3f}" for figure in np.mean(figures, axis=0)), flush=True)
@@ -71,10 +71,10 @@ def _cross_fitted(spec: ModelSpec, learn: FaceBatch, test: FaceBatch, part: NDAr
     fitter, out_of_fold, fits = resolve(spec.fitter)(Options()), np.empty(len(learn)), []
     for left_out in range(PARTS):
         held_out = learn.take(part == left_out)
-        fits.append(fitter.fit(learn.take(part != left_out), held_out, LISTENER, {}))
+        fits.append(fitter.fit(learn.take(part != left_out), held_out, SILENT, {}))
         out_of_fold[part == left_out] = CrossFitted(fits[-1:]).predict(held_out)
     if spec.refitted:
-        fits = [fitter.fit(learn, learn, LISTENER, {})]
+        fits = [fitter.fit(learn, learn, SILENT, {})]
     return out_of_fold, CrossFitted(fits).predict(test)
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.transfer import fitted
 from featurestore import runs
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.scale_maps import ScaleMaps, data_set_of
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from models.registry import MODELS
-from models.spec import Listener, Options, resolve
+from models.spec import Model
 
 BENT = {
     "AF": lambda share: share**1.5,
@@ -44,17 +44,17 @@ def main() -> None:
     parser.add_argument("--test", default="CF,CM", help="subsets to judge on")
     arguments = parser.parse_args()
     with Store.open(arguments.store, must_exist=True) as store:
-        made = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
-        subset = np.array(runs.subsets(store, made.train.image_ids))
-    named = tuple(f"{name}/{image_id}" for name, image_id in zip(subset, made.train.image_ids, strict=True))
-    as_rated = replace(made.train, image_ids=named)
+        fold_rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
+        subset = np.array(runs.subsets(store, fold_rows.train.image_ids))
+    named = tuple(f"{name}/{image_id}" for name, image_id in zip(subset, fold_rows.train.image_ids, strict=True))
+    as_rated = replace(fold_rows.train, image_ids=named)
     first, *others = arguments.learn.split(",")
     bent = as_rated.scores.copy()
     for name in others:
         rows = subset == name
         bent[rows] = MODEL_SCALE.at(BENT[name](MODEL_SCALE.share(bent[rows])))
     on_bent_scales = replace(as_rated, scores=bent)
-    learn, held_out = ((made.part > 1), (made.part == 1))
+    learn, held_out = ((fold_rows.part > 1), (fold_rows.part == 1))
     together = np.isin(subset, [first, *others])
     tested = as_rated.take(np.isin(subset, arguments.test.split(",")))
     own = {name: on_bent_scales.take((subset == name) & held_out) for name in (first, *others)}
@@ -77,7 +77,7 @@ def main() -> None:
     )
     print(f"{'learnt':<10}{'judged on':<15}{'Spearman':>9}{'PC':>8}{'MAE':>8}{'bias':>8}{'slope':>8}")
     for way, (rows, maps_of_way) in ways.items():
-        model = resolve(MODELS[arguments.model].fitter)(Options()).fit(rows, tested, _listener(), {})
+        model = fitted(arguments.model, rows)
         _print(way, arguments.test, tested.scores, MODEL_SCALE.clip(model.predict(tested)))
         if maps_of_way is None:
             continue  # it knows nothing of the bent scales
@@ -85,12 +85,8 @@ def main() -> None:
             _print(way, f"held-out {name}", batch.scores, _scores(model, batch, maps_of_way))
 
 
-def _scores(model: object, batch: FaceBatch, maps: ScaleMaps) -> np.ndarray:
+def _scores(model: Model, batch: FaceBatch, maps: ScaleMaps) -> np.ndarray:
     return maps.from_shared(batch.image_ids, MODEL_SCALE.clip(model.predict(batch)))
-
-
-def _listener() -> Listener:
-    return Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
 
 
 def _print(way: str, judged: str, truth: np.ndarray, predicted: np.ndarray) -> None:
