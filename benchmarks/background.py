@@ -29,6 +29,7 @@ from extractors.spec import Face
 from extractors.topologies.registry import topology_of
 from extractors.values import Encoder, embeddings_of
 from featurestore import runs
+from featurestore.groups import people_in
 from featurestore.outputs import EMBEDDING, active_versions, found_encoder
 from featurestore.records import FaceBatch
 from featurestore.store import Store
@@ -56,14 +57,14 @@ def main() -> None:
         photos, is_held_out = rows.train.take(chosen), rows.part[chosen] == 1
         faces = list(aligned_faces(store, photos.image_ids))
         folder = found_encoder(store, str(rows.encoder), active_versions(store)[f"{EMBEDDING}{rows.encoder}"])
-        subset = np.array(runs.subsets(store, photos.image_ids))
+        subset, people = (np.array(of(store, photos.image_ids)) for of in (runs.subsets, people_in))
     encoder = EncoderSpec.read(folder).open()
     alone, background = (_encoded(photos, faces, paint, encoder) for paint in (face_alone, background_alone))
-    _on_new_photos(photos, alone, background, _contours(faces), is_held_out)
+    _on_new_photos(photos, alone, background, _contours(faces), is_held_out, people[is_held_out])
     learns = np.isin(subset, arguments.learn.split(","))
     print(f"\nlearnt from {learns.sum():,} of {arguments.learn}, tested on {(~learns).sum():,} others\n{HEADINGS}")
     for name, batch in {"photos as they are": photos, "faces alone": alone}.items():
-        print(figures_line(name, photos.scores[~learns], _predicted(batch, learns)))
+        print(figures_line(name, photos.scores[~learns], _predicted(batch, learns), people[~learns]))
 
 
 def _on_new_photos(
@@ -72,17 +73,19 @@ def _on_new_photos(
     background: FaceBatch,
     contours: NDArray[np.float64],
     is_held_out: NDArray[np.bool_],
+    people: NDArray[np.str_],
 ) -> None:
+    """`people` are those of the photos that are held out."""
     learn, truth = photos.take(~is_held_out), photos.scores[is_held_out]
     print(f"learnt from {len(learn):,} rows, tested on {len(truth):,} held out\n{HEADINGS}")
     model = fitted("quadratic", learn)
     before, after = (model.predict(batch.take(is_held_out)) for batch in (photos, alone))
-    print(figures_line("photos as they are", truth, before))
-    print(figures_line("the same model on faces alone", truth, after))
+    print(figures_line("photos as they are", truth, before, people))
+    print(figures_line("the same model on faces alone", truth, after, people))
     for name, batch in {"faces alone": alone, "background alone": _without_features(background)}.items():
-        print(figures_line(f"learnt from {name}", truth, _predicted(batch, ~is_held_out)))
+        print(figures_line(f"learnt from {name}", truth, _predicted(batch, ~is_held_out), people))
     ridge = make_pipeline(StandardScaler(), RidgeCV(alphas=PENALTIES)).fit(contours[~is_held_out], learn.scores)
-    print(figures_line("learnt from the outline, ridge", truth, ridge.predict(contours[is_held_out])))
+    print(figures_line("learnt from the outline, ridge", truth, ridge.predict(contours[is_held_out]), people))
     change = after - before
     print(
         f"a score changes by {change.mean():+.3f} when all but the face is grey, {np.abs(change).mean():.3f} in mean "

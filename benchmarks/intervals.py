@@ -99,7 +99,7 @@ def _covered(train: Rows, test: Rows) -> pl.DataFrame:
     frames = []
     for kind, stretches in WIDTHS.items():
         ensemble.intervals.STRETCHES = stretches
-        intervals = Intervals.fit(combined, train.truth, train.part, [None] * len(combined))
+        intervals = Intervals.fit(combined, train.truth, train.part, *([None] * len(combined), [""] * len(combined)))
         low, high = intervals.everyone.interval(scores) or (np.full(len(scores), np.nan),) * 2
         covered = (low <= test.truth) & (test.truth <= high)
         columns = {"covered": covered, "width": high - low, "fifth": fifth, "subset": test.subsets}

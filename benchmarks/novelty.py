@@ -28,7 +28,7 @@ from extractors.errors import NoFaceError
 from extractors.landmark_finder import finder_of
 from extractors.topologies import registry
 from extractors.values import face_of
-from featurestore.duplicates import units
+from featurestore.groups import people_in
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
@@ -45,11 +45,11 @@ LIPS, RIGHT_EYE = (13, 14), (33, 133)
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """A fold's photos: its rows, the landmarks and units of the training rows, and what is tried."""
+    """A fold's photos: its rows, the landmarks and people of the training rows, and what is tried."""
 
     rows: TrainingSet
     landmarks: NDArray[np.float32]
-    units: NDArray[np.str_]
+    people: NDArray[np.str_]
     tried: Mapping[str, Tried]
 
 
@@ -97,14 +97,14 @@ def _photos(store: Store, changed: int) -> Photos:
                     continue
                 tried[name].append((predictor.batch_of(image_id, face)[0], face.landmarks[None]))
     train = rows.train.image_ids
-    return Photos(rows, load_landmarks(store, train), np.array(units(store, train)), tried)
+    return Photos(rows, load_landmarks(store, train), np.array(people_in(store, train)), tried)
 
 
 def _warned(photos: Photos, size: int, seed: int) -> Iterator[float]:
     """Seconds of the processor for the fit, in hundredths, then the share of what is tried that is warned of."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(photos.rows.train))[:size])
     train, began = photos.rows.train.take(chosen), time.process_time()
-    novelty = Novelty.fit(train, photos.landmarks[chosen], photos.units[chosen].tolist())
+    novelty = Novelty.fit(train, photos.landmarks[chosen], photos.people[chosen].tolist())
     yield (time.process_time() - began) / 100
     for tried in photos.tried.values():
         beyond = [list(novelty.beyond(novelty.measure(*one)).values()) for one in tried]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore import runs
+from featurestore.groups import people_in
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -24,6 +25,7 @@ from models.spec import Listener, Model, Options, resolve
 from reports.stats.bootstrap import figures
 
 PART = "part 1"
+SILENT = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
 HEADINGS = f"{'':<44}{'Spearman':>9}{'95 %':>16}{'PC':>8}{'MAE':>8}{'RMSE':>8}{'bias':>8}{'slope':>8}"
 
 
@@ -45,34 +47,36 @@ def main() -> None:
     with Store.open(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
         subset = np.array(runs.subsets(store, rows.train.image_ids))
+        people = np.array(people_in(store, rows.train.image_ids))
     for test in arguments.test:
         tested = rows.part == 1 if test == PART else np.isin(subset, test.split(","))
         print(f"\ntested on {test} ({tested.sum():,} rows), learnt from the others ({(~tested).sum():,})")
         print(HEADINGS)
-        _compare(rows.train.take(~tested), rows.train.take(tested), arguments.models)
+        _compare(rows.train.take(~tested), rows.train.take(tested), people[tested], arguments.models)
 
 
-def _compare(learn: FaceBatch, test: FaceBatch, models: list[str]) -> None:
+def _compare(learn: FaceBatch, test: FaceBatch, people: NDArray[np.str_], models: list[str]) -> None:
     combined = []
     for name in models:
         predicted = fitted(name, learn).predict(test)
         combined += [predicted] if MODELS[name].combined else []
-        print(figures_line(name, test.scores, predicted), flush=True)
+        print(figures_line(name, test.scores, predicted, people), flush=True)
     if len(combined) > 1:
-        print(figures_line("their mean", test.scores, np.mean(combined, axis=0)), flush=True)
+        print(figures_line("their mean", test.scores, np.mean(combined, axis=0), people), flush=True)
 
 
 def fitted(name: str, learn: FaceBatch) -> Model:
     """One fit of a model that sees no pixels."""
-    listener = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
     watched = learn.take(np.arange(min(len(learn), 100)))
-    model: Model = resolve(MODELS[name].fitter)(Options()).fit(learn, watched, listener, {})
+    model: Model = resolve(MODELS[name].fitter)(Options()).fit(learn, watched, SILENT, {})
     return model
 
 
-def figures_line(name: str, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
-    """A line under HEADINGS. Bias is the mean of predicted - true."""
-    found, spearman = Evaluation.from_scores(truth, predicted), figures(truth, predicted)["spearman"]
+def figures_line(
+    name: str, truth: NDArray[np.float64], predicted: NDArray[np.float64], people: NDArray[np.str_]
+) -> str:
+    """A line under HEADINGS. Bias is the mean of predicted - true; the interval is of resamples of the people."""
+    found, spearman = Evaluation.from_scores(truth, predicted), figures(truth, predicted, people)["spearman"]
     # of the truth on what was predicted: 1, with a bias of 0, where predictions are calibrated
     slope = np.polyfit(predicted, truth, 1)[0]
     rest = (found.pearson, found.mae, found.rmse, float((predicted - truth).mean()), slope)

@@ -55,13 +55,17 @@ class Intervals:
         truth: NDArray[np.float64],
         part: NDArray[np.int64],
         groups: Sequence[str | None],
+        people: Sequence[str],
     ) -> Self:
-        """From (n,) scores predicted out of fold, the part that each row was held out with, and its group, if known."""
+        """From (n,) scores predicted out of fold, and of each row the part that it was held out with, group and person.
+
+        None is an unknown group. Rows of one person count as one where groups are compared.
+        """
         errors = predicted - truth
         usual, places, sizes = _usual_errors(predicted, np.abs(errors), part)
         calibrations = {EVERYONE: _calibration(errors / usual, 0.0, places, sizes)}
         group_of_row = np.array([group or EVERYONE for group in groups])
-        for group in sorted(differing_groups(errors, groups)):
+        for group in sorted(differing_groups(errors, groups, people)):
             rows = group_of_row == group
             if (n := int(rows.sum())) >= MIN_PHOTOS:
                 bias = float(errors[rows].mean())

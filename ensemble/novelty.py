@@ -27,7 +27,7 @@ NOVELTY = "novelty"
 ALARM_RATE = 0.05
 """Share of photos like the training photos that get any warning."""
 
-FEWEST = fewest_rows(ALARM_RATE)
+FEWEST_PHOTOS = fewest_rows(ALARM_RATE)
 """Fewest different photos that limits can come from."""
 
 PARTS, ENOUGH = 10, 800
@@ -73,7 +73,7 @@ class Novelty:
     spaces      features, shape, face and regions -> their principal components
     usual       space -> median distance of the training photos
     photos      number of different training photos
-    limits      measure -> the value beyond which it warns; none where there are fewer than FEWEST photos
+    limits      measure -> the value beyond which it warns; none where there are fewer than FEWEST_PHOTOS photos
     shares      measure -> share of the training photos that were within the limit when they were held out
     """
 
@@ -85,16 +85,16 @@ class Novelty:
     shares: Mapping[str, float]
 
     @classmethod
-    def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32], units: Sequence[str]) -> Self:
+    def fit(cls, batch: FaceBatch, landmarks: NDArray[np.float32], people: Sequence[str]) -> Self:
         """From the n training rows and their (n, P, 3) landmarks in pixels; labels are not used.
 
-        units   what is one photo or person is one unit: none is measured by limits or components of its own kin
+        people   n names, the same for photos of one person, who is never measured by components of these photos
         """
-        _, first, unit = np.unique(np.asarray(units), return_index=True, return_inverse=True)
+        _, first, person = np.unique(np.asarray(people), return_index=True, return_inverse=True)
         typical = cls._typical(batch, landmarks, len(first))
-        if len(first) < FEWEST:
+        if len(first) < FEWEST_PHOTOS:
             return typical
-        held_out = cls._held_out(batch, landmarks, first, unit)
+        held_out = cls._held_out(batch, landmarks, first, person)
         usual = {name: float(np.median(held_out[name])) for name in typical.spaces}
         held_out |= {name: held_out[name] / max(usual[name], 1e-12) for name in usual}
         values = np.stack([_unusual(name, of) for name, of in held_out.items()], axis=1)
@@ -104,7 +104,7 @@ class Novelty:
         return replace(
             typical,
             usual=usual,
-            limits={name: _usual_again(name, float(joint[i])) for name, i in known},
+            limits={name: _as_measured(name, float(joint[i])) for name, i in known},
             shares={name: float(shares[i]) for name, i in known},
         )
 
@@ -119,13 +119,13 @@ class Novelty:
 
     @classmethod
     def _held_out(
-        cls, batch: FaceBatch, landmarks: NDArray[np.float32], first: NDArray[np.int64], unit: NDArray[np.int64]
+        cls, batch: FaceBatch, landmarks: NDArray[np.float32], first: NDArray[np.int64], person: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float64]]:
-        """measure -> values of the `first` photo of each unit, by what is typical of the units of other parts."""
+        """measure -> values of the `first` photo of each person, by what is typical of the people of other parts."""
         part = np.random.default_rng(0).permutation(len(first)) % PARTS
         measured: list[dict[str, NDArray[np.float64]]] = []
         for held_out in (first[part == number] for number in range(PARTS)):
-            others = ~np.isin(unit, unit[held_out])
+            others = ~np.isin(person, person[held_out])
             typical = cls._typical(batch.take(others), landmarks[others], len(first) - len(held_out))
             measured.append(typical.measure(batch.take(held_out), landmarks[held_out]))
             if sum(len(values["yaw"]) for values in measured) >= ENOUGH:
@@ -157,8 +157,8 @@ class Novelty:
 
     def warnings(self, batch: FaceBatch, landmarks: NDArray[np.float32]) -> tuple[str, ...]:
         """One sentence for each measure of one photo that is beyond its limit; `landmarks` is (P, 3)."""
-        if self.photos < FEWEST:
-            return (TOO_FEW.format(photos=self.photos, fewest=FEWEST),)
+        if self.photos < FEWEST_PHOTOS:
+            return (TOO_FEW.format(photos=self.photos, fewest=FEWEST_PHOTOS),)
         measured = self.measure(batch, landmarks[None])
         return tuple(
             self._warning(name, measured[name][0]) for name, (is_so,) in self.beyond(measured).items() if is_so
@@ -198,7 +198,7 @@ class Novelty:
                 for name in described["usual"]
             }
             # a bundle of before knows no shares
-            photos, shares = int(described.get("photos", FEWEST)), described.get("shares", {})
+            photos, shares = int(described.get("photos", FEWEST_PHOTOS)), described.get("shares", {})
             middle, usual, limits = np.array(described["middle"]), described["usual"], described["limits"]
             return cls(middle, spaces, usual, photos, limits, shares)
 
@@ -229,8 +229,8 @@ def _unusual(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(-np.log(values) if name == "size" else -values if name in LOW else values)
 
 
-def _usual_again(name: str, value: float) -> float:
-    """The inverse of `_unusual`."""
+def _as_measured(name: str, value: float) -> float:
+    """The inverse of `_unusual`: a value in the unit of its measure."""
     return float(np.exp(-value)) if name == "size" else -value if name in LOW else value
 
 

@@ -163,18 +163,6 @@ def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.
     return rows.sort("fold", "image_id")
 
 
-def units(store: Store, image_ids: Sequence[str]) -> list[str]:
-    """Of each image what it is one photo or one person with: its group, or its bytes where it is known to be alone."""
-    known = dict(
-        store.frame(
-            "SELECT image_id, coalesce(group_id, sha256, image_id) FROM images LEFT JOIN ("
-            "SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates"
-            ") USING (image_id)"
-        ).iter_rows()
-    )
-    return [known[image_id] for image_id in image_ids]
-
-
 def searched(store: Store) -> bool:
     """Whether near-duplicates were searched for, which leaves the protocol behind even where there are none."""
     return bool(store.value("SELECT count(*) FROM splits WHERE starts_with(protocol, $protocol)", protocol=PROTOCOL))

@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from featurestore.store import Store
+
 GROUPED_IMAGES = """(
     SELECT images.* REPLACE (
         if(count(subset) OVER (PARTITION BY data_set) > 0, subset, nullif(concat_ws('_', ethnicity, sex), '')) AS subset
@@ -54,6 +56,12 @@ class Difference:
         return self.p <= LEVEL
 
 
+def people_in(store: Store, image_ids: Sequence[str]) -> list[str]:
+    """The person in each image, as far as the store knows: the same name for photos that show one."""
+    known = dict(store.frame(f"SELECT image_id, person FROM {GROUPED_IMAGES}").iter_rows())
+    return [known[image_id] for image_id in image_ids]
+
+
 def people_of(groups: NDArray[np.str_], people: NDArray[np.str_]) -> dict[str, int]:
     """Group -> number of people, by name, of n photos."""
     return {str(name): len(np.unique(people[groups == name])) for name in np.unique(groups)}
@@ -89,16 +97,15 @@ def correlation_differences(
 
 
 def differing_groups(
-    values: NDArray[np.float64], groups: Sequence[str | None], people: Sequence[str] | None = None
+    values: NDArray[np.float64], groups: Sequence[str | None], people: Sequence[str]
 ) -> frozenset[str]:
     """The groups whose mean of (n,) values differs from that of another, as far as the test supports it.
 
-    `groups` and `people` have n names: a row without a group takes no part, and without `people` each row is one.
+    `groups` and `people` have n names; a row without a group takes no part.
     """
     known = np.array([group is not None for group in groups], dtype=np.bool_)
     names = np.array([group or "" for group in groups])
-    persons = np.array(range(len(names)) if people is None else people).astype(np.str_)
-    tests = mean_differences(values[known], names[known], persons[known])
+    tests = mean_differences(values[known], names[known], np.array(people, dtype=np.str_)[known])
     return frozenset(name for test in tests if test.supported for name in (test.highest, test.lowest))
 
 

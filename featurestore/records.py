@@ -26,7 +26,7 @@ class FaceBatch:
     shapes             (n, 2M) float32, Procrustes-aligned landmarks of the mesh: M x then M y, unit size
     embeddings         (n, E) float32 of the whole face from the CNN encoder; E may be 0
     region_embeddings  region -> (n, P) float32 from the encoder's maps in that region alone; may be empty
-    networks           channels of each of the encoder's networks; may be empty where it has one
+    networks           channels of each of the encoder's networks; matters to fits alone, may be empty where it has one
     faces              (n, S, S, 3) uint8 RGB, eyes levelled, cropped by the face; None where no model needs it
     scores             (n,) float64 on `MODEL_SCALE`; NaN where unknown
     histograms         (n, H) float64, shares of the raters who gave each of `RATINGS`; NaN where unknown

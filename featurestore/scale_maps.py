@@ -10,7 +10,7 @@ both rated, where there are enough, the same holds by construction, and they alo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -166,7 +166,7 @@ class ScaleMaps:
         """As `ScaleMap.histograms_to_shared`, of (n, H)."""
         return self._mapped(image_ids, shares, ScaleMap.histograms_to_shared)
 
-    def _mapped(self, image_ids: Sequence[str], values: Array, how: Any) -> Array:
+    def _mapped(self, image_ids: Sequence[str], values: Array, how: Callable[[ScaleMap, Array], Array]) -> Array:
         if not self.maps:
             return values
         mapped, of_row = values.copy(), np.array([data_set_of(image_id) for image_id in image_ids])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from ensemble.alarm_limits import fewest_rows, joint_limits
-from ensemble.novelty import ALARM_RATE, FEWEST, Novelty
+from ensemble.novelty import ALARM_RATE, FEWEST_PHOTOS, Novelty
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.records import FaceBatch
 
@@ -99,8 +99,8 @@ def test_what_lies_far_off_is_warned_of_at_any_size(n):
 
 
 def test_too_few_photos_are_said_to_be_too_few():
-    assert fewest_rows(ALARM_RATE) == FEWEST == 19
-    batch, landmarks = photos(FEWEST - 1, np.random.default_rng(0))
+    assert fewest_rows(ALARM_RATE) == FEWEST_PHOTOS == 19
+    batch, landmarks = photos(FEWEST_PHOTOS - 1, np.random.default_rng(0))
     novelty = Novelty.fit(batch, landmarks, batch.image_ids)
     assert not novelty.limits
     (sentence,) = novelty.warnings(batch.take(np.array([0])), landmarks[0])
@@ -118,7 +118,7 @@ def test_a_warning_says_how_many_stay_within_the_limit():
     assert f"{share} training photos have at least {novelty.limits['size']:.1f}" in " ".join(sentences)
 
 
-@pytest.mark.parametrize("n", [FEWEST, 40, 96, 400, 2000])
+@pytest.mark.parametrize("n", [FEWEST_PHOTOS, 40, 96, 400, 2000])
 def test_joint_limits_hold_for_measures_of_every_kind(n):
     """Normal, heavy-tailed, opposite, partly unknown, in other units; constant and unknown ones have no limit."""
     rates, fits = [], 20 if n < 2000 else 5

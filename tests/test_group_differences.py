@@ -194,18 +194,24 @@ def test_a_group_takes_part_from_20_people_on(people: int):
 def test_groups_that_differ_are_named_and_rows_without_one_left_out():
     errors = np.concatenate([np.zeros(30), np.ones(30), np.full(30, 50.0), [100.0]])
     errors[:-1] += np.tile((-0.1, 0.1), 45)
-    groups = ["a"] * 30 + ["b"] * 30 + [None] * 30 + ["alone"]
-    assert differing_groups(errors, groups) == {"a", "b"}
-    assert differing_groups(errors[:30], groups[:30]) == frozenset()
+    groups, rows = ["a"] * 30 + ["b"] * 30 + [None] * 30 + ["alone"], [str(row) for row in range(91)]
+    assert differing_groups(errors, groups, rows) == {"a", "b"}
+    assert differing_groups(errors[:30], groups[:30], rows[:30]) == frozenset()
     assert differing_groups(errors, groups, ["one person"] * 91) == frozenset()
 
 
 def test_a_calibration_of_a_group_is_fitted_where_groups_differ():
     random, groups = np.random.default_rng(11), groups_of(60, 60)
     errors, middle, part = random.normal(0, 0.3, 120), np.full(120, 3.0), 1 + np.arange(120) % 4
-    assert set(Intervals.fit(middle, middle - errors, part, groups.tolist()).calibrations) == {EVERYONE}
-    shifted = Intervals.fit(middle, middle - errors - 0.3 * (groups == "g1"), part, groups.tolist())
-    assert set(shifted.calibrations) == {EVERYONE, "g0", "g1"}
+    shifted = errors + 0.3 * (groups == "g1")
+
+    def calibrated(errors, people) -> set[str]:
+        return set(Intervals.fit(middle, middle - errors, part, groups.tolist(), people.tolist()).calibrations)
+
+    assert calibrated(errors, alone(groups)) == {EVERYONE}
+    assert calibrated(shifted, alone(groups)) == {EVERYONE, "g0", "g1"}
+    four_each = (np.arange(120) // 4).astype(str)
+    assert calibrated(shifted, four_each) == {EVERYONE}, "60 photos of 15 people tell nothing"
 
 
 # which group a photo is in, and who is one person

@@ -38,7 +38,12 @@ def fitted(errors, groups=None, predicted=None) -> Intervals:
     """Intervals from these errors, at the score 3 unless others are given, in four parts."""
     predicted = np.full(len(errors), 3.0) if predicted is None else predicted
     part = 1 + np.arange(len(errors)) % 4
-    return Intervals.fit(predicted, predicted - errors, part, groups or [None] * len(errors))
+    return Intervals.fit(predicted, predicted - errors, part, groups or [None] * len(errors), alone(errors))
+
+
+def alone(of):
+    """The people of n rows: another in each."""
+    return [str(row) for row in range(len(of))]
 
 
 def widths(calibration: Calibration, scores=(3.0,)):
@@ -185,7 +190,7 @@ def trained(random: np.random.Generator, n: int):
     config = CombinerConfig()
     combiner = fit_combiner(out_of_fold, world.scores, config)
     combined = combine_out_of_fold(out_of_fold, world.scores, part, config)
-    intervals = Intervals.fit(combined, world.scores, part, world.groups.tolist())
+    intervals = Intervals.fit(combined, world.scores, part, world.groups.tolist(), alone(part))
     return intervals, lambda inputs: combiner.predict({name: model.predict(inputs) for name, model in models.items()})
 
 

@@ -56,6 +56,16 @@ def test_it_learns_products_that_a_sum_cannot() -> None:
     assert np.abs(np.corrcoef(centred.T, train.scores)[-1, :-1]).max() < 0.1
 
 
+def test_a_photo_to_predict_need_not_say_which_network_of_the_encoder_shows_what() -> None:
+    """A fit weighs each network; to predict, the columns are enough: photos come without `networks`."""
+    train, test = split(learnable_batch(150))
+    width = next(iter(train.region_embeddings.values())).shape[1]
+    of_two = replace(train, networks=(1, width - 1))
+    model = fitted(of_two)
+    assert len(blocks_of(of_two)) > len(blocks_of(test))
+    assert np.array_equal(model.predict(test), model.predict(replace(test, networks=of_two.networks)))
+
+
 def test_a_face_has_one_score_alone_and_among_others() -> None:
     train, test = split(learnable_batch(200))
     model = fitted(train, QuadraticConfig(directions=8))

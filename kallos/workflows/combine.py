@@ -8,22 +8,21 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import novelty as unlike_photos
 from ensemble.combiner import Combiner
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
 from ensemble.intervals import Intervals
-from ensemble.novelty import NOVELTY, Novelty
+from ensemble.novelty import FEWEST_PHOTOS, NOVELTY, Novelty
 from featurestore import runs
 from featurestore.calibration import FEWEST
-from featurestore.duplicates import units
 from featurestore.errors import PrerequisiteError
+from featurestore.groups import people_in
 from featurestore.records import Evaluation
 from featurestore.runs import Run
 from kallos.workflows.fold import Fold
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import COMBINED, ENSEMBLE, FLOORS, MODELS
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """Raised whenever the fit or the file format of combiners changes: then they are fitted again."""
 
 FEW_ROWS = 1_000
@@ -50,17 +49,18 @@ def combine(fold: Fold, seed: int) -> None:
     member_scores = _scores_of(fold, members, "out_of_fold", train.image_ids)
     combiner = fit_combiner(member_scores, train.scores, config)
     combined = combine_out_of_fold(member_scores, train.scores, fold.rows.part, config)
-    subsets = runs.subsets(fold.store, train.image_ids)
-    intervals = Intervals.fit(combined, train.scores, fold.rows.part, subsets)
+    subsets, people = runs.subsets(fold.store, train.image_ids), people_in(fold.store, train.image_ids)
+    intervals = Intervals.fit(combined, train.scores, fold.rows.part, subsets, people)
     if not intervals.everyone.half_widths:
         log.info("%s: gives no intervals: they take %s training rows", ENSEMBLE, FEWEST)
     combiner.save(run.folder)
     intervals.save(run.folder)
-    novelty = Novelty.fit(train, load_landmarks(fold.store, train.image_ids), units(fold.store, train.image_ids))
+    novelty = Novelty.fit(train, load_landmarks(fold.store, train.image_ids), people)
     novelty.save(run.folder / NOVELTY)
     if not novelty.limits:
-        fewest = unlike_photos.FEWEST
-        log.info("%s: will not warn of unlike photos: it takes %s different ones to tell limits", ENSEMBLE, fewest)
+        log.info(
+            "%s: will not warn of unlike photos: it takes %s different ones to tell limits", ENSEMBLE, FEWEST_PHOTOS
+        )
     predicted = combiner.predict(_scores_of(fold, members, "test", test.image_ids))
     with fold.store.transaction():
         fold.record(run, "out_of_fold", train, combined)

@@ -17,9 +17,6 @@ from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import digits_of, estimate_text, own_errors
 from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
-FEWEST = 2
-"""Photos that are compared; of one there is no interval."""
-
 MEAN = "mean"
 SIMPLER = {MEAN: "always predicting the mean"} | {name: f"the linear floor ({name})" for name in FLOORS}
 
@@ -55,9 +52,9 @@ def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None
 
 
 def _compared(beside: str, role: str, run: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
-    """`simpler_scores` are the scores of the simpler model, by image_id."""
+    """None where both predict fewer than FEWEST_TESTED photos. `simpler_scores` are by image_id."""
     common = np.array([image_id in simpler_scores for image_id in run.image_ids])
-    if common.sum() < FEWEST:
+    if common.sum() < FEWEST_TESTED:
         return None
     truth = run.truth[common]
     error = np.abs(run.predicted[common] - truth)
