@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.transfer import HEADINGS, figures_line, fitted
 from featurestore import runs
+from featurestore.groups import people_in
 from featurestore.records import FaceBatch
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.scale_maps import ScaleMaps
@@ -46,12 +47,14 @@ def main() -> None:
     with Store.open(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
         subset = np.array(runs.subsets(store, rows.train.image_ids))
+        people = np.array(people_in(store, rows.train.image_ids))
     named = tuple(f"{name}/{image_id}" for name, image_id in zip(subset, rows.train.image_ids, strict=True))
     as_rated, is_held_out = replace(rows.train, image_ids=named), rows.part == 1
     first, *others = arguments.learn.split(",")
     bent = _bent(as_rated, subset, others)
     learnt = np.isin(subset, [first, *others]) & ~is_held_out
-    given, tested = bent.take(learnt), as_rated.take(np.isin(subset, arguments.test.split(",")))
+    is_tested = np.isin(subset, arguments.test.split(","))
+    given, tested = bent.take(learnt), as_rated.take(is_tested)
     scales = dict.fromkeys((first, *others), Scale(1, 5))
     maps = ScaleMaps.fit(scales, subset[learnt].tolist(), given.image_ids, given.scores)
     ways = {
@@ -63,13 +66,15 @@ def main() -> None:
     print(f"{arguments.model}: learns from {len(given):,} rows of {arguments.learn}\n{HEADINGS}")
     for way, (learn, maps_of_way) in ways.items():
         model = fitted(arguments.model, learn)
-        print(figures_line(f"{way}, {arguments.test}", tested.scores, MODEL_SCALE.clip(model.predict(tested))))
+        predicted = MODEL_SCALE.clip(model.predict(tested))
+        print(figures_line(f"{way}, {arguments.test}", tested.scores, predicted, people[is_tested]))
         if maps_of_way is None:
             continue  # it knows nothing of the bent scales
         for name in (first, *others):
-            own = bent.take((subset == name) & is_held_out)
+            is_own = (subset == name) & is_held_out
+            own = bent.take(is_own)
             predicted = maps_of_way.from_shared(own.image_ids, MODEL_SCALE.clip(model.predict(own)))
-            print(figures_line(f"{way}, held-out {name}", own.scores, predicted), flush=True)
+            print(figures_line(f"{way}, held-out {name}", own.scores, predicted, people[is_own]), flush=True)
 
 
 def _bent(as_rated: FaceBatch, subset: NDArray[np.str_], names: list[str]) -> FaceBatch:
