@@ -134,8 +134,8 @@ def test_too_few_scores_are_not_linked(own: Array, found: str) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", images=120) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", images=120) as opened:
+        yield opened
 
 
 def divide(store: Store, trait: str = TRAIT) -> None:
@@ -251,9 +251,9 @@ def pair(workspace, tmp_path_factory) -> Pair:
     Values of the photos are in the store already, by their bytes.
     """
     folder = tmp_path_factory.mktemp("several")
-    made = Pair(folder / "kallos.duckdb", folder / "bundle")
-    shutil.copy(workspace.store, made.store)
-    shutil.copytree(workspace.store.with_suffix(".runs"), made.store.with_suffix(".runs"))
+    both = Pair(folder / "kallos.duckdb", folder / "bundle")
+    shutil.copy(workspace.store, both.store)
+    shutil.copytree(workspace.store.with_suffix(".runs"), both.store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
         drawn = [(row["image"], (float(row["true_score"]) - 1) / 4) for row in csv.DictReader(file)]
     tables = {"a": (drawn[0::2], lambda share: 1 + 6 * share), "b": (drawn[1::2], lambda share: 100 * share**2)}
@@ -267,11 +267,11 @@ def pair(workspace, tmp_path_factory) -> Pair:
     shutil.copy(workspace.portrait, folder / "photo.jpg")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv("KALLOS_STORE", str(made.store))
+        patch.setenv("KALLOS_STORE", str(both.store))
         for typed in commands("docs/several-data-sets.md"):
             done(*("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else []))
-    made("export", made.bundle, "--protocol", BOTH)
-    return made
+    both("export", both.bundle, "--protocol", BOTH)
+    return both
 
 
 def test_predictions_are_kept_as_scores_of_each_images_data_set(pair: Pair) -> None:

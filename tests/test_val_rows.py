@@ -43,8 +43,8 @@ class Spy(PlainFitter):
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as opened:
+        yield opened
 
 
 def give_val_rows(store: Store) -> None:
@@ -63,11 +63,11 @@ def test_val_rows_are_a_part_of_a_training_set_and_of_no_other(store):
     before = training_set(store, PROTOCOL, 1)
     assert len(before.val) == 0
     give_val_rows(store)
-    made = training_set(store, PROTOCOL, 1)
-    assert made.val.image_ids == VAL
-    assert made.train.image_ids == tuple(i for i in before.train.image_ids if i not in VAL)
-    assert made.test.image_ids == before.test.image_ids
-    assert np.isfinite(made.val.scores).all()
+    rows = training_set(store, PROTOCOL, 1)
+    assert rows.val.image_ids == VAL
+    assert rows.train.image_ids == tuple(i for i in before.train.image_ids if i not in VAL)
+    assert rows.test.image_ids == before.test.image_ids
+    assert np.isfinite(rows.val.scores).all()
 
 
 def test_nothing_that_is_learnt_from_depends_on_val_rows(store):
