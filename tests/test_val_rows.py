@@ -24,7 +24,7 @@ from models.baseline.ridge import RidgeModel, train_ridge
 from models.loading import load_model
 from models.registry import MODELS
 from models.spec import Listener, Options, PlainFitter, resolve
-from tests.synthetic_store import PROTOCOL, TRAIT, make_store
+from tests.synthetic_store import PROTOCOL, TRAIT, make_store, read_photos
 
 VAL = tuple(f"made-up/{i:04d}.png" for i in range(1, 17, 2))
 
@@ -42,7 +42,8 @@ class Spy(PlainFitter):
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    read_photos(monkeypatch)
     with make_store(tmp_path / "s.duckdb", trained=False) as opened:
         yield opened
 
