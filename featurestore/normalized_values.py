@@ -27,7 +27,7 @@ def shown(store: Store) -> list[str]:
 
 
 def lacking(store: Store, statistics_ids: Sequence[str]) -> dict[str, int]:
-    """How many photos with features have no row yet, of those among the statistics where there are any."""
+    """Statistics -> how many photos with features have no row under them yet; without those where none lacks."""
     geometry, skin, shape = (active_table(store, extractor) for extractor in NORMALIZED)
     return dict(
         store.frame(
@@ -43,7 +43,7 @@ def lacking(store: Store, statistics_ids: Sequence[str]) -> dict[str, int]:
 
 
 def complete(store: Store, statistics_ids: Sequence[str]) -> None:
-    """Add the rows that lack under these of the `shown` statistics."""
+    """Add the rows that are `lacking` under these of the `shown` statistics."""
     if missing := lacking(store, statistics_ids):
         with store.transaction():
             write(store, missing)

@@ -145,7 +145,8 @@ TRAINING_TABLES = (
     ),
     table(
         "intervals",
-        "one row is a run's calibration, for everyone or for one group, fitted on out-of-fold errors",
+        "one row is a run's calibration, for everyone or for one group, fitted on out-of-fold errors; of a run on "
+        "several data sets all of it is of shared scores, see scale_maps",
         _RUN,
         ("subset", "VARCHAR", "group, see images; NULL for everyone"),
         ("n", "INTEGER", "training rows that it was fitted on"),

@@ -83,15 +83,7 @@ def training_set(
         raise before_extract(store, "The store has no features yet")
     encoder = chosen_encoder(store, encoder)
     check_roles(store, protocol, fold)
-    if normalized_by is None:
-        fitted_now = statistics.fit(store, (protocol, fold))
-        if not fitted_now:
-            raise too_few(store, protocol, fold, 0)
-        (statistics_id,) = fitted_now.values()
-    else:
-        statistics_id = normalization.chosen(store, normalized_by)
-        normalization.check_fitted_within(store, statistics_id, protocol, fold)
-        normalized_values.complete(store, [statistics_id])
+    statistics_id = _statistics(store, protocol, fold, normalized_by)
     every = normalization.read(store, statistics_id)
     fitted = every if features is None else every.only(_chosen_features(every, features))
     tables = array_tables(store, encoder)
@@ -119,6 +111,19 @@ def training_set(
     part = _parts(store, protocol, fold, train.image_ids)
     check_scores_differ(train.scores, part, protocol, fold)
     return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id, maps)
+
+
+def _statistics(store: Store, protocol: str, fold: int, normalized_by: str | None) -> str:
+    """The id of the statistics that are used, under which every photo is normalised."""
+    if normalized_by is not None:
+        statistics_id = normalization.chosen(store, normalized_by)
+        normalization.check_fitted_within(store, statistics_id, protocol, fold)
+        normalized_values.complete(store, [statistics_id])
+        return statistics_id
+    fitted = statistics.fit(store, (protocol, fold))
+    if not fitted:
+        raise too_few(store, protocol, fold, 0)
+    return fitted[protocol, fold]
 
 
 def _shared(batch: FaceBatch, maps: ScaleMaps) -> FaceBatch:

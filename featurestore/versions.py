@@ -47,13 +47,18 @@ def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFra
     store.append("attempts", attempts)
 
 
+def computed_tables(store: Store) -> list[str]:
+    """The tables of what was computed of photos, whose rows have the sha256 of a photo."""
+    versions = store.frame("SELECT table_name FROM extractor_versions ORDER BY ALL")["table_name"]
+    return [*versions, "attempts", "normalized_values"]
+
+
 def forget(store: Store, photos: pl.Series) -> None:
     """Remove what any version computed of photos (sha256), so that they are extracted again; in a transaction."""
     if photos.is_empty():
         return
     with store.registered(photos.to_frame("sha256")):
-        versions = store.frame("SELECT table_name FROM extractor_versions")["table_name"]
-        for table in [*versions, "attempts", "normalized_values"]:
+        for table in computed_tables(store):
             store.execute(f'DELETE FROM "{table}" WHERE sha256 IN (SELECT sha256 FROM incoming)')
 
 

@@ -25,14 +25,14 @@ GOLDEN = {
 }
 
 
-def made():
+def example():
     random = np.random.default_rng(3)
     truth = random.normal(3, 0.7, 30)
     return truth, truth + random.normal(0.1, 0.3, 30)
 
 
 def test_figures_and_their_intervals_are_golden():
-    found = figures(*made(), ALONE)
+    found = figures(*example(), ALONE)
     assert {m: (f.value, f.low, f.high) for m, f in found.items()} == {
         metric: pytest.approx(values, abs=1e-6) for metric, values in GOLDEN.items()
     }
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_resamples_and_every_fold_has_others():
 
 def test_folds_of_the_same_rows_have_independent_figures():
     """The standard error of their mean is by the root of two smaller; with one stream for both it would be the same."""
-    truth, predicted = made()
+    truth, predicted = example()
     one, other = (resampled_figures(truth, predicted, ALONE, fold) for fold in (0, 1))
     for metric, values in one.items():
         assert abs(np.corrcoef(values, other[metric])[0, 1]) < 4 / np.sqrt(RESAMPLES)
@@ -112,7 +112,7 @@ def test_a_resample_without_any_of_the_values_or_without_spread_has_no_figure():
 
 def test_correlations_of_several_runs_are_exact_far_from_zero():
     """Scores around ten million: moments that are not centred would lose all digits."""
-    truth, predicted = made()
+    truth, predicted = example()
     counts = resamples(ALONE)
     near = correlations(counts, truth, np.stack([predicted, -predicted]))
     assert near[0] == pytest.approx(correlations(counts, truth, predicted))
@@ -122,7 +122,7 @@ def test_correlations_of_several_runs_are_exact_far_from_zero():
 
 
 def test_equal_values_share_their_rank_in_every_resample():
-    truth, predicted = (values.round(1) for values in made())
+    truth, predicted = (values.round(1) for values in example())
     counts = resamples(PAIRS)
     found = rank_correlations(counts, truth, predicted)
     for resample in range(0, RESAMPLES, 100):

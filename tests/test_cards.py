@@ -56,8 +56,10 @@ def completed(store: Store) -> Store:
         of_trait = {"data_set": [name], "trait": [TRAIT], "scale_low": [1.0], "scale_high": [5.0]}
         store.append("traits", pl.DataFrame(of_trait))
         for model in ("ensemble", "a"):
-            said = np.clip(truth + random.normal(0, 1, n), 1, 5)
-            runs.record_external(store, run_of(model), name, tuple(others), said, (said - 0.3, said + 0.3))
+            predicted = np.clip(truth + random.normal(0, 1, n), 1, 5)
+            runs.record_external(
+                store, run_of(model), name, tuple(others), predicted, (predicted - 0.3, predicted + 0.3)
+            )
     return store
 
 
@@ -94,12 +96,12 @@ def head_of(card: str) -> dict:
 
 def holds(cell: str, value: float, *, sign: bool = False) -> bool:
     """Whether a cell says this figure, within an interval around it, with as many digits as that supports."""
-    said, low, high = re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups()
-    digits = len(said.partition(".")[2])
+    figure, low, high = re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups()
+    digits = len(figure.partition(".")[2])
     unit, width = 10.0**-digits, float(high) - float(low)
     assert width == 0 or 0.5 * unit <= width / 3.92 + 0.6 * unit, "no digit finer than the standard error"
     return (
-        said == f"{value:{'+' if sign else ''}.{digits}f}"
+        figure == f"{value:{'+' if sign else ''}.{digits}f}"
         and float(low) <= value + unit
         and value - unit <= float(high)
     )

@@ -18,7 +18,7 @@ from reports.render.json import to_json
 N = 60
 
 
-def made(seed: int, n: int = N):
+def example(seed: int, n: int = N):
     """Truth, predictions, groups (one of them unnamed), people and interval ends of n images."""
     random = np.random.default_rng(seed)
     truth = random.normal(3, 0.7, n)
@@ -39,7 +39,7 @@ def shown(groups, width: int = 80) -> list[str]:
 
 
 def test_figures_are_those_of_the_groups_rows():
-    truth, predicted, groups, people, low, high = made(1)
+    truth, predicted, groups, people, low, high = example(1)
     found = compare_groups(truth, predicted, groups, people, low, high)
     assert [group.name for group in found.groups] == ["AF", "CM", "none"]
     for group in found.groups:
@@ -53,7 +53,7 @@ def test_figures_are_those_of_the_groups_rows():
 
 
 def test_a_gap_is_between_the_groups_that_are_furthest_apart_with_the_p_value_of_the_test():
-    truth, predicted, groups, people, low, high = made(2)
+    truth, predicted, groups, people, low, high = example(2)
     found = compare_groups(truth, predicted, groups, people, low, high)
     labels = np.array([name or "none" for name in groups])
     inside = (np.abs(predicted - truth) <= 0.4).astype(float)
@@ -72,7 +72,7 @@ def test_a_gap_is_between_the_groups_that_are_furthest_apart_with_the_p_value_of
 
 def test_four_groups_without_a_difference_are_said_to_differ_in_5_percent():
     """Of each figure; in the very words of the report."""
-    worlds, said = 100, dict.fromkeys(METRICS, 0)
+    worlds, reported = 100, dict.fromkeys(METRICS, 0)
     for world in range(worlds):
         random = np.random.default_rng(world)
         truth = random.normal(3, 0.7, 80)
@@ -81,16 +81,16 @@ def test_four_groups_without_a_difference_are_said_to_differ_in_5_percent():
         lines = shown(compare_groups(truth, predicted, groups, alone(80), predicted - 0.4, predicted + 0.4))
         for metric, title in METRICS.items():
             (line,) = (line for line in lines if line.startswith(title) and " − " in line)
-            said[metric] += "not shown to differ" not in line
+            reported[metric] += "not shown to differ" not in line
             assert line.rstrip().endswith("differ")
     lowest, highest = binom.ppf((0.001, 0.999), worlds, 0.05)
-    assert all(count <= highest for count in said.values()), said
-    assert min(said["bias"], said["mae"]) >= lowest
-    assert sum(said.values()) > 0
+    assert all(count <= highest for count in reported.values()), reported
+    assert min(reported["bias"], reported["mae"]) >= lowest
+    assert sum(reported.values()) > 0
 
 
 def test_a_group_that_is_biased_is_said_to_differ():
-    truth, predicted, groups, people, *_ = made(5)
+    truth, predicted, groups, people, *_ = example(5)
     shift = np.array([0.4 * (name == "CM") for name in groups])
     gap = compare_groups(truth, predicted + shift, groups, people).gaps["bias"]
     assert gap.supported
@@ -102,7 +102,7 @@ def test_a_group_that_is_biased_is_said_to_differ():
 
 
 def test_groups_that_are_too_small_are_named_and_not_compared():
-    truth, predicted, groups, people, *_ = made(6)
+    truth, predicted, groups, people, *_ = example(6)
     mixed = [f"tiny {i}" if i < 3 else name for i, name in enumerate(groups)]
     found = compare_groups(truth, predicted + np.arange(N) / 3, mixed, people)
     sizes = {name or "none": groups[3:].count(name) for name in ("AF", "CM", None)}
@@ -115,7 +115,7 @@ def test_groups_that_are_too_small_are_named_and_not_compared():
 
 
 def test_twenty_photos_of_one_person_are_too_few():
-    truth, predicted, groups, people, *_ = made(7)
+    truth, predicted, groups, people, *_ = example(7)
     people[[name == "AF" for name in groups]] = "one"
     found = compare_groups(truth, predicted, groups, people)
     assert found.too_small == {"AF": 1}
@@ -123,7 +123,7 @@ def test_twenty_photos_of_one_person_are_too_few():
 
 
 def test_an_interval_of_a_figure_is_wider_where_photos_are_of_few_people():
-    truth, _, _, people, *_ = made(8)
+    truth, _, _, people, *_ = example(8)
     error = np.repeat(np.random.default_rng(8).normal(0, 0.3, 20), 3)
     of_people = compare_groups(truth, truth + error, [None] * N, np.repeat(people[:20], 3)).groups[0].figures["bias"]
     of_photos = compare_groups(truth, truth + error, [None] * N, people).groups[0].figures["bias"]
@@ -134,7 +134,7 @@ def test_an_interval_of_a_figure_is_wider_where_photos_are_of_few_people():
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
 def test_the_order_of_the_rows_changes_nothing(seed: int):
-    truth, predicted, groups, people, low, high = made(seed)
+    truth, predicted, groups, people, low, high = example(seed)
     order = np.random.default_rng(seed + 1).permutation(N)
     permuted = [groups[i] for i in order]
     again = compare_groups(truth[order], predicted[order], permuted, people[order], low[order], high[order])
@@ -144,7 +144,7 @@ def test_the_order_of_the_rows_changes_nothing(seed: int):
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-2, 2))
 def test_a_shift_of_one_group_moves_its_bias_by_exactly_that_and_nothing_of_the_others(seed: int, shift: float):
-    truth, predicted, groups, people, *_ = made(seed)
+    truth, predicted, groups, people, *_ = example(seed)
     before = compare_groups(truth, predicted, groups, people)
     after = compare_groups(truth, predicted + shift * np.array([name == "AF" for name in groups]), groups, people)
     for one, other in zip(before.groups, after.groups, strict=True):
@@ -157,7 +157,7 @@ def test_a_shift_of_one_group_moves_its_bias_by_exactly_that_and_nothing_of_the_
 
 
 def test_one_group_has_no_gap_and_equal_scores_no_correlation():
-    truth, predicted, _, people, *_ = made(3)
+    truth, predicted, _, people, *_ = example(3)
     alike = compare_groups(truth, predicted, [None] * N, people)
     assert alike.gaps == {}
     assert not alike.several
@@ -171,7 +171,7 @@ def test_one_group_has_no_gap_and_equal_scores_no_correlation():
 
 
 def test_where_all_groups_are_too_small_that_is_all_there_is():
-    truth, predicted, groups, people, *_ = made(9)
+    truth, predicted, groups, people, *_ = example(9)
     found = compare_groups(truth[:30], predicted[:30], groups[:30], people[:30])
     assert (found.groups, found.gaps) == ((), {})
     assert found.several
@@ -180,7 +180,7 @@ def test_where_all_groups_are_too_small_that_is_all_there_is():
 
 
 def test_the_table_fits_80_columns_with_every_figure():
-    lines = shown(compare_groups(*made(4)))
+    lines = shown(compare_groups(*example(4)))
     assert max(len(line) for line in lines) <= 80
     text = "\n".join(lines)
     for word in ("AF", "CM", "none", "bias", "MAE", "PC", "coverage", "furthest apart", "p"):

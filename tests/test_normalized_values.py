@@ -26,9 +26,9 @@ IMAGES = 79
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        statistics.fit(made)
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as opened:
+        statistics.fit(opened)
+        yield opened
 
 
 def rows(store: Store) -> pl.DataFrame:
@@ -59,11 +59,11 @@ def test_every_value_is_by_the_statistics_of_the_folds_training_rows(store, fold
 
 
 def test_a_stored_row_is_bit_for_bit_what_one_photo_alone_gives(store):
-    made = training_set(store, PROTOCOL, 1)
+    fold = training_set(store, PROTOCOL, 1)
     for row in (0, 7, 38):
-        raw = store.frame("FROM geometric_features WHERE image_id = $id", id=made.train.image_ids[row]).drop("image_id")
-        alone = made.normalization.transform(raw.to_numpy(), made.train.shapes[[row]])
-        assert np.array_equal(alone[0], made.train.features[row], equal_nan=True)
+        raw = store.frame("FROM geometric_features WHERE image_id = $id", id=fold.train.image_ids[row]).drop("image_id")
+        alone = fold.normalization.transform(raw.to_numpy(), fold.train.shapes[[row]])
+        assert np.array_equal(alone[0], fold.train.features[row], equal_nan=True)
 
 
 def test_fitting_again_writes_nothing(store):
@@ -75,13 +75,13 @@ def test_fitting_again_writes_nothing(store):
 
 def test_rows_that_are_missing_are_added_alone_and_the_fold_is_not_fresh_meanwhile(store):
     before, versions = rows(store), feature_versions(active_versions(store))
-    kept = store.value("SELECT max(rowid) FROM normalized_values")
+    last = store.value("SELECT max(rowid) FROM normalized_values")
     assert statistics.fresh(store, versions) == {(PROTOCOL, 1), (PROTOCOL, 2)}
     store.execute("DELETE FROM normalized_values WHERE sha256 = $s", s=content("made-up/0000.png"))
     assert statistics.fresh(store, versions) == set()
     statistics.fit(store)
     assert rows(store).equals(before)
-    assert store.value("SELECT count(*) FROM normalized_values WHERE rowid > $kept", kept=kept) == 2
+    assert store.value("SELECT count(*) FROM normalized_values WHERE rowid > $last", last=last) == 2
 
 
 def test_a_photo_that_changes_role_is_normalised_by_the_new_training_rows_alone(store):

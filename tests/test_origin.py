@@ -39,23 +39,23 @@ def photo_of(workspace: Workspace, role: str) -> Path:
 
 
 @pytest.fixture
-def made(tmp_path: Path):
+def trained(tmp_path: Path):
     with make_store(tmp_path / "s.duckdb") as store:
         yield store, {"ensemble": f"{PROTOCOL}-1-ensemble-{len(MODEL_NOISE) - 1:08x}"}
 
 
-def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
-    store, run_ids = made
+def test_a_model_is_set_beside_the_mean_of_its_training_photos(trained):
+    store, run_ids = trained
     (beside,) = comparisons(store, run_ids)
     rows = store.frame(
-        "SELECT role, sha256, s.score AS truth, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+        "SELECT role, sha256, s.score AS truth, p.score AS predicted FROM predictions p JOIN scores s USING (image_id) "
         "JOIN images USING (image_id) "
         "WHERE run_id = $run ORDER BY image_id",
         run=run_ids["ensemble"],
     )
     learnt, tested = (rows.filter(role=role) for role in ("out_of_fold", "test"))
-    truth, said = tested["truth"].to_numpy(), tested["said"].to_numpy()
-    own, mean = np.abs(said - truth), np.abs(learnt["truth"].mean() - truth)
+    truth, predicted = tested["truth"].to_numpy(), tested["predicted"].to_numpy()
+    own, mean = np.abs(predicted - truth), np.abs(learnt["truth"].mean() - truth)
     interval = Estimate.from_resamples(0.0, means(resamples(tested["sha256"].to_numpy().astype(str)), own - mean))
     assert beside == Comparison("mean", 40, own.mean(), mean.mean(), beside.low, beside.high)
     assert (beside.low, beside.high) == pytest.approx((interval.low, interval.high))
@@ -63,8 +63,8 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(made):
     assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
 
 
-def test_a_model_that_says_the_mean_is_no_better_than_that(made):
-    store, run_ids = made
+def test_a_model_that_says_the_mean_is_no_better_than_that(trained):
+    store, run_ids = trained
     store.execute("UPDATE predictions SET score = 3 WHERE run_id = $run", run=run_ids["ensemble"])
     (beside,) = comparisons(store, run_ids)
     assert not beside.better
@@ -72,8 +72,8 @@ def test_a_model_that_says_the_mean_is_no_better_than_that(made):
 
 
 @pytest.mark.parametrize(("tested", "out_of_fold"), [(20, False), (19, True), (1, True), (0, True)])
-def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(made, tested, out_of_fold):
-    store, run_ids = made
+def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(trained, tested, out_of_fold):
+    store, run_ids = trained
     learnt = store.value(
         "SELECT count(*) FROM predictions WHERE role = 'out_of_fold' AND run_id = $id", id=run_ids["ensemble"]
     )
@@ -90,14 +90,14 @@ def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(made
     assert sentence.startswith(f"On its {photos} the model was ")
 
 
-def test_where_one_photo_is_predicted_nothing_is_said(made):
-    store, run_ids = made
+def test_where_one_photo_is_predicted_nothing_is_said(trained):
+    store, run_ids = trained
     store.execute("DELETE FROM predictions WHERE role = 'test' OR image_id <> (SELECT max(image_id) FROM predictions)")
     assert comparisons(store, run_ids) == ()
 
 
 @pytest.mark.parametrize(
-    ("mae", "low", "high", "said"),
+    ("mae", "low", "high", "words"),
     [
         (0.6, -0.1, 0.3, "no better than the linear floor (ridge): mean error 0.6 against 0.5"),
         (0.5, 0.0, 0.0, "no better than"),
@@ -105,12 +105,12 @@ def test_where_one_photo_is_predicted_nothing_is_said(made):
         (0.45, -0.15, -0.01, None),
     ],
 )
-def test_a_doubt_is_a_sentence_with_its_figures(mae, low, high, said):
+def test_a_doubt_is_a_sentence_with_its_figures(mae, low, high, words):
     found = doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (Comparison("ridge", 1200, mae, 0.5, low, high),)))
-    assert len(found) == (said is not None)
+    assert len(found) == (words is not None)
     for sentence in found:
         assert sentence.startswith("On its 1,200 test photos the model was ")
-        assert said in sentence
+        assert words in sentence
         assert f"difference {estimate_text(Estimate(mae - 0.5, low, high), sign=True)} (95 % interval)." in sentence
 
 
@@ -156,10 +156,10 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
         text = " ".join(shown.replace("│", " ").split())
         assert all(sentence in text for sentence in (named, *doubts(origin)))
         answer = done(*typed, "--json", *at).json()
-        said = answer["predictions"][0] if "predictions" in answer else answer
-        assert said["doubts"] == doubts(origin)
-        assert said["origin"]["protocol"] == "demo-5fold"
-        assert len(said["origin"]["comparisons"]) == 2
+        prediction = answer["predictions"][0] if "predictions" in answer else answer
+        assert prediction["doubts"] == doubts(origin)
+        assert prediction["origin"]["protocol"] == "demo-5fold"
+        assert len(prediction["origin"]["comparisons"]) == 2
     lines = done("predict", *[workspace.portrait] * many, *at).out
     assert all(lines.count(sentence) == 1 for sentence in (named, *doubts(origin)))
 
@@ -169,10 +169,10 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
 
 def test_training_photos_are_recognised_and_no_others():
     hashes = [content(f"photo {i}") for i in range(3000)]
-    kept = TrainingPhotos.from_hashes(hashes[:2000], "some key")
-    assert all(sha256 in kept for sha256 in hashes[:2000])
-    assert not any(sha256 in kept for sha256 in hashes[2000:])
-    assert len(kept.content) == 2000 * SIZE
+    photos = TrainingPhotos.from_hashes(hashes[:2000], "some key")
+    assert all(sha256 in photos for sha256 in hashes[:2000])
+    assert not any(sha256 in photos for sha256 in hashes[2000:])
+    assert len(photos.content) == 2000 * SIZE
     assert content("photo 0") not in TrainingPhotos.from_hashes([], "some key")
 
 
@@ -195,11 +195,11 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(
     shutil.copy(photo_of(workspace, role), photo)
     elsewhere = tmp_path / "none.duckdb"
     at = ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
-    said = done("predict", photo, "--json", *at).json()["predictions"][0]
-    assert (said["in_training"], LEARNT in said["notes"]) == (expected, expected)
+    prediction = done("predict", photo, "--json", *at).json()["predictions"][0]
+    assert (prediction["in_training"], LEARNT in prediction["notes"]) == (expected, expected)
     assert (LEARNT in done("predict", photo, *at).out) == expected
     if models == "bundle":
-        assert said["notes"][:1] == [LEARNT] * expected or not expected
+        assert prediction["notes"][:1] == [LEARNT] * expected or not expected
         assert done("explain", photo, "--json", *at).json()["in_training"] == expected
         assert (f"! {LEARNT}" in done("explain", photo, *at).out) == expected
         assert done("predict", *[photo] * many, *at).out.count(LEARNT) == many * expected
@@ -215,8 +215,9 @@ def test_the_page_says_it_too(workspace: Workspace):
 def test_the_same_picture_in_another_file_is_not_recognised(workspace: Workspace, tmp_path: Path):
     with Image.open(photo_of(workspace, "out_of_fold")) as picture:
         picture.save(tmp_path / "again.png")
-    said = done("predict", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()["predictions"][0]
-    assert not said["in_training"]
+    answer = done("predict", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
+    (prediction,) = answer["predictions"]
+    assert not prediction["in_training"]
 
 
 def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: Workspace, tmp_path: Path):

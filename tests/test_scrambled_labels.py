@@ -18,7 +18,7 @@ from models.baseline.inputs import BaselineConfig
 from models.regions.fitter import FeaturesAlone, Joint, WithEncoder
 from models.registry import ENSEMBLE, MODELS
 from models.spec import Options, resolve
-from tests.synthetic_store import PROTOCOL, make_store
+from tests.synthetic_store import PROTOCOL, make_store, read_photos
 
 QUICK = Options(backbone="squeezenet1_1", weights="none", precision="float32", image_size=32, epochs=1)
 SCRAMBLED = (
@@ -54,6 +54,7 @@ def predictions_of(store: Store, model: str) -> pl.DataFrame:
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
     """Predictions with the labels as they are, and with those of the test rows turned round; quickly trained."""
     with pytest.MonkeyPatch.context() as patched:
+        read_photos(patched)
         for form in (WithEncoder, Joint, FeaturesAlone):
             patched.setattr(form, "epochs", 5)
         patched.setattr(trees, "BaselineConfig", partial(BaselineConfig, rounds=20))

@@ -83,10 +83,10 @@ def is_sound(prediction: dict) -> bool:
 
 @pytest.mark.parametrize("photos", [4, 12, 20])
 def test_too_few_photos_are_refused_with_a_number_that_is_enough(rated: Rated, photos: int) -> None:
-    told = " ".join(rated.ingest(f"few{photos}", rated.means[:photos]).out.split())
-    assert f"{photos} photos with a score are too few to train on: {FEWEST_PHOTOS} would be enough" in told
+    output = " ".join(rated.ingest(f"few{photos}", rated.means[:photos]).out.split())
+    assert f"{photos} photos with a score are too few to train on: {FEWEST_PHOTOS} would be enough" in output
     if photos < 5:  # not one for each fold
-        assert "no protocol" in told
+        assert "no protocol" in output
         return
     refused = rated.train(f"few{photos}")
     assert refused.code == 7

@@ -24,7 +24,7 @@ from models.baseline.ridge import RidgeModel, train_ridge
 from models.loading import load_model
 from models.registry import MODELS
 from models.spec import Listener, Options, PlainFitter, resolve
-from tests.synthetic_store import PROTOCOL, TRAIT, make_store
+from tests.synthetic_store import PROTOCOL, TRAIT, make_store, read_photos
 
 VAL = tuple(f"made-up/{i:04d}.png" for i in range(1, 17, 2))
 
@@ -43,11 +43,7 @@ class Spy(PlainFitter):
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Its photos are black: those of a made-up store are not the ones that their hashes tell of."""
-    monkeypatch.setattr(
-        "kallos.workflows.fold.load_faces",
-        lambda _, image_ids, *__: np.zeros((len(image_ids), 256, 256, 3), np.uint8),
-    )
+    read_photos(monkeypatch)
     with make_store(tmp_path / "s.duckdb", trained=False) as opened:
         yield opened
 
@@ -68,11 +64,11 @@ def test_val_rows_are_a_part_of_a_training_set_and_of_no_other(store):
     before = training_set(store, PROTOCOL, 1)
     assert len(before.val) == 0
     give_val_rows(store)
-    made = training_set(store, PROTOCOL, 1)
-    assert made.val.image_ids == VAL
-    assert made.train.image_ids == tuple(i for i in before.train.image_ids if i not in VAL)
-    assert made.test.image_ids == before.test.image_ids
-    assert np.isfinite(made.val.scores).all()
+    rows = training_set(store, PROTOCOL, 1)
+    assert rows.val.image_ids == VAL
+    assert rows.train.image_ids == tuple(i for i in before.train.image_ids if i not in VAL)
+    assert rows.test.image_ids == before.test.image_ids
+    assert np.isfinite(rows.val.scores).all()
 
 
 def test_nothing_that_is_learnt_from_depends_on_val_rows(store):

@@ -9,6 +9,7 @@ import duckdb
 from featurestore.errors import StoreError
 from featurestore.sql_text import quote
 from featurestore.store import Store
+from featurestore.versions import computed_tables
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,9 @@ def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:
 
 
 def _drop_orphans(store: Store) -> int:
-    versions = store.frame("SELECT table_name FROM extractor_versions ORDER BY ALL")["table_name"]
-    tables = ["attempts", *versions, "normalized_values"]
     gone = "WHERE sha256 NOT IN (SELECT sha256 FROM images WHERE sha256 IS NOT NULL)"
-    return sum(int(store.connection.execute(f'DELETE FROM "{table}" {gone}').fetchall()[0][0]) for table in tables)
+    deleted = (store.connection.execute(f'DELETE FROM "{table}" {gone}').fetchall() for table in computed_tables(store))
+    return sum(int(rows[0][0]) for rows in deleted)
 
 
 def _unverified(store: Store, dropped: set[str]) -> tuple[str, ...]:

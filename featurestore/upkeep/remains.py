@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from featurestore.sql_text import quote
 from featurestore.store import Store
+from featurestore.versions import computed_tables
 
 PIECE = 64
 """Bytes of a vector that files are searched for: its first eight or sixteen numbers, which no other photo has."""
@@ -35,9 +36,9 @@ class Traces:
     def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Self:
         """Read them before they are deleted."""
         vectors = []
-        keyed = {table for table, _ in _columns(store, "column_name = 'sha256'")} - {"images"}
+        computed = set(computed_tables(store))
         for table, column in _columns(store, VECTORS):
-            if table in keyed:
+            if table in computed:
                 query = f'SELECT "{column}" AS v FROM "{table}" WHERE list_contains($hashes, sha256)'
                 vectors += list(store.frame(query, hashes=list(hashes))["v"].to_numpy())
         return cls(tuple(sorted({*image_ids, *hashes})), tuple(hashes), tuple(vectors))

@@ -34,10 +34,11 @@ def intervals_section(card: ModelCard) -> str | None:
         )
     parts = [title, aim + measured]
     if groups:
+        shared = " of shared scores" if card.maps.maps else ""
         lines = ((escape(name), f"{of.n:,}", number(of.bias, sign=True), _ends(of)) for name, of in groups)
         parts += [
             "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
-            f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}.",
+            f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}{shared}.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]
     return "\n\n".join(parts)
