@@ -9,7 +9,7 @@ from rich.console import RenderableType
 
 from featurestore.store import Store
 from reports.render.layout import dim, number, plain_table, plural, section
-from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate, figures
+from reports.stats.bootstrap import METRICS, Estimate, figures
 from reports.stats.estimates import estimate_cell
 from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
@@ -63,7 +63,7 @@ def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType
     ]
     few = (
         f"{plural(tested, 'test image')}, fewer than {FEWEST_TESTED}, cannot say more: these are the training images, "
-        f"each predicted by a fit that had not seen it. Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
+        "each predicted by a fit that had not seen it."
     )
     return section(
         "Training images, out of fold",
