@@ -182,7 +182,7 @@ def _figures(card: ModelCard) -> str:
     reading = f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. {BRACKETS}"
     test = card.main.roles.get("test")
     if test and test.n < FEWEST_TESTED:
-        reading += f" {plural(test.n, 'test row')} cannot say more: go by the training rows, out of fold."
+        reading += f" Fewer than {FEWEST_TESTED} test rows are too few: go by the training rows, out of fold."
     return "\n\n".join(["## Figures", reading, *filter(None, [verdict(card)]), *tables])
 
 

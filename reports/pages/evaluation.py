@@ -193,7 +193,7 @@ def render(report: EvaluationReport) -> RenderableType:
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
         target_line(report.target),
         render_out_of_fold(report.out_of_fold, best.overall.n) if report.out_of_fold else None,
-        _runs_table(report.runs),
+        section("Test images", _runs_table(report.runs)) if report.out_of_fold else _runs_table(report.runs),
         dim(f"{BRACKETS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.several else None,
