@@ -195,7 +195,7 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(unchanged):
         f"JOIN scores s USING (image_id) WHERE role = 'outside' AND run_id = '{ensemble['run_id']}' AND {of_curved}"
     )
     coverage = ensemble["overall"]["coverage"]
-    assert (coverage["share"], coverage["width"]) == (pytest.approx(covered), pytest.approx(width))
+    assert (coverage["share"]["value"], coverage["width"]) == (pytest.approx(covered), pytest.approx(width))
     assert {member["overall"]["coverage"] for member in members} == {None}
 
 
@@ -372,10 +372,10 @@ def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
     ensemble, a = report.models
     assert a.overall.coverage is None
     assert ensemble.overall.coverage.width == pytest.approx(0.2)
-    assert ensemble.overall.coverage.share < 0.3
-    assert ensemble.overall.coverage.mapped_share > 0.85
+    assert ensemble.overall.coverage.share.value < 0.3
+    assert ensemble.overall.coverage.mapped_share.value > 0.85
     assert set(ensemble.subsets) == {"one", "two"}
-    assert report.groups.groups[0].figures["coverage"].value == ensemble.subsets["one"].coverage.mapped_share
+    assert report.groups.groups[0].figures["coverage"].value == ensemble.subsets["one"].coverage.mapped_share.value
     json.loads(to_json(external_evaluation.NAME, report))
 
 

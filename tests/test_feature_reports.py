@@ -21,6 +21,8 @@ from kallos.docs_pages import features as features_page
 from reports.pages import feature_catalogue, one_feature
 from reports.pages.one_feature import BINS, fisher_interval
 from reports.render.bars import Spark
+from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import split_estimate
 from tests.command import done, kallos
 from tests.synthetic_store import make_store
 
@@ -161,7 +163,8 @@ def test_one_feature_fits_the_terminal(opened, width):
         for said in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
             assert spaceless(said) in spaceless(text)
         for group in report.groups:
-            assert f"{group.correlation:+.2f}" in text
+            for part in split_estimate(Estimate(group.correlation, group.low, group.high), sign=True):
+                assert part in text
 
 
 def with_values(store: Store, name: str, value: str) -> one_feature.FeatureReport:

@@ -52,6 +52,13 @@ def test_figures_are_those_of_the_groups_rows():
         assert all(f.low < f.value < f.high for f in group.figures.values())
 
 
+def test_coverage_of_all_photos_of_a_group_is_not_said_to_be_certain():
+    truth, predicted, groups, people, *_ = made(1)
+    for group in compare_groups(truth, predicted, groups, people, truth - 9, truth + 9).groups:
+        coverage = group.figures["coverage"]
+        assert coverage.low < coverage.value == coverage.high == 1
+
+
 def test_a_gap_is_between_the_groups_that_are_furthest_apart_with_the_p_value_of_the_test():
     truth, predicted, groups, people, low, high = example(2)
     found = compare_groups(truth, predicted, groups, people, low, high)

@@ -140,7 +140,7 @@ def test_with_few_photos_the_best_member_carries_the_score(rated: Rated, photos:
         assert best["figures"]["mae"]["low"] < best["figures"]["mae"]["value"] < best["figures"]["mae"]["high"]
         shown = done("report", "evaluation", "--protocol", f"{name}-5fold", "--store", rated.path).out
         text = " ".join(shown.split())
-        assert f"{tested} test images, fewer than {FEWEST_TESTED}, cannot say more" in text
+        assert f"Fewer than {FEWEST_TESTED} test images ({tested}) are too few to go by" in text
         assert f"found on these: {max(weights, key=weights.get)} 0." in text
     prediction = rated.predict(name)
     assert is_sound(prediction)
@@ -157,7 +157,8 @@ def test_a_bundle_of_few_photos_predicts_and_says_what_its_figures_are_of(rated:
     assert prediction["score"] == pytest.approx(of_store["score"])
     assert prediction["origin"] == of_store["origin"]
     assert (
-        "5 test rows cannot say more: go by the training rows, out of fold." in (bundle / "MODEL_CARD.md").read_text()
+        "Fewer than 20 test rows are too few: go by the training rows, out of fold."
+        in (bundle / "MODEL_CARD.md").read_text()
     )
 
 

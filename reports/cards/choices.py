@@ -15,27 +15,28 @@ def choices_section(card: ModelCard) -> str:
     unknown = [choice for choice in card.choices if choice.seen is None]
     parts = [
         "## What was chosen by looking at scores of photos",
-        _verdict(card, known) if card.choices else "No choice is on record for these runs.",
+        None if card.choices else "No choice is on record for these runs.",
         _table(known) if known else None,
         _elsewhere(unknown) if unknown else None,
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _verdict(card: ModelCard, known: list[Seen]) -> str | None:
+def verdict(card: ModelCard) -> str | None:
+    """Whether figures on the test photos may be too good, in a sentence that stands above them."""
     test = card.main.roles.get("test")
-    if test is None:
+    if test is None or not card.choices:
         return None
-    if seen := most_seen(known):
+    if seen := most_seen(card.choices):
         return (
             f"**Choices behind this model looked at up to {seen:,} of its {test.n:,} test photos: its figures on them "
-            "may be too good.**"
+            "may be too good**; they are listed below."
         )
     return f"No choice on record is known to have looked at one of its {test.n:,} test photos."
 
 
 def _table(known: list[Seen]) -> str:
-    columns = ("choice", "of", "rows looked at", "on", "compared", "found then", "these rows", "test photos among them")
+    columns = ("choice", "of", "rows looked at", "on", "compared by", "effect", "these rows", "test photos among them")
     rows = (
         (
             escape(choice.choice),
@@ -50,8 +51,8 @@ def _table(known: list[Seen]) -> str:
         for choice in known
     )
     return (
-        f"{grid(columns, rows, text=7)}\n\nWhat was found then is of single fits and has no intervals. *decided*: they "
-        "made the choice; *known*: figures on them were known when others made it."
+        f"{grid(columns, rows, text=7)}\n\nEffects are as they were recorded, of single fits and without intervals. "
+        "These rows *decided* the choice, or figures on them were only *known* when other rows decided it."
     )
 
 
@@ -65,5 +66,6 @@ def _elsewhere(unknown: list[Seen]) -> str:
     last = max(choice.made_on for choice in unknown)
     return (
         f"{plural(len(unknown), 'choice')} behind this model, the last of {last}, looked at photos of {protocols}. "
-        f"This store has no protocol of that name, so whether its test photos are among them is not known: {LISTS}."
+        "This store has no protocol of that name, so whether test photos of this card are among them is not known: "
+        f"{LISTS}."
     )

@@ -29,7 +29,7 @@ def intervals_section(card: ModelCard) -> str | None:
     test, measured = card.main.roles.get("test"), ""
     if test and test.coverage and card.width:
         measured = (
-            f" On the test rows they cover {estimate_text(test.coverage)} and are {estimate_text(card.width)} wide on "
+            f" On the test rows they cover {estimate_text(test.coverage)} and are {number(card.width)} wide on "
             f"average, on {MODEL_SCALE}."
         )
     parts = [title, aim + measured]
@@ -37,7 +37,7 @@ def intervals_section(card: ModelCard) -> str | None:
         shared = " of shared scores" if card.maps.maps else ""
         lines = ((escape(name), f"{of.n:,}", number(of.bias, sign=True), _ends(of)) for name, of in groups)
         parts += [
-            "Calibrations of single groups, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
+            "Calibrations of single subsets, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
             f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}{shared}.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]

@@ -23,7 +23,7 @@ def linked_scales(maps: ScaleMaps) -> str | None:
     rows = (tuple(number(score, 2) for score in row) for row in zip(*columns, strict=True))
     reading = (
         f"The models learnt one shared score, on the scale of {escape(str(maps.reference))}. The quantiles of the "
-        "training scores were linked: the scores of a row stand for the same. Where fewer than "
+        "training scores were linked: the scores of one row stand for the same. Where fewer than "
         f"{FEWEST_SHARED} photos were rated in both data sets, that assumes that their photos are as attractive on the "
         "whole, which no figure here can test. Figures are on the scale of each photo's own data set."
     )

@@ -34,11 +34,11 @@ class Performance:
 class CardRun:
     """One run of the card.
 
-    fits     cross-fitted models, each without a part of the rows
-    refitted whether new photos are predicted by one more fit on all rows, instead of by the mean of those
-    started  day, in UTC
-    roles    test and out_of_fold, where it predicted such rows
-    external data set that it was not trained for -> how it does there
+    fits      cross-fitted models, each without a part of the rows
+    refitted  whether new photos are predicted by one more fit on all rows, instead of by the mean of those
+    started   day, in UTC
+    roles     test and out_of_fold, where it predicted such rows
+    external  data set that it was not trained for -> how it does there
     """
 
     run: Run
@@ -72,14 +72,14 @@ class Combined:
 class ModelCard:
     """A run, and for an ensemble all that goes into a bundle with it; the run itself comes first.
 
-    licences    data set of the protocol -> its terms
-    leak        (tested, leaked) images of the fold, None where near-duplicates were not searched for
+    licences      data set of the protocol -> its terms
+    leak          (tested, leaked) images of the fold, None where near-duplicates were not searched for
     calibrations  by subset, that for everyone under None; none of a run without intervals
-    width       mean width of the intervals on the test rows
-    sub_scores  of the model that gives them, where it is among the runs
-    choices     behind the runs, those that looked at most of their test photos first
-    face_alone  of the runs that `kallos evaluate --face-alone` was run for
-    maps        from shared scores to those of each data set, where it was trained on several
+    width         mean width of the intervals on the test rows
+    sub_scores    of the model that gives them, where it is among the runs
+    choices       behind the runs, those that looked at most of their test photos first
+    face_alone    of the runs that `kallos evaluate --face-alone` was run for
+    maps          from shared scores to those of each data set, where it was trained on several
     """
 
     target: Target
@@ -91,7 +91,7 @@ class ModelCard:
     leak: tuple[int, int] | None
     groups: Groups | None
     calibrations: Mapping[str | None, Calibration]
-    width: Estimate | None
+    width: float | None
     combined: Combined | None
     sub_scores: SubScoreRun | None
     choices: tuple[Seen, ...]
@@ -175,8 +175,8 @@ def _coverage(rows: EvaluatedRun) -> Estimate | None:
     return Estimate.of_share((rows.low <= rows.truth) & (rows.truth <= rows.high), rows.people)
 
 
-def _width(rows: EvaluatedRun) -> Estimate | None:
-    return None if rows.low is None or rows.high is None else Estimate.of_mean(rows.high - rows.low, rows.people)
+def _width(rows: EvaluatedRun) -> float | None:
+    return None if rows.low is None or rows.high is None else float((rows.high - rows.low).mean())
 
 
 def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | None]) -> Combined | None:

@@ -12,7 +12,7 @@ from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import ENSEMBLE, SUMMARIES
-from reports.cards.choices import choices_section
+from reports.cards.choices import choices_section, verdict
 from reports.cards.intervals import intervals_section
 from reports.cards.linked_scales import linked_scales
 from reports.cards.markdown import escape, grid, page
@@ -20,13 +20,13 @@ from reports.cards.model_card import CardRun, Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import face_alone
 from reports.pages.face_alone import FaceAloneModel
+from reports.pages.groups import GAP_COLUMNS, READING, too_small
 from reports.pages.groups import METRICS as GROUP_METRICS
-from reports.pages.groups import READING, p_value, too_small, verdict
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, shown_on, target_line
-from reports.stats.bootstrap import METRICS, RESAMPLES
-from reports.stats.estimates import estimate_text
+from reports.stats.bootstrap import METRICS
+from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, estimate_text
 from reports.stats.evaluated_runs import FEWEST_TESTED
 
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
@@ -54,10 +54,10 @@ LIMITS = """\
 - The ratings are those of one pool of raters at one time. The figures on the test rows are of photos and raters like
   those that it was trained on; how well it does on others {others}.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
-  than it has. No figure above holds for them. `kallos predict PHOTO` names what it measures of this, which is not all
-  of it; about one ordinary photo in twenty is named too.
-- The subsets compared are those that the data set names. Of ages, disabilities and groups that it does not name,
-  nothing is known.
+  than it has. No figure above holds for them. `kallos predict PHOTO` warns of what it can measure of this, which is
+  not all of it; about one ordinary photo in twenty gets a warning too.
+- The subsets compared are those that the data set names, else ethnicity and sex. Of ages, disabilities and groups that
+  it does not name, nothing is known.
 - Other photos of one person may be on both sides of a split: `kallos duplicates` finds what looks alike and
   does not know who is shown."""
 
@@ -76,13 +76,13 @@ def render(card: ModelCard) -> str:
         _training_data(card),
         linked_scales(card.maps),
         _figures(card),
-        choices_section(card),
         _subgroups(card),
         intervals_section(card),
-        _combiner(card.combined) if card.combined else None,
-        _regions(card.sub_scores) if card.sub_scores else None,
         _external(card),
         _face_alone(card.face_alone),
+        choices_section(card),
+        _combiner(card.combined) if card.combined else None,
+        _regions(card.sub_scores) if card.sub_scores else None,
         LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
         licences(card),
     )
@@ -128,8 +128,8 @@ def _details(card: ModelCard) -> str:
         [
             f"## Model\n\nMade by kallos {package_version('kallos')}.",
             grid(("model", "is", "run", "trained", "a new photo gets"), rows, text=5),
-            "Members are cross-fitted: the training rows are split into parts, and one fit per part is made without "
-            "it. Out of fold means: a training row, predicted by the one fit that has not seen it.",
+            "Models are cross-fitted: the training rows are split into parts, and each part has a fit that is made "
+            "without it. Out of fold means: a training row is predicted by the one fit that has not seen it.",
             *([networks] if networks else []),
             "Settings:\n\n" + "\n".join(settings),
         ]
@@ -158,8 +158,8 @@ def _training_data(card: ModelCard) -> str:
     else:
         tested, leaking = card.leak
         leaked = (
-            f"Of {plural(tested, 'test image')} of the fold {leaking:,} ({share(leaking, tested)}) have a "
-            "near-duplicate in the training rows."
+            f"Test images with a near-duplicate in the training rows: {leaking:,} of {tested:,} "
+            f"({share(leaking, tested)})."
         )
     return (
         f"## Training data\n\n{names}: see DATA_CARD.md beside this card. Protocol {escape(run.protocol)}, fold "
@@ -179,14 +179,11 @@ def _figures(card: ModelCard) -> str:
         )
         if rows:
             tables.append(f"### {title}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
-    reading = (
-        f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. Brackets hold 95 % of {RESAMPLES:,} "
-        "resamples of the people."
-    )
+    reading = f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. {BRACKETS}"
     test = card.main.roles.get("test")
     if test and test.n < FEWEST_TESTED:
-        reading += f" {plural(test.n, 'test row')} cannot say more: go by the training rows, out of fold."
-    return "\n\n".join(["## Figures", reading, *tables])
+        reading += f" Fewer than {FEWEST_TESTED} test rows are too few: go by the training rows, out of fold."
+    return "\n\n".join(["## Figures", reading, *filter(None, [verdict(card)]), *tables])
 
 
 def _subgroups(card: ModelCard) -> str:
@@ -198,18 +195,12 @@ def _subgroups(card: ModelCard) -> str:
         (escape(group.name), f"{group.n:,}", *(estimate_text(group.figures[m], sign=m == "bias") for m in metrics))
         for group in card.groups.groups
     )
-    gaps = [
-        (
-            *(GROUP_METRICS[m], f"{escape(gap.highest)} − {escape(gap.lowest)}"),
-            *(number(gap.size), p_value(gap.p), verdict(gap)),
-        )
-        for m, gap in card.groups.gaps.items()
-    ]
+    gaps = [tuple(map(escape, row)) for row in card.groups.gap_rows()]
     return "\n\n".join(
         [
             title,
             *([grid(("subset", "n", *(GROUP_METRICS[m] for m in metrics)), lines)] if card.groups.groups else []),
-            *([grid(("furthest apart", "between", "difference", "p", "groups"), gaps, text=2)] if gaps else []),
+            *([grid(GAP_COLUMNS, gaps, text=2)] if gaps else []),
             *([escape(too_small(card.groups))] if card.groups.too_small else []),
             *([READING] if card.groups.groups else []),
         ]
@@ -268,7 +259,8 @@ def _external(card: ModelCard) -> str:
     )
     columns = ("data set", "model", "n", METRICS["spearman"], METRICS["pearson"], METRICS["mae"], "coverage")
     reading = (
-        f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are."
+        f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are. "
+        f"{BRACKETS} {BRACKETS_OF_COVERAGE}"
     )
     return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
 

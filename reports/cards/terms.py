@@ -25,7 +25,8 @@ def table_of_weights(card: ModelCard) -> str:
 def licences(card: ModelCard) -> str:
     """The section on terms, which says it plainly where they leave research alone."""
     lines = [f"- Data set {escape(name)}: {escape(terms or 'not stated')}." for name, terms in card.licences.items()]
-    weights = (_known(label, net) for _, net, label in _networks(card))
+    networks = list(_networks(card))
+    weights = (_known(label, net) for _, net, label in networks)
     limited = dict.fromkeys(each.trained_on for each in weights if each and each.research_only)
     if limited:
         lines.append(f"- **Research only**: weights within it were trained on {' and '.join(limited)}.")
@@ -33,7 +34,7 @@ def licences(card: ModelCard) -> str:
         [
             "## Licences\n",
             *lines,
-            "- Weights that networks started from: see the table above.",
+            *(["- Weights that networks started from: see the table under Model."] if networks else []),
             "- Landmarks: MediaPipe's face landmarker, Apache-2.0.",
             "\nA model trained on data under such terms is to be used under them.",
         ]

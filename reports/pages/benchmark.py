@@ -8,7 +8,7 @@ from featurestore.scale import MODEL_SCALE
 from models.registry import rank
 from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.benchmark_data import data as data
-from reports.pages.groups import render_groups
+from reports.pages.groups import group_tables, render_groups
 from reports.render.figures import Figure
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
@@ -24,7 +24,6 @@ CORRECTION = f"The correction is the root mean square of the term added to the w
 def render(report: BenchmarkReport) -> RenderableType:
     """A table a metric, then published figures, the combiner, groups, and the plausibility checks."""
     rows = sum(split.rows for split in report.splits)
-    covered = [model for model in report.models if model.coverage is not None]
     first = min(report.models, key=lambda model: rank(model.model))
     return page(
         "Benchmark",
@@ -32,7 +31,7 @@ def render(report: BenchmarkReport) -> RenderableType:
         target_line(report.target),
         *(section(title, _metric_table(report, metric)) for metric, title in METRICS.items()),
         dim(
-            f"Intervals hold 95 % of {RESAMPLES:,} resamples of the people of every fold, drawn anew in each fold. "
+            f"Intervals hold 95 % of {RESAMPLES:,} resamples of the people, drawn anew in each fold. "
             "Each figure has the digits that its own interval supports."
         ),
         section("Beside published figures", _anchors_table(report)) if report.anchors else None,
@@ -41,14 +40,19 @@ def render(report: BenchmarkReport) -> RenderableType:
             section(
                 "Intervals",
                 Text(
-                    f"{model.model}: {100 * (model.coverage or 0):.1f} % of the test rows lie within their 90 % "
-                    f"interval, which is {error_on_both(model.width or 0, report.target.scale)} wide on average."
+                    f"{model.model}: a share of {estimate_text(model.coverage)} of the test rows lies within the 90 % "
+                    f"interval; the mean width is {error_on_both(model.width, report.target.scale)}."
                 ),
             )
-            for model in covered
+            for model in report.models
+            if model.coverage and model.width
         ),
         section("Subgroups", render_groups(report.groups), remark=first.model) if report.groups.several else None,
-        section("Subgroups, each with its own calibration", render_groups(report.calibrated), remark="predict --group")
+        section(
+            "Subgroups, each with its own calibration",
+            group_tables(report.calibrated),
+            remark="`kallos predict PHOTO --group NAME`",
+        )
         if report.calibrated
         else None,
         section("Plausibility", _verdict(report)),

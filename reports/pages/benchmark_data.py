@@ -38,7 +38,7 @@ class ModelFigures:
 
     run_ids   one a fold
     folds     its figures on each fold's test rows, by metric
-    mean      metric -> mean over the folds, with an interval from resampling the images of every fold
+    mean      metric -> mean over the folds, with an interval from resampling the people of every fold
     coverage  share of the test rows within their interval; None where the model gives none
     width     mean width of the intervals
     """
@@ -47,7 +47,7 @@ class ModelFigures:
     run_ids: tuple[str, ...]
     folds: tuple[Mapping[str, Estimate], ...]
     mean: Mapping[str, Estimate]
-    coverage: float | None
+    coverage: Estimate | None
     width: float | None
 
 
@@ -159,14 +159,15 @@ def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
         )
         for metric in METRICS
     }
-    intervals = [(run.truth, run.low, run.high) for run in runs if run.low is not None and run.high is not None]
-    inside = [(low <= truth) & (truth <= high) for truth, low, high in intervals]
+    intervals = [(run, run.low, run.high) for run in runs if run.low is not None and run.high is not None]
+    inside = [(low <= run.truth) & (run.truth <= high) for run, low, high in intervals]
+    people = [run.people for run, _, _ in intervals]
     return ModelFigures(
         model=model,
         run_ids=tuple(run.run.run_id for run in runs),
         folds=tuple(by_fold),
         mean=mean,
-        coverage=float(np.concatenate(inside).mean()) if inside else None,
+        coverage=Estimate.of_share(np.concatenate(inside), np.concatenate(people)) if intervals else None,
         width=float(np.concatenate([high - low for _, low, high in intervals]).mean()) if intervals else None,
     )
 

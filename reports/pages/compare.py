@@ -104,8 +104,7 @@ def render(report: CompareReport) -> RenderableType:
         f"{report.images:,} common test images of {best.protocol}, fold {best.fold}",
         _metrics_table(report),
         *(section(f"{title} minus that of {best.name}", _differences_table(report, m)) for m, title in METRICS.items()),
-        *filter(None, [caveat(report.seen, report.images)]),
-        dim(f"{_reading(report)} {ERRORS_ON}."),
+        dim(" ".join(filter(None, (_reading(report), f"{ERRORS_ON}.", caveat(report.seen, report.images))))),
     )
 
 
@@ -113,9 +112,9 @@ def _reading(report: CompareReport) -> str:
     """What is tested: the null hypothesis, on which images, what is resampled."""
     return (
         f"Intervals hold 95 % of {RESAMPLES:,} paired resamples of the people on these {report.images:,} images. Each "
-        "line tests that the run and the best have the same figure on photos such as these: where the interval holds "
-        "0, the images do not refute it. Models are not trained anew, so the luck of a training is not in it. Of 20 "
-        f"lines one leaves out 0 by chance. {BEST_OF_SEVERAL}"
+        "line tests whether the run and the best one have the same figure on photos such as these: where the interval "
+        "contains 0, the images do not show a difference. Models are not trained again, so chance in training is not "
+        f"counted. Where no two runs differ, one line in 20 leaves out 0 all the same. {BEST_OF_SEVERAL}"
     )
 
 

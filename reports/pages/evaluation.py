@@ -23,10 +23,10 @@ from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
 from reports.render.scales import ERRORS_ON, shown_on, target_line
-from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate
+from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.bootstrap import figures as measured
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
-from reports.stats.estimates import estimate_cell, estimate_text, own_errors
+from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -34,7 +34,6 @@ RESIDUALS = (-1.5, 1.5)
 BINS = 24
 TENTHS = 10
 WORST = 10
-INTERVALS = f"Brackets hold 95 % of {RESAMPLES:,} resamples of the images."
 
 
 @dataclass(frozen=True)
@@ -194,8 +193,8 @@ def render(report: EvaluationReport) -> RenderableType:
         f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
         target_line(report.target),
         render_out_of_fold(report.out_of_fold, best.overall.n) if report.out_of_fold else None,
-        _runs_table(report.runs),
-        dim(f"{INTERVALS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
+        section("Test images", _runs_table(report.runs)) if report.out_of_fold else _runs_table(report.runs),
+        dim(f"{BRACKETS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),
         section("By subset", render_groups(best.groups), remark=best.name) if best.groups.several else None,
         section("Predicted against true", _agreement(best, own), remark=scores_of),

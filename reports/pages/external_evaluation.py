@@ -22,8 +22,8 @@ from reports.render.layout import dim, number, page, plain_table, plural, sectio
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
 from reports.render.scales import mapped, shown_on
-from reports.stats.bootstrap import RESAMPLES, Estimate, figures
-from reports.stats.estimates import estimate_cell, estimate_text
+from reports.stats.bootstrap import Estimate, figures
+from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, estimate_cell, estimate_text
 
 NAME = "outside"
 PARTS = 5
@@ -34,9 +34,9 @@ Columns = Mapping[str, NDArray[np.float64]]
 class Coverage:
     """Of prediction intervals: the share that holds the raters' score and the mean width, as they are and mapped."""
 
-    share: float
+    share: Estimate
     width: float
-    mapped_share: float
+    mapped_share: Estimate
     mapped_width: float
 
 
@@ -193,16 +193,16 @@ def _transfer(columns: Columns, people: NDArray[np.str_]) -> Transfer:
         **as_is,
         mapped_mae=mapped["mae"],
         mapped_rmse=mapped["rmse"],
-        coverage=_coverage(columns) if "low" in columns else None,
+        coverage=_coverage(columns, people) if "low" in columns else None,
     )
 
 
-def _coverage(columns: Columns) -> Coverage:
-    shares = []
-    for low, high in (("low", "high"), ("mapped low", "mapped high")):
-        inside = (columns[low] <= columns["truth"]) & (columns["truth"] <= columns[high])
-        shares += [float(inside.mean()), float((columns[high] - columns[low]).mean())]
-    return Coverage(*shares)
+def _coverage(columns: Columns, people: NDArray[np.str_]) -> Coverage:
+    def of(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Estimate, float]:
+        inside = (low <= columns["truth"]) & (columns["truth"] <= high)
+        return Estimate.of_share(inside, people), float((high - low).mean())
+
+    return Coverage(*of(columns["low"], columns["high"]), *of(columns["mapped low"], columns["mapped high"]))
 
 
 def render(report: ExternalReport) -> RenderableType:
@@ -259,7 +259,7 @@ def _coverage_table(rows: Mapping[str, Transfer]) -> Table:
     table = plain_table("subset", "covered", "width", "mapped\ncovered", "mapped\nwidth")
     for name, transfer in rows.items():
         if coverage := transfer.coverage:
-            as_is, mapped = f"{100 * coverage.share:.1f} %", f"{100 * coverage.mapped_share:.1f} %"
+            as_is, mapped = estimate_cell(coverage.share), estimate_cell(coverage.mapped_share)
             table.add_row(name, as_is, number(coverage.width), mapped, number(coverage.mapped_width))
     return table
 
@@ -273,6 +273,6 @@ def _reading(report: ExternalReport) -> str:
         "other photos and raters. Scores of two scales are comparable only after a map: MAE and RMSE as they are also "
         "count how the scales differ; the mapped ones come after a monotone map of the predictions (isotonic "
         "regression, fitted on four fifths of the images and evaluated on the rest). Always predicting the mean of "
-        f"these scores would give MAE {estimate_text(report.constant_mae)}. Below each figure is its interval, which "
-        f"holds 95 % of {RESAMPLES:,} resamples of the people."
+        f"these scores would give MAE {estimate_text(report.constant_mae)}. {BRACKETS} "
+        f"{BRACKETS_OF_COVERAGE}"
     )

@@ -9,17 +9,17 @@ from featurestore.runs import FACE_ALONE, Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.layout import dim, page, plain_table, plural
-from reports.stats.bootstrap import RESAMPLES, Estimate, figures
-from reports.stats.estimates import estimate_cell
+from reports.stats.bootstrap import Estimate, figures
+from reports.stats.estimates import BRACKETS, estimate_cell
 from reports.stats.evaluated_runs import evaluated_rows
 
 NAME = "face_alone"
 COLUMNS = ("change", "size of change", "correlation", "PC of the photo", "PC of the face alone")
 READING = (
     "Everything outside the contour of the face was painted grey: hair, ears, neck, clothes and background. Change is "
-    f"the score of the face alone - that of the whole photo, on {MODEL_SCALE}, size its mean without sign, correlation "
-    "that of both scores; PC is with the raters' mean score. A photo in grey is unlike every training photo, which is "
-    f"part of the change. Intervals hold 95 % of {RESAMPLES:,} resamples of the people."
+    f"the mean of the score of the face alone - that of the whole photo, on {MODEL_SCALE}; its size is the mean "
+    "without sign; correlation is between the two scores; PC is with the raters' mean score. A photo in grey is unlike "
+    f"every training photo, which is part of the change. {BRACKETS}"
 )
 
 

@@ -24,6 +24,8 @@ from reports.render.json import for_pictures
 from reports.render.layout import digits_for, dim, number, page, plain_table, plural, section
 from reports.render.palette import REGION_COLOURS
 from reports.render.plots import Dots, Matrix
+from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import split_estimate
 from reports.stats.selection import Selection, chosen_data_sets
 
 REDUNDANT = 0.95
@@ -208,8 +210,8 @@ def _strongest_table(report: FeaturesReport) -> Table:
         name = Text(line.name, style=REGION_COLOURS[line.region])
         rest = (number(line.subsets[s], 2, sign=True) for s in subsets)
         bar = signed_bar(line.correlation, limit, width=7 if subsets else 25)
-        interval = f"{number(line.low, 2, sign=True)}, {number(line.high, 2, sign=True)}"
-        table.add_row(name, number(line.correlation, 2, sign=True), dim(interval), bar, *rest)
+        value, interval = split_estimate(Estimate(line.correlation, line.low, line.high), sign=True)
+        table.add_row(name, value, dim(interval), bar, *rest)
     return table
 
 

@@ -7,25 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group as Lines
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from featurestore.groups import FEWEST, LEVEL, PERMUTATIONS, correlation_differences, mean_differences, people_of
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
 from reports.render.layout import dim, number, plain_table
-from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
-from reports.stats.estimates import estimate_cell
+from reports.stats.bootstrap import Estimate, correlations, means, resamples
+from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, digits_of, estimate_cell
 from reports.stats.evaluated_runs import EvaluatedRun
 
 METRICS = {"bias": "bias", "mae": "MAE", "pearson": "PC", "coverage": "coverage"}
 READING = (
-    f"Bias is the mean of predicted - true; it and MAE are on the scale of {MODEL_SCALE.words}. Intervals of figures "
-    f"hold 95 % of {RESAMPLES:,} resamples of the people. Of every figure the two groups are shown that are furthest "
-    "apart, in standard errors. p is the share of deals of the people to the groups, of "
-    f"{PERMUTATIONS + 1:,}, in which any two are at least that far apart: it allows for having picked the two, and "
-    f"is of each figure by itself. Above {number(LEVEL, 2)} the photos do not show that any two groups differ."
+    f"Bias is the mean of predicted - true; it and MAE are on the scale of {MODEL_SCALE.words}. {BRACKETS} "
+    f"{BRACKETS_OF_COVERAGE} For each "
+    "figure the two groups are named that are furthest apart, in standard errors. Their p value is that of a "
+    f"permutation test: the people were assigned to the groups at random, {PERMUTATIONS:,} times, and p is the share "
+    "in which any two groups were at least that far apart. So it allows for having picked the two, but not for "
+    f"looking at several figures. Above {number(LEVEL, 2)} the photos do not show that any two groups differ."
 )
+GAP_COLUMNS = ("furthest apart", "between", "difference", "p", "groups")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,16 @@ class Groups:
         """Whether the images are of more than one group."""
         return len(self.groups) + len(self.too_small) > 1
 
+    def gap_rows(self) -> list[tuple[str, str, str, str, str]]:
+        """Cells of GAP_COLUMNS, a row a figure; a difference has the digits that both groups' figures have."""
+        figures, rows = {group.name: group.figures for group in self.groups}, []
+        for metric, title in METRICS.items():
+            if gap := self.gaps.get(metric):
+                digits = min(digits_of(figures[name][metric]) for name in (gap.highest, gap.lowest))
+                groups, verdict = f"{gap.highest} − {gap.lowest}", "differ" if gap.supported else "not shown to differ"
+                rows.append((title, groups, number(gap.size, digits), p_value(gap.p), verdict))
+        return rows
+
 
 def groups_of_run(run: EvaluatedRun) -> Groups:
     """The groups of a run's images."""
@@ -103,6 +113,8 @@ def compare_groups(
             metric: Estimate.from_resamples(float(values[rows].mean()), means(counts[:, rows], values[rows]))
             for metric, values in per_image.items()
         }
+        if "coverage" in per_image:
+            figures["coverage"] = Estimate.of_share(per_image["coverage"][rows] == 1, people[rows])
         figures["pearson"] = Estimate.from_resamples(
             Evaluation.from_scores(truth[rows], predicted[rows]).pearson,
             correlations(counts[:, rows], truth[rows], predicted[rows]),
@@ -133,6 +145,11 @@ def _per_image(
 
 
 def render_groups(report: Groups) -> RenderableType:
+    """The tables, and how to read them."""
+    return Lines(group_tables(report), *([dim(READING)] if report.groups else []))
+
+
+def group_tables(report: Groups) -> RenderableType:
     """A line a group with intervals beneath the figures, then a line a gap, then the groups that are too small."""
     parts: list[RenderableType] = []
     if report.groups:
@@ -143,11 +160,9 @@ def render_groups(report: Groups) -> RenderableType:
             table.add_row(group.name, f"{group.n:,}", *cells)
         parts = [table]
     if report.gaps:
-        parts += ["", _gaps_table(report.gaps)]
+        parts += ["", plain_table(*GAP_COLUMNS, rows=report.gap_rows(), text=(0, 1, 4))]
     if report.too_small:
         parts.append(too_small(report))
-    if report.groups:
-        parts.append(dim(READING))
     return Lines(*parts)
 
 
@@ -157,21 +172,7 @@ def too_small(report: Groups) -> str:
     return f"Too small to compare, with fewer than {FEWEST} people: {names}."
 
 
-def verdict(gap: Gap) -> str:
-    """What the test supports, in words."""
-    return "differ" if gap.supported else "not shown to differ"
-
-
 def p_value(p: float) -> str:
     """A p value; the smallest that the number of permutations allows is an upper bound."""
     least = 1 / (PERMUTATIONS + 1)
     return f"≤ {number(least)}" if p <= least else number(p)
-
-
-def _gaps_table(gaps: Mapping[str, Gap]) -> Table:
-    table = plain_table("furthest apart", "", "difference", "p", "", text=(0, 1, 4))
-    for metric in METRICS:
-        if gap := gaps.get(metric):
-            value = Text(number(gap.size), style="bold" if gap.supported else "")
-            table.add_row(METRICS[metric], f"{gap.highest} − {gap.lowest}", value, p_value(gap.p), verdict(gap))
-    return table

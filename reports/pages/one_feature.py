@@ -21,6 +21,8 @@ from reports.pages.features import correlations, fisher_interval
 from reports.render.bars import Spark, interval_bar
 from reports.render.layout import digits_for, dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS
+from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import split_estimate
 
 BINS = 28
 TAIL = 0.002
@@ -208,7 +210,7 @@ def _score_table(report: FeatureReport) -> Table:
     limit = max((abs(v) for g in report.groups for v in (g.low, g.high) if math.isfinite(v)), default=0.0)
     table = plain_table("", "images", "PC", "95 % interval", f"{-limit:+.2f}{'0':^21}{limit:+.2f}")
     for group in report.groups:
-        interval = f"{number(group.low, 2, sign=True)} … {number(group.high, 2, sign=True)}"
+        value, interval = split_estimate(Estimate(group.correlation, group.low, group.high), sign=True)
         bar = interval_bar(group.low, group.correlation, group.high, -limit, limit)
-        table.add_row(Text(group.name), f"{group.scored:,}", number(group.correlation, 2, sign=True), interval, bar)
+        table.add_row(Text(group.name), f"{group.scored:,}", value, interval, bar)
     return table

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 
 from featurestore.store import Store
-from reports.render.layout import dim, number, plain_table, plural, section
-from reports.stats.bootstrap import METRICS, RESAMPLES, Estimate, figures
+from reports.render.layout import dim, number, plain_table, section
+from reports.stats.bootstrap import METRICS, Estimate, figures
 from reports.stats.estimates import estimate_cell
 from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
@@ -62,8 +62,8 @@ def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType
         if run.weights
     ]
     few = (
-        f"{plural(tested, 'test image')}, fewer than {FEWEST_TESTED}, cannot say more: these are the training images, "
-        f"each predicted by a fit that had not seen it. Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
+        f"Fewer than {FEWEST_TESTED} test images ({tested:,}) are too few to go by: these are the training images, "
+        "each predicted by a fit that had not seen it."
     )
     return section(
         "Training images, out of fold",

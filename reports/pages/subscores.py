@@ -27,9 +27,9 @@ from reports.render.layout import dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
 from reports.render.scales import shown_on
-from reports.stats.bootstrap import RESAMPLES, Estimate, resamples
+from reports.stats.bootstrap import Estimate, resamples
 from reports.stats.bootstrap import correlations as resampled_correlations
-from reports.stats.estimates import estimate_cell, estimate_text
+from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 ENDS = 0.05
@@ -208,8 +208,8 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
             estimate_cell(line.change, sign=True),
         )
     remark = (
-        f"The whole score has PC {estimate_text(run.pearson)}; brackets hold 95 % of {RESAMPLES:,} resamples of the "
-        f"images. The spread is over {run.regions[0].fits} cross-fitted "
+        f"The whole score has PC {estimate_text(run.pearson)}. {BRACKETS} "
+        f"The spread is over {run.regions[0].fits} cross-fitted "
         "models of this protocol. Without a region the other weights are scaled up in proportion; nothing is retrained."
     )
     return Group(table, dim(remark))

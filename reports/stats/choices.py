@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from featurestore.choices import Seen, seen_by_choices
 from featurestore.store import Store
 
-BEST_OF_SEVERAL = "Whoever takes the best of several here chooses by these test photos, and its figures are too good."
+BEST_OF_SEVERAL = "To pick the best of these models is a choice by their test photos: its figures are then too good."
 
 
 def most_seen(choices: Sequence[Seen]) -> int:
@@ -23,6 +23,6 @@ def caveat(seen: int, tested: int) -> str | None:
     if not seen:
         return None
     return (
-        f"Choices behind these models looked at up to {seen:,} of the {tested:,} test photos, so figures may be too "
-        'good: `kallos sql "FROM selections"` lists them.'
+        f"Choices behind these models looked at up to {seen:,} of the {tested:,} test photos, so these figures may be "
+        'too good: `kallos sql "FROM selections"` lists them.'
     )

@@ -6,7 +6,11 @@ from rich.text import Text
 
 from featurestore.scale import Scale
 from reports.render.layout import number
-from reports.stats.bootstrap import Estimate
+from reports.stats.bootstrap import RESAMPLES, Estimate
+
+BRACKETS = f"Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
+BRACKETS_OF_COVERAGE = "Brackets of coverage are Wilson's 95 % interval."
+"""What the interval of a figure is, for pages that show some."""
 
 Z95 = 1.96
 """Standard errors from a normal figure to either end of its 95 % interval."""
