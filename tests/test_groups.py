@@ -53,7 +53,7 @@ def test_figures_are_those_of_the_groups_rows():
 
 
 def test_coverage_of_all_photos_of_a_group_is_not_said_to_be_certain():
-    truth, predicted, groups, people, *_ = made(1)
+    truth, predicted, groups, people, *_ = example(1)
     for group in compare_groups(truth, predicted, groups, people, truth - 9, truth + 9).groups:
         coverage = group.figures["coverage"]
         assert coverage.low < coverage.value == coverage.high == 1
