@@ -58,10 +58,10 @@ IN_COMMANDS = {
 """The same of commands."""
 
 IN_PREDICTIONS = {
-    "predict PHOTO": ("score on {own} ", " on {own}, 95 % interval of the difference"),
+    "predict PHOTO": ("score on {own} ", " on {own}, difference "),
     "explain PHOTO": (
         "score {score} on {own}{beside}, 90 % interval",
-        " on {own}, 95 % interval of the difference",
+        " on {own}, difference ",
         "How the score is made on 1-5",
         "Among the photos of the store on {own}",
         "Region by region on 1-5; points",

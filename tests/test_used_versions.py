@@ -256,6 +256,11 @@ def test_a_store_of_the_schema_before_records_what_its_runs_use(store):
         opened.execute("ALTER TABLE locations DROP COLUMN files")
         opened.execute("DROP TABLE normalized_values")
         opened.execute("DROP TABLE scale_maps")
+        opened.execute("DROP TABLE selections")
+        opened.execute(
+            "CREATE TABLE former AS SELECT run_id, subset, n, bias, half_widths[1] AS half_width, level FROM intervals; "
+            "DROP TABLE intervals; ALTER TABLE former RENAME TO intervals"
+        )
         opened.execute(f"ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[{length}]")
         opened.execute("UPDATE store_info SET schema_version = 5")
     with Store.open(store) as opened:
