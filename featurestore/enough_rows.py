@@ -16,7 +16,7 @@ FEWEST_ROWS = 20
 FEWEST_PHOTOS = 25
 """Photos with a score of which five folds leave FEWEST_ROWS to train on."""
 
-MORE = "; `kallos ingest table` adds more"
+MORE = "; `kallos ingest --help` shows how to add more"
 
 
 def no_protocol(store: Store) -> PrerequisiteError:

@@ -44,7 +44,12 @@ IN_REPORTS = {
         "Calibration {model}, on {own}",
         "Largest errors {model}, on {own}",
     ),
-    "benchmark": (ERRORS, "it and MAE are on the scale of 1 to 5", "on {own}{beside} wide on average", "mean, on 1-5."),
+    "benchmark": (
+        ERRORS,
+        "it and MAE are on the scale of 1 to 5",
+        "the mean width is {score} on {own}{beside}",
+        "mean, on 1-5.",
+    ),
     "subscores": ("on {own}", "from {words}"),
     "compare": (ERRORS,),
     "lineage": ("on {own}{beside} on average", "Scores of the models on {own}"),
@@ -99,7 +104,8 @@ def typed(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFac
     """What a command prints on a store whose raters used that scale: made-up runs, or portraits with real models."""
     folder = tmp_path_factory.mktemp("scales")
     made_up, drawn = folder / "s.duckdb", folder / "kallos.duckdb"
-    with make_store(made_up, 48) as store:
+    # so many that every group has enough people in a test fold
+    with make_store(made_up, 180) as store:
         train_fold(store, 2, np.random.default_rng(5))
         plant(store, 7, like=3)
         find_near_duplicates(store)

@@ -73,9 +73,10 @@ def rated(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Rat
 
 
 def is_sound(prediction: dict) -> bool:
-    """A score within its interval, on the scale, and numbers throughout."""
+    """A score within its interval, if photos were enough for one, on the scale, and numbers throughout."""
     low, score, high = (prediction[name] for name in ("low", "score", "high"))
-    return 1 <= low < score < high <= 5 and all(1 <= s <= 5 for s in prediction["members"].values())
+    is_within = 1 <= score <= 5 if low is high is None else 1 <= low < score < high <= 5
+    return is_within and all(1 <= s <= 5 for s in prediction["members"].values())
 
 
 # how many photos
