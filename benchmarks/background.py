@@ -10,10 +10,8 @@ face's, so beside it stands a ridge regression on the contour's landmarks alone.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +20,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.transfer import HEADINGS, figures_line, fitted
+from benchmarks.transfer import HEADINGS, figures_line, fitted, fold_parser
 from extractors.alignment import Crop
 from extractors.background import background_alone, face_alone
 from extractors.spec import Face
@@ -41,11 +39,7 @@ PENALTIES = np.geomspace(1e-2, 1e4, 13)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--store", type=Path, default=Path("kallos.duckdb"))
-    parser.add_argument("--protocol", default="scut-5fold")
-    parser.add_argument("--fold", type=int, default=1)
-    parser.add_argument("--encoder")
+    parser = fold_parser(__doc__)
     parser.add_argument("--photos", type=int, default=2400, help="training rows, of which a third are held out")
     parser.add_argument("--learn", default="AF,AM", help="subsets to learn from where transfer is measured")
     arguments = parser.parse_args()

@@ -8,15 +8,13 @@ four parts as `kallos train` does, and up to 900 others to test; figures are mea
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.transfer import fitted
+from benchmarks.transfer import fitted, fold_parser
 from ensemble.combiner_fit import CombinerConfig, fit_combiner
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.store import Store
@@ -30,11 +28,7 @@ Scores = NDArray[np.float64]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--store", type=Path, default=Path("kallos.duckdb"))
-    parser.add_argument("--protocol", default="scut-5fold")
-    parser.add_argument("--fold", type=int, default=1)
-    parser.add_argument("--encoder")
+    parser = fold_parser(__doc__)
     parser.add_argument("--rows", default="20,40,80", help="how many rows to learn from, comma-separated")
     parser.add_argument("--draws", type=int, default=3)
     arguments = parser.parse_args()

@@ -9,14 +9,12 @@ judged on the subsets under --test, on the first one's scale, and on the part th
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.transfer import HEADINGS, figures_line, fitted
+from benchmarks.transfer import HEADINGS, figures_line, fitted, fold_parser
 from featurestore import runs
 from featurestore.groups import people_in
 from featurestore.records import FaceBatch
@@ -35,11 +33,7 @@ BENT = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--store", type=Path, default=Path("kallos.duckdb"))
-    parser.add_argument("--protocol", default="scut-5fold")
-    parser.add_argument("--fold", type=int, default=1)
-    parser.add_argument("--encoder")
+    parser = fold_parser(__doc__)
     parser.add_argument("--model", default="quadratic")
     parser.add_argument("--learn", default="AF,AM", help="subsets to learn from, comma-separated, the reference first")
     parser.add_argument("--test", default="CF,CM", help="subsets to judge on")

@@ -29,12 +29,18 @@ SILENT = Listener(lambda _: None, lambda *_: None, Path("no-checkpoint"))
 HEADINGS = f"{'':<44}{'Spearman':>9}{'95 %':>16}{'PC':>8}{'MAE':>8}{'RMSE':>8}{'bias':>8}{'slope':>8}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def fold_parser(description: str) -> argparse.ArgumentParser:
+    """The options that name the fold whose training rows are used."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--store", type=Path, default=Path("kallos.duckdb"))
     parser.add_argument("--protocol", default="scut-5fold")
     parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--encoder")
+    return parser
+
+
+def main() -> None:
+    parser = fold_parser(__doc__)
     parser.add_argument(
         "--test",
         nargs="+",
