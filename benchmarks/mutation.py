@@ -32,8 +32,12 @@ from pathlib import Path
 import pytest
 
 TESTS = {
+    "ensemble/alarm_limits.py": ("tests/test_alarms.py",),
     "ensemble/combiner.py": ("tests/test_combiner.py",),
-    "ensemble/combiner_fit.py": ("tests/test_combiner.py",),
+    "ensemble/combiner_fit.py": ("tests/test_combiner.py", "tests/test_intervals.py"),
+    "ensemble/intervals.py": ("tests/test_intervals.py",),
+    "ensemble/novelty.py": ("tests/test_novelty.py", "tests/test_alarms.py"),
+    "featurestore/calibration.py": ("tests/test_intervals.py",),
     "featurestore/groups.py": ("tests/test_group_differences.py",),
     "featurestore/statistics.py": ("tests/test_bounded_memory.py",),
     "featurestore/training_rows.py": ("tests/test_training_sets.py",),
@@ -41,9 +45,19 @@ TESTS = {
     "reports/pages/groups.py": ("tests/test_groups.py",),
     "reports/stats/bootstrap.py": ("tests/test_bootstrap.py",),
 }
-"""Module -> the tests that must notice a change of it; they run without `conftest.py`, which imports every network."""
+"""Module -> the tests that must notice a change of it: those of its files that need no trained workspace."""
 
-LIBRARIES = ("duckdb", "polars", "rich.console", "scipy.stats", "sklearn.isotonic")
+LIBRARIES = (
+    "cv2",
+    "duckdb",
+    "lightgbm",
+    "onnxruntime",
+    "polars",
+    "rich.console",
+    "scipy.stats",
+    "sklearn.isotonic",
+    "torch",
+)
 """Imported once, before the forks. Of this repository nothing is."""
 
 PATIENCE = 4
@@ -143,6 +157,13 @@ def _others(node: ast.expr) -> Iterator[ast.expr]:
             yield other
 
 
+class WithoutWorkspace:
+    """Leaves out what needs the trained workspace of `conftest.py`, which takes minutes to build."""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
+        items[:] = [item for item in items if "workspace" not in item.fixturenames]
+
+
 class Copy:
     """The tracked files of the repository in a folder of their own, where modules are changed and tests are run."""
 
@@ -171,7 +192,8 @@ class Copy:
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
         # what a test leaves running must not hold the fork
-        os._exit(pytest.main(["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
+        options = ("-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist")
+        os._exit(pytest.main([*options, *tests], [WithoutWorkspace()]))
 
     def survives(self, module: str, change: Change, tests: tuple[str, ...], limit: float) -> bool:
         """Whether the tests pass on a change."""

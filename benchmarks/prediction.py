@@ -1,7 +1,7 @@
 """`make bench-predict`: one photo through a loaded bundle beside its bare kernels, and the command from cold.
 
-The kernels are decoding, the landmarker, the encoder's graph and Model A's graphs, one after another on a photo that
-lies in memory.
+The kernels are decoding, the landmarker, the encoder's graph and Model A's graphs where the bundle has them, one after
+another on a photo that lies in memory.
 """
 
 from __future__ import annotations
@@ -61,22 +61,22 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
     encoder = EncoderSpec.read(bundle / "encoder").open()
     models = [AppearanceGraph.load(part) for part in sorted((bundle / "a").glob("part-*"))]
     graphs: list[Graph] = [model.graph for model in models]
-    spent: dict[str, list[float]] = {
-        name: [] for name in ("decode", "landmarker", "encoder", f"Model A, {len(graphs)} fits")
-    }
+    appearance = (f"Model A, {len(graphs)} fits",) if models else ()
+    spent: dict[str, list[float]] = {name: [] for name in ("decode", "landmarker", "encoder", *appearance)}
     with Landmarker() as finder:
         for path in photos:
             content = path.read_bytes()
             image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
             face = face_of(image, finder)
             cells = region_windows.cells(face.aligned.landmarks, face.crop.shape[0])
-            seen = models[0].in_view(face.crop[None])
-            work: tuple[Callable[[], object], ...] = (
+            work: list[Callable[[], object]] = [
                 lambda content=content: np.asarray(Image.open(io.BytesIO(content)).convert("RGB")),
                 lambda image=image: finder.find(image),
                 lambda face=face, cells=cells: encoder.encode(face.crop, cells),
-                lambda seen=seen: [graph.run(faces=seen) for graph in graphs],
-            )
+            ]
+            if models:
+                seen = models[0].in_view(face.crop[None])
+                work.append(lambda seen=seen: [graph.run(faces=seen) for graph in graphs])
             for name, kernel in zip(spent, work, strict=True):
                 spent[name].append(_milliseconds(kernel))
     return spent
