@@ -171,7 +171,7 @@ class Copy:
         self._folder = folder
         tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True, text=True).stdout
         for name in filter(None, tracked.split("\0")):
-            if name.endswith((".py", ".toml", ".typed", ".json")) and Path(name).is_file():
+            if Path(name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(name, folder / name)
 
