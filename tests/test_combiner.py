@@ -1,12 +1,17 @@
 """The combiner: a weighted mean of its members unless there is evidence for more."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
+from ensemble.combiner import FILE, Combiner
 from ensemble.combiner_fit import CombinerConfig, _Loss, combine_out_of_fold, fit_combiner
+from featurestore.errors import BundleError
 
 
 def members(*noise: float, count: int = 300, seed: int = 0):
@@ -40,13 +45,38 @@ def test_a_member_that_knows_nothing_is_left_out(place):
     assert combiner.weights[place] == min(combiner.weights.values())
 
 
+def test_a_score_is_the_weighted_mean_and_the_correction_counted_by_hand():
+    parameters = {
+        "logits": np.log([3.0]),
+        "correction.0.weight": np.array([[0.5, -0.25], [0.0, 1.0]]),
+        "correction.0.bias": np.array([0.1, -0.2]),
+        "correction.2.weight": np.array([[0.3, -0.1]]),
+        "correction.2.bias": np.array([0.05]),
+    }
+    combiner = Combiner(("a", "b"), 3.0, 0.5, parameters)
+    # a and b in standard units are 1 and -2
+    correction = 0.3 * math.tanh(0.5 + 0.5 + 0.1) - 0.1 * math.tanh(-2 - 0.2) + 0.05
+    assert combiner.weights == pytest.approx({"a": 0.75, "b": 0.25})
+    assert combiner.predict({"a": np.array([3.5]), "b": np.array([2.0])}) == pytest.approx(3.125 + correction)
+
+
 def test_save_is_load(tmp_path):
     scores, truth = members(0.3, 0.4, 0.5, count=50)
     combiner = fit_combiner(scores, truth, CombinerConfig())
-    combiner.save(tmp_path)
-    again = type(combiner).load(tmp_path)
+    for _ in range(2):
+        combiner.save(tmp_path / "run" / "combiner")
+    again = type(combiner).load(tmp_path / "run" / "combiner")
     assert again.members == ("a", "b", "c")
     assert np.array_equal(again.predict(scores), combiner.predict(scores))
+
+
+@pytest.mark.parametrize(("name", "value"), [("spread", 0), ("spread", -1), ("members", ["a"])])
+def test_a_file_that_cannot_be_is_refused(tmp_path, name, value):
+    scores, truth = members(0.3, 0.4, count=50)
+    fit_combiner(scores, truth, CombinerConfig(steps=5)).save(tmp_path)
+    (tmp_path / FILE).write_text(json.dumps(json.loads((tmp_path / FILE).read_text()) | {name: value}))
+    with pytest.raises(BundleError):
+        Combiner.load(tmp_path)
 
 
 def test_the_same_seed_gives_the_same_combiner():
