@@ -36,7 +36,7 @@ TESTS = {
     "ensemble/combiner.py": ("tests/test_combiner.py",),
     "ensemble/combiner_fit.py": ("tests/test_combiner.py", "tests/test_intervals.py"),
     "ensemble/intervals.py": ("tests/test_intervals.py",),
-    "ensemble/novelty.py": ("tests/test_novelty.py", "tests/test_alarms.py"),
+    "ensemble/novelty.py": ("tests/test_alarms.py", "tests/test_novelty.py"),
     "featurestore/calibration.py": ("tests/test_intervals.py",),
     "featurestore/groups.py": ("tests/test_group_differences.py",),
     "featurestore/statistics.py": ("tests/test_bounded_memory.py",),
@@ -47,17 +47,7 @@ TESTS = {
 }
 """Module -> the tests that must notice a change of it: those of its files that need no trained workspace."""
 
-LIBRARIES = (
-    "cv2",
-    "duckdb",
-    "lightgbm",
-    "onnxruntime",
-    "polars",
-    "rich.console",
-    "scipy.stats",
-    "sklearn.isotonic",
-    "torch",
-)
+LIBRARIES = ("cv2", "duckdb", "polars", "rich.console", "scipy.stats", "sklearn.isotonic")
 """Imported once, before the forks. Of this repository nothing is."""
 
 PATIENCE = 4

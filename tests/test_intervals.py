@@ -15,21 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from ensemble.bundle import open_bundle
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
 from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals, conformal_quantile
-from featurestore import runs
 from featurestore.calibration import FEWEST, LEVEL, Calibration
-from featurestore.store import Store
-from featurestore.training_sets import _parts
-from kallos.web import page
-from kallos.web.service import Service
 from models.cross_fitted import CrossFitted
-from reports.cards.write import cards
-from tests.command import done
-from tests.conftest import Workspace
-from tests.hostile.bundles import copy_of, right, said
-from tests.synthetic_store import make_store
 
 WIDE_APART = np.array([2.0, 4.0])
 
@@ -243,76 +232,3 @@ def test_where_scores_are_certain_and_where_not_the_coverage_is_the_same():
 def test_20_rows_train_a_model_without_intervals():
     intervals, combined = trained(np.random.default_rng(0), 20)
     assert intervals.everyone.interval(combined(np.zeros((1, 30)))) is None
-
-
-# in the store, on the command line, on the page, on the card
-
-
-def test_the_store_has_the_ensembles_out_of_fold_scores_by_combiners_without_the_row(workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as store:
-        protocol, fold = store.frame("SELECT protocol, fold FROM runs WHERE model = 'ensemble'").row(0)
-        run = runs.load(store, runs.latest(store, protocol, fold)["ensemble"])
-        members = {
-            model: runs.predictions(store, run_id, "out_of_fold")["score"].to_numpy()
-            for model, run_id in run.config["members"].items()
-        }
-        stored = runs.predictions(store, run.run_id, "out_of_fold")
-        truth = dict(store.frame("SELECT image_id, score FROM scores").iter_rows())
-        truth = np.array([truth[image_id] for image_id in stored["image_id"]])
-        part = _parts(store, protocol, fold, tuple(stored["image_id"]))
-        calibrations = runs.calibrations(store, run.run_id)
-    out_of_fold = combine_out_of_fold(members, truth, part, CombinerConfig())
-    assert stored["score"].to_numpy() == pytest.approx(out_of_fold, abs=1e-6)
-    assert calibrations == Intervals.load(run.folder).by_subset()
-    at = np.array(calibrations[None].scores)
-    inside = np.abs(out_of_fold - truth) <= np.interp(out_of_fold, at, calibrations[None].half_widths)
-    assert inside.mean() == pytest.approx(LEVEL, abs=0.06)
-
-
-@pytest.fixture(scope="module")
-def without(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace's bundle as if it had been trained on 24 photos."""
-    bundle = copy_of(workspace.bundle, tmp_path_factory.mktemp("few") / "bundle")
-    few = {"": {"n": 24, "bias": 0.0, "scores": [], "half_widths": []}}
-    said("ensemble/intervals.json", "calibrations", value=few)(bundle)
-    right(bundle)
-    return bundle
-
-
-REMARK = f"The score has no interval: that takes {FEWEST} training photos, and there are 24."
-
-
-def test_a_prediction_without_an_interval_says_why(workspace: Workspace, without: Path, tmp_path: Path):
-    command = ("predict", workspace.portrait, "--bundle", without, "--overlay", tmp_path / "drawn")
-    text = " ".join(done(*command).out.replace("│", " ").split())
-    assert "90 % interval –, for" in text
-    assert f"! {REMARK}" in text
-    (predicted,) = done(*command, "--json").json()["predictions"]
-    assert (predicted["low"], predicted["high"], predicted["own_scale"]["low"]) == (None, None, None)
-    assert REMARK in predicted["notes"]
-    done("predict", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
-    (row,) = pl.read_csv(tmp_path / "p.csv").to_dicts()
-    assert (row["low"], row["own_high"]) == (None, None)
-    assert REMARK in row["remarks"]
-
-
-def test_an_explanation_and_the_page_without_an_interval_say_so(workspace: Workspace, without: Path):
-    text = " ".join(done("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).out.split())
-    assert ", no 90 % interval" in text
-    assert REMARK in text
-    assert "orange" not in text
-    with Service(open_bundle(without), None, "# A card") as service:
-        _, score, low, high, remarks = page._line(service, workspace.portrait, None, "here")
-    assert 1 <= score <= 5
-    assert (low, high) == (None, None)
-    assert REMARK in remarks
-
-
-def test_the_card_of_a_run_without_intervals_says_how_many_rows_they_take(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", 48) as store:
-        run_id = store.value("SELECT min(run_id) FROM intervals")
-        store.execute("UPDATE intervals SET n = 24, scores = [], half_widths = [] WHERE subset IS NULL")
-        store.execute("UPDATE predictions SET low = NULL, high = NULL")
-        card = cards(store, run_id)["MODEL_CARD.md"]
-    section = card.split("## How sure a score is")[1].split("\n## ")[0]
-    assert f"Not known: intervals take {FEWEST} training rows, and there are 24." in section
