@@ -284,7 +284,11 @@ def test_the_head_is_what_the_hub_reads(store):
         "SELECT pearson, mae, rmse, spearman FROM evaluations WHERE run_id = $id AND role = 'test'",
         id=run_of("ensemble"),
     ).row(0)
-    assert [metric["value"] for metric in result["metrics"]] == pytest.approx(recorded, abs=5e-5)
+    shown = [f"{metric['value']:g}" for metric in result["metrics"]]
+    assert shown == [
+        f"{round(figure, len(of.partition('.')[2])):g}" for figure, of in zip(recorded, shown, strict=True)
+    ]
+    assert result["dataset"]["split"].endswith(", fold 1, test rows")
     assert (
         model["metrics"] == [metric["type"] for metric in result["metrics"]] == ["pearsonr", "mae", "rmse", "spearmanr"]
     )
@@ -318,7 +322,7 @@ def test_a_store_with_mean_scores_alone_has_cards(own):
     own.execute("DELETE FROM splits WHERE protocol = 'identity-disjoint'")
     own.execute("UPDATE predictions SET low = NULL, high = NULL")
     model, data = cards(own, run_of("ensemble")).values()
-    for said in ("test rows are of one subset", "Near-duplicates were not searched for"):
+    for said in ("on the test rows. They are of one subset", "Near-duplicates were not searched for"):
         assert said in model
     for said in (
         "an image's mean rating as it was given",
@@ -330,6 +334,28 @@ def test_a_store_with_mean_scores_alone_has_cards(own):
     assert "Unknown, because the spread" in data
     assert "Ingest found nothing wrong" in data
     assert not re.search(r"\b(None|nan|inf)\b", model + data)
+
+
+def test_with_few_test_rows_the_training_rows_out_of_fold_say_how_well_it_does(own):
+    own.execute(
+        "DELETE FROM predictions WHERE role = 'test' AND image_id NOT IN "
+        "(SELECT image_id FROM predictions WHERE role = 'test' GROUP BY ALL ORDER BY image_id LIMIT 19)"
+    )
+    card = model_card(own)
+    (result,) = head_of(card)["model-index"][0]["results"]
+    out_of_fold = table(under(card, "### Training rows, out of fold"))[0]
+    assert out_of_fold["model"] == "ensemble"
+    assert result["dataset"]["split"].endswith(", training rows, out of fold")
+    assert f"{result['metrics'][0]['value']:g}" == f"{float(out_of_fold['PC'].split()[0]):g}"
+    assert "go by the training rows, out of fold" in card
+    assert "Of ensemble, on the training rows, out of fold." in under(card, "## Subgroups")
+    gain = own.value(
+        "SELECT max(pearson) FILTER (run_id = $e) - max(pearson) FILTER (run_id = $a) FROM evaluations "
+        "WHERE role = 'out_of_fold'",
+        e=run_of("ensemble"),
+        a=run_of("a"),
+    )
+    assert f"On the training rows, out of fold, the combined score gains {gain:+.2f} [" in under(card, "## Combiner")
 
 
 def test_a_run_without_test_rows_has_cards(own):

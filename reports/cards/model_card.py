@@ -17,8 +17,10 @@ from reports.pages.face_alone import FaceAloneModel
 from reports.pages.groups import Groups, groups_of_run
 from reports.pages.subscores import SubScoreRun
 from reports.stats.bootstrap import Estimate, figures
-from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows, gain_in_pearson
+from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows, gain_in_pearson
 from reports.stats.selection import Selection
+
+ROLES = ("test", "out_of_fold")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class CombinedMember:
 
 @dataclass(frozen=True)
 class Combined:
-    """A row of `combiners` with its members, and its gain in PC on the best of them (out of fold), on the test rows."""
+    """A row of `combiners` with its members, and on the judged rows its gain in PC on the best of them out of fold."""
 
     members: tuple[CombinedMember, ...]
     correction: float
@@ -72,6 +74,7 @@ class Combined:
 class ModelCard:
     """A run, and for an ensemble all that goes into a bundle with it; the run itself comes first.
 
+    judged_on     role of the rows by which it is judged: test, or out_of_fold where fewer than 20 are tested
     licences      data set of the protocol -> its terms
     leak          (tested, leaked) images of the fold, None where near-duplicates were not searched for
     calibrations  by subset, that for everyone under None; none of a run without intervals
@@ -84,6 +87,7 @@ class ModelCard:
 
     target: Target
     runs: tuple[CardRun, ...]
+    judged_on: str
     licences: Mapping[str, str | None]
     rows: int
     row_hash: str
@@ -109,8 +113,12 @@ def data(store: Store, run_id: str) -> ModelCard:
     run = load(store, run_id)
     chosen = bundled(store, run, BUNDLED) if run.model == ENSEMBLE else {run.model: run}
     ordered = sorted(chosen.values(), key=lambda member: (member.run_id != run_id, rank(member.model)))
-    tested = {member.model: evaluated_rows(store, member.model, member, "test") for member in ordered}
-    main = tested[run.model]
+    by_role = {
+        role: {member.model: evaluated_rows(store, member.model, member, role) for member in ordered} for role in ROLES
+    }
+    main = by_role["test"][run.model]
+    judged_on = "test" if main is None or len(main.truth) >= FEWEST_TESTED else "out_of_fold"
+    judged = by_role[judged_on]
     rows, row_hash, features = store.frame(
         "SELECT row_count, row_hash, len(features) FROM manifests WHERE manifest_id = $id", id=run.manifest_id
     ).row(0)
@@ -121,16 +129,19 @@ def data(store: Store, run_id: str) -> ModelCard:
     )
     return ModelCard(
         target=target_of_run(store, run_id),
-        runs=tuple(_card_run(store, member, tested[member.model]) for member in ordered),
+        runs=tuple(
+            _card_run(store, member, {role: by_role[role][member.model] for role in ROLES}) for member in ordered
+        ),
+        judged_on=judged_on,
         licences=dict(licences.iter_rows()),
         rows=rows,
         row_hash=row_hash,
         features=features,
         leak=_leak(store, run) if searched(store) else None,
-        groups=groups_of_run(main) if main else None,
+        groups=groups_of_run(rows_of_main) if (rows_of_main := judged[run.model]) else None,
         calibrations=calibrations(store, run_id),
         width=_width(main) if main else None,
-        combined=_combined(store, run_id, tested) if run.model == ENSEMBLE else None,
+        combined=_combined(store, run_id, judged) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
         choices=seen_by_choices(store, [member.run_id for member in ordered]),
         face_alone=tuple(model for member in ordered if (model := face_alone.of_run(store, member))),
@@ -138,13 +149,12 @@ def data(store: Store, run_id: str) -> ModelCard:
     )
 
 
-def _card_run(store: Store, run: Run, tested: EvaluatedRun | None) -> CardRun:
+def _card_run(store: Store, run: Run, roles: Mapping[str, EvaluatedRun | None]) -> CardRun:
     fits, started, seconds = store.frame(
         "SELECT (SELECT count(DISTINCT part) FROM training_history h WHERE h.run_id = r.run_id), "
         "strftime(started_at, '%Y-%m-%d'), seconds FROM runs r WHERE run_id = $id",
         id=run.run_id,
     ).row(0)
-    roles = {"test": tested, "out_of_fold": evaluated_rows(store, run.model, run, "out_of_fold")}
     others = store.frame(
         "SELECT DISTINCT data_set FROM predictions JOIN images USING (image_id) "
         "WHERE run_id = $id AND role = $role ORDER BY data_set",
@@ -179,11 +189,11 @@ def _width(rows: EvaluatedRun) -> float | None:
     return None if rows.low is None or rows.high is None else float((rows.high - rows.low).mean())
 
 
-def _combined(store: Store, run_id: str, tested: Mapping[str, EvaluatedRun | None]) -> Combined | None:
+def _combined(store: Store, run_id: str, judged: Mapping[str, EvaluatedRun | None]) -> Combined | None:
     correction = store.value("SELECT max(correction) FROM combiners WHERE run_id = $id", id=run_id)
     rows = store.frame("SELECT model, weight FROM combined_members WHERE run_id = $id ORDER BY pearson DESC", id=run_id)
     members = tuple(CombinedMember(*row) for row in rows.iter_rows())
-    best, combined = tested.get(members[0].model) if members else None, tested[ENSEMBLE]
+    best, combined = judged.get(members[0].model) if members else None, judged[ENSEMBLE]
     if correction is None or best is None or combined is None:
         return None
     gain = gain_in_pearson(combined, best)

@@ -26,9 +26,10 @@ from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
 from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS
-from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, estimate_text
+from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, digits_of, estimate_text
 from reports.stats.evaluated_runs import FEWEST_TESTED
 
+JUDGED = {"test": "test rows", "out_of_fold": "training rows, out of fold"}
 HUB_METRICS = {"pearson": "pearsonr", "mae": "mae", "rmse": "rmse", "spearman": "spearmanr"}
 
 ESTIMATES = """\
@@ -81,7 +82,7 @@ def render(card: ModelCard) -> str:
         _external(card),
         _face_alone(card.face_alone),
         choices_section(card),
-        _combiner(card.combined) if card.combined else None,
+        _combiner(card.combined, JUDGED[card.judged_on]) if card.combined else None,
         _regions(card.sub_scores) if card.sub_scores else None,
         LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
         licences(card),
@@ -89,17 +90,21 @@ def render(card: ModelCard) -> str:
 
 
 def _head(card: ModelCard, name: str) -> dict[str, Any]:
-    """Metadata of a card on the Hub; `model-index` holds the figures on the test rows."""
-    test = card.main.roles.get("test")
-    known = {HUB_METRICS[m]: e.value for m, e in test.figures.items() if math.isfinite(e.value)} if test else {}
+    """Metadata of a card on the Hub; `model-index` holds the figures on the judged rows, in the digits they support."""
+    judged = card.main.roles.get(card.judged_on)
+    known = {
+        HUB_METRICS[metric]: round(estimate.value, digits_of(estimate))
+        for metric, estimate in (judged.figures if judged else {}).items()
+        if math.isfinite(estimate.value)
+    }
     result = {
         "task": {"type": "image-regression", "name": "mean rating of a photograph of a face"},
         "dataset": {
             "type": (names := ", ".join(card.licences)),
             "name": names,
-            "split": f"{card.main.run.protocol}, fold {card.main.run.fold}, test",
+            "split": f"{card.main.run.protocol}, fold {card.main.run.fold}, {JUDGED[card.judged_on]}",
         },
-        "metrics": [{"type": metric, "value": round(value, 4)} for metric, value in known.items()],
+        "metrics": [{"type": metric, "value": value} for metric, value in known.items()],
     }
     return {
         "license": "other",
@@ -169,27 +174,25 @@ def _training_data(card: ModelCard) -> str:
 
 
 def _figures(card: ModelCard) -> str:
-    titles = {"test": "Test rows", "out_of_fold": "Training rows, out of fold"}
     tables = []
-    for role, title in titles.items():
+    for role, title in JUDGED.items():
         rows = [(member.run.model, member.roles[role]) for member in card.runs if role in member.roles]
         cells = (
             (model, f"{performance.n:,}", *(estimate_text(performance.figures[m]) for m in METRICS))
             for model, performance in rows
         )
         if rows:
-            tables.append(f"### {title}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
+            tables.append(f"### {title.capitalize()}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
     reading = f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. {BRACKETS}"
-    test = card.main.roles.get("test")
-    if test and test.n < FEWEST_TESTED:
+    if card.judged_on != "test":
         reading += f" Fewer than {FEWEST_TESTED} test rows are too few: go by the training rows, out of fold."
     return "\n\n".join(["## Figures", reading, *filter(None, [verdict(card)]), *tables])
 
 
 def _subgroups(card: ModelCard) -> str:
-    title = f"## Subgroups\n\nOf {card.main.run.model}, on the test rows."
+    title = f"## Subgroups\n\nOf {card.main.run.model}, on the {JUDGED[card.judged_on]}."
     if card.groups is None or not card.groups.several:
-        return f"{title} The test rows are of one subset: no groups were compared."
+        return f"{title} They are of one subset: no groups were compared."
     metrics = [m for m in GROUP_METRICS if card.groups.groups and m in card.groups.groups[0].figures]
     lines = (
         (escape(group.name), f"{group.n:,}", *(estimate_text(group.figures[m], sign=m == "bias") for m in metrics))
@@ -207,11 +210,11 @@ def _subgroups(card: ModelCard) -> str:
     )
 
 
-def _combiner(combined: Combined) -> str:
+def _combiner(combined: Combined, rows: str) -> str:
     weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in combined.members)
     return (
         f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of "
-        f"{number(combined.correction)} on {MODEL_SCALE}. On the test rows the combined score gains "
+        f"{number(combined.correction)} on {MODEL_SCALE}. On the {rows}, the combined score gains "
         f"{estimate_text(combined.gain, sign=True)} PC on {escape(combined.best)}, the member that is best out of fold."
     )
 
