@@ -100,6 +100,7 @@ def test_what_lies_far_off_is_warned_of_at_any_size(n):
 
 def test_too_few_photos_are_said_to_be_too_few():
     assert fewest_rows(ALARM_RATE) == FEWEST_PHOTOS == 19
+    assert fewest_rows(0.06) == 16
     batch, landmarks = photos(FEWEST_PHOTOS - 1, np.random.default_rng(0))
     novelty = Novelty.fit(batch, landmarks, batch.image_ids)
     assert not novelty.limits
