@@ -10,7 +10,7 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_schema import TRAINING_TABLES
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 
 TABLES = (
     table(
@@ -180,6 +180,17 @@ TABLES = (
         ("hamming", "INTEGER", "bits in which their perceptual hashes differ, of 64"),
         ("cosine_distance", "DOUBLE", "between their embeddings"),
         ("group_id", "VARCHAR", "the least image_id of all that hang together"),
+    ),
+    table(
+        "plans",
+        "one row is a plan of analysis as it was fixed; of one study there may be several, the newest counts",
+        ("fixed_at", "TIMESTAMP", "when, in UTC"),
+        ("sha256_of_text", "VARCHAR", "hash of the file's bytes"),
+        ("data_set", "VARCHAR", "the data set that it is about, which may come later"),
+        ("text", "VARCHAR", "the file"),
+        ("ratings", "INTEGER", "single ratings of that data set that the store had then"),
+        ("scored", "INTEGER", "images of it that had a score then"),
+        ("runs", "INTEGER", "runs that the store had then"),
     ),
     table(
         "erasures",

@@ -50,9 +50,12 @@ if TYPE_CHECKING:
     from kallos.workflows.upkeep import export_store as export_store
     from kallos.workflows.upkeep import import_store as import_store
     from kallos.workflows.upkeep import rollback as rollback
+    from kallos.workflows.validate import validate as validate
     from kallos.workflows.weights import add_weights as add_weights
     from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
+    from reports.stats.rater_noise import rater_noise as rater_noise
+    from reports.stats.validity import validity as validity
 
 _HOME = {
     "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
@@ -72,8 +75,11 @@ _HOME = {
     "kallos.workflows.similar": ("similar",),
     "kallos.workflows.train": ("benchmark", "train"),
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
+    "kallos.workflows.validate": ("validate",),
     "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
+    "reports.stats.rater_noise": ("rater_noise",),
+    "reports.stats.validity": ("validity",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

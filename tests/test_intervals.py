@@ -17,9 +17,9 @@ from scipy.stats import beta
 
 from ensemble.bundle import open_bundle
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
-from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals, conformal_quantile
+from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals
 from featurestore import runs
-from featurestore.calibration import FEWEST, LEVEL, Calibration
+from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
 from featurestore.store import Store
 from featurestore.training_sets import _parts
 from kallos.web import page

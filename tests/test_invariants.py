@@ -39,6 +39,7 @@ BREAKING = {
     "a run has one row": AGAIN.format("runs"),
     "a run names its training set": "DELETE FROM manifests",
     "a training set names its statistics": "DELETE FROM statistics",
+    "a run has one verdict for the raters of a data set": "INSERT INTO validations (run_id) SELECT 'r' FROM range(2)",
     "a run has one prediction of an image and role": AGAIN.format("predictions"),
     "a finished run has its figures": "DELETE FROM evaluations",
     "figures are those of the predictions": "UPDATE evaluations SET mae = mae + 0.001 WHERE role = 'test'",

@@ -15,6 +15,7 @@ import polars as pl
 
 from featurestore import snapshots
 from featurestore.errors import UsageError
+from featurestore.scale_maps import data_set_of
 from featurestore.shards import folder_of
 from featurestore.store import Store
 from featurestore.upkeep.compacting import rewrite
@@ -147,6 +148,9 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
             delete("findings", "subject = $path OR contains(detail, $path)", path=path)
         for table, column in columns.iter_rows():
             delete(table, f'list_contains($values, "{column}")', values=hashes if column == "sha256" else ids)
+        # the map of a verdict is of few photos: it is fitted again by `kallos validate`
+        sets = sorted(set(map(data_set_of, ids)))
+        delete("validations", "list_contains($sets::VARCHAR[], data_set)", sets=sets)
         if removed.get("ratings"):
             rating = "SELECT split_part(image_id, '/', 1), rater_id FROM ratings"
             delete("rater_attributes", f"(data_set, rater_id) NOT IN ({rating})")

@@ -94,6 +94,7 @@ INVARIANTS = (
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
         for table in ("training_history", *RESULTS)
     ),
+    Invariant("a run has one verdict for the raters of a data set", _repeated("validations", "run_id", "data_set")),
     Invariant("a run has one prediction of an image and role", _repeated("predictions", "run_id", "image_id", "role")),
     Invariant(
         "a finished run has its figures",

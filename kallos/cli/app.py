@@ -40,6 +40,7 @@ from kallos.cli.sql import sql
 from kallos.cli.store import store
 from kallos.cli.tables import tables
 from kallos.cli.train import train
+from kallos.cli.validate import validate
 from kallos.cli.verify import verify
 from kallos.cli.weights import weights
 
@@ -71,7 +72,7 @@ app = typer.Typer(
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Try it": (demo,),
     "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
-    "Models": (train, benchmark, evaluate, weights),
+    "Models": (train, benchmark, evaluate, validate, weights),
     "Read what is stored": (report, features, similar, sql, tables),
     "Score photos": (predict, explain, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),

@@ -7,9 +7,9 @@ from typing import Any
 
 from featurestore.scale import Scale
 from reports.cards.data_card import CardDataSet, DataCard
-from reports.cards.markdown import escape, grid, page
 from reports.pages.dataset import BINS, Scores
 from reports.render.layout import number, plural, share
+from reports.render.markdown import escape, grid, page
 from reports.render.scales import mapped
 from reports.stats.agreement import Agreement
 
