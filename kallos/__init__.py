@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from kallos.workflows.weights import add_weights as add_weights
     from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
+    from reports.stats.raters.agreement import agreement as agreement
+    from reports.stats.raters.variance import rating_variance as rating_variance
 
 _HOME = {
     "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
@@ -74,6 +76,8 @@ _HOME = {
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
     "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
+    "reports.stats.raters.agreement": ("agreement",),
+    "reports.stats.raters.variance": ("rating_variance",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
