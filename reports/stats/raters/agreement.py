@@ -1,7 +1,7 @@
 """How well raters agree: every coefficient by name, on one frame of ratings or by its columns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
@@ -22,19 +22,32 @@ RELIABILITIES = (0.8, 0.9)
 """Of a mean, for which the raters needed are told."""
 
 
+COEFFICIENTS = {
+    "icc_1": "ICC(1)",
+    "icc_2": "ICC(2)",
+    "icc_3": "ICC(3)",
+    "icc_1k": "ICC(1,k)",
+    "icc_2k": "ICC(2,k)",
+    "icc_3k": "ICC(3,k)",
+    "cronbach": "Cronbach's alpha",
+    "krippendorff_ordinal": "Krippendorff's alpha, ordinal",
+    "krippendorff_interval": "Krippendorff's alpha, interval",
+    "retest": "retest",
+}
+"""Key -> name. An ICC is of a single rating, or of the mean of k raters; the retest is a correlation."""
+
+SINGLE = ("icc_1", "icc_2", "icc_3")
+
+
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement of raters on one trait; every estimate has a 95 % interval and is NaN where it cannot be told.
+    """Agreement of raters on one trait.
 
-    ratings             of a rater and an image, sessions and repeats together
-    complete            whether every rater rated every image: then the intervals by F have no approximation
-    k                   raters an image, in the harmonic mean: those that a mean is over
-    icc_1, icc_2, icc_3 of a single rating (Shrout & Fleiss 1979), by name as in `coefficients.py`
-    icc_1k ... icc_3k   of the mean of k raters, by Spearman-Brown
-    cronbach            alpha of the sum over all raters
-    ordinal, interval   Krippendorff's alpha
-    retest              correlation of the first with the second answers
-    again               ratings that were given twice
+    ratings       of a rater and an image, sessions and repeats together
+    complete      whether every rater rated every image: then intervals by F have no approximation for blanks
+    k             raters an image, in the harmonic mean: those that a mean is over
+    coefficients  of every key of COEFFICIENTS, with its 95 % interval; NaN where it cannot be told
+    again         ratings that were given twice
     """
 
     images: int
@@ -42,22 +55,8 @@ class Agreement:
     ratings: int
     complete: bool
     k: float
-    icc_1: Estimate
-    icc_2: Estimate
-    icc_3: Estimate
-    icc_1k: Estimate
-    icc_2k: Estimate
-    icc_3k: Estimate
-    cronbach: Estimate
-    ordinal: Estimate
-    interval: Estimate
-    retest: Estimate
+    coefficients: Mapping[str, Estimate]
     again: int
-
-    def needed(self, single: Estimate, reliability: float) -> Estimate:
-        """Raters whose mean has a reliability, given that of one; fewest and most by its interval, maybe infinite."""
-        ends = (single.value, single.high, single.low)
-        return Estimate(*(raters_needed(end, reliability) for end in ends))
 
 
 def agreement_of(frame: pl.DataFrame) -> Agreement:
@@ -68,35 +67,23 @@ def agreement_of(frame: pl.DataFrame) -> Agreement:
     ratings, twice = Ratings.of(frame).once(), given_twice(frame)
     singles = (icc_1(ratings), *icc_2_and_3(ratings))
     k = harmonic_mean(ratings.counts.sum(axis=1))
-    return Agreement(
-        len(ratings.images),
-        len(ratings.raters),
-        ratings.total,
-        ratings.complete,
-        k,
+    found = (
         *singles,
         *(spearman_brown(single, k) for single in singles),
         cronbach(ratings),
         krippendorff(ratings, ordinal=True),
         krippendorff(ratings, ordinal=False),
         retest(twice),
-        len(twice),
     )
-
-
-NAMES = {
-    "icc_1": "ICC(1)",
-    "icc_2": "ICC(2)",
-    "icc_3": "ICC(3)",
-    "icc_1k": "ICC(1,k)",
-    "icc_2k": "ICC(2,k)",
-    "icc_3k": "ICC(3,k)",
-    "cronbach": "Cronbach's alpha",
-    "ordinal": "Krippendorff's alpha, ordinal",
-    "interval": "Krippendorff's alpha, interval",
-    "retest": "retest",
-}
-"""Field -> name of a coefficient."""
+    return Agreement(
+        images=len(ratings.images),
+        raters=len(ratings.raters),
+        ratings=ratings.total,
+        complete=ratings.complete,
+        k=k,
+        coefficients=dict(zip(COEFFICIENTS, found, strict=True)),
+        again=len(twice),
+    )
 
 
 def agreement(ratings: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -114,14 +101,11 @@ def agreement(ratings: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     for group, part in by_group(ratings, by):
         found = agreement_of(part)
         of = {"k": found.k, "images": found.images, "raters": found.raters, "ratings": found.ratings}
-        for field, name in NAMES.items():
-            estimate: Estimate = getattr(found, field)
+        for key, estimate in found.coefficients.items():
+            row = {"coefficient": COEFFICIENTS[key], **asdict(estimate)}
             needed = {
-                f"raters_for_{100 * level:.0f}": raters_needed(estimate.value, level)
-                if field in ("icc_1", "icc_2", "icc_3")
-                else None
+                f"raters_for_{100 * level:.0f}": raters_needed(estimate.value, level) if key in SINGLE else None
                 for level in RELIABILITIES
             }
-            row = {"coefficient": name, "value": estimate.value, "low": estimate.low, "high": estimate.high}
             rows.append(group | row | needed | of)
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
