@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
     from reports.stats.rater_noise import rater_noise as rater_noise
+    from reports.stats.raters.agreement import agreement as agreement
+    from reports.stats.raters.variance import rating_variance as rating_variance
     from reports.stats.validity import validity as validity
 
 _HOME = {
@@ -79,6 +81,8 @@ _HOME = {
     "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
     "reports.stats.rater_noise": ("rater_noise",),
+    "reports.stats.raters.agreement": ("agreement",),
+    "reports.stats.raters.variance": ("rating_variance",),
     "reports.stats.validity": ("validity",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
