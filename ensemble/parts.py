@@ -133,7 +133,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     Raises PrerequisiteError when no ensemble has been trained there.
     """
     if protocol is None or fold is None:
-        protocol, fold = _last_combined(store, protocol, fold)
+        protocol, fold = last_combined(store, protocol, fold)
     latest = runs.latest(store, protocol, fold)
     if ENSEMBLE not in latest:
         raise before_training(
@@ -168,7 +168,8 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     )
 
 
-def _last_combined(store: Store, protocol: str | None, fold: int | None) -> tuple[str, int]:
+def last_combined(store: Store, protocol: str | None, fold: int | None) -> tuple[str, int]:
+    """Protocol and fold of the ensemble that was trained last. Raises PrerequisiteError when there is none."""
     rows = store.frame(
         "SELECT protocol, fold FROM runs WHERE model = $ensemble AND status = 'done' "
         "AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold) "

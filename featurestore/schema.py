@@ -10,7 +10,7 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_schema import TRAINING_TABLES
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 
 TABLES = (
     table(
@@ -108,6 +108,15 @@ TABLES = (
         IMAGE,
         ("attribute", "VARCHAR", "such as age"),
         ("value", "VARCHAR", "as given"),
+    ),
+    table(
+        "personal_ratings",
+        "one row is a rating that a person gave one image by `kallos rate`: no part of any score",
+        IMAGE,
+        ("rater", "VARCHAR", "the name that the person goes by; `kallos erase --rater NAME` erases what is theirs"),
+        TRAIT,
+        ("rating", "DOUBLE", "on the data set's own scale"),
+        ("rated_at", "TIMESTAMP", "in UTC, and later than that of every rating before"),
     ),
     table(
         "published_landmarks",

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from kallos.workflows.hub import pull as pull
     from kallos.workflows.hub import push as push
     from kallos.workflows.ingest import ingest as ingest
+    from kallos.workflows.one_rater import one_rater as one_rater
+    from kallos.workflows.one_rater import rate as rate
     from kallos.workflows.open import load_bundle as load_bundle
     from kallos.workflows.open import open_store as open_store
     from kallos.workflows.open import training_set as training_set
@@ -69,6 +71,7 @@ _HOME = {
     "kallos.workflows.face_alone": ("evaluate_face_alone",),
     "kallos.workflows.hub": ("pull", "push"),
     "kallos.workflows.ingest": ("ingest",),
+    "kallos.workflows.one_rater": ("one_rater", "rate"),
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
     "kallos.workflows.predict": ("predict",),

@@ -52,6 +52,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "predict": ("PHOTO", "PHOTO --json", "PHOTO --protocol demo-5fold --fold 2", "PHOTO --group AF"),
     "explain": ("PHOTO", "demo/P0001.jpg --json", "PHOTO --html out.html --overlay out.png"),
+    "rate": ("anna --json", "anna --export eye.safetensors", "anna --protocol demo-5fold --fold 2 --json"),
     "serve": ("--port PORT",),
     "export": ("bundle --no-onnx", "FILE"),
     "doctor": ("", "--deep --json"),
@@ -59,7 +60,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "evaluate": ("--data-set other", "--data-set demo", "--data-set demo --bundle nowhere", "--face-alone"),
     "duplicates": ("", "--data-set other --sheet sheet.png --json"),
     "compact": ("",),
-    "erase": ("demo/P0001.jpg", "nobody", "demo/P0001.jpg --receipt nowhere/receipt.json"),
+    "erase": ("demo/P0001.jpg", "nobody", "--rater nobody", "demo/P0001.jpg --receipt nowhere/receipt.json"),
     "rollback": ("geometry", "nothing"),
     "extract": ("", "--encoder nothing --weights none"),
     "train": (
@@ -82,7 +83,20 @@ ROWS: dict[str, tuple[str, ...]] = {
 }
 """Command -> what is typed after it: the first line in every run of the tests, the others with `make test-long`."""
 
-READERS = {"plan", "tables", "report", "check", "sql", "features", "similar", "predict", "explain", "doctor", "verify"}
+READERS = {
+    "plan",
+    "tables",
+    "report",
+    "check",
+    "sql",
+    "features",
+    "similar",
+    "predict",
+    "explain",
+    "rate",
+    "doctor",
+    "verify",
+}
 """Commands that only read the store, and need no copy of it."""
 
 WITHOUT_A_STORE = {"demo", "hub push", "hub pull", "weights", "weights add"}

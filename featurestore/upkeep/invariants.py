@@ -63,6 +63,12 @@ INVARIANTS = (
         "SELECT count(*) FROM ratings JOIN images USING (image_id) JOIN traits USING (data_set, trait) "
         "WHERE NOT rating BETWEEN scale_low AND scale_high",
     ),
+    Invariant("a person rates an image on a trait once", _repeated("personal_ratings", "image_id", "rater", "trait")),
+    Invariant(
+        "ratings of persons are on the scale of their trait",
+        "SELECT count(*) FROM personal_ratings JOIN images USING (image_id) JOIN traits USING (data_set, trait) "
+        "WHERE NOT rating BETWEEN scale_low AND scale_high",
+    ),
     Invariant("an attribute is of an image", _orphans("image_attributes", "images", "image_id")),
     Invariant(
         "a rater has one value of an attribute", _repeated("rater_attributes", "data_set", "rater_id", "attribute")

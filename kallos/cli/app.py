@@ -32,6 +32,7 @@ from kallos.cli.ingest import ingest
 from kallos.cli.outputs import OutputCommand
 from kallos.cli.plan import plan
 from kallos.cli.predict import predict
+from kallos.cli.rate import rate
 from kallos.cli.report import report
 from kallos.cli.rollback import rollback
 from kallos.cli.serve import serve
@@ -74,7 +75,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
     "Models": (train, benchmark, evaluate, validate, weights),
     "Read what is stored": (report, features, similar, sql, tables),
-    "Score photos": (predict, explain, serve, export, hub),
+    "Score photos": (predict, explain, rate, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),
 }
 for _panel, _commands in PANELS.items():
