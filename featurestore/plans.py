@@ -12,8 +12,11 @@ from typing import Any
 from featurestore.errors import DataError
 from featurestore.store import Store
 
-COEFFICIENTS = ("icc_1", "icc_2", "icc_3", "icc_1k", "icc_2k", "icc_3k", "cronbach", "ordinal", "interval", "retest")
-"""What `kallos report raters` tells of agreement."""
+COEFFICIENTS = (
+    *("icc_1", "icc_2", "icc_3", "icc_1k", "icc_2k", "icc_3k"),
+    *("cronbach", "krippendorff_ordinal", "krippendorff_interval", "retest"),
+)
+"""Of agreement, by the keys of `reports.stats.raters.agreement`."""
 
 CHECKED: Mapping[str, tuple[type, ...]] = {
     "data_set": (str,),
@@ -56,11 +59,10 @@ def read(text: str) -> dict[str, Any]:
     if "data_set" not in content:
         raise DataError('The plan does not say which data set it is about: add a line such as data_set = "study".')
     for key, value in content.items():
-        if key in CHECKED and (isinstance(value, bool) or not isinstance(value, CHECKED[key])):
-            raise DataError(
-                f"The plan has {key} = {value!r}: give {' or '.join(kind.__name__ for kind in CHECKED[key])}."
-            )
-        if key not in CHECKED and isinstance(value, int | float):
+        kinds = CHECKED.get(key)
+        if kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
+            raise DataError(f"The plan has {key} = {value!r}: give {' or '.join(kind.__name__ for kind in kinds)}.")
+        if not kinds and isinstance(value, int | float):
             raise DataError(
                 f"The plan has {key} = {value!r}, which nothing is compared with: say it in words, or use one of "
                 f"{', '.join(CHECKED)}."

@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from featurestore.calibration import Ends, conformal_quantile
 from featurestore.scale import MODEL_SCALE, Scale
@@ -65,6 +64,9 @@ class Recalibration:
 
 def monotone(scale: Scale, predicted: Array, truth: Array) -> ScaleMap:
     """The map of this module from (n,) predictions to (n,) scores; `scale` is that which the scores were given on."""
+    # to predict needs no fit, and scipy.optimize takes a while to load
+    from scipy.optimize import isotonic_regression
+
     number = int(np.clip(len(predicted) // PHOTOS_A_GROUP, 2, MOST_GROUPS))
     groups = np.array_split(np.argsort(predicted, kind="stable"), number)
     sizes = np.array([len(rows) for rows in groups])

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from kallos.workflows.query import tables as tables
     from kallos.workflows.report import report as report
     from kallos.workflows.similar import similar as similar
+    from kallos.workflows.study import preregister as preregister
+    from kallos.workflows.study import write_study as write_study
     from kallos.workflows.train import benchmark as benchmark
     from kallos.workflows.train import train as train
     from kallos.workflows.upkeep import compact as compact
@@ -78,6 +80,7 @@ _HOME = {
     "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
     "kallos.workflows.report": ("report",),
     "kallos.workflows.similar": ("similar",),
+    "kallos.workflows.study": ("preregister", "write_study"),
     "kallos.workflows.train": ("benchmark", "train"),
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
     "kallos.workflows.validate": ("validate",),

@@ -22,6 +22,7 @@ PAGES = (
     "subscores",
     "compare",
     "lineage",
+    "study",
 )
 """Names of reports, which are those of their modules."""
 

@@ -32,6 +32,7 @@ from kallos.cli.ingest import ingest
 from kallos.cli.outputs import OutputCommand
 from kallos.cli.plan import plan
 from kallos.cli.predict import predict
+from kallos.cli.preregister import preregister
 from kallos.cli.rate import rate
 from kallos.cli.report import report
 from kallos.cli.rollback import rollback
@@ -72,7 +73,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Try it": (demo,),
-    "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
+    "Photos and ratings into the store": (preregister, ingest, extract, plan, check, duplicates),
     "Models": (train, benchmark, evaluate, validate, weights),
     "Read what is stored": (report, features, similar, sql, tables),
     "Score photos": (predict, explain, rate, serve, export, hub),

@@ -32,6 +32,10 @@ def report(
     html: Annotated[
         Path | None, typer.Option(help="Write the report into this HTML file instead.", callback=output)
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Write the study into this folder instead: HTML, Quarto, data and R.", callback=output),
+    ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind the report instead.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
@@ -51,7 +55,12 @@ def report(
         trait=trait,
         photos=photos,
     )
-    if html:
+    if folder:
+        from kallos.workflows.study import write_study
+
+        for path in write_study(report, folder):
+            wrote(path)
+    elif html:
         report.write_html(html)
         wrote(html)
     elif sql:

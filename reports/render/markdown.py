@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -23,9 +23,10 @@ def escape(text: object) -> str:
     return _MARKS.sub(r"\\\g<0>", _plain(str(text)))
 
 
-def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> str:
-    """A table of cells that are Markdown already; the first `text` columns are text, the others are figures."""
-    lines = [columns, [":--" if i < text else "--:" for i in range(len(columns))], *rows]
+def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int | Collection[int] = 1) -> str:
+    """A table of cells that are Markdown already; the first `text` columns, or those, are text, others figures."""
+    places = range(text) if isinstance(text, int) else text
+    lines = [columns, [":--" if i in places else "--:" for i in range(len(columns))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -46,27 +47,28 @@ def document(content: Any, picture: Callable[[Plot], str], level: int = 1) -> It
     match content:
         case Page():
             yield escape(content.remark)
-            for part in content.parts:
-                yield from document(part, picture, level)
+            yield from _documents(content.parts, picture, level)
         case Section():
             yield f"{'#' * level} {escape(content.heading)}"
-            if content.remark:
-                yield f"*{escape(content.remark)}*"
-            for part in content.parts:
-                yield from document(part, picture, level + 1)
+            yield from [f"*{escape(content.remark)}*"] if content.remark else []
+            yield from _documents(content.parts, picture, level + 1)
         case Group():
-            for part in content.renderables:
-                yield from document(part, picture, level)
+            yield from _documents(content.renderables, picture, level)
         case Table():
-            text = sum(column.justify == "left" for column in content.columns)
+            text = [i for i, column in enumerate(content.columns) if column.justify == "left"]
             rows = zip(*(map(_cell, column.cells) for column in content.columns), strict=True)
             yield grid([escape(column.header) for column in content.columns], list(rows), text=text)
         case Plot():
             yield f"![{escape(content.x_label)}]({picture(content)})"
         case str() | Text():
-            yield from (escape(line) for line in str(content).splitlines() if line.strip())
+            yield "\\\n".join(escape(line) for line in str(content).splitlines() if line.strip())
         case _:
             raise TypeError(f"no Markdown for {type(content).__name__}")
+
+
+def _documents(parts: Iterable[Any], picture: Callable[[Plot], str], level: int) -> Iterator[str]:
+    for part in parts:
+        yield from document(part, picture, level)
 
 
 def _cell(content: RenderableType) -> str:

@@ -24,16 +24,9 @@ def deviations(plans: Sequence[Plan], found: Mapping[str, Any]) -> list[Deviatio
 
     `found` has what was done by the keys of plans: of numbers how many there are, of `models` those of the protocol.
     """
-    first, newest = plans[0], plans[-1]
-    return [
-        *_late(first),
-        *(change for before, after in pairwise(plans) for change in _changes(before, after)),
-        *(
-            deviation
-            for key, planned in newest.checked.items()
-            if (deviation := _compared(key, planned, found.get(key)))
-        ),
-    ]
+    changes = [change for before, after in pairwise(plans) for change in _changes(before, after)]
+    compared = [_compared(key, planned, found.get(key)) for key, planned in plans[-1].checked.items()]
+    return [*_late(plans[0]), *changes, *(deviation for deviation in compared if deviation)]
 
 
 def _late(plan: Plan) -> list[Deviation]:
@@ -55,17 +48,17 @@ def _changes(before: Plan, after: Plan) -> list[Deviation]:
 
 def _compared(key: str, planned: Any, found: Any) -> Deviation | None:
     name = key.replace("_", " ")
-    if key == "models":
-        missing, more = sorted(set(planned) - set(found or ())), sorted(set(found or ()) - set(planned))
-        if missing or more:
-            absent = f"without {', '.join(missing)}" if missing else ""
-            return Deviation(
-                name, ", ".join(planned), "; ".join(filter(None, [absent, f"also {', '.join(more)}" if more else ""]))
-            )
-        return None
+    if isinstance(planned, list):
+        return _compared_sets(name, planned, found or [])
     if isinstance(planned, str):
         return None if found == planned else Deviation(name, planned, str(found or "none"))
     if found is not None and found >= planned:
         return None
     digits = 3 if key in COEFFICIENTS else 0
     return Deviation(name, f"at least {number(planned, digits)}", "unknown" if found is None else number(found, digits))
+
+
+def _compared_sets(name: str, planned: Sequence[str], found: Sequence[str]) -> Deviation | None:
+    parts = {"without": [each for each in planned if each not in found], "also": [f for f in found if f not in planned]}
+    said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
+    return Deviation(name, ", ".join(planned), "; ".join(said)) if said else None
