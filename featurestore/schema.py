@@ -234,6 +234,26 @@ VIEWS = (
         ("runs", "traits"),
     ),
     View(
+        "rater_agreement",
+        "one row is one rater on one trait, beside the others on the images that they rated too",
+        """
+        WITH single AS (
+            SELECT data_set, trait, image_id, rater_id, avg(rating) AS rating
+            FROM ratings JOIN images USING (image_id) GROUP BY ALL),
+        beside AS (
+            SELECT *, (sum(rating) OVER image - rating) / nullif(count(*) OVER image - 1, 0) AS others
+            FROM single WINDOW image AS (PARTITION BY image_id, trait))
+        SELECT data_set, trait, rater_id, count(*) AS images, avg(rating - others) AS bias,
+               nullif(corr(rating, others), 'nan') AS to_the_rest
+        FROM beside WHERE others IS NOT NULL GROUP BY ALL""",
+        ("ratings", "images"),
+        {
+            "images": "that another rater rated too",
+            "bias": "mean of the rating minus the mean of the others, on the data set's own scale",
+            "to_the_rest": "correlation with the mean of the others; NULL where either does not vary",
+        },
+    ),
+    View(
         "normalizations",
         "one row is one feature's statistics over the training rows of a fold",
         "SELECT normalization, unnest(features) AS feature, unnest(mean) AS mean, unnest(sd) AS sd, statistics_id "

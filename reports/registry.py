@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PAGES = (
     "overview",
     "dataset",
+    "raters",
     "features",
     "training",
     "evaluation",

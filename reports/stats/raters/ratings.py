@@ -40,8 +40,15 @@ class Ratings:
         """
         rows = checked(frame)
         long = pl.concat([rows.select(*PAIR, "rating"), rows.select(*PAIR, rating="first_rating").drop_nulls()])
-        cells = long.group_by("image_id", "rater_id").agg(
-            pl.len().alias("count"), pl.col("rating").mean().alias("mean"), pl.col("rating").var(0).alias("variance")
+        # sorted, because the last digit of a mean depends on the order of its terms, and that of the rows must not matter
+        cells = (
+            long.sort(*PAIR, "rating")
+            .group_by(PAIR, maintain_order=True)
+            .agg(
+                pl.len().alias("count"),
+                pl.col("rating").mean().alias("mean"),
+                pl.col("rating").var(0).alias("variance"),
+            )
         )
         images, raters = (np.unique(cells[name].to_numpy().astype(np.str_)) for name in PAIR)
         if len(images) < 2 or len(raters) < 2 or len(long) < 3:
@@ -60,6 +67,12 @@ class Ratings:
         means[places] = cells["mean"]
         squares[places] = cells["variance"] * cells["count"]
         return cls(images, raters, counts, means, squares)
+
+    @classmethod
+    def of_images(cls, counts: NDArray[np.float64], means: NDArray[np.float64], squares: NDArray[np.float64]) -> Self:
+        """(m, 1): of each image the number of answers, their mean and their sum of squares; raters are not known."""
+        columns = (values[:, np.newaxis] for values in (counts, means, squares))
+        return cls(np.array([f"{i}" for i in range(len(counts))]), np.array(["all"]), *columns)
 
     @property
     def known(self) -> NDArray[np.float64]:
@@ -98,12 +111,10 @@ class Ratings:
 
     def without_raters(self) -> Self:
         """(m, 1): each image's answers as repeats of one another, whoever gave them."""
-        counts = self.counts.sum(axis=1, keepdims=True)
-        means = (self.counts * self.means).sum(axis=1, keepdims=True) / counts
-        squares = self.squares.sum(axis=1, keepdims=True) + (self.counts * (self.means - means) ** 2).sum(
-            axis=1, keepdims=True
-        )
-        return replace(self, raters=np.array(["all"]), counts=counts, means=means, squares=squares)
+        counts = self.counts.sum(axis=1)
+        means = (self.counts * self.means).sum(axis=1) / counts
+        apart = self.counts * (self.means - means[:, np.newaxis]) ** 2
+        return self.of_images(counts, means, (self.squares + apart).sum(axis=1))
 
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
@@ -129,6 +140,11 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     return long.select(
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name) for name, kind in types.items()
     )
+
+
+def is_enough(frame: pl.DataFrame) -> bool:
+    """Whether there are two raters, two images and three ratings: what `Ratings.of` asks for."""
+    return frame["image_id"].n_unique() > 1 and frame["rater_id"].n_unique() > 1 and len(frame) > 2
 
 
 def by_group(frame: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, object], pl.DataFrame]]:
