@@ -1,20 +1,23 @@
 """Error rates and power of the verdicts of `kallos validate`, on simulated raters: python -m benchmarks.validity
 
 Every rater rates every photo, some are lenient. Predictions are calibrated, and their ranks correlate as stated with
-what infinitely many raters would say.
+what infinitely many raters would say. With --store, samples are drawn of real test photos and of their real raters.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from featurestore.store import Store
 from reports.stats.rater_noise import rater_noise
-from reports.stats.validity import photos_needed, validity
+from reports.stats.validity import Validity, photos_needed, validity
 
+VERDICTS = ("use", "recalibrate", "undecided", "do not use")
 SD = 0.6
 """Of photos, on the scale of models."""
 
@@ -53,18 +56,70 @@ def verdicts(studies: int, n: int, correlation: float, seed: int, noise: float =
     return Counter(validity(sample(random, n, correlation, noise=noise)).verdict for _ in range(studies))
 
 
+def drawn(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n: int, raters: int) -> list[Validity]:
+    """Of studies of n photos and some of their raters; `predictions` has image_id, predicted, low and high on 1-5."""
+    random, found = np.random.default_rng(n), []
+    names = ratings["rater_id"].unique().sort().to_numpy()
+    photos = predictions.join(ratings.select("image_id").unique(), on="image_id").sort("image_id")
+    for _ in range(studies):
+        chosen = photos[np.sort(random.choice(len(photos), n, replace=False))]
+        given = ratings.filter(pl.col("rater_id").is_in(random.choice(names, raters, replace=False)))
+        given = given.join(chosen.select("image_id"), on="image_id")
+        scores = given.group_by("image_id").agg(score=pl.col("rating").mean())
+        found.append(validity(chosen.join(scores, on="image_id").join(rater_noise(given), on="image_id")))
+    return found
+
+
+def on_real_raters(store: Path, studies: int) -> None:
+    """A line a design, on the newest ensemble's test photos that have single ratings on 1-5."""
+    with Store.open(store, read_only=True) as opened:
+        run = opened.frame("SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE model = 'ensemble'").item()
+        predictions = opened.frame(
+            "SELECT image_id, score AS predicted, low, high FROM predictions WHERE run_id = $run AND role = 'test'",
+            run=run,
+        )
+        ratings = opened.frame("SELECT image_id, rater_id, rating FROM ratings")
+    lines(predictions, ratings, studies)
+
+
+def lines(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int) -> None:
+    """Verdicts by photos and raters, the mean correlations, and that with all raters."""
+    scores = ratings.group_by("image_id").agg(score=pl.col("rating").mean())
+    every = predictions.join(scores, on="image_id").join(rater_noise(ratings), on="image_id")
+    whole = validity(every)
+    print(f"all {whole.n:,} photos and raters: {whole.spearman.value:.3f}, corrected {whole.corrected.value:.3f}\n")
+    print("| photos | raters | Spearman | reliability | corrected | use | recalibrate | undecided | do not use |")
+    print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for n in (30, 60, 120):
+        for raters in (3, 10):
+            found = drawn(predictions, ratings, studies, n, raters)
+            means = (
+                np.mean([each.spearman.value for each in found]),
+                np.mean([each.reliability.value for each in found if each.reliability]),
+                np.mean([each.corrected.value for each in found]),
+            )
+            given = Counter(each.verdict for each in found)
+            shares = (f"{100 * given[name] / studies:.0f} %" for name in VERDICTS)
+            print(f"| {n} | {raters} | {' | '.join(f'{mean:.2f}' for mean in means)} | {' | '.join(shares)} |")
+
+
 def main() -> None:
     """A line a design: the share of studies with each verdict."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=500)
-    studies = parser.parse_args().studies
+    parser.add_argument("--store", type=Path)
+    options = parser.parse_args()
+    studies = options.studies
+    if options.store:
+        on_real_raters(options.store, studies)
+        return
     print("| raters agree | true correlation | photos | use | recalibrate | undecided | do not use |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for noise, agree in NOISES.items():
         for correlation in (0.2, 0.5, 0.7, 0.85):
             for n in (30, 60, 120):
                 given = verdicts(studies, n, correlation, seed=n, noise=noise)
-                shares = (given[name] / studies for name in ("use", "recalibrate", "undecided", "do not use"))
+                shares = (given[name] / studies for name in VERDICTS)
                 print(f"| {agree} | {correlation:g} | {n} | {' | '.join(f'{100 * s:.1f} %' for s in shares)} |")
     print("\n| true correlation | photos for 80 % power, reliability .9 | .7 | .4 |\n|--:|--:|--:|--:|")
     for correlation in (0.0, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9):

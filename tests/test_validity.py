@@ -19,6 +19,7 @@ STUDIES = 100
 STATED = 0.05
 """Error rate of either verdict, and share of calibrated models that are recalibrated."""
 
+
 def most(rate: float) -> int:
     """Errors in STUDIES that a rule with this error rate has more of once in a thousand tests."""
     return int(binom.ppf(0.999, STUDIES, rate))

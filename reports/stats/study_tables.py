@@ -126,8 +126,9 @@ def _predictions(role: str, found: EvaluatedRun) -> pl.DataFrame:
 def _of_scores(found: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, object]]:
     for (trait,), photos in found["photos"].drop_nulls("mean").group_by("trait", maintain_order=True):
         ratings = found["ratings"].filter(trait=trait)
-        numbers = {"photos": len(photos), "ratings": ratings["rating"].len(), "raters": ratings["rater_id"].n_unique()}
-        numbers |= {"mean": photos["mean"].mean(), "sd": photos["mean"].std()}
+        mean = photos["mean"].to_numpy()
+        numbers = {"photos": len(photos), "ratings": len(ratings), "raters": ratings["rater_id"].n_unique()}
+        numbers |= {"mean": mean.mean(), "sd": mean.std(ddof=1)}
         yield from ({"table": "scores", "trait": trait, "figure": name, "value": of} for name, of in numbers.items())
 
 
