@@ -67,7 +67,7 @@ def rating_tab(service: Service) -> None:
         if now.shown is None:
             raise UsageError("Every face is rated or skipped.")
         with service.store_lock:
-            now.session.rate(now.shown, value)
+            now.session.rate({now.shown: value})
         return _view(now)
 
     def skipped(now: Sitting | None) -> Any:
