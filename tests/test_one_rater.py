@@ -119,9 +119,9 @@ def test_the_prior_is_that_of_the_other_raters():
     raters = np.array([simulated(faces, Prior(spread, NOISE, 0), seed)[1] for seed in range(80)])
     raters[:, ::3] = np.nan
     few = np.full((1, 500), np.nan)
-    few[0, :20] = 5
+    few[0, :20] = raters[0, 1]
     prior = Prior.learn(faces, np.vstack([raters, few]))
-    assert prior.raters == 80
+    assert prior.raters == 81
     assert prior.noise == pytest.approx(NOISE, rel=0.05)
     found = np.sqrt(np.diag(prior.covariance))
     assert found[:4] == pytest.approx(np.sqrt(np.diag(spread))[:4], rel=0.45)

@@ -47,7 +47,7 @@ def some_ratings(store: Path, count: int) -> dict[str, float]:
 def test_a_person_agrees_rates_and_goes_on_another_day(store: Path, monkeypatch: pytest.MonkeyPatch):
     answer = answered(store, monkeypatch, "yes", 3, "soon", 6, 4, "s", 2, "q")
     said = " ".join(answer.out.split())
-    assert " ".join(CONSENT.split()) in said
+    assert said.startswith(CONSENT.partition("`")[0])
     assert "soon is not understood: give a number" in answer.err
     assert "6 is not on the scale: give a number from 1 to 5" in answer.err
     assert "Your model said" in answer.err

@@ -26,7 +26,7 @@ VECTORS = "(data_type LIKE 'FLOAT[%' OR data_type LIKE 'DOUBLE[%')"
 
 @dataclass(frozen=True, eq=False)
 class Traces:
-    """What identifies photos: ids and hashes as text, and every vector that was computed of them; and persons' names."""
+    """What identifies photos: ids and hashes as text, and every vector computed of them; and the names of persons."""
 
     texts: tuple[str, ...]
     hashes: tuple[str, ...]

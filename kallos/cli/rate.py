@@ -31,7 +31,7 @@ def rate(
 
     With --json nothing is asked: what is known so far is printed.
     """
-    from kallos.cli.console import progress, show
+    from kallos.cli.console import show
     from kallos.workflows.one_rater import open_session
     from reports.pages.one_rater import render
 
@@ -67,7 +67,7 @@ def _ask(session: RatingSession) -> None:
         else:
             foreseen = session.foreseen(image_id)
             try:
-                session.rate(image_id, float(answer))
+                session.rate({image_id: float(answer)})
             except ValueError:
                 note(f"{answer} is not understood: give {KEYS}.")
             except UsageError as error:

@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import polars as pl
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from extractors.errors import KallosError

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
+from PIL import Image
+from rich.console import RenderableType
 
 from extractors.decode import decode
 from featurestore.errors import UsageError
@@ -16,6 +19,10 @@ from kallos.web.shown import download, with_errors_on_page
 from kallos.workflows.one_rater import CONSENT, RatingSession
 from reports.pages.one_rater import render
 from reports.render.html import part
+from reports.render.layout import Picture
+
+LARGEST = 480
+"""Pixels of a photo's longer side."""
 
 WHOLE = 20
 """Points of a scale up to which whole ratings are asked for."""
@@ -44,7 +51,7 @@ def rating_tab(service: Service) -> None:
     begin = gr.Button("Begin, or go on", variant="primary")
     with gr.Row():
         with gr.Column(min_width=280):
-            photo = gr.Image(label="How would you rate this photograph?", interactive=False)
+            photo = gr.HTML(elem_classes="answer")
             rating = gr.Slider(1, 5, step=1, label="Your rating")
             give = gr.Button("Rate", variant="primary")
             with gr.Row():
@@ -67,7 +74,7 @@ def rating_tab(service: Service) -> None:
         if now.shown is None:
             raise UsageError("Every face is rated or skipped.")
         with service.store_lock:
-            now.session.rate(now.shown, value)
+            now.session.rate({now.shown: value})
         return _view(now)
 
     def skipped(now: Sitting | None) -> Any:
@@ -101,7 +108,14 @@ def _begun(now: Sitting | None) -> Sitting:
     return now
 
 
-def _view(now: Sitting) -> tuple[Any, Any]:
-    """The face that is asked for, and what is known of the person."""
+def _view(now: Sitting) -> tuple[str, str]:
+    """The face that is asked for, and what is known of the person; in the page itself, so that no file is left."""
     shown = now.shown
-    return (None if shown is None else decode(now.session.photo(shown))), part(render(now.session.report))
+    face: RenderableType = "Every face is rated or skipped."
+    if shown is not None:
+        content = BytesIO()
+        photo = Image.fromarray(decode(now.session.photo(shown)))
+        photo.thumbnail((LARGEST, LARGEST))
+        photo.save(content, "JPEG")
+        face = Picture(content.getvalue(), "How would you rate this photograph?")
+    return part(face), part(render(now.session.report))

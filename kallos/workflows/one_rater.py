@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from featurestore import personal_ratings
 from featurestore.errors import UsageError
-from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from kallos.workflows.pool_faces import PoolFaces
 from kallos.workflows.stores import open_for_reading
@@ -67,13 +67,18 @@ class RatingSession:
         figures = f"{plural(report.rated, 'rating')}, with which your model correlates {number(report.pearson, 2)}"
         return f"{figures}, each left out in turn, the pool's {number(report.pool_pearson, 2)}."
 
-    def rate(self, image_id: str, rating: float) -> None:
-        """Raises UsageError for what is not on the scale or no face of these, StoreError while another one writes."""
-        personal_ratings.check_on_scale(self.pool.scale, rating)
-        if image_id not in self._row:
-            raise UsageError(f"There is no face {image_id!r} that {self.pool.run_id} has scored.")
+    def rate(self, ratings: Mapping[str, float]) -> None:
+        """image_id -> rating. Raises UsageError, with nothing stored, for what is not on the scale or no such face.
+
+        Raises StoreError while another process writes.
+        """
+        for image_id, rating in ratings.items():
+            personal_ratings.check_on_scale(self.pool.scale, rating)
+            if image_id not in self._row:
+                raise UsageError(f"There is no face {image_id!r} that {self.pool.run_id} has scored.")
         with Store.open(self.path, must_exist=True) as store:
-            personal_ratings.add(store, self.rater, self.pool.trait, image_id, rating)
+            for image_id, rating in ratings.items():
+                personal_ratings.add(store, self.rater, self.pool.trait, image_id, rating)
             self._read(store)
 
     def undo(self) -> str | None:
@@ -131,12 +136,11 @@ def rate(
 ) -> OneRaterReport:
     """Record what a person says of faces, image_id -> rating on the data set's scale, in place of earlier answers.
 
-    The person must have agreed to `CONSENT`. Raises UsageError, with those before it recorded, for a rating that is
-    not on the scale or of an unknown face; PrerequisiteError where there is no ensemble.
+    The person must have agreed to `CONSENT`. Raises UsageError, with nothing stored, for a rating that is not on the
+    scale or of an unknown face; PrerequisiteError where there is no ensemble.
     """
     session = open_session(store, rater, protocol=protocol, fold=fold)
-    for image_id, rating in ratings.items():
-        session.rate(image_id, rating)
+    session.rate(ratings)
     return session.report
 
 

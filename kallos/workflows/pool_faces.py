@@ -25,7 +25,7 @@ from models.baseline.pca import Components
 from models.one_rater import Faces, Prior
 from models.registry import ENSEMBLE
 
-COMPONENTS = 64
+COMPONENTS = 32
 """Principal components of the embeddings, chosen on training rows (docs/laboratory/one-rater.md)."""
 
 

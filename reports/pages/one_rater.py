@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 
 from featurestore.records import Evaluation
-from featurestore.scale import Scale
+from featurestore.scale import MODEL_SCALE, Scale
 from models.one_rater import Faces, OneRater, Prior
-from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.plots import Lines
-from reports.render.scales import score_on, shown_on
 
 FEWEST = 3
 """Ratings from which on there is a correlation."""
@@ -36,7 +34,7 @@ class OneRaterReport:
     raters        other raters that its prior was learnt from
     pearson       correlation of each rating with what the model gives that face without it; None for few ratings
     pool_pearson  the same of the pool's score
-    noise         standard deviation of a rating about the person's usual one, on the scale
+    noise         standard deviation of a rating about what the model would give after endless ratings, on the scale
     grew          ratings, pearson, pool_pearson after the first of them
     next_photo    the face whose rating would tell most; None when all are rated
     faces         every face: image_id, rating (null where none), pool, score, low, high (90 % of further ratings),
@@ -55,8 +53,8 @@ class OneRaterReport:
     noise: float
     grew: tuple[tuple[int, float | None, float | None], ...]
     next_photo: str | None
-    faces: pl.DataFrame = for_pictures()
-    model: OneRater = for_pictures()
+    faces: pl.DataFrame = field(repr=False, metadata={"json": False})
+    model: OneRater = field(repr=False, metadata={"json": False})
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,28 +71,11 @@ def data(rater: str, trait: str, scale: Scale, run_id: str, prior: Prior, given:
     """The person's model, and its figures."""
     learnt, ratings = given.faces.take(given.rows), scale.to_models(given.ratings)
     model = OneRater.fit(prior, learnt, ratings)
-    score, sd = model.predict(given.faces)
-    width = Z90 * np.hypot(sd, model.noise)
-    own = {
-        name: scale.from_models(scale_of_models.clip(1.0, 5.0))
-        for name, scale_of_models in {"score": score, "low": score - width, "high": score + width}.items()
-    }
-    rating, gain = np.full(len(given.faces), np.nan), model.gains(given.faces)
-    rating[given.rows], gain[given.rows] = given.ratings, 0
-    faces = pl.DataFrame(
-        {
-            "image_id": given.image_ids,
-            "rating": rating,
-            "pool": scale.from_models(given.faces.pool),
-            **own,
-            "gain": gain,
-        }
-    ).with_columns(pl.col("rating").fill_nan(None))
     steps = [n for n in STEPS if n < len(ratings)]
-    grew = [
-        (n, *_agreement(OneRater.fit(prior, learnt.take(np.arange(n)), ratings[:n]), learnt, ratings)) for n in steps
-    ]
-    now = _agreement(model, learnt, ratings)
+    earlier = [OneRater.fit(prior, learnt.take(np.arange(n)), ratings[:n]) for n in steps]
+    grew = tuple((len(m.left_out), *_agreement(m, learnt, ratings)) for m in (*earlier, model))
+    faces = _faces(model, scale, given)
+    unrated = faces.filter(pl.col("rating").is_null()).sort("gain", descending=True)
     return OneRaterReport(
         rater=rater,
         trait=trait,
@@ -102,14 +83,30 @@ def data(rater: str, trait: str, scale: Scale, run_id: str, prior: Prior, given:
         run_id=run_id,
         rated=len(ratings),
         raters=prior.raters,
-        pearson=now[0],
-        pool_pearson=now[1],
+        pearson=grew[-1][1],
+        pool_pearson=grew[-1][2],
         noise=float(scale.errors_from_models(model.noise)),
-        grew=(*grew, (len(ratings), *now)),
-        next_photo=given.image_ids[int(gain.argmax())] if len(given.rows) < len(given.faces) else None,
+        grew=grew,
+        next_photo=unrated["image_id"][0] if len(unrated) else None,
         faces=faces,
         model=model,
     )
+
+
+def _faces(model: OneRater, scale: Scale, given: RatedFaces) -> pl.DataFrame:
+    score, sd = model.predict(given.faces)
+    width = Z90 * np.hypot(sd, model.noise)
+    rating = np.full(len(given.faces), np.nan)
+    rating[given.rows] = given.ratings
+    ends = {"score": score, "low": score - width, "high": score + width}
+    columns = {
+        "image_id": given.image_ids,
+        "rating": rating,
+        "pool": scale.from_models(given.faces.pool),
+        **{name: scale.from_models(MODEL_SCALE.clip(values)) for name, values in ends.items()},
+        "gain": model.gains(given.faces),
+    }
+    return pl.DataFrame(columns).with_columns(pl.col("rating").fill_nan(None))
 
 
 def _agreement(model: OneRater, learnt: Faces, ratings: NDArray[np.float64]) -> tuple[float | None, float | None]:
@@ -130,7 +127,7 @@ def render(report: OneRaterReport) -> RenderableType:
     ])  # fmt: skip
     about = (
         f"It starts from {report.run_id} and from how {plural(report.raters, 'rater')} of the store differ from it. "
-        f"Two ratings of yours of one face would differ by {number(report.noise * 2**0.5, 2)} points, typically."
+        f"Two of three ratings of yours lie within {number(report.noise, 2)} points of what it would give for good."
     )
     known = [step for step in report.grew if step[1] is not None and step[2] is not None]
     curves = {
@@ -149,7 +146,6 @@ def render(report: OneRaterReport) -> RenderableType:
 
 def _differing(report: OneRaterReport) -> RenderableType:
     ordered = report.faces.with_columns(difference=pl.col("score") - pl.col("pool")).sort("difference", descending=True)
-    scale = shown_on(report.scale)
     return plain_table(
         "face",
         "you",
