@@ -71,9 +71,12 @@ def drawn(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n: int
 
 
 def on_real_raters(store: Path, studies: int) -> None:
-    """A line a design, on the newest ensemble's test photos that have single ratings on 1-5."""
+    """A line a design, on the test photos of fold 1 of SCUT-FBP5500 that have single ratings."""
     with Store.open(store, read_only=True) as opened:
-        run = opened.frame("SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE model = 'ensemble'").item()
+        run = opened.frame(
+            "SELECT max_by(run_id, started_at) AS run_id FROM runs "
+            "WHERE model = 'ensemble' AND protocol = 'scut-5fold' AND fold = 1 AND status = 'done'"
+        ).item()
         predictions = opened.frame(
             "SELECT image_id, score AS predicted, low, high FROM predictions WHERE run_id = $run AND role = 'test'",
             run=run,
