@@ -6,6 +6,7 @@ No table has a primary key or an index: hot tables with both are where broken wr
 reported, and every writer here replaces rows by key inside a transaction instead.
 """
 
+from featurestore.rater_agreement import rater_agreement
 from featurestore.scale import MODEL_SCALE
 from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_schema import TRAINING_TABLES
@@ -235,19 +236,11 @@ VIEWS = (
     ),
     View(
         "rater_agreement",
-        "one row is one rater on one trait, beside the others on the images that they rated too",
-        """
-        WITH single AS (
-            SELECT data_set, trait, image_id, rater_id, avg(rating) AS rating
-            FROM ratings JOIN images USING (image_id) GROUP BY ALL),
-        beside AS (
-            SELECT *, (sum(rating) OVER image - rating) / nullif(count(*) OVER image - 1, 0) AS others
-            FROM single WINDOW image AS (PARTITION BY image_id, trait))
-        SELECT data_set, trait, rater_id, count(*) AS images, avg(rating - others) AS bias,
-               nullif(corr(rating, others), 'nan') AS to_the_rest
-        FROM beside WHERE others IS NOT NULL GROUP BY ALL""",
+        "one row is one rater beside the others, on one trait and subset, or on all images of the data set",
+        rater_agreement(),
         ("ratings", "images"),
         {
+            "subset": "see images; none where an image has none, NULL over all images",
             "images": "that another rater rated too",
             "bias": "mean of the rating minus the mean of the others, on the data set's own scale",
             "to_the_rest": "correlation with the mean of the others; NULL where either does not vary",

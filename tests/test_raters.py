@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +13,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.stats import binom
 
 import kallos
@@ -26,6 +26,8 @@ from reports.stats.raters.components import Components, anova, moments, reml
 from reports.stats.raters.ratings import Ratings
 from reports.stats.raters.variance import variance_of
 from reports.stats.selection import Selection
+from tests.command import done
+from tests.rating_tables import drawn, long
 from tests.synthetic_store import DATA_SET, TRAIT, make_store
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -38,27 +40,6 @@ DIGITS = 5e-4
 
 def of(name: str) -> pl.DataFrame:
     return RATINGS.filter(data_set=name)
-
-
-def long(table: NDArray[np.float64]) -> pl.DataFrame:
-    """Images by raters, with NaN for a blank."""
-    m, r = table.shape
-    images, raters = np.repeat([f"i{i:03}" for i in range(m)], r), np.tile([f"r{j:03}" for j in range(r)], m)
-    frame = pl.DataFrame({"image_id": images, "rater_id": raters, "rating": table.ravel()})
-    return frame.with_columns(pl.col("rating").fill_nan(None))
-
-
-def drawn(
-    random: np.random.Generator, shape: tuple[int, int], variances: Components, blank: float = 0, again: float = 0
-) -> pl.DataFrame:
-    """Ratings with these components; a part of the cells is blank, of the others a part is given twice."""
-    m, r = shape
-    image, rater = random.normal(0, variances.image**0.5, (m, 1)), random.normal(0, variances.rater**0.5, (1, r))
-    cell = image + rater + random.normal(0, variances.both**0.5, shape)
-    one, two = (cell + random.normal(0, variances.error**0.5, shape) for _ in range(2))
-    one[random.random(shape) < blank] = np.nan
-    two[random.random(shape) >= again] = np.nan
-    return long(one).with_columns(first_rating=pl.Series(two.ravel()).fill_nan(None))
 
 
 # against R and the literature
@@ -178,7 +159,7 @@ def test_moments_are_unbiased_whatever_the_weights():
     """Also where a rater or an image counts several times, as in a resample."""
     random, truth = np.random.default_rng(5), Components(1, 0.5, 0.4, 0.3)
     images, raters = random.multinomial(14, np.full(14, 1 / 14), 3), random.multinomial(8, np.full(8, 1 / 8), 3)
-    samples = [drawn(random, (14, 8), truth, blank=0.1, again=0.3) for _ in range(400)]
+    samples = [drawn(random, (14, 8), truth, blank=0.1, again=0.3) for _ in range(250)]
     found = np.array([moments(Ratings.of(f), images.astype(float), raters.astype(float)) for f in samples])
     error = found.std(axis=0) / np.sqrt(len(found))
     z = (found.mean(axis=0) - [truth.image, truth.rater, truth.both, truth.error]) / error
@@ -203,7 +184,8 @@ def test_raters_who_agree_in_all_are_perfect():
     assert [found[key].value for key in found if key != "retest"] == pytest.approx([1.0] * 9)
     table[0, 0] = np.nan
     found = agreement_of(long(table)).coefficients
-    assert [found[key].value for key in found if key != "retest"] == pytest.approx([1.0] * 9)
+    # pairwise covariances are of other images each
+    assert [found[key].value for key in found if key not in ("retest", "cronbach")] == pytest.approx([1.0] * 8)
 
 
 def test_raters_who_all_say_the_same_of_everything_tell_nothing():
@@ -223,7 +205,7 @@ def within(covered: int, n: int, level: float = 0.95) -> bool:
 
 @pytest.mark.parametrize("blank", [0, 0.3], ids=["balanced", "blanks"])
 def test_intervals_of_iccs_cover(blank: float):
-    random, n, truth = np.random.default_rng(11), 300, Components(1, 0.3, 0.9, 0)
+    random, n, truth = np.random.default_rng(11), 200, Components(1, 0.3, 0.9, 0)
     one = truth.image / (truth.image + truth.rater + truth.both)
     three = truth.image / (truth.image + truth.both)
     covered = np.zeros(2, dtype=int)
@@ -237,14 +219,14 @@ def test_intervals_of_iccs_cover(blank: float):
 @pytest.mark.parametrize("blank", [0, 0.3], ids=["balanced", "blanks"])
 def test_intervals_of_icc_1_cover(blank: float):
     """Each image has raters of its own: level and taste are one error."""
-    random, n, truth = np.random.default_rng(12), 300, Components(1, 0, 1.2, 0)
+    random, n, truth = np.random.default_rng(12), 200, Components(1, 0, 1.2, 0)
     found = [icc_1(Ratings.of(drawn(random, (30, 5), truth, blank=blank))) for _ in range(n)]
     assert within(sum(e.low <= 1 / 2.2 <= e.high for e in found), n)
 
 
 def test_intervals_of_the_beholders_index_cover():
     """A bootstrap of 25 raters: rather 90 % than 95, so it is held to that."""
-    random, n, truth = np.random.default_rng(13), 100, Components(0.5, 0.3, 0.4, 0.3)
+    random, n, truth = np.random.default_rng(13), 80, Components(0.5, 0.3, 0.4, 0.3)
     b1, b2 = 0.4 / 0.9, 0.7 / 1.2
     found = [variance_of(drawn(random, (40, 25), truth, again=0.3)) for _ in range(n)]
     for true, name in ((b1, "b1"), (b2, "b2")):
@@ -281,7 +263,7 @@ def test_bounds_hold_the_index_that_repeats_would_give():
     assert bounds.b2.least.value < apart.b2.most.value < bounds.b2.most.value
 
 
-def test_a_session_is_a_repeat_and_a_rater_counts_once():
+def test_sessions_are_repeats_and_a_rater_counts_once():
     first = drawn(np.random.default_rng(9), (20, 5), Components(1, 0.3, 0.4, 0.3), again=1)
     sessions = pl.concat(
         [
@@ -289,8 +271,12 @@ def test_a_session_is_a_repeat_and_a_rater_counts_once():
             for column, session in (("first_rating", "9"), ("rating", "10"))
         ]
     )
-    assert agreement_of(sessions) == agreement_of(first)
     assert variance_of(sessions) == variance_of(first)
+    mean = first.select("image_id", "rater_id", rating=(pl.col("rating") + pl.col("first_rating")) / 2)
+    found, once, final = (agreement_of(frame).coefficients for frame in (sessions, mean, first))
+    assert found["icc_2"] == once["icc_2"]
+    assert found["retest"] == final["retest"]
+    assert final["icc_2"] == agreement_of(first.drop("first_rating")).coefficients["icc_2"]
 
 
 @pytest.mark.parametrize(
@@ -330,12 +316,18 @@ def test_the_page_has_each_group_and_rater(store: Store):
     assert found.agreement["AF"] == agreement_of(frame.filter(subset="AF"))
 
 
-def test_the_view_has_the_raters_of_the_page(store: Store):
+def test_raters_beside_the_others_by_definition(store: Store):
     (found,) = page.data(store, Selection()).traits
-    view = store.frame("FROM rater_agreement ORDER BY rater_id")
-    assert [(r.rater_id, r.images) for r in found.raters] == view.select("rater_id", "images").rows()
-    for column, values in (("bias", [r.bias for r in found.raters]), ("to_the_rest", [r.rest for r in found.raters])):
-        assert view[column].to_list() == pytest.approx(values)
+    wide = store.frame("SELECT image_id, rater_id, rating FROM ratings ORDER BY ALL").pivot(
+        "rater_id", index="image_id"
+    )
+    for rater in found.raters:
+        own, others = wide[rater.rater_id].to_numpy(), wide.drop("image_id", rater.rater_id).to_numpy().mean(axis=1)
+        assert (rater.images, rater.bias) == (len(wide), pytest.approx((own - others).mean()))
+        assert rater.rest == pytest.approx(np.corrcoef(own, others)[0, 1])
+    view = store.frame("FROM rater_agreement WHERE subset IS NULL ORDER BY rater_id")
+    assert view["to_the_rest"].to_list() == pytest.approx([rater.rest for rater in found.raters])
+    assert store.value("SELECT count(DISTINCT subset) FROM rater_agreement") == 4
 
 
 def test_sessions_are_groups_of_the_page(tmp_path: Path):
@@ -356,10 +348,16 @@ def test_sessions_are_groups_of_the_page(tmp_path: Path):
 
 def test_the_page_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     text = (Path(__file__).parent.parent / "docs" / "laboratory" / "raters.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert blocks
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.DOTALL)
+    assert {kind for kind, _ in blocks} == {"sh", "python"}
     monkeypatch.chdir(tmp_path)
+    make_store(tmp_path / "kallos.duckdb", 20, extracted=False, trained=False).close()
     of("retest").with_columns(trait=pl.lit("attractive")).write_csv("ratings.csv")
     names: dict[str, object] = {}
-    for block in blocks:
-        exec(block, names)
+    for kind, block in blocks:
+        if kind == "python":
+            exec(block, names)
+        for line in block.splitlines() if kind == "sh" else ():
+            if line.startswith("kallos "):
+                done(*shlex.split(line)[1:])
+    assert Path("raters.html").exists()

@@ -20,7 +20,7 @@ def report(
     protocol: Protocol = None,
     fold: Fold = None,
     trait: Annotated[
-        str | None, typer.Option(help="Trait that features are correlated with, where there are several.")
+        str | None, typer.Option(help="Only this trait; reports on features need it where there are several.")
     ] = None,
     run: Annotated[list[str] | None, typer.Option(help="Only these runs; repeat it for each run.")] = None,
     image: Annotated[str | None, typer.Option(help="The image whose lineage is shown.")] = None,

@@ -10,7 +10,7 @@ GROUP BY trait, subset ORDER BY trait, subset
 """,
     "Harsh and lenient raters, on their own scale": """
 SELECT trait, rater_id, images, round(bias, 2) AS bias, round(to_the_rest, 3) AS to_the_rest
-FROM rater_agreement ORDER BY bias
+FROM rater_agreement WHERE subset IS NULL ORDER BY bias
 LIMIT 10
 """,
 }

@@ -18,9 +18,9 @@ from reports.render.plots import Dots, Histogram, Lines
 from reports.stats.estimates import estimate_cell, estimate_text
 from reports.stats.raters.agreement import COEFFICIENTS, RELIABILITIES, SINGLE, Agreement, agreement_of
 from reports.stats.raters.coefficients import raters_needed, spearman_brown
-from reports.stats.raters.ratings import Ratings, is_enough
-from reports.stats.raters.repeats import Rater, given_twice, raters
-from reports.stats.raters.stored import ALL, groups, ratings_of
+from reports.stats.raters.ratings import is_enough
+from reports.stats.raters.repeats import given_twice
+from reports.stats.raters.stored import ALL, Rater, groups, raters_of, ratings_of
 from reports.stats.raters.variance import Beholder, RatingVariance, variance_of
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -67,14 +67,13 @@ def data(store: Store, selection: Selection) -> RatersReport:
         for trait in traits_of(store, [data_set]):
             rows = ratings_of(store, data_set, trait)
             if selection.trait in (None, trait) and is_enough(rows):
-                whole = Ratings.of(rows).once()
                 found.append(
                     RatedTrait(
                         data_set,
                         trait,
                         {n: agreement_of(of) for n, of in groups(rows, sessions=True).items() if is_enough(of)},
                         {n: variance_of(of) for n, of in groups(rows).items() if is_enough(of)},
-                        raters(whole, given_twice(rows)),
+                        tuple(raters_of(store, data_set, trait, given_twice(rows)).get(ALL, ())),
                     )
                 )
     if not found:
@@ -208,7 +207,7 @@ def _shares(variance: Mapping[str, RatingVariance]) -> Table:
 
 
 def _rest(of: Sequence[Rater]) -> Histogram:
-    values = [rater.rest for rater in of if not math.isnan(rater.rest)]
+    values = [rater.rest for rater in of if rater.rest is not None]
     low = -1.0 if min(values, default=0) < 0 else 0.0
     counts, _ = np.histogram(values, BINS, (low, 1))
     return Histogram(counts.tolist(), low, 1, "correlation with the mean of the others", y_label="raters")
@@ -216,11 +215,10 @@ def _rest(of: Sequence[Rater]) -> Histogram:
 
 def _ends(of: Sequence[Rater]) -> Table:
     """The raters who agree least and most."""
-    ordered = sorted(
-        (rater for rater in of if not math.isnan(rater.rest)), key=lambda rater: (rater.rest, rater.rater_id)
-    )
+    known = [(rater.rest, rater.rater_id, rater) for rater in of if rater.rest is not None]
+    ordered = [rater for _, _, rater in sorted(known, key=lambda of: of[:2])]
     shown = ordered if len(ordered) <= 2 * SHOWN else [*ordered[:SHOWN], *ordered[-SHOWN:]]
-    retested = any(not math.isnan(rater.retest) for rater in shown)
+    retested = any(rater.retest is not None for rater in shown)
     table = plain_table("rater", "images", "to the rest", "bias", *(["retest"] if retested else []))
     for rater in shown:
         figures = (number(rater.rest, 2), number(rater.bias, 2, sign=True), number(rater.retest, 2))

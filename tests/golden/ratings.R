@@ -29,11 +29,10 @@ for (name in unique(ratings$data_set)) {
   if (twice) note(name, "image x rater", parts[["image_id:rater_id"]])
   note(name, if (twice) "error" else "residual", parts[["Residual"]])
 
-  # a rater counts once an image
-  once <- aggregate(rating ~ image_id + rater_id, answers, mean)
-  one_way <- variances(rating ~ 1 + (1 | image_id), once)
+  # a rater counts once an image, with the final rating
+  one_way <- variances(rating ~ 1 + (1 | image_id), given)
   note(name, "ICC(1)", one_way[["image_id"]] / sum(one_way))
-  wide <- as.data.frame(tapply(once$rating, once[c("image_id", "rater_id")], mean))
+  wide <- as.data.frame(tapply(given$rating, given[c("image_id", "rater_id")], mean))
   by_psych <- suppressMessages(ICC(wide, missing = FALSE, lmer = TRUE))$results
   for (i in seq_len(nrow(by_psych))) with(by_psych[i, ],
     note(name, paste("psych", type), ICC, `lower bound`, `upper bound`))

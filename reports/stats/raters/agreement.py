@@ -62,9 +62,10 @@ class Agreement:
 def agreement_of(frame: pl.DataFrame) -> Agreement:
     """Of a frame with image_id, rater_id, rating and, where known, first_rating and session.
 
-    Raises UsageError where a column is missing or holds what is no number, and for fewer than two raters or images.
+    A rater counts once an image, with the mean over sessions; first answers count for the retest alone. Raises
+    UsageError where a column is missing or holds what is no number, and for fewer than two raters or images.
     """
-    ratings, twice = Ratings.of(frame).once(), given_twice(frame)
+    ratings, twice = Ratings.final(frame), given_twice(frame)
     singles = (icc_1(ratings), *icc_2_and_3(ratings))
     k = harmonic_mean(ratings.counts.sum(axis=1))
     found = (

@@ -20,8 +20,8 @@ from scipy.optimize import minimize
 
 from reports.stats.raters.ratings import Ratings
 
-LEAST_RATIO = 1e-3
-"""Variance of an effect over that of the residual, with which a fit begins at least."""
+FIRST_RATIOS = (1e-2, 1e2)
+"""Variance of an effect over that of the residual: within these a fit begins."""
 
 STEP = 1e-4
 """In the root of such a ratio, to both sides, for the gradient."""
@@ -60,6 +60,8 @@ class Components:
 
 def reml(ratings: Ratings) -> Components:
     """The components that maximise the restricted likelihood, none of them negative."""
+    if ratings.unanimous:
+        return Components(float(ratings.without_raters().means.var(ddof=1)), 0.0, 0.0, 0.0)
     start = anova(ratings)
     if ratings.complete and min(start) >= 0:
         return Components(*start)
@@ -73,6 +75,8 @@ def reml(ratings: Ratings) -> Components:
 
 def reml_of_images(ratings: Ratings) -> Components:
     """The same of rating = mean + image + error: who rated is not looked at."""
+    if ratings.unanimous:
+        return reml(ratings)
     pooled = ratings.without_raters()
     start = anova_of_images(pooled)
     if pooled.complete and start[0] >= 0:
@@ -84,7 +88,8 @@ def reml_of_images(ratings: Ratings) -> Components:
 def anova(ratings: Ratings) -> tuple[float, float, float, float]:
     """Image, rater, image x rater and error as `moments` have them: one of them can be negative."""
     m, r = ratings.counts.shape
-    image, rater, both, error = moments(ratings, np.ones((1, m)), np.ones((1, r)))[0].tolist()
+    found = moments(ratings, np.ones((1, m)), np.ones((1, r)))[0]
+    image, rater, both, error = np.where(np.abs(found) < EXACT * np.abs(found).max(), 0, found).tolist()
     return image, rater, both, error
 
 
@@ -99,7 +104,7 @@ def anova_of_images(pooled: Ratings) -> tuple[float, float]:
 
 def _maximised(ratings: Ratings, effects: Sequence[float], residual: float) -> list[float]:
     """Variances of the effects, in the order of `_profiled`, then of the residual; the fit begins at these."""
-    first = np.sqrt(np.maximum(np.array(effects) / max(residual, EXACT), LEAST_RATIO))
+    first = np.sqrt(np.clip(np.array(effects) / max(residual, EXACT * max(map(abs, effects))), *FIRST_RATIOS))
     steps = STEP * np.eye(len(first))
 
     def deviance(roots: NDArray[np.float64]) -> float:
@@ -135,7 +140,8 @@ def _profiled(ratings: Ratings, ratios: NDArray[np.float64]) -> tuple[float, flo
     beyond = rater * sums @ cho_solve(factor, sums.T)
     ones, mean = sums[0].sum() - beyond[0, 0], sums[1].sum() - beyond[0, 1]
     square += ratings.squares.sum() - beyond[1, 1] - mean**2 / ones
-    square = max(square, EXACT * ratings.total)
+    # an exact fit has no likelihood: what is left of the squares is rounding
+    square = max(square, EXACT * (ratings.squares.sum() + (ratings.counts * answer**2).sum()))
     logarithms = (
         np.log1p(both * ratings.counts).sum()
         + np.log1p(image * rows).sum()

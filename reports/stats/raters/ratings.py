@@ -14,6 +14,9 @@ PAIR = ["image_id", "rater_id"]
 MOST_CELLS = 20_000_000
 """Images times raters: 160 MB an array, of which a fit holds some ten."""
 
+ROUNDING = 1e-28
+"""Part of the squares that rounding leaves of a difference of nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
@@ -40,7 +43,7 @@ class Ratings:
         """
         rows = checked(frame)
         long = pl.concat([rows.select(*PAIR, "rating"), rows.select(*PAIR, rating="first_rating").drop_nulls()])
-        # sorted, because the last digit of a mean depends on the order of its terms, and that of the rows must not matter
+        # sorted, because a mean depends on the order of its terms and that of the rows must not matter
         cells = (
             long.sort(*PAIR, "rating")
             .group_by(PAIR, maintain_order=True)
@@ -69,6 +72,14 @@ class Ratings:
         return cls(images, raters, counts, means, squares)
 
     @classmethod
+    def final(cls, frame: pl.DataFrame) -> Self:
+        """Each rater once an image, as a score has them: the mean over sessions, without first answers.
+
+        Raises UsageError as `of` does.
+        """
+        return cls.of(frame.drop("first_rating", strict=False)).once()
+
+    @classmethod
     def of_images(cls, counts: NDArray[np.float64], means: NDArray[np.float64], squares: NDArray[np.float64]) -> Self:
         """(m, 1): of each image the number of answers, their mean and their sum of squares; raters are not known."""
         columns = (values[:, np.newaxis] for values in (counts, means, squares))
@@ -95,12 +106,17 @@ class Ratings:
         return bool((self.counts == self.counts[0, 0]).all())
 
     @property
+    def unanimous(self) -> bool:
+        """Whether all answers to an image are the same, but for rounding."""
+        return bool(self.without_raters().squares.sum() <= ROUNDING * (self.counts * self.means**2).sum())
+
+    @property
     def centre(self) -> float:
         """Mean of all answers."""
         return float((self.counts * self.means).sum() / self.total)
 
     def once(self) -> Self:
-        """Each rater counts once an image, with the mean of the answers."""
+        """Each cell's answers as one, their mean."""
         return replace(self, counts=self.known, squares=np.zeros_like(self.squares))
 
     def turned(self) -> Self:

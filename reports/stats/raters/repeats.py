@@ -1,59 +1,17 @@
-"""Raters beside themselves and beside the others: retest, and each rater's agreement with the rest."""
+"""Raters beside themselves: answers that were given twice."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
 
 from reports.stats.bootstrap import LEAST_SPREAD, Estimate, resamples
-from reports.stats.raters.components import sums_over
-from reports.stats.raters.ratings import PAIR, Ratings, checked
+from reports.stats.raters.ratings import PAIR, checked
 
 FEWEST_PAIRS = 3
-"""Pairs of ratings for a correlation of one rater."""
-
-
-@dataclass(frozen=True)
-class Rater:
-    """One rater.
-
-    images  that others rated too
-    bias    mean over them of the rating minus the mean of the others
-    rest    correlation with the mean of the others; NaN where either does not vary
-    retest  correlation of the first with the second answers; NaN where fewer than three were given twice
-    """
-
-    rater_id: str
-    images: int
-    bias: float
-    rest: float
-    retest: float
-
-
-def raters(ratings: Ratings, twice: pl.DataFrame) -> tuple[Rater, ...]:
-    """Every rater by name. `ratings` were given once, `twice` is what `given_twice` gives of the same frame."""
-    known = ratings.known
-    others = known.sum(axis=1, keepdims=True) - known
-    sums = (known * ratings.means).sum(axis=1, keepdims=True) - known * ratings.means
-    rest = np.divide(sums, others, out=np.zeros_like(sums), where=others > 0)
-    again = {str(name): pairs for (name,), pairs in twice.group_by("rater_id")}
-    found = []
-    for place, name in enumerate(ratings.raters):
-        both = (known[:, place] > 0) & (others[:, place] > 0)
-        own, of_others = ratings.means[both, place], rest[both, place]
-        pairs = again.get(str(name))
-        retest = math.nan if pairs is None else _correlation(pairs["first"].to_numpy(), pairs["second"].to_numpy())
-        bias = float((own - of_others).mean()) if len(own) else math.nan
-        found.append(Rater(str(name), len(own), bias, _correlation(own, of_others), retest))
-    return tuple(found)
-
-
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    if len(x) < FEWEST_PAIRS or x.std() * y.std() < LEAST_SPREAD:
-        return math.nan
-    return float(np.corrcoef(x, y)[0, 1])
+"""Pairs of answers for a correlation."""
 
 
 def given_twice(frame: pl.DataFrame) -> pl.DataFrame:
@@ -83,16 +41,19 @@ def retest(twice: pl.DataFrame) -> Estimate:
     first, second = (twice[name].to_numpy() - twice["first"].mean() for name in ("first", "second"))
     of_each = (np.ones_like(first), first, second, first**2, second**2, first * second)
 
+    tables = [coo_array((values, (image, rater)), (len(images), len(raters))).tocsr() for values in of_each]
+
     def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        moments = []
-        for values in of_each:
-            table = np.zeros((len(images), len(raters)))
-            np.add.at(table, (image, rater), values)
-            moments.append(sums_over(table, a, b))
-        n, x, y, xx, yy, xy = moments
+        n, x, y, xx, yy, xy = (((a @ table) * b).sum(axis=1) for table in tables)
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = (xx / n - (x / n) ** 2) * (yy / n - (y / n) ** 2)
             return np.asarray((xy / n - x * y / n**2) / np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan)))
 
     whole = correlation(np.ones((1, len(images))), np.ones((1, len(raters))))
     return Estimate.from_resamples(float(whole[0]), correlation(resamples(images), resamples(raters, fold=1)))
+
+
+def retest_by_rater(twice: pl.DataFrame) -> dict[str, float | None]:
+    """The same correlation of each rater with three pairs or more; None where either answer does not vary."""
+    known = twice.group_by("rater_id").agg(pl.corr("first", "second").fill_nan(None).alias("r"), pl.len().alias("n"))
+    return dict(known.filter(pl.col("n") >= FEWEST_PAIRS).select("rater_id", "r").iter_rows())

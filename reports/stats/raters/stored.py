@@ -1,6 +1,6 @@
 """Ratings of a store: by group, and their agreement in a line, for the report on a data set and its card."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +8,14 @@ import polars as pl
 from rich.table import Table
 
 from featurestore.groups import GROUPED_IMAGES
+from featurestore.rater_agreement import rater_agreement
 from featurestore.store import Store
 from reports.render.layout import number, plain_table
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import estimate_cell
 from reports.stats.raters.coefficients import UNKNOWN, harmonic_mean, icc_1, spearman_brown
-from reports.stats.raters.ratings import Ratings, is_enough
-from reports.stats.raters.repeats import given_twice, raters, retest
+from reports.stats.raters.ratings import Ratings
+from reports.stats.raters.repeats import given_twice, retest, retest_by_rater
 
 ALL = "all"
 
@@ -43,6 +44,23 @@ class Summary:
     highest: float | None
 
 
+@dataclass(frozen=True)
+class Rater:
+    """One rater.
+
+    images  that others rated too
+    bias    mean over them of the rating minus the mean of the others
+    rest    correlation with the mean of the others; None where either does not vary
+    retest  correlation of the first with the second answers; None where fewer than three were given twice
+    """
+
+    rater_id: str
+    images: int
+    bias: float
+    rest: float | None
+    retest: float | None
+
+
 def ratings_of(store: Store, data_set: str, trait: str) -> pl.DataFrame:
     """Single ratings on a trait: image_id, rater_id, rating, first_rating, session, and the image's subset."""
     return store.frame(
@@ -52,6 +70,21 @@ def ratings_of(store: Store, data_set: str, trait: str) -> pl.DataFrame:
         data_set=data_set,
         trait=trait,
     )
+
+
+def raters_of(store: Store, data_set: str, trait: str, twice: pl.DataFrame) -> dict[str, list[Rater]]:
+    """Of the whole, under "all", and of each subset, by name. `twice` is what `given_twice` gives of their ratings."""
+    rows = store.frame(
+        f"SELECT coalesce(subset, '{ALL}'), rater_id, images, bias, to_the_rest "
+        f"FROM ({rater_agreement(GROUPED_IMAGES)}) WHERE data_set = $data_set AND trait = $trait ORDER BY ALL",
+        data_set=data_set,
+        trait=trait,
+    )
+    again = retest_by_rater(twice)
+    found: dict[str, list[Rater]] = {}
+    for group, rater_id, images, bias, rest in rows.iter_rows():
+        found.setdefault(group, []).append(Rater(rater_id, images, bias, rest, again.get(rater_id)))
+    return found
 
 
 def groups(frame: pl.DataFrame, *, sessions: bool = False) -> dict[str, pl.DataFrame]:
@@ -75,17 +108,21 @@ def summaries(store: Store, data_set: str, trait: str) -> dict[str, Summary]:
     )
     if spreads.is_empty():
         return {}
-    single = groups(ratings_of(store, data_set, trait))
-    return {name: _summary(part, single.get(name, single[ALL].clear())) for name, part in groups(spreads).items()}
+    ratings = ratings_of(store, data_set, trait)
+    pairs = given_twice(ratings)
+    raters = raters_of(store, data_set, trait, pairs)
+    twice = groups(pairs.join(ratings.select("image_id", "subset").unique(), on="image_id"))
+    return {
+        name: _summary(part, raters.get(name, []), twice.get(name, twice[ALL].clear()))
+        for name, part in groups(spreads).items()
+    }
 
 
-def _summary(spreads: pl.DataFrame, single: pl.DataFrame) -> Summary:
-    twice = given_twice(single)
-    found = raters(Ratings.of(single).once(), twice) if is_enough(single) else ()
-    rest = [rater.rest for rater in found if not np.isnan(rater.rest)]
+def _summary(spreads: pl.DataFrame, raters: Sequence[Rater], twice: pl.DataFrame) -> Summary:
+    rest = [rater.rest for rater in raters if rater.rest is not None]
     return Summary(
         within_sd=float(spreads["sd"].to_numpy().mean()),
-        raters=single["rater_id"].n_unique(),
+        raters=len(raters),
         reliability=_reliability(spreads.drop_nulls("raters")),
         retest=retest(twice),
         again=len(twice),
@@ -105,16 +142,11 @@ def _reliability(spreads: pl.DataFrame) -> Estimate:
 
 def summary_table(of: Mapping[str, Summary]) -> Table:
     """One line a group."""
-    rows = (
-        [
-            name,
-            f"{group.raters:,}" if group.raters else "–",
-            number(group.within_sd),
-            estimate_cell(group.reliability),
-            estimate_cell(group.retest),
-            *(number(rest) for rest in (group.leave_one_out, group.lowest, group.highest)),
-        ]
-        for name, group in of.items()
-    )
     columns = ("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
-    return plain_table(*columns, rows=rows)
+    table = plain_table(*columns)
+    for name, group in of.items():
+        by_raters = (estimate_cell(group.reliability), estimate_cell(group.retest))
+        to_the_rest = map(number, (group.leave_one_out, group.lowest, group.highest))
+        raters = f"{group.raters:,}" if group.raters else "–"
+        table.add_row(name, raters, number(group.within_sd), *by_raters, *to_the_rest)
+    return table
