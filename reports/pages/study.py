@@ -17,6 +17,7 @@ from featurestore.errors import UsageError
 from featurestore.plans import Plan
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
+from models.registry import ENSEMBLE
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, plural, section
@@ -24,6 +25,7 @@ from reports.render.plots import Histogram, Scatter
 from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.deviations import Deviation, deviations
 from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text
+from reports.stats.evaluated_runs import FEWEST_TESTED
 from reports.stats.raters.agreement import COEFFICIENTS
 from reports.stats.selection import Selection, chosen_data_sets
 from reports.stats.study_tables import ROLES, runs_of, tidy_tables, versions
@@ -118,7 +120,7 @@ def render(report: StudyReport) -> RenderableType:
         f"Terms of use: {report.licence}." if report.licence else None,
         section("Plan", *_plan(report)),
         _of_traits(report, "scores", "Scores", "on the raters' own scales"),
-        section("Exclusions and findings", _frame_table(report.exclusions, 2)) if len(report.exclusions) else None,
+        section("Exclusions and findings", _exclusions(report.exclusions)),
         _of_traits(report, "agreement", "Agreement of the raters", "ICCs as Shrout & Fleiss (1979) name them"),
         _of_traits(report, "variance", "Variance of the ratings", "crossed random effects, REML"),
         *_models(report),
@@ -172,8 +174,15 @@ def _models(report: StudyReport) -> list[RenderableType]:
         for (model, _), run in of_role.group_by("model", "run_id", maintain_order=True):
             of = {row["figure"]: _estimate(row) for row in run.iter_rows(named=True)}
             table.add_row(model, number(of["n"].value, 0), *(estimate_cell(of[name]) for name in METRICS.values()))
-        tables.append(section(f"Models, {ROLES[str(role)]}", table, dim(f"Errors are on {MODEL_SCALE}. {BRACKETS}")))
+        few = of_role.filter(figure="n")["value"].to_numpy().min() < FEWEST_TESTED
+        remark = f"Fewer than {FEWEST_TESTED} photos are too few to go by. " if few else ""
+        reading = dim(f"{remark}Errors are on {MODEL_SCALE}. {BRACKETS}")
+        tables.append(section(f"Models, {ROLES[str(role)]}", table, reading))
     return tables
+
+
+def _exclusions(exclusions: pl.DataFrame) -> RenderableType:
+    return _frame_table(exclusions, 2) if len(exclusions) else "Nothing was found, and no photo was left out."
 
 
 def _verdicts(verdicts: pl.DataFrame) -> Table:
@@ -198,14 +207,14 @@ def _frame_table(frame: pl.DataFrame, text: int) -> Table:
 
 
 def _plots(report: StudyReport) -> list[tuple[str, Histogram | Scatter]]:
-    """The distribution of each trait's scores, and the best model's predictions beside the raters' scores."""
+    """The distribution of each trait's scores, and one model's predictions beside the raters' scores."""
     photos, predictions = report.tables["photos"], report.tables["predictions"]
     plots: list[tuple[str, Histogram | Scatter]] = []
     for trait, (low, high) in report.scales.items():
         means = photos.filter(trait=trait)["mean"].drop_nulls().to_numpy()
         counts = np.histogram(means, BINS, (low, high))[0].tolist()
         plots.append((f"Scores, {trait}", Histogram(counts, low, high, f"mean rating, {low:g} to {high:g}")))
-    if run := _best(report):
+    if run := _drawn(report):
         shown = predictions.filter(run_id=run[0], role=run[1])
         scatter = Scatter(
             shown["score"].to_numpy(),
@@ -218,11 +227,13 @@ def _plots(report: StudyReport) -> list[tuple[str, Histogram | Scatter]]:
     return plots
 
 
-def _best(report: StudyReport) -> tuple[str, str, str] | None:
-    """Run, role and model with the highest correlation, on test photos where there are any."""
-    models = report.figures.filter(table="models", figure="PC").sort("value", descending=True, nulls_last=True)
-    first = models.sort(pl.col("role") != "test", maintain_order=True).select("run_id", "role", "model").rows()
-    return first[0] if first else None
+def _drawn(report: StudyReport) -> tuple[str, str, str] | None:
+    """Run, role and model of the scatter: the ensemble, else the first by name; never what has the best figures."""
+    models = report.figures.filter(table="models", figure="n").sort(pl.col("model") != ENSEMBLE, "model")
+    enough = pl.col("value") >= FEWEST_TESTED
+    roles = models.sort((pl.col("role") != "test") | ~enough, pl.col("role") != "out_of_fold", maintain_order=True)
+    rows = roles.select("run_id", "role", "model").rows()
+    return rows[0] if rows else None
 
 
 def figures(report: StudyReport) -> list[Figure]:
