@@ -27,7 +27,7 @@ READING = (
     f"The verdict is decided by the corrected correlation of ranks, with its 95 % interval: above {USEFUL} use, below "
     "do not use, across undecided. Corrected is Spearman's correlation over the root of the reliability of these "
     "raters' mean scores: what it would be without their noise. Of models whose corrected correlation is "
-    f"{USEFUL} or less, at most one in twenty is said to be usable, and of those above at most one in twenty is not. "
+    f"{USEFUL} or less, about one in twenty at most is said to be usable, and so many of those above not to be. "
     f"Offset and slope are of the raters' scores on the predictions, on {MODEL_SCALE}. {BRACKETS} "
     f"{BRACKETS_OF_COVERAGE}"
 )
@@ -40,6 +40,7 @@ class Validation:
     evaluation      what `kallos evaluate` says of the same photos
     shared, scores  predictions, rising, and what they become, on the scale of models
     widening        factor of the half-widths of intervals
+    bundle          whose models they are; None for those of the store
     """
 
     evaluation: ExternalReport
@@ -48,6 +49,7 @@ class Validation:
     shared: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
     widening: float | None = None
+    bundle: str | None = None
 
 
 def render(report: Validation) -> RenderableType:
@@ -82,7 +84,8 @@ def reasons(report: Validation) -> list[str]:
             "These raters' noise is not known, for lack of single ratings, and is not corrected for: the correlation "
             f"is {estimate_text(found.corrected)}"
         )
-    to_predict = f"`kallos predict photo.jpg --data-set {evaluation.data_set}` scores as these raters would."
+    of = f"{evaluation.data_set} --bundle {report.bundle}" if report.bundle else evaluation.data_set
+    to_predict = f"`kallos predict photo.jpg --data-set {of}` scores as these raters would."
     match found.verdict:
         case "use":
             return [
@@ -126,7 +129,7 @@ def _figures_table(report: Validation) -> Table:
         ("Spearman's correlation", found.spearman, "as it is"),
         ("reliability of the scores", found.reliability, "share of their variance that is not the raters' noise"),
         ("corrected correlation", found.corrected, f"above {USEFUL}: two of three pairs in these raters' order"),
-        ("offset", found.offset, f"0; with the slope p = {p_value(found.miscalibrated)}"),
+        ("offset", found.offset, f"0; with the slope {_p(found.miscalibrated)}"),
         ("slope", found.slope, "1"),
         ("coverage of 90 % intervals", found.coverage, "90 %"),
         ("mean error", best.mae, "as it is"),
@@ -144,7 +147,7 @@ def _shift_parts(found: Shift) -> list[RenderableType]:
     else:
         warned = (
             f"Of these photos {estimate_text(found.warned)} get a warning that they are unlike the training photos; "
-            f"{number(found.expected, 2)} of photos like those do (p = {p_value(found.p or 0.0)})."
+            f"{number(found.expected, 2)} of photos like those do ({_p(found.p or 0.0)})."
         )
     shifted = f"{found.shifted} of {plural(found.compared, 'feature')} differ in their mean beyond chance."
     parts: list[RenderableType] = [Text(f"{warned} {shifted}")]
@@ -157,6 +160,11 @@ def _shift_parts(found: Shift) -> list[RenderableType]:
             plain_table("unlike in", "share of photos", rows=((name, number(share, 2)) for name, share in most))
         )
     return parts
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return f"p {text}" if text.startswith("≤") else f"p = {text}"
 
 
 def _map(report: Validation) -> RenderableType:
