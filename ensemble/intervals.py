@@ -17,7 +17,6 @@ mean error of another group.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.calibration import FEWEST, LEVEL, Calibration
+from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
 from featurestore.errors import UsageError
 from featurestore.groups import differing_groups
 from featurestore.scale import MODEL_SCALE
@@ -135,12 +134,6 @@ def _calibration(
         return Calibration(len(quotients), bias, (), ())
     half_widths = conformal_quantile(np.abs(quotients)) * sizes
     return Calibration(len(quotients), bias, tuple(places.tolist()), tuple(half_widths.tolist()))
-
-
-def conformal_quantile(distances: NDArray[np.float64]) -> float:
-    """The ceil((n + 1) LEVEL)-th smallest of n distances; infinite where there are fewer than 9."""
-    place = math.ceil((len(distances) + 1) * LEVEL)
-    return float(np.sort(distances)[place - 1]) if place <= len(distances) else math.inf
 
 
 def _read(content: Mapping[str, Any]) -> Calibration:

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.training_photos import TrainingPhotos
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses
 from featurestore import normalization, runs, scale_maps, used_versions
+from featurestore.calibration import Ends
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.next_step import before_training, train_all
 from featurestore.normalization import Normalization
 from featurestore.outputs import found_encoder
+from featurestore.recalibration import Recalibration
 from featurestore.records import Comparison, Origin
 from featurestore.scale import Scale
 from featurestore.scale_maps import ScaleMap, ScaleMaps
@@ -42,6 +45,7 @@ class Parts:
     maps            from shared scores to those of each data set, where they were trained on several
     data_set        of these the one whose scores are given; None for the first, whose scores are the shared ones
     comparisons     of the ensemble with simpler models, if any
+    recalibration   to the scores of `data_set`, where `kallos validate` fitted it to raters that no model learnt from
     """
 
     target: Target
@@ -55,6 +59,12 @@ class Parts:
     maps: ScaleMaps = field(default_factory=ScaleMaps)
     data_set: str | None = None
     comparisons: tuple[Comparison, ...] = ()
+    recalibration: Recalibration | None = None
+
+    @property
+    def data_sets(self) -> tuple[str, ...]:
+        """Those that the models were trained on, the reference first."""
+        return tuple(self.maps.maps or cast(Mapping[str, object], self.trained_on["data_sets"]))
 
     def scored_for(self, data_set: str | None) -> Self:
         """These parts, giving the scores of that data set.
@@ -62,9 +72,12 @@ class Parts:
         Raises UsageError where they were not trained on it, PrerequisiteError where an earlier kallos did not link
         the scales of several.
         """
-        known = tuple(self.maps.maps or cast(Mapping[str, object], self.trained_on["data_sets"]))
+        known = self.data_sets
         if data_set is not None and data_set not in known:
-            raise UsageError(f"The models were not trained on {data_set!r}: choose a data set from {', '.join(known)}.")
+            raise UsageError(
+                f"The models were not trained on {data_set!r}: choose a data set from {', '.join(known)}, or run "
+                "`kallos validate --help` with photos that its raters rated."
+            )
         if data_set is not None and len(known) > 1 and not self.maps.maps:
             raise PrerequisiteError(
                 f"An earlier kallos trained the models, and did not link the scales of {', '.join(known)}: run "
@@ -74,8 +87,16 @@ class Parts:
 
     @property
     def output(self) -> ScaleMap | None:
-        """The map to the scores that are given; None where the models were trained on one data set."""
+        """The map to the scores that are given; None for those of the one data set that the models were trained on."""
+        if self.recalibration:
+            return self.recalibration.map
         return self.maps.maps[self.data_set or self.maps.reference] if self.maps.reference else None
+
+    def given_ends(self, scores: NDArray[np.float64], ends: Ends) -> Ends:
+        """Ends of the intervals (n,) of the scores that are given."""
+        if self.recalibration:
+            return self.recalibration.ends(scores, ends)
+        return (self.output.from_shared(ends[0]), self.output.from_shared(ends[1])) if self.output else ends
 
     @property
     def scale(self) -> Scale | None:
@@ -112,7 +133,7 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     Raises PrerequisiteError when no ensemble has been trained there.
     """
     if protocol is None or fold is None:
-        protocol, fold = _last_combined(store, protocol, fold)
+        protocol, fold = last_combined(store, protocol, fold)
     latest = runs.latest(store, protocol, fold)
     if ENSEMBLE not in latest:
         raise before_training(
@@ -147,7 +168,8 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
     )
 
 
-def _last_combined(store: Store, protocol: str | None, fold: int | None) -> tuple[str, int]:
+def last_combined(store: Store, protocol: str | None, fold: int | None) -> tuple[str, int]:
+    """Protocol and fold of the ensemble that was trained last. Raises PrerequisiteError when there is none."""
     rows = store.frame(
         "SELECT protocol, fold FROM runs WHERE model = $ensemble AND status = 'done' "
         "AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold) "

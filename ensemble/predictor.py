@@ -105,10 +105,10 @@ class Predictor:
 
         Raises as `predict`, and UsageError where the scores of another data set than the first are to be given.
         """
-        if self._parts.maps.maps and self._parts.data_set not in (None, self._parts.maps.reference):
+        parts = self._parts
+        if parts.recalibration or (parts.maps.maps and parts.data_set not in (None, parts.maps.reference)):
             raise UsageError(
-                f"An explanation adds up on the scale of {self._parts.maps.reference} alone: "
-                "explain without naming a data set."
+                f"An explanation adds up on the scale of {parts.data_sets[0]} alone: explain without naming a data set."
             )
         prediction, batch = self._predict_photo(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
@@ -155,9 +155,9 @@ class Predictor:
             raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
         by_region = self._models[self._regions_of]
         sub_scores = by_region.sub_scores(batch)[0]
+        ends = ends and self._parts.given_ends(score, ends)
         if output := self._parts.output:
             score, sub_scores = map(output.from_shared, (score, sub_scores))
-            ends = ends and (output.from_shared(ends[0]), output.from_shared(ends[1]))
             members = {name: output.from_shared(value) for name, value in members.items()}
         in_training = sha256 is not None and sha256 in self._parts.photos
         notes = [IN_TRAINING] if in_training else []

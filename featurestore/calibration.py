@@ -51,3 +51,9 @@ class Calibration:
             return None
         middle, reach = scores - self.bias, np.interp(scores, self.scores, self.half_widths)
         return MODEL_SCALE.clip(middle - reach), MODEL_SCALE.clip(middle + reach)
+
+
+def conformal_quantile(distances: NDArray[np.float64]) -> float:
+    """The ceil((n + 1) LEVEL)-th smallest of n distances; infinite where there are fewer than 9."""
+    place = math.ceil((len(distances) + 1) * LEVEL)
+    return float(np.sort(distances)[place - 1]) if place <= len(distances) else math.inf

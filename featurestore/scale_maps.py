@@ -69,7 +69,13 @@ class ScaleMap:
         number = int(np.clip(min(len(scores), len(reference)) // PHOTOS_A_KNOT, 2, MOST_KNOTS))
         low, high = max(own_ranks[0], other_ranks[0]), min(own_ranks[-1], other_ranks[-1])
         ranks = np.linspace(low, high, number)
-        knots = np.column_stack([np.interp(ranks, other_ranks, other), np.interp(ranks, own_ranks, own)])
+        return cls.through(
+            scale, np.column_stack([np.interp(ranks, other_ranks, other), np.interp(ranks, own_ranks, own)])
+        )
+
+    @classmethod
+    def through(cls, scale: Scale, knots: Array) -> Self:
+        """Through (K, 2) shared scores and scores, rising; knots too near to others or to an end are left out."""
         chosen = [np.full(2, MODEL_SCALE.low)]
         for knot in knots:
             if (knot - chosen[-1] >= APART).all() and (knot <= MODEL_SCALE.high - APART).all():

@@ -6,11 +6,12 @@ No table has a primary key or an index: hot tables with both are where broken wr
 reported, and every writer here replaces rows by key inside a transaction instead.
 """
 
+from featurestore.rater_agreement import rater_agreement
 from featurestore.scale import MODEL_SCALE
 from featurestore.table_description import CONTENT, FOLD, IMAGE, TRAIT, View, table
 from featurestore.training_schema import TRAINING_TABLES
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 14
 
 TABLES = (
     table(
@@ -110,6 +111,15 @@ TABLES = (
         ("value", "VARCHAR", "as given"),
     ),
     table(
+        "personal_ratings",
+        "one row is a rating that a person gave one image by `kallos rate`: no part of any score",
+        IMAGE,
+        ("rater", "VARCHAR", "the name that the person goes by; `kallos erase --rater NAME` erases what is theirs"),
+        TRAIT,
+        ("rating", "DOUBLE", "on the data set's own scale"),
+        ("rated_at", "TIMESTAMP", "in UTC, and later than that of every rating before"),
+    ),
+    table(
         "published_landmarks",
         "one row an image: landmarks that came with the data set",
         IMAGE,
@@ -182,6 +192,17 @@ TABLES = (
         ("group_id", "VARCHAR", "the least image_id of all that hang together"),
     ),
     table(
+        "plans",
+        "one row is a plan of analysis as it was fixed; of one study there may be several, the newest counts",
+        ("fixed_at", "TIMESTAMP", "when, in UTC"),
+        ("sha256_of_text", "VARCHAR", "hash of the file's bytes"),
+        ("data_set", "VARCHAR", "the data set that it is about, which may come later"),
+        ("text", "VARCHAR", "the file"),
+        ("ratings", "INTEGER", "single ratings of that data set that the store had then"),
+        ("scored", "INTEGER", "images of it that had a score then"),
+        ("runs", "INTEGER", "runs that the store had then"),
+    ),
+    table(
         "erasures",
         "one row is one erasure of photos, and nothing of whose",
         ("erased_at", "TIMESTAMP", "when, in UTC"),
@@ -212,6 +233,18 @@ VIEWS = (
         "SELECT run_id, t.data_set, coalesce(max(t.trait) FILTER (t.trait = r.trait), "
         "if(count(*) = 1, max(t.trait), NULL)) AS trait FROM runs r, traits t GROUP BY run_id, t.data_set",
         ("runs", "traits"),
+    ),
+    View(
+        "rater_agreement",
+        "one row is one rater beside the others, on one trait and subset, or on all images of the data set",
+        rater_agreement(),
+        ("ratings", "images"),
+        {
+            "subset": "see images; none where an image has none, NULL over all images",
+            "images": "that another rater rated too",
+            "bias": "mean of the rating minus the mean of the others, on the data set's own scale",
+            "to_the_rest": "correlation with the mean of the others; NULL where either does not vary",
+        },
     ),
     View(
         "normalizations",

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from kallos.workflows.hub import pull as pull
     from kallos.workflows.hub import push as push
     from kallos.workflows.ingest import ingest as ingest
+    from kallos.workflows.one_rater import one_rater as one_rater
+    from kallos.workflows.one_rater import rate as rate
     from kallos.workflows.open import load_bundle as load_bundle
     from kallos.workflows.open import open_store as open_store
     from kallos.workflows.open import training_set as training_set
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from kallos.workflows.query import tables as tables
     from kallos.workflows.report import report as report
     from kallos.workflows.similar import similar as similar
+    from kallos.workflows.study import preregister as preregister
+    from kallos.workflows.study import write_study as write_study
     from kallos.workflows.train import benchmark as benchmark
     from kallos.workflows.train import train as train
     from kallos.workflows.upkeep import compact as compact
@@ -50,9 +54,14 @@ if TYPE_CHECKING:
     from kallos.workflows.upkeep import export_store as export_store
     from kallos.workflows.upkeep import import_store as import_store
     from kallos.workflows.upkeep import rollback as rollback
+    from kallos.workflows.validate import validate as validate
     from kallos.workflows.weights import add_weights as add_weights
     from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
+    from reports.stats.rater_noise import rater_noise as rater_noise
+    from reports.stats.raters.agreement import agreement as agreement
+    from reports.stats.raters.variance import rating_variance as rating_variance
+    from reports.stats.validity import validity as validity
 
 _HOME = {
     "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
@@ -64,16 +73,23 @@ _HOME = {
     "kallos.workflows.face_alone": ("evaluate_face_alone",),
     "kallos.workflows.hub": ("pull", "push"),
     "kallos.workflows.ingest": ("ingest",),
+    "kallos.workflows.one_rater": ("one_rater", "rate"),
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
     "kallos.workflows.predict": ("predict",),
     "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
     "kallos.workflows.report": ("report",),
     "kallos.workflows.similar": ("similar",),
+    "kallos.workflows.study": ("preregister", "write_study"),
     "kallos.workflows.train": ("benchmark", "train"),
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
+    "kallos.workflows.validate": ("validate",),
     "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
+    "reports.stats.rater_noise": ("rater_noise",),
+    "reports.stats.raters.agreement": ("agreement",),
+    "reports.stats.raters.variance": ("rating_variance",),
+    "reports.stats.validity": ("validity",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

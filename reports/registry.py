@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PAGES = (
     "overview",
     "dataset",
+    "raters",
     "features",
     "training",
     "evaluation",
@@ -22,6 +23,7 @@ PAGES = (
     "subscores",
     "compare",
     "lineage",
+    "study",
 )
 """Names of reports, which are those of their modules."""
 

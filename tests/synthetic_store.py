@@ -155,6 +155,7 @@ def _ingest(store: Store, ids: list[str], quality: NDArray[np.float64], random: 
     found.append(("bad_landmarks", "0001.pts", "holds 0 points, 86 were expected"))
     columns_of = ["kind", "subject", "detail"]
     store.append("findings", pl.DataFrame(found, columns_of, orient="row").with_columns(data_set=pl.lit(DATA_SET)))
+    store.execute("INSERT INTO personal_ratings SELECT image_id, 'anna', $trait, 3, now() FROM images", trait=TRAIT)
     points = {"x": [[1.0, 2.0]], "y": [[3.0, 4.0]]}
     store.append("published_landmarks", pl.DataFrame({"image_id": ids[:1]} | points))
 

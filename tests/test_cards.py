@@ -17,8 +17,8 @@ from featurestore.duplicates import make_protocol
 from featurestore.errors import PrerequisiteError
 from featurestore.store import Store
 from models.registry import BUNDLED, SUMMARIES
-from reports.cards.markdown import escape, grid
 from reports.cards.write import cards
+from reports.render.markdown import escape, grid
 from tests.command import done, kallos
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store

@@ -17,6 +17,9 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "sql.md").read_text(), flags=re.DOTALL)
 
+SHOWN = ("own-photos.md", "scut.md", "sql.md", "laboratory.md", "laboratory/validation.md")
+"""Pages on which every command is shown, with the README."""
+
 
 def test_the_cookbook_has_at_least_six_queries():
     assert len(QUERIES) >= 6
@@ -42,7 +45,7 @@ def test_every_command_is_shown_in_use():
     commands = {c.name or c.callback.__name__ for c in app.registered_commands} | {
         g.name for g in app.registered_groups
     }
-    pages = (ROOT / "README.md", *(DOCS / name for name in ("own-photos.md", "scut.md", "sql.md")))
+    pages = (ROOT / "README.md", *(DOCS / name for name in SHOWN))
     shown = "".join(page.read_text() for page in pages)
     assert {name for name in commands if f"kallos {name}" not in shown} == set()
 

@@ -1,12 +1,12 @@
 """`kallos evaluate`: models on other photos, raters and scales, on drawn portraits, through the command line."""
 
 import csv
-import hashlib
 import io
 import json
+import re
 import shutil
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 from scipy.stats import spearmanr
-from sklearn.isotonic import IsotonicRegression
 
+from featurestore import validations
 from featurestore.external_evaluation import ExternalRows
 from featurestore.ingest.dataset import empty, write
+from featurestore.recalibration import Recalibration, cross_mapped
+from featurestore.scale import Scale
+from featurestore.scale_maps import ScaleMap
 from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.upkeep.erasure import erase
@@ -28,8 +31,9 @@ from reports.pages import external_evaluation
 from reports.render.json import to_json
 from tests.command import done, kallos
 from tests.conftest import Workspace
-from tests.ingest_files import read_scores
+from tests.ingest_files import read_scores, write_workbook
 from tests.test_cli import refused
+from tests.test_documented_commands import ROOT, commands, run_all
 
 NEW, COPIES = 40, 12
 
@@ -297,6 +301,87 @@ def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
     refused(answer, 7, "embedding:", "kallos extract")
 
 
+# the verdict
+
+
+def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allows(judged):
+    at = ("--data-set", "curved", "--store", judged.store)
+    report = done("validate", *at, "--json").json()
+    found = report["validity"]
+    corrected = found["corrected"]
+    above, below = corrected["low"] > 0.5, corrected["high"] < 0.5
+    assert found["verdict"] in (("use", "recalibrate") if above else ("do not use",) if below else ("undecided",))
+    assert found["reliability"] is None, "curved has no single ratings"
+    assert corrected["value"] == pytest.approx(report["evaluation"]["models"][0]["overall"]["spearman"]["value"])
+    assert report["shift"]["compared"] > 50
+    stored = "SELECT data_set, verdict, n, corrected, shared IS NULL FROM validations"
+    row = ("curved", found["verdict"], NEW, pytest.approx(corrected["value"]), not above)
+    assert judged.rows(stored) == [row]
+    page = " ".join(done("validate", *at).out.split())
+    assert f"Verdict: {found['verdict']}" in page
+    assert "noise is not known" in page
+    assert len(judged.rows(stored)) == 1
+    assert len(judged.rows("SELECT 1 FROM predictions WHERE role = 'outside'")) == len(SUMMARIES) * NEW
+    erase(judged.store, ["curved/P0001.jpg"], lambda receipt: None)
+    assert judged.rows(stored) == []
+
+
+def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, workspace):
+    photo = workspace.portraits / "images" / "P0001.jpg"
+    run_id = judged.rows("SELECT run_id FROM runs WHERE model = 'ensemble' AND status = 'done'")[0][0]
+    plain = done("predict", photo, "--json", "--store", judged.store).json()["predictions"][0]
+    fitted = Recalibration(ScaleMap(Scale(1, 10), np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, 5.0])), 1.5)
+    as_curved = ("--data-set", "curved", "--json", "--store", judged.store)
+    refused(kallos("predict", photo, *as_curved), 2, "not trained on 'curved'", "kallos validate")
+    with Store.open(judged.store) as store:
+        validations.record(store, run_id, "curved", {"verdict": "recalibrate", "n": 40}, fitted)
+    for more in ((), ("--bundle", judged.bundle)):
+        mapped = done("predict", photo, *as_curved, *more).json()["predictions"][0]
+        to_curved = partial(np.interp, xp=[1, 3, 5], fp=[1, 2, 5])
+        assert mapped["score"] == pytest.approx(to_curved(plain["score"]))
+        reach = 1.5 * (to_curved(plain["score"]) - to_curved(plain["low"]))
+        assert mapped["low"] == pytest.approx(max(to_curved(plain["score"]) - reach, 1))
+        assert (mapped["own_scale"]["lowest"], mapped["own_scale"]["highest"]) == (1, 10)
+    with Store.open(judged.store) as store:
+        validations.record(store, run_id, "curved", {"verdict": "do not use", "n": 40}, None)
+    refused(kallos("predict", photo, *as_curved), 2, "was: do not use", "kallos validate")
+
+
+def test_the_page_on_validation(judged, tmp_path, monkeypatch):
+    """With raters who agree with the model on the order, and are stricter: it is recalibrated."""
+    monkeypatch.chdir(tmp_path)
+    judged.evaluate("plain")
+    shutil.copytree(judged.rows("SELECT root FROM locations WHERE data_set = 'plain'")[0][0], "mine")
+    shutil.copy("mine/P0001.jpg", "photo.jpg")
+    scores = judged.rows(
+        "SELECT parse_filename(image_id), score FROM predictions JOIN runs USING (run_id) "
+        "WHERE role = 'outside' AND model = 'ensemble' ORDER BY ALL"
+    )
+    order = np.argsort(np.argsort([score for _, score in scores]))
+    random = np.random.default_rng(0)
+    ratings = np.clip(np.rint(1 + order[:, None] / 13 + random.normal(0, 0.7, (len(scores), 4))), 1, 7)
+    rows = [(name, *of) for (name, _), of in zip(scores, ratings.tolist(), strict=True)]
+    write_workbook(Path("mine.xlsx"), {"Data": [("image", "R01", "R02", "R03", "R04"), *rows]})
+    typed = commands("docs/laboratory/validation.md")
+    assert [command[0] for command in typed] == ["ingest", "extract", "validate", "predict"]
+    run_all(typed, {})
+    ((verdict, reliability, spearman, corrected),) = judged.rows(
+        "SELECT verdict, reliability, spearman, corrected FROM validations WHERE data_set = 'mine'"
+    )
+    assert verdict == "recalibrate"
+    assert 0.6 < reliability < 1
+    assert spearman < corrected
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/laboratory/validation.md").read_text(), flags=re.DOTALL)
+    exec(code, {})
+
+
+def test_what_cannot_be_validated_is_refused(judged):
+    at = ("--store", judged.store)
+    refused(kallos("validate", "--data-set", "demo", *at), 2, "were trained on demo", "kallos report evaluation")
+    refused(kallos("validate", "--data-set", "few-photos", *at), 2, "'few-photos'")
+    refused(kallos("validate", "--data-set", "plain", "--bundle", judged.bundle, "--fold", 1, *at), 2, "--bundle")
+
+
 # the report on arrays
 
 
@@ -334,32 +419,19 @@ def test_no_image_is_judged_by_a_map_that_saw_it(curved_truth):
     """A score that nobody else has changes the map of every image but those of its own fifth."""
     of, predicted = curved_truth
     ids, truth = of.rows.image_ids, of.rows.scores
-    before = external_evaluation.cross_mapped(ids, truth, {"predicted": predicted})["predicted"]
+    before = cross_mapped(ids, truth, {"predicted": predicted})["predicted"]
     changed = truth.copy()
     changed[0] = 50
-    moved = external_evaluation.cross_mapped(ids, changed, {"predicted": predicted})["predicted"] != before
+    moved = cross_mapped(ids, changed, {"predicted": predicted})["predicted"] != before
     assert not moved[0]
     assert moved.any()
 
 
-def test_the_map_is_that_of_scikit_learn():
-    random = np.random.default_rng(2)
-    predicted = random.integers(0, 30, 300) / 10
-    truth, ids = predicted + random.normal(size=300), [str(i) for i in range(300)]
-    mapped = external_evaluation.cross_mapped(ids, truth, {"predicted": predicted})["predicted"]
-    parts = np.array([int.from_bytes(hashlib.sha256(f"map {i}".encode()).digest()[:8], "big") % 5 for i in ids])
-    for part in range(5):
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(predicted[parts != part], truth[parts != part])
-        assert np.allclose(mapped[parts == part], fitted.predict(predicted[parts == part]))
-
-
 def test_noise_that_says_nothing_is_not_made_better_than_the_mean():
-    """In-sample, isotonic regression would find order in noise."""
+    """In-sample, the map would find order in noise."""
     random = np.random.default_rng(1)
     truth = random.normal(3, 0.7, 300)
-    mapped = external_evaluation.cross_mapped(
-        [str(i) for i in range(300)], truth, {"predicted": random.normal(3, 0.7, 300)}
-    )
+    mapped = cross_mapped([str(i) for i in range(300)], truth, {"predicted": random.normal(3, 0.7, 300)})
     assert np.abs(mapped["predicted"] - truth).mean() > 0.98 * np.abs(truth - truth.mean()).mean()
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
-from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals, conformal_quantile
-from featurestore.calibration import FEWEST, LEVEL, Calibration
+from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals
+from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
 from models.cross_fitted import CrossFitted
 
 WIDE_APART = np.array([2.0, 4.0])

@@ -30,6 +30,12 @@ BREAKING = {
     "a score is of an image": ORPHAN.format("scores", "image_id", "scores"),
     "scores are on the scale": "UPDATE scores SET score = 5.5 WHERE rowid = (SELECT min(rowid) FROM scores)",
     "a rater rates an image on a trait once in a session": AGAIN.format("ratings"),
+    "a person rates an image on a trait once": (
+        "INSERT INTO personal_ratings SELECT 'demo/P0001.jpg', 'anna', 'score', 3, now() FROM range(2)"
+    ),
+    "ratings of persons are on the scale of their trait": (
+        "INSERT INTO personal_ratings SELECT image_id, 'anna', trait, 99, now() FROM scores LIMIT 1"
+    ),
     "a rating is of an image": ORPHAN.format("ratings", "image_id", "ratings"),
     "an image has one role in a fold": AGAIN.format("splits"),
     "scale_maps are of a run": "INSERT INTO scale_maps (run_id) VALUES ('nobody')",
@@ -39,6 +45,7 @@ BREAKING = {
     "a run has one row": AGAIN.format("runs"),
     "a run names its training set": "DELETE FROM manifests",
     "a training set names its statistics": "DELETE FROM statistics",
+    "a run has one verdict for the raters of a data set": "INSERT INTO validations (run_id) SELECT 'r' FROM range(2)",
     "a run has one prediction of an image and role": AGAIN.format("predictions"),
     "a finished run has its figures": "DELETE FROM evaluations",
     "figures are those of the predictions": "UPDATE evaluations SET mae = mae + 0.001 WHERE role = 'test'",

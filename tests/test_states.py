@@ -32,6 +32,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         *(f"{name} --html out.html --figures figures" for name in PAGES),
         "lineage --image demo/P0001.jpg",
         "evaluation --protocol demo-5fold --fold 2",
+        "study --data-set demo --folder study",
         "training --run nothing",
         "dataset --data-set demo --photos --html out.html",
         "dataset --sql",
@@ -52,14 +53,17 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "predict": ("PHOTO", "PHOTO --json", "PHOTO --protocol demo-5fold --fold 2", "PHOTO --group AF"),
     "explain": ("PHOTO", "demo/P0001.jpg --json", "PHOTO --html out.html --overlay out.png"),
+    "rate": ("anna --json", "anna --export eye.safetensors", "anna --protocol demo-5fold --fold 2 --json"),
     "serve": ("--port PORT",),
     "export": ("bundle --no-onnx", "FILE"),
     "doctor": ("", "--deep --json"),
     "verify": ("RUN", "nothing"),
     "evaluate": ("--data-set other", "--data-set demo", "--data-set demo --bundle nowhere", "--face-alone"),
+    "validate": ("--data-set other", "--data-set demo --json", "--data-set other --bundle nowhere"),
+    "preregister": ("nowhere.toml", "FILE"),
     "duplicates": ("", "--data-set other --sheet sheet.png --json"),
     "compact": ("",),
-    "erase": ("demo/P0001.jpg", "nobody", "demo/P0001.jpg --receipt nowhere/receipt.json"),
+    "erase": ("demo/P0001.jpg", "nobody", "--rater nobody", "demo/P0001.jpg --receipt nowhere/receipt.json"),
     "rollback": ("geometry", "nothing"),
     "extract": ("", "--encoder nothing --weights none"),
     "train": (
@@ -82,7 +86,20 @@ ROWS: dict[str, tuple[str, ...]] = {
 }
 """Command -> what is typed after it: the first line in every run of the tests, the others with `make test-long`."""
 
-READERS = {"plan", "tables", "report", "check", "sql", "features", "similar", "predict", "explain", "doctor", "verify"}
+READERS = {
+    "plan",
+    "tables",
+    "report",
+    "check",
+    "sql",
+    "features",
+    "similar",
+    "predict",
+    "explain",
+    "rate",
+    "doctor",
+    "verify",
+}
 """Commands that only read the store, and need no copy of it."""
 
 WITHOUT_A_STORE = {"demo", "hub push", "hub pull", "weights", "weights add"}

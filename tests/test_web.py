@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -47,9 +48,10 @@ def temporary(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def address(workspace: Workspace, temporary: Path):
-    """Ctrl-C ends it, and leaves nothing."""
-    with serving(workspace, temporary) as (server, found):
+def address(workspace: Workspace, temporary: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Of a copy of the store, as people may rate its faces. Ctrl-C ends it, and leaves nothing."""
+    copy = Path(shutil.copy(workspace.store, tmp_path_factory.mktemp("served")))
+    with serving(replace(workspace, store=copy), temporary) as (server, found):
         yield found
         server.send_signal(signal.SIGINT)
         assert server.wait(20) in (0, 130)
@@ -220,7 +222,14 @@ def page(browser, address: str, tmp_path: Path):
 
 def test_its_first_screen_says_what_a_score_means(page):
     assert "nothing of a person's worth" in page.inner_text("body")
-    assert page.get_by_role("tab").all_inner_texts() == ["One photo", "Many photos", "Features", "SQL", "Model card"]
+    assert page.get_by_role("tab").all_inner_texts() == [
+        "One photo",
+        "Many photos",
+        "Features",
+        "SQL",
+        "Your eye",
+        "Model card",
+    ]
 
 
 def test_a_photo_is_uploaded_scored_and_deleted(page, workspace: Workspace, temporary: Path):
@@ -326,6 +335,33 @@ def test_two_features_are_shown_beside_each_other(page):
     page.get_by_text("by subset; correlation").wait_for()
     plots = page.locator("svg[role=img][aria-label*=' against ']")
     assert [plot.is_visible() for plot in plots.all()] == [True] * 3
+
+
+def test_a_person_agrees_rates_faces_sees_a_model_grow_and_takes_it_away(page):
+    page.get_by_role("tab", name="Your eye").click()
+    page.get_by_text("Your ratings are data about you").wait_for()
+    begin, give = (page.get_by_role("button", name=name, exact=True) for name in ("Begin, or go on", "Rate"))
+    begin.click()
+    page.get_by_text("Nothing is asked before you agree").first.wait_for()
+    page.get_by_label("The name that your ratings go by").fill("anna")
+    page.get_by_label("I agree").check()
+    begin.click()
+    page.get_by_text("0 ratings of").wait_for()
+    for rated in ("1 rating of", "2 ratings of", "3 ratings of"):
+        give.click()
+        page.get_by_text(rated).wait_for()
+    assert page.locator("img[src^='data:image/jpeg']").first.is_visible()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("2 ratings of").wait_for()
+    page.get_by_text("Where you differ most from the pool").wait_for()
+    page.get_by_role("button", name="Export").click()
+    page.get_by_role("link", name="Download eye.safetensors").wait_for()
+
+
+def test_faces_of_the_store_are_shown_on_this_machine_alone(workspace: Workspace):
+    for store, is_private in ((workspace.store, False), (None, True)):
+        with Service(open_bundle(workspace.bundle), store, "", is_private=is_private) as service:
+            assert not service.shows_faces
 
 
 def test_a_taken_port_is_one_sentence(workspace: Workspace):

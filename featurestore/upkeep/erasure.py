@@ -1,8 +1,8 @@
-"""Erasing photos: from every table and version, from snapshots and backups, and from the bytes that are left.
+"""Erasing photos and persons who rated: from every table and version, from copies, and from the bytes that are left.
 
 Rows are deleted in one transaction that also records, without saying whose, that bytes are still to go. Then the file
 is rewritten, because DELETE leaves bytes in it, copies of older states are removed, and what is left is searched for
-the ids, the hashes and the vectors. Stopped in between, the same command goes on.
+the ids, the hashes, the vectors and the names. Stopped in between, the same command goes on.
 """
 
 import shutil
@@ -13,8 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
-from featurestore import snapshots
+from featurestore import personal_ratings, snapshots
 from featurestore.errors import UsageError
+from featurestore.scale_maps import data_set_of
 from featurestore.shards import folder_of
 from featurestore.store import Store
 from featurestore.upkeep.compacting import rewrite
@@ -24,7 +25,7 @@ from featurestore.upkeep.remains import Traces, find
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an erasure did. It names no photo, so that it may be kept.
+    """What an erasure did. It names no photo and no person, so that it may be kept.
 
     erased_at     when, in UTC
     photos        different photos that were erased
@@ -55,10 +56,13 @@ class ErasureResult:
     photos: tuple[str, ...]
 
 
-def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object]) -> ErasureResult:
-    """Erase images and every copy of the same photo; `keep` is given the receipt before the erasure counts as finished.
+def erase(
+    path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object], raters: Sequence[str] = ()
+) -> ErasureResult:
+    """Erase images with every copy of the same photo, and what these persons rated by `kallos rate`.
 
-    Raises UsageError, with nothing erased, for an unknown id.
+    `keep` is given the receipt before the erasure counts as finished. Raises UsageError, with nothing erased, for an
+    unknown id or person.
     """
     with Store.open(path, must_exist=True) as store:
         unfinished = bool(store.value("SELECT count(*) FROM erasures WHERE NOT finished"))
@@ -69,10 +73,16 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
                 f"There is no image {unknown[0]!r} in the store, nothing was erased: "
                 '`kallos sql "SELECT image_id FROM images"` lists them.'
             )
+        strangers = [rater for rater in raters if not personal_ratings.count(store, rater)]
+        if strangers and not unfinished:
+            raise UsageError(
+                f"Nobody called {strangers[0]!r} has rated, nothing was erased: "
+                '`kallos sql "SELECT DISTINCT rater FROM personal_ratings"` lists who has.'
+            )
         hashes = known["sha256"].drop_nulls().unique().sort().to_list()
-        traces = Traces.read(store, [*image_ids, *known["image_id"]], hashes)
+        traces = Traces.read(store, [*image_ids, *known["image_id"]], hashes, raters)
         trained = _trained(store, known)
-        rows = _delete(store, known)
+        rows = _delete(store, known, raters)
         runs_folder = store.runs_folder
     rewrite(path)
     copies = _remove_copies(path)
@@ -99,15 +109,16 @@ def erase(path: Path, image_ids: Sequence[str], keep: Callable[[Receipt], object
 def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
     """image_id, sha256, path and photo (where it lies) of the requested images and of those with the same bytes.
 
-    An image that has left its data set is known by the predictions of runs.
+    An image that has left its data set is known by the predictions of runs and by what persons rated.
     """
     return store.frame(
         """
         WITH asked AS (SELECT unnest($ids::VARCHAR[]) AS image_id),
         photos AS (FROM images SEMI JOIN asked USING (image_id)),
         gone AS (
-            SELECT DISTINCT image_id FROM predictions SEMI JOIN asked USING (image_id)
-            ANTI JOIN images USING (image_id))
+            SELECT DISTINCT image_id
+            FROM (SELECT image_id FROM predictions UNION ALL SELECT image_id FROM personal_ratings)
+            SEMI JOIN asked USING (image_id) ANTI JOIN images USING (image_id))
         SELECT image_id, sha256, path, root || '/' || path AS photo FROM images JOIN locations USING (data_set)
         WHERE image_id IN (SELECT image_id FROM photos)
            OR sha256 IN (SELECT sha256 FROM photos WHERE sha256 IS NOT NULL)
@@ -129,8 +140,8 @@ def _trained(store: Store, known: pl.DataFrame) -> tuple[str, ...]:
     return tuple(rows["run_id"])
 
 
-def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
-    """Delete every row that names one of the images or photos; returns table -> rows."""
+def _delete(store: Store, known: pl.DataFrame, raters: Sequence[str]) -> dict[str, int]:
+    """Delete every row that names one of the images or photos, or that one of the persons rated: table -> rows."""
     ids, hashes = known["image_id"].to_list(), known["sha256"].drop_nulls().unique().to_list()
     columns = store.frame(
         "SELECT table_name, column_name FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_name) "
@@ -147,10 +158,14 @@ def _delete(store: Store, known: pl.DataFrame) -> dict[str, int]:
             delete("findings", "subject = $path OR contains(detail, $path)", path=path)
         for table, column in columns.iter_rows():
             delete(table, f'list_contains($values, "{column}")', values=hashes if column == "sha256" else ids)
+        # the map of a verdict is of few photos: it is fitted again by `kallos validate`
+        sets = sorted(set(map(data_set_of, ids)))
+        delete("validations", "list_contains($sets::VARCHAR[], data_set)", sets=sets)
         if removed.get("ratings"):
             rating = "SELECT split_part(image_id, '/', 1), rater_id FROM ratings"
             delete("rater_attributes", f"(data_set, rater_id) NOT IN ({rating})")
-        if ids:
+        delete("personal_ratings", "list_contains($raters, rater)", raters=list(raters))
+        if ids or raters:
             store.execute("INSERT INTO erasures VALUES (now()::TIMESTAMP, $photos, false)", photos=len(hashes))
     return {table: count for table, count in removed.items() if count}
 

@@ -63,6 +63,12 @@ INVARIANTS = (
         "SELECT count(*) FROM ratings JOIN images USING (image_id) JOIN traits USING (data_set, trait) "
         "WHERE NOT rating BETWEEN scale_low AND scale_high",
     ),
+    Invariant("a person rates an image on a trait once", _repeated("personal_ratings", "image_id", "rater", "trait")),
+    Invariant(
+        "ratings of persons are on the scale of their trait",
+        "SELECT count(*) FROM personal_ratings JOIN images USING (image_id) JOIN traits USING (data_set, trait) "
+        "WHERE NOT rating BETWEEN scale_low AND scale_high",
+    ),
     Invariant("an attribute is of an image", _orphans("image_attributes", "images", "image_id")),
     Invariant(
         "a rater has one value of an attribute", _repeated("rater_attributes", "data_set", "rater_id", "attribute")
@@ -94,6 +100,7 @@ INVARIANTS = (
         Invariant(f"{table} are of a run", _orphans(table, "runs", "run_id"))
         for table in ("training_history", *RESULTS)
     ),
+    Invariant("a run has one verdict for the raters of a data set", _repeated("validations", "run_id", "data_set")),
     Invariant("a run has one prediction of an image and role", _repeated("predictions", "run_id", "image_id", "role")),
     Invariant(
         "a finished run has its figures",

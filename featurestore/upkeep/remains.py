@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from featurestore.sql_text import quote
+from featurestore import personal_ratings
 from featurestore.store import Store
 from featurestore.versions import computed_tables
 
@@ -26,14 +26,15 @@ VECTORS = "(data_type LIKE 'FLOAT[%' OR data_type LIKE 'DOUBLE[%')"
 
 @dataclass(frozen=True, eq=False)
 class Traces:
-    """What identifies photos: ids and hashes as text, and every vector that was computed of them."""
+    """What identifies photos: ids and hashes as text, and every vector computed of them; and the names of persons."""
 
     texts: tuple[str, ...]
     hashes: tuple[str, ...]
     vectors: tuple[NDArray[np.floating[Any]], ...]
+    raters: tuple[str, ...]
 
     @classmethod
-    def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str]) -> Self:
+    def read(cls, store: Store, image_ids: Sequence[str], hashes: Sequence[str], raters: Sequence[str] = ()) -> Self:
         """Read them before they are deleted."""
         vectors = []
         computed = set(computed_tables(store))
@@ -41,7 +42,7 @@ class Traces:
             if table in computed:
                 query = f'SELECT "{column}" AS v FROM "{table}" WHERE list_contains($hashes, sha256)'
                 vectors += list(store.frame(query, hashes=list(hashes))["v"].to_numpy())
-        return cls(tuple(sorted({*image_ids, *hashes})), tuple(hashes), tuple(vectors))
+        return cls(tuple(sorted({*image_ids, *hashes})), tuple(hashes), tuple(vectors), tuple(raters))
 
     @property
     def needles(self) -> list[bytes]:
@@ -55,13 +56,15 @@ def find(path: Path, files: Sequence[Path], traces: Traces) -> list[str]:
     """Where in the store or in a file there is still a trace: columns and file names."""
     with Store.open(path, read_only=True) as store:
         left = [*_texts_left(store, traces.texts), *_vectors_left(store, traces.vectors)]
+        # a name may be a common word, so only where names of persons stand
+        left += ["personal_ratings.rater" for rater in traces.raters if personal_ratings.count(store, rater)]
     return [*left, *_bytes_left(files, traces)]
 
 
 def _texts_left(store: Store, texts: Sequence[str]) -> Iterator[str]:
-    values = ", ".join(map(quote, texts))
     for table, column in _columns(store, "data_type IN ('VARCHAR', 'JSON')"):
-        if store.value(f'SELECT count(*) FROM "{table}" WHERE "{column}"::VARCHAR IN ({values})'):
+        condition = f'list_contains($texts::VARCHAR[], "{column}"::VARCHAR)'
+        if store.value(f'SELECT count(*) FROM "{table}" WHERE {condition}', texts=list(texts)):
             yield f"{table}.{column}"
 
 

@@ -32,6 +32,8 @@ from kallos.cli.ingest import ingest
 from kallos.cli.outputs import OutputCommand
 from kallos.cli.plan import plan
 from kallos.cli.predict import predict
+from kallos.cli.preregister import preregister
+from kallos.cli.rate import rate
 from kallos.cli.report import report
 from kallos.cli.rollback import rollback
 from kallos.cli.serve import serve
@@ -40,6 +42,7 @@ from kallos.cli.sql import sql
 from kallos.cli.store import store
 from kallos.cli.tables import tables
 from kallos.cli.train import train
+from kallos.cli.validate import validate
 from kallos.cli.verify import verify
 from kallos.cli.weights import weights
 
@@ -70,10 +73,10 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Try it": (demo,),
-    "Photos and ratings into the store": (ingest, extract, plan, check, duplicates),
-    "Models": (train, benchmark, evaluate, weights),
+    "Photos and ratings into the store": (preregister, ingest, extract, plan, check, duplicates),
+    "Models": (train, benchmark, evaluate, validate, weights),
     "Read what is stored": (report, features, similar, sql, tables),
-    "Score photos": (predict, explain, serve, export, hub),
+    "Score photos": (predict, explain, rate, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),
 }
 for _panel, _commands in PANELS.items():

@@ -1,4 +1,4 @@
-"""`kallos erase`: photos removed from the store, including the bytes of its file."""
+"""`kallos erase`: photos and persons who rated removed from the store, including the bytes of its file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +10,19 @@ from kallos.cli.outputs import output, wrote
 
 
 def erase(
-    image_ids: Annotated[list[str], typer.Argument(help="Images, as the table images names them.", metavar="IMAGE_ID")],
+    image_ids: Annotated[
+        list[str] | None, typer.Argument(help="Images, as the table images names them.", metavar="IMAGE_ID")
+    ] = None,
+    rater: Annotated[
+        list[str] | None, typer.Option(help="A person: all that was rated under that name by `kallos rate`.")
+    ] = None,
     receipt: Annotated[
         Path | None, typer.Option(help="Where the receipt goes.  [default: beside the store]", callback=output)
     ] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
+    """Erase photos, or what a person rated, from every table, version, snapshot, backup, and the bytes of the file.
 
     Exports elsewhere are not reached.
     """
@@ -27,8 +32,8 @@ def erase(
     from reports.pages.upkeep import render_erased
     from reports.render.json import to_json
 
-    erased, written = erase_photos(store, image_ids, receipt=receipt)
+    erased, written = erase_photos(store, image_ids or [], raters=rater or [], receipt=receipt)
     out.print_json(to_json("erasure", erased.receipt)) if json else out.print(render_erased(erased))
-    wrote(written, ": the receipt, which names no photo")
+    wrote(written, ": the receipt, which names no photo and nobody")
     if erased.receipt.found:
         raise CheckError(f"Something is left in {', '.join(erased.receipt.found)}: run the same command again.")

@@ -25,7 +25,10 @@ def predict(
         str | None, typer.Option(help="Subset of the training data whose calibration fits, such as AF.")
     ] = None,
     data_set: Annotated[
-        str | None, typer.Option(help="Of several that models were trained on, whose scores to give; else the first's.")
+        str | None,
+        typer.Option(
+            help="Whose scores to give: of a data set trained on, by default the first, or of one validated on."
+        ),
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Predict from this bundle; no store is needed.")] = None,
     protocol: Protocol = None,

@@ -20,7 +20,7 @@ def report(
     protocol: Protocol = None,
     fold: Fold = None,
     trait: Annotated[
-        str | None, typer.Option(help="Trait that features are correlated with, where there are several.")
+        str | None, typer.Option(help="Only this trait; reports on features need it where there are several.")
     ] = None,
     run: Annotated[list[str] | None, typer.Option(help="Only these runs; repeat it for each run.")] = None,
     image: Annotated[str | None, typer.Option(help="The image whose lineage is shown.")] = None,
@@ -31,6 +31,10 @@ def report(
     photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write the report into this HTML file instead.", callback=output)
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Write the study into this folder instead: HTML, Quarto, data and R.", callback=output),
     ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind the report instead.")] = False,
     store: StorePath = DEFAULT_STORE,
@@ -51,7 +55,12 @@ def report(
         trait=trait,
         photos=photos,
     )
-    if html:
+    if folder:
+        from kallos.workflows.study import write_study
+
+        for path in write_study(report, folder):
+            wrote(path)
+    elif html:
         report.write_html(html)
         wrote(html)
     elif sql:

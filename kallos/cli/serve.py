@@ -1,5 +1,6 @@
 """`kallos serve`: the web page and its API."""
 
+import ipaddress
 import os
 import socket
 from pathlib import Path
@@ -41,7 +42,9 @@ def serve(
         listening = socket.create_server((host, port))
     except OSError as error:
         raise UsageError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port.") from error
-    with listening, folder_of_uploads(), Service(parts, store if store.is_file() else None, card) as service:
+    is_private = ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+    served = Service(parts, store if store.is_file() else None, card, is_private=is_private)
+    with listening, folder_of_uploads(), served as service:
         service.warm_up()
         note(f"http://{host}:{port} is ready; Ctrl-C stops it.")
         # no access log: it would hold the names of uploaded files

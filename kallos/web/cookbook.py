@@ -9,9 +9,8 @@ FROM scores JOIN images USING (image_id)
 GROUP BY trait, subset ORDER BY trait, subset
 """,
     "Harsh and lenient raters, on their own scale": """
-SELECT trait, rater_id, round(avg(rating - mean), 2) AS bias, round(corr(rating, mean), 3) AS agreement
-FROM ratings JOIN scores USING (image_id, trait)
-GROUP BY trait, rater_id ORDER BY bias
+SELECT trait, rater_id, images, round(bias, 2) AS bias, round(to_the_rest, 3) AS to_the_rest
+FROM rater_agreement WHERE subset IS NULL ORDER BY bias
 LIMIT 10
 """,
 }

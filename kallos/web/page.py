@@ -1,18 +1,13 @@
-"""The page: one photo, many photos, features, SQL, the model card. Answers are HTML, so no files are left behind."""
+"""The page: photos, features, SQL, one's own eye, the model card. Answers are HTML, so no files are left behind."""
 
 from __future__ import annotations
 
-import base64
-import functools
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import gradio as gr
 import numpy as np
 import polars as pl
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from extractors.errors import KallosError
@@ -20,7 +15,9 @@ from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.cookbook import QUERIES
 from kallos.web.limits import MAX_PHOTOS
+from kallos.web.rating import rating_tab
 from kallos.web.service import Service
+from kallos.web.shown import download, with_errors_on_page
 from reports.pages import feature_pair
 from reports.pages.explanation import render
 from reports.pages.explanation_overlay import picture
@@ -48,9 +45,6 @@ CSS = f""".answer {{
   th {{ border-bottom: 1px solid var(--rule); }}
 }}"""
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 def build(service: Service) -> Any:
     """The page over loaded models."""
@@ -65,6 +59,9 @@ def build(service: Service) -> Any:
                 _features(service)
             with gr.Tab("SQL"):
                 _sql(service)
+        if service.shows_faces:
+            with gr.Tab("Your eye"):
+                rating_tab(service)
         with gr.Tab("Model card"):
             gr.Markdown(service.card)
     blocks.queue(max_size=64, default_concurrency_limit=4)
@@ -93,10 +90,10 @@ def _one_photo(service: Service) -> None:
         finally:
             Path(file).unlink(missing_ok=True)
         document = to_html("kallos: explanation", answer_page, "Made by `kallos serve`.")
-        return part(answer_page) + _download(document.encode(), "text/html", "explanation.html")
+        return part(answer_page) + download(document.encode(), "text/html", "explanation.html")
 
     draw.click(_portrait, None, photo, api_visibility="private")
-    button.click(_with_errors_on_page(score), [photo, group], answer, api_visibility="private")
+    button.click(with_errors_on_page(score), [photo, group], answer, api_visibility="private")
 
 
 def _portrait() -> NDArray[np.uint8]:
@@ -123,9 +120,9 @@ def _many_photos(service: Service) -> None:
             for path in photos:
                 path.unlink(missing_ok=True)
         rows = pl.DataFrame(lines, orient="row", schema=COLUMNS)
-        return rows.to_pandas(), _download(BOM + csv_text(rows).encode(), "text/csv", "scores.csv")
+        return rows.to_pandas(), download(BOM + csv_text(rows).encode(), "text/csv", "scores.csv")
 
-    button.click(_with_errors_on_page(score), [files, group], [table, link], api_visibility="private")
+    button.click(with_errors_on_page(score), [files, group], [table, link], api_visibility="private")
 
 
 def _line(service: Service, path: Path, group: str | None, address: str) -> tuple[str, Any, Any, Any, str]:
@@ -151,7 +148,7 @@ def _features(service: Service) -> None:
     def plot(x: str, y: str) -> str:
         return part(feature_pair.render(service.values(x, y), x, y))
 
-    button.click(_with_errors_on_page(plot), [first, second], answer, api_visibility="private")
+    button.click(with_errors_on_page(plot), [first, second], answer, api_visibility="private")
 
 
 def _sql(service: Service) -> None:
@@ -164,7 +161,7 @@ def _sql(service: Service) -> None:
     def run(statement: str) -> Any:
         return service.select(statement).head(SHOWN).to_pandas()
 
-    button.click(_with_errors_on_page(run), query, table, api_visibility="private")
+    button.click(with_errors_on_page(run), query, table, api_visibility="private")
 
 
 def _group(service: Service) -> gr.Dropdown:
@@ -175,25 +172,3 @@ def _group(service: Service) -> gr.Dropdown:
 
 def _group_or_none(chosen: str) -> str | None:
     return None if chosen == EVERYONE else chosen
-
-
-def _with_errors_on_page(handler: Callable[P, R]) -> Callable[P, R]:
-    """Show errors of kallos as one sentence on the page."""
-
-    @functools.wraps(handler)
-    def wrapper(*arguments: P.args, **named: P.kwargs) -> R:
-        try:
-            return handler(*arguments, **named)
-        except KallosError as error:
-            # the folders of uploads have meaningless names
-            message = re.sub(r"\S*/([^/\s:]+)", r"\1", str(error))
-            raise gr.Error(message, print_exception=False) from None
-
-    return wrapper
-
-
-def _download(content: bytes, kind: str, name: str) -> Markup:
-    """A link that contains the file itself, so that nothing is stored on the server."""
-    data = base64.b64encode(content).decode()
-    link = Markup('<p><a download="{0}" href="data:{1};base64,{2}">Download {0}</a></p>')
-    return link.format(name, kind, data)

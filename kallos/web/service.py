@@ -1,6 +1,9 @@
 """The service behind the page and the API: loaded models, and the store if there is one."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -17,6 +20,7 @@ from featurestore.user_sql import select
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.limits import RateLimit
+from kallos.workflows.pool_faces import PoolFaces
 from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
 from reports.pages.explanation_data import ExplanationReport, data
@@ -27,9 +31,12 @@ from reports.render.scales import shown_on
 class Service:
     """Explains photos one at a time; other requests wait meanwhile. Use it as a context manager."""
 
-    def __init__(self, parts: Parts, store: Path | None, card: str) -> None:
-        """`card` is the model card of the models, in Markdown."""
-        self.card, self.scale, self._path = card, shown_on(parts.scale), store
+    def __init__(self, parts: Parts, store: Path | None, card: str, *, is_private: bool = False) -> None:
+        """`card` is the model card of the models, in Markdown; `is_private` whether this machine alone is served."""
+        self.card, self.scale, self._path, self._is_private = card, shown_on(parts.scale), store, is_private
+        self._fold = str(parts.trained_on["protocol"]), int(str(parts.trained_on["fold"]))
+        # a process that has the store open for reading cannot open it for writing
+        self.store_lock = threading.RLock()
         self._predictor, self._model_lock = Predictor(parts), threading.Lock()
         self.rate_limit = RateLimit()
 
@@ -53,6 +60,17 @@ class Service:
         return self._path is not None
 
     @property
+    def shows_faces(self) -> bool:
+        """Whether faces of the store may be shown and rated: never to other machines."""
+        return self.has_store and self._is_private
+
+    @cached_property
+    def pool(self) -> PoolFaces:
+        """The faces that can be rated. Raises as `PoolFaces.read`."""
+        with self._store() as store:
+            return PoolFaces.read(store, *self._fold)
+
+    @property
     def groups(self) -> list[str]:
         """Groups of the training data with their own calibration."""
         return self._predictor.groups
@@ -68,7 +86,7 @@ class Service:
 
     def select(self, query: str) -> pl.DataFrame:
         """The rows of one SELECT. Raises QueryError."""
-        return select(self._store_path(), query)
+        return select(self.store_path, query)
 
     def features(self) -> list[str]:
         """Names of the features in the store."""
@@ -80,10 +98,14 @@ class Service:
         with self._store() as store:
             return feature_pair.data(store, first, second)
 
-    def _store(self) -> Store:
-        return open_for_reading(self._store_path())
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        with self.store_lock, open_for_reading(self.store_path) as store:
+            yield store
 
-    def _store_path(self) -> Path:
+    @property
+    def store_path(self) -> Path:
+        """Raises UsageError where only a bundle is served."""
         if self._path is None:
             raise UsageError("This page has no store, only a bundle: start it as `kallos serve --store FILE`.")
         return self._path

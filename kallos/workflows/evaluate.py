@@ -16,6 +16,7 @@ from featurestore import runs
 from featurestore.calibration import Ends
 from featurestore.errors import UsageError
 from featurestore.external_evaluation import ExternalRows, external_rows
+from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 from featurestore.traits import matching_trait
@@ -35,12 +36,14 @@ BATCH_SIZE = 256
 class Predictions:
     """Predictions of the models of `parts` on n rows.
 
+    batch      what models see of the rows, without crops
     scores     model -> (n,) scores, the ensemble first
     ends       of the ensemble's intervals, if it has any
     """
 
     parts: Parts
     rows: ExternalRows
+    batch: FaceBatch
     scores: Mapping[str, NDArray[np.float64]]
     ends: Ends | None
 
@@ -52,6 +55,14 @@ class Predictions:
         return external_evaluation.data(
             self.rows, trait, trained_on, self.parts.run_ids, self.scores, *(self.ends or ())
         )
+
+    def record(self, store: Store) -> None:
+        """Store them, in place of earlier ones of these runs on this data set."""
+        with store.transaction():
+            for model, scores in self.scores.items():
+                interval = self.ends if model == ENSEMBLE else None
+                run_id, images = self.parts.run_ids[model], self.rows.rows.image_ids
+                runs.record_external(store, run_id, self.rows.data_set, images, scores, interval)
 
 
 def evaluate(
@@ -74,7 +85,7 @@ def evaluate(
         raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
     parts = open_bundle(Path(bundle))
     with open_for_reading(Path(store)) as opened:
-        return _predict(opened, data_set, parts, on_progress).report()
+        return predict_data_set(opened, data_set, parts, on_progress).report()
 
 
 def _evaluate_runs(
@@ -82,18 +93,19 @@ def _evaluate_runs(
 ) -> ExternalReport:
     with Store.open(path, must_exist=True) as store:
         store.publish()
-        if protocol is not None:
-            check_fold(store, protocol, fold or 1)
-        predictions = _predict(store, data_set, parts_of_store(store, protocol, fold), on_progress)
-        with store.transaction():
-            for model, scores in predictions.scores.items():
-                interval = predictions.ends if model == ENSEMBLE else None
-                run_id, images = predictions.parts.run_ids[model], predictions.rows.rows.image_ids
-                runs.record_external(store, run_id, data_set, images, scores, interval)
+        predictions = predict_data_set(store, data_set, newest_parts(store, protocol, fold), on_progress)
+        predictions.record(store)
         return predictions.report()
 
 
-def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predictions:
+def newest_parts(store: Store, protocol: str | None, fold: int | None) -> Parts:
+    """As `parts_of_store`. Raises UsageError for a protocol or a fold that is not there, too."""
+    if protocol is not None:
+        check_fold(store, protocol, fold or 1)
+    return parts_of_store(store, protocol, fold)
+
+
+def predict_data_set(store: Store, data_set: str, parts: Parts, on_progress: OnProgress) -> Predictions:
     """Predict every row that can be evaluated."""
     chosen_data_sets(store, Selection(data_set=data_set))
     trait = matching_trait(store, data_set, parts.target.trait)
@@ -111,4 +123,4 @@ def _predict(store: Store, data_set: str, parts: Parts, on_progress: OnProgress)
         own = partial(parts.maps.from_shared, batch.image_ids)
         scores = {model: own(each) for model, each in shared.items()}
         ends = predictor.interval(shared[ENSEMBLE])
-        return Predictions(parts, rows, scores, ends and (own(ends[0]), own(ends[1])))
+        return Predictions(parts, rows, batch, scores, ends and (own(ends[0]), own(ends[1])))

@@ -10,7 +10,7 @@ from ensemble.parts import Parts
 from extractors.errors import InputError
 from featurestore.staging import staging, take_place
 from kallos.workflows.extras import required
-from reports.cards.markdown import page
+from reports.render.markdown import page
 
 PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
 ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")

@@ -6,18 +6,36 @@ from pathlib import Path
 from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
 from featurestore.store import Store
+from featurestore.validations import recalibration_of
 from kallos.workflows.stores import open_for_reading
+from models.registry import ENSEMBLE
 from reports.stats.simpler_models import comparisons
 
 
 def open_parts(
     store: Path, bundle: Path | None, protocol: str | None, fold: int | None, data_set: str | None = None
 ) -> Parts:
-    """The models of a bundle, or those trained last in the store; on several data sets, with the scores of one."""
+    """The models of a bundle, or those trained last in the store, with the scores of one data set.
+
+    That is one that they were trained on, or one that `kallos validate` let them be used for, as the store knows.
+    """
     if bundle:
-        return open_bundle(bundle).scored_for(data_set)
+        parts = open_bundle(bundle)
+        if data_set is None or data_set in parts.data_sets or not store.is_file():
+            return parts.scored_for(data_set)
+        with open_for_reading(store) as opened:
+            return _validated_for(opened, parts, data_set)
     with open_for_reading(store) as opened:
-        return trained_parts(opened, protocol, fold).scored_for(data_set)
+        return _validated_for(opened, trained_parts(opened, protocol, fold), data_set)
+
+
+def _validated_for(store: Store, parts: Parts, data_set: str | None) -> Parts:
+    if data_set is None or data_set in parts.data_sets:
+        return parts.scored_for(data_set)
+    recalibration = recalibration_of(store, parts.run_ids[ENSEMBLE], data_set)
+    if recalibration is None:
+        return parts.scored_for(data_set)
+    return replace(parts, data_set=data_set, recalibration=recalibration)
 
 
 def trained_parts(store: Store, protocol: str | None, fold: int | None) -> Parts:

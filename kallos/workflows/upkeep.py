@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from featurestore import statistics
+from featurestore.errors import UsageError
 from featurestore.store import Store
 from featurestore.transfer import exporting, importing
 from featurestore.transfer.exporting import ExportResult
@@ -30,19 +31,26 @@ def compact(store: str | Path) -> CompactionResult:
 
 
 def erase(
-    store: str | Path, image_ids: Sequence[str], *, receipt: str | Path | None = None
+    store: str | Path,
+    image_ids: Sequence[str] = (),
+    *,
+    raters: Sequence[str] = (),
+    receipt: str | Path | None = None,
 ) -> tuple[ErasureResult, Path]:
-    """Erase photos from every table, version, snapshot and backup, and from the bytes of the file.
+    """Erase photos, or what persons rated by `kallos rate`, from every table, copy and the bytes of the file.
 
     Gives what was erased, and the file of the receipt, by default beside the store. Exports are not reached.
+    Raises UsageError for an unknown image or person, with nothing erased.
     """
+    if not image_ids and not raters:
+        raise UsageError("Name what to erase: images by their IMAGE_ID, a person by --rater NAME.")
     path = Path(store)
     file = Path(receipt) if receipt else path.with_name(f"{path.stem}.erased-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
 
     def write_receipt(content: Receipt) -> None:
         file.write_text(to_json("erasure", content) + "\n", encoding="utf-8")
 
-    return erasure.erase(path, image_ids, write_receipt), file
+    return erasure.erase(path, image_ids, write_receipt, raters), file
 
 
 def export_store(store: str | Path, folder: str | Path) -> ExportResult:

@@ -1,9 +1,9 @@
 """The section of a model card on choices that were made by looking at photos, from the table `selections`."""
 
 from featurestore.choices import Seen
-from reports.cards.markdown import escape, grid
 from reports.cards.model_card import ModelCard
 from reports.render.layout import plural
+from reports.render.markdown import escape, grid
 from reports.stats.choices import most_seen
 
 LISTS = '`kallos sql "FROM selections"` lists them'

@@ -7,11 +7,11 @@ from typing import Any
 
 from featurestore.scale import Scale
 from reports.cards.data_card import CardDataSet, DataCard
-from reports.cards.markdown import escape, grid, page
 from reports.pages.dataset import BINS, Scores
 from reports.render.layout import number, plural, share
+from reports.render.markdown import escape, grid, page
 from reports.render.scales import mapped
-from reports.stats.agreement import Agreement
+from reports.stats.raters.stored import Summary
 
 HUB_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 """Upper bound of images -> size category of the Hub."""
@@ -119,7 +119,7 @@ def _labels(data_set: CardDataSet) -> str:
     return "### How labels were made\n\n" + " ".join(sentences)
 
 
-def _agreement(groups: Mapping[str, Agreement], scale: Scale) -> str:
+def _agreement(groups: Mapping[str, Summary], scale: Scale) -> str:
     title = "### Agreement of the raters"
     if not groups:
         return f"{title}\n\nUnknown, because the spread of the ratings is unknown."

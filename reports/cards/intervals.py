@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from featurestore.calibration import FEWEST, LEVEL, Calibration
 from featurestore.scale import MODEL_SCALE
-from reports.cards.markdown import escape, grid
 from reports.cards.model_card import ModelCard
 from reports.render.layout import number
+from reports.render.markdown import escape, grid
 from reports.render.scales import error_on_both
 from reports.stats.estimates import estimate_text
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from featurestore.scale import MODEL_SCALE
 from featurestore.scale_maps import FEWEST_SHARED, ScaleMaps
-from reports.cards.markdown import escape, grid
 from reports.render.layout import number
+from reports.render.markdown import escape, grid
 
 STEPS = 9
 """Shared scores that are shown, from the lowest to the highest."""

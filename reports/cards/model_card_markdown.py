@@ -15,7 +15,6 @@ from models.registry import ENSEMBLE, SUMMARIES
 from reports.cards.choices import choices_section, verdict
 from reports.cards.intervals import intervals_section
 from reports.cards.linked_scales import linked_scales
-from reports.cards.markdown import escape, grid, page
 from reports.cards.model_card import CardRun, Combined, ModelCard
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import face_alone
@@ -24,6 +23,7 @@ from reports.pages.groups import GAP_COLUMNS, READING, too_small
 from reports.pages.groups import METRICS as GROUP_METRICS
 from reports.pages.subscores import ATTRIBUTION, SubScoreRun
 from reports.render.layout import duration, number, plural, share
+from reports.render.markdown import escape, grid, page
 from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS
 from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, digits_of, estimate_text

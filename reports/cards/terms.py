@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.networks.known_weights import JOINED, KnownWeights, known
-from reports.cards.markdown import escape, grid
 from reports.cards.model_card import ModelCard
+from reports.render.markdown import escape, grid
 
 TERMS = {
     "none": "none: random initialisation",

@@ -24,7 +24,7 @@ from reports.render.json import for_pictures
 from reports.render.layout import Picture, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
 from reports.render.scales import on_both
-from reports.stats.agreement import Agreement, agreement, agreement_table
+from reports.stats.raters.stored import Summary, summaries, summary_table
 from reports.stats.selection import Selection, chosen_data_sets
 
 BINS = 20
@@ -66,7 +66,7 @@ class TraitReport:
     scale: Scale
     ratings: int
     subsets: Mapping[str, Scores]
-    agreement: Mapping[str, Agreement]
+    agreement: Mapping[str, Summary]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _trait(store: Store, name: str, trait: str, scale: Scale) -> TraitReport:
         name=name,
         trait=trait,
     )
-    return TraitReport(trait, scale, ratings, _subsets(store, name, trait, scale), agreement(store, name, trait))
+    return TraitReport(trait, scale, ratings, _subsets(store, name, trait, scale), summaries(store, name, trait))
 
 
 def _subsets(store: Store, name: str, trait: str, scale: Scale) -> dict[str, Scores]:
@@ -222,15 +222,13 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
     ]
     if report.agreement:
         heading = f"Agreement of the raters{on_trait}"
-        parts.append(
-            section(heading, agreement_table(report.agreement), remark=_remark(report.agreement["all"], scale))
-        )
+        parts.append(section(heading, summary_table(report.agreement), remark=_remark(report.agreement["all"], scale)))
     return parts
 
 
-def _remark(agreement: Agreement, scale: Scale) -> str:
-    again = f"; retest of {plural(agreement.again, 'rating')}" if agreement.again else ""
-    return f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){again}"
+def _remark(whole: Summary, scale: Scale) -> str:
+    again = f"; retest of {plural(whole.again, 'rating')}" if whole.again else ""
+    return f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){again}; `kallos report raters` has more"
 
 
 def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
-from scipy.optimize import isotonic_regression
 
 from featurestore.external_evaluation import ExternalRows
+from featurestore.recalibration import cross_mapped
 from featurestore.scale import MODEL_SCALE, Scale
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, render_groups
@@ -26,7 +25,6 @@ from reports.stats.bootstrap import Estimate, figures
 from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, estimate_cell, estimate_text
 
 NAME = "outside"
-PARTS = 5
 Columns = Mapping[str, NDArray[np.float64]]
 
 
@@ -141,33 +139,6 @@ def data(
     )
 
 
-def cross_mapped(
-    image_ids: Sequence[str], truth: NDArray[np.float64], columns: Columns
-) -> dict[str, NDArray[np.float64]]:
-    """The predictions of n images, `predicted` and other arrays beside it, mapped to the scale of the scores `truth`.
-
-    The map is isotonic regression of the scores on the predictions (Barlow et al. 1972). There are five, each fitted
-    without a fifth of the images, drawn by a hash of the id, which it then maps: no image is evaluated with a map
-    that was fitted on it.
-    """
-    digests = [hashlib.sha256(f"map {image_id}".encode()).digest() for image_id in image_ids]
-    parts = np.array([int.from_bytes(digest[:8], "big") % PARTS for digest in digests])
-    mapped = {name: np.empty(len(parts)) for name in columns}
-    for part in np.unique(parts):
-        held_out = parts == part
-        at, means = _isotonic(columns["predicted"][~held_out], truth[~held_out])
-        for name, values in columns.items():
-            mapped[name][held_out] = np.interp(values[held_out], at, means)
-    return mapped
-
-
-def _isotonic(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Where a nondecreasing map is known, and its values there: equal predictions count as one, with their mean."""
-    at, which, counts = np.unique(predicted, return_inverse=True, return_counts=True)
-    means = np.bincount(which, truth) / counts
-    return at, isotonic_regression(means, weights=counts).x
-
-
 def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
     """The predictions, the same mapped, and the truth, by name."""
     mapped = cross_mapped(external.rows.image_ids, external.rows.scores, columns)
@@ -215,8 +186,8 @@ def render(report: ExternalReport) -> RenderableType:
     return page(
         "External evaluation",
         f"{plural(report.evaluated, 'image')} of {report.data_set}, models trained on {report.trained_on}",
-        _traits(report),
-        _left_out(report),
+        other_trait(report),
+        left_out(report),
         _transfer_table("model", {model.name: model.overall for model in report.models}),
         section("By subset", _transfer_table("subset", rows), remark=ensemble.name) if ensemble.subsets else None,
         section("90 % intervals", _coverage_table(rows), remark=ensemble.name) if ensemble.overall.coverage else None,
@@ -226,7 +197,8 @@ def render(report: ExternalReport) -> RenderableType:
     )
 
 
-def _traits(report: ExternalReport) -> Text | None:
+def other_trait(report: ExternalReport) -> Text | None:
+    """That the photos were rated on another trait, if so."""
     if report.trait == report.trained_trait:
         return None
     return Text(
@@ -236,7 +208,8 @@ def _traits(report: ExternalReport) -> Text | None:
     )
 
 
-def _left_out(report: ExternalReport) -> str | None:
+def left_out(report: ExternalReport) -> str | None:
+    """How many images were left out, and why."""
     reasons = {
         "that the models were trained on": report.in_training,
         "without landmarks, features or embedding": report.unmeasured,
@@ -272,7 +245,7 @@ def _reading(report: ExternalReport) -> str:
         "A rank correlation with the scores of other raters measures transfer: whether the models' order holds for "
         "other photos and raters. Scores of two scales are comparable only after a map: MAE and RMSE as they are also "
         "count how the scales differ; the mapped ones come after a monotone map of the predictions (isotonic "
-        "regression, fitted on four fifths of the images and evaluated on the rest). Always predicting the mean of "
-        f"these scores would give MAE {estimate_text(report.constant_mae)}. {BRACKETS} "
+        "regression of groups of ten, fitted on four fifths of the images and evaluated on the rest). Always "
+        f"predicting the mean of these scores would give MAE {estimate_text(report.constant_mae)}. {BRACKETS} "
         f"{BRACKETS_OF_COVERAGE}"
     )

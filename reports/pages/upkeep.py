@@ -27,16 +27,17 @@ def render_erased(erased: ErasureResult) -> RenderableType:
     """What was erased and where, what was searched, and what is left for people to do."""
     receipt = erased.receipt
     files, size = receipt.searched
-    searched = f"{plural(files, 'file')}, {size / 2**20:,.1f} MiB, searched for ids, hashes and vectors"
+    searched = f"{plural(files, 'file')}, {size / 2**20:,.1f} MiB, searched for ids, hashes, vectors and names"
     if receipt.found:
         verdict = Text(f"✗ {searched}: still found in {', '.join(receipt.found)}", style=BAD)
     else:
         verdict = Text(f"✓ {searched}: nothing found", style=GOOD)
+    named = f": {', '.join(erased.image_ids[:SHOWN])}" if erased.image_ids else ""
     rows = plain_table("table", "rows erased", rows=((name, f"{n:,}") for name, n in receipt.rows.items()))
     copies = [Text(f"removed {name}, an older state of the store") for name in receipt.copies]
     return page(
         "ErasureResult",
-        f"{plural(receipt.photos, 'photo')}, {plural(receipt.images, 'image')}: {', '.join(erased.image_ids[:SHOWN])}",
+        f"{plural(receipt.photos, 'photo')}, {plural(receipt.images, 'image')}{named}",
         rows if receipt.rows else None,
         Group(*copies) if copies else None,
         verdict,

@@ -50,6 +50,8 @@ def estimate_text(estimate: Estimate, *, sign: bool = False) -> str:
 
 
 def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
-    """A figure over its interval, for tables with many of them."""
+    """A figure over its interval, for tables with many of them; a dash where it is unknown."""
+    if math.isnan(estimate.value):
+        return Text("–")
     value, ends = split_estimate(estimate, sign=sign)
     return Text.assemble(value, (f"\n{ends}", "dim"))

@@ -1,0 +1,53 @@
+"""Verdicts on models for other raters, with the map that `kallos predict --data-set` uses: the table `validations`."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from featurestore.errors import UsageError
+from featurestore.recalibration import Recalibration
+from featurestore.scale_maps import ScaleMap
+from featurestore.store import Store
+
+
+def record(
+    store: Store, run_id: str, data_set: str, figures: Mapping[str, object], recalibration: Recalibration | None
+) -> None:
+    """Store a verdict in place of an earlier one of that run on that data set; `figures` are columns of the table."""
+    row = {"run_id": run_id, "data_set": data_set, **figures}
+    if recalibration:
+        known = recalibration.map
+        row |= {"scale_low": known.scale.low, "scale_high": known.scale.high, "widening": recalibration.widening}
+        row |= {"shared": known.shared.tolist(), "scores": known.scores.tolist()}
+    with store.transaction():
+        store.execute(
+            "DELETE FROM validations WHERE run_id = $run_id AND data_set = $data_set", run_id=run_id, data_set=data_set
+        )
+        store.append("validations", pl.DataFrame([row]).with_columns(validated_at=pl.lit(None, pl.Datetime)))
+        store.execute(
+            "UPDATE validations SET validated_at = now()::TIMESTAMP WHERE run_id = $run_id AND data_set = $data_set",
+            run_id=run_id,
+            data_set=data_set,
+        )
+
+
+def recalibration_of(store: Store, run_id: str, data_set: str) -> Recalibration | None:
+    """What the scores of a run become for the raters of a data set; None where the run was not validated on it.
+
+    Raises UsageError where the verdict was that it may not be used, or that the photos were too few to tell.
+    """
+    rows = store.frame(
+        "SELECT verdict, [scale_low, scale_high] AS scale, shared, scores, widening FROM validations "
+        "WHERE run_id = $run_id AND data_set = $data_set",
+        run_id=run_id,
+        data_set=data_set,
+    ).to_dicts()
+    if not rows:
+        return None
+    row = rows[0]
+    if row["shared"] is None:
+        raise UsageError(
+            f"The verdict on {run_id} for the raters of {data_set} was: {row['verdict']}. Rate more photos and run "
+            f"`kallos validate --data-set {data_set}` again, or leave --data-set out."
+        )
+    return Recalibration(ScaleMap.restore(row), row["widening"])
