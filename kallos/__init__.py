@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kallos.workflows.composite import composite as composite
     from kallos.workflows.data_quality import check as check
     from kallos.workflows.data_quality import duplicates as duplicates
     from kallos.workflows.data_quality import verify as verify
@@ -53,8 +54,10 @@ if TYPE_CHECKING:
     from kallos.workflows.weights import add_weights as add_weights
     from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
+    from reports.stats.shapes.analysis import shape_analysis as shape_analysis
 
 _HOME = {
+    "kallos.workflows.composite": ("composite",),
     "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
     "kallos.workflows.doctor": ("doctor",),
     "kallos.workflows.evaluate": ("evaluate",),
@@ -74,6 +77,7 @@ _HOME = {
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
     "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
+    "reports.stats.shapes.analysis": ("shape_analysis",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

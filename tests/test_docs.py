@@ -42,7 +42,10 @@ def test_every_command_is_shown_in_use():
     commands = {c.name or c.callback.__name__ for c in app.registered_commands} | {
         g.name for g in app.registered_groups
     }
-    pages = (ROOT / "README.md", *(DOCS / name for name in ("own-photos.md", "scut.md", "sql.md")))
+    pages = (
+        ROOT / "README.md",
+        *(DOCS / name for name in ("own-photos.md", "scut.md", "sql.md", "laboratory/shape.md")),
+    )
     shown = "".join(page.read_text() for page in pages)
     assert {name for name in commands if f"kallos {name}" not in shown} == set()
 

@@ -50,6 +50,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "P0001.jpg --by landmarks --sql",
         "demo/P0001.jpg --json --sheet sheet.png",
     ),
+    "composite": ("out.png", "out.png --where 'score > 3' --along mean --by -1 --size 64"),
     "predict": ("PHOTO", "PHOTO --json", "PHOTO --protocol demo-5fold --fold 2", "PHOTO --group AF"),
     "explain": ("PHOTO", "demo/P0001.jpg --json", "PHOTO --html out.html --overlay out.png"),
     "serve": ("--port PORT",),
@@ -82,7 +83,20 @@ ROWS: dict[str, tuple[str, ...]] = {
 }
 """Command -> what is typed after it: the first line in every run of the tests, the others with `make test-long`."""
 
-READERS = {"plan", "tables", "report", "check", "sql", "features", "similar", "predict", "explain", "doctor", "verify"}
+READERS = {
+    "plan",
+    "tables",
+    "report",
+    "check",
+    "sql",
+    "features",
+    "similar",
+    "composite",
+    "predict",
+    "explain",
+    "doctor",
+    "verify",
+}
 """Commands that only read the store, and need no copy of it."""
 
 WITHOUT_A_STORE = {"demo", "hub push", "hub pull", "weights", "weights add"}

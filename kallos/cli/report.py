@@ -27,6 +27,10 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="Also write the figures into this folder.", callback=output)
     ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="Also write the rows behind the report on shape into this folder.", callback=output),
+    ] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
     photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,
     html: Annotated[
@@ -60,4 +64,7 @@ def report(
         out.print_json(report.json()) if json else out.print(report.render())
     if figures:
         for path in report.write_figures(figures, picture.value):
+            wrote(path)
+    if tables:
+        for path in report.write_tables(tables):
             wrote(path)

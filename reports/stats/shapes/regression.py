@@ -1,0 +1,142 @@
+"""Shapes and scores: what shape tells of a score, and how shape changes with it. A row is a person."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurestore.groups import PERMUTATIONS, SEED
+from reports.stats.bootstrap import Estimate, correlations, means, resamples
+
+Reals = NDArray[np.float64]
+
+FOLDS = 5
+PENALTIES = np.logspace(-7, 2, 19)
+"""Of ridge regression, in squares of the largest singular value."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How well scores of people are predicted, by models that have not seen them.
+
+    people       how many
+    correlation  of the one predictor with the score; of several, of the prediction with it
+    r2           cross-validated: 1 - squared errors / those of the training mean; below 0 where the mean is better
+    p            of the permutation test of r2: how often scores dealt to other people are predicted as well
+    """
+
+    people: int
+    correlation: Estimate
+    r2: Estimate
+    p: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much of the variance of shapes a variable explains.
+
+    share     of the Procrustes sum of squares (Goodall 1991; Anderson 2001) of this sample, which chance alone makes
+              1 / (people - 1)
+    adjusted  the same less what chance adds (Ezekiel 1930): about 0 where the variable tells nothing
+    p         of the permutation test: how often the variable, dealt to other people, explains as much
+    """
+
+    share: float
+    adjusted: Estimate
+    p: float
+
+
+def by_person(values: Reals, people: NDArray[np.str_]) -> Reals:
+    """The mean of (n, ...) values over the photos of each person, people in order of their names."""
+    place, photos = np.unique(people, return_inverse=True, return_counts=True)[1:]
+    sums = np.zeros((len(photos), *values.shape[1:]))
+    np.add.at(sums, place, values)
+    return sums / photos.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def predicted_score(predictors: Reals, score: Reals) -> Prediction:
+    """Ridge regression of (n,) scores on (n, k) predictors in 5 random folds; its penalty by GCV, without test rows.
+
+    Source of the criterion: Golub, Heath & Wahba 1979. Scores are dealt anew 999 times, and all is fitted again.
+    """
+    random = np.random.default_rng(SEED)
+    folds = random.permutation(np.arange(len(score)) % FOLDS)
+    dealt = np.column_stack([score, *(random.permutation(score) for _ in range(PERMUTATIONS))])
+    predicted, of_mean = np.empty_like(dealt), np.empty_like(dealt)
+    for fold in range(FOLDS):
+        test = folds == fold
+        of_mean[test] = dealt[~test].mean(axis=0)
+        predicted[test] = _ridge(predictors[~test], dealt[~test], predictors[test])
+    errors, most = (dealt - predicted) ** 2, (dealt - of_mean) ** 2
+    r2 = 1 - errors.sum(axis=0) / most.sum(axis=0)
+    counts = resamples(_rows(score))
+    resampled = 1 - means(counts, errors[:, 0]) / means(counts, most[:, 0])
+    alone = predictors[:, 0] if predictors.shape[1] == 1 else predicted[:, 0]
+    correlation = Estimate.from_resamples(np.corrcoef(alone, score)[0, 1], correlations(counts, score, alone))
+    return Prediction(len(score), correlation, Estimate.from_resamples(r2[0], resampled), _p(r2))
+
+
+def explained_shape(scores: Reals, variable: Reals, variance: float) -> Change:
+    """The regression of shape, as (n, K) scores on components, on an (n,) variable.
+
+    `variance` is that of whole shapes, components that are left out included.
+    """
+    random = np.random.default_rng(SEED)
+    centred = scores - scores.mean(axis=0)
+    dealt = np.column_stack([variable, *(random.permutation(variable) for _ in range(PERMUTATIONS))])
+    standard = (dealt - variable.mean()) / np.sqrt(((variable - variable.mean()) ** 2).sum())
+    whole = variance * (len(scores) - 1)
+    shares = ((standard.T @ centred) ** 2).sum(axis=1) / whole
+    left_out = max(whole - (centred**2).sum(), 0.0) / len(scores)
+    adjusted = 1 - (1 - shares[0]) * (len(scores) - 1) / (len(scores) - 2)
+    return Change(float(shares[0]), around(adjusted, _resampled(centred, variable, left_out)), _p(shares))
+
+
+def around(value: float, resampled: Reals) -> Estimate:
+    """An estimate without bias, with an interval of resamples moved to have it as their mean.
+
+    For what chance makes larger, such as lengths of mean vectors: resamples add that chance a second time
+    (Efron & Tibshirani 1993, ch. 10).
+    """
+    return Estimate.from_resamples(value, resampled - np.nanmean(resampled) + value)
+
+
+def length(square: float, resampled: Reals) -> Estimate:
+    """A length from its square without bias and squares of resamples; 0 where that is below 0."""
+    found = around(square, resampled)
+    return Estimate(*(max(end, 0.0) ** 0.5 for end in (found.value, found.low, found.high)))
+
+
+def _resampled(scores: Reals, variable: Reals, left_out: float) -> Reals:
+    """(1000,) shares of resamples of (n, K) scores; `left_out` is the variance beside them."""
+    counts = resamples(_rows(variable))
+    mean, mean_shape = means(counts, variable), counts @ scores / len(scores)
+    with_it = (counts * variable) @ scores / len(scores) - mean[:, None] * mean_shape
+    spread = means(counts, variable**2) - mean**2
+    whole = means(counts, (scores**2).sum(axis=1)) - (mean_shape**2).sum(axis=1) + left_out
+    return np.asarray((with_it**2).sum(axis=1) / np.where(spread > 0, spread, np.nan) / whole)
+
+
+def _ridge(inputs: Reals, targets: Reals, new: Reals) -> Reals:
+    """(m, c) predictions for (m, k) new rows, of c targets (n, c), each with the penalty that is best for it."""
+    mean, means_of = inputs.mean(axis=0), targets.mean(axis=0)
+    left, values, right = np.linalg.svd(inputs - mean, full_matrices=False)
+    values, left, right = (part[..., : int((values > 1e-9 * values[0]).sum())] for part in (values, left, right.T))
+    rotated = left.T @ (targets - means_of)
+    beside = np.maximum(((targets - means_of) ** 2).sum(axis=0) - (rotated**2).sum(axis=0), 0)
+    shrunk = values**2 / (values**2 + values[0] ** 2 * PENALTIES[:, None])
+    free = len(inputs) - 1 - shrunk.sum(axis=1)
+    criterion = (beside + (1 - shrunk) ** 2 @ rotated**2) / free[:, None] ** 2
+    best = shrunk[criterion.argmin(axis=0)].T
+    return np.asarray(means_of + (new - mean) @ (right @ (best * rotated / values[:, None])))
+
+
+def _rows(values: Reals) -> NDArray[np.str_]:
+    """A name a row."""
+    return np.arange(len(values)).astype(np.str_)
+
+
+def _p(figures: Reals) -> float:
+    """Of the first figure among those of permutations; what equals it up to rounding counts as reaching it."""
+    reached = (figures[1:] >= figures[0] - 1e-12 * abs(figures[0])).sum()
+    return float((1 + reached) / len(figures))
