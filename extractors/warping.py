@@ -52,7 +52,9 @@ class Warp:
         return np.asarray(warped, dtype=np.uint8)
 
 
-def fitted(shape: Reals, size: int) -> Reals:
+def fitted(shape: Reals, size: int) -> NDArray[np.float64]:
     """(M, 2) landmarks of any size, y down, placed in the middle of a (size, size) picture with MARGIN around."""
     low, high = shape.min(axis=0), shape.max(axis=0)
-    return np.asarray(size / 2 + (shape - (low + high) / 2) * size / ((high - low).max() * (1 + 2 * MARGIN)))
+    return np.asarray(
+        size / 2 + (shape - (low + high) / 2) * size / ((high - low).max() * (1 + 2 * MARGIN)), dtype=np.float64
+    )

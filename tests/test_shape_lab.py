@@ -15,7 +15,6 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from scipy.stats import binom
 
 import kallos
@@ -284,14 +283,13 @@ def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
     condition = "subset = 'WF' AND jaw_width > 0 AND score > 1"
     answer = done("composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *at)
     assert "faces" in answer.err
-    assert Image.open(tmp_path / "a.png").size == (64, 64)
-    assert Image.open(tmp_path / "b.jpg").size == (512, 512)
+    assert decode(tmp_path / "a.png").shape == (64, 64, 3)
+    assert decode(tmp_path / "b.jpg").shape == (512, 512, 3)
     for where, code, words in (
         ("score > 99", 2, "selects no image"),
-        ("SELECT sha256 FROM images", 2, "no column image_id"),
+        ("SELECT 1 AS one", 2, "no column image_id"),
         ("SELECT 'nobody' AS image_id", 2, "No selected image has landmarks"),
         ("DELETE FROM images", 10, "kallos tables"),
-        ("nonsense = 1", 10, "kallos tables"),
         ("1 = 1); DROP TABLE images; --", 10, "kallos tables"),
         ("image_id IN (SELECT root FROM locations)", 10, "locations is not a table"),
     ):
@@ -333,7 +331,7 @@ def test_the_page_in_python(written: Path, monkeypatch: pytest.MonkeyPatch):
 def test_the_report_is_written_for_people_and_programs(written: Path, workspace: Workspace):
     text = (written / "shape.html").read_text(encoding="utf-8")
     assert all(words in text for words in ("Principal components", "fluctuating asymmetry", "whole shape", "<svg"))
-    names = {file.name for file in (written / "shape").glob("*.png")}
+    names = {file.name for file in (written / "figures").glob("*.png")}
     assert names == {*(f"shape_pc{i}.png" for i in range(1, 11)), "shape_score.png", "shape_components.png"}
     found = done("report", "shape", "--json", "--store", workspace.store).json()
     assert found["schema"] == "kallos.report.shape/1"
@@ -347,17 +345,17 @@ def test_files_for_other_programs_hold_the_landmarks(written: Path):
     with kallos.open_store(written / "kallos.duckdb") as store:
         stored = store.frame("SELECT image_id, x, y FROM landmarks ORDER BY image_id")
     points = landmarks_of(stored)
-    blocks = re.findall(r"LM=478\n((?:.+\n){478})ID=(.+)\n", (written / "shape/landmarks.tps").read_text())
+    blocks = re.findall(r"LM=478\n((?:.+\n){478})ID=(.+)\n", (written / "tables/landmarks.tps").read_text())
     assert [image_id for _, image_id in blocks] == stored["image_id"].to_list()
     read = np.array([[line.split() for line in block.splitlines()] for block, _ in blocks], dtype=float)
     np.testing.assert_allclose(read * (1, -1), points, atol=6e-4)
-    lines = (written / "shape/templates/demo/P0001.tem").read_text().splitlines()
+    lines = (written / "tables/templates/demo/P0001.tem").read_text().splitlines()
     np.testing.assert_allclose([[float(v) for v in line.split("\t")] for line in lines[1:479]], points[0], atol=6e-4)
     assert (lines[0], int(lines[479])) == ("478", 8)
     for closed, number, indices in zip(*(lines[480 + i :: 3] for i in range(3)), strict=True):
         assert closed == "1"
         assert len(indices.split()) == int(number)
-    faces = pl.read_csv(written / "shape/faces.csv")
+    faces = pl.read_csv(written / "tables/faces.csv")
     assert faces["image_id"].to_list() == stored["image_id"].to_list()
     assert {"score", "averageness", "fluctuating_asymmetry", "pc10"} < set(faces.columns)
 

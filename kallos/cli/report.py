@@ -55,6 +55,9 @@ def report(
         trait=trait,
         photos=photos,
     )
+    if tables:
+        for path in report.write_tables(tables):
+            wrote(path)
     if html:
         report.write_html(html)
         wrote(html)
@@ -64,7 +67,4 @@ def report(
         out.print_json(report.json()) if json else out.print(report.render())
     if figures:
         for path in report.write_figures(figures, picture.value):
-            wrote(path)
-    if tables:
-        for path in report.write_tables(tables):
             wrote(path)
