@@ -51,7 +51,7 @@ def render(report: ShapeAnalysis) -> RenderableType:
         "Shape",
         f"{report.landmarks} landmarks of {plural(report.images, 'face')} of {report.people:,} people, "
         "generalised Procrustes analysis",
-        section("Principal components", _components(report), remark=f"{report.kept} hold 99.9 % of the variance"),
+        section("Principal components", _components(report), remark=f"the largest of {report.kept}"),
         section(
             "By name", _by_name(report), remark="sizes are Procrustes distances; shares are of the variance of shape"
         ),
@@ -127,7 +127,7 @@ def _title(report: ShapeAnalysis, name: str) -> str:
 
 
 def _on_trait(report: ShapeAnalysis) -> str:
-    return f"on {report.trait}" if report.trait else ""
+    return f"on {report.trait}" if report.trait not in (None, "score") else ""
 
 
 def _wireframes(report: ShapeAnalysis, name: str) -> Faces:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from reports.render.palette import ACCENT
-from reports.render.plots.plot import GRID, Plot
+from reports.render.plots.plot import RULE, Plot
 from reports.render.plots.terminal import MAX_WIDTH, Canvas, layered
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Faces(Plot):
             # one path, with a gap after each edge
             gaps = np.full(len(self.edges), np.nan)
             wires = (np.column_stack([*axis[self.edges].T, gaps]).ravel() for axis in (x, y))
-            axes.plot(*wires, color=GRID, linewidth=0.5, rasterized=True)
+            axes.plot(*wires, color=RULE, linewidth=0.3, rasterized=True)
             for line in self.lines:
                 axes.plot(x[list(line)], y[list(line)], color=ACCENT, linewidth=0.9)
             axes.text(2.2 * half[0] * place, 1.12 * half[1], name, ha="center", va="top", fontsize=8)

@@ -1,6 +1,7 @@
 """Shapes and scores: what shape tells of a score, and how shape changes with it. A row is a person."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +68,12 @@ def predicted_score(predictors: Reals, score: Reals) -> Prediction:
         test = folds == fold
         of_mean[test] = dealt[~test].mean(axis=0)
         predicted[test] = _ridge(predictors[~test], dealt[~test], predictors[test])
-    errors, most = (dealt - predicted) ** 2, (dealt - of_mean) ** 2
-    r2 = 1 - errors.sum(axis=0) / most.sum(axis=0)
-    counts = resamples(_rows(score))
-    resampled = 1 - means(counts, errors[:, 0]) / means(counts, most[:, 0])
-    alone = predictors[:, 0] if predictors.shape[1] == 1 else predicted[:, 0]
+    predicted -= dealt
+    of_mean -= dealt
+    r2 = 1 - _squares(predicted) / _squares(of_mean)
+    counts = _counts(len(score))
+    resampled = 1 - means(counts, predicted[:, 0] ** 2) / means(counts, of_mean[:, 0] ** 2)
+    alone = predictors[:, 0] if predictors.shape[1] == 1 else predicted[:, 0] + score
     correlation = Estimate.from_resamples(np.corrcoef(alone, score)[0, 1], correlations(counts, score, alone))
     return Prediction(len(score), correlation, Estimate.from_resamples(r2[0], resampled), _p(r2))
 
@@ -109,7 +111,7 @@ def length(square: float, resampled: Reals) -> Estimate:
 
 def _resampled(scores: Reals, variable: Reals, left_out: float) -> Reals:
     """(1000,) shares of resamples of (n, K) scores; `left_out` is the variance beside them."""
-    counts = resamples(_rows(variable))
+    counts = _counts(len(variable))
     mean, mean_shape = means(counts, variable), counts @ scores / len(scores)
     with_it = (counts * variable) @ scores / len(scores) - mean[:, None] * mean_shape
     spread = means(counts, variable**2) - mean**2
@@ -131,9 +133,15 @@ def _ridge(inputs: Reals, targets: Reals, new: Reals) -> Reals:
     return np.asarray(means_of + (new - mean) @ (right @ (best * rotated / values[:, None])))
 
 
-def _rows(values: Reals) -> NDArray[np.str_]:
-    """A name a row."""
-    return np.arange(len(values)).astype(np.str_)
+def _squares(values: Reals) -> Reals:
+    """(c,) sums of squares of the columns of (n, c)."""
+    return np.asarray(np.einsum("ij,ij->j", values, values))
+
+
+@lru_cache(maxsize=2)
+def _counts(people: int) -> Reals:
+    """(1000, people) resamples of so many, one row each; the regressions of one report have the same."""
+    return resamples(np.arange(people).astype(np.str_))
 
 
 def _p(figures: Reals) -> float:
