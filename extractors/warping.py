@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from extractors.points import Reals
 
-MARGIN = 0.35
+MARGIN = 0.3
 """Room on every side of the landmarks, as a part of the longer side of their box."""
 
 

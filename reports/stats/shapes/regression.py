@@ -15,6 +15,9 @@ FOLDS = 5
 PENALTIES = np.logspace(-7, 2, 19)
 """Of ridge regression, in squares of the largest singular value."""
 
+WEIGHT = 1.4
+"""Of a degree of freedom in generalised cross-validation (Kim & Gu 2004): with 1 a small sample's noise is followed."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -56,9 +59,10 @@ def by_person(values: Reals, people: NDArray[np.str_]) -> Reals:
 
 
 def predicted_score(predictors: Reals, score: Reals) -> Prediction:
-    """Ridge regression of (n,) scores on (n, k) predictors in 5 random folds; its penalty by GCV, without test rows.
+    """Ridge regression of (n,) scores on (n, k) predictors in 5 random folds.
 
-    Source of the criterion: Golub, Heath & Wahba 1979. Scores are dealt anew 999 times, and all is fitted again.
+    Its penalty is chosen by generalised cross-validation (Golub, Heath & Wahba 1979) on the other rows alone. Scores
+    are dealt anew 999 times, and all is fitted again.
     """
     random = np.random.default_rng(SEED)
     folds = random.permutation(np.arange(len(score)) % FOLDS)
@@ -122,13 +126,13 @@ def _resampled(scores: Reals, variable: Reals, left_out: float) -> Reals:
 def _ridge(inputs: Reals, targets: Reals, new: Reals) -> Reals:
     """(m, c) predictions for (m, k) new rows, of c targets (n, c), each with the penalty that is best for it."""
     mean, means_of = inputs.mean(axis=0), targets.mean(axis=0)
-    left, values, right = np.linalg.svd(inputs - mean, full_matrices=False)
-    values, left, right = (part[..., : int((values > 1e-9 * values[0]).sum())] for part in (values, left, right.T))
-    rotated = left.T @ (targets - means_of)
+    basis, values, right = np.linalg.svd(inputs - mean, full_matrices=False)
+    values, basis, right = (part[..., : int((values > 1e-9 * values[0]).sum())] for part in (values, basis, right.T))
+    rotated = basis.T @ (targets - means_of)
     beside = np.maximum(((targets - means_of) ** 2).sum(axis=0) - (rotated**2).sum(axis=0), 0)
     shrunk = values**2 / (values**2 + values[0] ** 2 * PENALTIES[:, None])
-    free = len(inputs) - 1 - shrunk.sum(axis=1)
-    criterion = (beside + (1 - shrunk) ** 2 @ rotated**2) / free[:, None] ** 2
+    left = len(inputs) - WEIGHT * (1 + shrunk.sum(axis=1, keepdims=True))
+    criterion = np.where(left > 0, (beside + (1 - shrunk) ** 2 @ rotated**2) / left**2, np.inf)
     best = shrunk[criterion.argmin(axis=0)].T
     return np.asarray(means_of + (new - mean) @ (right @ (best * rotated / values[:, None])))
 

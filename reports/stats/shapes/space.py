@@ -15,7 +15,7 @@ from featurestore.errors import UsageError
 from reports.stats.shapes.procrustes import Aligned, Reals, shaped
 
 KEPT = 0.99999
-"""Part of the variance of shapes whose components are kept; the rest is rounding. Components far down tell of scores, too."""
+"""Part of the variance of shapes whose components are kept; small ones tell of scores, too. The rest is rounding."""
 
 SHOWN = 10
 """Components that tables have."""
