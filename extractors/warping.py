@@ -10,22 +10,36 @@ MARGIN = 0.3
 """Room on every side of the landmarks, as a part of the longer side of their box."""
 
 
+EDGE = np.array([(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)])
+"""Corners of a picture and middles of its edges, as parts of its side."""
+
+COARSE = 64
+"""Places along a side where a smooth deformation is computed."""
+
+SMOOTHING = 1e-3
+
+
 class Warp:
     """A picture's landmarks, its Delaunay triangles, and for each pixel the three corners that it lies between.
 
     What lies beyond the landmarks follows corners and edges of the picture, which go with the face as a whole.
     """
 
-    def __init__(self, target: Reals, size: int) -> None:
-        """`target`: (M, 2) landmarks in pixels of the (size, size) picture, where they all lie."""
+    def __init__(self, target: Reals, size: int, moved: Reals | None = None) -> None:
+        """`target`: (M, 2) landmarks in pixels of the (size, size) picture, where they all lie.
+
+        `moved`: where they shall lie in the end. To there a smooth deformation leads, as landmarks that are close
+        together change places when a shape is moved far.
+        """
         from scipy.sparse import csr_array
         from scipy.spatial import Delaunay
 
-        self._target, self._size = target, size
-        self._frame = np.array([(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)]) * size
+        self._target, self._size, self._frame = target, size, EDGE * size
         corners = np.concatenate([target, self._frame])
-        # landmarks count from the edge of the first pixel
-        pixels = np.stack(np.meshgrid(*2 * [np.arange(size) + 0.5]), axis=-1).reshape(-1, 2)
+        pixels = _centres(size)
+        if moved is not None:
+            pixels = np.clip(pixels + _shifts(moved / size, target / size, size) * size, 0, size)
+        pixels = pixels.reshape(-1, 2)
         triangles = Delaunay(corners)
         inside = triangles.find_simplex(pixels)
         to_corners = triangles.transform[inside]
@@ -50,6 +64,22 @@ class Warp:
         x, y = (self._weights @ (corners - 0.5)).astype(np.float32).T.reshape(2, self._size, self._size)
         warped = cv2.remap(photo, x, y, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(warped, dtype=np.uint8)
+
+
+def _shifts(moved: Reals, target: Reals, size: int) -> NDArray[np.float64]:
+    """(size, size, 2) from each pixel to where it was, all in parts of the side: thin plates (Bookstein 1989)."""
+    from scipy.interpolate import RBFInterpolator
+
+    places = np.concatenate([moved, EDGE])
+    shifts = np.concatenate([target - moved, np.zeros_like(EDGE)])
+    plates = RBFInterpolator(places, shifts, smoothing=SMOOTHING)
+    coarse = plates(_centres(COARSE).reshape(-1, 2) / COARSE).reshape(COARSE, COARSE, 2)
+    return np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.float64)
+
+
+def _centres(size: int) -> NDArray[np.float64]:
+    """(size, size, 2) x and y of pixels; landmarks count from the edge of the first one."""
+    return np.stack(np.meshgrid(*2 * [np.arange(size) + 0.5]), axis=-1)
 
 
 def fitted(shape: Reals, size: int) -> NDArray[np.float64]:

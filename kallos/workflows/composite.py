@@ -94,12 +94,13 @@ def composite(
     topology = topology_of(points)
     mean = Aligned.of(unit_shapes(topology.of_mesh(points)), upright(topology)).mean
     target = fitted(np.column_stack([mean.real, mean.imag]), size)
+    moved = None
     if along:
         change = by * float(np.linalg.norm(target - target.mean(axis=0))) * _direction(known, mean, along)
-        target = np.asarray(target + np.column_stack([change.real, change.imag]), dtype=np.float64)
+        moved = np.asarray(target + np.column_stack([change.real, change.imag]), dtype=np.float64)
     paths = [files[image_id] for image_id in chosen["image_id"]]
-    image = _average(Warp(target, size), paths, topology.of_mesh(points), on_progress)
-    return Composite(image, target, tuple(chosen["image_id"]))
+    image = _average(Warp(target, size, moved), paths, topology.of_mesh(points), on_progress)
+    return Composite(image, target if moved is None else moved, tuple(chosen["image_id"]))
 
 
 def _selected(store: Store, where: str | None) -> list[str]:
