@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kallos.workflows.composite import composite as composite
     from kallos.workflows.data_quality import check as check
     from kallos.workflows.data_quality import duplicates as duplicates
     from kallos.workflows.data_quality import verify as verify
@@ -61,9 +62,11 @@ if TYPE_CHECKING:
     from reports.stats.rater_noise import rater_noise as rater_noise
     from reports.stats.raters.agreement import agreement as agreement
     from reports.stats.raters.variance import rating_variance as rating_variance
+    from reports.stats.shapes.analysis import shape_analysis as shape_analysis
     from reports.stats.validity import validity as validity
 
 _HOME = {
+    "kallos.workflows.composite": ("composite",),
     "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
     "kallos.workflows.doctor": ("doctor",),
     "kallos.workflows.evaluate": ("evaluate",),
@@ -90,6 +93,7 @@ _HOME = {
     "reports.stats.raters.agreement": ("agreement",),
     "reports.stats.raters.variance": ("rating_variance",),
     "reports.stats.validity": ("validity",),
+    "reports.stats.shapes.analysis": ("shape_analysis",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -24,8 +24,12 @@ PAGES = (
     "compare",
     "lineage",
     "study",
+    "shape",
 )
 """Names of reports, which are those of their modules."""
+
+WITH_TABLES = ("shape",)
+"""Those whose modules have `write_tables(report, folder)`, which gives the paths that it wrote."""
 
 
 class Page(Protocol):

@@ -18,6 +18,7 @@ from kallos.cli import loading, streams, system_libraries
 from kallos.cli.benchmark import benchmark
 from kallos.cli.check import check
 from kallos.cli.compact import compact
+from kallos.cli.composite import composite
 from kallos.cli.demo import demo
 from kallos.cli.doctor import doctor
 from kallos.cli.duplicates import duplicates
@@ -75,7 +76,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Try it": (demo,),
     "Photos and ratings into the store": (preregister, ingest, extract, plan, check, duplicates),
     "Models": (train, benchmark, evaluate, validate, weights),
-    "Read what is stored": (report, features, similar, sql, tables),
+    "Read what is stored": (report, features, similar, composite, sql, tables),
     "Score photos": (predict, explain, rate, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),
 }

@@ -27,6 +27,10 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="Also write the figures into this folder.", callback=output)
     ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="Also write the rows behind the report on shape into this folder.", callback=output),
+    ] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
     photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,
     html: Annotated[
@@ -55,6 +59,9 @@ def report(
         trait=trait,
         photos=photos,
     )
+    if tables:
+        for path in report.write_tables(tables):
+            wrote(path)
     if folder:
         from kallos.workflows.study import write_study
 

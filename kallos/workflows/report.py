@@ -8,7 +8,7 @@ from rich.console import RenderableType
 
 from featurestore.errors import UsageError
 from kallos.workflows.stores import open_for_reading
-from reports.registry import PAGES, report_page
+from reports.registry import PAGES, WITH_TABLES, report_page
 from reports.render.figures import write
 from reports.render.html import write_html
 from reports.render.json import to_json
@@ -43,6 +43,12 @@ class Report:
         """Its figures as files, png or svg."""
         figures = report_page(self.name).figures(self.data)
         return [write(figure, Path(folder) / f"{figure.name}.{suffix}") for figure in figures]
+
+    def write_tables(self, folder: str | Path) -> list[Path]:
+        """The rows behind it, for R and other programs. Raises UsageError for a report that writes none."""
+        if self.name not in WITH_TABLES:
+            raise UsageError(f"This report writes no tables: those of {', '.join(WITH_TABLES)} do.")
+        return list(report_page(self.name).write_tables(self.data, Path(folder)))  # type: ignore[attr-defined]
 
 
 def report(

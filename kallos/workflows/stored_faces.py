@@ -1,6 +1,7 @@
 """Face crops and landmarks of stored images, for models that use pixels and poses."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,30 @@ from extractors.file_hash import sha256_of_file
 from extractors.spec import Face
 from featurestore.store import Store
 from kallos.workflows.progress import OnProgress, ignore
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """Where a stored image lies, and the hash of its bytes when it was ingested."""
+
+    path: Path
+    sha256: str
+
+    def read(self) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8 RGB. Raises InputError or PhotoError when it is missing, unreadable or another one."""
+        image = decode(self.path)
+        if sha256_of_file(self.path) != self.sha256:
+            raise InputError(
+                f"{self.path} has changed since it was ingested: put the former file back, or ingest its data set "
+                "again and run `kallos extract`."
+            )
+        return image
+
+
+def photo_files(store: Store) -> dict[str, PhotoFile]:
+    """image_id -> its file."""
+    rows = store.frame("SELECT image_id, root || '/' || path, sha256 FROM images JOIN locations USING (data_set)")
+    return {image_id: PhotoFile(Path(path), sha256) for image_id, path, sha256 in rows.iter_rows()}
 
 
 def load_faces(store: Store, image_ids: tuple[str, ...], on_progress: OnProgress = ignore) -> NDArray[np.uint8]:
@@ -29,16 +54,9 @@ def aligned_faces(store: Store, image_ids: tuple[str, ...]) -> Iterator[Face]:
 
     Raises InputError or PhotoError when a photo is missing, no longer readable, or not the one that was ingested.
     """
-    rows = store.frame("SELECT image_id, root || '/' || path, sha256 FROM images JOIN locations USING (data_set)")
-    files = {image_id: (Path(path), sha256) for image_id, path, sha256 in rows.iter_rows()}
+    photos = photo_files(store)
     for image_id, landmarks in zip(image_ids, load_landmarks(store, image_ids), strict=True):
-        path, sha256 = files[image_id]
-        image = decode(path)
-        if sha256_of_file(path) != sha256:
-            raise InputError(
-                f"{path} has changed since it was ingested: put the former file back, or ingest its data set again "
-                "and run `kallos extract`."
-            )
+        image = photos[image_id].read()
         yield Face(landmarks, align_face(image, landmarks), None)
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import polars as pl
 
+NOT_IN_JSON = {"json": False}
+"""Metadata of a field that stays out of the JSON."""
+
 
 def for_pictures() -> Any:
     """A field that only plots and pictures need: it is large, stays out of the JSON, and a query gives it."""
-    return field(default=(), repr=False, metadata={"json": False})
+    return field(default=(), repr=False, metadata=NOT_IN_JSON)
 
 
 def to_json(name: str, report: object) -> str:

@@ -1,0 +1,1 @@
+"""Geometric morphometrics of faces: frames in, frames out."""
