@@ -54,7 +54,9 @@ def validate(
         recalibration = _recalibration(predictions, found)
         figures = _figures(predictions, found)
         validations.record(opened, parts.run_ids[ENSEMBLE], data_set, figures, recalibration)
-        report = Validation(predictions.report(), found, _shift(opened, predictions), bundle=bundle and str(bundle))
+        report = Validation(
+            predictions.report(), found, _shift(opened, predictions), bundle=str(bundle) if bundle else None
+        )
     if recalibration is None:
         return report
     shared, scores = (tuple(knots.tolist()) for knots in (recalibration.map.shared, recalibration.map.scores))
