@@ -53,6 +53,7 @@ IN_REPORTS = {
     "subscores": ("on {own}", "from {words}"),
     "compare": (ERRORS,),
     "lineage": ("on {own}{beside} on average", "Scores of the models on {own}"),
+    "shape": (),  # correlations and shares alone
 }
 """What each shows on a store of made-up runs."""
 

@@ -107,7 +107,7 @@ def _predictions(report: ShapeAnalysis) -> Table:
 def _plot(report: ShapeAnalysis) -> list[RenderableType]:
     r2 = {name: found.r2 for name, found in report.predictions.items()}
     ends = {name: (each.low, each.high) for name, each in r2.items()}
-    label = "cross-validated R² of the score, with its 95 % interval"
+    label = "cross-validated R² of the score"
     return ["", Dots({name: each.value for name, each in r2.items()}, label, ends)]
 
 
@@ -134,7 +134,7 @@ def _wireframes(report: ShapeAnalysis, name: str) -> Faces:
     direction, space = _directions(report)[name], report.space
     what = f"standard deviations of {name}"
     if name == "sex":
-        direction, what = direction / 2, "halves of the difference between the mean woman and the mean man"
+        direction, what = direction / 2, "halves of the way from women to men"
     shapes = {}
     for step in STEPS:
         shape = space.aligned.mean + step * direction
