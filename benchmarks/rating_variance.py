@@ -2,7 +2,7 @@
 
 Without a file, ratings of 5,500 images by 60 raters are drawn: complete, with 40 % blanks, and a tenth given twice.
 With `--ratings FILE`, a csv of SCUT-FBP5500's columns, it is these: the final ratings, then first ones as well. Rscript
-with lme4 has to be installed. Seconds are those of the fit, of a frame in memory to variances, on one core.
+with lme4 has to be installed. Seconds are of one processor core, from a frame in memory to variances.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from reports.stats.raters.components import reml
 from reports.stats.raters.ratings import Ratings
@@ -30,7 +28,7 @@ answers <- read.csv(commandArgs(trailingOnly = TRUE)[1], stringsAsFactors = TRUE
 parts <- if (anyDuplicated(answers[c("image_id", "rater_id")]))
   rating ~ 1 + (1 | image_id) + (1 | rater_id) + (1 | image_id:rater_id) else
   rating ~ 1 + (1 | image_id) + (1 | rater_id)
-seconds <- system.time(model <- lmer(parts, answers))[["elapsed"]]
+seconds <- sum(system.time(model <- lmer(parts, answers))[c("user.self", "sys.self")])
 of <- as.data.frame(VarCorr(model))
 of <- setNames(of$vcov, of$grp)
 cat(seconds, of["image_id"], of["rater_id"], of["image_id:rater_id"], of["Residual"])
@@ -41,13 +39,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--ratings", type=Path, help="csv with Rater, Filename, Rating, original Rating")
     arguments = parser.parse_args()
-    table = Table("ratings", "by", "seconds", "image", "rater", "image x rater", "error or residual")
+    row = "{:16}{:8}{:>9}{:>10}{:>10}{:>16}{:>20}".format
+    print(row("ratings", "by", "seconds", "image", "rater", "image x rater", "error or residual"))
     for name, frame in (_scut(arguments.ratings) if arguments.ratings else _drawn()).items():
-        for by, figures in (("kallos", _ours(frame)), ("lme4", _by_lme4(frame))):
-            seconds, *parts = figures
+        for by, fitted in (("kallos", _ours), ("lme4", _by_lme4)):
+            seconds, *parts = fitted(frame)
             shown = ("–" if np.isnan(part) else f"{part:.5f}" for part in parts)
-            table.add_row(name, by, f"{seconds:.2f}", *shown)
-    Console(highlight=False, width=120).print(table)
+            print(row(name, by, f"{seconds:.2f}", *shown), flush=True)
 
 
 def _scut(file: Path) -> Mapping[str, pl.DataFrame]:
@@ -70,10 +68,10 @@ def _drawn() -> Mapping[str, pl.DataFrame]:
 
 
 def _ours(frame: pl.DataFrame) -> list[float]:
-    began = time.perf_counter()
+    began = time.process_time()
     ratings = Ratings.of(frame)
     found = reml(ratings)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     parts = (found.both, found.error) if ratings.repeats else (np.nan, found.residual)
     return [seconds, found.image, found.rater, *parts]
 

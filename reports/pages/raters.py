@@ -31,7 +31,7 @@ BINS = 20
 MOST_RATERS = 100
 """Raters a mean is over, at most, in the plot."""
 
-IN_GROUPS = ("icc_2", "icc_3", "icc_2k", "icc_3k", "retest")
+IN_GROUPS = ("icc_2", "icc_3", "icc_3k", "retest")
 """Coefficients that a table of groups has room for."""
 
 
@@ -133,10 +133,10 @@ def _about(whole: Agreement) -> str:
 
 def _by_group(agreement: Mapping[str, Agreement]) -> Table:
     known = [key for key in IN_GROUPS if not all(math.isnan(of.coefficients[key].value) for of in agreement.values())]
-    table = plain_table("group", "images", "raters", *(COEFFICIENTS[key] for key in known))
+    table = plain_table("group", "images", *(COEFFICIENTS[key] for key in known))
     for name, of in agreement.items():
         cells = (estimate_cell(of.coefficients[key]) for key in known)
-        table.add_row(name, f"{of.images:,}", f"{of.raters:,}", *cells)
+        table.add_row(name, f"{of.images:,}", *cells)
     return table
 
 
@@ -178,7 +178,8 @@ def _parts(variance: RatingVariance) -> Table:
 def _taste(variance: RatingVariance) -> str:
     of = f"Beholder's index (Hönekopp 2006): b1 {_index(variance.b1)}, b2 {_index(variance.b2)}"
     why = (
-        f"{plural(variance.repeats, 'answer')} given again tell image x rater, taste of one's own, from error"
+        f"{plural(variance.repeats, 'answer')} given again by {plural(variance.repeated_by, 'rater')} tell image x "
+        "rater, taste of one's own, from error"
         if variance.repeats
         else "nobody was asked twice, so the residual is taste of one's own and error, and an index has bounds: "
         "none of it is taste, or all"
@@ -195,7 +196,7 @@ def _index(index: Beholder) -> str:
 
 
 def _shares(variance: Mapping[str, RatingVariance]) -> Table:
-    names = list(dict.fromkeys(name for of in variance.values() for name in of.parts))
+    names = list(dict.fromkeys(name for of in variance.values() for name in of.parts if name != "error"))
     table = plain_table("group", *names, "b1", "b2")
     for group, of in variance.items():
         parts = (estimate_cell(of.parts[name].share) if name in of.parts else "–" for name in names)

@@ -54,7 +54,7 @@ def icc_1(ratings: Ratings) -> Estimate:
     found = reml_of_images(pooled)
     image, error = anova_of_images(pooled) if pooled.complete else (found.image, found.error)
     k = harmonic_mean(pooled.counts)
-    return _estimate(found.image, found.error, k * image + error, error, error, (k, images, freedom))
+    return _part(found.image, found.error, _limits(k * image + error, error, error, k, images, freedom))
 
 
 def icc_2_and_3(ratings: Ratings) -> tuple[Estimate, Estimate]:
@@ -71,28 +71,25 @@ def icc_2_and_3(ratings: Ratings) -> tuple[Estimate, Estimate]:
     # Satterthwaite's degrees of freedom (1946) for the mixture of mean squares under ICC(2)
     times = k * of.image / rest if rest > 0 else 0.0
     from_raters, from_error = times / n * (n * of.rater + error), (1 + times * (n - 1) / n) * error
-    mixed = (from_raters + from_error) ** 2 / (from_raters**2 / raters + from_error**2 / freedom) if error else freedom
+    apart = from_raters**2 / raters + from_error**2 / freedom
+    mixed = (from_raters + from_error) ** 2 / apart if apart else freedom
     return (
-        _estimate(found.image, found.rater + found.residual, between, error, rest, (k, images, mixed)),
-        _estimate(found.image, found.residual, between, error, error, (k, images, freedom)),
+        _part(found.image, found.rater + found.residual, _limits(between, error, rest, k, images, mixed)),
+        _part(found.image, found.residual, _limits(between, error, error, k, images, freedom)),
     )
 
 
-def _estimate(
-    image: float, rest: float, between: float, error: float, spread: float, of: tuple[float, float, float]
-) -> Estimate:
-    """image / (image + rest) with its interval, from the mean squares between images and of error.
+def _limits(between: float, error: float, rest: float, k: float, images: float, freedom: float) -> tuple[float, float]:
+    """Of an ICC, from mean squares between images and of error, the variance beside the image, degrees of freedom."""
+    if rest <= 0:
+        return 1.0, 1.0
+    least, most = between / f.ppf(TAIL, images, freedom), between * f.ppf(TAIL, freedom, images)
+    low, high = ((end - error) / (k * rest) for end in (least, most))
+    return float(low / (1 + low)), float(high / (1 + high))
 
-    `spread` is `rest` as the interval has it, and `of` ratings an image and the two degrees of freedom.
-    """
-    if image + rest <= 0:
-        return UNKNOWN
-    if spread <= 0:
-        return Estimate(1.0, 1.0, 1.0)
-    k, images, freedom = of
-    limits = (between / f.ppf(TAIL, images, freedom), between * f.ppf(TAIL, freedom, images))
-    low, high = ((limit - error) / (k * spread) for limit in limits)
-    return Estimate(image / (image + rest), float(low / (1 + low)), float(high / (1 + high)))
+
+def _part(image: float, rest: float, limits: tuple[float, float]) -> Estimate:
+    return Estimate(image / (image + rest), *limits) if image + rest > 0 else UNKNOWN
 
 
 def cronbach(ratings: Ratings) -> Estimate:

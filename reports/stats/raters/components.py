@@ -192,7 +192,8 @@ def _moments(ratings: Ratings, a: NDArray[np.float64], b: NDArray[np.float64]) -
     image = np.stack([total, total, both[:, 2], (aa * in_image**2).sum(axis=1) / total], axis=1)
     rater = np.stack([total, both[:, 1], total, (bb * in_rater**2).sum(axis=1) / total], axis=1)
     freedom = sums_over(ratings.counts - known, a, b)
-    error = np.divide(sums_over(ratings.squares, a, b), freedom, out=np.zeros_like(total), where=freedom > 0)
+    unknown = np.full_like(total, np.nan if ratings.repeats else 0.0)
+    error = np.divide(sums_over(ratings.squares, a, b), freedom, out=unknown, where=freedom > 0)
     per_answer = np.divide(1, ratings.counts, out=np.zeros_like(answer), where=known > 0)
     expected = np.stack([np.tile(total[:, np.newaxis], 4), image, rater, both], axis=2)
     solvable = np.linalg.cond(expected) < WORST_CONDITION

@@ -35,17 +35,19 @@ class Beholder:
 class RatingVariance:
     """Variance of one answer, by crossed random effects (REML).
 
-    answers   with every repeat
-    repeats   answers beyond the first of a rater to an image; without any, image x rater and error are one residual
-    parts     `image`, `rater`, then `image x rater` and `error`, or `residual`
-    b1        private taste, image x rater, over itself and shared taste, which is the image (Hönekopp 2006)
-    b2        the same where a rater's level counts as private taste too
+    answers      with every repeat
+    repeats      answers beyond the first of a rater to an image; without any, image x rater and error are one residual
+    repeated_by  raters who gave those: error is theirs, and that of the others as far as they are alike
+    parts        `image`, `rater`, then `image x rater` and `error`, or `residual`
+    b1           private taste, image x rater, over itself and shared taste, which is the image (Hönekopp 2006)
+    b2           the same where a rater's level counts as private taste too
     """
 
     images: int
     raters: int
     answers: int
     repeats: int
+    repeated_by: int
     parts: dict[str, Part]
     b1: Beholder
     b2: Beholder
@@ -73,6 +75,7 @@ def variance_of(frame: pl.DataFrame) -> RatingVariance:
         len(ratings.raters),
         ratings.total,
         ratings.repeats,
+        int((ratings.counts > 1).any(axis=0).sum()),
         {name: Part(_estimate(part), _share(part, total)) for name, part in named.items()},
         Beholder(_share(none, none + image), _share(taste, taste + image)),
         Beholder(_share(none + rater, none + rater + image), _share(taste + rater, taste + rater + image)),
@@ -95,14 +98,16 @@ def rating_variance(ratings: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFra
     by       columns such as trait, subset
 
     The rows have the columns `by`, figure, value, low and high (95 % interval), share with its own interval (of the
-    variance of one answer), images, raters, answers and repeats. Beneath the components stand b1 and b2 (Hönekopp
-    2006); without repeats each has two rows, `at least` and `at most`. Raises UsageError where a column is missing or
-    holds what is no number, and where a group has fewer than two raters or images.
+    variance of one answer), images, raters, answers, repeats and repeated_by, the raters who gave those. Beneath the
+    components stand b1 and b2 (Hönekopp 2006); without repeats each has two rows, `at least` and `at most`. Raises
+    UsageError where a column is missing or holds what is no number, and where a group has fewer than two raters or
+    images.
     """
     rows: list[dict[str, object]] = []
     for group, part in by_group(ratings, by):
         found = variance_of(part)
         of = {"images": found.images, "raters": found.raters, "answers": found.answers, "repeats": found.repeats}
+        of["repeated_by"] = found.repeated_by
         figures = {name: (component.variance, component.share) for name, component in found.parts.items()}
         for name, index in (("b1", found.b1), ("b2", found.b2)):
             if found.repeats:
