@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from kallos.workflows.one_rater import CONSENT
 from tests.command import Answer, done
 from tests.command import kallos as typed
 from tests.conftest import Workspace
+from tests.test_documented_commands import ROOT, commands
 
 
 @pytest.fixture
@@ -143,6 +145,19 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
     design = np.column_stack([np.ones(len(faces)), faces["pool"] - 3, seen])
     given = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
     assert given.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)
+
+
+def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(store.parent)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n3\n4\nq\n"))
+    page = commands("docs/laboratory/one-rater.md")
+    assert [command[0] for command in page] == ["rate", "rate", "rate", "sql", "erase"]
+    for command in page:
+        done(*command)
+    text = (ROOT / "docs/laboratory/one-rater.md").read_text()
+    (python,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(python, {})
+    assert stored(store)["rating"].to_list() == [4]
 
 
 def test_a_person_is_erased_and_nobody_else(store: Path):

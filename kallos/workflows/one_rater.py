@@ -102,8 +102,13 @@ class RatingSession:
             "encoder": self.pool.encoder,
             "noise": model.noise,
         }
-        tensors = {"mean": model.mean, "covariance": model.covariance}
-        tensors |= {"centre": components.mean, "axes": components.axes, "scale": components.scale}
+        tensors = {
+            "mean": model.mean,
+            "covariance": model.covariance,
+            "centre": components.mean,
+            "axes": components.axes,
+            "scale": components.scale,
+        }
         write_tensors(file, tensors, {"kallos": json.dumps(about)})
         return file
 
