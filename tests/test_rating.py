@@ -141,7 +141,7 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
     with kallos.open_store(store) as opened:
         vectors = opened.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id")
     faces = report.faces.join(vectors, on="image_id", maintain_order="left")
-    seen = (faces["vector"].to_numpy() - tensors["centre"]) @ tensors["axes"].T / tensors["scale"]
+    seen = (faces["vector"].to_numpy() - tensors["centre"]) @ tensors["axes"].T / tensors["spread"]
     design = np.column_stack([np.ones(len(faces)), faces["pool"] - 3, seen])
     given = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
     assert given.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)

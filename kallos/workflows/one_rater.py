@@ -93,7 +93,7 @@ class RatingSession:
         model, components = self.report.model, self.pool.components
         about = {
             "format": "kallos.one_rater/1",
-            "score": "pool + [1, pool - 3, ((embedding - centre) @ axes.T) / scale] @ mean, on 1-5",
+            "score": "pool + [1, pool - 3, ((embedding - centre) @ axes.T) / spread] @ mean, on 1-5",
             "rater": self.rater,
             "rated": self.rated,
             "trait": self.pool.trait,
@@ -107,7 +107,7 @@ class RatingSession:
             "covariance": model.covariance,
             "centre": components.mean,
             "axes": components.axes,
-            "scale": components.scale,
+            "spread": components.scale,
         }
         write_tensors(file, tensors, {"kallos": json.dumps(about)})
         return file
