@@ -66,8 +66,8 @@ def _choose(pool: PoolFaces, draws: int) -> None:
     for count in (8, 16, 32):
         some = replace(pool, faces=Faces(pool.faces.pool, pool.faces.components[:, :count]))
         for name, raters in {"other raters'": len(pool.raters), "the typical one": 0}.items():
-            people = [Person.of(some, place, rows, raters) for place in range(0, len(pool.raters), 3)]
-            found = np.mean([person.at_random(place, draws)[0] for place, person in enumerate(people)], axis=0)
+            people = {place: Person.of(some, place, rows, raters) for place in range(0, len(pool.raters), 3)}
+            found = np.mean([person.at_random(place, draws)[0] for place, person in people.items()], axis=0)
             label = f"{count} components, prior {name}"
             print(f"{label:<34}" + "".join(f"{figure:>7.4f}" for figure in found), flush=True)
 
