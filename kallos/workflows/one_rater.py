@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from featurestore import personal_ratings
 from featurestore.errors import UsageError
@@ -102,7 +104,7 @@ class RatingSession:
             "encoder": self.pool.encoder,
             "noise": model.noise,
         }
-        tensors = {
+        tensors: dict[str, NDArray[np.floating[Any]]] = {
             "mean": model.mean,
             "covariance": model.covariance,
             "centre": components.mean,
