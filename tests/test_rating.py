@@ -18,6 +18,7 @@ import kallos
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.store import Store
 from kallos.workflows.one_rater import CONSENT
+from reports.render.terminal_photo import WIDTH, terminal_photo
 from tests.command import Answer, done
 from tests.command import kallos as typed
 from tests.conftest import Workspace
@@ -62,6 +63,17 @@ def test_a_person_agrees_rates_and_goes_on_another_day(store: Path, monkeypatch:
     assert "data about you" not in again.out
     assert "Where you differ most from the pool" in again.out
     assert stored(store)["rating"].to_list() == [3, 4, 2, 5]
+
+
+def test_a_terminal_shows_two_pixels_a_character():
+    half = np.zeros((280, 280, 3), np.uint8)
+    half[:140], half[140:] = (255, 0, 0), (0, 0, 255)
+    lines = terminal_photo(half).split()
+    assert [len(line) for line in lines] == [WIDTH] * (WIDTH // 2)
+    assert [str(line.spans[0].style) for line in (lines[0], lines[-1])] == [
+        "rgb(255,0,0) on rgb(255,0,0)",
+        "rgb(0,0,255) on rgb(0,0,255)",
+    ]
 
 
 def test_who_does_not_agree_is_asked_nothing(store: Path, monkeypatch: pytest.MonkeyPatch):
