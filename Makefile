@@ -8,7 +8,7 @@ LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-intervals bench-landmarks bench-novelty bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
+.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ bench-intervals: $(INSTALLED)  ## coverage and width of intervals, by score and 
 
 bench-novelty: $(INSTALLED)  ## how often photos of a trained store, as they are and changed, are warned of; STORE=file
 	$(BIN)/python -m benchmarks.novelty --store $(STORE)
+
+bench-one-rater: $(INSTALLED)  ## a model of each single rater, by the number of ratings; STORE=file with a trained scut-5fold
+	$(BIN)/python -m benchmarks.one_rater --store $(STORE)
 
 bench-predict: demo  ## one photo through a loaded bundle beside its kernels, and the command from cold
 	$(BIN)/python -m benchmarks.prediction --bundle demo/bundle --photos demo/portraits/images

@@ -4,17 +4,17 @@
 
 Each rater of the store is the person in turn, unknown to the prior, which is learnt from the others. What the person
 rates are training rows, whose pool's scores are out of fold; what is held out are the person's ratings of the test
-rows. Faces to rate come in random order (mean of the draws) or by largest gain, as `kallos rate` asks. With `--choose`
-nobody looks at a test row: half of the training rows are held out instead; settings were chosen so.
+rows. Faces to rate come in random order (mean of the draws) or by largest gain, as `kallos rate` asks. `--choose`
+compares settings and looks at no test row: half of the training rows are held out, and every third rater is the person.
 
-The retest is the correlation of the first and the second answer of a rater who was asked again, over training and test
-rows; a model that knew the rater's usual answer to each face would agree with single ratings as its square root.
+The retest is the correlation of the first and the second answer of a rater who was asked again.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,66 +38,109 @@ def main() -> None:
     with Store.open(arguments.store, read_only=True) as store:
         pool = PoolFaces.read(store, arguments.protocol, arguments.fold)
         retest = _retests(store, pool)
-    learns, tested = pool.trained, ~pool.trained
-    if arguments.choose:
-        held_out = pool.trained & (np.random.default_rng(0).random(len(pool.trained)) < 0.5)
-        learns, tested = pool.trained & ~held_out, held_out
     began = time.monotonic()
-    found = {rater: _one(pool, place, learns, tested, arguments.draws) for place, rater in enumerate(pool.raters)}
-    print(f"{pool.run_id}, {len(found)} raters, {tested.sum():,} photos held out, {arguments.draws} random orders")
-    _print_sizes(found)
-    _print_raters(found, retest)
+    if arguments.choose:
+        _choose(pool, arguments.draws)
+    else:
+        rows = Rows(pool.trained, ~pool.trained)
+        found = {rater: _one(pool, place, rows, arguments.draws) for place, rater in enumerate(pool.raters)}
+        print(f"{pool.run_id}, {len(found)} raters, {rows.tested.sum():,} photos held out, {arguments.draws} orders")
+        _print_sizes(found)
+        _print_raters(found, retest)
     print(f"{time.monotonic() - began:.0f} s")
 
 
-def _one(
-    pool: PoolFaces, place: int, learns: NDArray[np.bool_], tested: NDArray[np.bool_], draws: int
-) -> dict[str, Array]:
+@dataclass(frozen=True)
+class Rows:
+    """(N,) which faces a person may rate, and which are held out."""
+
+    learnt: NDArray[np.bool_]
+    tested: NDArray[np.bool_]
+
+
+def _choose(pool: PoolFaces, draws: int) -> None:
+    """PC by size on held-out training rows, for numbers of components and priors."""
+    held_out = pool.trained & (np.random.default_rng(0).random(len(pool.trained)) < 0.5)
+    rows = Rows(pool.trained & ~held_out, held_out)
+    print(f"{'':<34}" + "".join(f"{size:>7}" for size in SIZES))
+    for count in (8, 16, 32):
+        some = replace(pool, faces=Faces(pool.faces.pool, pool.faces.components[:, :count]))
+        for name, raters in {"other raters'": len(pool.raters), "the typical one": 0}.items():
+            people = {place: Person.of(some, place, rows, raters) for place in range(0, len(pool.raters), 3)}
+            found = np.mean([person.at_random(place, draws)[0] for place, person in people.items()], axis=0)
+            label = f"{count} components, prior {name}"
+            print(f"{label:<34}" + "".join(f"{figure:>7.4f}" for figure in found), flush=True)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One rater as somebody new: the prior of the others, the faces that can be rated and those held out."""
+
+    prior: Prior
+    shown: Faces
+    answers: Array
+    unseen: Faces
+    truth: Array
+    others: Array
+
+    @classmethod
+    def of(cls, pool: PoolFaces, place: int, rows: Rows, raters: int) -> Person:
+        """`raters` is of how many others the prior is learnt."""
+        own, others = pool.ratings[place], np.delete(pool.ratings, place, axis=0)
+        can_rate, held_out = (np.flatnonzero(some & np.isfinite(own)) for some in (rows.learnt, rows.tested))
+        return cls(
+            prior=Prior.learn(pool.faces.take(rows.learnt), others[:raters, rows.learnt]),
+            shown=pool.faces.take(can_rate),
+            answers=own[can_rate],
+            unseen=pool.faces.take(held_out),
+            truth=own[held_out],
+            others=np.nanmean(others[:, held_out], axis=0),
+        )
+
+    def at_random(self, seed: int, draws: int) -> Array:
+        """(2, sizes): what `grown` gives, mean over random orders."""
+        orders = [np.random.default_rng([seed, draw]).permutation(len(self.shown)) for draw in range(draws)]
+        return np.mean([self.grown(order) for order in orders], axis=0)
+
+    def grown(self, order: Sequence[int] | NDArray[np.int64]) -> Array:
+        """(2, sizes): PC with the truth, and the share of it within 90 % intervals."""
+        figures = []
+        for size in SIZES:
+            rows = np.asarray(order[:size], dtype=np.int64)
+            model = OneRater.fit(self.prior, self.shown.take(rows), self.answers[rows])
+            score, sd = model.predict(self.unseen)
+            inside = np.abs(self.truth - score) <= Z90 * np.hypot(sd, model.noise)
+            figures.append((Evaluation.from_scores(self.truth, score).pearson, inside.mean()))
+        return np.array(figures).T
+
+    def by_gain(self) -> list[int]:
+        """The faces as `kallos rate` asks for them, one after the other."""
+        order: list[int] = []
+        while len(order) < max(SIZES):
+            rows = np.array(order, dtype=np.int64)
+            gains = OneRater.fit(self.prior, self.shown.take(rows), self.answers[rows]).gains(self.shown)
+            gains[rows] = -np.inf
+            order.append(int(gains.argmax()))
+        return order
+
+
+def _one(pool: PoolFaces, place: int, rows: Rows, draws: int) -> dict[str, Array]:
     """Figures of one rater by size: PC at random, PC by gain, coverage at random; and PC of the others' mean."""
-    own, others = pool.ratings[place], np.delete(pool.ratings, place, axis=0)
-    prior = Prior.learn(pool.faces.take(learns), others[:, learns])
-    can_rate, held_out = (np.flatnonzero(rows & np.isfinite(own)) for rows in (learns, tested))
-    shown, answers = pool.faces.take(can_rate), own[can_rate]
-    unseen, truth = pool.faces.take(held_out), own[held_out]
-    orders = [np.random.default_rng([place, draw]).permutation(len(can_rate)) for draw in range(draws)]
-    at_random = np.array([_grown(prior, shown, answers, order, unseen, truth) for order in orders]).mean(axis=0)
-    by_gain = _grown(prior, shown, answers, _by_gain(prior, shown, answers), unseen, truth)
-    beside = Evaluation.from_scores(truth, np.nanmean(others[:, held_out], axis=0)).pearson
-    return {"random": at_random[0], "gain": by_gain[0], "covered": at_random[1], "others": np.array([beside])}
+    person = Person.of(pool, place, rows, len(pool.raters))
+    agreement, covered = person.at_random(place, draws)
+    beside = Evaluation.from_scores(person.truth, person.others).pearson
+    by_gain = person.grown(person.by_gain())[0]
+    return {"random": agreement, "gain": by_gain, "covered": covered, "others": np.array([beside])}
 
 
-def _grown(
-    prior: Prior, shown: Faces, answers: Array, order: Sequence[int] | NDArray[np.int64], unseen: Faces, truth: Array
-) -> tuple[list[float], list[float]]:
-    """PC with the truth, and the share of it within 90 % intervals, by size."""
-    agreement, covered = [], []
-    for size in SIZES:
-        rows = np.asarray(order[:size], dtype=np.int64)
-        model = OneRater.fit(prior, shown.take(rows), answers[rows])
-        score, sd = model.predict(unseen)
-        agreement.append(Evaluation.from_scores(truth, score).pearson)
-        covered.append(float((np.abs(truth - score) <= Z90 * np.hypot(sd, model.noise)).mean()))
-    return agreement, covered
-
-
-def _by_gain(prior: Prior, shown: Faces, answers: Array) -> list[int]:
-    """The faces as `kallos rate` asks for them, one after the other."""
-    order: list[int] = []
-    while len(order) < max(SIZES):
-        gains = OneRater.fit(prior, shown.take(np.array(order, dtype=np.int64)), answers[order]).gains(shown)
-        gains[order] = -np.inf
-        order.append(int(gains.argmax()))
-    return order
-
-
-def _retests(store: Store, pool: PoolFaces) -> dict[str, tuple[float, int]]:
-    """rater -> correlation of both answers to faces that were shown twice, and how many these are."""
+def _retests(store: Store, pool: PoolFaces) -> dict[str, float]:
+    """rater -> correlation of both answers to faces that were shown twice."""
     rows = store.frame(
-        "SELECT rater_id, corr(first_rating, rating), count(*) FROM ratings "
+        "SELECT rater_id, corr(first_rating, rating) FROM ratings "
         "WHERE trait = $trait AND first_rating IS NOT NULL GROUP BY rater_id",
         trait=pool.trait,
     )
-    return {rater: (r, n) for rater, r, n in rows.iter_rows()}
+    return dict(rows.iter_rows())
 
 
 def _print_sizes(found: dict[str, dict[str, Array]]) -> None:
@@ -120,16 +163,15 @@ def _with_interval(values: Array) -> str:
     return f"{values.mean():+.3f} [{values.mean() - half:+.3f}, {values.mean() + half:+.3f}]"
 
 
-def _print_raters(found: dict[str, dict[str, Array]], retest: dict[str, tuple[float, int]]) -> None:
-    print("\n| rater | " + " | ".join(f"{size}" for size in SIZES) + " | others' mean | retest (n) |")
+def _print_raters(found: dict[str, dict[str, Array]], retest: dict[str, float]) -> None:
+    print("\n| rater | " + " | ".join(f"{size}" for size in SIZES) + " | others' mean | retest |")
     print("|---" * (len(SIZES) + 3) + "|")
-    for rater, one in found.items():
-        r, n = retest.get(rater, (np.nan, 0))
+    for rater, one in sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0])):
         figures = " | ".join(f"{value:.2f}" for value in (*one["random"], *one["others"]))
-        print(f"| {rater} | {figures} | {r:.2f} ({n}) |")
+        print(f"| {rater} | {figures} | {f'{retest[rater]:.2f}' if rater in retest else '–'} |")
     every = np.array([[*one["random"], *one["others"]] for one in found.values()]).mean(axis=0)
-    known = np.array([retest[rater][0] for rater in found if rater in retest])
-    mean = f"{np.nanmean(known):.2f}" if len(known) else "–"
+    known = [retest[rater] for rater in found if rater in retest]
+    mean = f"{np.mean(known):.2f}" if known else "–"
     print("| mean | " + " | ".join(f"{value:.3f}" for value in every) + f" | {mean} |")
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,6 +46,9 @@ SETTINGS = (
 )
 
 HIDDEN_TABLES = {"locations"}
+PERSONAL_TABLES = ("personal_ratings",)
+"""Tables that are shown on their own machine alone."""
+
 TABLE_FUNCTIONS = ("range", "generate_series", "unnest", "json_each")
 NODES = {
     *("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"),
@@ -79,15 +83,15 @@ PLAIN_MISTAKES = (
 """Errors whose first line speaks of the query alone; that of others may name files."""
 
 
-def select(path: Path, query: str) -> pl.DataFrame:
-    """The rows of one SELECT on the store at `path`.
+def select(path: Path, query: str, hidden: Sequence[str] = ()) -> pl.DataFrame:
+    """The rows of one SELECT on the store at `path`, in which no table of `hidden` may stand.
 
     Raises QueryError for anything that is not exactly one SELECT on the store's tables, that DuckDB cannot run, or
     that goes over one of the limits above; StoreError when the store cannot be opened.
     """
     if len(query) > MAX_CHARACTERS:
         raise QueryError(f"The query is longer than {MAX_CHARACTERS:,} characters: shorten it.")
-    command = [sys.executable, "-P", "-m", "featurestore.user_sql", str(path)]
+    command = [sys.executable, "-P", "-m", "featurestore.user_sql", str(path), *hidden]
     environment = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     try:
         done = subprocess.run(
@@ -111,14 +115,14 @@ def select(path: Path, query: str) -> pl.DataFrame:
     raise QueryError("The query takes too much memory or processor time: narrow it with WHERE or make it simpler.")
 
 
-def _main(path: Path) -> int:
+def _main(path: Path, hidden: Sequence[str]) -> int:
     """The process of one query: SQL on stdin, on stdout Arrow IPC or, with an error's exit code, its sentence."""
     try:
         with Store.open(path, read_only=True) as store:
             _limit_process()
             for setting in SETTINGS:
                 store.execute(setting)
-            rows(store, sys.stdin.buffer.read().decode()).write_ipc(sys.stdout.buffer)
+            rows(store, sys.stdin.buffer.read().decode(), hidden).write_ipc(sys.stdout.buffer)
     except KallosError as error:
         sys.stdout.buffer.write(str(error).encode())
         return error.exit_code
@@ -142,10 +146,10 @@ def _limit_process() -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def rows(store: Store, query: str) -> pl.DataFrame:
+def rows(store: Store, query: str, hidden: Sequence[str] = ()) -> pl.DataFrame:
     """The rows of one SELECT on an open store that has SETTINGS; raises QueryError like `select`."""
     try:
-        _check(store, query)
+        _check(store, query, hidden)
         found: pl.DataFrame = store.connection.sql(query).limit(MAX_ROWS + 1).pl()
     except (duckdb.OutOfMemoryException, MemoryError, RecursionError) as error:
         raise QueryError(TOO_MUCH) from error
@@ -165,13 +169,13 @@ def rows(store: Store, query: str) -> pl.DataFrame:
     return found
 
 
-def _check(store: Store, query: str) -> None:
+def _check(store: Store, query: str, hidden: Sequence[str]) -> None:
     """Refuse a SELECT that names a table or function, or has a part, that is not on the lists."""
     tree = json.loads(store.value("SELECT json_serialize_sql($text::VARCHAR)", text=query))
     # Only a SELECT has a tree, and no PIVOT that must first read the data.
     if len(store.connection.extract_statements(query)) != 1 or tree["error"] or len(tree["statements"]) != 1:
         _refuse("Only one SELECT can be run, and PIVOT only with its columns named (ON column IN (...))")
-    listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES
+    listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES - set(hidden)
     named = {entry["key"].lower() for node in nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
     # A name in WITH holds only in its part of the statement; elsewhere the hidden table of that name would be read.
     if taken := named & _names(store, EXISTING) - listed:
@@ -213,4 +217,4 @@ def _refuse(what: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(Path(sys.argv[1])))
+    sys.exit(_main(Path(sys.argv[1]), sys.argv[2:]))

@@ -148,14 +148,16 @@ class OneRater:
         return faces.pool + faces.design @ self.mean, np.sqrt(variance.clip(min=0))
 
     def gains(self, faces: Faces) -> Array:
-        """(n,) by how much a rating of each face would lower the mean variance of all faces about their mean.
+        """(n,) by how much a rating of each face would lower the mean variance of what is not the pool's.
 
-        The level is left out, as it orders no faces.
+        That is the taste, of which level and slope are no part: they order faces as the pool does.
         """
-        centred = faces.design - faces.design.mean(axis=0)
-        across = faces.design @ self.covariance
-        lowered = ((across @ (centred.T @ centred / len(faces))) * across).sum(axis=1)
-        return lowered / ((across * faces.design).sum(axis=1) + self.noise**2)
+        design = faces.design
+        apart = design - design[:, :2] @ np.linalg.lstsq(design[:, :2], design)[0]
+        across = design @ self.covariance
+        lowered = ((across @ (apart.T @ apart / len(faces))) * across).sum(axis=1)
+        gains: Array = lowered / ((across * design).sum(axis=1) + self.noise**2)
+        return gains
 
 
 def _fitted(prior: Prior, faces: Faces, ratings: Array) -> tuple[float, float]:

@@ -50,8 +50,10 @@ def test_a_further_rating_raises_no_variance_and_lowers_it_by_the_gain(seed: int
         OneRater.given(UNKNOWN.covariance, NOISE, faces.take(np.arange(n)), ratings[:n]) for n in (rated, rated + 1)
     )
     assert (after.predict(faces)[1] <= before.predict(faces)[1] + 1e-9).all()
-    centred = faces.design - faces.design.mean(axis=0)
-    spread = [np.einsum("ij,jk,ik->i", centred, model.covariance, centred).mean() for model in (before, after)]
+    # what a regression on the pool's score leaves of each component
+    fits = [np.polyfit(faces.pool, component, 1) for component in faces.components.T]
+    apart = faces.components - np.stack([np.polyval(fit, faces.pool) for fit in fits], axis=1)
+    spread = [((apart @ model.covariance[2:, 2:]) * apart).sum(axis=1).mean() for model in (before, after)]
     assert before.gains(faces)[rated] == pytest.approx(spread[0] - spread[1], abs=1e-9)
 
 

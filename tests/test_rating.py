@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,9 +18,11 @@ import kallos
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.store import Store
 from kallos.workflows.one_rater import CONSENT
+from reports.render.terminal_photo import WIDTH, terminal_photo
 from tests.command import Answer, done
 from tests.command import kallos as typed
 from tests.conftest import Workspace
+from tests.test_documented_commands import ROOT, commands
 
 
 @pytest.fixture
@@ -60,6 +63,17 @@ def test_a_person_agrees_rates_and_goes_on_another_day(store: Path, monkeypatch:
     assert "data about you" not in again.out
     assert "Where you differ most from the pool" in again.out
     assert stored(store)["rating"].to_list() == [3, 4, 2, 5]
+
+
+def test_a_terminal_shows_two_pixels_a_character():
+    half = np.zeros((280, 280, 3), np.uint8)
+    half[:140], half[140:] = (255, 0, 0), (0, 0, 255)
+    lines = terminal_photo(half).split()
+    assert [len(line) for line in lines] == [WIDTH] * (WIDTH // 2)
+    assert [str(line.spans[0].style) for line in (lines[0], lines[-1])] == [
+        "rgb(255,0,0) on rgb(255,0,0)",
+        "rgb(0,0,255) on rgb(0,0,255)",
+    ]
 
 
 def test_who_does_not_agree_is_asked_nothing(store: Path, monkeypatch: pytest.MonkeyPatch):
@@ -139,10 +153,23 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
     with kallos.open_store(store) as opened:
         vectors = opened.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id")
     faces = report.faces.join(vectors, on="image_id", maintain_order="left")
-    seen = (faces["vector"].to_numpy() - tensors["centre"]) @ tensors["axes"].T / tensors["scale"]
+    seen = (faces["vector"].to_numpy() - tensors["centre"]) @ tensors["axes"].T / tensors["spread"]
     design = np.column_stack([np.ones(len(faces)), faces["pool"] - 3, seen])
     given = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
     assert given.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)
+
+
+def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(store.parent)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n3\n4\nq\n"))
+    page = commands("docs/laboratory/one-rater.md")
+    assert [command[0] for command in page] == ["rate", "rate", "rate", "sql", "erase"]
+    for command in page:
+        done(*command)
+    text = (ROOT / "docs/laboratory/one-rater.md").read_text()
+    (python,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(python, {})
+    assert stored(store)["rating"].to_list() == [4]
 
 
 def test_a_person_is_erased_and_nobody_else(store: Path):

@@ -358,10 +358,13 @@ def test_a_person_agrees_rates_faces_sees_a_model_grow_and_takes_it_away(page):
     page.get_by_role("link", name="Download eye.safetensors").wait_for()
 
 
-def test_faces_of_the_store_are_shown_on_this_machine_alone(workspace: Workspace):
+def test_faces_of_the_store_and_ratings_of_persons_are_shown_on_this_machine_alone(workspace: Workspace):
     for store, is_private in ((workspace.store, False), (None, True)):
         with Service(open_bundle(workspace.bundle), store, "", is_private=is_private) as service:
             assert not service.shows_faces
+            if store:
+                with pytest.raises(QueryError, match="personal_ratings is not a table that can be queried"):
+                    service.select("FROM personal_ratings")
 
 
 def test_a_taken_port_is_one_sentence(workspace: Workspace):

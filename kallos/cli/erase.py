@@ -14,7 +14,7 @@ def erase(
         list[str] | None, typer.Argument(help="Images, as the table images names them.", metavar="IMAGE_ID")
     ] = None,
     rater: Annotated[
-        list[str] | None, typer.Option(help="A person: all that was rated under that name by `kallos rate`.")
+        list[str] | None, typer.Option(help="A person: all that was rated under that name by `kallos rate NAME`.")
     ] = None,
     receipt: Annotated[
         Path | None, typer.Option(help="Where the receipt goes.  [default: beside the store]", callback=output)

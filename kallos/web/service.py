@@ -16,7 +16,7 @@ from ensemble.predictor import Predictor
 from featurestore.errors import UsageError
 from featurestore.records import Explanation
 from featurestore.store import Store
-from featurestore.user_sql import select
+from featurestore.user_sql import PERSONAL_TABLES, select
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.limits import RateLimit
@@ -86,7 +86,7 @@ class Service:
 
     def select(self, query: str) -> pl.DataFrame:
         """The rows of one SELECT. Raises QueryError."""
-        return select(self.store_path, query)
+        return select(self.store_path, query, () if self._is_private else PERSONAL_TABLES)
 
     def features(self) -> list[str]:
         """Names of the features in the store."""

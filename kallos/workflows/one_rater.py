@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from featurestore import personal_ratings
 from featurestore.errors import UsageError
@@ -93,7 +95,7 @@ class RatingSession:
         model, components = self.report.model, self.pool.components
         about = {
             "format": "kallos.one_rater/1",
-            "score": "pool + [1, pool - 3, ((embedding - centre) @ axes.T) / scale] @ mean, on 1-5",
+            "score": "pool + [1, pool - 3, ((embedding - centre) @ axes.T) / spread] @ mean, on 1-5",
             "rater": self.rater,
             "rated": self.rated,
             "trait": self.pool.trait,
@@ -102,8 +104,13 @@ class RatingSession:
             "encoder": self.pool.encoder,
             "noise": model.noise,
         }
-        tensors = {"mean": model.mean, "covariance": model.covariance}
-        tensors |= {"centre": components.mean, "axes": components.axes, "scale": components.scale}
+        tensors: dict[str, NDArray[np.floating[Any]]] = {
+            "mean": model.mean,
+            "covariance": model.covariance,
+            "centre": components.mean,
+            "axes": components.axes,
+            "spread": components.scale,
+        }
         write_tensors(file, tensors, {"kallos": json.dumps(about)})
         return file
 

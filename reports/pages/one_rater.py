@@ -129,10 +129,11 @@ def render(report: OneRaterReport) -> RenderableType:
         f"It starts from {report.run_id} and from how {plural(report.raters, 'rater')} of the store differ from it. "
         f"Two of three ratings of yours lie within {number(report.noise, 2)} points of what it would give for good."
     )
-    known = [step for step in report.grew if step[1] is not None and step[2] is not None]
+    known = [(n, own, pool) for n, own, pool in report.grew if own is not None and pool is not None]
+    counts = [n for n, _, _ in known]
     curves = {
-        name: ([step[0] for step in known], [step[place] for step in known])
-        for place, name in ((1, "your model"), (2, "the pool's"))
+        "your model": (counts, [own for _, own, _ in known]),
+        "the pool's": (counts, [pool for *_, pool in known]),
     }
     return page(
         report.rater,
