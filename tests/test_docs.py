@@ -17,7 +17,15 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "sql.md").read_text(), flags=re.DOTALL)
 
-SHOWN = ("own-photos.md", "scut.md", "sql.md", "laboratory.md", "laboratory/validation.md", "laboratory/shape.md")
+SHOWN = (
+    "own-photos.md",
+    "scut.md",
+    "sql.md",
+    "laboratory.md",
+    "laboratory/validation.md",
+    "laboratory/shape.md",
+    "laboratory/one-rater.md",
+)
 """Pages on which every command is shown, with the README."""
 
 
