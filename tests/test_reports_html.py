@@ -23,7 +23,7 @@ from reports.render.figures import Figure, write
 from reports.render.html import part, to_html
 from reports.render.layout import page, plain_table, section
 from reports.render.palette import ACCENT, SERIES, WARM
-from reports.render.plots import Dots, Histogram, Lines, Matrix, Plot, Scatter
+from reports.render.plots import Dots, Faces, Histogram, Lines, Matrix, Plot, Scatter
 from reports.render.plots.plot import GRID, INK
 from reports.stats.selection import Selection
 from tests.command import done, kallos
@@ -123,6 +123,7 @@ PLOTS = (
     Lines({ODD: ([0, 1], [0, 1])}, "x", "y"),
     Dots({ODD: -0.5, "b": 1}, "x", {ODD: (-1, 0)}),
     Matrix([[1, 0.5], [0.5, 1]], [ODD, "b"]),
+    Faces({ODD: np.eye(3)[:, :2], "b": np.eye(3)[:, 1:]}, [[0, 1]], np.array([[0, 2]]), "x"),
 )
 
 

@@ -53,6 +53,8 @@ IN_REPORTS = {
     "subscores": ("on {own}", "from {words}"),
     "compare": (ERRORS,),
     "lineage": ("on {own}{beside} on average", "Scores of the models on {own}"),
+    "raters": ("Whose taste of ratings on {own}", "bias on {own}"),
+    "study": ("raters' score, 1-5",),
     "shape": (),  # correlations and shares alone
 }
 """What each shows on a store of made-up runs."""

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from featurestore.errors import PrerequisiteError
+from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.render.bars import bar
@@ -39,12 +40,14 @@ IN_GROUPS = ("icc_2", "icc_3", "icc_3k", "retest")
 class RatedTrait:
     """One trait of a data set. `agreement` has the whole under "all", then each subset and each session.
 
+    scale     lowest and highest rating that a rater could give
     variance  the same without sessions, which are repeats there
     raters    by name
     """
 
     data_set: str
     trait: str
+    scale: Scale
     agreement: Mapping[str, Agreement]
     variance: Mapping[str, RatingVariance]
     raters: tuple[Rater, ...]
@@ -71,6 +74,7 @@ def data(store: Store, selection: Selection) -> RatersReport:
                     RatedTrait(
                         data_set,
                         trait,
+                        _scale(store, data_set, trait),
                         {n: agreement_of(of) for n, of in groups(rows, sessions=True).items() if is_enough(of)},
                         {n: variance_of(of) for n, of in groups(rows).items() if is_enough(of)},
                         tuple(raters_of(store, data_set, trait, given_twice(rows)).get(ALL, ())),
@@ -82,6 +86,13 @@ def data(store: Store, selection: Selection) -> RatersReport:
             "`kallos ingest table --help`."
         )
     return RatersReport(tuple(found))
+
+
+def _scale(store: Store, data_set: str, trait: str) -> Scale:
+    ends = store.frame(
+        "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
+    )
+    return Scale(*ends.row(0))
 
 
 def render(report: RatersReport) -> RenderableType:
@@ -98,10 +109,13 @@ def _page(of: RatedTrait) -> RenderableType:
         section("Agreement", _coefficients(whole), dim(_about(whole))),
         section("By group", _by_group(of.agreement)) if len(of.agreement) > 1 else None,
         section("Reliability of a mean", _reliability(whole), dim(_needed(whole))),
-        section("Whose taste", _parts(variance), dim(_taste(variance))),
+        section("Whose taste", _parts(variance), dim(_taste(variance)), remark=f"of ratings on {of.scale}"),
         section("Shares by group", _shares(of.variance)) if len(of.variance) > 1 else None,
         section(
-            "One rater to the rest", _rest(of.raters), _ends(of.raters), remark="correlation with the others' mean"
+            "One rater to the rest",
+            _rest(of.raters),
+            _ends(of.raters),
+            remark=f"correlation with the others' mean; bias on {of.scale}",
         ),
     )
 
