@@ -8,6 +8,7 @@ on arrays that write down what is done with them, so that nothing is written twi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from extractors.registry import EXTRACTORS, OF_FEATURES
 from extractors.topologies import registry
 from featurestore.records import FaceBatch
 from models.cross_fitted import CrossFitted
-from models.registry import ENSEMBLE, MODELS
+from models.registry import MODELS
 from models.tracing.trace import trace
 
 Arrays = Mapping[str, Any]
@@ -105,12 +106,13 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
 
     def score(landmarks: Any, pixels: Any, vector: Any, pooled: Any, **scores: Any) -> Arrays:
         given = {name: CrossFitted([_Given(each) for each in parts[:, None]]) for name, parts in scores.items()}
-        predictor.models = {**members, **given}
+        combining = copy(predictor)
+        combining.models = {**members, **given}
         shapes = EXTRACTORS["shape"].measure(landmarks[None])["shape"]
         embedded = {"vector": vector[None], **region_windows.by_region(pooled)}
-        batch, raw = predictor.batch_of_numbers("", _measured(landmarks, pixels), shapes, embedded, None)
+        batch, raw = combining.batch_of_numbers("", _measured(landmarks, pixels), shapes, embedded, None)
         calibrations = map(predictor.intervals.for_group, (None, *predictor.groups))
-        answers = [predictor.answer(batch, calibration) for calibration in calibrations]
+        answers = [combining.answer(batch, calibration) for calibration in calibrations]
         unusual = predictor.novelty.measure(batch, landmarks[None])
         return {
             "features": raw[0],

@@ -160,9 +160,7 @@ class Novelty:
         if self.photos < FEWEST_PHOTOS:
             return (TOO_FEW.format(photos=self.photos, fewest=FEWEST_PHOTOS),)
         measured = self.measure(batch, landmarks[None])
-        return tuple(
-            self.warning(name, measured[name][0]) for name, (is_so,) in self.beyond(measured).items() if is_so
-        )
+        return tuple(self.warning(name, measured[name][0]) for name, (is_so,) in self.beyond(measured).items() if is_so)
 
     def warning(self, name: str, value: float) -> str:
         """The sentence of a measure whose value is beyond its limit."""

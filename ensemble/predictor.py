@@ -27,7 +27,7 @@ from extractors.topologies import registry
 from extractors.values import embeddings_of, face_of, outputs
 from featurestore.calibration import FEWEST, Calibration, Ends
 from featurestore.errors import BundleError, UsageError
-from featurestore.normalization import averageness
+from featurestore.normalization import Normalization, averageness
 from featurestore.records import Explanation, FaceBatch, Prediction
 from featurestore.scale import RATINGS
 from models.encoders.spec import EncoderSpec
@@ -96,6 +96,11 @@ class Predictor:
     def __exit__(self, *problem: Any) -> None:
         self._is_closed = True
         self._open.close()
+
+    @property
+    def normalization(self) -> Normalization:
+        """Statistics of the training rows."""
+        return self._parts.normalization
 
     @property
     def groups(self) -> list[str]:

@@ -6,13 +6,10 @@ import gzip
 import hashlib
 import json
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ensemble.bundle import export, open_bundle
 from ensemble.novelty import FEWEST_PHOTOS, LOW, TOO_FEW, Novelty
 from ensemble.parts import Parts
 from ensemble.predictor import NO_INTERVAL, Predictor
@@ -30,7 +27,7 @@ from featurestore.errors import PrerequisiteError
 from featurestore.scale import MODEL_SCALE
 from featurestore.staging import staging, take_place
 from models.encoders.spec import EncoderSpec
-from models.registry import MODELS
+from models.registry import ENSEMBLE, MODELS
 from models.serialization import GRAPH, read_description
 from reports.render.meaning import MEANING
 from reports.render.palette import REGION_COLOURS
@@ -41,8 +38,8 @@ BUILT = Path(__file__).parents[1] / "browser" / "built"
 CARDS = ("MODEL_CARD.md", "DATA_CARD.md")
 
 
-def export_page(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
-    """Write the page of trained models into a new or empty folder.
+def export_page(bundle: Parts, folder: Path) -> Path:
+    """Write the page of a bundle whose networks are graphs into a new or empty folder.
 
     Raises InputError when the folder is not empty or the models cannot be written as graphs, and PrerequisiteError
     where the page's own files have not been built.
@@ -55,21 +52,20 @@ def export_page(parts: Parts, cards: Mapping[str, str], folder: Path) -> Path:
         )
     with staging(folder) as staged:
         shutil.copytree(BUILT, staged, dirs_exist_ok=True)
-        with tempfile.TemporaryDirectory() as beside:
-            _write_models(open_bundle(export(parts, cards, Path(beside) / "bundle")), staged / "model")
+        with Predictor(bundle) as predictor:
+            _write_models(bundle, predictor, staged / "model")
         for name in CARDS:
-            (staged / name).write_text(cards[name], encoding="utf-8")
+            shutil.copy(bundle.folders[ENSEMBLE].parent / name, staged)
         _name_files(staged)
         take_place(staged, folder)
     return folder
 
 
-def _write_models(parts: Parts, folder: Path) -> None:
+def _write_models(parts: Parts, predictor: Predictor, folder: Path) -> None:
     from ensemble.as_graphs import levelling_graph, requests, scoring_graph
 
     folder.mkdir()
     encoder = EncoderSpec.read(parts.folders["encoder"])
-    predictor = Predictor(parts)
     # parity with `kallos predict` needs more digits of the encoder than of networks whose scores are averaged
     graphs = {"encoder": _graph(parts.folders["encoder"], as_levels=False)}
     seeing = []

@@ -1,9 +1,11 @@
 """Trained models as a bundle to deploy, or as a Hugging Face Space around it."""
 
 import logging
+import tempfile
 from pathlib import Path
 
 from ensemble.bundle import export as write_bundle
+from ensemble.bundle import open_bundle
 from featurestore.errors import UsageError
 from kallos.workflows.extras import TRAINING, need
 from kallos.workflows.stores import open_for_reading
@@ -44,7 +46,8 @@ def export(
     if browser:
         from kallos.workflows.browser import export_page
 
-        return export_page(parts, texts, Path(folder))
+        with tempfile.TemporaryDirectory() as beside:
+            return export_page(open_bundle(write_bundle(parts, texts, Path(beside) / "bundle")), Path(folder))
     if space:
         from kallos.workflows.space import export_space
 

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 SMALL = 1024
 """Numbers of a tensor that stays as it is: biases and scales weigh little and matter much."""
 
-LEVELS = 127
+LEVELS, HALF = 127, 60_000.0
 CHANNELS = {"Conv": 0}
 """Operator -> the axis of its outputs in its second input."""
 
@@ -38,9 +38,13 @@ def compacted(model: Any, *, as_levels: bool) -> Any:
             tensors += [numpy_helper.from_array(a, name) for a, name in zip(arrays, names, strict=True)]
             nodes.append(helper.make_node("DequantizeLinear", names, [tensor.name], axis=axis))
         else:
-            half = f"{tensor.name}.half"
-            tensors.append(numpy_helper.from_array(values.astype(np.float16), half))
-            nodes.append(helper.make_node("Cast", [half], [tensor.name], to=onnx.TensorProto.FLOAT))
+            half, wide, factor = (f"{tensor.name}.{part}" for part in ("half", "wide", "factor"))
+            # the largest number near the largest of float16: small ones keep their digits, large ones are not infinite
+            scale = np.float32(max(float(np.abs(values).max()), 1e-30) / HALF)
+            tensors.append(numpy_helper.from_array((values / scale).astype(np.float16), half))
+            tensors.append(numpy_helper.from_array(np.array(scale), factor))
+            nodes.append(helper.make_node("Cast", [half], [wide], to=onnx.TensorProto.FLOAT))
+            nodes.append(helper.make_node("Mul", [wide, factor], [tensor.name]))
     rest = list(graph.node)
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(tensors)

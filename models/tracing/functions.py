@@ -80,9 +80,7 @@ def _take(array: Any, places: Any, axis: int) -> Any:
 @_counterpart(np.split)
 def _split(array: Traced, ends: Any, axis: int) -> Any:
     starts, stops = [0, *ends], [*ends, array.shape[axis]]
-    return [
-        array[(*[slice(None)] * axis, slice(start, stop))] for start, stop in zip(starts, stops, strict=True)
-    ]
+    return [array[(*[slice(None)] * axis, slice(start, stop))] for start, stop in zip(starts, stops, strict=True)]
 
 
 @_counterpart(np.where)

@@ -14,10 +14,10 @@ OPSET, IR = 18, 10
 
 
 class Writer:
-    """Nodes and constants of a graph. Numbers are float32, whatever NumPy computes in: browsers have no need of more."""
+    """Nodes and constants of a graph. Numbers are float32, whatever NumPy computes in."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, onnx.NodeProto] = {}
+        self._nodes: list[onnx.NodeProto] = []
         self._known: dict[tuple[object, ...], str] = {}
         self._constants: dict[str, NDArray[Any]] = {}
 
@@ -37,14 +37,12 @@ class Writer:
             self._constants[self._known[key]] = tensor
         return self._known[key]
 
-    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """Name of what a node gives, the first of `outputs`; the others have 1, 2 and so on in place of 0 at the end."""
-        key = (operator, inputs, outputs, repr(sorted(attributes.items())))
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Name of what a node gives."""
+        key = (operator, inputs, repr(sorted(attributes.items())))
         if key not in self._known:
-            name = f"n{len(self._nodes)}"
-            names = [f"{name}.{number}" for number in range(outputs)]
-            self._nodes[names[0]] = helper.make_node(operator, list(inputs), names, **attributes)
-            self._known[key] = names[0]
+            name = self._known[key] = f"n{len(self._nodes)}"
+            self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return self._known[key]
 
     def model(self, inputs: Mapping[str, tuple[int, ...]], outputs: Mapping[str, tuple[str, tuple[int, ...]]]) -> Any:
@@ -52,8 +50,8 @@ class Writer:
         ends = [helper.make_node("Identity", [source], [name]) for name, (source, _) in outputs.items()]
         needed = {source for source, _ in outputs.values()}
         nodes = []
-        for node in reversed(self._nodes.values()):
-            if needed & set(node.output):
+        for node in reversed(self._nodes):
+            if node.output[0] in needed:
                 nodes.append(node)
                 needed |= set(node.input)
         shapes = {name: shape for name, (_, shape) in outputs.items()}

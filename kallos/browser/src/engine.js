@@ -36,7 +36,8 @@ export class Engine {
 
   // kernels are made ready by the first run, which would otherwise be that of the first photo
   async warmUp() {
-    await this.numbers(new Uint8Array(this.about.crop_size ** 2 * 3), Float32Array.from({ length: 3 * this.about.landmarks }, (_, i) => i % 97), () => 1);
+    const anywhere = Float32Array.from({ length: 3 * this.about.landmarks }, (_, i) => i % 97);
+    await this.numbers(new Uint8Array(this.about.crop_size ** 2 * 3), anywhere, () => 1);
   }
 
   // photo: ImageData. Throws an Error whose message is for people where no face is found.
@@ -47,7 +48,7 @@ export class Engine {
     const answer = await this.numbersOf(photo, landmarks);
     const remark = faces > 1 ? [`${faces} faces, the largest was taken: the ${place}.`] : [];
     const milliseconds = { landmarks: found - began, all: performance.now() - began };
-    return { ...this.described(answer, group, remark), landmarks, crop: answer.crop, milliseconds };
+    return { ...this.described(answer, group, remark), landmarks, milliseconds };
   }
 
   async numbersOf(photo, landmarks) {
@@ -58,7 +59,7 @@ export class Engine {
       return x >= 0 && y >= 0 && x <= photo.width && y <= photo.height;
     });
     const patches = new Patches(crop, this.about.crop_size, placed.data, onPhoto, this.about.contours);
-    return { crop, ...(await this.numbers(crop, landmarks, (request) => patches.measure(request), cells)) };
+    return this.numbers(crop, landmarks, (request) => patches.measure(request), cells);
   }
 
   async numbers(crop, landmarks, measure, cells) {
@@ -115,8 +116,8 @@ export class Engine {
   }
 }
 
-// weights of 8 bits become float32 once, when the graph is opened
-const EXTRA = { session: { disable_quant_qdq: "1" } };
+// weights of 8 bits become float32 once, when the graph is opened; threads that wait leave the cores to others
+const EXTRA = { session: { disable_quant_qdq: "1", intra_op: { allow_spinning: "0" } } };
 
 function tensor(data, shape = [data.length]) {
   const rest = shape.filter((size) => size > 0).reduce((a, b) => a * b, 1);

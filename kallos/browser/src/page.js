@@ -132,8 +132,8 @@ async function start() {
 Object.assign(window, {
   kallosScore: async (file) => {
     const photo = await decode(file, state.engine.about.limits);
-    const { crop, landmarks, ...answer } = await state.engine.score(photo);
-    return { ...answer, landmarks: [...landmarks], crop: [...crop] };
+    const answer = await state.engine.score(photo);
+    return { ...answer, landmarks: [...answer.landmarks] };
   },
 });
 
