@@ -11,8 +11,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +27,7 @@ from ensemble.bundle import open_bundle
 from ensemble.predictor import Predictor
 from extractors.errors import PhotoError
 from featurestore.folders import contents
+from featurestore.records import Prediction
 from kallos.workflows.browser import export_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -62,8 +63,8 @@ def chromium() -> Iterator[Any]:
 
 
 def wait_until_ready(page: Any) -> None:
-    """Raises TimeoutError of playwright's where the models are not loaded within a minute and a half."""
-    page.wait_for_selector("html[data-ready]", state="attached", timeout=90_000)
+    """Raises TimeoutError of playwright's where the models are not loaded within five minutes."""
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=300_000)
 
 
 def score_in(page: Any, photo: Path) -> dict[str, Any]:
@@ -71,30 +72,34 @@ def score_in(page: Any, photo: Path) -> dict[str, Any]:
     return dict(page.evaluate(SCORE, base64.b64encode(photo.read_bytes()).decode()))
 
 
-def differences(page: Any, predictor: Predictor, photos: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
-    """measure -> (n,) how far the page's answers lie from the predictor's, for photos that the predictor can use.
+def predictions(predictor: Predictor, photos: Sequence[Path]) -> dict[Path, Prediction]:
+    """Of those photos that can be used."""
+    found = {}
+    for photo in photos:
+        with suppress(PhotoError):
+            found[photo] = predictor.predict(photo)
+    return found
+
+
+def differences(
+    answers: Mapping[Path, Mapping[str, Any]], expected: Mapping[Path, Prediction], spread: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """measure -> (n,) how far the page's answers lie from predictions of the same photos.
 
     Scores in points, landmarks as a share of the face's width, features in standard deviations of the training rows.
     """
     apart: dict[str, list[float]] = {name: [] for name in ("score", "interval", "sub-scores", "landmarks", "features")}
-    spread = predictor.normalization.sd
-    for photo in photos:
-        try:
-            expected = predictor.predict(photo)
-        except PhotoError:
-            continue
-        answer = score_in(page, photo)
-        apart["score"].append(abs(answer["score"] - expected.score))
-        ends = [(answer[end], getattr(expected, end)) for end in ("low", "high")]
-        apart["interval"].append(max(abs(here - there) if there is not None else 0.0 for here, there in ends))
-        regions = [answer["sub_scores"][name] - value for name, value in expected.sub_scores.items()]
-        apart["sub-scores"].append(float(np.abs(regions).max()))
-        landmarks = np.reshape(answer["landmarks"], expected.landmarks.shape) - expected.landmarks
-        width = float(np.ptp(expected.landmarks[:, 0]))
-        apart["landmarks"].append(float(np.abs(landmarks[:, :2]).max()) / width)
-        here = np.array([answer["features"][name] for name in expected.features], dtype=np.float64)
-        there = np.array(list(expected.features.values()))
-        apart["features"].append(float(np.nanmax(np.abs(here - there) / spread)))
+    for photo, there in expected.items():
+        here = answers[photo]
+        apart["score"].append(abs(here["score"] - there.score))
+        ends = [(here[end], getattr(there, end)) for end in ("low", "high")]
+        apart["interval"].append(max(abs(a - b) if b is not None else 0.0 for a, b in ends))
+        apart["sub-scores"].append(max(abs(here["sub_scores"][name] - v) for name, v in there.sub_scores.items()))
+        landmarks = np.reshape(here["landmarks"], there.landmarks.shape) - there.landmarks
+        apart["landmarks"].append(float(np.abs(landmarks[:, :2]).max() / np.ptp(there.landmarks[:, 0])))
+        features = [here["features"][name] for name in there.features]
+        beside = np.abs(np.array(features, dtype=np.float64) - list(there.features.values())) / spread
+        apart["features"].append(float(np.nanmax(beside)))
     return {name: np.array(values) for name, values in apart.items()}
 
 
@@ -114,8 +119,10 @@ def main() -> None:
             page.goto(address)
             wait_until_ready(page)
             loading = time.monotonic() - began
-            times = [score_in(page, photo)["milliseconds"] for photo in photos[:20]]
-            apart = differences(page, predictor, photos)
+            expected = predictions(predictor, photos)
+            answers = {photo: score_in(page, photo) for photo in expected}
+            apart = differences(answers, expected, predictor.normalization.sd)
+        times = [answer["milliseconds"] for answer in answers.values()]
         table = Table("", "", title=f"The page beside `kallos predict`, {len(apart['score'])} photos")
         table.add_row(f"scores within {CLOSE} of a point", f"{100 * np.mean(apart['score'] <= CLOSE):.1f} %")
         for name, values in apart.items():

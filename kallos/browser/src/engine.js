@@ -9,7 +9,8 @@ import { Patches } from "./patches.js";
 const THREADS = 4;
 
 export class Engine {
-  static async open() {
+  // onStep is told what has been loaded
+  static async open(onStep) {
     const about = await readJson("model/page.json");
     const runtime = read("ort-wasm-simd-threaded.wasm.gz").then((binary) => {
       Object.assign(ort.env.wasm, {
@@ -23,8 +24,12 @@ export class Engine {
       return ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3, extra: EXTRA });
     };
     const graphs = {};
-    const opened = about.graphs.map(async (name) => (graphs[name] = await graph(name)));
+    const opened = about.graphs.map(async (name) => {
+      graphs[name] = await graph(name);
+      onStep(name);
+    });
     const [faces] = await Promise.all([openFaces(about), ...opened]);
+    onStep("landmarks");
     const engine = new Engine(about, graphs, faces);
     await engine.warmUp();
     return engine;

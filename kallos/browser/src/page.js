@@ -122,7 +122,7 @@ async function start() {
   await keepOffline().catch(() => tell("This browser keeps nothing for use without a network."));
   wire();
   const began = performance.now();
-  state.engine = await Engine.open();
+  state.engine = await Engine.open((step) => tell(`Loading the models: ${step} …`));
   describe(state.engine.about);
   tell(`Ready in ${((performance.now() - began) / 1000).toFixed(1)} s: choose a photo. It stays on this device.`);
   document.documentElement.dataset.ready = "yes";
