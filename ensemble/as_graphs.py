@@ -96,7 +96,7 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
     members = {name: predictor.models[name] for name in predictor.combiner.members}
     limits = predictor.novelty.limits
     seeing = {name: len(model.models) for name, model in members.items() if MODELS[name].needs_faces}
-    examples = {
+    examples: dict[str, NDArray[Any]] = {
         "landmarks": _example(),
         "pixels": np.ones(len(requests())),
         "vector": np.ones(dim),
@@ -105,7 +105,7 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
     }
 
     def score(landmarks: Any, pixels: Any, vector: Any, pooled: Any, **scores: Any) -> Arrays:
-        given = {name: CrossFitted([_Given(each) for each in parts[:, None]]) for name, parts in scores.items()}
+        given = {name: _cross_fitted(parts) for name, parts in scores.items()}
         combining = copy(predictor)
         combining.models = {**members, **given}
         shapes = EXTRACTORS["shape"].measure(landmarks[None])["shape"]
@@ -126,6 +126,12 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
         return trace(score, examples)
     except NotImplementedError as problem:
         raise InputError(f"These models cannot be written as a graph ({problem}).") from problem
+
+
+def _cross_fitted(scores: Any) -> CrossFitted:
+    """(k,) scores of one face by k models, as the models."""
+    models: list[Any] = [_Given(score) for score in scores[:, None]]
+    return CrossFitted(models)
 
 
 class _Given:

@@ -152,7 +152,8 @@ class Landmarks:
 
 
 def _mean_point(points: Values, indices: tuple[int, ...]) -> Values:
-    mean: Values = sum(points[:, i] for i in indices) / len(indices)
+    total: Any = sum(points[:, i] for i in indices)
+    mean: Values = total / len(indices)
     return mean
 
 

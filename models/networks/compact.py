@@ -34,8 +34,8 @@ def compacted(model: Any, *, as_levels: bool) -> Any:
             tensors.append(tensor)
         elif tensor.name in axes:
             axis, names = axes[tensor.name], [f"{tensor.name}.{part}" for part in ("levels", "factor")]
-            arrays = _levels(values, axis)
-            tensors += [numpy_helper.from_array(a, name) for a, name in zip(arrays, names, strict=True)]
+            whole, factors = _levels(values, axis)
+            tensors += [numpy_helper.from_array(whole, names[0]), numpy_helper.from_array(factors, names[1])]
             nodes.append(helper.make_node("DequantizeLinear", names, [tensor.name], axis=axis))
         else:
             half, wide, factor = (f"{tensor.name}.{part}" for part in ("half", "wide", "factor"))
