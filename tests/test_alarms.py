@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
-from ensemble.alarm_limits import fewest_rows, joint_limits
+from ensemble.alarm_limits import _tail, fewest_rows, joint_limits
 from ensemble.novelty import ALARM_RATE, FEWEST_PHOTOS, Novelty
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.records import FaceBatch
@@ -100,6 +100,7 @@ def test_what_lies_far_off_is_warned_of_at_any_size(n):
 
 def test_too_few_photos_are_said_to_be_too_few():
     assert fewest_rows(ALARM_RATE) == FEWEST_PHOTOS == 19
+    assert fewest_rows(0.06) == 16
     batch, landmarks = photos(FEWEST_PHOTOS - 1, np.random.default_rng(0))
     novelty = Novelty.fit(batch, landmarks, batch.image_ids)
     assert not novelty.limits
@@ -115,6 +116,21 @@ def test_a_warning_says_how_many_stay_within_the_limit():
     sentences = novelty.warnings(batch.take(np.array([0])), landmarks[0] * np.float32(0.1))
     share = f"{100 * novelty.shares['size']:.1f} % of the" if within["size"] else "all"
     assert f"{share} training photos have at least {novelty.limits['size']:.1f}" in " ".join(sentences)
+
+
+def test_a_tail_is_the_largest_values_beyond_the_one_where_it_starts():
+    random = np.random.default_rng(0)
+    # the ten largest of a hundred, and the eight largest of few
+    assert _tail(random.permutation(np.arange(1.0, 101.0))) == (90.0, 5.5)
+    assert _tail(random.permutation(np.arange(1.0, 17.0))) == (8.0, 4.5)
+    assert np.isnan(_tail(np.arange(1.0, 16.0))).all()
+    same = np.concatenate([np.arange(27.0), np.full(9, 100.0)])
+    assert _tail(same) == pytest.approx((100.0, 0.05 * same.std()))
+
+
+@pytest.mark.parametrize("constant", [np.zeros(40), 1e6 + 1e-4 * np.arange(40) / 40])
+def test_what_is_constant_but_for_rounding_has_no_tail(constant):
+    assert np.isnan(_tail(constant)).all()
 
 
 @pytest.mark.parametrize("n", [FEWEST_PHOTOS, 40, 96, 400, 2000])

@@ -122,6 +122,43 @@ def test_errors_of_one_sign_are_corrected_by_a_constant():
     assert combiner.correction_of({"a": np.array([2.5]), "b": np.array([2.5])}) == pytest.approx([0.5], abs=0.1)
 
 
+def test_the_loss_is_hubers_mean_and_the_penalty_counted_by_hand():
+    """Errors of .1 and -.5, of which .2 lies beyond `large`, and all 16 + 8 + 8 + 1 parameters of a correction."""
+    loss = _Loss({"a": np.array([3.0, 2.0]), "b": np.array([3.2, 2.0])}, np.array([3.0, 2.5]), CombinerConfig())
+    plain = np.zeros(1 + 33)
+    mean = (0.1**2 / 2 + 0.3 * (0.5 - 0.3 / 2)) / 2
+    assert loss.value_and_gradient(plain)[0] == pytest.approx(mean)
+    # a constant of the correction, the last parameter, moves both errors
+    plain[-1] = 0.1
+    moved = (0.2**2 / 2 + 0.3 * (0.4 - 0.3 / 2)) / 2 + 0.02 * 0.1**2
+    assert loss.value_and_gradient(plain)[0] == pytest.approx(moved)
+
+
+def test_a_fit_starts_at_the_plain_mean_with_a_hidden_layer_between_minus_one_and_one_by_the_members():
+    scores, truth = members(0.3, 0.4, 0.5, count=40)
+    start = _Loss(scores, truth, CombinerConfig()).start()
+    logits, inner, bias, *correction = _Loss(scores, truth, CombinerConfig()).parameters(start).values()
+    assert (inner.shape, bias.shape, [each.shape for each in correction]) == ((8, 3), (8,), [(1, 8), (1,)])
+    assert not any(each.any() for each in (logits, *correction))
+    hidden = np.append(inner, bias) * np.sqrt(3)
+    assert -1 <= hidden.min() < -0.5
+    assert 0.5 < hidden.max() <= 1
+    assert not np.array_equal(start, _Loss(scores, truth, CombinerConfig(seed=1)).start())
+
+
+def test_the_correction_sees_standardised_scores():
+    scores, truth = members(0.3, 0.4, count=40)
+    combiner = fit_combiner(scores, truth, CombinerConfig(steps=3))
+    stacked = np.stack(list(scores.values()))
+    assert (combiner.centre, combiner.spread) == pytest.approx((stacked.mean(), stacked.std()))
+    wide = fit_combiner({name: 3 + 2 * (each - 3) for name, each in scores.items()}, truth, CombinerConfig(steps=3))
+    seen = _Loss(scores, truth, CombinerConfig())._standardised
+    assert (seen.mean(), seen.std()) == pytest.approx((0, 1))
+    assert wide.spread == pytest.approx(2 * combiner.spread)
+    same = fit_combiner({"a": np.full(9, 3.0), "b": np.full(9, 3.0)}, truth[:9], CombinerConfig(steps=3))
+    assert same.spread == 1
+
+
 def test_the_gradient_is_that_of_the_loss():
     scores, truth = members(0.3, 0.4, 0.5, count=40)
     loss = _Loss(scores, truth, CombinerConfig())
