@@ -8,7 +8,7 @@ LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
+.PHONY: help browser demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ docs: $(INSTALLED)  ## rebuild the pages on features, commands and licences
 	$(BIN)/python -m kallos.docs_pages.features docs/features.md
 	$(BIN)/python -m kallos.docs_pages.licences docs/licences.md
 	$(BIN)/typer kallos.cli.app utils docs --name kallos --title "Every command" --output docs/commands.md
+
+browser:  ## build the page of `kallos export --browser` into kallos/browser/built; needs Node.js and npm
+	npm ci --prefix kallos/browser --ignore-scripts --no-audit --no-fund
+	npm run build --prefix kallos/browser
 
 site: $(INSTALLED)  ## build the documents as a site with search in site/: nothing is fetched
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -97,6 +101,10 @@ bench-demo: $(INSTALLED)  ## the demo's seconds, step by step, and how right its
 
 bench-first: demo  ## how long a terminal stays empty after a command was typed
 	$(BIN)/python -m benchmarks.first_words
+
+bench-browser: demo browser  ## the page in Chromium beside `kallos predict`: parity, seconds, size; BUNDLE=, PHOTOS=
+	$(BIN)/python -m benchmarks.browser --bundle $(or $(BUNDLE),demo/bundle) \
+		--photos $(or $(PHOTOS),demo/portraits/images)
 
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving

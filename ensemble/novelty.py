@@ -160,11 +160,10 @@ class Novelty:
         if self.photos < FEWEST_PHOTOS:
             return (TOO_FEW.format(photos=self.photos, fewest=FEWEST_PHOTOS),)
         measured = self.measure(batch, landmarks[None])
-        return tuple(
-            self._warning(name, measured[name][0]) for name, (is_so,) in self.beyond(measured).items() if is_so
-        )
+        return tuple(self.warning(name, measured[name][0]) for name, (is_so,) in self.beyond(measured).items() if is_so)
 
-    def _warning(self, name: str, value: float) -> str:
+    def warning(self, name: str, value: float) -> str:
+        """The sentence of a measure whose value is beyond its limit."""
         within = self.shares.get(name, np.nan)
         share = f"{100 * within:.1f} % of the training photos" if within < 1 else "all training photos"
         share = share if np.isfinite(within) else "nearly all training photos"
@@ -214,8 +213,8 @@ def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     points = points - points.mean(axis=1, keepdims=True)
     frontal = topology.mesh - topology.mesh.mean(axis=0)
     left, _, right = np.linalg.svd(points.transpose(0, 2, 1) @ frontal)
-    flip = np.ones((len(points), 3))
-    flip[:, 2] = np.linalg.det(left @ right)
+    same = np.ones(len(points))
+    flip = np.stack([same, same, np.linalg.det(left @ right)], axis=1)
     turn = (left * flip[:, None, :]) @ right
     yaw = np.arctan2(-turn[:, 2, 0], np.hypot(turn[:, 0, 0], turn[:, 1, 0]))
     pitch = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])
@@ -251,4 +250,7 @@ def _distances(space: Components, rows: NDArray[np.float32]) -> NDArray[np.float
     within = space.transform(rows)
     centred = rows.astype(np.float64) - space.mean
     left = (centred**2).sum(axis=1) - ((within * space.scale) ** 2).sum(axis=1)
-    return np.asarray(np.sqrt((within**2).mean(axis=1)) * np.sqrt(np.maximum(left, 0) + (space.scale**2).sum()))
+    distances: NDArray[np.float64] = np.sqrt((within**2).mean(axis=1)) * np.sqrt(
+        np.maximum(left, 0) + (space.scale**2).sum()
+    )
+    return distances

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,12 +22,12 @@ from extractors.photo import Photo, content_hash, read_photo
 from extractors.recipes import described, differences, had_version, of_outputs
 from extractors.regions import REGIONS
 from extractors.registry import EXTRACTORS, OF_FEATURES
-from extractors.spec import Face
+from extractors.spec import Columns, Face
 from extractors.topologies import registry
 from extractors.values import embeddings_of, face_of, outputs
 from featurestore.calibration import FEWEST, Calibration, Ends
 from featurestore.errors import BundleError, UsageError
-from featurestore.normalization import averageness
+from featurestore.normalization import Normalization, averageness
 from featurestore.records import Explanation, FaceBatch, Prediction
 from featurestore.scale import RATINGS
 from models.encoders.spec import EncoderSpec
@@ -40,6 +41,16 @@ IN_TRAINING = "The model was trained on this photo."
 NO_INTERVAL = "The score has no interval: that takes {fewest} training photos, and there are {n}."
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What models say of one face: score (1,), the ends of its interval, each member's score (1,), sub-scores (8,)."""
+
+    score: NDArray[np.float64]
+    ends: Ends | None
+    members: dict[str, NDArray[np.float64]]
+    sub_scores: NDArray[np.float64]
+
+
 class Predictor:
     """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end."""
 
@@ -50,13 +61,13 @@ class Predictor:
         with as_bundle_error(self._folder):
             _check_versions(parts, encoder)
         self._encoder = encoder.open()
-        self._models: dict[str, Any] = {
+        self.models: dict[str, Any] = {
             name: load_model(parts.folders[name]) for name in MODELS if name in parts.folders
         }
-        self._combiner = Combiner.load(parts.folders[ENSEMBLE])
-        self._intervals = Intervals.load(parts.folders[ENSEMBLE])
-        self._novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
-        self._regions_of = self._model_of_regions()
+        self.combiner = Combiner.load(parts.folders[ENSEMBLE])
+        self.intervals = Intervals.load(parts.folders[ENSEMBLE])
+        self.novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
+        self.regions_of = self._model_of_regions()
         self._finder = finder_of(registry.current())()
         self._open, self._is_closed = ExitStack(), False
 
@@ -66,8 +77,8 @@ class Predictor:
 
     def _model_of_regions(self) -> str:
         """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
-        members = self._combiner.members
-        if missing := [name for name in members if name not in self._models]:
+        members = self.combiner.members
+        if missing := [name for name in members if name not in self.models]:
             raise BundleError(
                 f"{self._folder} lacks the model {missing[0]}, which the ensemble combines: export again."
             )
@@ -87,9 +98,14 @@ class Predictor:
         self._open.close()
 
     @property
+    def normalization(self) -> Normalization:
+        """Statistics of the training rows."""
+        return self._parts.normalization
+
+    @property
     def groups(self) -> list[str]:
         """Groups of the training data with their own calibration."""
-        return sorted(self._intervals.calibrations.keys() - {EVERYONE})
+        return sorted(self.intervals.calibrations.keys() - {EVERYONE})
 
     def predict(self, photo: Photo, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data if one is given.
@@ -112,15 +128,15 @@ class Predictor:
             )
         prediction, batch = self._predict_photo(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
-        features_of = next((name for name in self._models if MODELS[name].features), None)
+        features_of = next((name for name in self.models if MODELS[name].features), None)
         with as_bundle_error(self._folder):
             return Explanation(
                 prediction=prediction,
-                weights=self._combiner.weights,
-                correction=float(self._combiner.correction_of(scores)[0]),
-                bias=self._intervals.for_group(group).bias,
-                regions_of=self._regions_of,
-                regions=self._attribution(self._regions_of, MODELS[self._regions_of].regions, batch),
+                weights=self.combiner.weights,
+                correction=float(self.combiner.correction_of(scores)[0]),
+                bias=self.intervals.for_group(group).bias,
+                regions_of=self.regions_of,
+                regions=self._attribution(self.regions_of, MODELS[self.regions_of].regions, batch),
                 features_of=features_of,
                 features=self._attribution(features_of, MODELS[features_of].features, batch) if features_of else {},
                 z=dict(zip(batch.feature_names, batch.features[0].tolist(), strict=True)),
@@ -128,12 +144,12 @@ class Predictor:
 
     def _attribution(self, name: str, attribution: str | None, batch: FaceBatch) -> Any:
         assert attribution is not None
-        return resolve(attribution)(self._models[name], batch)
+        return resolve(attribution)(self.models[name], batch)
 
     def _predict_photo(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
         if self._is_closed:
             raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
-        calibration = self._intervals.for_group(group)
+        calibration = self.intervals.for_group(group)
         name, image = read_photo(photo)
         try:
             face = face_of(image, self._finder)
@@ -147,57 +163,71 @@ class Predictor:
     ) -> tuple[Prediction, FaceBatch]:
         """The prediction for a face. Raises BundleError when a model returns no finite number."""
         batch, raw = self.batch_of(str(photo), face)
-        members = self.scores(batch)
-        score = members.pop(ENSEMBLE)
-        ends = calibration.interval(score)
-        score = calibration.corrected(score)
-        if not np.isfinite([*score, *np.concatenate([*members.values(), *(ends or ())])]).all():
+        answer = self.answer(batch, calibration)
+        ends = answer.ends
+        if not np.isfinite([*answer.score, *np.concatenate([*answer.members.values(), *(ends or ())])]).all():
             raise BundleError(f"The models in {self._folder} return no number for {photo}: train or export them again.")
-        by_region = self._models[self._regions_of]
-        sub_scores = by_region.sub_scores(batch)[0]
-        ends = ends and self._parts.given_ends(score, ends)
-        if output := self._parts.output:
-            score, sub_scores = map(output.from_shared, (score, sub_scores))
-            members = {name: output.from_shared(value) for name, value in members.items()}
         in_training = sha256 is not None and sha256 in self._parts.photos
         notes = [IN_TRAINING] if in_training else []
         notes += [] if ends else [NO_INTERVAL.format(fewest=FEWEST, n=calibration.n)]
         notes += [face.remark] if face.remark else []
         prediction = Prediction(
             photo=photo,
-            score=float(score[0]),
+            score=float(answer.score[0]),
             low=float(ends[0][0]) if ends else None,
             high=float(ends[1][0]) if ends else None,
-            members={name: float(value[0]) for name, value in members.items()},
-            sub_scores=dict(zip(REGIONS, sub_scores.tolist(), strict=True)),
-            weights=dict(zip(REGIONS, by_region.weights.tolist(), strict=True)),
+            members={name: float(value[0]) for name, value in answer.members.items()},
+            sub_scores=dict(zip(REGIONS, answer.sub_scores.tolist(), strict=True)),
+            weights=dict(zip(REGIONS, self.models[self.regions_of].weights.tolist(), strict=True)),
             features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
-            notes=(*notes, *self._novelty.warnings(batch, face.landmarks)),
+            notes=(*notes, *self.novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
             origin=self._parts.origin,
             in_training=in_training,
         )
         return prediction, batch
 
+    def answer(self, batch: FaceBatch, calibration: Calibration) -> Answer:
+        """The scores of a batch of one face, as they are given."""
+        members = self.scores(batch)
+        score = members.pop(ENSEMBLE)
+        ends, score = calibration.interval(score), calibration.corrected(score)
+        sub_scores = self.models[self.regions_of].sub_scores(batch)[0]
+        ends = ends and self._parts.given_ends(score, ends)
+        if output := self._parts.output:
+            score, sub_scores = map(output.from_shared, (score, sub_scores))
+            members = {name: output.from_shared(value) for name, value in members.items()}
+        return Answer(score, ends, members, sub_scores)
+
     def scores(self, batch: FaceBatch) -> dict[str, NDArray[np.float64]]:
         """Scores (n,) of a batch with faces, shared ones: the combined under `ensemble`, and each member's."""
         with as_bundle_error(self._folder):
-            members = {name: model.predict(batch) for name, model in self._models.items()}
-            return {ENSEMBLE: self._combiner.predict(members), **members}
+            members = {name: model.predict(batch) for name, model in self.models.items()}
+            return {ENSEMBLE: self.combiner.predict(members), **members}
 
     def interval(self, combined: NDArray[np.float64]) -> Ends | None:
         """Ends of the 90 % intervals of combined scores (n,), shared ones as they are; None of few photos."""
-        return self._intervals.everyone.interval(combined)
+        return self.intervals.everyone.interval(combined)
 
     def batch_of(self, image_id: str, face: Face) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The one-row FaceBatch of a face, as the store would give it, and its features in their own units."""
         measured = np.hstack([EXTRACTORS[name].measure_face(face)["features"] for name in OF_FEATURES])
+        shapes = EXTRACTORS["shape"].measure_face(face)["shape"]
+        return self.batch_of_numbers(image_id, measured, shapes, embeddings_of(self._encoder, face), face.crop[None])
+
+    def batch_of_numbers(
+        self,
+        image_id: str,
+        measured: NDArray[np.float64],
+        shapes: NDArray[np.float32],
+        embedded: Columns,
+        faces: NDArray[np.uint8] | None,
+    ) -> tuple[FaceBatch, NDArray[np.float64]]:
+        """The same of (1, F) features in the order of `definitions`, a (1, 2M) shape and `embeddings_of` a face."""
         names = [definition.name for definition in definitions()]
         normalization = self._parts.normalization
         raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
-        shapes = EXTRACTORS["shape"].measure_face(face)["shape"]
-        embedded = embeddings_of(self._encoder, face)
         batch = FaceBatch(
             image_ids=(image_id,),
             feature_names=normalization.features,
@@ -206,7 +236,7 @@ class Predictor:
             shapes=shapes,
             embeddings=embedded.pop("vector"),
             region_embeddings=embedded,
-            faces=face.crop[None],
+            faces=faces,
             scores=np.array([np.nan]),
             histograms=np.full((1, len(RATINGS)), np.nan),
         )

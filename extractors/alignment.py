@@ -48,10 +48,9 @@ def align_face(
     `image` is (h, w, 3) uint8 RGB, `landmarks` (P, 3) in its pixels. Off the photo its edge is repeated.
     """
     height, width = image.shape[:2]
-    points = landmarks[:, :2].astype(np.float64)
-    matrix = _levelling(landmarks, size, margin)
+    points = landmarks[:, :2]
+    matrix, placed = levelling(landmarks, size, margin)
     on_photo = np.asarray(((points >= 0) & (points <= (width, height))).all(axis=1))
-    placed = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
     # one bilinear step may shrink by two at most; beyond that pixels would be skipped
     shrink = int(1 / np.hypot(matrix[0, 0], matrix[0, 1]))
@@ -66,17 +65,21 @@ def align_face(
     return Crop(np.asarray(crop, dtype=np.uint8), placed, on_photo)
 
 
-def _levelling(landmarks: NDArray[np.float32], size: int, margin: float) -> NDArray[np.float64]:
-    """(2, 3) similarity from the photo to the crop."""
+def levelling(
+    landmarks: NDArray[np.float32], size: int = CROP_SIZE, margin: float = MARGIN
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """(2, 3) similarity from the photo to the crop, and the (P, 2) landmarks in pixels of the crop."""
     face = Landmarks(landmarks[None])
     eyes = (face["left_eye_centre"] - face["right_eye_centre"])[0]
     cos, sin = eyes / np.hypot(*eyes)
-    turn = np.array([[cos, sin], [-sin, cos]])
+    turn = np.stack([np.stack([cos, sin]), np.stack([-sin, cos])])
     level = landmarks[:, :2] @ turn.T
     low, high = level.min(axis=0), level.max(axis=0)
     scale = size / ((high - low).max() * (1 + 2 * margin))
     shift = size / 2 - scale * (low + high) / 2
-    return np.column_stack([scale * turn, shift])
+    matrix = np.column_stack([scale * turn, shift])
+    placed = landmarks[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return matrix, placed.astype(np.float32)
 
 
 def procrustes_shape(landmarks: Reals) -> NDArray[np.float32]:
@@ -92,9 +95,10 @@ def procrustes_shape(landmarks: Reals) -> NDArray[np.float32]:
 
 def unit_shapes(landmarks: Reals) -> Shapes:
     """(n, M) complex x + iy of (n, M, 3) landmarks, centred, unit size: to turn one is a multiplication."""
-    points = np.asarray(landmarks[..., 0] + 1j * landmarks[..., 1], dtype=np.complex128)
+    points: Shapes = (landmarks[..., 0] + 1j * landmarks[..., 1]).astype(np.complex128, copy=False)
     points = points - points.mean(axis=1, keepdims=True)
-    return np.asarray(points / np.sqrt((np.abs(points) ** 2).sum(axis=1, keepdims=True)))
+    shapes: Shapes = points / np.sqrt((np.abs(points) ** 2).sum(axis=1, keepdims=True))
+    return shapes
 
 
 def mirrored(shapes: Shapes, mirror: NDArray[np.int64]) -> Shapes:
@@ -105,4 +109,5 @@ def mirrored(shapes: Shapes, mirror: NDArray[np.int64]) -> Shapes:
 def turned_onto(shapes: Shapes, targets: Shapes) -> Shapes:
     """The least-squares rotation of each unit shape onto its target; `targets` broadcasts."""
     inner = (shapes.conj() * targets).sum(axis=1, keepdims=True)
-    return np.asarray(shapes * (inner / np.abs(inner)))
+    turned: Shapes = shapes * (inner / np.abs(inner))
+    return turned

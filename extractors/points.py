@@ -47,7 +47,7 @@ class Landmarks:
 
     def __init__(self, pixels: Reals) -> None:
         """`pixels`: (n, P, 3), x and y in pixels with y down, z in the same unit."""
-        self._pixels = np.asarray(pixels, dtype=np.float64)
+        self._pixels = pixels.astype(np.float64, copy=False)
         self.topology = topology_of(self._pixels)
         self._places: dict[str, Values] = {}
 
@@ -115,12 +115,14 @@ class Landmarks:
     def area(self, contour: str) -> Values:
         """Area inside a closed contour, square face widths (shoelace formula)."""
         p = self._outline(contour)
-        return np.asarray(abs(_cross(p, np.roll(p, -1, axis=1)).sum(axis=1)) / 2)
+        twice: Values = abs(_cross(p, np.roll(p, -1, axis=1)).sum(axis=1))
+        return twice / 2
 
     def perimeter(self, contour: str) -> Values:
         """Length of a closed contour, face widths."""
         p = self._outline(contour)
-        return np.asarray(_lengths(np.roll(p, -1, axis=1) - p).sum(axis=1))
+        length: Values = _lengths(np.roll(p, -1, axis=1) - p).sum(axis=1)
+        return length
 
     def arch(self, contour: str) -> Values:
         """Greatest height of an open contour over the chord between its ends, as a part of that chord."""
@@ -131,7 +133,8 @@ class Landmarks:
 
     def gap(self, a: str, b: str) -> Values:
         """Mean distance between two contours of equal length, point by point, face widths."""
-        return np.asarray(_lengths(self._outline(a) - self._outline(b)).mean(axis=1))
+        distance: Values = _lengths(self._outline(a) - self._outline(b)).mean(axis=1)
+        return distance
 
     def curvature(self, contour: str) -> Values:
         """(n, k - 2) turning angle at each inner point of an open contour per length, radians a face width.
@@ -145,24 +148,30 @@ class Landmarks:
 
     def _outline(self, contour: str) -> Values:
         # one memory layout for any n, so that sums run in one order and n faces equal n single faces to the bit
-        return np.ascontiguousarray(self.face_frame[:, self.topology.contours[contour], :2])
+        return self.face_frame[:, self.topology.contours[contour], :2].copy()
 
 
 def _mean_point(points: Values, indices: tuple[int, ...]) -> Values:
-    return np.asarray(sum(points[:, i] for i in indices) / len(indices))
+    total: Any = sum(points[:, i] for i in indices)
+    mean: Values = total / len(indices)
+    return mean
 
 
 def _cross(u: Values, v: Values) -> Values:
-    return np.asarray(u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0])
+    product: Values = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    return product
 
 
 def _dot(u: Values, v: Values) -> Values:
-    return np.asarray(u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1])
+    product: Values = u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1]
+    return product
 
 
 def _lengths(vectors: Values) -> Values:
-    return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]))
+    lengths: Values = np.hypot(vectors[..., 0], vectors[..., 1])
+    return lengths
 
 
 def _degrees(opposite: Values, adjacent: Values) -> Values:
-    return np.asarray(np.degrees(np.arctan2(opposite, adjacent)))
+    angles: Values = np.degrees(np.arctan2(opposite, adjacent))
+    return angles

@@ -62,11 +62,9 @@ class Normalization:
 
 def averageness(shapes: NDArray[np.float32], mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
     """Procrustes distance to the mean face, (n,): 0 is the mean itself (Langlois & Roggman 1990)."""
-    distance = np.empty(len(shapes))
-    for start in range(0, len(shapes), CHUNK):
-        some = slice(start, start + CHUNK)
-        distance[some] = np.sqrt(((shapes[some] - mean_shape.astype(np.float64)) ** 2).sum(axis=1))
-    return distance
+    chunks = (shapes[start : start + CHUNK] for start in range(0, max(len(shapes), 1), CHUNK))
+    mean = mean_shape.astype(np.float64)
+    return np.concatenate([np.sqrt(((chunk - mean) ** 2).sum(axis=1)) for chunk in chunks])
 
 
 def read(store: Store, statistics_id: str) -> Normalization:

@@ -36,7 +36,9 @@ class CrossFitted:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
-        return np.asarray(np.mean([MODEL_SCALE.clip(model.predict(batch)) for model in self.models], axis=0))
+        scores: NDArray[np.float64] = np.stack([MODEL_SCALE.clip(model.predict(batch)) for model in self.models])
+        mean: NDArray[np.float64] = scores.mean(axis=0)
+        return mean
 
     def save(self, folder: Path) -> None:
         """Write every model into a folder of its own within `folder`."""

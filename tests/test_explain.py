@@ -51,7 +51,7 @@ def batch_of(predictor: Predictor, seed: int):
 @pytest.mark.parametrize("name", ["b", "b-joint"])
 @pytest.mark.parametrize("seed", range(3))
 def test_regions_add_up_to_b_and_inputs_to_their_region(predictor: Predictor, name: str, seed: int):
-    model, batch = predictor._models[name], batch_of(predictor, seed)
+    model, batch = predictor.models[name], batch_of(predictor, seed)
     parts = parts_by_region(model, batch)
     assert sum(of.contribution for of in parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-9)
     weighted = model.sub_scores(batch)[0] * model.weights
@@ -70,7 +70,7 @@ def test_what_the_integral_lacks_is_small(predictor: Predictor, monkeypatch: pyt
         return parts
 
     monkeypatch.setattr(attribution, "_adding_up", adding_up)
-    parts_by_region(predictor._models["b"], batch_of(predictor, 5))
+    parts_by_region(predictor.models["b"], batch_of(predictor, 5))
     assert len(lacking) == len(REGIONS)
     assert max(lacking) < 0.001
 
@@ -78,19 +78,19 @@ def test_what_the_integral_lacks_is_small(predictor: Predictor, monkeypatch: pyt
 def test_an_average_face_is_moved_by_nothing(predictor: Predictor):
     batch = batch_of(predictor, 0)
     batch.features[:] = 0
-    for of in parts_by_region(predictor._models["b"], batch).values():
+    for of in parts_by_region(predictor.models["b"], batch).values():
         assert not any(of.features.values())
 
 
 def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
-    model, batch = predictor._models["baseline"], batch_of(predictor, 1)
+    model, batch = predictor.models["baseline"], batch_of(predictor, 1)
     parts = parts_by_feature(model, batch)
     assert sum(parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-6)
     assert {"shape", "average"} < parts.keys()
 
 
 def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, monkeypatch: pytest.MonkeyPatch):
-    everyone = predictor._intervals.everyone
+    everyone = predictor.intervals.everyone
     known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
     monkeypatch.setattr(predictor, "_intervals", known)
     for group, bias in ((None, 0.0), ("FF", 0.1)):

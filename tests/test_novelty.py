@@ -88,7 +88,7 @@ def predictor(workspace):
 def warned(predictor: Predictor, image: Image) -> tuple[str, ...]:
     face = face_of(image, predictor._finder)
     batch, _ = predictor.batch_of("photo", face)
-    return predictor._novelty.warnings(batch, face.landmarks)
+    return predictor.novelty.warnings(batch, face.landmarks)
 
 
 def rolled(image: Image) -> Image:

@@ -1,7 +1,5 @@
 """Jawline: widths, angles, and the curvature of the contour from ear to ear."""
 
-import numpy as np
-
 from extractors.catalogue import feature
 from extractors.points import Landmarks, Values
 
@@ -123,7 +121,8 @@ def jaw_curvature_mean(face: Landmarks) -> Values:
     Formula: mean of turning angle over length at the inner points of the contour jaw
     Source: discrete curvature of a polyline
     """
-    return np.asarray(face.curvature("jaw").mean(axis=1))
+    mean: Values = face.curvature("jaw").mean(axis=1)
+    return mean
 
 
 @feature("jawline", unit="radians per face width", low=0.3, high=2.5)
@@ -133,7 +132,8 @@ def jaw_curvature_sd(face: Landmarks) -> Values:
     Formula: standard deviation of turning angle over length at the inner points of the contour jaw
     Source: discrete curvature of a polyline
     """
-    return np.asarray(face.curvature("jaw").std(axis=1))
+    spread: Values = face.curvature("jaw").std(axis=1)
+    return spread
 
 
 @feature("jawline", unit="radians per face width", low=2.0, high=9.0)
@@ -143,4 +143,5 @@ def jaw_curvature_max(face: Landmarks) -> Values:
     Formula: maximum of turning angle over length at the inner points of the contour jaw
     Source: discrete curvature of a polyline
     """
-    return np.asarray(face.curvature("jaw").max(axis=1))
+    sharpest: Values = face.curvature("jaw").max(axis=1)
+    return sharpest

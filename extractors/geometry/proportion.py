@@ -78,7 +78,8 @@ def thirds_deviation(face: Landmarks) -> Values:
     Points: face_top, glabella, subnasale, chin
     Source: Farkas 1994 (canon of three sections), with the mesh's top for the hairline
     """
-    return np.asarray(_thirds(face).std(axis=1))
+    spread: Values = _thirds(face).std(axis=1)
+    return spread
 
 
 @feature(PROPORTION, unit="ratio", low=0.0, high=0.15)
@@ -91,7 +92,8 @@ def fifths_deviation(face: Landmarks) -> Values:
     Source: Farkas 1994 (canon of five parts)
     """
     widths = np.stack([face.across(a, b) for a, b in itertools.pairwise(_FIFTHS)], axis=1)
-    return np.asarray((widths / widths.sum(axis=1, keepdims=True)).std(axis=1))
+    spread: Values = (widths / widths.sum(axis=1, keepdims=True)).std(axis=1)
+    return spread
 
 
 @feature(PROPORTION, unit="ratio", low=0.16, high=0.36)
@@ -232,7 +234,8 @@ def _thirds(face: Landmarks) -> Values:
     """(n, 3) the three sections of the face, top to chin, over their sum."""
     edges = ("face_top", "glabella", "subnasale", "chin")
     sections = np.stack([face.distance(a, b) for a, b in itertools.pairwise(edges)], axis=1)
-    return np.asarray(sections / sections.sum(axis=1, keepdims=True))
+    parts: Values = sections / sections.sum(axis=1, keepdims=True)
+    return parts
 
 
 def _off_golden(face: Landmarks, longer: tuple[str, str], shorter: tuple[str, str]) -> Values:

@@ -17,7 +17,8 @@ def shape_asymmetry(face: Landmarks) -> Values:
     Points: face_oval, midline
     Source: Mardia, Bookstein & Moreton 2000 (matching symmetry), in 2-D
     """
-    return np.asarray(np.sqrt((_mirror_gaps(face) ** 2).sum(axis=1)))
+    distance: Values = np.sqrt((_mirror_gaps(face) ** 2).sum(axis=1))
+    return distance
 
 
 def _define(region: str, high: float, pronoun: str) -> None:
@@ -26,7 +27,8 @@ def _define(region: str, high: float, pronoun: str) -> None:
 
     def measure(face: Landmarks) -> Values:
         indices = [i for contour in contours for i in face.topology.contours[contour]]
-        return np.asarray(np.sqrt((np.take(_mirror_gaps(face), indices, axis=1) ** 2).mean(axis=1)))
+        distance: Values = np.sqrt((np.take(_mirror_gaps(face), indices, axis=1) ** 2).mean(axis=1))
+        return distance
 
     measure.__name__ = f"{region}_shape_asymmetry"
     measure.__doc__ = f"""Distance between the {region} and {pronoun} mirror image within the whole shape.

@@ -16,6 +16,9 @@ def export(
     space: Annotated[
         bool, typer.Option("--space", help="Write a Hugging Face Space with it, which `python app.py` runs too.")
     ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Write a static page instead, which scores photos in the browser.")
+    ] = False,
     onnx: Annotated[
         bool, typer.Option(help="Model A as ONNX graphs, which are faster and need no torch, or as it was trained.")
     ] = True,
@@ -26,5 +29,5 @@ def export(
     """Write the deployment bundle: models, normalisation, encoder, model card, data card, manifest with hashes."""
     from kallos.workflows.export import export as write
 
-    written = write(store, folder, protocol=protocol, fold=fold, onnx=onnx, space=space)
-    wrote(written, ": a Space" if space else "")
+    written = write(store, folder, protocol=protocol, fold=fold, onnx=onnx, space=space, browser=browser)
+    wrote(written, ": a Space" if space else ": a page" if browser else "")

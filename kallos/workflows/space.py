@@ -32,7 +32,7 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
         export(parts, cards, staged / "bundle", onnx=onnx)
         for room in ROOMS:
             source = Path(__file__).parents[2] / room
-            shutil.copytree(source, staged / room, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, staged / room, ignore=shutil.ignore_patterns("__pycache__", "browser"))
         shutil.copy(PROGRAM, staged / PROGRAM.name)
         requirements = _requirements({"web"} if onnx else {"web", "train"})
         (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")

@@ -1,0 +1,16 @@
+// Files of this folder. Large ones are stored compressed, and some servers unpack them on the way.
+
+const GZIP = [0x1f, 0x8b];
+
+export async function read(name) {
+  const answer = await fetch(name);
+  if (!answer.ok) throw new Error(`${name} is missing from the folder of this page: export it again.`);
+  const content = new Uint8Array(await answer.arrayBuffer());
+  if (content[0] !== GZIP[0] || content[1] !== GZIP[1]) return content;
+  const unpacked = new Blob([content]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+}
+
+export async function readJson(name) {
+  return JSON.parse(new TextDecoder().decode(await read(name)));
+}

@@ -1,0 +1,168 @@
+"""`kallos export --browser`: a bundle as a static page that scores photos in the browser and sends none."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ensemble.novelty import FEWEST_PHOTOS, LOW, TOO_FEW, Novelty
+from ensemble.parts import Parts
+from ensemble.predictor import NO_INTERVAL, Predictor
+from extractors import decode, face_detector, landmarker
+from extractors.alignment import CROP_SIZE
+from extractors.averageness import DEFINITION as AVERAGENESS
+from extractors.definitions import definitions
+from extractors.errors import InputError
+from extractors.mediapipe_tasks import MODEL as LANDMARKER
+from extractors.points import REGION_CONTOURS
+from extractors.regions import REGIONS
+from extractors.topologies import registry
+from featurestore.calibration import FEWEST
+from featurestore.errors import PrerequisiteError
+from featurestore.scale import MODEL_SCALE
+from featurestore.staging import staging, take_place
+from models.encoders.spec import EncoderSpec
+from models.registry import ENSEMBLE, MODELS
+from models.serialization import GRAPH, read_description
+from reports.render.meaning import MEANING
+from reports.render.palette import REGION_COLOURS
+from reports.render.scales import shown_on
+from reports.stats.simpler_models import doubts, training_source
+
+BUILT = Path(__file__).parents[1] / "browser" / "built"
+CARDS = ("MODEL_CARD.md", "DATA_CARD.md")
+
+
+def export_page(bundle: Parts, folder: Path) -> Path:
+    """Write the page of a bundle whose networks are graphs into a new or empty folder.
+
+    Raises InputError when the folder is not empty or the models cannot be written as graphs, and PrerequisiteError
+    where the page's own files have not been built.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} holds other files: give a new or empty folder for the page.")
+    if not (BUILT / "page.js").is_file():
+        raise PrerequisiteError(
+            "The files of the page are not built: run `make browser` in the folder of kallos, which needs Node.js."
+        )
+    with staging(folder) as staged:
+        shutil.copytree(BUILT, staged, dirs_exist_ok=True)
+        with Predictor(bundle) as predictor:
+            _write_models(bundle, predictor, staged / "model")
+        for name in CARDS:
+            shutil.copy(bundle.folders[ENSEMBLE].parent / name, staged)
+        _name_files(staged)
+        take_place(staged, folder)
+    return folder
+
+
+def _write_models(parts: Parts, predictor: Predictor, folder: Path) -> None:
+    from ensemble.as_graphs import levelling_graph, requests, scoring_graph
+
+    folder.mkdir()
+    encoder = EncoderSpec.read(parts.folders["encoder"])
+    # parity with `kallos predict` needs more digits of the encoder than of networks whose scores are averaged
+    graphs = {"encoder": _graph(parts.folders["encoder"], as_levels=False)}
+    seeing = []
+    for name in (name for name in predictor.combiner.members if MODELS[name].needs_faces):
+        places = sorted(path.parent for path in parts.folders[name].rglob(GRAPH))
+        names = [f"{name}-{number}" for number in range(1, len(places) + 1)]
+        graphs |= {each: _graph(place, as_levels=True) for each, place in zip(names, places, strict=True)}
+        view = float(read_description(places[0])["config"]["view"])
+        seeing.append({"name": name, "graphs": names, "edge": round(CROP_SIZE * (1 - view) / 2)})
+    graphs["levelling"] = levelling_graph()
+    graphs["scoring"] = _compacted(scoring_graph(predictor, sum(encoder.networks), encoder.dim), as_levels=False)
+    for name, graph in graphs.items():
+        (folder / f"{name}.onnx.gz").write_bytes(gzip.compress(graph.SerializeToString(), mtime=0))
+    shutil.copy(LANDMARKER, folder)
+    with zipfile.ZipFile(LANDMARKER) as bundled:
+        bundled.extract("face_detector.tflite", folder)
+    about = _about(parts, predictor) | {"graphs": list(graphs), "seeing": seeing}
+    about["requests"] = [vars(request) for request in requests()]
+    (folder / "page.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _graph(folder: Path, *, as_levels: bool) -> Any:
+    import onnx
+
+    return _compacted(onnx.load_from_string((folder / GRAPH).read_bytes()), as_levels=as_levels)
+
+
+def _compacted(graph: Any, *, as_levels: bool) -> Any:
+    from models.networks.compact import compacted
+
+    return compacted(graph, as_levels=as_levels)
+
+
+def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:
+    """What the page says, and what it needs to know beside the graphs."""
+    topology, own, origin = registry.current(), shown_on(parts.scale), parts.origin
+    weights = predictor.models[predictor.regions_of].weights.tolist()
+    described = {d.name: d for d in (*definitions(), AVERAGENESS)}
+    everyone = predictor.intervals.for_group(None)
+    return {
+        "trait": origin.trait,
+        "source": training_source(origin),
+        "doubts": doubts(origin),
+        "meaning": MEANING,
+        "no_interval": NO_INTERVAL.format(fewest=FEWEST, n=everyone.n),
+        "scale": {"low": own.low, "high": own.high, "words": own.words},
+        "model_scale": {"low": MODEL_SCALE.low, "high": MODEL_SCALE.high},
+        "groups": ["", *predictor.groups],
+        "members": list(predictor.combiner.members),
+        "regions": [
+            {"name": region, "weight": weight, "colour": REGION_COLOURS[region], "contours": REGION_CONTOURS[region]}
+            for region, weight in zip(REGIONS, weights, strict=True)
+        ],
+        "features": [
+            {"name": name, "summary": described[name].summary, "unit": described[name].unit}
+            for name in parts.normalization.features
+        ],
+        "novelty": _novelty(predictor.novelty),
+        "landmarks": topology.number,
+        "contours": {name: [int(i) for i in indices] for name, indices in topology.contours.items()},
+        "crop_size": CROP_SIZE,
+        "limits": {"max_bytes": decode.MAX_BYTES, "max_pixels": decode.MAX_PIXELS},
+        "landmarker": {
+            "max_faces": landmarker.MAX_FACES,
+            "detection": landmarker.DETECTION,
+            "presence": landmarker.PRESENCE,
+            "border": landmarker.BORDER,
+            "detectable": landmarker.DETECTABLE,
+            "nearer": landmarker.NEARER,
+            "smallest": landmarker.SMALLEST,
+            "confidence": face_detector.CONFIDENCE,
+        },
+    }
+
+
+def _novelty(novelty: Novelty) -> dict[str, Any]:
+    if novelty.photos < FEWEST_PHOTOS:
+        return {"notes": [TOO_FEW.format(photos=novelty.photos, fewest=FEWEST_PHOTOS)], "measures": []}
+    measures = [
+        {"limit": limit, "is_low": name in LOW, "sentence": novelty.warning(name, _Blank())}
+        for name, limit in novelty.limits.items()
+    ]
+    return {"notes": [], "measures": measures}
+
+
+class _Blank(float):
+    """Is written as how a number would be: `{.1f}`."""
+
+    def __format__(self, spec: str) -> str:
+        return f"{{{spec}}}"
+
+
+def _name_files(folder: Path) -> None:
+    """Tell the worker which files there are, and a version that changes with any of them."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "worker.js"]
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    worker = folder / "worker.js"
+    names = ["./", *(path.relative_to(folder).as_posix() for path in files)]
+    text = worker.read_text(encoding="utf-8").replace("VERSION", content[:12])
+    worker.write_text(text.replace("/* NAMES */", ", ".join(map(json.dumps, names))), encoding="utf-8")
