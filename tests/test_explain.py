@@ -92,7 +92,7 @@ def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
 def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, monkeypatch: pytest.MonkeyPatch):
     everyone = predictor.intervals.everyone
     known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
-    monkeypatch.setattr(predictor, "_intervals", known)
+    monkeypatch.setattr(predictor, "intervals", known)
     for group, bias in ((None, 0.0), ("FF", 0.1)):
         of = predictor.explain(workspace.portrait, group)
         score = sum(weight * of.prediction.members[member] for member, weight in of.weights.items())
