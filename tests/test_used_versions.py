@@ -256,7 +256,8 @@ def test_a_store_of_the_schema_before_records_what_its_runs_use(store):
         opened.execute("ALTER TABLE locations DROP COLUMN files")
         opened.execute("DROP TABLE normalized_values")
         opened.execute("DROP TABLE scale_maps")
-        opened.execute("DROP TABLE selections")
+        for later in ("selections", "personal_ratings", "validations", "plans"):
+            opened.execute(f"DROP TABLE {later}")
         opened.execute(
             "CREATE TABLE former AS SELECT run_id, subset, n, bias, half_widths[1] AS half_width, level FROM intervals; "
             "DROP TABLE intervals; ALTER TABLE former RENAME TO intervals"

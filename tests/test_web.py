@@ -220,6 +220,12 @@ def page(browser, address: str, tmp_path: Path):
     assert not complaints
 
 
+def choose(page, field: str, files: object) -> None:
+    """Choose files, and wait until the server has them; the page itself is never idle, as it says that it is open."""
+    with page.expect_response(lambda response: "/upload" in response.url and response.request.method == "POST"):
+        page.set_input_files(field, files)
+
+
 def test_its_first_screen_says_what_a_score_means(page):
     assert "nothing of a person's worth" in page.inner_text("body")
     assert page.get_by_role("tab").all_inner_texts() == [
@@ -233,9 +239,8 @@ def test_its_first_screen_says_what_a_score_means(page):
 
 
 def test_a_photo_is_uploaded_scored_and_deleted(page, workspace: Workspace, temporary: Path):
-    page.set_input_files("input[type=file] >> nth=0", workspace.portrait)
-    page.get_by_role("img").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    choose(page, "input[type=file] >> nth=0", workspace.portrait)
+    page.locator("img[src*='file=']").first.wait_for()
     page.get_by_role("button", name="Score this photo").click()
     page.get_by_text("How the score is made").wait_for()
     assert "on 1 to 5" in page.inner_text("body")
@@ -248,9 +253,8 @@ def test_trouble_is_one_sentence_on_the_page(page, tmp_path: Path):
     page.get_by_text("Choose a photo first.").wait_for()
     blank = tmp_path / "blank.png"
     Image.new("RGB", (300, 300)).save(blank)
-    page.set_input_files("input[type=file] >> nth=0", blank)
-    page.get_by_role("img").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    choose(page, "input[type=file] >> nth=0", blank)
+    page.locator("img[src*='file=']").first.wait_for()
     page.get_by_role("button", name="Score this photo").click()
     page.get_by_text("No face was found").first.wait_for()
 
@@ -261,9 +265,8 @@ def test_of_two_faces_the_largest_is_taken_and_named(page, workspace: Workspace,
     pair.paste(portrait, (0, 0))
     pair.paste(portrait.resize((210, 210)), (350, 140))
     pair.save(tmp_path / "pair.png")
-    page.set_input_files("input[type=file] >> nth=0", tmp_path / "pair.png")
-    page.get_by_role("img").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    choose(page, "input[type=file] >> nth=0", tmp_path / "pair.png")
+    page.locator("img[src*='file=']").first.wait_for()
     page.get_by_role("button", name="Score this photo").click()
     page.get_by_text("2 faces, the largest was taken").wait_for()
 
@@ -274,9 +277,8 @@ def test_what_is_no_photo_or_too_large_is_refused_on_the_page(page, tmp_path: Pa
     page.get_by_text("exceed the maximum allowed size").wait_for()
     page.get_by_role("tab", name="Many photos").click()
     (tmp_path / "letter.png").write_text("dear reader")
-    page.set_input_files("input[type=file][multiple]", tmp_path / "letter.png")
+    choose(page, "input[type=file][multiple]", tmp_path / "letter.png")
     page.get_by_text("letter").first.wait_for()
-    page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Score them").click()
     page.get_by_role("gridcell", name="not a photo").first.wait_for()
 
@@ -315,9 +317,8 @@ def test_many_photos_become_a_table_and_a_csv(page, workspace: Workspace, tmp_pa
     blank = tmp_path / "blank.png"
     Image.new("RGB", (300, 300)).save(blank)
     page.get_by_role("tab", name="Many photos").click()
-    page.set_input_files("input[type=file][multiple]", [workspace.portrait, blank])
+    choose(page, "input[type=file][multiple]", [workspace.portrait, blank])
     page.get_by_text("blank").first.wait_for()
-    page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Score them").click()
     link = page.get_by_role("link", name="Download scores.csv")
     link.wait_for()
