@@ -29,6 +29,8 @@ def preregister(store: str | Path, file: str | Path) -> Plan:
     The store is made where there is none. Raises InputError for a file that cannot be read, DataError for one that is
     no plan; docs/laboratory/study.md shows one.
     """
+    if not Path(file).is_file():
+        raise InputError(f"{file} does not exist: give the TOML file of a plan.")
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -25,8 +25,8 @@ from reports.stats.raters.stored import ALL, Rater, groups, raters_of, ratings_o
 from reports.stats.raters.variance import Beholder, RatingVariance, variance_of
 from reports.stats.selection import Selection, chosen_data_sets
 
-SHOWN = 5
-"""Raters at either end that a page names."""
+MOST_LINES, SHOWN = 30, 5
+"""Raters that have a line each; of more, so many at both ends."""
 
 BINS = 20
 MOST_RATERS = 100
@@ -115,6 +115,7 @@ def _page(of: RatedTrait) -> RenderableType:
             "One rater to the rest",
             _rest(of.raters),
             _ends(of.raters),
+            *_left_out(of.raters),
             remark=f"correlation with the others' mean; bias on {of.scale}",
         ),
     )
@@ -232,13 +233,22 @@ def _ends(of: Sequence[Rater]) -> Table:
     """The raters who agree least and most."""
     known = [(rater.rest, rater.rater_id, rater) for rater in of if rater.rest is not None]
     ordered = [rater for _, _, rater in sorted(known, key=lambda of: of[:2])]
-    shown = ordered if len(ordered) <= 2 * SHOWN else [*ordered[:SHOWN], *ordered[-SHOWN:]]
+    shown = ordered if len(ordered) <= MOST_LINES else [*ordered[:SHOWN], *ordered[-SHOWN:]]
     retested = any(rater.retest is not None for rater in shown)
     table = plain_table("rater", "images", "to the rest", "bias", *(["retest"] if retested else []))
     for rater in shown:
         figures = (number(rater.rest, 2), number(rater.bias, 2, sign=True), number(rater.retest, 2))
         table.add_row(rater.rater_id, f"{rater.images:,}", *figures[: 3 if retested else 2])
     return table
+
+
+def _left_out(of: Sequence[Rater]) -> list[RenderableType]:
+    """What the table of raters does not show."""
+    known = sum(rater.rest is not None for rater in of)
+    if known <= MOST_LINES:
+        return []
+    shown = f"The {SHOWN} of {known} who agree least and the {SHOWN} who agree most; all of them: "
+    return [dim(shown + '`kallos sql "FROM rater_agreement ORDER BY bias"`.')]
 
 
 def figures(report: RatersReport) -> list[Figure]:
