@@ -152,8 +152,8 @@ def _measured(landmarks: Any, pixels: Any) -> Any:
         if not extractor.needs_pixels:
             columns.append(extractor.measure(landmarks[None])["features"])
         elif name == "skin":
-            asked = _Requests(pixels)
-            columns.append(np.stack([feature.measure(asked) for feature in SKIN.values()])[None])
+            requests = _Requests(pixels)
+            columns.append(np.stack([feature.measure(requests) for feature in SKIN.values()])[None])
         else:
             raise NotImplementedError(f"{name} measures pixels in a way of its own")
     return np.hstack(columns)

@@ -266,12 +266,6 @@ _MAP_SCALES = """
 """
 """Runs on several data sets have a map from the shared score to each; earlier ones stretched scales linearly."""
 
-_PERSONAL_RATINGS = """
-    CREATE TABLE personal_ratings (
-        image_id VARCHAR, rater VARCHAR, trait VARCHAR, rating DOUBLE, rated_at TIMESTAMP)
-"""
-"""What single persons say by `kallos rate`, apart from the ratings that make scores."""
-
 _VALIDATIONS_AND_PLANS = """
     CREATE TABLE validations (
         run_id VARCHAR, data_set VARCHAR, trait VARCHAR, validated_at TIMESTAMP, n INTEGER, verdict VARCHAR,
@@ -296,7 +290,11 @@ STEPS: list[tuple[str, str | Callable[[Store], None]]] = [
     ("intervals are as wide as scores there are uncertain", _WIDTHS_BY_SCORE),
     ("normalised features are stored", _STORE_Z_SCORES),
     ("runs on several data sets map a shared score to each", _MAP_SCALES),
-    ("ratings of single persons, apart from those that make scores", _PERSONAL_RATINGS),
+    (
+        "ratings of single persons, apart from those that make scores",
+        "CREATE TABLE personal_ratings "
+        "(image_id VARCHAR, rater VARCHAR, trait VARCHAR, rating DOUBLE, rated_at TIMESTAMP)",
+    ),
     ("verdicts on models for other raters, and plans of analysis", _VALIDATIONS_AND_PLANS),
 ]
 """STEPS[i] brings a store from schema version i + 1 to i + 2."""

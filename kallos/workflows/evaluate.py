@@ -79,10 +79,9 @@ def evaluate(
     With a bundle, its models are evaluated and the store is only read; else the newest ensemble of a fold and its
     members, whose predictions are stored. Raises UsageError when both are given.
     """
+    check_source(bundle, protocol, fold)
     if bundle is None:
         return _evaluate_runs(Path(store), data_set, protocol, fold, on_progress)
-    if protocol or fold:
-        raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
     parts = open_bundle(Path(bundle))
     with open_for_reading(Path(store)) as opened:
         return predict_data_set(opened, data_set, parts, on_progress).report()
@@ -96,6 +95,12 @@ def _evaluate_runs(
         predictions = predict_data_set(store, data_set, newest_parts(store, protocol, fold), on_progress)
         predictions.record(store)
         return predictions.report()
+
+
+def check_source(bundle: str | Path | None, protocol: str | None, fold: int | None) -> None:
+    """Raises UsageError where the models are named twice."""
+    if bundle and (protocol or fold):
+        raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
 
 
 def newest_parts(store: Store, protocol: str | None, fold: int | None) -> Parts:

@@ -13,7 +13,7 @@ from featurestore.errors import UsageError
 from featurestore.recalibration import Recalibration
 from featurestore.scale_maps import ScaleMap
 from featurestore.store import Store
-from kallos.workflows.evaluate import Predictions, newest_parts, predict_data_set
+from kallos.workflows.evaluate import Predictions, check_source, newest_parts, predict_data_set
 from kallos.workflows.progress import OnProgress, ignore
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import ENSEMBLE
@@ -37,12 +37,11 @@ def validate(
     The verdict is stored, and with `use` or `recalibrate` the map to these raters' scores: `predict` with this
     `data_set` gives them. Raises UsageError for a data set that the models were trained on.
     """
-    if bundle and (protocol or fold):
-        raise UsageError("A bundle knows its fold: give either --bundle or --protocol and --fold.")
+    check_source(bundle, protocol, fold)
     with Store.open(Path(store), must_exist=True) as opened:
         opened.publish()
         parts = open_bundle(Path(bundle)) if bundle else newest_parts(opened, protocol, fold)
-        if data_set in (parts.data_sets):
+        if data_set in parts.data_sets:
             raise UsageError(
                 f"The models were trained on {data_set}: `kallos report evaluation` says how they do on its test "
                 "photos. Validate them on a data set of other photos."

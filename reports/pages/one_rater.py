@@ -114,7 +114,9 @@ def _agreement(model: OneRater, learnt: Faces, ratings: NDArray[np.float64]) -> 
     count = len(model.left_out)
     if count < FEWEST:
         return None, None
-    found = [Evaluation.from_scores(ratings[:count], said).pearson for said in (model.left_out, learnt.pool[:count])]
+    found = [
+        Evaluation.from_scores(ratings[:count], scores).pearson for scores in (model.left_out, learnt.pool[:count])
+    ]
     own, pool = (None if np.isnan(r) else r for r in found)
     return own, pool
 

@@ -51,7 +51,7 @@ def render(report: ShapeAnalysis) -> RenderableType:
         "Shape",
         f"{report.landmarks} landmarks of {plural(report.images, 'face')} of {report.people:,} people, "
         "generalised Procrustes analysis",
-        section("Principal components", _components(report), remark=f"the largest of {report.kept}"),
+        section("Principal components", _components(report), remark=f"the largest of {report.dimensions}"),
         section(
             "By name", _by_name(report), remark="sizes are Procrustes distances; shares are of the variance of shape"
         ),

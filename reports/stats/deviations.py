@@ -60,5 +60,5 @@ def _compared(key: str, planned: Any, found: Any) -> Deviation | None:
 
 def _compared_sets(name: str, planned: Sequence[str], found: Sequence[str]) -> Deviation | None:
     parts = {"without": [each for each in planned if each not in found], "also": [f for f in found if f not in planned]}
-    said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
-    return Deviation(name, ", ".join(planned), "; ".join(said)) if said else None
+    differences = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
+    return Deviation(name, ", ".join(planned), "; ".join(differences)) if differences else None

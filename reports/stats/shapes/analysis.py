@@ -74,7 +74,7 @@ class Dimorphism:
 class ShapeAnalysis:
     """What `shape_analysis` finds. Scores of two traits are never pooled, so there is at most one a face.
 
-    kept         components that hold all but a hundred-thousandth of the variance; `components` has the first of them
+    dimensions   components that hold all but a hundred-thousandth of the variance; `components` has the first of them
     averageness  mean distance of faces from the mean face
     change       of shape with the score, None without scores
     predictions  what -> how well it tells the score
@@ -86,7 +86,7 @@ class ShapeAnalysis:
     images: int
     people: int
     landmarks: int
-    kept: int
+    dimensions: int
     components: tuple[Component, ...]
     averageness: Estimate
     asymmetry: Asymmetry

@@ -14,8 +14,8 @@ from extractors.topology import Topology
 from featurestore.errors import UsageError
 from reports.stats.shapes.procrustes import Aligned, Reals, shaped
 
-KEPT = 0.99999
-"""Part of the variance of shapes whose components are kept; small ones tell of scores, too. The rest is rounding."""
+VARIANCE_HELD = 0.99999
+"""Part of the variance of shapes that the components hold; small ones tell of scores, too. The rest is rounding."""
 
 SHOWN = 10
 """Components that tables have."""
@@ -48,8 +48,8 @@ class ShapeSpace:
         tangent -= tangent.mean(axis=0)
         values, vectors = np.linalg.eigh(tangent.T @ tangent / (len(tangent) - 1))
         shares = np.cumsum(values[::-1]) / values.sum()
-        kept = int(np.searchsorted(shares, KEPT)) + 1
-        components = vectors[:, ::-1][:, : min(kept, len(tangent) - 1)].T
+        count = int(np.searchsorted(shares, VARIANCE_HELD)) + 1
+        components = vectors[:, ::-1][:, : min(count, len(tangent) - 1)].T
         # either sign will do; this one does not depend on the machine
         components *= np.sign(components[np.arange(len(components)), np.abs(components).argmax(axis=1)])[:, None]
         return cls(topology, aligned, components, tangent @ components.T, float(values.sum()))
