@@ -100,12 +100,12 @@ def score(
 ) -> pl.DataFrame:
     """Scores as a table with one row a photo, by a bundle or else by the models that the store trained last.
 
-    photos   a path, the bytes of a photo file, a PIL image, (h, w, 3) uint8 RGB pixels, or any number of these; a path
-             may be that of a folder, a pattern such as `photos/*.jpg`, a video file, or `camera`, `camera:1`
-    explain  also columns that say what the score consists of, as in `kallos explain`
-    overlays folder for pictures of the photos with landmarks and score
-    every    of a video each so manieth frame is scored; its faces have a row a frame each, and keep their number
-    seconds  how much of a video is scored, by default all; how long a camera is looked through, by default 10 s
+    photos    a path, the bytes of a photo file, a PIL image, (h, w, 3) uint8 RGB pixels, or any number of these; a path
+              may be that of a folder, a pattern such as `photos/*.jpg`, a video file, or `camera`, `camera:1`
+    explain   also columns that say what the score consists of, as in `kallos explain`
+    overlays  folder for pictures of the photos with landmarks and score
+    every     of a video one frame of so many is scored; each of its faces has a row, and a number that it keeps
+    seconds   how much of a video is scored, by default all; how long a camera is looked through, by default 10 s
 
     A photo that cannot be used has a row with the reason in `problem`. Columns as in the files of `kallos score --csv`.
     32 photos and more are shared among all cores. Raises UsageError, and as `kallos.load_bundle`.
