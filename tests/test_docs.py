@@ -19,6 +19,7 @@ QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "sql.md").read_text(), flags=r
 
 SHOWN = (
     "own-photos.md",
+    "score.md",
     "scut.md",
     "sql.md",
     "laboratory.md",

@@ -52,7 +52,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "demo/P0001.jpg --json --sheet sheet.png",
     ),
     "composite": ("out.png", "out.png --where 'score > 3' --along mean --by -1 --size 64"),
-    "score": ("PHOTO", "PHOTO --json", "PHOTO --protocol demo-5fold --fold 2", "PHOTO --group AF"),
+    "score": ("PHOTO", "PHOTO --json", "PHOTO --protocol demo-5fold --fold 2", "PHOTO --group AF", "camera"),
     "explain": ("PHOTO", "demo/P0001.jpg --json", "PHOTO --html out.html --overlay out.png"),
     "rate": ("anna --json", "anna --export eye.safetensors", "anna --protocol demo-5fold --fold 2 --json"),
     "serve": ("--port PORT",),

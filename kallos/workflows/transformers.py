@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.bundle import open_bundle
-from extractors.errors import InputError, PhotoError
+from extractors.decode import UNNAMED
+from extractors.errors import InputError, NoFaceError, PhotoError
 from extractors.geometry.compute import compute_geometry
 from extractors.landmark_finder import Finder, finder_of
 from extractors.photo import Photo, read_photo
@@ -171,16 +172,17 @@ def _row(photo: Photo, finder: Finder, encoder: Encoder | None) -> _Row:
         if encoder is None:
             return finder.find(pixels).landmarks.ravel().astype(np.float64)
         return np.asarray(embeddings_of(encoder, face_of(pixels, finder))["vector"][0], dtype=np.float64)
+    except NoFaceError as error:
+        return NoFaceError(f"{photo if isinstance(photo, str | Path) else UNNAMED}: {error}")
     except (PhotoError, InputError) as error:
-        name = photo if isinstance(photo, str | Path) else "a photo"
-        return type(error)(f"{name}: {error}")
+        return error
 
 
 def _checked(place: int, row: _Row) -> NDArray[np.float64]:
     if isinstance(row, FailedTask):
         row = PhotoError(row.detail)
     if isinstance(row, Exception):
-        raise type(row)(f"X[{place}], {row} `kallos.score` names every photo that cannot be used.")
+        raise type(row)(f"X[{place}]: {row} `kallos.score` names every photo that cannot be used.")
     return row
 
 
