@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from kallos.workflows.open import open_store as open_store
     from kallos.workflows.open import training_set as training_set
     from kallos.workflows.plan import plan as plan
-    from kallos.workflows.predict import predict as predict
     from kallos.workflows.query import feature as feature
     from kallos.workflows.query import feature_values as feature_values
     from kallos.workflows.query import features as features
     from kallos.workflows.query import sql as sql
     from kallos.workflows.query import tables as tables
     from kallos.workflows.report import report as report
+    from kallos.workflows.score import score as score
     from kallos.workflows.similar import similar as similar
     from kallos.workflows.study import preregister as preregister
     from kallos.workflows.study import write_study as write_study
@@ -79,7 +79,7 @@ _HOME = {
     "kallos.workflows.one_rater": ("one_rater", "rate"),
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
-    "kallos.workflows.predict": ("predict",),
+    "kallos.workflows.score": ("score",),
     "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
     "kallos.workflows.report": ("report",),
     "kallos.workflows.similar": ("similar",),

@@ -25,7 +25,7 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from kallos.engines import pool  # noqa: E402
-from kallos.workflows import predict  # noqa: E402
+from kallos.workflows import score  # noqa: E402
 from kallos.workflows.report import report  # noqa: E402
 from models.baseline import trees  # noqa: E402
 from models.networks import graphs  # noqa: E402
@@ -127,8 +127,8 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many photos are predicted by workers, as 32 are elsewhere."""
-    monkeypatch.setattr(predict, "MIN_PARALLEL", 8)
+    """So many photos are scored by workers, as 32 are elsewhere."""
+    monkeypatch.setattr(score, "MIN_PARALLEL", 8)
     return 8
 
 

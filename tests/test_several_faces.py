@@ -16,7 +16,7 @@ from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.service import Service
-from kallos.workflows.predict import predict_photos
+from kallos.workflows.score import score_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
 from tests.command import done
@@ -42,15 +42,15 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
     at = (three, "--bundle", workspace.bundle)
-    (said,) = done("predict", *at, "--json").json()["predictions"]
+    (said,) = done("score", *at, "--json").json()["predictions"]
     assert said["notes"][0] == REMARK
-    shown = " ".join(done("predict", *at).out.replace("│", " ").split())
+    shown = " ".join(done("score", *at).out.replace("│", " ").split())
     assert f"! {REMARK}" in shown
     assert done("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK
 
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
-    (prediction,) = predict_photos(open_bundle(workspace.bundle), [three], None)
+    (prediction,) = score_photos(open_bundle(workspace.bundle), [three], None)
     _, line, *_ = lines([prediction], [three])
     assert f"! {REMARK}" in line.plain
 

@@ -29,7 +29,7 @@ MIN_PARALLEL = 32
 
 
 @dataclass(frozen=True)
-class PredictRequest:
+class ScoreRequest:
     """A photo, the group whose calibration to use, and the file for the overlay, if any."""
 
     photo: Path
@@ -37,7 +37,7 @@ class PredictRequest:
     overlay: Path | None
 
 
-def predict(
+def score(
     photos: str | Path | Sequence[str | Path],
     *,
     bundle: str | Path | None = None,
@@ -60,7 +60,7 @@ def predict(
     named = [photos] if isinstance(photos, str | Path) else photos
     chosen, _ = photos_in([Path(photo) for photo in named])
     parts = open_parts(Path(store or ""), Path(bundle) if bundle else None, protocol, fold, data_set)
-    return list(predict_photos(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
+    return list(score_photos(parts, chosen, Path(overlays) if overlays else None, group, on_progress))
 
 
 def photos_in(paths: list[Path]) -> tuple[list[Path], int]:
@@ -88,7 +88,7 @@ def photos_in(paths: list[Path]) -> tuple[list[Path], int]:
     return chosen, refused
 
 
-def predict_photos(
+def score_photos(
     parts: Parts, photos: list[Path], overlays: Path | None, group: str | None = None, on_progress: OnProgress = ignore
 ) -> Iterator[Prediction | PhotoError]:
     """A prediction or an error for each photo, in order; overlays are written along the way.
@@ -96,13 +96,13 @@ def predict_photos(
     A photo that cannot be used gives its PhotoError, and the others go on. Memory does not grow with the photos.
     """
     requests = [
-        PredictRequest(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)
+        ScoreRequest(photo, group, target) for photo, target in zip(photos, _overlays(photos, overlays), strict=True)
     ]
     many = len(requests) >= MIN_PARALLEL
-    answers = _predict_in_parallel(parts, requests) if many else _predict_serially(parts, requests)
+    answers = _score_in_parallel(parts, requests) if many else _score_serially(parts, requests)
     for number, (request, answer) in enumerate(answers, start=1):
         if many:
-            on_progress(number, len(requests), "predicting")
+            on_progress(number, len(requests), "scoring")
         if request.overlay and isinstance(answer, Prediction):
             log.info("wrote %s", request.overlay)
         yield answer
@@ -116,22 +116,22 @@ def _overlays(photos: list[Path], folder: Path | None) -> Iterator[Path | None]:
         yield folder / f"{name}_overlay.png" if folder else None
 
 
-Answers = Iterator[tuple[PredictRequest, Prediction | PhotoError]]
+Answers = Iterator[tuple[ScoreRequest, Prediction | PhotoError]]
 
 
-def _predict_serially(parts: Parts, requests: list[PredictRequest]) -> Answers:
+def _score_serially(parts: Parts, requests: list[ScoreRequest]) -> Answers:
     with Predictor(parts) as predictor:
         for request in requests:
             yield request, _answer(predictor, request)
 
 
-def _predict_in_parallel(parts: Parts, requests: list[PredictRequest]) -> Answers:
+def _score_in_parallel(parts: Parts, requests: list[ScoreRequest]) -> Answers:
     with Pool(_set_state, parts, ready=_get_ready) as pool:
         for request, answer in pool.map(_answer_in_worker, requests):
             yield request, PhotoError(f"{request.photo}: {answer.detail}") if isinstance(answer, FailedTask) else answer
 
 
-def _answer(predictor: Predictor, request: PredictRequest) -> Prediction | PhotoError:
+def _answer(predictor: Predictor, request: ScoreRequest) -> Prediction | PhotoError:
     try:
         prediction = predictor.predict(request.photo, request.group)
     except PhotoError as error:
@@ -168,5 +168,5 @@ def _get_ready() -> None:
     _predictor()
 
 
-def _answer_in_worker(request: PredictRequest) -> Prediction | PhotoError:
+def _answer_in_worker(request: ScoreRequest) -> Prediction | PhotoError:
     return _answer(_predictor(), request)

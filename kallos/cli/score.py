@@ -1,4 +1,4 @@
-"""`kallos predict`: scores of photos."""
+"""`kallos score`: scores of photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from featurestore.records import Prediction
 
 
-def predict(
+def score(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     overlay: Annotated[
         Path | None, typer.Option(help="Write pictures with landmarks and scores here.", callback=output)
@@ -30,7 +30,7 @@ def predict(
             help="Whose scores to give: of a data set trained on, by default the first, or of one validated on."
         ),
     ] = None,
-    bundle: Annotated[Path | None, typer.Option(help="Predict from this bundle; no store is needed.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Score by this bundle; no store is needed.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,
     store: StorePath = DEFAULT_STORE,
@@ -47,7 +47,7 @@ def predict(
     from extractors.errors import PhotoError
     from kallos.cli.console import note, out, progress
     from kallos.cli.table_files import TableOut
-    from kallos.workflows.predict import photos_in, predict_photos
+    from kallos.workflows.score import photos_in, score_photos
     from kallos.workflows.trained_models import open_parts
     from reports.pages.prediction_table import row, table
     from reports.stats.simpler_models import doubts
@@ -62,7 +62,7 @@ def predict(
         nonlocal failed
         # lines on a terminal show the progress, and would break up a bar
         with progress(visible=not (is_shown and out.is_terminal)) as advance:
-            answers = predict_photos(parts, chosen, overlay, group, advance)
+            answers = score_photos(parts, chosen, overlay, group, advance)
             for photo, answer in zip(chosen, answers, strict=True):
                 if files:
                     rows.append(row(photo, answer, group))
@@ -85,7 +85,7 @@ def predict(
 
 def _show(predictions: Iterator[Prediction], chosen: list[Path], json: bool) -> None:
     from kallos.cli.console import out, plain
-    from kallos.workflows.predict import MIN_PARALLEL
+    from kallos.workflows.score import MIN_PARALLEL
     from reports.pages.prediction import as_dict, lines, render
     from reports.render.json import stream_json
 
