@@ -1,5 +1,5 @@
 # Scores photos with a bundle: docker build --tag kallos .
-# docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/work" kallos predict photo.jpg --bundle bundle
+# docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/work" kallos score photo.jpg --bundle bundle
 # `make image` carries out these steps without Docker, in a system made by debootstrap.
 FROM debian:bookworm-slim
 RUN apt-get update && \

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hatch_build import ROOMS, moved
-from kallos.workflows.predict import MIN_PARALLEL
+from kallos.workflows.score import MIN_PARALLEL
 from tests.command import done
 from tests.conftest import Workspace
 
@@ -47,11 +47,11 @@ class Installed:
     folder: Path
 
     def run(self, *typed: object) -> str:
-        """What a program of the environment prints."""
+        """What a program of the environment, or of the system, prints."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        program, *arguments = map(str, typed)
+        there = clean | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
         return subprocess.run(
-            [self.bin / program, *arguments], cwd=self.folder, env=clean, check=True, capture_output=True, text=True
+            list(map(str, typed)), cwd=self.folder, env=there, check=True, capture_output=True, text=True
         ).stdout
 
 
@@ -116,7 +116,7 @@ def test_processes_that_it_starts_find_it(installed: Installed, workspace: Works
     answers = installed.run("python", "-m", "kallos", "score", *photos, "--json", "--bundle", workspace.bundle)
     assert len(json.loads(answers)["predictions"]) == MIN_PARALLEL
     counted = installed.run("kallos", "sql", "SELECT count(*) AS n FROM images", "--json", "--store", workspace.store)
-    assert json.loads(counted)["rows"] == [{"n": 120}]
+    assert json.loads(counted) == [{"n": 120}]
 
 
 def test_a_new_install_says_where_models_come_from(installed: Installed, workspace: Workspace):
@@ -124,6 +124,13 @@ def test_a_new_install_says_where_models_come_from(installed: Installed, workspa
         installed.run("kallos", "score", workspace.portrait)
     assert failed.value.returncode == 6
     assert "give a bundle by --bundle" in failed.value.stderr
+
+
+@pytest.mark.parametrize(("typed", "completed"), [("sco", "score"), ("score --prot", "--protocol")])
+def test_a_shell_completes_what_is_typed(typed: str, completed: str, installed: Installed):
+    words = f"COMP_WORDS=(kallos {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kallos_completion kallos"
+    typing = f'eval "$(kallos completion bash)"; {words}; echo "${{COMPREPLY[@]}}"'
+    assert installed.run("bash", "-c", typing).split() == [completed]
 
 
 @pytest.mark.parametrize(

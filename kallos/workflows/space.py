@@ -14,9 +14,7 @@ from models.spec import resolve
 from reports.render.markdown import page
 
 PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
-PACKAGES = {
-    each.__module__.partition(".")[0] for each in (staging, InputError, resolve, export, page, required)
-}
+PACKAGES = {each.__module__.partition(".")[0] for each in (staging, InputError, resolve, export, page, required)}
 """Top-level packages of the rooms: each its own in a checkout, all one in a wheel (`hatch_build.py`)."""
 
 ABOUT = """# kallos
