@@ -8,7 +8,7 @@ LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help browser demo test test-bare test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
+.PHONY: help browser demo test test-bare image test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ test: $(INSTALLED)  ## install, then run the tests, three files at a time: no ne
 
 test-bare:  ## both commands of the README on a bare Debian that it makes, as root; BARE=demo for one
 	.ci/bare $(or $(BARE),demo test)
+
+image: demo  ## the steps of Dockerfile on a bare Debian that it makes, as root, and a portrait scored there
+	mkdir -p demo/work && cp -r demo/bundle demo/portraits/images/P0001.jpg demo/work
+	.ci/image demo/work score P0001.jpg --bundle bundle
 
 test-long: $(INSTALLED)  ## what `make test` tries by a few cases, by all of them
 	$(BIN)/pytest -n 2 -m long

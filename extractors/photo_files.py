@@ -15,7 +15,7 @@ PHOTO_SUFFIXES = (
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 """What Pillow may open a photo as, beside HEIC, which is an extra; MPO files are read as JPEG."""
 
-HEIC = "HEIC, which needs an extra: `pip install '.[heic]'` in the folder of kallos"
+HEIC = "HEIC, which needs an extra: `pip install 'kallos[heic]'`"
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 

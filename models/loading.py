@@ -21,7 +21,7 @@ def load_model(folder: Path) -> Model:
         loader = resolve(classes[kind])
     except ModuleNotFoundError as missing:
         raise BundleError(
-            f"{folder} needs {missing.name}: in the folder of kallos, `pip install '.[train]'`, or export with --onnx."
+            f"{folder} needs {missing.name}: `pip install 'kallos[train]'`, or export with --onnx."
         ) from missing
     with as_bundle_error(folder):
         model: Model = loader.load(folder)

@@ -47,4 +47,4 @@ class Page(Protocol):
 
 def report_page(name: str) -> Page:
     """The module of a report."""
-    return cast(Page, import_module(f"reports.pages.{name}"))
+    return cast(Page, import_module(f"{__package__}.pages.{name}"))

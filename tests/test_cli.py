@@ -288,4 +288,4 @@ def test_what_an_extra_brings_is_named_where_it_is_missing(extra, typed, monkeyp
     monkeypatch.setattr(extras, "find_spec", lambda module: None)
     answer = kallos(*typed)
     assert answer.code == 2
-    assert f"pip install '.[{extra}]'" in answer.err
+    assert f"pip install 'kallos[{extra}]'" in answer.err

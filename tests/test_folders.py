@@ -196,7 +196,7 @@ def test_without_the_extra_each_heic_is_named_with_the_remedy(workspace: Workspa
         (tmp_path / f"{number}.heic").write_bytes(content + bytes([number]))
     photos, _ = find_photos(tmp_path)
     _, findings = scan_images("x", tmp_path, photos)
-    remedy = "is HEIC, which needs an extra: `pip install '.[heic]'` in the folder of kallos."
+    remedy = "is HEIC, which needs an extra: `pip install 'kallos[heic]'`."
     assert [(f.kind, f.subject, f.detail) for f in findings] == [("unreadable", f"{n}.heic", remedy) for n in (1, 2)]
     shutil.copy(workspace.portrait, tmp_path)
     answer = kallos("score", tmp_path, "--bundle", workspace.bundle)

@@ -57,6 +57,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "rate": ("anna --json", "anna --export eye.safetensors", "anna --protocol demo-5fold --fold 2 --json"),
     "serve": ("--port PORT",),
     "export": ("bundle --no-onnx", "FILE"),
+    "completion": ("bash",),
     "doctor": ("", "--deep --json"),
     "verify": ("RUN", "nothing"),
     "evaluate": ("--data-set other", "--data-set demo", "--data-set demo --bundle nowhere", "--face-alone"),
@@ -104,7 +105,7 @@ READERS = {
 }
 """Commands that only read the store, and need no copy of it."""
 
-WITHOUT_A_STORE = {"demo", "hub push", "hub pull", "weights", "weights add"}
+WITHOUT_A_STORE = {"demo", "completion", "hub push", "hub pull", "weights", "weights add"}
 DOCUMENTED = {int(code) for code in re.findall(r"\b(\d+) ", EXIT_CODES)} - {130, 141}
 
 

@@ -42,7 +42,7 @@ def test_a_bundle_says_the_same_without_torch(command: str, workspace: Workspace
 def test_what_needs_torch_says_so(command: tuple[str, ...], workspace: Workspace, tmp_path: Path) -> None:
     answer = without_torch(*command, "--store", workspace.store, folder=tmp_path)
     assert answer.returncode == 2
-    assert "pip install '.[train]'" in answer.stderr
+    assert "pip install 'kallos[train]'" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

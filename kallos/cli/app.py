@@ -13,11 +13,13 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from typer.completion import completion_init
 
 from kallos.cli import loading, streams, system_libraries
 from kallos.cli.benchmark import benchmark
 from kallos.cli.check import check
 from kallos.cli.compact import compact
+from kallos.cli.completion import completion
 from kallos.cli.composite import composite
 from kallos.cli.demo import demo
 from kallos.cli.doctor import doctor
@@ -71,7 +73,9 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,  # `kallos completion` prints the script instead of changing startup files
 )
+completion_init()
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Try it": (demo,),
     "Photos and ratings into the store": (preregister, ingest, extract, plan, check, duplicates),
@@ -79,6 +83,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Read what is stored": (report, features, similar, composite, sql, tables),
     "Score photos": (score, explain, rate, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),
+    "Look after the command": (completion,),
 }
 for _panel, _commands in PANELS.items():
     for _command in _commands:

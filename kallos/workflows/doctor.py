@@ -71,7 +71,7 @@ def _installation() -> Iterator[Symptom]:
         try:
             yield Symptom(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Symptom(name, "ok", "is not installed; to train: `pip install '.[train]'` in kallos's folder")
+            yield Symptom(name, "ok", "is not installed; to train: `pip install 'kallos[train]'`")
     yield _opencv()
     yield _landmarker()
 

@@ -21,4 +21,4 @@ def required(lines: Iterable[str], extras: Collection[str]) -> Iterator[str]:
 def need(extra: str, *modules: str) -> None:
     """Raises UsageError, naming what to install, when a module of that extra is missing."""
     if missing := [module for module in modules if find_spec(module) is None]:
-        raise UsageError(f"This needs {missing[0]}: in the folder of kallos, `pip install '.[{extra}]'`.")
+        raise UsageError(f"This needs {missing[0]}: `pip install 'kallos[{extra}]'`.")

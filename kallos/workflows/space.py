@@ -10,10 +10,13 @@ from ensemble.parts import Parts
 from extractors.errors import InputError
 from featurestore.staging import staging, take_place
 from kallos.workflows.extras import required
+from models.spec import resolve
 from reports.render.markdown import page
 
 PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
-ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")
+PACKAGES = {each.__module__.partition(".")[0] for each in (staging, InputError, resolve, export, page, required)}
+"""Top-level packages of the rooms: each its own in a checkout, all one in a wheel (`hatch_build.py`)."""
+
 ABOUT = """# kallos
 
 How would a pool of raters rate a photograph of a face? This Space answers that, and nothing about a person's worth,
@@ -30,9 +33,9 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
         raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
     with staging(folder) as staged:
         export(parts, cards, staged / "bundle", onnx=onnx)
-        for room in ROOMS:
-            source = Path(__file__).parents[2] / room
-            shutil.copytree(source, staged / room, ignore=shutil.ignore_patterns("__pycache__", "browser"))
+        for package in PACKAGES:
+            source = Path(__file__).parents[2] / package
+            shutil.copytree(source, staged / package, ignore=shutil.ignore_patterns("__pycache__", "browser"))
         shutil.copy(PROGRAM, staged / PROGRAM.name)
         requirements = _requirements({"web"} if onnx else {"web", "train"})
         (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ensemble.bundle import open_bundle
 from ensemble.parts import Parts, parts_of_store
+from featurestore.errors import StoreError
 from featurestore.store import Store
 from featurestore.validations import recalibration_of
 from kallos.workflows.stores import open_for_reading
@@ -18,6 +19,7 @@ def open_parts(
     """The models of a bundle, or those trained last in the store, with the scores of one data set.
 
     That is one that they were trained on, or one that `kallos validate` let them be used for, as the store knows.
+    Raises StoreError without a bundle where there is no store: what a new install meets first.
     """
     if bundle:
         parts = open_bundle(bundle)
@@ -25,6 +27,11 @@ def open_parts(
             return parts.scored_for(data_set)
         with open_for_reading(store) as opened:
             return _validated_for(opened, parts, data_set)
+    if not store.exists():
+        raise StoreError(
+            f"Scores need trained models, and kallos brings none (there is no store at {store}): give a bundle by "
+            "--bundle, a store with models by --store, or make both of drawn portraits, `kallos demo`."
+        )
     with open_for_reading(store) as opened:
         return _validated_for(opened, trained_parts(opened, protocol, fold), data_set)
 

