@@ -81,7 +81,8 @@ function named(about, region) {
 
 function explanationOf(about, answer) {
   const regions = [...answer.explanation.regions].sort((a, b) => Math.abs(b.moved) - Math.abs(a.moved));
-  const most = Math.max(...regions.map(({ moved }) => Math.abs(moved)));
+  const all = regions.flatMap((region) => [region, ...region.features, { moved: region.windows }]);
+  const most = Math.max(...all.map(({ moved }) => Math.abs(moved)));
   const average = about.regions.reduce((sum, region) => sum + region.average, 0);
   return [
     element("h2", {}, "What moved the score"),
@@ -89,15 +90,16 @@ function explanationOf(about, answer) {
       "p",
       {},
       `A face that is the mean of the training photos has ${figure(about, average)} from model ${about.regions_of}. ` +
-        `These points lead from there to its ${figure(about, answer.members[about.regions_of])} for this photo.`,
+        `These points lead from there to its ${figure(about, answer.members[about.regions_of])} for this photo. ` +
+        "sd: standard deviations of the training photos, from their mean.",
     ),
     table(
       "Points by region, and the measurements that moved it most",
-      ["region and measurement", "value", "against the mean", "points", ""],
+      ["region and measurement", "points", ""],
       regions.flatMap((region) => [
-        [element("strong", {}, named(about, region.name)), "", "", points(about, region.moved), signed(region.moved / most)],
-        ...furthest(region).map((feature) => featureRow(about, answer, feature)),
-        ...(region.windows ? [[part("what the encoder sees"), "", "", points(about, region.windows), ""]] : []),
+        moveRow(about, element("strong", {}, named(about, region.name)), region.moved, most),
+        ...furthest(region).map((feature) => moveRow(about, measurement(about, answer, feature), feature.moved, most)),
+        ...(region.windows ? [moveRow(about, part("what the encoder sees"), region.windows, most)] : []),
       ]),
     ),
     table("How the score is made", ["", "score", "weight", "points"], sumRows(about, answer)),
@@ -106,23 +108,23 @@ function explanationOf(about, answer) {
 
 const furthest = ({ features }) => [...features].sort((a, b) => Math.abs(b.moved) - Math.abs(a.moved)).slice(0, SHOWN);
 
-function featureRow(about, answer, { name, moved, z }) {
-  const { summary, unit } = about.features.find((feature) => feature.name === name);
-  const label = part(element("span", { class: "measurement", title: summary }, plain(name)));
-  const height = Number.isFinite(z) ? `${z < 0 ? "−" : "+"}${Math.abs(z).toFixed(1)} sd` : "";
-  return [label, valueOf(answer, name, unit), height, points(about, moved), ""];
+function moveRow(about, label, moved, most) {
+  const bar = placed(element("i"), 0.5 + Math.min(moved, 0) / most / 2, 0.5 + Math.max(moved, 0) / most / 2);
+  return [label, points(about, moved), element("div", { class: "bar" }, bar)];
 }
 
-const part = (label) => element("span", { class: "part" }, label);
+function measurement(about, answer, { name, z }) {
+  const { summary, unit } = about.features.find((feature) => feature.name === name);
+  const height = Number.isFinite(z) ? `, ${z < 0 ? "−" : "+"}${Math.abs(z).toFixed(1)} sd` : "";
+  const value = element("span", { class: "faint" }, ` ${valueOf(answer, name, unit)}${height}`);
+  return part(element("span", { class: "measurement", title: summary }, plain(name)), value);
+}
+
+const part = (...labels) => element("div", { class: "part" }, ...labels);
 
 function valueOf(answer, name, unit) {
   const value = answer.features[name];
   return Number.isFinite(value) ? `${Number(value.toPrecision(3))} ${unit}` : "not measurable";
-}
-
-// a bar to the left or right of the middle
-function signed(part) {
-  return element("div", { class: "bar signed" }, placed(element("i"), 0.5 + Math.min(part, 0) / 2, 0.5 + Math.max(part, 0) / 2));
 }
 
 function sumRows(about, answer) {
@@ -143,11 +145,13 @@ function featureTable(about, answer) {
 
 export function table(caption, heads, rows) {
   const head = (name) => (name ? element("th", { scope: "col" }, name) : element("td"));
-  return element(
+  const content = element(
     "table",
     {},
     element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...heads.map(head))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value) => element("td", {}, value))))),
   );
+  // the keyboard scrolls what has the focus
+  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, content);
 }

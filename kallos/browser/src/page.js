@@ -75,8 +75,11 @@ async function openCamera() {
   } catch (problem) {
     throw new Error(`The camera cannot be used (${problem.message}): allow it in the browser, or choose a photo.`);
   }
-  at("video").srcObject = state.camera;
-  at("video").hidden = at("shoot").hidden = false;
+  const video = at("video");
+  video.srcObject = state.camera;
+  video.hidden = false;
+  await video.play();
+  at("shoot").hidden = false;
   tell("The picture stays on this device.");
 }
 
@@ -117,14 +120,25 @@ function describe(about) {
 
 // The worker keeps the files for use without a network, and adds the headers without which there are no threads.
 async function keepOffline() {
-  if (!navigator.serviceWorker) return;
-  await navigator.serviceWorker.register("worker.js");
-  await navigator.serviceWorker.ready;
+  const { installing, waiting, active } = await navigator.serviceWorker.register("worker.js");
+  await isActive(installing ?? waiting ?? active);
   if (!self.crossOriginIsolated && !sessionStorage.getItem("reloaded")) {
     sessionStorage.setItem("reloaded", "once");
     location.reload();
     await new Promise(() => {});
   }
+}
+
+// not `ready`, which never comes where there is no room for the files
+function isActive(worker) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (worker.state === "activated") resolve();
+      if (worker.state === "redundant") reject(new Error("no room"));
+    };
+    worker.addEventListener("statechange", look);
+    look();
+  });
 }
 
 async function start() {
