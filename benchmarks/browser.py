@@ -52,12 +52,12 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium(*arguments: str) -> Iterator[Any]:
     """A browser of playwright's."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SOFTWARE))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SOFTWARE, *arguments])
         yield browser
         browser.close()
 
@@ -84,9 +84,10 @@ def predictions(predictor: Predictor, photos: Sequence[Path]) -> dict[Path, Pred
 def differences(
     answers: Mapping[Path, Mapping[str, Any]], expected: Mapping[Path, Prediction], spread: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """measure -> (n,) how far the page's answers lie from predictions of the same photos.
+    """measure -> how far the page's answers lie from predictions of the same photos.
 
-    Scores in points, landmarks as a share of the face's width, features in standard deviations of the training rows.
+    Scores in points, one a photo; the landmark furthest off, as a share of the face's width; features in standard
+    deviations of the training rows, one for each feature of each photo, infinite where one side measured none.
     """
     apart: dict[str, list[float]] = {name: [] for name in ("score", "interval", "sub-scores", "landmarks", "features")}
     for photo, there in expected.items():
@@ -97,9 +98,10 @@ def differences(
         apart["sub-scores"].append(max(abs(here["sub_scores"][name] - v) for name, v in there.sub_scores.items()))
         landmarks = np.reshape(here["landmarks"], there.landmarks.shape) - there.landmarks
         apart["landmarks"].append(float(np.abs(landmarks[:, :2]).max() / np.ptp(there.landmarks[:, 0])))
-        features = [here["features"][name] for name in there.features]
-        beside = np.abs(np.array(features, dtype=np.float64) - list(there.features.values())) / spread
-        apart["features"].append(float(np.nanmax(beside)))
+        values = np.array([(here["features"][name], value) for name, value in there.features.items()], dtype=np.float64)
+        beside = np.abs(values[:, 0] - values[:, 1]) / spread
+        beside[np.isnan(values).all(axis=1)] = 0
+        apart["features"] += np.nan_to_num(beside, nan=np.inf).tolist()
     return {name: np.array(values) for name, values in apart.items()}
 
 

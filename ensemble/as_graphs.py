@@ -20,10 +20,12 @@ from extractors import region_windows
 from extractors.alignment import CROP_SIZE, levelling
 from extractors.catalogue import SKIN
 from extractors.errors import InputError
+from extractors.regions import REGIONS
 from extractors.registry import EXTRACTORS, OF_FEATURES
 from extractors.topologies import registry
 from featurestore.records import FaceBatch
 from models.cross_fitted import CrossFitted
+from models.regions import attribution
 from models.registry import MODELS
 from models.tracing.trace import trace
 
@@ -91,7 +93,8 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
     `vector` and `pooled` of the encoder; and of each model that sees the face itself, by its name, the scores of its
     parts. Outputs: `features` in their own units; `members`, a score each; `scores`, for each group (everyone first)
     the score and the ends of its interval, NaN without one; `sub_scores`; `novelty`, a value for each measure that
-    has a limit.
+    has a limit; and where the parts of an explanation add up to the score, the combiner's `correction`, `z` of the
+    features, and `moved`: for each region what each of its features moves its part, then what the encoder shows.
     """
     members = {name: predictor.models[name] for name in predictor.combiner.members}
     limits = predictor.novelty.limits
@@ -120,12 +123,23 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
             "scores": np.stack([np.concatenate([a.score, *(a.ends or (a.score * np.nan,) * 2)]) for a in answers]),
             "sub_scores": answers[0].sub_scores,
             **({"novelty": np.concatenate([unusual[name] for name in limits])} if limits else {}),
+            **(_explained(combining, batch, answers[0].members) if predictor.adds_up else {}),
         }
 
     try:
         return trace(score, examples)
     except NotImplementedError as problem:
         raise InputError(f"These models cannot be written as a graph ({problem}).") from problem
+
+
+def _explained(predictor: Predictor, batch: FaceBatch, members: Arrays) -> Arrays:
+    model = predictor.models[predictor.regions_of]
+    moved = []
+    for region, moves in zip(REGIONS, attribution.moves(model, batch), strict=True):
+        seen = len(attribution.seen_features(model, batch.feature_names, region))
+        moved += [moves[:seen], moves[seen:].sum(keepdims=True)]
+    correction = predictor.combiner.correction_of(members)
+    return {"moved": np.concatenate(moved), "z": batch.features[0], "correction": correction}
 
 
 def _cross_fitted(scores: Any) -> CrossFitted:

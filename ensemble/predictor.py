@@ -108,6 +108,12 @@ class Predictor:
         """Groups of the training data with their own calibration."""
         return sorted(self.intervals.calibrations.keys() - {EVERYONE})
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether the parts of an explanation add up to the score that is given, not to one of another data set."""
+        parts = self._parts
+        return not parts.recalibration and (not parts.maps.maps or parts.data_set in (None, parts.maps.reference))
+
     def predict(self, photo: Photo, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data if one is given.
 
@@ -122,10 +128,10 @@ class Predictor:
 
         Raises as `predict`, and UsageError where the scores of another data set than the first are to be given.
         """
-        parts = self._parts
-        if parts.recalibration or (parts.maps.maps and parts.data_set not in (None, parts.maps.reference)):
+        if not self.adds_up:
             raise UsageError(
-                f"An explanation adds up on the scale of {parts.data_sets[0]} alone: explain without naming a data set."
+                f"An explanation adds up on the scale of {self._parts.data_sets[0]} alone: "
+                "explain without naming a data set."
             )
         prediction, batch = self._predict_photo(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}

@@ -131,6 +131,14 @@ def test_graphs_give_the_prediction_itself(workspace: Workspace):
             assert found["sub_scores"] == pytest.approx(list(expected.sub_scores.values()), abs=1e-4)
             features = np.array(list(expected.features.values()))
             assert (np.abs(found["features"] - features) < 1e-3 * parts.normalization.sd).all()
+            explanation = predictor.explain(photo)
+            moved = [
+                value for part in explanation.regions.values() for value in (*part.features.values(), part.windows)
+            ]
+            assert found["moved"] == pytest.approx(moved, abs=1e-4)
+            assert found["correction"] == pytest.approx([explanation.correction], abs=1e-4)
+            heights = np.array(list(explanation.z.values()))
+            assert found["z"] == pytest.approx(heights, abs=1e-3, nan_ok=True)
             unusual = predictor.novelty.measure(batch, face.landmarks[None])
             measures = [unusual[name][0] for name in predictor.novelty.limits]
             assert found.get("novelty", np.empty(0)) == pytest.approx(measures, rel=0.01, abs=1e-3)

@@ -2,7 +2,11 @@
 
 const FILES = "kallos-VERSION";
 const NAMES = [/* NAMES */];
-const HEADERS = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+const HEADERS = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Content-Security-Policy": "POLICY", // of the page, for the threads of WebAssembly, too
+};
 
 self.addEventListener("install", (event) => {
   self.skipWaiting();

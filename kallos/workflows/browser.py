@@ -7,8 +7,11 @@ import hashlib
 import json
 import shutil
 import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from ensemble.novelty import FEWEST_PHOTOS, LOW, TOO_FEW, Novelty
 from ensemble.parts import Parts
@@ -26,7 +29,10 @@ from featurestore.calibration import FEWEST
 from featurestore.errors import PrerequisiteError
 from featurestore.scale import MODEL_SCALE
 from featurestore.staging import staging, take_place
+from kallos.portraits.painter import paint
+from kallos.portraits.parameters import draw_parameters
 from models.encoders.spec import EncoderSpec
+from models.regions import attribution
 from models.registry import ENSEMBLE, MODELS
 from models.serialization import GRAPH, read_description
 from reports.render.meaning import MEANING
@@ -36,6 +42,10 @@ from reports.stats.simpler_models import doubts, training_source
 
 BUILT = Path(__file__).parents[1] / "browser" / "built"
 CARDS = ("MODEL_CARD.md", "DATA_CARD.md")
+EXAMPLE = 12
+"""The drawn portrait of the first screen."""
+LICENCES = {"onnxruntime": ("LICENSE", "ThirdPartyNotices.txt"), "mediapipe": ("LICENSE",)}
+"""Python package -> its texts of licences, which are those of the same project's code in the page."""
 
 
 def export_page(bundle: Parts, folder: Path) -> Path:
@@ -56,6 +66,8 @@ def export_page(bundle: Parts, folder: Path) -> Path:
             _write_models(bundle, predictor, staged / "model")
         for name in CARDS:
             shutil.copy(bundle.folders[ENSEMBLE].parent / name, staged)
+        (staged / "LICENCES.txt").write_text(_licences(), encoding="utf-8")
+        Image.fromarray(paint(draw_parameters(EXAMPLE))).save(staged / "portrait.png")
         _name_files(staged)
         take_place(staged, folder)
     return folder
@@ -102,7 +114,9 @@ def _compacted(graph: Any, *, as_levels: bool) -> Any:
 def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:
     """What the page says, and what it needs to know beside the graphs."""
     topology, own, origin = registry.current(), shown_on(parts.scale), parts.origin
-    weights = predictor.models[predictor.regions_of].weights.tolist()
+    names = parts.normalization.features
+    model, groups = predictor.models[predictor.regions_of], (None, *predictor.groups)
+    of_regions = zip(REGIONS, model.weights.tolist(), attribution.averages(model), strict=True)
     described = {d.name: d for d in (*definitions(), AVERAGENESS)}
     everyone = predictor.intervals.for_group(None)
     return {
@@ -113,15 +127,22 @@ def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:
         "no_interval": NO_INTERVAL.format(fewest=FEWEST, n=everyone.n),
         "scale": {"low": own.low, "high": own.high, "words": own.words},
         "model_scale": {"low": MODEL_SCALE.low, "high": MODEL_SCALE.high},
-        "groups": ["", *predictor.groups],
-        "members": list(predictor.combiner.members),
+        "groups": [{"name": name or "", "bias": predictor.intervals.for_group(name).bias} for name in groups],
+        "members": predictor.combiner.weights,
+        "regions_of": predictor.regions_of,
         "regions": [
-            {"name": region, "weight": weight, "colour": REGION_COLOURS[region], "contours": REGION_CONTOURS[region]}
-            for region, weight in zip(REGIONS, weights, strict=True)
+            {
+                "name": region,
+                "weight": weight,
+                "average": average,
+                "colour": REGION_COLOURS[region],
+                "contours": REGION_CONTOURS[region],
+                "features": attribution.seen_features(model, names, region),
+            }
+            for region, weight, average in of_regions
         ],
         "features": [
-            {"name": name, "summary": described[name].summary, "unit": described[name].unit}
-            for name in parts.normalization.features
+            {"name": name, "summary": described[name].summary, "unit": described[name].unit} for name in names
         ],
         "novelty": _novelty(predictor.novelty),
         "landmarks": topology.number,
@@ -156,6 +177,15 @@ class _Blank(float):
 
     def __format__(self, spec: str) -> str:
         return f"{{{spec}}}"
+
+
+def _licences() -> str:
+    """What the page consists of besides kallos, and under what terms; Apache-2.0 is that of kallos itself, too."""
+    parts = ["kallos: Apache-2.0, as MediaPipe below. The models: see MODEL_CARD.md."]
+    for package, names in LICENCES.items():
+        for file in (file for file in distribution(package).files or () if file.name in names):
+            parts.append(f"{package}: {file.name}\n\n{file.read_text(encoding='utf-8')}")
+    return "\n\n".join(parts)
 
 
 def _name_files(folder: Path) -> None:

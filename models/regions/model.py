@@ -152,15 +152,21 @@ class RegionNetwork:
         shares: NDArray[np.float64] = expit((units * ndtr(units)) @ self.outer + self.outer_bias)
         return MODEL_SCALE.at(shares)
 
-    def gradients(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, P) to (n, P): how fast the sub-score grows with each input."""
-        units = inputs @ self.inner.T + self.inner_bias
-        share = MODEL_SCALE.share(self.sub_scores(inputs))
+    @property
+    def width(self) -> int:
+        """How many numbers it sees."""
+        return self.inner.shape[1]
+
+    def mean_gradient(self, inputs: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(P,), how fast the sub-score grows with each of a face's (1, P) inputs, on average over shares of them."""
+        units = shares[:, None] * (inputs @ self.inner.T) + self.inner_bias
+        logits = (units * ndtr(units)) @ self.outer + self.outer_bias
         # the derivative of GELU: ndtr is the normal distribution, and this its density
         density = np.exp(-(units**2) / 2) / np.sqrt(2 * np.pi)
         slopes = (ndtr(units) + units * density) * self.outer
-        gradients: NDArray[np.float64] = MODEL_SCALE.width * (share * (1 - share))[:, None] * (slopes @ self.inner)
-        return gradients
+        growth = MODEL_SCALE.width * expit(logits) * (1 - expit(logits))
+        gradient: NDArray[np.float64] = (growth[:, None] * slopes).mean(axis=0) @ self.inner
+        return gradient
 
 
 class SubscoreModel:

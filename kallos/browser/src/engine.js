@@ -3,7 +3,7 @@
 import * as ort from "onnxruntime-web/wasm";
 import { cropOf } from "./crop.js";
 import { Faces } from "./faces.js";
-import { read, readJson } from "./files.js";
+import { read, readJson, urlOf } from "./files.js";
 import { Patches } from "./patches.js";
 
 const THREADS = 4;
@@ -15,7 +15,7 @@ export class Engine {
     const runtime = read("ort-wasm-simd-threaded.wasm.gz").then((binary) => {
       Object.assign(ort.env.wasm, {
         wasmBinary: binary.buffer,
-        wasmPaths: { mjs: new URL("ort-wasm-simd-threaded.mjs", location.href).href },
+        wasmPaths: { mjs: urlOf("ort-wasm-simd-threaded.mjs") },
         numThreads: self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, THREADS) : 1,
       });
     });
@@ -30,19 +30,11 @@ export class Engine {
     });
     const [faces] = await Promise.all([openFaces(about), ...opened]);
     onStep("landmarks");
-    const engine = new Engine(about, graphs, faces);
-    await engine.warmUp();
-    return engine;
+    return new Engine(about, graphs, faces);
   }
 
   constructor(about, graphs, faces) {
     Object.assign(this, { about, graphs, faces });
-  }
-
-  // kernels are made ready by the first run, which would otherwise be that of the first photo
-  async warmUp() {
-    const anywhere = Float32Array.from({ length: 3 * this.about.landmarks }, (_, i) => i % 97);
-    await this.numbers(new Uint8Array(this.about.crop_size ** 2 * 3), anywhere, () => 1);
   }
 
   // photo: ImageData. Throws an Error whose message is for people where no face is found.
@@ -64,11 +56,6 @@ export class Engine {
       return x >= 0 && y >= 0 && x <= photo.width && y <= photo.height;
     });
     const patches = new Patches(crop, this.about.crop_size, placed.data, onPhoto, this.about.contours);
-    return this.numbers(crop, landmarks, (request) => patches.measure(request), cells);
-  }
-
-  async numbers(crop, landmarks, measure, cells) {
-    cells ??= (await this.run("levelling", { landmarks: tensor(landmarks, [-1, 3]) })).cells;
     const size = this.about.crop_size;
     const face = new ort.Tensor("uint8", crop, [size, size, 3]);
     const { vector, pooled } = await this.run("encoder", { face, cells });
@@ -79,7 +66,7 @@ export class Engine {
       for (const graph of graphs) scores.push((await this.run(graph, { faces })).scores.data[0]);
       given[name] = tensor(Float32Array.from(scores));
     }
-    const pixels = tensor(Float32Array.from(this.about.requests, measure));
+    const pixels = tensor(Float32Array.from(this.about.requests, (request) => patches.measure(request)));
     return this.run("scoring", { landmarks: tensor(landmarks, [-1, 3]), pixels, vector, pooled, ...given });
   }
 
@@ -100,9 +87,22 @@ export class Engine {
     return new ort.Tensor("uint8", seen, [1, side, side, 3]);
   }
 
+  // points that lead from the average face to this one, as `kallos explain` has them
+  explained({ moved, z, correction }, bias) {
+    const heights = Object.fromEntries(this.about.features.map(({ name }, i) => [name, z.data[i]]));
+    let start = 0;
+    const regions = this.about.regions.map(({ name, features }) => {
+      const moves = moved.data.subarray(start, (start += features.length + 1));
+      const parts = features.map((feature, i) => ({ name: feature, moved: moves[i], z: heights[feature] }));
+      return { name, moved: moves.reduce((a, b) => a + b), windows: moves.at(-1), features: parts };
+    });
+    return { correction: correction.data[0], bias, regions };
+  }
+
   described(answer, group, notes) {
     const { features, members, groups, regions, novelty } = this.about;
-    const [score, low, high] = answer.scores.data.subarray(3 * groups.indexOf(group), 3 * groups.indexOf(group) + 3);
+    const place = groups.findIndex(({ name }) => name === group);
+    const [score, low, high] = answer.scores.data.subarray(3 * place, 3 * place + 3);
     if (!Number.isFinite(score)) throw new Error("The models return no number for this photo.");
     const unusual = novelty.measures
       .map((measure, i) => ({ ...measure, value: answer.novelty.data[i] }))
@@ -113,9 +113,10 @@ export class Engine {
       score,
       low: Number.isFinite(low) ? low : null,
       high: Number.isFinite(high) ? high : null,
-      members: named(members, answer.members.data),
+      members: named(Object.keys(members), answer.members.data),
       sub_scores: named(regions.map(({ name }) => name), answer.sub_scores.data),
       features: named(features.map(({ name }) => name), answer.features.data),
+      explanation: answer.moved && this.explained(answer, groups[place].bias),
       notes: [...(Number.isFinite(low) ? [] : [this.about.no_interval]), ...notes, ...novelty.notes, ...unusual],
     };
   }
@@ -132,7 +133,7 @@ function tensor(data, shape = [data.length]) {
 async function openFaces(about) {
   const binary = await read("vision_wasm_internal.wasm.gz");
   const wasmBinaryPath = URL.createObjectURL(new Blob([binary], { type: "application/wasm" }));
-  const files = { wasmLoaderPath: "vision_wasm_internal.js", wasmBinaryPath };
+  const files = { wasmLoaderPath: urlOf("vision_wasm_internal.js"), wasmBinaryPath };
   const models = ["face_landmarker.task", "face_detector.tflite"].map((name) => read(`model/${name}`));
   return Faces.open(files, ...(await Promise.all(models)), about.landmarker);
 }

@@ -24,7 +24,6 @@ export class Faces {
 
   constructor(landmarker, openDetector, settings) {
     Object.assign(this, { landmarker, openDetector, settings });
-    this.all(new ImageData(64, 64));
   }
 
   // { landmarks: Float32Array of x, y, z in pixels, faces, place }

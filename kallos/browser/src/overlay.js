@@ -1,14 +1,10 @@
 // The photo with the regions of the face drawn on it.
 
-const WIDEST = 900;
-
-export function drawOverlay(canvas, photo, landmarks, about) {
-  const scale = Math.min(1, WIDEST / photo.width);
-  [canvas.width, canvas.height] = [photo.width, photo.height].map((side) => Math.round(side * scale));
-  const source = new OffscreenCanvas(photo.width, photo.height);
-  source.getContext("2d").putImageData(photo, 0, 0);
+// landmarks are in pixels of the photo, the picture is so many times as large
+export function drawOverlay(canvas, { picture, scale, landmarks }, about) {
+  [canvas.width, canvas.height] = [picture.width, picture.height];
   const pen = canvas.getContext("2d");
-  pen.drawImage(source, 0, 0, canvas.width, canvas.height);
+  pen.drawImage(picture, 0, 0);
   pen.lineWidth = 1.5;
   for (const { contours, colour } of about.regions) {
     for (const contour of contours) {
