@@ -53,7 +53,7 @@ CHUNK = 10_000
 HUNGRY, BYTES = ("training set of a fold", "similar by geometry"), 40_000
 """Operations that are left out where the machine has not so many bytes of free memory an image."""
 
-PROTOCOL, FOLDS = "growth", 5
+PROTOCOL, FOLDS, TRAIT = "growth", 5, "score"
 LEFT_OUT = ("x", "y", "z", *WINDOWS)
 QUERY = """
 SELECT subset, count(*), avg(score), avg(jaw_width), corr(score, jaw_width)
@@ -114,7 +114,10 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
         with store.transaction():
             define_features(store, definitions(), {output.extractor: output.version for output in wanted})
             register(store, wanted)
+            store.append("data_sets", pl.DataFrame({"data_set": ["growth"]}))
             store.append("locations", pl.DataFrame({"data_set": ["growth"], "root": [str(folder)]}))
+            scale = {"data_set": ["growth"], "trait": [TRAIT], "scale_low": [1.0], "scale_high": [5.0]}
+            store.append("traits", pl.DataFrame(scale))
         for start in range(0, size, CHUNK):
             ids = [f"{i:07d}.jpg" for i in range(start, min(start + CHUNK, size))]
             hashes = [hashlib.sha256(name.encode()).hexdigest() for name in ids]
@@ -183,11 +186,11 @@ def _images(ids: list[str], hashes: list[str], random: np.random.Generator) -> d
     folds = pl.DataFrame({"fold": np.arange(1, FOLDS + 1, dtype=np.int32)})
     role = pl.when(pl.col("fold") == pl.col("tested")).then(pl.lit("test")).otherwise(pl.lit("train"))
     splits = pl.DataFrame({"image_id": image_id, "tested": tested}).join(folds, how="cross")
-    scores = pl.DataFrame({"image_id": image_id, "score": random.uniform(1, 5, len(ids))})
+    scores = pl.DataFrame({"image_id": image_id, "score": random.uniform(1, 5, len(ids)), "trait": TRAIT})
     return {
         "images": images,
         "scores": scores,
-        "splits": splits.select("image_id", "fold", role=role, protocol=pl.lit(PROTOCOL)),
+        "splits": splits.select("image_id", "fold", role=role, protocol=pl.lit(PROTOCOL), trait=pl.lit(TRAIT)),
     }
 
 

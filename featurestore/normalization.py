@@ -108,9 +108,8 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
         raise LeakageError(
             f"An earlier kallos fitted {name} and kept no record of the rows: run `kallos extract` again."
         )
-    not_training = store.value(
-        f"SELECT count(*) FROM ({query}) ANTI JOIN ({training_values(store, protocol, fold)}) USING (sha256)"
-    )
+    training = training_photos(f"({photos_with_features(store)})", of_fold(protocol, fold))
+    not_training = store.value(f"SELECT count(*) FROM ({query}) ANTI JOIN ({training}) USING (sha256)")
     if not_training:
         raise LeakageError(
             f"The statistics of {name} were fitted on {not_training:,} photos outside the training rows of {protocol} "
@@ -118,14 +117,33 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
         )
 
 
-def training_values(store: Store, protocol: str, fold: int) -> str:
-    """The query of what a fold's statistics are fitted on, on the tables of today's versions."""
-    return values_of(
-        store,
-        "(\n    SELECT DISTINCT sha256 FROM splits JOIN images USING (image_id)\n"
-        "    SEMI JOIN scores USING (image_id, trait)\n"
-        f"    WHERE protocol = {quote(protocol)} AND fold = {int(fold)} AND role = 'train')",
+def photos_with_features(store: Store) -> str:
+    """The query of images with features: image_id, sha256, and `arrived`, the place of the photo's first image.
+
+    Images stand in the order in which they were ingested.
+    """
+    joins = "".join(f' SEMI JOIN "{active_table(store, extractor)}" USING (sha256)' for extractor in NORMALIZED)
+    return f"SELECT image_id, sha256, min(rowid) OVER (PARTITION BY sha256) AS arrived FROM images{joins}"
+
+
+def training_photos(photos: str, where: str = "true") -> str:
+    """The query of training photos: protocol, fold, sha256, arrived; `photos` are those of `photos_with_features`."""
+    return (
+        f"SELECT protocol, fold, sha256, arrived FROM splits JOIN {photos} USING (image_id)\n"
+        f"SEMI JOIN scores USING (image_id, trait) WHERE role = 'train' AND {where}"
     )
+
+
+def of_fold(protocol: str, fold: int) -> str:
+    """The condition of `training_photos` that they are of one fold."""
+    return f"protocol = {quote(protocol)} AND fold = {int(fold)}"
+
+
+def training_values(store: Store, protocol: str, fold: int, count: int) -> str:
+    """The query of what a fold's statistics are fitted on, the first `count` photos, on tables of today's versions."""
+    photos = training_photos(f"({photos_with_features(store)})", of_fold(protocol, fold))
+    first = f"SELECT sha256 FROM ({photos})\nGROUP BY sha256 ORDER BY min(arrived) LIMIT {int(count)}"
+    return values_of(store, f"({first})")
 
 
 def values_of(store: Store, photos: str) -> str:

@@ -5,7 +5,7 @@ are keyed by the statistics, whose id is of a fold, its training photos and the 
 these changes there are other statistics, and the rows of the former ones go.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -26,42 +26,37 @@ def shown(store: Store) -> list[str]:
     )["statistics_id"].to_list()
 
 
-def lacking(store: Store, statistics_ids: Sequence[str]) -> dict[str, int]:
-    """Statistics -> how many photos with features have no row under them yet; without those where none lacks."""
+def lacking(store: Store, statistics_ids: Sequence[str]) -> pl.DataFrame:
+    """statistics_id and sha256 of photos with features that have no row under the statistics yet."""
     geometry, skin, shape = (active_table(store, extractor) for extractor in NORMALIZED)
-    return dict(
-        store.frame(
-            f"""
-            SELECT statistics_id, count(*)
-            FROM (SELECT unnest($ids::VARCHAR[]) AS statistics_id) CROSS JOIN "{geometry}"
-            SEMI JOIN "{skin}" USING (sha256) SEMI JOIN "{shape}" USING (sha256) SEMI JOIN images USING (sha256)
-            ANTI JOIN normalized_values USING (statistics_id, sha256)
-            GROUP BY statistics_id ORDER BY statistics_id""",
-            ids=list(statistics_ids),
-        ).iter_rows()
+    return store.frame(
+        f"""
+        SELECT statistics_id, sha256
+        FROM (SELECT sha256 FROM "{geometry}" SEMI JOIN "{skin}" USING (sha256) SEMI JOIN "{shape}" USING (sha256)
+              SEMI JOIN images USING (sha256))
+        CROSS JOIN (SELECT unnest($ids::VARCHAR[]) AS statistics_id)
+        ANTI JOIN normalized_values USING (statistics_id, sha256)""",
+        ids=list(statistics_ids),
     )
 
 
 def complete(store: Store, statistics_ids: Sequence[str]) -> None:
     """Add the rows that are `lacking` under these of the `shown` statistics."""
-    if missing := lacking(store, statistics_ids):
+    if len(missing := lacking(store, statistics_ids)):
         with store.transaction():
             write(store, missing)
 
 
-def write(store: Store, missing: Mapping[str, int]) -> None:
+def write(store: Store, missing: pl.DataFrame) -> None:
     """Add the rows that are `lacking` and remove those of statistics that are not current; in a transaction."""
     store.execute(
         "DELETE FROM normalized_values WHERE statistics_id NOT IN (SELECT statistics_id FROM statistics WHERE current)"
     )
-    with store.bounded_memory(sum(missing.values()) * ROW_BYTES):
-        for statistics_id in missing:
-            fitted = normalization.read(store, statistics_id)
-            photos = (
-                f'(SELECT sha256 FROM "{active_table(store, NORMALIZED[0])}" SEMI JOIN images USING (sha256) '
-                f"ANTI JOIN (FROM normalized_values WHERE statistics_id = {quote(statistics_id)}) USING (sha256))"
-            )
-            parts = [_rows(part, fitted) for part in store.parts(values_of(store, photos))]
+    with store.bounded_memory(len(missing) * ROW_BYTES):
+        for (statistics_id,), photos in missing.group_by("statistics_id", maintain_order=True):
+            fitted = normalization.read(store, str(statistics_id))
+            with store.registered(photos.select("sha256")):
+                parts = [_rows(part, fitted) for part in store.parts(values_of(store, "incoming"))]
             store.append("normalized_values", pl.concat(parts).with_columns(statistics_id=pl.lit(statistics_id)))
 
 

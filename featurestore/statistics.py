@@ -11,13 +11,28 @@ from numpy.typing import NDArray
 from extractors.averageness import AVERAGENESS, DEFINITION
 from featurestore import normalized_values
 from featurestore.feature_definitions import define_features
-from featurestore.normalization import ROW_BYTES, averageness, measured, training_values, values_of
-from featurestore.outputs import NORMALIZED, active_features, active_table, active_versions, feature_versions
-from featurestore.sql_text import quote
+from featurestore.normalization import (
+    ROW_BYTES,
+    averageness,
+    measured,
+    of_fold,
+    photos_with_features,
+    training_photos,
+    training_values,
+    values_of,
+)
+from featurestore.outputs import active_features, active_versions, feature_versions
 from featurestore.store import Store
 
 FEW = 10_000
 """Photos that are read once and kept, 60 MB; of more, each of three passes reads them again."""
+
+ALL, STEP = 10_000, 1_000
+"""Statistics are of all training photos up to ALL; of more only whole STEPs count, in the order of their ingestion.
+
+So one photo more in 100,000 mostly changes no statistics, and no other photo's z-scores. A mean over 10,000 is known to
+a hundredth of a standard deviation, so those that do not count yet could hardly change it.
+"""
 
 ROUNDING, SMALLEST = 1e-6, 1e-9
 """A standard deviation of at most this part of the mean, or of at most SMALLEST, is that of a constant up to rounding.
@@ -35,8 +50,9 @@ Part = tuple[NDArray[np.float64], NDArray[np.float32]]
 def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
     """Fit each fold, or only one, on its training rows, and normalise every photo; returns the ids of the statistics.
 
-    A fold that is fitted already on the same photos and versions is left as it is; the others are read together. What
-    was fitted on folds that are no more is current no longer.
+    Of many training rows the last do not count yet, see STEP. A fold that is fitted already on the same photos and
+    versions is left as it is; the others are read together. What was fitted on folds that are no more is current no
+    longer.
     """
     versions = feature_versions(active_versions(store))
     known = dict(store.frame("SELECT statistics_id, current FROM statistics").iter_rows())
@@ -47,7 +63,7 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
     if only is None:
         replaced |= _current(store) - set(map(_name, ids))
     missing = normalized_values.lacking(store, list(ids.values()))
-    if replaced or missing:
+    if replaced or len(missing):
         unknown = [fold for fold in changed if ids[fold] not in known]
         fitted = _fitted(store, [photos[fold] for fold in unknown])
         with store.transaction():
@@ -62,7 +78,7 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
                     "normalization": _name(fold),
                     "current": True,
                     "versions": versions,
-                    "sql": training_values(store, *fold),
+                    "sql": training_values(store, *fold, len(photos[fold])),
                     "row_count": len(photos[fold]),
                     "row_hash": _hash(photos[fold]),
                 }
@@ -76,7 +92,7 @@ def fresh(store: Store, versions: str) -> set[Fold]:
     if versions != feature_versions(active_versions(store)):
         return set()
     fitted = normalized_values.shown(store)
-    whole = set(fitted) - normalized_values.lacking(store, fitted).keys()
+    whole = set(fitted) - set(normalized_values.lacking(store, fitted)["statistics_id"])
     photos = _training_photos(store)
     return {fold for fold, hashes in photos.items() if _statistics_id(fold, versions, hashes) in whole}
 
@@ -97,17 +113,23 @@ def from_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
 
 
 def _training_photos(store: Store, only: Fold | None = None) -> dict[Fold, pl.Series]:
-    """Ascending hashes of each fold's training photos that have features: those of `training_values`."""
-    joins = " ".join(f'SEMI JOIN "{active_table(store, name)}" USING (sha256)' for name in NORMALIZED)
-    where = "" if only is None else f" AND protocol = {quote(only[0])} AND fold = {int(only[1])}"
-    rows = store.frame(
-        f"SELECT DISTINCT protocol, fold, sha256 FROM splits JOIN images USING (image_id) "
-        f"SEMI JOIN scores USING (image_id, trait) {joins} WHERE role = 'train'{where} ORDER BY sha256"
-    )
+    """Ascending hashes of the photos that each fold's statistics are fitted on: those of `training_values`."""
+    images = store.frame(photos_with_features(store))
+    with store.registered(images):
+        query = training_photos("incoming", of_fold(*only) if only else "true")
+        # without the hashes, which would be read and sorted once a fold
+        rows = store.frame(f"SELECT protocol, fold, arrived FROM ({query})")
+    photos = images.select("sha256", "arrived").unique().sort("sha256")
     return {
-        (protocol, fold): group["sha256"]
+        (protocol, fold): photos.filter(pl.col("arrived").is_in(_counted(group["arrived"]).implode()))["sha256"]
         for (protocol, fold), group in rows.group_by("protocol", "fold", maintain_order=True)
     }
+
+
+def _counted(arrived: pl.Series) -> pl.Series:
+    """Of a fold's training photos, by their places, those that its statistics are fitted on."""
+    places = arrived.unique().sort()
+    return places.head(max(ALL, len(places) // STEP * STEP))
 
 
 def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
@@ -206,4 +228,4 @@ def _name(fold: Fold) -> str:
 
 
 def _hash(photos: pl.Series) -> str:
-    return hashlib.sha256("".join(photos).encode()).hexdigest()
+    return hashlib.sha256(photos.str.join().item().encode()).hexdigest()

@@ -116,7 +116,7 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Pinned
     if statistics_id in normalized_values.shown(store):
         differing = normalized_values.differing(store, statistics_id)
         yield PinnedValue.compare("normalised features that the raw ones do not give", 0, differing)
-        missing = normalized_values.lacking(store, [statistics_id]).get(statistics_id, 0)
+        missing = len(normalized_values.lacking(store, [statistics_id]))
         yield PinnedValue.compare("photos without normalised features", 0, missing)
     same = all(
         np.array_equal(np.array(stored[k]), np.array(fitted[k])) for k in ("features", "mean", "sd", "mean_shape")

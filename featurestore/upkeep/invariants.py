@@ -165,7 +165,7 @@ def _normalized(store: Store) -> Symptom:
     fitted = normalized_values.shown(store)
     if differing := sum(normalized_values.differing(store, statistics_id) for statistics_id in fitted):
         return Symptom("normalised features", "fail", f"{differing:,} rows are not what the raw ones give: {RESTORE}")
-    if fitted and (missing := sum(normalized_values.lacking(store, fitted).values())):
+    if fitted and (missing := len(normalized_values.lacking(store, fitted))):
         return Symptom("normalised features", "warn", f"{missing:,} rows are missing: run `kallos extract`")
     return Symptom("normalised features", "ok", f"those of {len(fitted)} folds are what the raw ones give")
 
