@@ -12,7 +12,7 @@ from featurestore.staging import staging, take_place
 from kallos.workflows.extras import required
 from reports.render.markdown import page
 
-PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
+FILES = Path(__file__).parent.parent / "space_files"
 ROOMS = ("featurestore", "extractors", "models", "ensemble", "reports", "kallos")
 ABOUT = """# kallos
 
@@ -33,7 +33,8 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
         for room in ROOMS:
             source = Path(__file__).parents[2] / room
             shutil.copytree(source, staged / room, ignore=shutil.ignore_patterns("__pycache__", "browser"))
-        shutil.copy(PROGRAM, staged / PROGRAM.name)
+        for name in ("app.py", "Dockerfile"):
+            shutil.copy(FILES / name, staged)
         requirements = _requirements({"web"} if onnx else {"web", "train"})
         (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")
         (staged / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
@@ -53,10 +54,8 @@ def _head() -> dict[str, object]:
         "emoji": "📐",
         "colorFrom": "blue",
         "colorTo": "gray",
-        "sdk": "gradio",
-        "sdk_version": version("gradio"),
-        "app_file": PROGRAM.name,
-        "python_version": "3.11",
+        "sdk": "docker",
+        "app_port": 7860,
         "license": "other",
         "short_description": "How a pool of raters would rate a photograph",
         "tags": ["kallos", "facial-aesthetics", "not-for-decisions-about-people"],
