@@ -26,7 +26,7 @@ class Metrics:
 
     def text(self, waiting: int) -> str:
         """The exposition format 0.0.4, with the photos that wait."""
-        seconds = [(f'_bucket{{le="{bound:g}"}}', self._buckets[bound]) for bound in BOUNDS]
+        seconds: list[tuple[str, float]] = [(f'_bucket{{le="{bound:g}"}}', self._buckets[bound]) for bound in BOUNDS]
         seconds += [('_bucket{le="+Inf"}', self._count), ("_sum", round(self._sum, 6)), ("_count", self._count)]
         photos = [(f'{{outcome="{outcome}"}}', self.photos[outcome]) for outcome in ("scored", "unusable")]
         refused = [
