@@ -68,7 +68,7 @@ def _place(report: ExplanationReport, own: Scale) -> dict[str, Any]:
         "score": score,
         "ends": ends,
         "ticks": [(100 * own.share(value), f"{value:g}") for value in ticks(*own)],
-        "caption": f"On {own.words}: {whose}this photo, and its 90 % interval" if ends else f"{whose}this photo",
+        "caption": f"On {own.words}: {whose}this photo{', and its 90 % interval' if ends else ''}",
     }
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from inspect import cleandoc
 from typing import Annotated, Any, get_type_hints
 
 from fastapi import FastAPI, File, Form, Request, UploadFile
@@ -40,7 +41,8 @@ NEVER = {"stored", "neighbours"}
 
 hints = get_type_hints(ExplanationReport)
 given: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items() if name not in NEVER}
-Explained = create_model("Explained", __doc__=ExplanationReport.__doc__, **given)
+about = (line for line in cleandoc(str(ExplanationReport.__doc__)).splitlines() if line.split(" ")[0] not in NEVER)
+Explained = create_model("Explained", __doc__="\n".join(about), **given)
 
 
 class Answers(BaseModel):

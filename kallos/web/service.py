@@ -14,6 +14,7 @@ from PIL import Image
 
 from ensemble.parts import Parts
 from ensemble.predictor import Predictor
+from extractors.photo import Photo
 from featurestore.errors import UsageError
 from featurestore.records import Explanation
 from featurestore.store import Store
@@ -84,8 +85,8 @@ class Service:
             self._sessions[rater] = RatingSession(self.store_path, self.pool, rater)
         return self._sessions[rater]
 
-    def explain(self, photo: bytes, group: str | None) -> tuple[ExplanationReport, Explanation]:
-        """Of what a photo file holds; for one thread at a time. Raises as `Predictor.explain`."""
+    def explain(self, photo: Photo, group: str | None) -> tuple[ExplanationReport, Explanation]:
+        """For one thread at a time. Raises as `Predictor.explain`."""
         explained = self._predictor.explain(photo, group)
         if self._path is None:
             return data(explained, group, None), explained
