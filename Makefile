@@ -8,7 +8,7 @@ LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help browser demo test test-bare image test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
+.PHONY: help browser demo test test-bare image test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-load bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -112,6 +112,9 @@ bench-browser: demo browser  ## the page in Chromium beside `kallos score`: pari
 
 bench-serving: demo  ## the page and its API, from the typed command to the answer, on the demo's bundle
 	$(BIN)/python -m benchmarks.serving
+
+bench-load: demo  ## 50 clients at once for 5 minutes: errors, latency, memory
+	$(BIN)/python -m benchmarks.load
 
 slim: demo  ## an environment without torch that predicts from the demo's bundle, and its size
 	$(PYTHON) -m venv .venv-slim

@@ -61,6 +61,11 @@ class FeatureDefinition:
     kind: str
     version: int
 
+    @property
+    def plain_name(self) -> str:
+        """`mouth to nose width`."""
+        return self.name.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Feature:

@@ -175,10 +175,10 @@ def space(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_a_space_says_what_it_is_and_what_it_needs(space: Path):
     head = (space / "README.md").read_text(encoding="utf-8").split("---")[1]
-    for line in ('sdk: "gradio"', 'app_file: "app.py"', 'python_version: "3.11"'):
+    for line in ('sdk: "docker"', "app_port: 7860"):
         assert line in head
     needed = dict(line.split("==") for line in (space / "requirements.txt").read_text().split())
-    assert {"gradio", "onnxruntime", "mediapipe", "duckdb"} <= needed.keys()
+    assert {"fastapi", "uvicorn", "onnxruntime", "mediapipe", "duckdb"} <= needed.keys()
     assert "torch" not in needed
     assert not {"pytest", "playwright", "kallos"} & needed.keys()
     assert not list(space.rglob("__pycache__"))
@@ -193,15 +193,16 @@ def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, t
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "app.py"], cwd=space, env=environment, stderr=subprocess.DEVNULL) as server:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    program = [sys.executable, "app.py", "127.0.0.1", str(port)]
+    with subprocess.Popen(program, cwd=space, env=environment, stderr=subprocess.DEVNULL) as server:
         wait_for_server(f"http://127.0.0.1:{port}", server)
         answer = httpx.post(
             f"http://127.0.0.1:{port}/predict", files={"photo": workspace.portrait.read_bytes()}, timeout=60
         )
         server.send_signal(signal.SIGINT)
     said = done("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
-    assert answer.json()["score"] == pytest.approx(said["predictions"][0]["score"])
+    assert answer.json()["answers"][0]["score"] == pytest.approx(said["predictions"][0]["score"])
 
 
 def test_a_folder_that_holds_something_is_left_alone(workspace: Workspace, space: Path):

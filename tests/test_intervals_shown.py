@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 
 from ensemble.bundle import open_bundle
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold
@@ -15,7 +16,7 @@ from featurestore import runs
 from featurestore.calibration import FEWEST, LEVEL
 from featurestore.store import Store
 from featurestore.training_sets import _parts
-from kallos.web import page
+from kallos.web.api import application
 from kallos.web.service import Service
 from reports.cards.write import cards
 from tests.command import done
@@ -77,11 +78,15 @@ def test_an_explanation_and_the_page_without_an_interval_say_so(workspace: Works
     assert ", no 90 % interval" in text
     assert REMARK in text
     assert "orange" not in text
-    with Service(open_bundle(without), None, "# A card") as service:
-        _, score, low, high, remarks = page._line(service, workspace.portrait, None, "here")
-    assert 1 <= score <= 5
-    assert (low, high) == (None, None)
-    assert REMARK in remarks
+    photo = {"photo": workspace.portrait.read_bytes()}
+    with Service(open_bundle(without), None, "# A card") as service, TestClient(application(service)) as client:
+        shown = client.post("/answer", files=photo).text
+        (answer,) = client.post("/predict", files=photo).json()["answers"]
+    assert REMARK in shown
+    assert 'class="interval"' not in shown
+    assert "in nine cases of ten" not in shown
+    assert (answer["low"], answer["high"]) == (None, None)
+    assert REMARK in answer["notes"]
 
 
 def test_the_card_of_a_run_without_intervals_says_how_many_rows_they_take(tmp_path: Path):

@@ -102,7 +102,7 @@ def test_words_from_outside_stay_words():
     seen = Checker(html).seen
     assert not {"img", "script", "i", "u", "b", "made"} & set(seen)
     assert "&lt;img src=x&gt;<br>&amp; more" in html
-    assert 'style="color:#ff0000"' in html
+    assert 'style="--colour:#ff0000"' in html
 
 
 def test_plots_are_drawn_with_the_same_numbers():

@@ -1,7 +1,6 @@
 """`kallos serve`: the web page and its API."""
 
 import ipaddress
-import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -20,16 +19,12 @@ def serve(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """A page to score photos, explore features and query with SQL, and a JSON API. Nothing leaves the machine."""
-    # read when Gradio is imported: no check for a newer version, no telemetry
-    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     from featurestore.errors import UsageError
     from kallos.workflows.extras import need
 
-    need("web", "gradio", "uvicorn")
-    import uvicorn
-
+    need("web", "fastapi", "python_multipart", "uvicorn")
     from kallos.cli.console import note
-    from kallos.web.api import application
+    from kallos.web.running import run
     from kallos.web.service import Service
     from kallos.web.uploads import folder_of_uploads
     from kallos.workflows.trained_models import open_parts
@@ -47,5 +42,4 @@ def serve(
     with listening, folder_of_uploads(), served as service:
         service.warm_up()
         note(f"http://{host}:{port} is ready; Ctrl-C stops it.")
-        # no access log: it would hold the names of uploaded files
-        uvicorn.Server(uvicorn.Config(application(service), log_level="warning")).run([listening])
+        run(service, listening, host)

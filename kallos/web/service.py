@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 
 import polars as pl
@@ -13,32 +14,31 @@ from PIL import Image
 
 from ensemble.parts import Parts
 from ensemble.predictor import Predictor
+from extractors.photo import Photo
 from featurestore.errors import UsageError
 from featurestore.records import Explanation
 from featurestore.store import Store
 from featurestore.user_sql import PERSONAL_TABLES, select
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from kallos.web.limits import RateLimit
+from kallos.workflows.one_rater import RatingSession
 from kallos.workflows.pool_faces import PoolFaces
 from kallos.workflows.stores import open_for_reading
 from reports.pages import feature_pair
 from reports.pages.explanation_data import ExplanationReport, data
-from reports.pages.explanation_overlay import picture
 from reports.render.scales import shown_on
 
 
 class Service:
-    """Explains photos one at a time; other requests wait meanwhile. Use it as a context manager."""
+    """Explains photos, one at a time. Use it as a context manager."""
 
     def __init__(self, parts: Parts, store: Path | None, card: str, *, is_private: bool = False) -> None:
         """`card` is the model card of the models, in Markdown; `is_private` whether this machine alone is served."""
-        self.card, self.scale, self._path, self._is_private = card, shown_on(parts.scale), store, is_private
+        self.card, self.scale, self._path, self.is_private = card, shown_on(parts.scale), store, is_private
         self._fold = str(parts.trained_on["protocol"]), int(str(parts.trained_on["fold"]))
         # a process that has the store open for reading cannot open it for writing
         self.store_lock = threading.RLock()
-        self._predictor, self._model_lock = Predictor(parts), threading.Lock()
-        self.rate_limit = RateLimit()
+        self._predictor, self._sessions = Predictor(parts), dict[str, RatingSession]()
 
     def __enter__(self) -> Self:
         self._predictor.__enter__()
@@ -48,11 +48,15 @@ class Service:
         self._predictor.__exit__(*problem)
 
     def warm_up(self) -> None:
-        """Explain a drawn portrait, so that the first request need not wait for libraries to load."""
-        with TemporaryDirectory(prefix="kallos-") as folder:
-            portrait = Path(folder) / "drawn.png"
-            Image.fromarray(paint(draw_parameters(0), 350)).save(portrait)
-            picture(self.explain(portrait, None)[1])
+        """Load what the first request would wait for, by making the example."""
+        assert self.example
+
+    @cached_property
+    def example(self) -> tuple[bytes, ExplanationReport, Explanation]:
+        """A drawn portrait and its explanation, for the first screen."""
+        drawn = portrait(0)
+        report, explained = self.explain(drawn, None)
+        return drawn, replace(report, photo=Path("A drawn portrait")), explained
 
     @property
     def has_store(self) -> bool:
@@ -62,7 +66,7 @@ class Service:
     @property
     def shows_faces(self) -> bool:
         """Whether faces of the store may be shown and rated: never to other machines."""
-        return self.has_store and self._is_private
+        return self.has_store and self.is_private
 
     @cached_property
     def pool(self) -> PoolFaces:
@@ -75,10 +79,15 @@ class Service:
         """Groups of the training data with their own calibration."""
         return self._predictor.groups
 
-    def explain(self, photo: Path, group: str | None) -> tuple[ExplanationReport, Explanation]:
-        """Raises as `Predictor.explain`."""
-        with self._model_lock:
-            explained = self._predictor.explain(photo, group)
+    def session(self, rater: str) -> RatingSession:
+        """A person before the faces. Raises as `RatingSession` and `pool`."""
+        if rater not in self._sessions:
+            self._sessions[rater] = RatingSession(self.store_path, self.pool, rater)
+        return self._sessions[rater]
+
+    def explain(self, photo: Photo, group: str | None) -> tuple[ExplanationReport, Explanation]:
+        """For one thread at a time. Raises as `Predictor.explain`."""
+        explained = self._predictor.explain(photo, group)
         if self._path is None:
             return data(explained, group, None), explained
         with self._store() as store:
@@ -86,7 +95,7 @@ class Service:
 
     def select(self, query: str) -> pl.DataFrame:
         """The rows of one SELECT. Raises QueryError."""
-        return select(self.store_path, query, () if self._is_private else PERSONAL_TABLES)
+        return select(self.store_path, query, () if self.is_private else PERSONAL_TABLES)
 
     def features(self) -> list[str]:
         """Names of the features in the store."""
@@ -109,3 +118,10 @@ class Service:
         if self._path is None:
             raise UsageError("This page has no store, only a bundle: start it as `kallos serve --store FILE`.")
         return self._path
+
+
+def portrait(seed: int) -> bytes:
+    """A drawn portrait as PNG."""
+    file = BytesIO()
+    Image.fromarray(paint(draw_parameters(seed), 350)).save(file, "PNG")
+    return file.getvalue()

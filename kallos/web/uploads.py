@@ -1,7 +1,7 @@
 """The temporary folder of a server for uploads: deleted when the server stops or, if it was killed, when the next one
 starts.
 
-It holds the uploads of Gradio and of the API and all other temporary files. The server locks its folder, and the system
+It holds the uploads and all other temporary files. The server locks its folder, and the system
 releases the lock however the server ends: a folder without a lock is abandoned.
 """
 
@@ -26,7 +26,7 @@ def folder_of_uploads() -> Iterator[Path]:
     fcntl.flock(lock, fcntl.LOCK_EX)
     # renamed only once it is locked, so that other servers do not take it for abandoned
     folder = unlocked.rename(unlocked.with_name(PREFIX + unlocked.name.removeprefix("kallos-starts-")))
-    tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    tempfile.tempdir = str(folder)
     try:
         yield folder
     finally:

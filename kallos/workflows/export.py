@@ -37,7 +37,7 @@ def export(
     if onnx:
         need("train", *TRAINING)
     if space:
-        need("web", "gradio")
+        need("web", "fastapi", "python_multipart", "uvicorn")
     with open_for_reading(Path(store)) as opened:
         parts = trained_parts(opened, protocol, fold)
         texts = cards(opened, parts.run_ids[ENSEMBLE])

@@ -13,7 +13,7 @@ from kallos.workflows.extras import required
 from models.spec import resolve
 from reports.render.markdown import page
 
-PROGRAM = Path(__file__).parent.parent / "space_files" / "app.py"
+FILES = Path(__file__).parent.parent / "space_files"
 PACKAGES = {each.__module__.partition(".")[0] for each in (staging, InputError, resolve, export, page, required)}
 """Top-level packages of the rooms: each its own in a checkout, all one in a wheel (`hatch_build.py`)."""
 
@@ -36,7 +36,8 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
         for package in PACKAGES:
             source = Path(__file__).parents[2] / package
             shutil.copytree(source, staged / package, ignore=shutil.ignore_patterns("__pycache__", "browser"))
-        shutil.copy(PROGRAM, staged / PROGRAM.name)
+        for name in ("app.py", "Dockerfile"):
+            shutil.copy(FILES / name, staged)
         requirements = _requirements({"web"} if onnx else {"web", "train"})
         (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")
         (staged / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
@@ -56,10 +57,8 @@ def _head() -> dict[str, object]:
         "emoji": "📐",
         "colorFrom": "blue",
         "colorTo": "gray",
-        "sdk": "gradio",
-        "sdk_version": version("gradio"),
-        "app_file": PROGRAM.name,
-        "python_version": "3.11",
+        "sdk": "docker",
+        "app_port": 7860,
         "license": "other",
         "short_description": "How a pool of raters would rate a photograph",
         "tags": ["kallos", "facial-aesthetics", "not-for-decisions-about-people"],

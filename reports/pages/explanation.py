@@ -10,7 +10,7 @@ from featurestore.scale import MODEL_SCALE
 from reports.pages.explanation_data import ExplainedFeature, ExplanationReport
 from reports.pages.similar import SAME, SimilarReport
 from reports.render.bars import signed_bar
-from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.layout import Page, dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
@@ -20,7 +20,7 @@ from reports.stats.simpler_models import training_source
 UNSEEN = "what the encoder sees"
 
 
-def render(report: ExplanationReport) -> RenderableType:
+def render(report: ExplanationReport) -> Page:
     """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
     own = shown_on(report.origin.scale)
     return page(

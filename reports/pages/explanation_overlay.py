@@ -33,6 +33,27 @@ LEGEND = f"blue: above an average face, orange: below; the strongest measure of 
 Line = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """The measure that moved a region most: `lines`, (k, 2) pixels each, are what it is measured on."""
+
+    feature: FeatureDefinition
+    moved: float
+    lines: list[Line]
+
+    @property
+    def colour(self) -> str:
+        """Whether it moves the score up or down."""
+        return colour_of(self.moved)
+
+    @property
+    def anchor(self) -> Line:
+        """(2,) pixels: the end furthest right, where the line to its label begins."""
+        points = np.concatenate(self.lines)
+        end: Line = points[np.argmax(points[:, 0])]
+        return end
+
+
 def write_picture(explanation: Explanation, file: Path) -> Path:
     """Write the drawing as .png or .svg. Raises InputError or PhotoError when the photo can no longer be read."""
     return write(Figure("", "", [("", _ExplainedPhoto(explanation))]), file)
@@ -64,42 +85,76 @@ class _ExplainedPhoto(Panel):
         axes.set_title(LEGEND, fontsize=8)
 
 
-def _moved(parts: RegionParts) -> float:
+def moved_by(parts: RegionParts) -> float:
+    """Points by which a region lies above that of an average face."""
     return parts.contribution - parts.average
 
 
-def _colour(moved: float) -> str:
+def colour_of(moved: float) -> str:
+    """Of what lies above an average face, or below."""
     return ACCENT if moved > 0 else WARM
 
 
-def _shade(axes: Axes, explanation: Explanation) -> None:
-    limit = max(abs(_moved(parts)) for parts in explanation.regions.values()) or 1.0
+def shades(explanation: Explanation) -> list[tuple[str, Line, float, float]]:
+    """(region, (k, 2) pixels of its contour, points moved, opacity), what lies beneath first.
+
+    Symmetry stands for the whole face: its oval is drawn and not filled.
+    """
+    limit = max(abs(moved_by(parts)) for parts in explanation.regions.values()) or 1.0
+    found = []
     for region, line in contour_lines(explanation.prediction.landmarks):
-        moved = _moved(explanation.regions[region])
-        # symmetry stands for the whole face: its oval is drawn and not filled
-        if region != "symmetry":
-            axes.fill(*line.T, color=_colour(moved), alpha=STRONGEST * abs(moved) / limit, linewidth=0)
-        axes.plot(*line.T, color=_colour(moved), linewidth=0.8)
+        moved = moved_by(explanation.regions[region])
+        found.append((region, line, moved, 0.0 if region == "symmetry" else STRONGEST * abs(moved) / limit))
+    return found
 
 
-def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> None:
-    """For each region the measure that moved it most, with its name beside the photo."""
+def measures(explanation: Explanation, x: float, top: float, bottom: float) -> list[tuple[Measure, float]]:
+    """For each region the measure that moved it most, from top to bottom, with the height of its label at x.
+
+    Labels stand at equal distances between top and bottom. No two of the straight lines from anchors to labels cross:
+    all together are as short as can be, and two that cross would be shorter with their labels exchanged.
+    """
     definitions = {definition.name: definition for definition in catalogue()}
     face = Landmarks(explanation.prediction.landmarks[None])
-    measures = []
+    found = []
     for parts in explanation.regions.values():
         drawable = {name: lines for name in parts.features if (lines := _lines(face, definitions[name]))}
         if drawable:
             name = max(drawable, key=lambda candidate: abs(parts.features[candidate]))
-            measures.append((float(np.mean(drawable[name][0][:, 1])), name, parts.features[name], drawable[name]))
-    measures.sort(key=lambda candidate: candidate[0])
-    for row, (_, name, moved, lines) in enumerate(measures):
-        for line in lines:
-            axes.plot(*line.T, color=_colour(moved), linewidth=2.2)
-        x, y = lines[0].mean(axis=0)
-        beside, level = width * 1.03, height * (row + 0.5) / len(measures)
-        axes.plot([x, beside], [y, level], color=_colour(moved), linewidth=0.8, clip_on=False)
-        axes.text(beside, level, f" {name}  {moved:+.3f}", fontsize=8, color=INK, va="center")
+            found.append(Measure(definitions[name], parts.features[name], drawable[name]))
+    heights = np.linspace(top, bottom, 2 * len(found) + 1)[1::2]
+    labelled = zip(
+        found, labels(np.array([measure.anchor for measure in found]).reshape(-1, 2), x, heights), strict=True
+    )
+    return sorted(labelled, key=lambda pair: pair[1])
+
+
+def labels(anchors: Line, x: float, heights: Line) -> Line:
+    """(n,) the height out of (n,) `heights` of the label at x of each of (n, 2) anchors, so that no lines cross."""
+    from scipy.optimize import linear_sum_assignment
+
+    lengths = np.hypot(anchors[:, None, 0] - x, anchors[:, None, 1] - heights[None])
+    chosen: Line = heights[linear_sum_assignment(lengths)[1]]
+    return chosen
+
+
+def _shade(axes: Axes, explanation: Explanation) -> None:
+    for _, line, moved, opacity in shades(explanation):
+        if opacity:
+            axes.fill(*line.T, color=colour_of(moved), alpha=opacity, linewidth=0)
+        axes.plot(*line.T, color=colour_of(moved), linewidth=0.8)
+
+
+def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> None:
+    """The measures, with their names beside the photo."""
+    beside = width * 1.03
+    for measure, level in measures(explanation, beside, 0, height):
+        for line in measure.lines:
+            axes.plot(*line.T, color=measure.colour, linewidth=2.2)
+        x, y = measure.anchor
+        axes.plot([x, beside], [y, level], color=measure.colour, linewidth=0.8, clip_on=False)
+        label = f" {measure.feature.plain_name}  {measure.moved:+.3f}"
+        axes.text(beside, level, label, fontsize=8, color=INK, va="center")
 
 
 def _lines(face: Landmarks, feature: FeatureDefinition) -> list[Line]:

@@ -31,6 +31,7 @@ def render(values: pl.DataFrame, first: str, second: str) -> Group:
     """`values` has subset, first and second: histograms of both, and one against the other."""
     r = np.corrcoef(values["first"], values["second"])[0, 1] if len(values) > 1 else np.nan
     x, y = (values[column].to_numpy() for column in ("first", "second"))
+    first, second = (name.replace("_", " ") for name in (first, second))
     return Group(
         f"{first} and {second} by subset; correlation {r:.2f} over {len(values):,} images.",
         _histogram(values, "first", first),
