@@ -304,14 +304,16 @@ def _import_what_stays(module: str, imported: Sequence[str]) -> None:
                 importlib.import_module(name)
 
 
-def _try(repository: Copy, module: str, tried: Sequence[Change], log: Path, longest: float) -> None:
+def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: float) -> None:
     """Try changes of one module and print what survived: in a process of its own, as it imports."""
-    tests = [f"tests/{name}" for name in TESTS[module]]
+    repository.enter()
+    tried, tests = changes(Path(module).read_text()), [f"tests/{name}" for name in TESTS[module]]
+    if sample:
+        tried = random.Random(0).sample(tried, min(sample, len(tried)))
     tests_hash = hashlib.sha256(b"".join(Path(test).read_bytes() for test in tests)).hexdigest()[:16]
     known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     settled = {line["key"]: line for line in known if not line["survived"] or line["tests"] == tests_hash}
     noticed = Counter(str(line.get("by")) for line in known if line["module"] == module)
-    repository.enter()
     # what is imported the first time takes longer
     whole = repository.run(tests, Order(lambda _: 0.0, 4 * longest))
     if not whole.passed:
@@ -358,11 +360,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         repository = Copy(Path(folder), arguments.workspace and arguments.workspace.absolute())
         for module in arguments.modules:
-            tried = changes(Path(module).read_text())
-            if arguments.sample:
-                tried = random.Random(0).sample(tried, min(arguments.sample, len(tried)))
             process = multiprocessing.get_context("fork").Process(
-                target=_try, args=(repository, module, tried, arguments.log.absolute(), arguments.longest)
+                target=_try, args=(repository, module, arguments.sample, arguments.log.absolute(), arguments.longest)
             )
             process.start()
             process.join()

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from ensemble.alarm_limits import _tail, fewest_rows, joint_limits
-from ensemble.novelty import ALARM_RATE, FEWEST_PHOTOS, Novelty
+from ensemble.novelty import ALARM_RATE, FEWEST_PHOTOS, Novelty, _as_measured, _distances, _unusual
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.records import FaceBatch
+from models.baseline.pca import Components
 
 REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin")
 NEW = 400
@@ -96,6 +97,43 @@ def test_what_lies_far_off_is_warned_of_at_any_size(n):
     assert novelty.beyond(novelty.measure(others, ordinary * np.float32(0.1)))["size"].mean() > 0.9
     strange = replace(others, embeddings=6 * others.embeddings)
     assert novelty.beyond(novelty.measure(strange, ordinary))["face"].mean() > 0.9
+
+
+def narrow(n: int, columns: int) -> tuple[FaceBatch, NDArray[np.float32]]:
+    """Photos with that many numbers of shape and without embeddings."""
+    random = np.random.default_rng(n)
+    batch, landmarks = photos(n, random)
+    shapes = random.normal(size=(n, columns)).astype(np.float32)
+    return replace(batch, shapes=shapes, embeddings=batch.embeddings[:, :0], region_embeddings={}), landmarks
+
+
+@pytest.mark.parametrize(("n", "components"), [(15, 2), (49, 4), (500, 40)])
+def test_ten_photos_give_a_component_and_at_most_forty_are_taken(n, components):
+    batch, landmarks = narrow(n, 45)
+    typical = Novelty._typical(batch, landmarks, n)
+    assert len(typical.spaces["shape"].scale) == components
+    assert typical.spaces.keys() == {"features", "shape"}
+
+
+@pytest.mark.parametrize(("n", "held_out"), [(95, 95), (1000, 800)])
+def test_photos_are_held_out_by_tenths_until_800_were(n, held_out):
+    batch, landmarks = narrow(n, 2)
+    values = Novelty._held_out(batch, landmarks, np.arange(n), np.arange(n))
+    assert {len(of) for of in values.values()} == {held_out}
+
+
+def test_distances_grow_within_the_components_and_beyond_them():
+    space = Components(np.array([1, 1], np.float32), np.array([[1, 0]], np.float32), np.array([2], np.float32))
+    rows = np.array([[5, 4], [5, 1], [1, 4]], np.float32)
+    # 4 along the axis is 2 standard deviations, and 3 lie beyond it
+    assert _distances(space, rows) == pytest.approx([2 * math.sqrt(9 + 4), 2 * math.sqrt(4), 0])
+
+
+@pytest.mark.parametrize("name", ["yaw", "size", "sharpness", "dark", "bright"])
+def test_the_more_unusual_of_two_values_is_the_larger_and_can_be_undone(name):
+    unusual = _unusual(name, np.array([30.0, 200.0]))
+    assert (unusual[0] > unusual[1]) == (name in ("size", "sharpness", "dark"))
+    assert [_as_measured(name, float(value)) for value in unusual] == pytest.approx([30, 200])
 
 
 def test_too_few_photos_are_said_to_be_too_few():

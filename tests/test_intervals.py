@@ -96,6 +96,12 @@ def test_any_errors_at_any_scores_have_finite_intervals_around_the_score(n, seed
     assert np.isfinite(high - low).all()
 
 
+@pytest.mark.parametrize(("n", "stretches"), [(30, 1), (99, 1), (100, 2), (1_000, 8)])
+def test_fifty_rows_give_a_stretch_and_at_most_eight_are_measured(n, stretches):
+    random = np.random.default_rng(n)
+    assert len(fitted(random.normal(0, 0.3, n), predicted=random.uniform(2, 4, n)).everyone.scores) == stretches
+
+
 def test_too_few_rows_have_no_interval_and_too_small_groups_no_calibration():
     errors = np.random.default_rng(0).normal(0, 0.3, FEWEST)
     assert fitted(errors[:-1]).everyone == Calibration(FEWEST - 1, 0.0, (), ())
