@@ -18,6 +18,7 @@ from scipy.stats import beta
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
 from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals
 from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
+from featurestore.errors import UsageError
 from models.cross_fitted import CrossFitted
 
 WIDE_APART = np.array([2.0, 4.0])
@@ -71,6 +72,19 @@ def test_a_groups_bias_is_taken_off_and_each_error_is_told_from_the_mean_of_the_
     # 40 errors that all lie .1 from their mean, .1 * 40 / 39 from the mean of the other 39
     assert widths(group) == pytest.approx(2 * 0.1 * 40 / 39)
     assert group.corrected(np.array([3.0, 1.2])) == pytest.approx([2.5, 1.0])
+
+
+def test_a_photo_has_the_calibration_of_its_group_or_that_of_everyone():
+    errors = np.concatenate([at + np.tile([-0.1, 0.1], 20) for at in (-0.6, -0.2, 0.2, 0.6)])
+    intervals = fitted(errors, np.repeat(["b", "d", "a", "c"], 40).tolist())
+    assert list(intervals.calibrations) == [EVERYONE, "a", "b", "c", "d"]
+    assert intervals.for_group(None) is intervals.everyone
+    assert intervals.for_group("b") is intervals.calibrations["b"]
+    assert intervals.by_subset() == {None: intervals.everyone} | {g: intervals.for_group(g) for g in "abcd"}
+    with pytest.raises(UsageError, match="'x': leave the group out, or choose from a, b, c, d"):
+        intervals.for_group("x")
+    with pytest.raises(UsageError, match=r"'a': leave the group out\."):
+        fitted(errors).for_group("a")
 
 
 def test_widths_follow_the_errors_along_the_scores():

@@ -15,7 +15,7 @@ from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.store import Store
 from featurestore.training_rows import Rows
-from featurestore.training_sets import PARTS, Manifest, training_set
+from featurestore.training_sets import PARTS, Manifest, folds_of, training_set
 from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, TRAIT, content, make_store
 
@@ -101,17 +101,42 @@ def test_a_fold_without_usable_training_rows_is_refused(store):
         training_set(store, PROTOCOL, 1)
 
 
-def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store):
+def in_folds(store: Store, number: int) -> dict[str, int]:
+    """Add a protocol `many` of so many folds; returns image -> the fold that it is tested in."""
     ids = store.frame("SELECT image_id FROM images ORDER BY image_id")["image_id"]
-    folds = np.arange(len(ids)) % 5 + 1
-    for fold in range(1, 6):
+    folds = np.arange(len(ids)) % number + 1
+    for fold in range(1, number + 1):
         roles = ["test" if own == fold else "train" for own in folds]
-        rows = {"image_id": ids, "trait": TRAIT, "protocol": "five", "fold": fold, "role": roles}
+        rows = {"image_id": ids, "trait": TRAIT, "protocol": "many", "fold": fold, "role": roles}
         store.append("splits", pl.DataFrame(rows))
-    fold_of = dict(zip(ids, folds, strict=True))
-    made = training_set(store, "five", 2)
-    others = [1, 3, 4, 5]
+    return dict(zip(ids, folds, strict=True))
+
+
+@pytest.mark.parametrize("others", [[1, 3, 4, 5], [1, 3, 4]])
+def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store, others):
+    fold_of = in_folds(store, 1 + len(others))
+    made = training_set(store, "many", 2)
     assert [others[part - 1] for part in made.part] == [fold_of[image_id] for image_id in made.train.image_ids]
+    # unless one of them is tested nowhere
+    store.execute("DELETE FROM splits WHERE protocol = 'many' AND role = 'test' AND image_id = 'made-up/0000.png'")
+    again = training_set(store, "many", 2)
+    assert not np.array_equal(again.part, made.part)
+    assert again.part.max() == PARTS
+
+
+def test_two_other_folds_are_too_few_for_parts(store):
+    in_folds(store, 3)
+    assert training_set(store, "many", 2).part.max() == PARTS
+    assert folds_of(store, "many") == [1, 2, 3]
+    store.execute("DELETE FROM splits WHERE protocol = 'many' AND fold > 1")
+    assert folds_of(store, "many") == [1]
+
+
+def test_a_batch_knows_the_networks_of_its_encoder(store):
+    assert training_set(store, PROTOCOL, 1).train.networks == ()
+    recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
+    store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
+    assert training_set(store, PROTOCOL, 1).train.networks == (3, 5)
 
 
 def test_parts_are_drawn_by_a_hash_of_the_id_otherwise(store):
