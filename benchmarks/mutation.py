@@ -115,16 +115,20 @@ NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "ceil": "floor"
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a module: the line, the expression before and after, and the whole source after it."""
+    """One change of a module: the line, the expression before and after; after it the function, and the whole source.
+
+    It is known by the function: what was noticed counts as noticed while other functions change.
+    """
 
     line: int
     was: str
     becomes: str
+    function: str
     source: str
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+        return hashlib.sha256(self.function.encode()).hexdigest()[:16]
 
 
 def changes(source: str) -> list[Change]:
@@ -133,14 +137,17 @@ def changes(source: str) -> list[Change]:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    content, found = b"".join(lines), []
-    for node in _expressions(ast.parse(source)):
+    content, found, tree = b"".join(lines), [], ast.parse(source)
+    spans = [(starts[node.lineno - 1], starts[node.end_lineno or 0]) for node in _statements(tree)]
+    for node in _expressions(tree):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
         for other in _others(node):
             becomes = ast.unparse(other)
-            after = content[:start] + f"({becomes})".encode() + content[end:]
-            found.append(Change(node.lineno, ast.unparse(node), becomes, after.decode()))
+            low, high = max(span for span in spans if span[0] <= start < span[1])
+            first, last = content[low:start] + f"({becomes})".encode(), content[end:high]
+            after = content[:low] + first + last + content[high:]
+            found.append(Change(node.lineno, ast.unparse(node), becomes, (first + last).decode(), after.decode()))
     return sorted(found, key=lambda change: change.line)
 
 
@@ -157,6 +164,16 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
                 if isinstance(child, ast.expr):
                     yield child
                 yield from _expressions(child)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Functions, and what stands beside them in the module and in classes."""
+    inside = [*tree.body]
+    while inside:
+        node = inside.pop()
+        yield node
+        if isinstance(node, ast.ClassDef):
+            inside += node.body
 
 
 def _is_strict(node: ast.AST) -> bool:
@@ -332,8 +349,9 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
         tried = random.Random(0).sample(tried, min(sample, len(tried)))
     tests_hash = hashlib.sha256(b"".join(Path(test).read_bytes() for test in tests)).hexdigest()[:16]
     known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    known = [line for line in known if line["module"] == module]
     settled = {line["key"]: line for line in known if not line["survived"] or line["tests"] == tests_hash}
-    noticed = Counter(str(line.get("by")) for line in known if line["module"] == module)
+    noticed = Counter(str(line.get("by")) for line in known)
     file = log.with_suffix(".tests.json")
     measured = json.loads(file.read_text()) if file.exists() else {}
     if measured.get(module, {}).get("tests") != tests_hash:
@@ -364,7 +382,7 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
             outcome = repository.with_change(module, change, lambda: repository.run(tests, Order(rank), limit))
             failed = next(iter(outcome.failed), "")
             noticed[failed] += not outcome.passed
-            about = {name: value for name, value in asdict(change).items() if name != "source"}
+            about = {name: value for name, value in asdict(change).items() if name not in ("function", "source")}
             line = {"module": module, "key": change.key, "tests": tests_hash, **about, "survived": outcome.passed}
             line["by"] = failed
             with log.open("a") as file:
