@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
-from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals
+from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals, _usual_errors
 from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
-from featurestore.errors import UsageError
+from featurestore.errors import BundleError, UsageError
 from models.cross_fitted import CrossFitted
 
 WIDE_APART = np.array([2.0, 4.0])
@@ -148,6 +148,27 @@ def test_save_is_load_and_one_width_of_an_earlier_kallos_is_read(tmp_path: Path)
     earlier = {"level": 0.9, "calibrations": {"": {"n": 100, "bias": 0.0, "half_width": 0.4}}}
     (tmp_path / "intervals.json").write_text(json.dumps(earlier))
     assert widths(Intervals.load(tmp_path).everyone, (1.5, 3.0)) == pytest.approx([0.8, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("scores", "half_widths"), [([3, 3], [1, 1]), ([4, 3], [1, 1]), ([2, 3], [1, np.nan]), ([2, 3, np.inf], [1, 1, 1])]
+)
+def test_widths_that_are_no_numbers_at_rising_scores_are_refused(tmp_path: Path, scores, half_widths):
+    wrong = {"n": 100, "bias": 0.0, "scores": scores, "half_widths": half_widths}
+    (tmp_path / "intervals.json").write_text(json.dumps({"level": 0.9, "calibrations": {"": wrong}}))
+    with pytest.raises(BundleError):
+        Intervals.load(tmp_path)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_usual_error_at_a_rows_score_is_that_of_the_other_parts(number):
+    random = np.random.default_rng(0)
+    predicted, distances, part = random.uniform(2, 4, 400), random.uniform(0, 1, 400), 1 + np.arange(400) % 4
+    own = part == number
+    before, *_ = _usual_errors(predicted, distances, part)
+    after, *_ = _usual_errors(predicted, np.where(own, 1 - distances, distances), part)
+    assert np.array_equal(before[own], after[own])
+    assert not np.isclose(before[~own], after[~own]).any()
 
 
 # by simulation
