@@ -11,47 +11,81 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import functools
+import gc
 import hashlib
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import random
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import Any
 
+import grimp
+import hypothesis
 import pytest
 
 TESTS = {
-    "ensemble/alarm_limits.py": ("tests/test_alarms.py",),
-    "ensemble/combiner.py": ("tests/test_combiner.py",),
-    "ensemble/combiner_fit.py": ("tests/test_combiner.py", "tests/test_intervals.py"),
-    "ensemble/intervals.py": ("tests/test_intervals.py",),
-    "ensemble/novelty.py": ("tests/test_alarms.py", "tests/test_novelty.py"),
-    "featurestore/calibration.py": ("tests/test_intervals.py",),
-    "featurestore/group_differences.py": ("tests/test_group_differences.py",),
-    "featurestore/statistics.py": ("tests/test_bounded_memory.py",),
-    "featurestore/training_rows.py": ("tests/test_training_sets.py",),
-    "featurestore/training_sets.py": ("tests/test_training_sets.py",),
-    "reports/pages/groups.py": ("tests/test_groups.py",),
-    "reports/stats/bootstrap.py": ("tests/test_bootstrap.py",),
+    "ensemble/alarm_limits.py": ("test_alarms.py",),
+    "ensemble/as_graphs.py": ("test_tracing.py",),
+    "ensemble/bundle.py": ("test_parts.py",),
+    "ensemble/combiner.py": ("test_combiner.py",),
+    "ensemble/combiner_fit.py": ("test_combiner.py", "test_intervals.py"),
+    "ensemble/intervals.py": ("test_intervals.py",),
+    "ensemble/novelty.py": ("test_alarms.py", "test_novelty.py"),
+    "ensemble/parts.py": ("test_parts.py",),
+    "ensemble/predictor.py": ("test_end_to_end.py", "test_explain.py", "test_used_versions.py", "test_origin.py"),
+    "ensemble/training_photos.py": ("test_origin.py",),
+    "featurestore/calibration.py": ("test_intervals.py",),
+    "featurestore/enough_rows.py": ("test_small_data.py", "test_training_sets.py"),
+    "featurestore/group_differences.py": ("test_group_differences.py",),
+    "featurestore/normalization.py": ("test_normalized_values.py", "test_training_sets.py"),
+    "featurestore/normalized_values.py": ("test_normalized_values.py",),
+    "featurestore/recalibration.py": ("test_external_evaluation.py", "test_validity.py"),
+    "featurestore/scale_maps.py": ("test_several_data_sets.py", "test_external_evaluation.py"),
+    "featurestore/statistics.py": (
+        "test_small_data.py",
+        "test_training_sets.py",
+        "test_normalized_values.py",
+        "test_bounded_memory.py",
+    ),
+    "featurestore/training_rows.py": ("test_training_sets.py",),
+    "featurestore/training_sets.py": ("test_training_sets.py", "test_val_rows.py"),
+    "models/standardised.py": ("test_small_data.py",),
+    "reports/pages/groups.py": ("test_groups.py",),
+    "reports/stats/bootstrap.py": ("test_bootstrap.py",),
+    "reports/stats/raters/agreement.py": ("test_raters.py",),
+    "reports/stats/raters/coefficients.py": ("test_raters.py",),
+    "reports/stats/raters/variance_components.py": ("test_raters.py",),
+    "reports/stats/raters/variance.py": ("test_raters.py",),
+    "reports/stats/shapes/procrustes.py": ("test_shape_lab.py",),
+    "reports/stats/shapes/regression.py": ("test_shape_lab.py",),
+    "reports/stats/shapes/space.py": ("test_shape_lab.py",),
+    "reports/stats/shift.py": ("test_external_evaluation.py", "test_validity.py"),
+    "reports/stats/validity.py": ("test_validity.py",),
 }
-"""Module -> the tests that must notice a change of it: those of its files that need no trained workspace."""
+"""Module -> the tests that must notice a change of it."""
 
-LIBRARIES = ("cv2", "duckdb", "polars", "rich.console", "scipy.stats", "sklearn.isotonic")
-"""Imported once, before the forks. Of this repository nothing is."""
+ENDLESS = "none: they do not end"
+PACKAGES = ("kallos", "reports", "ensemble", "models", "featurestore", "extractors", "tests")
 
 PATIENCE = 4
-"""Times the tests' own time, and as many seconds on top: then a change counts as noticed, as it never ends."""
+"""Times the tests' own processor time, and as many seconds on top: a change that takes longer counts as noticed."""
 
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -81,16 +115,20 @@ NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "ceil": "floor"
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a module: the line, the expression before and after, and the whole source after it."""
+    """One change of a module: the line, the expression before and after; after it the function, and the whole source.
+
+    It is known by the function: what was noticed counts as noticed while other functions change.
+    """
 
     line: int
     was: str
     becomes: str
+    function: str
     source: str
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+        return hashlib.sha256(self.function.encode()).hexdigest()[:16]
 
 
 def changes(source: str) -> list[Change]:
@@ -99,27 +137,47 @@ def changes(source: str) -> list[Change]:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    content, found = b"".join(lines), []
-    for node in _expressions(ast.parse(source)):
+    content, found, tree = b"".join(lines), [], ast.parse(source)
+    spans = [(starts[node.lineno - 1], starts[node.end_lineno or 0]) for node in _statements(tree)]
+    for node in _expressions(tree):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
         for other in _others(node):
             becomes = ast.unparse(other)
-            after = content[:start] + f"({becomes})".encode() + content[end:]
-            found.append(Change(node.lineno, ast.unparse(node), becomes, after.decode()))
+            low, high = max(span for span in spans if span[0] <= start < span[1])
+            first, last = content[low:start] + f"({becomes})".encode(), content[end:high]
+            after = content[:low] + first + last + content[high:]
+            found.append(Change(node.lineno, ast.unparse(node), becomes, (first + last).decode(), after.decode()))
     return sorted(found, key=lambda change: change.line)
 
 
 def _expressions(node: ast.AST) -> Iterator[ast.expr]:
-    """Expressions that run: no annotations; nor parts of f-strings, whose places Python 3.11 does not know."""
+    """Expressions that run: no annotations; nor parts of f-strings, whose places Python 3.11 does not know.
+
+    Nor `strict=True` of `zip`, which notices a mistake elsewhere.
+    """
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):
+            if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr) and not _is_strict(child):
                 if isinstance(child, ast.expr):
                     yield child
                 yield from _expressions(child)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Functions, and what stands beside them in the module and in classes."""
+    inside = [*tree.body]
+    while inside:
+        node = inside.pop()
+        yield node
+        if isinstance(node, ast.ClassDef):
+            inside += node.body
+
+
+def _is_strict(node: ast.AST) -> bool:
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _others(node: ast.expr) -> Iterator[ast.expr]:
@@ -147,51 +205,122 @@ def _others(node: ast.expr) -> Iterator[ast.expr]:
             yield other
 
 
-class WithoutWorkspace:
-    """Leaves out what needs the trained workspace of `conftest.py`, which takes minutes to build."""
+@dataclass(frozen=True)
+class Outcome:
+    """Whether tests pass; those that failed; the modules that were imported; each test's seconds."""
 
+    passed: bool
+    failed: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Order:
+    """Runs tests in an order, and remembers which failed and how much processor time each took.
+
+    rank       of a test by its id; None for one that is left out
+    longest    processor time after which a test is skipped
+    """
+
+    def __init__(self, rank: Callable[[str], float | None], longest: float = 0.0) -> None:
+        self._rank, self.longest, self.failed, self.seconds = rank, longest, list[str](), dict[str, float]()
+
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        items[:] = [item for item in items if "workspace" not in item.fixturenames]
+        ranked = [(self._rank(item.nodeid), item) for item in items]
+        # without conftest.py there is no workspace
+        there = "shared" in items[0].fixturenames
+        chosen = [(r, item) for r, item in ranked if r is not None and (there or "workspace" not in item.fixturenames)]
+        items[:] = [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
+
+    def pytest_collection_finish(self) -> None:
+        """Let tests copy the stores that the first run made: to make one takes longer than most tests."""
+        if module := sys.modules.get("tests.synthetic_store"):
+            module._made_once = functools.partial(_made, module._made_once)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        signal.signal(signal.SIGPROF, lambda *_: pytest.skip("takes long"))
+        signal.setitimer(signal.ITIMER_PROF, self.longest)
+        began = time.process_time()
+        outcome = yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        self.seconds[item.nodeid] = time.process_time() - began
+        return outcome
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed += [report.nodeid] if report.failed else []
+
+
+def _made(make: Callable[..., Path], *of: object) -> Path:
+    made = Path("made").absolute() / "-".join(map(str, of))
+    if not made.exists():
+        shutil.copytree(make(*of).parent, made)
+    return made / "s.duckdb"
 
 
 class Copy:
     """The tracked files of the repository in a folder of their own, where modules are changed and tests are run."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, workspace: Path | None) -> None:
+        """With a folder for it, tests may use the trained workspace of `conftest.py`, which is built there once."""
+        self._folder = folder / "repository"
+        self._options = ["-q", "--assert=plain", f"--basetemp={(workspace or folder) / 'written'}"]
+        self._options += [] if workspace else ["--noconftest"]
         tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True, text=True).stdout
         for name in filter(None, tracked.split("\0")):
             if Path(name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(name, folder / name)
+                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(name, self._folder / name)
 
-    def passes(self, tests: tuple[str, ...], limit: float | None = None) -> bool:
-        """Whether the tests pass, and end: in a fork, which has the libraries already and leaves nothing behind."""
-        child = multiprocessing.get_context("fork").Process(target=self._run, args=(tests,))
-        child.start()
-        child.join(limit)
-        child.kill()
-        child.join()
-        return child.exitcode == 0
-
-    def _run(self, tests: tuple[str, ...]) -> None:
+    def enter(self) -> None:
+        """Import from here from now on."""
         os.chdir(self._folder)
         sys.path.insert(0, str(self._folder))
         sys.dont_write_bytecode = False
+
+    def run(self, tests: Sequence[str], order: Order, limit: int | None = None) -> Outcome:
+        """Run tests in a fork until one fails: it has what was imported, and leaves nothing behind.
+
+        limit    seconds of processor time
+        """
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        child = multiprocessing.get_context("fork").Process(target=self._run, args=(tests, order, limit, sender))
+        child.start()
+        sender.close()
+        outcome = Outcome(False, (ENDLESS,))
+        # a change may wait for ever without any processor time
+        if receiver.poll(limit and 20 * limit):
+            with contextlib.suppress(EOFError):
+                outcome = receiver.recv()
+        child.kill()
+        child.join()
+        return outcome
+
+    def _run(self, tests: Sequence[str], order: Order, limit: int | None, sender: Any) -> None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
+        if limit:
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        # as in conftest.py
+        hypothesis.settings.register_profile("mutation", deadline=None, derandomize=True)
+        hypothesis.settings.load_profile("mutation")
+        # so that the workspace is that of earlier runs
+        os.environ["PYTEST_XDIST_WORKER"] = "only"
+        options = self._options if order.longest else ["-x", *self._options]
+        code = pytest.main([*options, "-p", "no:cacheprovider", "-p", "no:xdist", *tests], [order])
+        sender.send(Outcome(code == 0, tuple(order.failed), tuple(sys.modules), order.seconds))
         # what a test leaves running must not hold the fork
-        options = ("-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist")
-        os._exit(pytest.main([*options, *tests], [WithoutWorkspace()]))
+        os._exit(0)
 
-    def survives(self, module: str, change: Change, tests: tuple[str, ...], limit: float) -> bool:
-        """Whether the tests pass on a change."""
+    def with_change(self, module: str, change: Change, run: Callable[[], Outcome]) -> Outcome:
+        """What tests say of a change."""
         path = self._folder / module
         before = path.read_text()
         try:
             self._write(path, change.source)
-            return self.passes(tests, limit)
+            return run()
         finally:
             self._write(path, before)
 
@@ -202,39 +331,87 @@ class Copy:
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
 
+def _import_what_stays(module: str, imported: Sequence[str]) -> None:
+    """Import, of these, what does not depend on a module: forks then read only the module and what does."""
+    changing = module.removesuffix(".py").replace("/", ".")
+    dependent = grimp.build_graph(*PACKAGES, cache_dir=None).find_downstream_modules(changing) | {changing}
+    for name in imported:
+        if name not in dependent and not name.startswith("tests"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: float) -> None:
+    """Try changes of one module and print what survived: in a process of its own, as it imports."""
+    repository.enter()
+    tried, tests = changes(Path(module).read_text()), [f"tests/{name}" for name in TESTS[module]]
+    if sample:
+        tried = random.Random(0).sample(tried, min(sample, len(tried)))
+    tests_hash = hashlib.sha256(b"".join(Path(test).read_bytes() for test in tests)).hexdigest()[:16]
+    known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    known = [line for line in known if line["module"] == module]
+    settled = {line["key"]: line for line in known if not line["survived"] or line["tests"] == tests_hash}
+    noticed = Counter(str(line.get("by")) for line in known)
+    file = log.with_suffix(".tests.json")
+    measured = json.loads(file.read_text()) if file.exists() else {}
+    if measured.get(module, {}).get("tests") != tests_hash:
+        whole = repository.run(tests, Order(lambda _: 0.0, 4 * longest))
+        seconds = {name: taken for name, taken in whole.seconds.items() if name not in whole.failed}
+        measured[module] = {"tests": tests_hash, "seconds": seconds, "imported": whole.imported, "failed": whole.failed}
+        file.write_text(json.dumps(measured))
+    whole_seconds = measured[module]["seconds"]
+    _import_what_stays(module, measured[module]["imported"])
+    # what is there stays: else each fork would look through it all
+    gc.collect()
+    gc.freeze()
+    again = repository.run(tests, Order({name: s for name, s in whole_seconds.items() if s <= 2 * longest}.get))
+    if not again.passed:
+        sys.exit(f"The tests of {module} fail before any change: {again.failed}.")
+    chosen = {name: seconds for name, seconds in again.seconds.items() if seconds <= longest}
+    took = sum(chosen.values())
+    limit = math.ceil(PATIENCE * (took + 1))
+
+    def rank(name: str) -> float | None:
+        """What noticed most changes first, then what takes least."""
+        return chosen[name] / 1_000 - noticed[name] if name in chosen else None
+
+    outcomes = []
+    for change in tried:
+        line = settled.get(change.key)
+        if line is None:
+            outcome = repository.with_change(module, change, lambda: repository.run(tests, Order(rank), limit))
+            failed = next(iter(outcome.failed), "")
+            noticed[failed] += not outcome.passed
+            about = {name: value for name, value in asdict(change).items() if name not in ("function", "source")}
+            line = {"module": module, "key": change.key, "tests": tests_hash, **about, "survived": outcome.passed}
+            line["by"] = failed
+            with log.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        outcomes.append(line)
+    _print(module, outcomes)
+    failed = measured[module]["failed"]
+    left_out = len(whole_seconds) - len(chosen)
+    print(f"  {len(chosen)} tests, {took:.1f} s; left out {left_out} that take longer; failing: {failed}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", default=sorted(TESTS), help="by default all that tests are named for")
     parser.add_argument("--log", type=Path, default=Path("mutants.jsonl"))
     parser.add_argument("--sample", type=int, help="changes of a module, drawn with a fixed seed; by default all")
+    parser.add_argument("--longest", type=float, default=0.5, help="processor seconds of a test, else it is left out")
+    parser.add_argument(
+        "--workspace", type=Path, help="folder for the tests' trained workspace; else they are left out"
+    )
     arguments = parser.parse_args()
-    known = [json.loads(line) for line in arguments.log.read_text().splitlines()] if arguments.log.exists() else []
-    for library in LIBRARIES:
-        importlib.import_module(library)
     with tempfile.TemporaryDirectory() as folder:
-        repository = Copy(Path(folder))
+        repository = Copy(Path(folder), arguments.workspace and arguments.workspace.absolute())
         for module in arguments.modules:
-            tests = TESTS[module]
-            tests_hash = hashlib.sha256(b"".join(Path(test).read_bytes() for test in tests)).hexdigest()[:16]
-            settled = {line["key"]: line for line in known if not line["survived"] or line["tests"] == tests_hash}
-            tried = changes(Path(module).read_text())
-            if arguments.sample:
-                tried = random.Random(0).sample(tried, min(arguments.sample, len(tried)))
-            began = time.monotonic()
-            if not repository.passes(tests):
-                sys.exit(f"The tests of {module} fail before any change: {', '.join(tests)}.")
-            limit = PATIENCE * (time.monotonic() - began + 1)
-            outcomes = []
-            for change in tried:
-                line = settled.get(change.key)
-                if line is None:
-                    about = {name: value for name, value in asdict(change).items() if name != "source"}
-                    survived = repository.survives(module, change, tests, limit)
-                    line = {"module": module, "key": change.key, "tests": tests_hash, **about, "survived": survived}
-                    with arguments.log.open("a") as log:
-                        log.write(json.dumps(line) + "\n")
-                outcomes.append(line)
-            _print(module, outcomes)
+            process = multiprocessing.get_context("fork").Process(
+                target=_try, args=(repository, module, arguments.sample, arguments.log.absolute(), arguments.longest)
+            )
+            process.start()
+            process.join()
 
 
 def _print(module: str, outcomes: list[dict[str, object]]) -> None:

@@ -91,7 +91,7 @@ class Novelty:
         people   n names, the same for photos of one person, who is never measured by components of these photos
         """
         _, first, person = np.unique(np.asarray(people), return_index=True, return_inverse=True)
-        typical = cls._typical(batch, landmarks, len(first))
+        typical = replace(cls._typical(batch, landmarks), photos=len(first))
         if len(first) < FEWEST_PHOTOS:
             return typical
         held_out = cls._held_out(batch, landmarks, first, person)
@@ -109,13 +109,13 @@ class Novelty:
         )
 
     @classmethod
-    def _typical(cls, batch: FaceBatch, landmarks: NDArray[np.float32], photos: int) -> Self:
+    def _typical(cls, batch: FaceBatch, landmarks: NDArray[np.float32]) -> Self:
         """Without limits."""
         middle = np.median(pose(landmarks), axis=0)
         count = min(COMPONENTS, max(len(batch) // ROWS_A_COMPONENT, 2))
         rows = _spaces(batch)
         spaces = {name: Components.fit(values, count, exact=EXACT) for name, values in rows.items()}
-        return cls(middle, spaces, dict.fromkeys(spaces, 1.0), photos, {}, {})
+        return cls(middle, spaces, dict.fromkeys(spaces, 1.0), len(batch), {}, {})
 
     @classmethod
     def _held_out(
@@ -126,7 +126,7 @@ class Novelty:
         measured: list[dict[str, NDArray[np.float64]]] = []
         for held_out in (first[part == number] for number in range(PARTS)):
             others = ~np.isin(person, person[held_out])
-            typical = cls._typical(batch.take(others), landmarks[others], len(first) - len(held_out))
+            typical = cls._typical(batch.take(others), landmarks[others])
             measured.append(typical.measure(batch.take(held_out), landmarks[held_out]))
             if sum(len(values["yaw"]) for values in measured) >= ENOUGH:
                 break

@@ -94,7 +94,7 @@ def training_set(
         protocol=protocol,
         fold=fold,
         sql=rows_sql(protocol, fold, "train", tables),
-        versions=json.dumps(_versions(store, encoder), sort_keys=True),
+        versions=json.dumps(_versions(store, encoder)),
         row_count=len(rows["train"]),
         row_hash=rows["train"].row_hash,
         value_hash=rows["train"].value_hash,
@@ -213,12 +213,13 @@ def _parts(store: Store, protocol: str, fold: int, image_ids: tuple[str, ...]) -
             fold=fold,
         ).iter_rows()
     )
-    folds = sorted({tested[image_id] for image_id in image_ids if image_id in tested})
-    if len(folds) >= PARTS - 1 and all(image_id in tested for image_id in image_ids):
-        return np.array([1 + folds.index(tested[image_id]) for image_id in image_ids])
+    if all(image_id in tested for image_id in image_ids):
+        folds, dealt = np.unique([tested[image_id] for image_id in image_ids], return_inverse=True)
+        if len(folds) >= PARTS - 1:
+            return 1 + dealt
     digests = [hashlib.sha256(f"part {image_id}".encode()).digest() for image_id in image_ids]
-    dealt = [int.from_bytes(digest[:8], "big") % PARTS for digest in digests]
-    return 1 + np.unique(dealt, return_inverse=True)[1]  # of few rows, none may fall into a part
+    drawn = [int.from_bytes(digest[:8], "big") % PARTS for digest in digests]
+    return 1 + np.unique(drawn, return_inverse=True)[1]  # of few rows, none may fall into a part
 
 
 def _chosen_features(fitted: Normalization, names: Sequence[str]) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from ensemble.alarm_limits import _tail, fewest_rows, joint_limits
-from ensemble.novelty import ALARM_RATE, FEWEST_PHOTOS, Novelty
+from ensemble.novelty import ALARM_RATE, FEWEST_PHOTOS, Novelty, _as_measured, _distances, _unusual
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.records import FaceBatch
+from models.baseline.pca import Components
 
 REGIONS = ("eyes", "brows", "nose", "lips", "jawline", "cheeks", "skin")
 NEW = 400
@@ -96,6 +97,91 @@ def test_what_lies_far_off_is_warned_of_at_any_size(n):
     assert novelty.beyond(novelty.measure(others, ordinary * np.float32(0.1)))["size"].mean() > 0.9
     strange = replace(others, embeddings=6 * others.embeddings)
     assert novelty.beyond(novelty.measure(strange, ordinary))["face"].mean() > 0.9
+
+
+def narrow(n: int, columns: int) -> tuple[FaceBatch, NDArray[np.float32]]:
+    """Photos with that many numbers of shape and without embeddings."""
+    random = np.random.default_rng(n)
+    batch, landmarks = photos(n, random)
+    shapes = random.normal(size=(n, columns)).astype(np.float32)
+    return replace(batch, shapes=shapes, embeddings=batch.embeddings[:, :0], region_embeddings={}), landmarks
+
+
+@pytest.mark.parametrize(("n", "components"), [(15, 2), (40, 4), (500, 40)])
+def test_ten_photos_give_a_component_and_at_most_forty_are_taken(n, components):
+    batch, landmarks = narrow(n, 45)
+    typical = Novelty._typical(batch, landmarks)
+    assert len(typical.spaces["shape"].scale) == components
+    assert typical.spaces.keys() == {"features", "shape"}
+
+
+@pytest.mark.parametrize(("n", "held_out"), [(95, 95), (1000, 800)])
+def test_photos_are_held_out_by_tenths_until_800_were(n, held_out):
+    batch, landmarks = narrow(n, 2)
+    values = Novelty._held_out(batch, landmarks, np.arange(n), np.arange(n))
+    assert {len(of) for of in values.values()} == {held_out}
+
+
+def test_limits_do_not_depend_on_units_and_the_median_distance_is_one():
+    batch, landmarks = narrow(95, 6)
+    one, small = (
+        Novelty.fit(replace(batch, shapes=factor * batch.shapes), landmarks, batch.image_ids)
+        for factor in (np.float32(1), np.float32(1e-3))
+    )
+    assert one.limits["shape"] == pytest.approx(small.limits["shape"], rel=1e-4)
+    for novelty, shapes in ((one, batch.shapes), (small, np.float32(1e-3) * batch.shapes)):
+        measured = novelty.measure(replace(batch, shapes=shapes), landmarks)
+        assert np.median(measured["shape"]) == pytest.approx(1, abs=0.15)
+
+
+def test_what_is_measured_of_a_photo_is_told_from_what_is_usual():
+    batch, _ = narrow(FEWEST_PHOTOS, 2)
+    cos, sin = math.cos(math.radians(10)), math.sin(math.radians(10))
+    raised = TOPOLOGY.mesh @ np.array([[1, 0, 0], [0, cos, sin], [0, -sin, cos]])
+    random = np.random.default_rng(3)
+    sizes = random.lognormal(5, 0.1, size=(FEWEST_PHOTOS, 1, 1))
+    landmarks = (sizes * raised).astype(np.float32)
+    novelty = Novelty.fit(batch, landmarks, batch.image_ids)
+    assert novelty.limits, "19 photos are enough"
+    assert not any("is not known" in line for line in novelty.warnings(batch.take(np.array([0])), landmarks[0]))
+    assert np.abs(novelty.middle) == pytest.approx([0, 10, 0], abs=0.05)
+    measured = novelty.measure(batch, landmarks)
+    assert measured["pitch"] == pytest.approx(np.zeros(FEWEST_PHOTOS), abs=0.05)
+    assert np.array_equal(measured["dark"], batch.features[:, -1], equal_nan=True)
+    assert np.array_equal(measured["bright"], batch.features[:, -1], equal_nan=True)
+    assert np.array_equal(measured["sharpness"], batch.features[:, -2])
+
+
+def test_distances_grow_within_the_components_and_beyond_them():
+    space = Components(np.array([1, 1], np.float32), np.array([[1, 0]], np.float32), np.array([2], np.float32))
+    rows = np.array([[5, 4], [5, 1], [1, 4]], np.float32)
+    # 4 along the axis is 2 standard deviations, and 3 lie beyond it
+    assert _distances(space, rows) == pytest.approx([2 * math.sqrt(9 + 4), 2 * math.sqrt(4), 0])
+
+
+@pytest.mark.parametrize("name", ["yaw", "size", "sharpness", "dark", "bright"])
+def test_the_more_unusual_of_two_values_is_the_larger_and_can_be_undone(name):
+    unusual = _unusual(name, np.array([30.0, 200.0]))
+    assert (unusual[0] > unusual[1]) == (name in ("size", "sharpness", "dark"))
+    assert [_as_measured(name, float(value)) for value in unusual] == pytest.approx([30, 200])
+
+
+def test_a_value_at_its_limit_is_not_beyond_it_and_sentences_say_how_many_are_within():
+    limits = {"size": 50.0, "yaw": 10.0, "looks nose": 2.0, "looks eyes": 2.0}
+    novelty = Novelty(np.zeros(3), {}, {}, 40, limits, {"size": 0.95, "yaw": 1.0, "looks eyes": 0.9})
+    for by, size, yaw in ((0, False, False), (-1, True, False), (1, False, True)):
+        beyond = novelty.beyond({name: np.array([limit + by]) for name, limit in limits.items()})
+        assert (beyond["size"].tolist(), beyond["yaw"].tolist()) == ([size], [yaw])
+    assert (
+        novelty.warning("size", 40)
+        == "The face is only 40.0 pixels wide; 95.0 % of the training photos have at least 50.0."
+    )
+    assert (
+        novelty.warning("yaw", 12)
+        == "The head is turned 12.0 degrees to the side; all training photos stay within 10.0."
+    )
+    assert "The nose looks less usual than in nearly all training photos." in novelty.warning("looks nose", 3)
+    assert "The eyes look less usual than in 90.0 % of the training photos." in novelty.warning("looks eyes", 3)
 
 
 def test_too_few_photos_are_said_to_be_too_few():

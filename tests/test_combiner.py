@@ -141,8 +141,8 @@ def test_a_fit_starts_at_the_plain_mean_with_a_hidden_layer_between_minus_one_an
     assert (inner.shape, bias.shape, [each.shape for each in correction]) == ((8, 3), (8,), [(1, 8), (1,)])
     assert not any(each.any() for each in (logits, *correction))
     hidden = np.append(inner, bias) * np.sqrt(3)
-    assert -1 <= hidden.min() < -0.5
-    assert 0.5 < hidden.max() <= 1
+    assert -1 <= hidden.min() < -0.9
+    assert 0.9 < hidden.max() <= 1
     assert not np.array_equal(start, _Loss(scores, truth, CombinerConfig(seed=1)).start())
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold, fit_combiner
-from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals
+from ensemble.intervals import EVERYONE, MIN_PHOTOS, Intervals, _usual_errors
 from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
+from featurestore.errors import BundleError, UsageError
 from models.cross_fitted import CrossFitted
 
 WIDE_APART = np.array([2.0, 4.0])
@@ -73,6 +74,19 @@ def test_a_groups_bias_is_taken_off_and_each_error_is_told_from_the_mean_of_the_
     assert group.corrected(np.array([3.0, 1.2])) == pytest.approx([2.5, 1.0])
 
 
+def test_a_photo_has_the_calibration_of_its_group_or_that_of_everyone():
+    errors = np.concatenate([at + np.tile([-0.1, 0.1], 20) for at in (-0.6, -0.2, 0.2, 0.6)])
+    intervals = fitted(errors, np.repeat(["b", "d", "a", "c"], 40).tolist())
+    assert list(intervals.calibrations) == [EVERYONE, "a", "b", "c", "d"]
+    assert intervals.for_group(None) is intervals.everyone
+    assert intervals.for_group("b") is intervals.calibrations["b"]
+    assert intervals.by_subset() == {None: intervals.everyone} | {g: intervals.for_group(g) for g in "abcd"}
+    with pytest.raises(UsageError, match="'x': leave the group out, or choose from a, b, c, d"):
+        intervals.for_group("x")
+    with pytest.raises(UsageError, match=r"'a': leave the group out\."):
+        fitted(errors).for_group("a")
+
+
 def test_widths_follow_the_errors_along_the_scores():
     random = np.random.default_rng(0)
     predicted = random.uniform(2, 4, 2_000)
@@ -94,6 +108,12 @@ def test_any_errors_at_any_scores_have_finite_intervals_around_the_score(n, seed
     assert (low <= scores).all()
     assert (scores <= high).all()
     assert np.isfinite(high - low).all()
+
+
+@pytest.mark.parametrize(("n", "stretches"), [(30, 1), (99, 1), (100, 2), (1_000, 8)])
+def test_fifty_rows_give_a_stretch_and_at_most_eight_are_measured(n, stretches):
+    random = np.random.default_rng(n)
+    assert len(fitted(random.normal(0, 0.3, n), predicted=random.uniform(2, 4, n)).everyone.scores) == stretches
 
 
 def test_too_few_rows_have_no_interval_and_too_small_groups_no_calibration():
@@ -128,6 +148,27 @@ def test_save_is_load_and_one_width_of_an_earlier_kallos_is_read(tmp_path: Path)
     earlier = {"level": 0.9, "calibrations": {"": {"n": 100, "bias": 0.0, "half_width": 0.4}}}
     (tmp_path / "intervals.json").write_text(json.dumps(earlier))
     assert widths(Intervals.load(tmp_path).everyone, (1.5, 3.0)) == pytest.approx([0.8, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("scores", "half_widths"), [([3, 3], [1, 1]), ([4, 3], [1, 1]), ([2, 3], [1, np.nan]), ([2, 3, np.inf], [1, 1, 1])]
+)
+def test_widths_that_are_no_numbers_at_rising_scores_are_refused(tmp_path: Path, scores, half_widths):
+    wrong = {"n": 100, "bias": 0.0, "scores": scores, "half_widths": half_widths}
+    (tmp_path / "intervals.json").write_text(json.dumps({"level": 0.9, "calibrations": {"": wrong}}))
+    with pytest.raises(BundleError):
+        Intervals.load(tmp_path)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_usual_error_at_a_rows_score_is_that_of_the_other_parts(number):
+    random = np.random.default_rng(0)
+    predicted, distances, part = random.uniform(2, 4, 400), random.uniform(0, 1, 400), 1 + np.arange(400) % 4
+    own = part == number
+    before, *_ = _usual_errors(predicted, distances, part)
+    after, *_ = _usual_errors(predicted, np.where(own, 1 - distances, distances), part)
+    assert np.array_equal(before[own], after[own])
+    assert not np.isclose(before[~own], after[~own]).any()
 
 
 # by simulation

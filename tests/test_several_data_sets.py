@@ -19,7 +19,7 @@ from extractors.background import face_alone
 from featurestore import scale_maps
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.scale import MODEL_SCALE, RATINGS, Scale
-from featurestore.scale_maps import FEWEST, FEWEST_SHARED, ScaleMap, ScaleMaps
+from featurestore.scale_maps import FEWEST, FEWEST_SHARED, ScaleMap, ScaleMaps, _ranks
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.upkeep.invariants import INVARIANTS
@@ -77,6 +77,34 @@ def test_a_known_distortion_is_recovered(n: int) -> None:
     assert np.abs(curved(middle) - middle).max() > 2.5 * bound or n < 2000
 
 
+@pytest.mark.parametrize(("own", "reference", "knots"), [(8, 8, 2), (40, 40, 8), (400, 400, 32), (44, 400, 8)])
+def test_a_linear_distortion_is_undone_exactly_by_a_knot_for_five_photos(own: int, reference: int, knots: int) -> None:
+    scores = np.linspace(1.5, 4.5, own)
+    linked = ScaleMap.linking(WIDE, 0.5 * scores + 1, np.linspace(1.5, 4.5, reference))
+    assert len(linked.shared) == len(linked.scores) == knots + 2
+    # quantiles that both have: half a photo of the smaller set is left at each end
+    inside = np.linspace(1.5, 4.5, 50) if own == reference else linked.shared[1:-1]
+    share = (inside - 1.5) / 3 if own == reference else np.linspace(0.5 / own, 1 - 0.5 / own, knots)
+    assert linked.scores[1] == pytest.approx(1.75)
+    assert linked.scores[-2] == pytest.approx(3.25)
+    if own == reference:
+        assert linked.from_shared(inside) == pytest.approx(0.5 * inside + 1)
+    else:
+        assert inside == pytest.approx(1.5 + 3 * (share * reference - 0.5) / (reference - 1))
+
+
+def test_equal_scores_share_their_mean_rank() -> None:
+    values, ranks = _ranks(np.array([3.0, 2.0, 4.0, 2.0]))
+    assert (values.tolist(), ranks.tolist()) == ([2, 3, 4], [1 / 4, 2.5 / 4, 3.5 / 4])
+
+
+def test_knots_too_near_to_others_or_to_an_end_are_left_out() -> None:
+    knots = [(1.0005, 1.5), (2, 2.5), (2.0005, 3), (3, 2.5005), (3.002, 2.502), (4, 4.9995), (4.5, 4.5)]
+    through = ScaleMap.through(WIDE, np.array(knots))
+    assert through.shared.tolist() == [1, 2, 3.002, 4.5, 5]
+    assert through.scores.tolist() == [1, 2.5, 2.502, 4.5, 5]
+
+
 def fitted(own: Array, reference: Array, both: int) -> ScaleMap:
     """Linked data sets of which the first `both` photos are the same."""
     photos = [*map(str, range(len(reference))), *(str(i) if i < both else f"own {i}" for i in range(len(own)))]
@@ -93,6 +121,34 @@ def test_photos_that_both_rated_show_where_a_scale_lies_and_others_cannot() -> N
     known, unknown = fitted(of_b, of_a, 200), fitted(of_b, of_a, FEWEST_SHARED - 1)
     assert np.abs(known.to_shared(curved(middle)) - middle).max() < 0.1
     assert (unknown.to_shared(curved(middle)) - middle).max() < -0.4
+
+
+def test_fifty_shared_photos_link_a_data_set_and_twenty_are_enough_without() -> None:
+    of_a = opinions(FEWEST, 1)
+    assert len(fitted(opinions(FEWEST, 2), of_a, 0).shared) == 2 + FEWEST // 5
+    of_a, of_b = opinions(100, 1), curved(opinions(100, 2))
+    of_b[:FEWEST_SHARED] = curved(of_a[:FEWEST_SHARED])
+    assert len(fitted(of_b, of_a, FEWEST_SHARED).shared) == 2 + FEWEST_SHARED // 5
+    assert len(fitted(of_b, of_a, FEWEST_SHARED - 1).shared) == 2 + len(of_b) // 5
+    of_b[:FEWEST_SHARED] = 3
+    assert len(fitted(of_b, of_a, FEWEST_SHARED).shared) == 2 + len(of_b) // 5, "equal scores show no scale"
+
+
+def test_maps_are_kept_in_the_store_in_their_order(tmp_path: Path) -> None:
+    bent = ScaleMap(WIDE, np.array([1, 2.5, 5]), np.array([1, 3.5, 5]))
+    maps = ScaleMaps({"second": ScaleMap.reference(Scale(1, 7)), "first": bent})
+    with Store.open(tmp_path / "s.duckdb") as store:
+        for run, of_run in (("a", maps), ("none", ScaleMaps())):
+            scale_maps.record(store, run, of_run)
+            assert scale_maps.of_run(store, run).as_dict() == of_run.as_dict()
+        assert store.frame("SELECT place, data_set FROM scale_maps ORDER BY place").rows() == [
+            (1, "second"),
+            (2, "first"),
+        ]
+    assert (maps.reference, ScaleMaps().reference) == ("second", None)
+    scores = np.array([2.5, 2.5, 2.5])
+    assert maps.from_shared(["first/1", "second/1", "third/1"], scores).tolist() == [3.5, 2.5, 2.5]
+    assert maps.to_shared(["first/1", "second/1", "third/1"], scores + 1).tolist() == [2.5, 3.5, 3.5]
 
 
 def test_histograms_move_with_their_mean() -> None:

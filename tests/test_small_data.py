@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featurestore import statistics
-from featurestore.enough_rows import FEWEST_PHOTOS, FEWEST_ROWS
-from featurestore.errors import DataError
+from featurestore.enough_rows import FEWEST_PHOTOS, FEWEST_ROWS, check_enough, check_scores_differ, no_protocol, too_few
+from featurestore.errors import DataError, PrerequisiteError
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from models.baseline.inputs import BaselineConfig
@@ -106,6 +106,46 @@ def test_a_store_of_a_few_rated_photos_says_how_many_would_be_enough(tmp_path: P
     refused = kallos("train", "all", "--store", tmp_path / "s.duckdb")
     assert refused.code == 7
     assert f"4 photos have a score, {FEWEST_PHOTOS} would be enough;" in " ".join(refused.err.split())
+
+
+def test_the_photos_that_would_be_enough_are_counted(tmp_path: Path) -> None:
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        # of 80 photos with a score 40 are training rows
+        assert "40 photos with a score would be enough" in str(too_few(store, PROTOCOL, 1, 40))
+        assert "run `kallos extract`" in str(too_few(store, PROTOCOL, 1, 39))
+        assert "kallos duplicates" in str(no_protocol(store))
+        store.execute("DELETE FROM scores WHERE image_id >= 'made-up/0025.png'")
+        # of 25 photos 12 are: 20 would be of 41.7
+        assert "42 photos with a score would be enough" in str(too_few(store, PROTOCOL, 1, 12))
+        assert "kallos duplicates" in str(no_protocol(store))
+        store.execute("DELETE FROM scores WHERE image_id = 'made-up/0024.png'")
+        assert f"24 photos have a score, {FEWEST_PHOTOS} would be enough" in str(no_protocol(store))
+        store.execute("DELETE FROM scores")
+        assert f"{FEWEST_PHOTOS} photos with a score would be enough" in str(too_few(store, PROTOCOL, 1, 0))
+        assert "photos have a score" not in str(no_protocol(store))
+
+
+def test_rows_without_an_embedding_and_too_few_rows_are_refused(tmp_path: Path) -> None:
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        # 79 photos have features
+        check_enough(store, {"train": [0] * FEWEST_ROWS, "test": [0] * 59}, PROTOCOL, 1, "tiny")
+        check_enough(store, {"train": [0] * FEWEST_ROWS, "test": []}, PROTOCOL, 1, None)
+        with pytest.raises(PrerequisiteError, match="19 usable training rows"):
+            check_enough(store, {"train": [0] * (FEWEST_ROWS - 1), "test": [0] * 60}, PROTOCOL, 1, "tiny")
+        with pytest.raises(PrerequisiteError, match="1 rows have no embedding of tiny"):
+            check_enough(store, {"train": [0] * FEWEST_ROWS, "test": [0] * 58}, PROTOCOL, 1, "tiny")
+
+
+def test_scores_must_differ_whichever_part_is_left_out() -> None:
+    part = np.array([1, 1, 2, 2])
+    check_scores_differ(np.array([3.0, 4.0, 3.0, 4.0]), part, "p", 1)
+    same = np.array([0.3, 0.1 + 0.2, 0.3, 1.0])
+    with pytest.raises(
+        DataError, match=r"3 of the 4 training rows of fold 1 of p have the score 0\.3 on 1-5.*: 1 have "
+    ):
+        check_scores_differ(same, part, "p", 1)
+    with pytest.raises(DataError, match="3 would be enough"):
+        check_scores_differ(same, part, "p", 1)
 
 
 @pytest.mark.parametrize("photos", [25, 96])

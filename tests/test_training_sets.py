@@ -8,13 +8,14 @@ import pytest
 
 import kallos
 from extractors.outputs import Field, Output
+from featurestore import statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import averageness
 from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.store import Store
 from featurestore.training_rows import Rows
-from featurestore.training_sets import PARTS, training_set
+from featurestore.training_sets import PARTS, Manifest, folds_of, training_set
 from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, TRAIT, content, make_store
 
@@ -71,6 +72,19 @@ def test_changing_a_training_label_changes_the_manifest(store):
     assert training_set(store, PROTOCOL, 1).manifest_id != before
 
 
+def test_what_is_pinned_has_the_same_ids_and_hashes_in_every_version_of_kallos():
+    """Stores know their training sets, statistics and rows by them."""
+    assert Manifest("p", 1, "SELECT", "{}", 2, "r", "v", "s", ["f"]).manifest_id == "f663d8238c1f"
+    assert statistics._statistics_id(("p", 1), "v", pl.Series(["aa", "bb"])) == "006335ff5a27"
+    ones = np.ones((2, 3), np.float32)
+    histograms = np.array([[0.5, 0.5], [np.nan, np.nan]])
+    rows = Rows(
+        ("i/1", "i/2"), ("aa", "bb"), np.array([1.5, 2.0]), histograms, np.ones((2, 3)), ones, ones, {"eyes": ones}
+    )
+    assert rows.row_hash.startswith("94a9fe898a4f0f63")
+    assert rows.value_hash.startswith("65b42434f0f6887a")
+
+
 def test_normalised_table_holds_what_models_see(store):
     made = training_set(store, PROTOCOL, 2)
     rows = store.frame(
@@ -87,22 +101,48 @@ def test_a_fold_without_usable_training_rows_is_refused(store):
         training_set(store, PROTOCOL, 1)
 
 
-def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store):
+def in_folds(store: Store, number: int) -> dict[str, int]:
+    """Add a protocol `many` of so many folds; returns image -> the fold that it is tested in."""
     ids = store.frame("SELECT image_id FROM images ORDER BY image_id")["image_id"]
-    folds = np.arange(len(ids)) % 5 + 1
-    for fold in range(1, 6):
+    folds = np.arange(len(ids)) % number + 1
+    for fold in range(1, number + 1):
         roles = ["test" if own == fold else "train" for own in folds]
-        rows = {"image_id": ids, "trait": TRAIT, "protocol": "five", "fold": fold, "role": roles}
+        rows = {"image_id": ids, "trait": TRAIT, "protocol": "many", "fold": fold, "role": roles}
         store.append("splits", pl.DataFrame(rows))
-    fold_of = dict(zip(ids, folds, strict=True))
-    made = training_set(store, "five", 2)
-    others = [1, 3, 4, 5]
+    return dict(zip(ids, folds, strict=True))
+
+
+@pytest.mark.parametrize("others", [[1, 3, 4, 5], [1, 3, 4]])
+def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store, others):
+    fold_of = in_folds(store, 1 + len(others))
+    made = training_set(store, "many", 2)
     assert [others[part - 1] for part in made.part] == [fold_of[image_id] for image_id in made.train.image_ids]
+    # unless one of them is tested nowhere
+    store.execute("DELETE FROM splits WHERE protocol = 'many' AND role = 'test' AND image_id = 'made-up/0000.png'")
+    again = training_set(store, "many", 2)
+    assert not np.array_equal(again.part, made.part)
+    assert again.part.max() == PARTS
+
+
+def test_two_other_folds_are_too_few_for_parts(store):
+    in_folds(store, 3)
+    assert training_set(store, "many", 2).part.max() == PARTS
+    assert folds_of(store, "many") == [1, 2, 3]
+    store.execute("DELETE FROM splits WHERE protocol = 'many' AND fold > 1")
+    assert folds_of(store, "many") == [1]
+
+
+def test_a_batch_knows_the_networks_of_its_encoder(store):
+    assert training_set(store, PROTOCOL, 1).train.networks == ()
+    recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
+    store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
+    assert training_set(store, PROTOCOL, 1).train.networks == (3, 5)
 
 
 def test_parts_are_drawn_by_a_hash_of_the_id_otherwise(store):
     made = training_set(store, PROTOCOL, 1)
     assert set(made.part) == set(range(1, PARTS + 1))
+    assert made.part[:6].tolist() == [3, 3, 1, 2, 4, 4]
     store.execute("DELETE FROM splits WHERE image_id = $id", id=made.train.image_ids[0])
     assert np.array_equal(training_set(store, PROTOCOL, 1).part, made.part[1:])
 

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from benchmarks.validity import RATERS, SD, sample, verdicts
 from featurestore.errors import DataError
-from featurestore.recalibration import Recalibration, monotone
+from featurestore.recalibration import Recalibration, cross_mapped, monotone
 from featurestore.scale import MODEL_SCALE, Scale
 from reports.stats.rater_noise import rater_noise
 from reports.stats.shift import shift
@@ -121,6 +121,61 @@ def test_a_map_of_noise_is_flat():
         predicted, truth = random.normal(3, 0.5, (2, 40))
         inside = np.linspace(*np.quantile(predicted, (0.1, 0.9)), 20)
         assert np.ptp(monotone(MODEL_SCALE, predicted, truth).from_shared(inside)) < 0.8
+
+
+EVEN = np.linspace(2, 4, 20)
+
+
+def test_a_line_is_its_own_map_and_goes_on_straight_to_the_ends_of_the_scale():
+    at = np.array([1, 1.5, 2, 2.2, 3, 3.7, 4, 4.5, 5])
+    expected = [1, 1.5, 2, 2.1, 2.5, 2.85, 3, 4, 5]
+    assert monotone(MODEL_SCALE, EVEN, 0.5 * EVEN + 1).from_shared(at) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("truth", [np.full(20, 3.0), 6 - EVEN])
+def test_where_predictions_say_nothing_the_map_is_nearly_flat(truth):
+    at = monotone(MODEL_SCALE, EVEN, truth).from_shared(np.array([2.0, 3.0, 4.0]))
+    assert at == pytest.approx([2.95, 3, 3.05])
+
+
+@pytest.mark.parametrize(("n", "groups"), [(10, 2), (29, 2), (50, 5), (400, 30)])
+def test_ten_photos_are_a_group_and_there_are_two_to_thirty(n, groups):
+    predicted = np.linspace(1.5, 4.5, n)
+    assert len(monotone(MODEL_SCALE, predicted, predicted).shared) == groups + 4
+
+
+def test_groups_that_fall_are_joined_by_their_photos():
+    """Ten groups of which the last two fall: their mean counts each photo once."""
+    predicted = np.linspace(1.5, 4.5, 31)
+    truth = np.repeat([2.0, 4.0, 3.0], [11, 10, 10])
+    joined = monotone(MODEL_SCALE, predicted, truth)
+    assert joined.shared[2:4] == pytest.approx([predicted[:11].mean(), predicted[11:].mean()])
+    assert joined.scores[2:4] == pytest.approx([2, 3.5])
+
+
+def test_a_photo_is_mapped_by_photos_of_the_other_four_fifths():
+    ids, predicted = [str(i) for i in range(60)], np.linspace(1.5, 4.5, 60)
+    truth = predicted + np.random.default_rng(10).normal(0, 0.2, 60)
+    columns = {"predicted": predicted, "middle": np.full(60, 3.0)}
+    middle = cross_mapped(ids, truth, columns)["middle"]
+    assert len(np.unique(middle)) == 5
+    for part in np.unique(middle):
+        own = middle == part
+        again = cross_mapped(ids, np.where(own, 6 - truth, truth), columns)["middle"]
+        assert (again == middle).tolist() == own.tolist()
+
+
+def test_intervals_are_widened_by_how_far_scores_lie_from_the_side_that_they_are_on():
+    predicted = np.linspace(2, 4, 90)
+    ids, off = [str(i) for i in range(90)], np.tile([0.3, -0.15, -0.15], 30)
+    for factor in (1.0, 2.0):
+        ends = predicted - 0.15 / factor, predicted + 0.3 / factor
+        fitted = Recalibration.fit(MODEL_SCALE, ids, predicted + off, predicted, ends)
+        assert fitted.widening == pytest.approx(factor, rel=0.4)
+    none = Recalibration.fit(MODEL_SCALE, ids, predicted + off, predicted, None)
+    assert none.widening == 1
+    # where an interval has no width it is widened as far as it takes
+    assert Recalibration.fit(MODEL_SCALE, ids, predicted + off, predicted, (predicted, predicted)).widening > 1e5
 
 
 @pytest.mark.parametrize("n", [30, 120])
