@@ -33,7 +33,7 @@ CLOCK = """() => {
     addEventListener("click", () => { window.clicked = performance.now() }, true);
     new MutationObserver(() => {
         // once the answer is drawn: in the frame after the next
-        requestAnimationFrame(() => requestAnimationFrame(() => { window.shown ??= performance.now(); }));
+        requestAnimationFrame(() => requestAnimationFrame(() => { window.answered ??= performance.now(); }));
     }).observe(document.getElementById("answer"), {childList: true});
 }"""
 """The page's own clock: asked from outside, the answer seems half a second later."""
@@ -112,8 +112,8 @@ def _on_the_page(address: str, browser: str, photos: list[bytes]) -> list[float]
             page.get_by_text("is chosen").wait_for()
             page.evaluate(CLOCK)
             page.get_by_role("button", name="Score this photo").click()
-            page.wait_for_function("() => window.shown")
-            seconds.append(page.evaluate("() => (window.shown - window.clicked) / 1000"))
+            page.wait_for_function("() => window.answered")
+            seconds.append(page.evaluate("() => (window.answered - window.clicked) / 1000"))
         chromium.close()
     return seconds
 

@@ -45,7 +45,8 @@ class Answering:
 
     def __init__(self, service: Service) -> None:
         self._service, self._rate_limit = service, RateLimit()
-        self._models = ThreadPoolExecutor(1, "models")
+        # while one photo goes through the models, the store is asked about another
+        self._models = ThreadPoolExecutor(2, "models")
         self.metrics, self.waiting, self._seconds_each = Metrics(), 0, 0.2
 
     def __enter__(self) -> Self:

@@ -28,9 +28,12 @@ from reports.pages import feature_pair
 from reports.pages.explanation_data import ExplanationReport, data
 from reports.render.scales import shown_on
 
+QUERIES = 4
+"""People's queries at once, each in a process of its own."""
+
 
 class Service:
-    """Explains photos, one at a time. Use it as a context manager."""
+    """Explains photos; one at a time goes through the models. Use it as a context manager."""
 
     def __init__(self, parts: Parts, store: Path | None, card: str, *, is_private: bool = False) -> None:
         """`card` is the model card of the models, in Markdown; `is_private` whether this machine alone is served."""
@@ -38,7 +41,8 @@ class Service:
         self._fold = str(parts.trained_on["protocol"]), int(str(parts.trained_on["fold"]))
         # a process that has the store open for reading cannot open it for writing
         self.store_lock = threading.RLock()
-        self._predictor, self._sessions = Predictor(parts), dict[str, RatingSession]()
+        self._predictor, self._model_lock = Predictor(parts), threading.Lock()
+        self._sessions, self._queries = dict[str, RatingSession](), threading.Semaphore(QUERIES)
 
     def __enter__(self) -> Self:
         self._predictor.__enter__()
@@ -86,8 +90,9 @@ class Service:
         return self._sessions[rater]
 
     def explain(self, photo: Photo, group: str | None) -> tuple[ExplanationReport, Explanation]:
-        """For one thread at a time. Raises as `Predictor.explain`."""
-        explained = self._predictor.explain(photo, group)
+        """Raises as `Predictor.explain`."""
+        with self._model_lock:
+            explained = self._predictor.explain(photo, group)
         if self._path is None:
             return data(explained, group, None), explained
         with self._store() as store:
@@ -95,7 +100,8 @@ class Service:
 
     def select(self, query: str) -> pl.DataFrame:
         """The rows of one SELECT. Raises QueryError."""
-        return select(self.store_path, query, () if self.is_private else PERSONAL_TABLES)
+        with self._queries:
+            return select(self.store_path, query, () if self.is_private else PERSONAL_TABLES)
 
     def features(self) -> list[str]:
         """Names of the features in the store."""
