@@ -30,7 +30,6 @@ FIRST = "echo -20 > /proc/self/autogroup; "
 """Linux shares processors among sessions, each process within its own: steps and neighbour are a session each."""
 
 
-
 @dataclass(frozen=True)
 class Setting:
     """How fits run: what their threads do while they wait, threads of each, and fits at once."""
@@ -57,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=10, help="of steps for each setting, alone and beside")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--first", action="store_true", help="alone is before all other work on the machine")
+    parser.add_argument("--first", action="store_true", help="go before all other work on the machine")
     parser.add_argument("--one", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
