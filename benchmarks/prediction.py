@@ -27,7 +27,7 @@ from extractors.values import face_of
 from featurestore.folders import contents
 from models.encoders.spec import EncoderSpec
 from models.image.graph import AppearanceGraph
-from models.networks.graphs import Graph
+from models.networks.onnx_graphs import Graph
 
 
 def main() -> None:

@@ -8,8 +8,7 @@
     kallos.report("evaluation", "kallos.duckdb").data
     with kallos.open_store("kallos.duckdb") as store:
         frame = store.frame("SELECT * FROM scores JOIN geometric_features USING (image_id)")
-    with kallos.load_bundle("bundle") as predictor:
-        prediction = predictor.predict("photo.jpg")
+    scores = kallos.score("photos", bundle="bundle")
 
 The API covers everything that the command line does. Functions print nothing: they return results, report progress to
 `on_progress`, and log to the logger `kallos`. Heavy libraries are imported on first access to a function.
@@ -51,6 +50,10 @@ if TYPE_CHECKING:
     from kallos.workflows.study import write_study as write_study
     from kallos.workflows.train import benchmark as benchmark
     from kallos.workflows.train import train as train
+    from kallos.workflows.transformers import FaceEmbeddings as FaceEmbeddings
+    from kallos.workflows.transformers import FaceGeometry as FaceGeometry
+    from kallos.workflows.transformers import FaceLandmarks as FaceLandmarks
+    from kallos.workflows.transformers import FaceShapes as FaceShapes
     from kallos.workflows.upkeep import compact as compact
     from kallos.workflows.upkeep import erase as erase
     from kallos.workflows.upkeep import export_store as export_store
@@ -87,6 +90,7 @@ _HOME = {
     "kallos.workflows.similar": ("similar",),
     "kallos.workflows.study": ("preregister", "write_study"),
     "kallos.workflows.train": ("benchmark", "train"),
+    "kallos.workflows.transformers": ("FaceEmbeddings", "FaceGeometry", "FaceLandmarks", "FaceShapes"),
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
     "kallos.workflows.validate": ("validate",),
     "kallos.workflows.weights": ("add_weights", "weights"),

@@ -154,9 +154,9 @@ def test_predict_names_what_it_cannot_take_and_goes_on(workspace: Workspace, tmp
     assert answer.code == PhotoError.exit_code
     assert [Path(said["photo"]).name for said in answer.json()["predictions"]] == ["one.jfif"]
     assert answer.err.splitlines() == [
+        f"{album}: beside photos: 1 .txt, 1 hidden",
         f"kallos: {album}/out1.jpg is a link that leads out of the folder.",
         f"kallos: {album}/out2.jpg is a link that leads out of the folder.",
-        f"{album}: beside photos: 1 .txt, 1 hidden",
     ]
     (album / "one.jfif").unlink()
     answer = kallos("score", album, "--bundle", workspace.bundle)
