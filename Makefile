@@ -8,7 +8,7 @@ LOCKED := uv pip compile pyproject.toml --quiet --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 PEERS := $(foreach peer,lancedb feast pixeltable,.venv-bench-$(peer)/.installed)
 
-.PHONY: help browser demo test test-bare image test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-load bench-growth bench-ledger bench-memory slim lock faults hostile fuzz audit format clean
+.PHONY: help browser demo test test-bare image test-long test-real check golden docs site bench bench-computing bench-demo bench-browser bench-graphs bench-intervals bench-landmarks bench-novelty bench-one-rater bench-predict bench-first bench-store bench-training bench-serving bench-load bench-growth bench-ledger bench-memory bench-neighbours slim lock faults hostile fuzz audit format clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench-store: $(INSTALLED) $(PEERS)  ## the store beside Feast, LanceDB, Pixeltab
 
 bench-training: $(INSTALLED)  ## Model A's training beside a bare loop; WEIGHTS=file of MobileNetV2, or none
 	$(BIN)/python -m benchmarks.training --weights $(or $(WEIGHTS),none)
+
+bench-neighbours: $(INSTALLED)  ## Model A's steps alone and beside a busy process, by threads and fits at once; FIRST=--first
+	$(BIN)/python -m benchmarks.neighbours $(FIRST)
 
 bench-computing: $(INSTALLED)  ## what training's trial of precision, layout and threads takes, beside every setting
 	$(BIN)/python -m benchmarks.computing

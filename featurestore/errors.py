@@ -68,7 +68,7 @@ class LeakageError(KallosError):
 
 
 class ExtractionError(KallosError):
-    """Worker processes that cannot start."""
+    """Worker processes that cannot start, or that died."""
 
     exit_code = 13
 

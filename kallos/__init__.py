@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from extractors.errors import KallosError as KallosError
     from kallos.workflows.composite import composite as composite
     from kallos.workflows.data_quality import check as check
     from kallos.workflows.data_quality import duplicates as duplicates
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from reports.stats.validity import validity as validity
 
 _HOME = {
+    "extractors.errors": ("KallosError",),
     "kallos.workflows.composite": ("composite",),
     "kallos.workflows.data_quality": ("check", "duplicates", "verify"),
     "kallos.workflows.doctor": ("doctor",),

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from typer.completion import completion_init
+from typer._completion_classes import completion_init
 
 from kallos.cli import loading, streams, system_libraries
 from kallos.cli.benchmark import benchmark

@@ -56,7 +56,7 @@ class Pool:
         # Ctrl-C strikes in the main thread. Within the queue that pebble schedules by, it can leave a waiter behind
         # that is woken instead of the next one, and `join` would wait for ever: so another thread schedules
         self._scheduler = ThreadPoolExecutor(max_workers=1)
-        with _interrupted_later():
+        with interrupted_later():
             # the first that is scheduled starts the processes
             self._can_work = self._scheduler.submit(self._pool.schedule, ready)
             wait([self._can_work])
@@ -97,7 +97,7 @@ class Pool:
 
 
 @contextmanager
-def _interrupted_later() -> Iterator[None]:
+def interrupted_later() -> Iterator[None]:
     """Processes that start within it ignore Ctrl-C, or they would print a traceback while they import; here it waits.
 
     In other threads than the main one, where no handler can be set, nothing changes.

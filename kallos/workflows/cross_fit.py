@@ -8,7 +8,8 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from extractors.alignment import RECIPE
 from extractors.errors import KallosError
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
-from featurestore.machine import origin
 from featurestore.outputs import encoder_weights
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from kallos.workflows.fold import CODE_VERSION, Fold
+from kallos.workflows.side_by_side import CHECKPOINT, ORIGIN, Place, fit, fit_side_by_side, fits_at_once
 from models.cross_fitted import CrossFitted
 from models.image.checkpoints import fingerprint
 from models.loading import load_model
@@ -37,7 +38,7 @@ from reports.render.layout import duration
 WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
 
-FITS, ORIGIN, CHECKPOINT = "fits", "origin.json", "checkpoint"
+FITS = "fits"
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,11 @@ class CrossFit:
         # photos are read first: one that is not as it was stops the training before anything is recorded
         train, val, test = fold.with_faces if self._spec.needs_faces else fold.rows.by_role
         computing = runs.recorded_config(fold.store, self._run_id).get("computing") or self._fitter.computing()
+        missing = self._missing(train, val) if computing else []
+        at_once = fits_at_once(len(missing))
+        if at_once > 1:
+            log.info("%s: %d fits at once", name, at_once)
+            computing = {**computing, "threads": torch.get_num_threads() // at_once}
         if computing:
             log.info(
                 "%s: computes in %s", name, ", ".join(f"{value} {setting}" for setting, value in computing.items())
@@ -98,6 +104,8 @@ class CrossFit:
             computing=computing,
         )
         began = time.monotonic()
+        if at_once > 1:
+            self._fit_at_once(run, missing, (train, val, fold.rows.part), computing, at_once)
         out_of_fold, models, fits = np.empty(len(train)), [], {}
         for part_fit in self._part_fits(train, val):
             models.append(self._fit_or_load(run, part_fit, computing))
@@ -152,25 +160,43 @@ class CrossFit:
     def _key(self, rows: FaceBatch) -> str:
         return f"{self._spec.name}-{_hash_of(self._fitter.identity, rows)[:16]}"
 
+    def _place(self, part_fit: PartFit) -> Place:
+        return Place(part_fit.part, fit_folder(self._fold.store, part_fit.key), part_fit.history)
+
+    def _missing(self, train: FaceBatch, val: FaceBatch) -> list[Place]:
+        places = [self._place(part_fit) for part_fit in self._part_fits(train, val)]
+        return [place for place in places if not (place.folder / DESCRIPTION).is_file()]
+
+    def _fit_at_once(
+        self,
+        run: Run,
+        missing: list[Place],
+        rows: tuple[FaceBatch, FaceBatch, NDArray[np.int64]],
+        computing: Mapping[str, Any],
+        at_once: int,
+    ) -> None:
+        """Fit what is missing in several processes; each fit is found in its place then."""
+
+        def on_step(done: int, total: int) -> None:
+            self._fold.on_progress(done, total, f"training {run.model}")
+
+        store, on_epoch = self._fold.store, partial(self._on_epoch, run)
+        store.runs_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            fit_side_by_side(self._fitter, missing, rows, computing, at_once, store.runs_folder, on_epoch, on_step)
+        except KallosError:
+            runs.discard(store, run)
+            raise
+
     def _fit_or_load(self, run: Run, part_fit: PartFit, computing: Mapping[str, Any]) -> Model:
         """The model without one part: loaded if it is stored, else trained now."""
-        store, part = self._fold.store, part_fit.part
-        folder = fit_folder(store, part_fit.key)
-        if (folder / DESCRIPTION).is_file():
-            model = load_model(folder)
-            for epoch in _history(folder, part_fit, model):
+        store, part, place = self._fold.store, part_fit.part, self._place(part_fit)
+        if (place.folder / DESCRIPTION).is_file():
+            model = load_model(place.folder)
+            for epoch in _history(place.folder, part_fit, model):
                 runs.record_epoch(store, run, part, epoch)
             log.info("  %-10s %s  is fitted already", run.model, self._label(part))
             return model
-        history: list[Epoch] = []
-
-        def on_epoch(epoch: Epoch) -> None:
-            if part == WHOLE:  # nothing was held out
-                return
-            history.append(epoch)
-            runs.record_epoch(store, run, part, epoch)
-            if epoch.epoch % max(epoch.epochs // 8, 1) == 0:
-                log.info("  %-10s %s  %s", run.model, self._label(part), _epoch_line(epoch))
 
         def on_step(done: int, total: int) -> None:
             # parts have the same size, so this gives the time left for the whole model
@@ -178,21 +204,19 @@ class CrossFit:
             fits = self._parts + self._spec.refitted
             self._fold.on_progress(before * total + done, fits * total, f"training {run.model}")
 
-        listener = Listener(on_epoch, on_step, folder / CHECKPOINT)
+        listener = Listener(partial(self._on_epoch, run, part), on_step, place.folder / CHECKPOINT)
         try:
-            model = self._fitter.fit(part_fit.train, part_fit.watched, listener, computing)
+            return fit(self._fitter, part_fit.train, part_fit.watched, place, computing, listener)
         except KallosError:
             runs.discard(store, run)
             raise
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ORIGIN).write_text(json.dumps(origin(self._device(), computing)))
-        (folder / part_fit.history).write_text(json.dumps([asdict(epoch) for epoch in history]))
-        model.save(folder)
-        return model
 
-    def _device(self) -> str:
-        uses_gpu = self._spec.needs_faces and torch.cuda.is_available()
-        return torch.cuda.get_device_name() if uses_gpu else "processor"
+    def _on_epoch(self, run: Run, part: int, epoch: Epoch) -> None:
+        if part == WHOLE:  # nothing was held out
+            return
+        runs.record_epoch(self._fold.store, run, part, epoch)
+        if epoch.epoch % max(epoch.epochs // 8, 1) == 0:
+            log.info("  %-10s %s  %s", run.model, self._label(part), _epoch_line(epoch))
 
     def _origin(self, key: str) -> Mapping[str, Any]:
         """The key of a fit and where it was made: a fit that is found may have come from another machine."""
