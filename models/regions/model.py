@@ -155,7 +155,7 @@ class RegionNetwork:
     @property
     def width(self) -> int:
         """How many numbers it sees."""
-        return self.inner.shape[1]
+        return len(self.inner.T)
 
     def mean_gradient(self, inputs: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """(P,), how fast the sub-score grows with each of a face's (1, P) inputs, on average over shares of them."""

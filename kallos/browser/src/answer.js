@@ -76,7 +76,7 @@ function regionRows(about, answer) {
 function named(about, region) {
   const dot = element("span", { class: "dot" });
   dot.style.background = about.regions.find(({ name }) => name === region).colour;
-  return element("span", {}, dot, region);
+  return element("span", { class: "region" }, dot, region);
 }
 
 function explanationOf(about, answer) {

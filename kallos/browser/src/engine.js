@@ -21,7 +21,9 @@ export class Engine {
     });
     const graph = async (name) => {
       const [content] = await Promise.all([read(`model/${name}.onnx.gz`), runtime]);
-      return ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3, extra: EXTRA });
+      const graphOptimizationLevel = TRACED.has(name) ? "disabled" : "all";
+      const options = { executionProviders: ["wasm"], logSeverityLevel: 3, extra: EXTRA, graphOptimizationLevel };
+      return ort.InferenceSession.create(content, options);
     };
     const graphs = {};
     const opened = about.graphs.map(async (name) => {
@@ -121,6 +123,9 @@ export class Engine {
     };
   }
 }
+
+// thousands of small steps, which take longer to improve than to compute
+const TRACED = new Set(["levelling", "scoring"]);
 
 // weights of 8 bits become float32 once, when the graph is opened; threads that wait leave the cores to others
 const EXTRA = { session: { disable_quant_qdq: "1", intra_op: { allow_spinning: "0" } } };
