@@ -54,6 +54,7 @@ TESTS = {
     "featurestore/calibration.py": ("test_intervals.py",),
     "featurestore/enough_rows.py": ("test_small_data.py", "test_training_sets.py"),
     "featurestore/groups.py": ("test_group_differences.py",),
+    "featurestore/joined_protocols.py": ("test_several_data_sets.py",),
     "featurestore/normalization.py": ("test_normalized_values.py", "test_training_sets.py"),
     "featurestore/normalized_values.py": ("test_normalized_values.py",),
     "featurestore/recalibration.py": ("test_external_evaluation.py", "test_validity.py"),
@@ -364,7 +365,7 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
     # what is there stays: else each fork would look through it all
     gc.collect()
     gc.freeze()
-    again = repository.run(tests, Order({name: s for name, s in whole_seconds.items() if s <= 2 * longest}.get))
+    again = repository.run(tests, Order({name: s for name, s in whole_seconds.items() if s <= 4 * longest}.get))
     if not again.passed:
         sys.exit(f"The tests of {module} fail before any change: {again.failed}.")
     chosen = {name: seconds for name, seconds in again.seconds.items() if seconds <= longest}
