@@ -66,7 +66,7 @@ TESTS = {
         "test_bounded_memory.py",
     ),
     "featurestore/training_rows.py": ("test_training_sets.py",),
-    "featurestore/training_sets.py": ("test_training_sets.py", "test_val_rows.py"),
+    "featurestore/training_sets.py": ("test_training_sets.py",),
     "models/standardised.py": ("test_small_data.py",),
     "reports/pages/groups.py": ("test_groups.py",),
     "reports/stats/bootstrap.py": ("test_bootstrap.py",),

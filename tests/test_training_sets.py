@@ -1,5 +1,6 @@
 """Training sets: the rows are those of the fold, statistics see training rows only, and the pin is stable."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,13 @@ def store(tmp_path: Path):
 
 
 def test_rows_and_columns_are_those_of_the_store(store):
+    recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
+    store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
     made = training_set(store, PROTOCOL, 1)
+    assert made.train.networks == (3, 5)
+    assert made.train.region_embeddings.keys() == {"eyes"}
+    versions = json.loads(store.value("SELECT versions FROM manifests"))
+    assert versions == {name: version for name, version in active_versions(store).items() if name != "fingerprint"}
     assert (len(made.train), len(made.test)) == (39, 40)  # the last image has no face
     assert made.train.feature_names == (*FEATURES["geometry"], *FEATURES["skin"], "averageness")
     assert made.train.feature_regions[-3:] == ("skin", "skin", "symmetry")
@@ -130,13 +137,6 @@ def test_two_other_folds_are_too_few_for_parts(store):
     assert folds_of(store, "many") == [1, 2, 3]
     store.execute("DELETE FROM splits WHERE protocol = 'many' AND fold > 1")
     assert folds_of(store, "many") == [1]
-
-
-def test_a_batch_knows_the_networks_of_its_encoder(store):
-    assert training_set(store, PROTOCOL, 1).train.networks == ()
-    recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
-    store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
-    assert training_set(store, PROTOCOL, 1).train.networks == (3, 5)
 
 
 def test_parts_are_drawn_by_a_hash_of_the_id_otherwise(store):
