@@ -61,7 +61,7 @@ TESTS = {
     "featurestore/normalization.py": (
         "test_normalized_values.py",
         "test_training_sets.py",
-        "-k=normalized_values or z_scores or refused or chosen_by or averageness",
+        "-k=every_value or bit_for_bit or z_scores or statistics_of_other or chosen_by or averageness",
     ),
     "featurestore/normalized_values.py": ("test_normalized_values.py",),
     "featurestore/recalibration.py": ("test_validity.py", "-k=map or line or flat or ten_photos or fall or widened"),
@@ -74,9 +74,12 @@ TESTS = {
         "test_bounded_memory.py",
         "test_small_data.py",
         "test_training_sets.py",
-        "-k=normalized_values or part_by_part or fitted_together or constant_up_to or pinned_has",
+        "-k=every_value or missing or no_more or part_by_part or constant_up_to or pinned_has",
     ),
-    "featurestore/training_rows.py": ("test_training_sets.py",),
+    "featurestore/training_rows.py": (
+        "test_training_sets.py",
+        "-k=answers_between or chosen_features or pinned_has or rows_and_columns or sql_of_a_manifest",
+    ),
     "featurestore/training_sets.py": ("test_training_sets.py",),
     "reports/pages/groups.py": ("test_groups.py",),
     "reports/stats/bootstrap.py": ("test_bootstrap.py",),
