@@ -35,8 +35,7 @@ class TrainingPhotos:
     def __contains__(self, sha256: object) -> bool:
         """Whether the photo with these bytes is one of them."""
         digest, count = _digest(str(sha256), self.key), len(self.content) // SIZE
-        index = bisect_left(range(count), digest, key=self._at)
-        return index < count and self._at(index) == digest
+        return self._at(bisect_left(range(count), digest, key=self._at)) == digest
 
     def _at(self, index: int) -> bytes:
         return self.content[index * SIZE : (index + 1) * SIZE]

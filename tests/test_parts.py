@@ -45,7 +45,8 @@ def parts(maps: ScaleMaps = LINKED, data_sets=("one", "two"), **other) -> Parts:
     trained_on = {"data_sets": dict.fromkeys(data_sets, "free"), "protocol": "p", "fold": 2, "manifest_id": "m"}
     trained_on |= {"runs": {"ensemble": "run"}, "weights": {"a": "none"}, "encoder": "tiny"}
     target, photos = Target("beauty", OWN), TrainingPhotos.from_hashes(["aa", "bb"], "m")
-    return Parts(target, {}, normalization(), {}, None, trained_on, {}, photos, maps, **other)
+    rest = {"folders": {}, "versions": {}, "uses": None, "evaluations": {}} | other
+    return Parts(target, normalization=normalization(), trained_on=trained_on, photos=photos, maps=maps, **rest)
 
 
 def test_scores_are_those_of_the_first_data_set_unless_another_is_named():
@@ -162,8 +163,22 @@ def test_a_bundle_is_the_parts_that_were_exported(tmp_path: Path, scale):
     files = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
     models = ["encoder/weights", "ensemble/weights"]
     assert files == [*models, MANIFEST, "model_card.md", "normalization.json", PHOTOS]
+    content = json.loads((bundle / MANIFEST).read_text())
+    assert (content["parts"], list(content["files"])) == (["encoder", "ensemble"], sorted(set(files) - {MANIFEST}))
     (bundle / ".DS_Store").write_text("left by a file manager")
     open_bundle(bundle)
+
+
+def test_networks_are_written_as_graphs_unless_it_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    graphs = []
+    monkeypatch.setattr("ensemble.bundle.resolve", lambda name: graphs.append)
+    for name in ("a", "baseline"):
+        (tmp_path / name).mkdir()
+    model = parts(folders={name: tmp_path / name for name in ("a", "baseline")})
+    export(model, {}, tmp_path / "without", onnx=False)
+    assert not graphs
+    export(model, {}, tmp_path / "with")
+    assert [folder.name for folder in graphs] == ["a"]
 
 
 def test_a_bundle_of_another_make_is_refused(tmp_path: Path):
@@ -188,6 +203,10 @@ def test_a_bundle_of_another_make_is_refused(tmp_path: Path):
     (bundle / "stranger").write_text("")
     with pytest.raises(BundleError, match=r"\(stranger does not belong there\)"):
         open_bundle(bundle)
+    (bundle / "zebra").write_text("")
+    with pytest.raises(BundleError, match=r"\(stranger does not belong there\)"):
+        open_bundle(bundle)
+    (bundle / "zebra").unlink()
     (bundle / "stranger").unlink()
     (bundle / "stranger").symlink_to(bundle / PHOTOS)
     with pytest.raises(BundleError, match="stranger is a link"):
@@ -219,6 +238,7 @@ def test_only_an_unmodified_bundle_or_an_empty_folder_is_replaced(tmp_path: Path
     exported(tmp_path / "other", uses={})
     changed(tmp_path / "other", format="another program/1")
     (bundle / "weights").write_text("mine")
+    (tmp_path / "models" / ".DS_Store").write_text("")
     for folder in (bundle, tmp_path / "other", tmp_path / "file", tmp_path / "models"):
         before = {path: sha256_of_file(path) for path in (folder, *folder.rglob("*")) if path.is_file()}
         with pytest.raises(InputError, match="holds other files"):

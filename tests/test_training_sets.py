@@ -1,5 +1,6 @@
 """Training sets: the rows are those of the fold, statistics see training rows only, and the pin is stable."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from featurestore.normalization import averageness
 from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.store import Store
-from featurestore.training_rows import Rows
+from featurestore.training_rows import Rows, _shares
 from featurestore.training_sets import PARTS, Manifest, folds_of, training_set
 from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, TRAIT, content, make_store
@@ -27,7 +28,13 @@ def store(tmp_path: Path):
 
 
 def test_rows_and_columns_are_those_of_the_store(store):
+    recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
+    store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
     made = training_set(store, PROTOCOL, 1)
+    assert made.train.networks == (3, 5)
+    assert made.train.region_embeddings.keys() == {"eyes"}
+    versions = json.loads(store.value("SELECT versions FROM manifests"))
+    assert versions == {name: version for name, version in active_versions(store).items() if name != "fingerprint"}
     assert (len(made.train), len(made.test)) == (39, 40)  # the last image has no face
     assert made.train.feature_names == (*FEATURES["geometry"], *FEATURES["skin"], "averageness")
     assert made.train.feature_regions[-3:] == ("skin", "skin", "symmetry")
@@ -132,13 +139,6 @@ def test_two_other_folds_are_too_few_for_parts(store):
     assert folds_of(store, "many") == [1]
 
 
-def test_a_batch_knows_the_networks_of_its_encoder(store):
-    assert training_set(store, PROTOCOL, 1).train.networks == ()
-    recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
-    store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
-    assert training_set(store, PROTOCOL, 1).train.networks == (3, 5)
-
-
 def test_parts_are_drawn_by_a_hash_of_the_id_otherwise(store):
     made = training_set(store, PROTOCOL, 1)
     assert set(made.part) == set(range(1, PARTS + 1))
@@ -156,6 +156,24 @@ def test_histograms_of_any_scale_are_shares_on_one_to_five(store):
     again = training_set(store, PROTOCOL, 1).train.histograms
     assert again[0] == pytest.approx([0, 2 / 3, 1 / 3, 0, 0])
     assert np.isnan(again[1]).all()
+
+
+def test_answers_between_two_ratings_are_shared_by_them():
+    counts = [[1, 1, 1, 1], [1, 0, 0, 0, 1], [0, 3], [0, 0, 0], None]
+    expected = [[3, 2, 2, 2, 3], [6, 0, 0, 0, 6], [0, 0, 0, 0, 12]]
+    shares = _shares(pl.Series(counts))
+    assert shares[:3] == pytest.approx(np.array(expected) / 12)
+    assert np.isnan(shares[3:]).all()
+
+
+def test_rows_have_the_chosen_features_in_their_order_and_no_embedding_where_there_is_none():
+    keys = {"image_id": ["i/1", "i/2"], "sha256": ["aa", "bb"], "score": [1.5, 2.0], "histogram": [None, None]}
+    arrays = {"geometry": np.array([[1.0, 2], [3, 4]]), "skin": np.array([[5.0], [6]]), "shape": np.ones((2, 4))}
+    rows = Rows.gathered(pl.DataFrame(keys), arrays)
+    assert (rows.raw.tolist(), rows.embeddings.shape) == ([[1, 2, 5], [3, 4, 6]], (2, 0))
+    measured = ["a", "b", "c"]
+    assert rows.with_features(["c", "a", "averageness"], measured).raw.tolist() == [[5, 1], [6, 3]]
+    assert rows.with_features([*measured, "averageness"], measured) is rows
 
 
 def test_averageness_is_zero_for_the_mean_face():
