@@ -38,7 +38,7 @@ TESTS = {
     "ensemble/intervals.py": ("tests/test_intervals.py",),
     "ensemble/novelty.py": ("tests/test_alarms.py", "tests/test_novelty.py"),
     "featurestore/calibration.py": ("tests/test_intervals.py",),
-    "featurestore/groups.py": ("tests/test_group_differences.py",),
+    "featurestore/group_differences.py": ("tests/test_group_differences.py",),
     "featurestore/statistics.py": ("tests/test_bounded_memory.py",),
     "featurestore/training_rows.py": ("tests/test_training_sets.py",),
     "featurestore/training_sets.py": ("tests/test_training_sets.py",),
