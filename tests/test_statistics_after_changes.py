@@ -110,7 +110,12 @@ CHANGES = st.lists(st.tuples(st.sampled_from([add, erase, change_role]), st.inte
 
 
 @given(changes=CHANGES)
-@settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_after_any_changes_statistics_are_those_of_a_fit_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, changes: list[Change]
 ) -> None:

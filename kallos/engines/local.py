@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from itertools import chain, islice
 
 from extractors.outputs import Output
 from extractors.values import EncoderSource
 from featurestore.store import Store
 from featurestore.versions import write
+from kallos.engines import pool
 from kallos.engines.batch import Batch
 from kallos.engines.engine import COMMIT_SECONDS
 from kallos.engines.workers import Task, Workers
@@ -21,11 +23,13 @@ def extract_locally(
     """Process the photos on this machine; results are written every few seconds."""
     batch, committed = Batch(outputs), time.monotonic()
     widest = max(output.row_size for output in outputs)
-    with Workers(encoders) as workers, store.bounded_memory(APPENDED_AT_ONCE * widest):
+    # no more processes than photos: each takes most of a second of a core to start
+    first = list(islice(tasks, pool.WORKERS))
+    with Workers(encoders, len(first)) as workers, store.bounded_memory(APPENDED_AT_ONCE * widest):
         # while the workers start
         store.publish()
         try:
-            for answer in workers.answers(tasks):
+            for answer in workers.answers(chain(first, tasks)):
                 batch.add(answer)
                 if time.monotonic() - committed > COMMIT_SECONDS:
                     _write(store, batch)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Self, TypeVar
 
+import cv2
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
@@ -118,6 +119,7 @@ def interrupted_later() -> Iterator[None]:
 def _begin(initialize: Callable[..., None], *state: object) -> None:
     """Runs in a new process, which gets one core: more threads would busy-wait for those of other processes."""
     threadpool_limits(1)
+    cv2.setNumThreads(1)
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later, such as torch
     initialize(*state)
 
