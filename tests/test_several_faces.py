@@ -17,7 +17,7 @@ from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.service import Service
 from kallos.workflows.photos import sources_in
-from kallos.workflows.score import Options, score_photos
+from kallos.workflows.score import ScoreOptions, score_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
 from tests.command import done
@@ -51,7 +51,7 @@ def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
 
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
-    (scored,) = score_photos(open_bundle(workspace.bundle), sources_in(three), Options())
+    (scored,) = score_photos(open_bundle(workspace.bundle), sources_in(three), ScoreOptions())
     _, line, *_ = lines([scored.answer], [three])
     assert f"! {REMARK}" in line.plain
 

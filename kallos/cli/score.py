@@ -57,13 +57,13 @@ def score(
     from kallos.cli.console import note, out, progress
     from kallos.cli.table_files import TableOut
     from kallos.workflows.photos import sources_in
-    from kallos.workflows.score import Options, score_photos
+    from kallos.workflows.score import ScoreOptions, score_photos
     from kallos.workflows.trained_models import open_parts
     from reports.pages.prediction_table import row, table
     from reports.stats.simpler_models import doubts
 
     files, rows, codes = TableOut(csv, parquet, sav), list[dict[str, Any]](), list[int]()
-    sources, options = sources_in(photos), Options(group, overlay, every=every, seconds=seconds)
+    sources, options = sources_in(photos), ScoreOptions(group, overlay, every=every, seconds=seconds)
     options.check(sources)
     parts = open_parts(store, bundle, protocol, fold, data_set)
     is_shown = json or not files

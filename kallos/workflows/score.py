@@ -39,7 +39,7 @@ Answer: TypeAlias = Prediction | Explanation | KallosError
 
 
 @dataclass(frozen=True)
-class Options:
+class ScoreOptions:
     """How to score.
 
     group     the subset whose calibration is used
@@ -108,10 +108,11 @@ def score(
     seconds   how much of a video is scored, by default all; how long a camera is looked through, by default 10 s
 
     A photo that cannot be used has a row with the reason in `problem`. Columns as in the files of `kallos score --csv`.
-    32 photos and more are shared among all cores. Raises UsageError, and as `kallos.load_bundle`.
+    32 photos and more are shared among all cores, and `on_progress` hears of each. Raises UsageError, and as
+    `kallos.load_bundle`.
     """
     sources = sources_in(photos)
-    options = Options(group, Path(overlays) if overlays else None, explain, every, seconds)
+    options = ScoreOptions(group, Path(overlays) if overlays else None, explain, every, seconds)
     options.check(sources)
     parts = open_parts(Path(store), Path(bundle) if bundle else None, protocol, fold, data_set)
     answers = score_photos(parts, sources, options, on_progress)
@@ -119,7 +120,7 @@ def score(
 
 
 def score_photos(
-    parts: Parts, sources: Sequence[Source], options: Options, on_progress: OnProgress = ignore
+    parts: Parts, sources: Sequence[Source], options: ScoreOptions, on_progress: OnProgress = ignore
 ) -> Iterator[Scored]:
     """An answer for each photo and for each face of each frame, in order; overlays are written along the way.
 
@@ -139,7 +140,7 @@ def score_photos(
         yield from _by_face(picture, answers, trackers[picture.source])
 
 
-def _frames(source: Source, options: Options) -> int:
+def _frames(source: Source, options: ScoreOptions) -> int:
     """How many pictures to expect of a source."""
     is_file = source.moves and source.camera is None
     return frames_in_file(source.name, options.every) if is_file else 1
@@ -155,7 +156,7 @@ def _by_face(picture: _Picture, answers: Sequence[Answer], tracker: Tracker) -> 
         yield Scored(picture.source, answer, replace(picture.sight, face=face))
 
 
-def _pictures(sources: Sequence[Source], options: Options) -> Iterator[_Picture]:
+def _pictures(sources: Sequence[Source], options: ScoreOptions) -> Iterator[_Picture]:
     """Photos, and the frames of videos as they are needed."""
     for source, overlay in zip(sources, _overlays(sources, options.overlays), strict=True):
         if not source.moves:
@@ -184,13 +185,13 @@ def _overlays(sources: Sequence[Source], folder: Path | None) -> Iterator[Path |
 _Answered: TypeAlias = Iterator[tuple[_Picture, Sequence[Answer]]]
 
 
-def _score_serially(parts: Parts, pictures: Iterator[_Picture], options: Options) -> _Answered:
+def _score_serially(parts: Parts, pictures: Iterator[_Picture], options: ScoreOptions) -> _Answered:
     with Predictor(parts) as predictor:
         for picture in pictures:
             yield picture, _answers(predictor, picture, options)
 
 
-def _score_in_parallel(parts: Parts, pictures: Iterator[_Picture], options: Options) -> _Answered:
+def _score_in_parallel(parts: Parts, pictures: Iterator[_Picture], options: ScoreOptions) -> _Answered:
     with Pool(_set_state, parts, options, ready=_get_ready) as pool:
         for picture, answers in pool.map(_answers_in_worker, pictures):
             if isinstance(answers, FailedTask):
@@ -198,7 +199,7 @@ def _score_in_parallel(parts: Parts, pictures: Iterator[_Picture], options: Opti
             yield picture, answers
 
 
-def _answers(predictor: Predictor, picture: _Picture, options: Options) -> Sequence[Answer]:
+def _answers(predictor: Predictor, picture: _Picture, options: ScoreOptions) -> Sequence[Answer]:
     if picture.problem or picture.photo is None:
         return [picture.problem or InputError(f"{picture.source.name} holds nothing: give a photo.")]
     try:
@@ -228,10 +229,10 @@ class _WorkerState:
     """Set once in each worker process."""
 
     parts: ClassVar[Parts]
-    options: ClassVar[Options]
+    options: ClassVar[ScoreOptions]
 
 
-def _set_state(parts: Parts, options: Options) -> None:
+def _set_state(parts: Parts, options: ScoreOptions) -> None:
     _WorkerState.parts, _WorkerState.options = parts, options
 
 

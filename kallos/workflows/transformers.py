@@ -20,14 +20,12 @@ from extractors.values import Encoder, embeddings_of, face_of
 from featurestore.errors import UsageError
 from kallos.engines.pool import FailedTask, Pool
 from kallos.workflows.extras import need
+from kallos.workflows.score import MIN_PARALLEL
 from models.encoders.spec import EncoderSpec
 
 need("train", "sklearn")
 from sklearn.base import BaseEstimator, TransformerMixin  # noqa: E402
 from sklearn.utils.validation import validate_data  # noqa: E402
-
-MIN_PARALLEL = 32
-"""As for `kallos.score`."""
 
 _Row: TypeAlias = NDArray[np.float64] | PhotoError | InputError | FailedTask
 

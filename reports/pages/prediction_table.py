@@ -20,7 +20,7 @@ from reports.render.table_files import Labels
 from reports.stats.simpler_models import doubts
 
 COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
-    "photo": (pl.String, "the photo's path, as it was given"),
+    "photo": (pl.String, "path of the photo or video, as it was given"),
     "score": (pl.Float64, f"estimated mean rating of the photo by a pool of raters, {MODEL_SCALE}"),
     "low": (pl.Float64, f"lower end of the score's 90 % interval, {MODEL_SCALE}"),
     "high": (pl.Float64, f"upper end of the score's 90 % interval, {MODEL_SCALE}"),
