@@ -388,6 +388,8 @@ def test_a_photo_is_uploaded_scored_and_deleted(page, workspace: Workspace, temp
     choose(page, workspace.portrait)
     score(page)
     page.get_by_role("heading", name="P0001.jpg").wait_for()
+    left, right = page.locator("#preview").bounding_box(), page.locator("#answer").bounding_box()
+    assert left["x"] + left["width"] < right["x"], "the chosen photo stands beside the answer"
     assert "on 1 to 5" in page.inner_text("h2")
     assert page.locator("svg.face image").get_attribute("href").startswith("blob:")
     measures = page.locator("ol.measures li")
