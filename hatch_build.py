@@ -72,6 +72,7 @@ def moved(source: bytes, root: Path) -> bytes:
 
 
 def _is_module(text: str, root: Path) -> bool:
-    named = NAMED.fullmatch(text)
-    path = root.joinpath(*named[1].split(".")) if named else root
+    if not (named := NAMED.fullmatch(text)):
+        return False
+    path = root.joinpath(*named[1].split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
