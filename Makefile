@@ -102,7 +102,7 @@ bench-demo: $(INSTALLED)  ## the demo's seconds, step by step, and how right its
 bench-first: demo  ## how long a terminal stays empty after a command was typed
 	$(BIN)/python -m benchmarks.first_words
 
-bench-browser: demo browser  ## the page in Chromium beside `kallos predict`: parity, seconds, size; BUNDLE=, PHOTOS=
+bench-browser: demo browser  ## the page in Chromium beside `kallos score`: parity, seconds, size; BUNDLE=, PHOTOS=
 	$(BIN)/python -m benchmarks.browser --bundle $(or $(BUNDLE),demo/bundle) \
 		--photos $(or $(PHOTOS),demo/portraits/images)
 
@@ -113,7 +113,7 @@ slim: demo  ## an environment without torch that predicts from the demo's bundle
 	$(PYTHON) -m venv .venv-slim
 	.venv-slim/bin/pip install --quiet --no-compile --require-hashes --requirement locks/predict.txt
 	.venv-slim/bin/pip install --quiet --no-deps .
-	.venv-slim/bin/kallos predict demo/portraits/images/P0001.jpg --bundle demo/bundle
+	.venv-slim/bin/kallos score demo/portraits/images/P0001.jpg --bundle demo/bundle
 	du -sh .venv-slim
 
 bench-growth: $(INSTALLED)  ## the store's work at 5,500, 50,000 and 500,000 images; 10 GB of disk, 20 GB of memory

@@ -27,7 +27,7 @@ from extractors.spec import Face
 from extractors.topologies.registry import topology_of
 from extractors.values import Encoder, embeddings_of
 from featurestore import runs
-from featurestore.groups import people_in
+from featurestore.group_differences import people_in
 from featurestore.outputs import EMBEDDING, active_versions, found_encoder
 from featurestore.records import FaceBatch
 from featurestore.store import Store

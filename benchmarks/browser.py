@@ -1,4 +1,4 @@
-"""`make bench-browser`: the page of `kallos export --browser` beside `kallos predict`, in headless Chromium.
+"""`make bench-browser`: the page of `kallos export --browser` beside `kallos score`, in headless Chromium.
 
 How far scores, landmarks and features of the same photos lie apart, how long the page takes, and how large it is.
 """
@@ -123,7 +123,7 @@ def main() -> None:
             answers = {photo: score_in(page, photo) for photo in expected}
             apart = differences(answers, expected, predictor.normalization.sd)
         times = [answer["milliseconds"] for answer in answers.values()]
-        table = Table("", "", title=f"The page beside `kallos predict`, {len(apart['score'])} photos")
+        table = Table("", "", title=f"The page beside `kallos score`, {len(apart['score'])} photos")
         table.add_row(f"scores within {CLOSE} of a point", f"{100 * np.mean(apart['score'] <= CLOSE):.1f} %")
         for name, values in apart.items():
             table.add_row(

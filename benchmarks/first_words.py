@@ -49,7 +49,7 @@ def _measured(demo: Path, store: Path) -> Table:
         ("extract",),
         ("train", "baseline"),
         ("benchmark", "--protocol", "demo-5fold", "--members", "baseline"),
-        ("predict", portrait, *bundle),
+        ("score", portrait, *bundle),
         ("explain", portrait, *bundle),
         ("export", store.with_name("bundle")),
         ("serve", *bundle, "--port", 7999),

@@ -51,7 +51,7 @@ def main() -> None:
         bundle = _bundle(Path(folder) / "trained") if arguments.predict else None
         for count in arguments.predict:
             photos = _repeat(drawn, Path(folder) / f"predict-{count}", count)
-            _report(table, "predict", count, _peaks(Path(folder), "predict", str(photos), "--bundle", str(bundle)))
+            _report(table, "score", count, _peaks(Path(folder), "score", str(photos), "--bundle", str(bundle)))
     Console(highlight=False).print(table)
 
 

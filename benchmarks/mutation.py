@@ -57,7 +57,7 @@ TESTS = {
     "ensemble/training_photos.py": ("test_origin.py", "-k=training_photos"),
     "featurestore/calibration.py": ("test_intervals.py",),
     "featurestore/enough_rows.py": ("test_small_data.py", "-k=enough_are or without_an or must_differ"),
-    "featurestore/groups.py": (
+    "featurestore/group_differences.py": (
         "test_group_differences.py",
         "-k=p_value or welch or golden or clearest or spread_do or takes_part or named_and or subset or duplicates",
     ),

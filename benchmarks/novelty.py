@@ -28,7 +28,7 @@ from extractors.errors import NoFaceError
 from extractors.landmark_finder import finder_of
 from extractors.topologies import registry
 from extractors.values import face_of
-from featurestore.groups import people_in
+from featurestore.group_differences import people_in
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set

@@ -27,7 +27,7 @@ from extractors.values import face_of
 from featurestore.folders import contents
 from models.encoders.spec import EncoderSpec
 from models.image.graph import AppearanceGraph
-from models.networks.graphs import Graph
+from models.networks.onnx_graphs import Graph
 
 
 def main() -> None:
@@ -40,9 +40,9 @@ def main() -> None:
     kernels = _kernels(arguments.bundle, photos)
     with Predictor(open_bundle(arguments.bundle)) as predictor:
         loaded = [_milliseconds(lambda path=path: predictor.predict(path)) for path in photos]
-    typed = ["predict", str(photos[0]), "--bundle", str(arguments.bundle)]
+    typed = ["score", str(photos[0]), "--bundle", str(arguments.bundle)]
     cold = [_milliseconds(lambda: _kallos(*typed)) for _ in range(5)]
-    folder = _milliseconds(lambda: _kallos("predict", *map(str, photos), "--bundle", str(arguments.bundle), "--json"))
+    folder = _milliseconds(lambda: _kallos("score", *map(str, photos), "--bundle", str(arguments.bundle), "--json"))
     helped = [_milliseconds(lambda: _kallos("--help")) for _ in range(5)]
     table = Table("", "milliseconds, median", title=f"{len(photos)} photos")
     for name, spent in kernels.items():
@@ -50,8 +50,8 @@ def main() -> None:
     floor = float(np.median(np.sum(list(kernels.values()), axis=0)))
     table.add_row("kernels, together", f"{floor:.1f}")
     table.add_row(f"a loaded bundle, {np.median(loaded) / floor:.2f} times the kernels", f"{np.median(loaded):.1f}")
-    table.add_row("`kallos predict` of one photo, cold", f"{np.median(cold):.0f}")
-    table.add_row("`kallos predict` of all, each", f"{(folder - np.median(cold)) / (len(photos) - 1):.1f}")
+    table.add_row("`kallos score` of one photo, cold", f"{np.median(cold):.0f}")
+    table.add_row("`kallos score` of all, each", f"{(folder - np.median(cold)) / (len(photos) - 1):.1f}")
     table.add_row("`kallos --help`", f"{np.median(helped):.0f}")
     Console(highlight=False).print(table)
 

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from reports.stats.bootstrap import Estimate
 from reports.stats.raters.coefficients import icc_1, icc_2_and_3
-from reports.stats.raters.components import Components
 from reports.stats.raters.ratings import Ratings
 from reports.stats.raters.variance import variance_of
+from reports.stats.raters.variance_components import Components
 from tests.rating_tables import drawn
 
 TRUTH = Components(0.5, 0.3, 0.4, 0.3)

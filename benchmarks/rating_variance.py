@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from reports.stats.raters.components import reml
 from reports.stats.raters.ratings import Ratings
+from reports.stats.raters.variance_components import reml
 
 IMAGES, RATERS = 5500, 60
 SCUT = {"Filename": "image_id", "Rater": "rater_id", "Rating": "rating", "original Rating": "first_rating"}

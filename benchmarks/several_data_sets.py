@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.transfer import HEADINGS, figures_line, fitted, fold_parser
 from featurestore import runs
-from featurestore.groups import people_in
+from featurestore.group_differences import people_in
 from featurestore.records import FaceBatch
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.scale_maps import ScaleMaps

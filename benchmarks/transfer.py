@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore import runs
-from featurestore.groups import people_in
+from featurestore.group_differences import people_in
 from featurestore.records import Evaluation, FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import training_set

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from featurestore.calibration import FEWEST, LEVEL, Calibration, conformal_quantile
 from featurestore.errors import UsageError
-from featurestore.groups import differing_groups
+from featurestore.group_differences import differing_groups
 from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
 

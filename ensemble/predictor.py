@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -146,17 +147,27 @@ class Predictor:
         assert attribution is not None
         return resolve(attribution)(self.models[name], batch)
 
-    def _predict_photo(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
-        if self._is_closed:
-            raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
-        calibration = self.intervals.for_group(group)
+    def predict_faces(self, photo: Photo, group: str | None = None) -> list[Prediction]:
+        """Score every face of one photo, the largest first. Raises as `predict`."""
+        calibration = self._calibration(group)
         name, image = read_photo(photo)
-        try:
+        with _named(name):
+            faces = [face_of(image, self._finder, landmarks) for landmarks in self._finder.faces(image)]
+        with as_bundle_error(self._folder):
+            return [self._score_face(name, content_hash(photo), face, calibration)[0] for face in faces]
+
+    def _predict_photo(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
+        calibration = self._calibration(group)
+        name, image = read_photo(photo)
+        with _named(name):
             face = face_of(image, self._finder)
-        except NoFaceError as error:
-            raise NoFaceError(f"{name}: {error}") from error
         with as_bundle_error(self._folder):
             return self._score_face(name, content_hash(photo), face, calibration)
+
+    def _calibration(self, group: str | None) -> Calibration:
+        if self._is_closed:
+            raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
+        return self.intervals.for_group(group)
 
     def _score_face(
         self, photo: Path, sha256: str | None, face: Face, calibration: Calibration
@@ -241,6 +252,14 @@ class Predictor:
             histograms=np.full((1, len(RATINGS)), np.nan),
         )
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
+
+
+@contextmanager
+def _named(photo: Path) -> Iterator[None]:
+    try:
+        yield
+    except NoFaceError as error:
+        raise NoFaceError(f"{photo}: {error}") from error
 
 
 def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:

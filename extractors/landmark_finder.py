@@ -48,6 +48,9 @@ class Finder(Protocol):
     def find(self, image: NDArray[np.uint8]) -> FoundFace:
         """The largest face of an upright (h, w, 3) uint8 RGB photo. Raises NoFaceError."""
 
+    def faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The landmarks (P, 3) of every face, the largest first. Raises NoFaceError."""
+
 
 def finder_of(topology: Topology) -> type[Finder]:
     """The class that finds the landmarks of a set; call it to open one. Raises ValueError for an earlier set."""

@@ -74,10 +74,14 @@ class Landmarker:
 
     def find(self, image: NDArray[np.uint8]) -> FoundFace:
         """The largest face of an upright (h, w, 3) uint8 RGB photo. Raises NoFaceError."""
+        faces = self.faces(image)
+        return FoundFace(faces[0], len(faces), _place(faces, 0))
+
+    def faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The landmarks of every face, the largest first. Raises NoFaceError."""
         faces = self._faces(image) or self._faces_in_border(image)
         faces = self._and_smaller(image, faces) if faces else self._small(image)
-        largest = max(range(len(faces)), key=lambda i: _box_area(faces[i]))
-        return FoundFace(faces[largest], len(faces), _place(faces, largest))
+        return sorted(faces, key=_box_area, reverse=True)
 
     def _and_smaller(self, image: NDArray[np.uint8], faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """With those of half the largest's size, which may be too small to be found in the whole photo."""

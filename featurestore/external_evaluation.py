@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from extractors.outputs import EMBEDDING
 from extractors.recipes import Uses, described, differences
 from featurestore.errors import DataError, LeakageError, PrerequisiteError
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.outputs import active_features, active_versions
 from featurestore.scale import Scale
 from featurestore.store import Store

@@ -213,6 +213,20 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """A face in a video.
+
+    frame    the frame's number from 0
+    seconds  its time
+    face     number of the face, from 1, which it keeps from frame to frame; None where none was found
+    """
+
+    frame: int
+    seconds: float
+    face: int | None
+
+
+@dataclass(frozen=True)
 class RegionParts:
     """What a region adds to B's score: average + the sum of `features` + windows = contribution.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from extractors.regions import REGIONS
 from featurestore.calibration import LEVEL, Calibration, Ends
 from featurestore.errors import PrerequisiteError
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
 from featurestore.scale_maps import ScaleMaps, data_set_of

@@ -1,4 +1,4 @@
-"""Verdicts on models for other raters, with the map that `kallos predict --data-set` uses: the table `validations`."""
+"""Verdicts on models for other raters, with the map that `kallos score --data-set` uses: the table `validations`."""
 
 from collections.abc import Mapping
 

@@ -8,8 +8,7 @@
     kallos.report("evaluation", "kallos.duckdb").data
     with kallos.open_store("kallos.duckdb") as store:
         frame = store.frame("SELECT * FROM scores JOIN geometric_features USING (image_id)")
-    with kallos.load_bundle("bundle") as predictor:
-        prediction = predictor.predict("photo.jpg")
+    scores = kallos.score("photos", bundle="bundle")
 
 The API covers everything that the command line does. Functions print nothing: they return results, report progress to
 `on_progress`, and log to the logger `kallos`. Heavy libraries are imported on first access to a function.
@@ -38,18 +37,22 @@ if TYPE_CHECKING:
     from kallos.workflows.open import open_store as open_store
     from kallos.workflows.open import training_set as training_set
     from kallos.workflows.plan import plan as plan
-    from kallos.workflows.predict import predict as predict
     from kallos.workflows.query import feature as feature
     from kallos.workflows.query import feature_values as feature_values
     from kallos.workflows.query import features as features
     from kallos.workflows.query import sql as sql
     from kallos.workflows.query import tables as tables
     from kallos.workflows.report import report as report
+    from kallos.workflows.score import score as score
     from kallos.workflows.similar import similar as similar
     from kallos.workflows.study import preregister as preregister
     from kallos.workflows.study import write_study as write_study
     from kallos.workflows.train import benchmark as benchmark
     from kallos.workflows.train import train as train
+    from kallos.workflows.transformers import FaceEmbeddings as FaceEmbeddings
+    from kallos.workflows.transformers import FaceGeometry as FaceGeometry
+    from kallos.workflows.transformers import FaceLandmarks as FaceLandmarks
+    from kallos.workflows.transformers import FaceShapes as FaceShapes
     from kallos.workflows.upkeep import compact as compact
     from kallos.workflows.upkeep import erase as erase
     from kallos.workflows.upkeep import export_store as export_store
@@ -79,12 +82,13 @@ _HOME = {
     "kallos.workflows.one_rater": ("one_rater", "rate"),
     "kallos.workflows.open": ("load_bundle", "open_store", "training_set"),
     "kallos.workflows.plan": ("plan",),
-    "kallos.workflows.predict": ("predict",),
+    "kallos.workflows.score": ("score",),
     "kallos.workflows.query": ("feature", "feature_values", "features", "sql", "tables"),
     "kallos.workflows.report": ("report",),
     "kallos.workflows.similar": ("similar",),
     "kallos.workflows.study": ("preregister", "write_study"),
     "kallos.workflows.train": ("benchmark", "train"),
+    "kallos.workflows.transformers": ("FaceEmbeddings", "FaceGeometry", "FaceLandmarks", "FaceShapes"),
     "kallos.workflows.upkeep": ("compact", "erase", "export_store", "import_store", "rollback"),
     "kallos.workflows.validate": ("validate",),
     "kallos.workflows.weights": ("add_weights", "weights"),

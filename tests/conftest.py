@@ -25,10 +25,10 @@ for name in [name for name in os.environ if name.startswith("KALLOS_") and name 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from kallos.engines import pool  # noqa: E402
-from kallos.workflows import predict  # noqa: E402
+from kallos.workflows import score  # noqa: E402
 from kallos.workflows.report import report  # noqa: E402
 from models.baseline import trees  # noqa: E402
-from models.networks import graphs  # noqa: E402
+from models.networks import onnx_graphs  # noqa: E402
 from models.regions import fitter as regions_fitter  # noqa: E402
 from tests.command import done  # noqa: E402
 
@@ -48,7 +48,7 @@ TRAINING = (
 
 
 class _ExportedOnce:
-    """`graphs.export`, once for all processes of a run: torch takes ten seconds to turn a network into a graph.
+    """`onnx_graphs.export`, once for all processes of a run: torch takes ten seconds to turn a network into a graph.
 
     Weights do not matter: they are filled in afterwards.
     """
@@ -71,7 +71,7 @@ class _ExportedOnce:
 
 
 # here, before any module takes them by name
-graphs.export = exported_once = _ExportedOnce(graphs.export)
+onnx_graphs.export = exported_once = _ExportedOnce(onnx_graphs.export)
 # the accuracy of these models is nothing that a test looks at
 regions_fitter.SubscoreConfig = partial(regions_fitter.SubscoreConfig, epochs=10)
 trees.BaselineConfig = partial(trees.BaselineConfig, rounds=100)
@@ -127,8 +127,8 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many photos are predicted by workers, as 32 are elsewhere."""
-    monkeypatch.setattr(predict, "MIN_PARALLEL", 8)
+    """So many photos are scored by workers, as 32 are elsewhere."""
+    monkeypatch.setattr(score, "MIN_PARALLEL", 8)
     return 8
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from reports.stats.raters.components import Components
+from reports.stats.raters.variance_components import Components
 
 
 def long(table: NDArray[np.float64]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The page of `kallos export --browser` in a real browser: the scores of `kallos predict`, and nothing sent."""
+"""The page of `kallos export --browser` in a real browser: the scores of `kallos score`, and nothing sent."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_help_imports_nothing_heavy():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
-    assert "predict" in answer.stdout
+    assert "score" in answer.stdout
 
 
 def test_every_exit_code_is_documented():
@@ -72,7 +72,7 @@ def test_shell_completion_is_offered(monkeypatch):
 
 @pytest.mark.parametrize(
     "command",
-    [("ingest", "scut", "nowhere"), ("ingest", "mebeauty", "nowhere"), ("predict", "nowhere.jpg", "--bundle", "b")],
+    [("ingest", "scut", "nowhere"), ("ingest", "mebeauty", "nowhere"), ("score", "nowhere.jpg", "--bundle", "b")],
 )
 def test_path_that_does_not_exist(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
@@ -80,14 +80,14 @@ def test_path_that_does_not_exist(tmp_path, monkeypatch, command):
 
 
 def test_photo_that_does_not_exist(workspace):
-    refused(kallos("predict", "nowhere.jpg", "--bundle", workspace.bundle), 3, "nowhere.jpg")
+    refused(kallos("score", "nowhere.jpg", "--bundle", workspace.bundle), 3, "nowhere.jpg")
 
 
 def test_folder_without_an_image(labels, workspace, tmp_path):
     (tmp_path / "empty").mkdir()
     at = ("--store", tmp_path / "s.duckdb")
     refused(kallos("ingest", "table", labels, "--images", tmp_path / "empty", "--scale", 1, 5, *at), 3, "no photo")
-    refused(kallos("predict", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no photo")
+    refused(kallos("score", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no photo")
 
 
 def test_csv_without_the_columns(labels, tmp_path):
@@ -126,7 +126,7 @@ def huge_png(path: Path) -> None:
 )
 def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, said):
     make(tmp_path / name, workspace.portrait)
-    answer = kallos("predict", tmp_path / name, "--bundle", workspace.bundle)
+    answer = kallos("score", tmp_path / name, "--bundle", workspace.bundle)
     refused(answer, 5, name)
     assert said in answer.err
 
@@ -169,7 +169,7 @@ def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
 
 def test_predict_before_train(workspace, tmp_path):
     Store.open(tmp_path / "s.duckdb").connection.close()
-    refused(kallos("predict", workspace.portrait, "--store", tmp_path / "s.duckdb"), 7, "kallos ingest")
+    refused(kallos("score", workspace.portrait, "--store", tmp_path / "s.duckdb"), 7, "kallos ingest")
 
 
 def test_unknown_backbone_encoder_protocol_and_fold(workspace):
@@ -214,17 +214,17 @@ def test_bundle_with_a_changed_byte(workspace, tmp_path, part):
     content = bytearray(target.read_bytes())
     content[len(content) // 2] ^= 1
     target.write_bytes(content)
-    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, target.name, "has changed")
+    refused(kallos("score", workspace.portrait, "--bundle", bundle), 9, target.name, "has changed")
 
 
 def test_bundle_with_a_file_more_or_less(workspace, tmp_path):
     bundle = tmp_path / "bundle"
     shutil.copytree(workspace.bundle, bundle)
     (bundle / "extra.txt").write_text("hello")
-    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "extra.txt")
+    refused(kallos("score", workspace.portrait, "--bundle", bundle), 9, "extra.txt")
     (bundle / "extra.txt").unlink()
     (bundle / "MODEL_CARD.md").unlink()
-    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "MODEL_CARD.md")
+    refused(kallos("score", workspace.portrait, "--bundle", bundle), 9, "MODEL_CARD.md")
 
 
 def test_bundle_of_other_versions(workspace, tmp_path):
@@ -233,9 +233,9 @@ def test_bundle_of_other_versions(workspace, tmp_path):
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["uses"]["geometry"]["code_version"] = 99
     (bundle / "manifest.json").write_text(json.dumps(manifest))
-    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "geometry: code version 99 → 1", "extract")
+    refused(kallos("score", workspace.portrait, "--bundle", bundle), 9, "geometry: code version 99 → 1", "extract")
     (bundle / "manifest.json").write_text("{")
-    refused(kallos("predict", workspace.portrait, "--bundle", bundle), 9, "manifest.json")
+    refused(kallos("score", workspace.portrait, "--bundle", bundle), 9, "manifest.json")
 
 
 def test_export_spares_a_folder_with_other_files(workspace, tmp_path):
@@ -264,7 +264,7 @@ def test_bundle_whose_manifest_names_other_parts(workspace, tmp_path, parts):
     shutil.copytree(workspace.bundle, tmp_path / "bundle")
     path = tmp_path / "bundle" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"parts": parts}))
-    refused(kallos("predict", workspace.portrait, "--bundle", tmp_path / "bundle"), 9, "parts")
+    refused(kallos("score", workspace.portrait, "--bundle", tmp_path / "bundle"), 9, "parts")
 
 
 def test_tables_describes_every_table(workspace):

@@ -55,7 +55,7 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
         Path(f"{name}.csv").write_text("\n".join(["image,score", *rows]))
     shutil.copy(portraits[60], "photo.jpg")
     typed = commands("docs/own-photos.md")
-    assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "predict", "explain"}
+    assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "score", "explain"}
     asked = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
     run_all(typed[:asked], {})
     (row,) = done(

@@ -117,8 +117,8 @@ def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
             "WHERE role = 'test' AND image_id = (SELECT min(image_id) FROM predictions WHERE role = 'test')"
         )
     photo = workspace.portraits / "images" / stored["path"][0]
-    from_store = done("predict", photo, "--json", "--store", workspace.store).json()
-    from_bundle = done("predict", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
+    from_store = done("score", photo, "--json", "--store", workspace.store).json()
+    from_bundle = done("score", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
     said, trained = from_bundle["predictions"][0], from_store["predictions"][0]
     # in the bundle Model A is a graph
     for name in ("score", "low", "high"):
@@ -137,7 +137,7 @@ def test_predict_writes_overlays_and_goes_on_after_a_bad_photo(workspace, tmp_pa
     photos.mkdir()
     shutil.copy(workspace.portrait, photos / "face.jpg")
     (photos / "letter.jpg").write_text("dear reader")
-    answer = kallos("predict", photos, "--bundle", workspace.bundle, "--overlay", tmp_path / "overlays")
+    answer = kallos("score", photos, "--bundle", workspace.bundle, "--overlay", tmp_path / "overlays")
     assert answer.code == 5
     assert "letter.jpg" in answer.err
     assert "not a person's worth" in " ".join(answer.out.replace("│", "").split())
@@ -152,7 +152,7 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
         shutil.copy(portrait, photos)
     letter = photos / "letter.jpg"
     letter.write_text("dear reader")
-    at = ("predict", photos, "--bundle", workspace.bundle)
+    at = ("score", photos, "--bundle", workspace.bundle)
     answer = kallos(*at, "--overlay", tmp_path / "overlays")
     assert answer.code == 5
     assert "letter.jpg is not a photo" in " ".join(answer.err.split())
@@ -168,7 +168,7 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
     assert said.code == 5
     each = said.json()["predictions"]
     assert [f"{one['score']:.2f}".lstrip("0") for one in each] == [line.split()[1] for line in lines]
-    alone = done("predict", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
+    alone = done("score", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
     assert alone == [each[7]]
 
 
@@ -176,7 +176,7 @@ def test_photos_of_one_name_get_an_overlay_each(workspace, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         shutil.copy(workspace.portrait, tmp_path / folder / "face.jpg")
-    done("predict", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
+    done("score", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
     assert len(list((tmp_path / "seen").iterdir())) == 2
 
 
@@ -216,11 +216,11 @@ def test_a_combiner_of_another_version_is_fitted_again_on_the_same_members(works
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     monkeypatch.setattr("kallos.workflows.combine.CODE_VERSION", 1_000)
-    before = done("predict", workspace.portrait, "--json", "--store", store).json()
+    before = done("score", workspace.portrait, "--json", "--store", store).json()
     assert done("train", "ensemble", *TRAINING, "--store", store).err.count(": training ") == 1
     with Store.open(store, read_only=True) as opened:
         assert opened.value("SELECT count(*) FROM runs WHERE model = 'ensemble'") == 2
-    after = done("predict", workspace.portrait, "--json", "--store", store).json()
+    after = done("score", workspace.portrait, "--json", "--store", store).json()
     assert after["predictions"][0]["score"] == pytest.approx(before["predictions"][0]["score"])
 
 
@@ -278,6 +278,6 @@ def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path
         trained = opened.frame("SELECT model FROM runs WHERE fold = 2 AND status = 'done'")["model"].to_list()
     assert sorted(trained) == sorted(SUMMARIES.keys() - {"a"})
     photo = next((workspace.portraits / "images").iterdir())
-    (prediction,) = done("predict", photo, "--json", *at).json()["predictions"]
+    (prediction,) = done("score", photo, "--json", *at).json()["predictions"]
     assert {"b", "quadratic"} <= prediction["members"].keys()
     assert "a" not in prediction["members"]

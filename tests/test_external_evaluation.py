@@ -329,14 +329,14 @@ def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allow
 def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, workspace):
     photo = workspace.portraits / "images" / "P0001.jpg"
     run_id = judged.rows("SELECT run_id FROM runs WHERE model = 'ensemble' AND status = 'done'")[0][0]
-    plain = done("predict", photo, "--json", "--store", judged.store).json()["predictions"][0]
+    plain = done("score", photo, "--json", "--store", judged.store).json()["predictions"][0]
     fitted = Recalibration(ScaleMap(Scale(1, 10), np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, 5.0])), 1.5)
     as_curved = ("--data-set", "curved", "--json", "--store", judged.store)
-    refused(kallos("predict", photo, *as_curved), 2, "not trained on 'curved'", "kallos validate")
+    refused(kallos("score", photo, *as_curved), 2, "not trained on 'curved'", "kallos validate")
     with Store.open(judged.store) as store:
         validations.record(store, run_id, "curved", {"verdict": "recalibrate", "n": 40}, fitted)
     for more in ((), ("--bundle", judged.bundle)):
-        mapped = done("predict", photo, *as_curved, *more).json()["predictions"][0]
+        mapped = done("score", photo, *as_curved, *more).json()["predictions"][0]
         to_curved = partial(np.interp, xp=[1, 3, 5], fp=[1, 2, 5])
         assert mapped["score"] == pytest.approx(to_curved(plain["score"]))
         reach = 1.5 * (to_curved(plain["score"]) - to_curved(plain["low"]))
@@ -344,7 +344,7 @@ def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, works
         assert (mapped["own_scale"]["lowest"], mapped["own_scale"]["highest"]) == (1, 10)
     with Store.open(judged.store) as store:
         validations.record(store, run_id, "curved", {"verdict": "do not use", "n": 40}, None)
-    refused(kallos("predict", photo, *as_curved), 2, "was: do not use", "kallos validate")
+    refused(kallos("score", photo, *as_curved), 2, "was: do not use", "kallos validate")
 
 
 def test_the_page_on_validation(judged, tmp_path, monkeypatch):
@@ -363,7 +363,7 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
     rows = [(name, *of) for (name, _), of in zip(scores, ratings.tolist(), strict=True)]
     write_workbook(Path("mine.xlsx"), {"Data": [("image", "R01", "R02", "R03", "R04"), *rows]})
     typed = commands("docs/laboratory/validation.md")
-    assert [command[0] for command in typed] == ["ingest", "extract", "validate", "predict"]
+    assert [command[0] for command in typed] == ["ingest", "extract", "validate", "score"]
     run_all(typed, {})
     ((verdict, reliability, spearman, corrected),) = judged.rows(
         "SELECT verdict, reliability, spearman, corrected FROM validations WHERE data_set = 'mine'"

@@ -150,19 +150,19 @@ def test_predict_names_what_it_cannot_take_and_goes_on(workspace: Workspace, tmp
         (album / f"out{number}.jpg").symlink_to(workspace.portrait)
     (album / "notes.txt").touch()
     (album / ".hidden.jpg").touch()
-    answer = kallos("predict", album, "--bundle", workspace.bundle, "--json")
+    answer = kallos("score", album, "--bundle", workspace.bundle, "--json")
     assert answer.code == PhotoError.exit_code
     assert [Path(said["photo"]).name for said in answer.json()["predictions"]] == ["one.jfif"]
     assert answer.err.splitlines() == [
+        f"{album}: beside photos: 1 .txt, 1 hidden",
         f"kallos: {album}/out1.jpg is a link that leads out of the folder.",
         f"kallos: {album}/out2.jpg is a link that leads out of the folder.",
-        f"{album}: beside photos: 1 .txt, 1 hidden",
     ]
     (album / "one.jfif").unlink()
-    answer = kallos("predict", album, "--bundle", workspace.bundle)
+    answer = kallos("score", album, "--bundle", workspace.bundle)
     assert answer.code == InputError.exit_code
     assert "holds no photo that can be read" in answer.err
-    assert kallos("predict", tmp_path / "nowhere", "--bundle", workspace.bundle).code == InputError.exit_code
+    assert kallos("score", tmp_path / "nowhere", "--bundle", workspace.bundle).code == InputError.exit_code
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_heic_is_ingested_and_predicted_as_any_photo(workspace: Workspace, tmp_p
     photo = write_heic(tmp_path / "IMG_1.HEIC", workspace.portrait)
     rows, findings = scan_images("x", tmp_path, {photo.name: photo.name})
     assert (rows["width"].item(), findings) == (350, [])
-    said = done("predict", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()["predictions"]
+    said = done("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()["predictions"]
     assert said[0]["features"]["jaw_width"] == pytest.approx(said[1]["features"]["jaw_width"], rel=0.03)
 
 
@@ -199,7 +199,7 @@ def test_without_the_extra_each_heic_is_named_with_the_remedy(workspace: Workspa
     remedy = "is HEIC, which needs an extra: `pip install '.[heic]'` in the folder of kallos."
     assert [(f.kind, f.subject, f.detail) for f in findings] == [("unreadable", f"{n}.heic", remedy) for n in (1, 2)]
     shutil.copy(workspace.portrait, tmp_path)
-    answer = kallos("predict", tmp_path, "--bundle", workspace.bundle)
+    answer = kallos("score", tmp_path, "--bundle", workspace.bundle)
     assert answer.code == PhotoError.exit_code
     assert [line for line in answer.err.splitlines() if "HEIC" in line] == [
         f"kallos: {tmp_path}/{number}.heic {remedy}" for number in (1, 2)

@@ -40,9 +40,9 @@ def test_an_erasure_without_its_receipt_is_not_finished(tmp_path):
 
 def test_what_people_asked_to_be_written_is_not_said_to_be(workspace: Workspace, tmp_path: Path):
     (tmp_path / f"{workspace.portrait.stem}_overlay.png").symlink_to(FULL)
-    predict = kallos("predict", workspace.portrait, "--bundle", workspace.bundle, "--overlay", tmp_path)
-    assert says_so(predict)
-    assert "wrote" not in predict.err
+    score = kallos("score", workspace.portrait, "--bundle", workspace.bundle, "--overlay", tmp_path)
+    assert says_so(score)
+    assert "wrote" not in score.err
     assert says_so(kallos("report", "dataset", "--html", FULL, "--store", workspace.store))
 
 

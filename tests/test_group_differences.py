@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom, ttest_ind
 
 from ensemble.intervals import EVERYONE, Intervals
-from featurestore.groups import (
+from featurestore.group_differences import (
     FEWEST,
     GROUPED_IMAGES,
     PERMUTATIONS,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import binom
 
-from featurestore.groups import correlation_differences, mean_differences
+from featurestore.group_differences import correlation_differences, mean_differences
 from featurestore.records import Evaluation
 from reports.pages.groups import METRICS, compare_groups, render_groups
 from reports.render.json import to_json

@@ -106,7 +106,7 @@ def test_a_forged_bundle_is_one_sentence_on_the_command_line(workspace: Workspac
     bundle = changed(trained, tmp_path, FORGED["a tree that goes round"])
     right(bundle)
     before = sorted(tmp_path.rglob("*"))
-    answer = kallos("predict", workspace.portrait, "--bundle", bundle)
+    answer = kallos("score", workspace.portrait, "--bundle", bundle)
     assert (answer.code, answer.out) == (9, "")
     assert answer.err.startswith("kallos: ")
     assert "does not reach each of its leaves" in answer.err

@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from featurestore.errors import BundleError
-from models.networks import graphs
-from models.networks.graphs import Graph
+from models.networks import onnx_graphs
+from models.networks.onnx_graphs import Graph
 from models.serialization import GRAPH
 
 ASKED = {"faces": np.zeros((1, 8, 8, 3), dtype=np.uint8)}
@@ -32,7 +32,7 @@ def written(folder: Path, *nodes: onnx.NodeProto, **constants: onnx.TensorProto)
 
 
 def test_one_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(graphs, "SECONDS", 0.2)
+    monkeypatch.setattr(onnx_graphs, "SECONDS", 0.2)
     body = helper.make_graph(
         [helper.make_node("Identity", ["goes_on"], ["still"]), helper.make_node("Identity", ["was"], ["is"])],
         "body",

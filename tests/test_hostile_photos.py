@@ -93,7 +93,7 @@ def test_a_hostile_folder_is_ingested_without_what_is_no_photo(album, tmp_path: 
 
 def test_a_hostile_folder_is_not_predicted_past_its_end(album, workspace: Workspace):
     folder, good = album
-    answer = kallos("predict", folder, "--bundle", workspace.bundle)
+    answer = kallos("score", folder, "--bundle", workspace.bundle)
     assert answer.code == PhotoError.exit_code
     assert "\t" not in answer.out
     for name in ("secret.png", "away"):
@@ -119,7 +119,7 @@ def test_photos_that_may_not_be_read(tmp_path: Path, workspace: Workspace):
 
 
 def test_names_as_long_as_names_can_be(tmp_path: Path, workspace: Workspace):
-    answer = kallos("predict", tmp_path / ("x" * 300 + ".jpg"), "--bundle", workspace.bundle)
+    answer = kallos("score", tmp_path / ("x" * 300 + ".jpg"), "--bundle", workspace.bundle)
     assert answer.code == InputError.exit_code
     assert answer.err.startswith("kallos: ")
 

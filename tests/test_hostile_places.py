@@ -86,7 +86,7 @@ def test_a_model_on_a_full_disk_is_an_os_error(disk: Path):
 
 def test_an_overlay_on_a_full_disk_is_not_called_written(disk: Path, workspace: Workspace):
     fill(disk, but=0)
-    answer = kallos("predict", workspace.portrait, "--bundle", workspace.bundle, "--overlay", disk / "overlays")
+    answer = kallos("score", workspace.portrait, "--bundle", workspace.bundle, "--overlay", disk / "overlays")
     assert answer.code == DiskError.exit_code
     assert "wrote" not in answer.err
 
@@ -104,7 +104,7 @@ def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path: Path, worksp
     with with_the_rights_of_others():
         for command in (
             ("export", closed / "bundle", "--store", workspace.store),
-            ("predict", workspace.portrait, "--bundle", workspace.bundle, "--overlay", closed / "overlays"),
+            ("score", workspace.portrait, "--bundle", workspace.bundle, "--overlay", closed / "overlays"),
             ("report", "overview", "--html", closed / "r.html", "--store", workspace.store),
             ("ingest", "demo", closed / "portraits", "--count", "40", "--store", tmp_path / "s.duckdb"),
             ("store", "export", closed / "exported", "--store", workspace.store),

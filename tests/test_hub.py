@@ -132,7 +132,7 @@ def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, t
         {p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (workspace.bundle, back)
     )
     assert here == there
-    assert "score" in done("predict", workspace.portrait, "--bundle", back).out
+    assert "score" in done("score", workspace.portrait, "--bundle", back).out
 
 
 def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Workspace, tmp_path: Path):
@@ -200,7 +200,7 @@ def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, t
             f"http://127.0.0.1:{port}/predict", files={"photo": workspace.portrait.read_bytes()}, timeout=60
         )
         server.send_signal(signal.SIGINT)
-    said = done("predict", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
+    said = done("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
     assert answer.json()["score"] == pytest.approx(said["predictions"][0]["score"])
 
 

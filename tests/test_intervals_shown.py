@@ -59,14 +59,14 @@ REMARK = f"The score has no interval: that takes {FEWEST} training photos, and t
 
 
 def test_a_prediction_without_an_interval_says_why(workspace: Workspace, without: Path, tmp_path: Path):
-    command = ("predict", workspace.portrait, "--bundle", without, "--overlay", tmp_path / "drawn")
+    command = ("score", workspace.portrait, "--bundle", without, "--overlay", tmp_path / "drawn")
     text = " ".join(done(*command).out.replace("│", " ").split())
     assert "90 % interval –, for" in text
     assert f"! {REMARK}" in text
     (predicted,) = done(*command, "--json").json()["predictions"]
     assert (predicted["low"], predicted["high"], predicted["own_scale"]["low"]) == (None, None, None)
     assert REMARK in predicted["notes"]
-    done("predict", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
+    done("score", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
     (row,) = pl.read_csv(tmp_path / "p.csv").to_dicts()
     assert (row["low"], row["own_high"]) == (None, None)
     assert REMARK in row["remarks"]

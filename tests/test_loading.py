@@ -70,7 +70,7 @@ def test_on_a_terminal_the_line_goes_before_anything_else_is_shown(tmp_path, typ
 
 def test_elsewhere_and_for_help_there_is_no_line(workspace):
     assert done("sql", "SELECT 1", "--store", workspace.store).err == ""
-    assert LINE not in on_a_terminal("predict", "--help")
+    assert LINE not in on_a_terminal("score", "--help")
 
 
 def test_the_version_is_that_of_the_package():

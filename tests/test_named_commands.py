@@ -89,7 +89,7 @@ def test_commands_get_the_store_that_was_typed(argv: list[str], expected: str, m
 def test_what_a_command_says_to_do_next_can_be_typed(tmp_path: Path):
     store = tmp_path / "my store.duckdb"
     make_store(store, 40, trained=False).close()
-    for command in (("predict", ROOT / "docs/images/overlay.png"), ("report", "training")):
+    for command in (("score", ROOT / "docs/images/overlay.png"), ("report", "training")):
         answer = kallos(*command, "--store", store)
         assert answer.code == 7
         (following,) = named(answer.err)

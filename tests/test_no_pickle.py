@@ -63,7 +63,7 @@ def test_a_pickle_in_a_bundle_is_refused_unread(file: str, workspace: Workspace,
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["files"][file] = hashlib.sha256((bundle / file).read_bytes()).hexdigest()
     (bundle / "manifest.json").write_text(json.dumps(manifest))
-    answer = kallos("predict", workspace.portrait, "--bundle", bundle)
+    answer = kallos("score", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9, answer.err
     assert answer.err.startswith("kallos: ")
     assert not (tmp_path / "exploded").exists()

@@ -24,7 +24,7 @@ CELLS = {
     "store.close()\n": None,
     "len(kallos.sql('FROM images', path))": "120",
     "report = kallos.report('evaluation', path)\nreport.name, len(report.queries) > 0": "('evaluation', True)",
-    "one, = kallos.predict(portrait, bundle=bundle)\n1 < one.score < 5": "True",
+    "scores = kallos.score(portrait, bundle=bundle)\n1 < scores['score'].item() < 5": "True",
     "kallos.evaluate(path, 'demo', bundle=bundle).evaluated > 0": "True",
     "fold = kallos.training_set(path, 'demo-5fold', 1, features=['eyes'])\nlen(fold.train) + len(fold.test)": "120",
     "predictor = kallos.load_bundle(bundle)\nscore = predictor.predict(portrait).score\n1 < score < 5": "True",

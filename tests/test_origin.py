@@ -150,7 +150,7 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
     origin = open_bundle(workspace.bundle).origin
     named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
-    for typed in (("predict", workspace.portrait), ("explain", workspace.portrait)):
+    for typed in (("score", workspace.portrait), ("explain", workspace.portrait)):
         shown = done(*typed, *at).out
         assert max(map(len, shown.splitlines())) <= 80
         text = " ".join(shown.replace("│", " ").split())
@@ -160,7 +160,7 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
         assert prediction["doubts"] == doubts(origin)
         assert prediction["origin"]["protocol"] == "demo-5fold"
         assert len(prediction["origin"]["comparisons"]) == 2
-    lines = done("predict", *[workspace.portrait] * many, *at).out
+    lines = done("score", *[workspace.portrait] * many, *at).out
     assert all(lines.count(sentence) == 1 for sentence in (named, *doubts(origin)))
 
 
@@ -197,14 +197,14 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(
     shutil.copy(photo_of(workspace, role), photo)
     elsewhere = tmp_path / "none.duckdb"
     at = ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
-    prediction = done("predict", photo, "--json", *at).json()["predictions"][0]
+    prediction = done("score", photo, "--json", *at).json()["predictions"][0]
     assert (prediction["in_training"], LEARNT in prediction["notes"]) == (expected, expected)
-    assert (LEARNT in done("predict", photo, *at).out) == expected
+    assert (LEARNT in done("score", photo, *at).out) == expected
     if models == "bundle":
         assert prediction["notes"][:1] == [LEARNT] * expected or not expected
         assert done("explain", photo, "--json", *at).json()["in_training"] == expected
         assert (f"! {LEARNT}" in done("explain", photo, *at).out) == expected
-        assert done("predict", *[photo] * many, *at).out.count(LEARNT) == many * expected
+        assert done("score", *[photo] * many, *at).out.count(LEARNT) == many * expected
 
 
 def test_the_page_says_it_too(workspace: Workspace):
@@ -217,7 +217,7 @@ def test_the_page_says_it_too(workspace: Workspace):
 def test_the_same_picture_in_another_file_is_not_recognised(workspace: Workspace, tmp_path: Path):
     with Image.open(photo_of(workspace, "out_of_fold")) as picture:
         picture.save(tmp_path / "again.png")
-    answer = done("predict", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
+    answer = done("score", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
     (prediction,) = answer["predictions"]
     assert not prediction["in_training"]
 
@@ -242,7 +242,7 @@ def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Wo
     shutil.copytree(workspace.bundle, bundle)
     put(bundle / MANIFEST, (bundle / MANIFEST).read_bytes().replace(FORMAT.encode(), b"kallos.bundle/1"))
     right(bundle)
-    answer = kallos("predict", workspace.portrait, "--bundle", bundle)
+    answer = kallos("score", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9
     assert "export it again" in answer.err
     done("export", bundle, "--no-onnx", "--store", workspace.store)

@@ -99,8 +99,8 @@ def test_nor_of_what_the_command_itself_reads(lab: Path, tmp_path: Path):
     for line in (
         ("explain", photo, "--overlay", photo),
         ("similar", photo, "--sheet", photo),
-        ("predict", photo, "--bundle", tmp_path, "--csv", photo),
-        ("predict", photo, tmp_path, "--overlay", tmp_path),
+        ("score", photo, "--bundle", tmp_path, "--csv", photo),
+        ("score", photo, tmp_path, "--overlay", tmp_path),
         ("ingest", "table", table, "--images", lab / "photos", "--save-recipe", table),
     ):
         refused(kallos(*line, "--store", none), 3, "is what this command reads")

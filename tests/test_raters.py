@@ -22,9 +22,9 @@ from reports.pages import raters as page
 from reports.stats.bootstrap import Estimate
 from reports.stats.raters.agreement import agreement_of
 from reports.stats.raters.coefficients import icc_1, icc_2_and_3, krippendorff, raters_needed, spearman_brown
-from reports.stats.raters.components import Components, anova, moments, reml
 from reports.stats.raters.ratings import Ratings
 from reports.stats.raters.variance import variance_of
+from reports.stats.raters.variance_components import Components, anova, moments, reml
 from reports.stats.selection import Selection
 from tests.command import done
 from tests.rating_tables import drawn, long

@@ -66,7 +66,7 @@ IN_COMMANDS = {
 """The same of commands."""
 
 IN_PREDICTIONS = {
-    "predict PHOTO": ("score on {own} ", " on {own}, difference "),
+    "score PHOTO": ("score on {own} ", " on {own}, difference "),
     "explain PHOTO": (
         "score {score} on {own}{beside}, 90 % interval",
         " on {own}, difference ",

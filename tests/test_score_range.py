@@ -186,12 +186,12 @@ def test_pictures_are_drawn(rated: Rated, tmp_path: Path) -> None:
 
 
 def test_a_prediction_is_on_both_scales(rated: Rated, tmp_path: Path) -> None:
-    (prediction,) = rated("predict", rated.photo, "--bundle", rated.bundle, "--json").json()["predictions"]
+    (prediction,) = rated("score", rated.photo, "--bundle", rated.bundle, "--json").json()["predictions"]
     own = prediction["own_scale"]
     assert (own["lowest"], own["highest"]) == rated.scale
     assert own["score"] == pytest.approx(rated.scale.from_models(prediction["score"]))
-    assert f"on {rated.scale} {own['score']:.2f}" in rated.text("predict", rated.photo, "--bundle", rated.bundle)
-    rated("predict", rated.photo, "--bundle", rated.bundle, "--csv", tmp_path / "p.csv")
+    assert f"on {rated.scale} {own['score']:.2f}" in rated.text("score", rated.photo, "--bundle", rated.bundle)
+    rated("score", rated.photo, "--bundle", rated.bundle, "--csv", tmp_path / "p.csv")
     (row,) = pl.read_csv(tmp_path / "p.csv").to_dicts()
     assert row["own_score"] == pytest.approx(own["score"])
     assert row["own_scale"] == rated.scale.words
@@ -200,7 +200,7 @@ def test_a_prediction_is_on_both_scales(rated: Rated, tmp_path: Path) -> None:
 
 
 def test_several_photos_are_scored_on_both_scales(rated: Rated) -> None:
-    two = rated.text("predict", rated.photo, rated.photo.with_name("P0002.jpg"), "--bundle", rated.bundle)
+    two = rated.text("score", rated.photo, rated.photo.with_name("P0002.jpg"), "--bundle", rated.bundle)
     assert two.count(f"score on {rated.scale} ") == two.count(f" on {MODEL_SCALE} ") == 2
 
 

@@ -351,9 +351,7 @@ def test_predictions_are_kept_as_scores_of_each_images_data_set(pair: Pair) -> N
 
 
 def predicted(pair: Pair, workspace, *options: object) -> dict:
-    (prediction,) = pair("predict", workspace.portrait, "--json", "--bundle", pair.bundle, *options).json()[
-        "predictions"
-    ]
+    (prediction,) = pair("score", workspace.portrait, "--json", "--bundle", pair.bundle, *options).json()["predictions"]
     return prediction
 
 
@@ -369,9 +367,9 @@ def test_a_bundle_scores_on_the_scale_of_either(pair: Pair, workspace) -> None:
     for figure in ("score", "low", "high"):
         assert of_b[figure] == pytest.approx(np.interp(of_a[figure], shared, scores))
     assert of_b["own_scale"]["score"] == pytest.approx(25 * (of_b["score"] - 1))
-    panel = pair("predict", workspace.portrait, "--bundle", pair.bundle, "--data-set", "study-b").out
+    panel = pair("score", workspace.portrait, "--bundle", pair.bundle, "--data-set", "study-b").out
     assert "scored as the raters of study-b would" in " ".join(panel.replace("│", " ").split())
-    refused = kallos("predict", workspace.portrait, "--bundle", pair.bundle, "--data-set", "demo")
+    refused = kallos("score", workspace.portrait, "--bundle", pair.bundle, "--data-set", "demo")
     assert (refused.code, "not trained on 'demo': choose a data set from study-a, study-b" in refused.err) == (2, True)
 
 
@@ -391,7 +389,7 @@ def test_a_bundle_with_a_broken_map_is_refused(pair: Pair, workspace, tmp_path: 
     content = json.loads(manifest.read_text())
     content["scale_maps"]["study-b"]["scores"].reverse()
     manifest.write_text(json.dumps(content))
-    refused = kallos("predict", workspace.portrait, "--bundle", tmp_path / "bundle")
+    refused = kallos("score", workspace.portrait, "--bundle", tmp_path / "bundle")
     assert (refused.code != 0, "a scale map does not increase" in refused.err) == (True, True)
 
 

@@ -16,7 +16,8 @@ from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.service import Service
-from kallos.workflows.predict import predict_photos
+from kallos.workflows.photos import sources_in
+from kallos.workflows.score import Options, score_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
 from tests.command import done
@@ -42,16 +43,16 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
     at = (three, "--bundle", workspace.bundle)
-    (said,) = done("predict", *at, "--json").json()["predictions"]
+    (said,) = done("score", *at, "--json").json()["predictions"]
     assert said["notes"][0] == REMARK
-    shown = " ".join(done("predict", *at).out.replace("│", " ").split())
+    shown = " ".join(done("score", *at).out.replace("│", " ").split())
     assert f"! {REMARK}" in shown
     assert done("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK
 
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
-    (prediction,) = predict_photos(open_bundle(workspace.bundle), [three], None)
-    _, line, *_ = lines([prediction], [three])
+    (scored,) = score_photos(open_bundle(workspace.bundle), sources_in(three), Options())
+    _, line, *_ = lines([scored.answer], [three])
     assert f"! {REMARK}" in line.plain
 
 

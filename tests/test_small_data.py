@@ -63,7 +63,7 @@ class Rated:
 
     def predict(self, name: str) -> dict:
         at = ("--protocol", f"{name}-5fold", "--fold", 1, "--store", self.path)
-        (prediction,) = done("predict", self.photo, "--json", *at).json()["predictions"]
+        (prediction,) = done("score", self.photo, "--json", *at).json()["predictions"]
         return prediction
 
 
@@ -193,7 +193,7 @@ def test_a_bundle_of_few_photos_predicts_and_says_what_its_figures_are_of(rated:
     done_training(rated, "n25")
     bundle = tmp_path / "bundle"
     done("export", bundle, "--no-onnx", "--protocol", "n25-5fold", "--fold", 1, "--store", rated.path)
-    (prediction,) = done("predict", rated.photo, "--json", "--bundle", bundle).json()["predictions"]
+    (prediction,) = done("score", rated.photo, "--json", "--bundle", bundle).json()["predictions"]
     of_store = rated.predict("n25")
     assert prediction["score"] == pytest.approx(of_store["score"])
     assert prediction["origin"] == of_store["origin"]

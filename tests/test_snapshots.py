@@ -188,6 +188,6 @@ def test_the_models_of_a_store_predict_beside_a_writer(workspace, tmp_path):
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     with Writer(path):
-        said = done("predict", workspace.portrait, "--json", "--store", path)
+        said = done("score", workspace.portrait, "--json", "--store", path)
     assert "score" in said.out
     assert "snapshot of" in " ".join(said.err.split())

@@ -159,7 +159,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(workspace, tm
     at = ("--store", tmp_path / "none.duckdb")
     refused(kallos("sql", "SELECT 1", "--csv", tmp_path, *at), 3, "is a folder", "--csv")
     refused(kallos("features", "--sav", tmp_path / "no" / "t.sav", *at), 3, "There is no folder", "--sav")
-    refused(kallos("predict", workspace.portrait, "--parquet", "-", *at), 2, "only --csv")
+    refused(kallos("score", workspace.portrait, "--parquet", "-", *at), 2, "only --csv")
     refused(kallos("sql", "SELECT 1", "--csv", "/dev/full", "--store", workspace.store), 15, "disk is full")
 
 
@@ -250,7 +250,7 @@ def test_features_that_cannot_be_written_are_one_sentence(workspace, tmp_path):
     assert not file.exists()
 
 
-# kallos predict
+# kallos score
 
 
 def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tmp_path):
@@ -261,10 +261,10 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
     (photos / "letter.jpg").write_text("dear reader")
     files = {kind: tmp_path / f"predictions.{kind}" for kind in KINDS}
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-    answer = kallos("predict", photos, "--bundle", workspace.bundle, *options)
+    answer = kallos("score", photos, "--bundle", workspace.bundle, *options)
     assert (answer.code, answer.out) == (5, "")
     assert "letter.jpg is not a photo" in answer.err
-    said = done("predict", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
+    said = done("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
     table = pl.read_parquet(files["parquet"])
     rows = {Path(row["photo"]).name: row for row in table.rows(named=True)}
     assert rows.keys() == {"Zoë.jpg", "caf\\udce9.jpg", "letter.jpg"}
@@ -294,7 +294,7 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
 
 def test_predict_of_nothing_that_can_be_used_has_a_table_too(workspace, tmp_path):
     (tmp_path / "letter.jpg").write_text("dear reader")
-    answer = kallos("predict", tmp_path / "letter.jpg", "--bundle", workspace.bundle, "--csv", "-")
+    answer = kallos("score", tmp_path / "letter.jpg", "--bundle", workspace.bundle, "--csv", "-")
     assert answer.code == 5
     heading, row = answer.out.splitlines()
     assert heading.startswith("photo,score,low,high,")
@@ -303,5 +303,5 @@ def test_predict_of_nothing_that_can_be_used_has_a_table_too(workspace, tmp_path
 
 def test_predict_of_many_photos_writes_them_in_order(workspace, tmp_path, many):
     photos = sorted((workspace.portraits / "images").iterdir())[:many]
-    done("predict", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
+    done("score", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
     assert pl.read_parquet(tmp_path / "t.parquet")["photo"].to_list() == [str(photo) for photo in photos]

@@ -47,9 +47,8 @@ class LandmarkerAndEars(Landmarker):
 
     VERSION = 7
 
-    def find(self, image):
-        found = super().find(image)
-        return replace(found, landmarks=with_ears(found.landmarks))
+    def faces(self, image):
+        return [with_ears(face) for face in super().faces(image)]
 
 
 def with_ears(face):
@@ -76,9 +75,8 @@ class FaceMesh(Landmarker):
     def parameters():
         return {"mediapipe": "0.10.21", "max_faces": 4}
 
-    def find(self, image):
-        found = super().find(image)
-        return replace(found, landmarks=found.landmarks[: FACEMESH.number])
+    def faces(self, image):
+        return [face[: FACEMESH.number] for face in super().faces(image)]
 
 
 EARLIER = replace(FACEMESH, finder="tests.test_topologies:FaceMesh")

@@ -194,15 +194,15 @@ def test_the_protocol_has_to_be_named_where_there_are_two(pair: Pair) -> None:
 
 def test_bundle_and_prediction_name_the_trait_and_its_own_scale(pair: Pair, workspace) -> None:
     for said, trait, scale in (
-        (pair("predict", pair.photo, "--json", "--bundle", pair.bundle), OTHER, [1, 7]),
-        (done("predict", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
+        (pair("score", pair.photo, "--json", "--bundle", pair.bundle), OTHER, [1, 7]),
+        (done("score", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
     ):
         (prediction,) = said.json()["predictions"]
         assert (prediction["origin"]["trait"], prediction["origin"]["scale"]) == (trait, scale)
-    text = " ".join(pair("predict", pair.photo, "--bundle", pair.bundle).out.split())
+    text = " ".join(pair("score", pair.photo, "--bundle", pair.bundle).out.split())
     assert OTHER in text
     assert "on 1-7" in text
-    assert "on 1-7" not in done("predict", pair.photo, "--bundle", workspace.bundle).out
+    assert "on 1-7" not in done("score", pair.photo, "--bundle", workspace.bundle).out
     for card in ("MODEL_CARD.md", "DATA_CARD.md"):
         assert OTHER in (pair.bundle / card).read_text()
 

@@ -90,7 +90,7 @@ def test_the_trained_store_comes_back_and_predicts_the_same(workspace, tmp_path)
     assert_equal_stores(workspace.store, new)
     for folder in folders:
         assert files(store.runs_folder / folder) == files(new.with_suffix(".runs") / folder)
-    predictions = [done("predict", workspace.portrait, "--store", s, "--json").json() for s in (workspace.store, new)]
+    predictions = [done("score", workspace.portrait, "--store", s, "--json").json() for s in (workspace.store, new)]
     assert predictions[0] == predictions[1]
 
 

@@ -76,7 +76,7 @@ def test_a_report(name: str, width: int, store: Path, typed: Typed):
 
 
 COMMANDS = (
-    "predict PHOTO",
+    "score PHOTO",
     "explain PHOTO",
     "similar demo/P0001.jpg",
     "features",

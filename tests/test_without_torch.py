@@ -30,7 +30,7 @@ def without_torch(*arguments: object, folder: Path) -> subprocess.CompletedProce
     return subprocess.run(typed, capture_output=True, text=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", ["predict", "explain"])
+@pytest.mark.parametrize("command", ["score", "explain"])
 def test_a_bundle_says_the_same_without_torch(command: str, workspace: Workspace, tmp_path: Path) -> None:
     asked = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
     answer = without_torch(*asked, folder=tmp_path)
@@ -48,10 +48,10 @@ def test_what_needs_torch_says_so(command: tuple[str, ...], workspace: Workspace
 
 def test_a_bundle_of_networks_as_trained_says_that_it_needs_torch(workspace: Workspace, tmp_path: Path) -> None:
     done("export", tmp_path / "trained", "--no-onnx", "--store", workspace.store)
-    answer = without_torch("predict", workspace.portrait, "--bundle", tmp_path / "trained", folder=tmp_path)
+    answer = without_torch("score", workspace.portrait, "--bundle", tmp_path / "trained", folder=tmp_path)
     assert answer.returncode == 9
     assert "needs torch" in answer.stderr
-    asked = ("predict", workspace.portrait, "--json", "--bundle")
+    asked = ("score", workspace.portrait, "--json", "--bundle")
     trained, graphs = (done(*asked, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
     there, here = (said["predictions"][0]["score"] for said in (trained, graphs))
     assert here == pytest.approx(there, abs=1e-3)

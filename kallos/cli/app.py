@@ -32,11 +32,11 @@ from kallos.cli.hub import hub
 from kallos.cli.ingest import ingest
 from kallos.cli.outputs import OutputCommand
 from kallos.cli.plan import plan
-from kallos.cli.predict import predict
 from kallos.cli.preregister import preregister
 from kallos.cli.rate import rate
 from kallos.cli.report import report
 from kallos.cli.rollback import rollback
+from kallos.cli.score import score
 from kallos.cli.serve import serve
 from kallos.cli.similar import similar
 from kallos.cli.sql import sql
@@ -77,7 +77,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Photos and ratings into the store": (preregister, ingest, extract, plan, check, duplicates),
     "Models": (train, benchmark, evaluate, validate, weights),
     "Read what is stored": (report, features, similar, composite, sql, tables),
-    "Score photos": (predict, explain, rate, serve, export, hub),
+    "Score photos": (score, explain, rate, serve, export, hub),
     "Look after the store": (doctor, verify, rollback, compact, erase, store),
 }
 for _panel, _commands in PANELS.items():

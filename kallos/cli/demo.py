@@ -9,8 +9,8 @@ import typer
 from kallos.cli.export import export
 from kallos.cli.extract import extract
 from kallos.cli.ingest import run as ingest
-from kallos.cli.predict import predict
 from kallos.cli.report import ReportName, report
+from kallos.cli.score import score
 from kallos.cli.train import ModelChoice, train
 
 IMAGE_SIZE, BATCH_SIZE, EPOCHS = 128, 16, 2
@@ -56,8 +56,8 @@ def demo(
     export(bundle, store=store)
 
     portrait, weights = _held_out(store, portraits)
-    _step(f"kallos predict {portrait} --bundle {bundle} --overlay {overlays}")
-    predict([portrait], overlay=overlays, bundle=bundle)
+    _step(f"kallos score {portrait} --bundle {bundle} --overlay {overlays}")
+    score([portrait], overlay=overlays, bundle=bundle)
 
     locations: dict[str, Path | str] = {
         "networks started from": f"weights: {weights}",

@@ -18,7 +18,7 @@ def validate(
 ) -> None:
     """Say whether trained models may be used for other raters: use, recalibrate, do not use, or too few photos to tell.
 
-    With use and recalibrate the map to these raters' scores is stored, for `kallos predict --data-set`.
+    With use and recalibrate the map to these raters' scores is stored, for `kallos score --data-set`.
     """
     from kallos.cli.console import progress, show
     from kallos.workflows.validate import validate as validate_models

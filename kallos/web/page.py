@@ -35,7 +35,7 @@ on photos of people who did not agree. Sub-scores are attributions of a model, n
 Photos are read on the machine that serves this page, deleted after the answer, and written into no log."""
 EVERYONE = "everyone"
 COLUMNS = ["photo", "own_score", "own_low", "own_high", "remarks"]
-"""As in the table of `kallos predict`: on the raters' own scale."""
+"""As in the table of `kallos score`: on the raters' own scale."""
 
 NO_PROGRESS = gr.Progress()
 CSS = f""".answer {{

@@ -1,1 +1,1 @@
-"""The work behind commands and `import kallos`, which prints nothing: ingest, extract, train, report, predict, ..."""
+"""The work behind commands and `import kallos`, which prints nothing: ingest, extract, train, report, score, ..."""

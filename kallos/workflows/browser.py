@@ -66,7 +66,7 @@ def _write_models(parts: Parts, predictor: Predictor, folder: Path) -> None:
 
     folder.mkdir()
     encoder = EncoderSpec.read(parts.folders["encoder"])
-    # parity with `kallos predict` needs more digits of the encoder than of networks whose scores are averaged
+    # parity with `kallos score` needs more digits of the encoder than of networks whose scores are averaged
     graphs = {"encoder": _graph(parts.folders["encoder"], as_levels=False)}
     seeing = []
     for name in (name for name in predictor.combiner.members if MODELS[name].needs_faces):

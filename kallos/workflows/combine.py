@@ -15,7 +15,7 @@ from ensemble.novelty import FEWEST_PHOTOS, NOVELTY, Novelty
 from featurestore import runs
 from featurestore.calibration import FEWEST
 from featurestore.errors import PrerequisiteError
-from featurestore.groups import people_in
+from featurestore.group_differences import people_in
 from featurestore.records import Evaluation
 from featurestore.runs import Run
 from kallos.workflows.fold import Fold

@@ -16,7 +16,7 @@ from extractors.topologies.registry import topology_of
 from extractors.warping import Warp, fitted
 from featurestore import user_sql
 from featurestore.errors import PrerequisiteError, UsageError
-from featurestore.groups import FEWEST
+from featurestore.group_differences import FEWEST
 from featurestore.store import Store
 from featurestore.traits import chosen_trait
 from kallos.workflows.progress import OnProgress, ignore

@@ -34,7 +34,7 @@ def validate(
 ) -> Validation:
     """Whether the ensemble of a bundle, or that trained last, may be used for the raters of a data set.
 
-    The verdict is stored, and with `use` or `recalibrate` the map to these raters' scores: `predict` with this
+    The verdict is stored, and with `use` or `recalibrate` the map to these raters' scores: `kallos.score` with this
     `data_set` gives them. Raises UsageError for a data set that the models were trained on.
     """
     check_source(bundle, protocol, fold)

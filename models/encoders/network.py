@@ -16,8 +16,8 @@ from featurestore.errors import UsageError
 from models.encoders.spec import encoder_id
 from models.networks.architectures import MAP_STRIDES, check_size
 from models.networks.backbones import Backbone, build_backbone
-from models.networks.graphs import export, write_graph
 from models.networks.known_weights import JOINED
+from models.networks.onnx_graphs import export, write_graph
 from models.serialization import write_description
 
 SMALLER = 6 / 7

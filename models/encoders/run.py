@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.networks.graphs import Graph
+from models.networks.onnx_graphs import Graph
 
 
 class Encoder:

@@ -9,7 +9,7 @@ from torch import nn
 
 from models.image.graph import AppearanceGraph
 from models.image.model import AppearanceModel
-from models.networks.graphs import export, write_graph
+from models.networks.onnx_graphs import export, write_graph
 from models.serialization import DESCRIPTION, TENSORS, read_description, write_description
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from featurestore.errors import PrerequisiteError
 from featurestore.records import FaceBatch
 from models.image.crop import centre_of
-from models.networks.graphs import Graph
+from models.networks.onnx_graphs import Graph
 from models.serialization import read_description
 
 

@@ -37,7 +37,7 @@ def intervals_section(card: ModelCard) -> str | None:
         shared = " of shared scores" if card.maps.maps else ""
         lines = ((escape(name), f"{of.n:,}", number(of.bias, sign=True), _ends(of)) for name, of in groups)
         parts += [
-            "Calibrations of single subsets, which `kallos predict PHOTO --group NAME` uses and nothing else does: "
+            "Calibrations of single subsets, which `kallos score PHOTO --group NAME` uses and nothing else does: "
             f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}{shared}.",
             grid(("subset", "rows", "bias", "half-width"), lines),
         ]

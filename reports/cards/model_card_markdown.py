@@ -55,7 +55,7 @@ LIMITS = """\
 - The ratings are those of one pool of raters at one time. The figures on the test rows are of photos and raters like
   those that it was trained on; how well it does on others {others}.
 - Photos unlike the training set: turned, covered, blurred, tiny, filtered or drawn faces, other cameras and other ages
-  than it has. No figure above holds for them. `kallos predict PHOTO` warns of what it can measure of this, which is
+  than it has. No figure above holds for them. `kallos score PHOTO` warns of what it can measure of this, which is
   not all of it; about one ordinary photo in twenty gets a warning too.
 - The subsets compared are those that the data set names, else ethnicity and sex. Of ages, disabilities and groups that
   it does not name, nothing is known.

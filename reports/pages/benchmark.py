@@ -51,7 +51,7 @@ def render(report: BenchmarkReport) -> RenderableType:
         section(
             "Subgroups, each with its own calibration",
             group_tables(report.calibrated),
-            remark="`kallos predict PHOTO --group NAME`",
+            remark="`kallos score PHOTO --group NAME`",
         )
         if report.calibrated
         else None,

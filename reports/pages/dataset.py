@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.scale import Scale
 from featurestore.store import Store

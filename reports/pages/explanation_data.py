@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.records import Explanation, Origin, RegionParts
 from featurestore.runs import GROUP
 from featurestore.store import Store

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from rich.console import Group as Lines
 from rich.console import RenderableType
 
-from featurestore.groups import FEWEST, LEVEL, PERMUTATIONS, correlation_differences, mean_differences, people_of
+from featurestore.group_differences import (
+    FEWEST,
+    LEVEL,
+    PERMUTATIONS,
+    correlation_differences,
+    mean_differences,
+    people_of,
+)
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
 from reports.render.layout import dim, number, plain_table

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from extractors.averageness import AVERAGENESS
 from extractors.catalogue import FeatureDefinition
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of

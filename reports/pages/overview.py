@@ -113,7 +113,7 @@ def _next_commands(
     return (
         ("kallos report evaluation", "errors of the newest runs, by subset"),
         ("kallos report subscores", "what Model B weighs"),
-        ("kallos predict PHOTO", "a score with its interval"),
+        ("kallos score PHOTO", "a score with its interval"),
         ("kallos sql 'FROM scores LIMIT 5'", "anything else; docs/sql.md has a cookbook"),
     )
 

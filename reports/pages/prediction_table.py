@@ -1,17 +1,18 @@
-"""Predictions of photos as a table, one row a photo, for statistics programs."""
+"""Predictions as a table, one row a photo or a face in a frame of a video, for statistics programs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from extractors.definitions import catalogue
-from extractors.errors import PhotoError
+from extractors.errors import KallosError
 from extractors.regions import REGIONS
-from featurestore.records import Prediction
+from featurestore.records import Explanation, Prediction, Sight
 from featurestore.scale import MODEL_SCALE
 from models.registry import SUMMARIES
 from reports.render.scales import shown_on
@@ -40,14 +41,25 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "doubts": (pl.String, "what the model was not shown to be better than, on its own photos"),
 }
 """What every table has, in this order: the column's type and label."""
+OF_VIDEOS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
+    "frame": (pl.Int64, "frame of the video, from 0"),
+    "seconds": (pl.Float64, "time of the frame in the video"),
+    "face": (pl.Int32, "number of the face, from 1, which it keeps from frame to frame"),
+}
+"""What a table has besides where a video was scored."""
 
 
-def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict[str, Any]:
-    """One photo; of one that cannot be used the reason alone."""
+def row(
+    photo: Path, answer: Prediction | Explanation | KallosError, group: str | None, sight: Sight | None = None
+) -> dict[str, Any]:
+    """One photo, or one face in a frame; of what cannot be used the reason alone."""
     # a name may hold bytes that are no text
     named = {"photo": str(photo).encode(errors="backslashreplace").decode(), "group": group}
-    if isinstance(answer, PhotoError):
+    named |= asdict(sight) if sight else {}
+    if isinstance(answer, KallosError):
         return named | {"problem": str(answer)}
+    if isinstance(answer, Explanation):
+        return row(photo, answer.prediction, group, sight) | _parts(answer)
     origin, own = answer.origin, shown_on(answer.origin.scale)
     on_models = {"score": answer.score, "low": answer.low, "high": answer.high}
     return {
@@ -64,20 +76,39 @@ def row(photo: Path, answer: Prediction | PhotoError, group: str | None) -> dict
         "protocol": origin.protocol,
         "fold": origin.fold,
         "doubts": " ".join(doubts(origin)) or None,
-        **{f"model_{name.replace('-', '_')}": score for name, score in answer.members.items()},
+        **{f"model_{_word(name)}": score for name, score in answer.members.items()},
         **{f"sub_score_{region}": score for region, score in answer.sub_scores.items()},
         **{f"weight_{region}": weight for region, weight in answer.weights.items()},
         **answer.features,
     }
 
 
+def _parts(explanation: Explanation) -> dict[str, float]:
+    """What the score consists of, with the sums of `Explanation`."""
+    regions = explanation.regions
+    return {
+        **{f"ensemble_weight_{_word(name)}": weight for name, weight in explanation.weights.items()},
+        "correction": explanation.correction,
+        "bias": explanation.bias,
+        **{f"contribution_{region}": parts.contribution for region, parts in regions.items()},
+        **{f"average_{region}": parts.average for region, parts in regions.items()},
+        **{f"windows_{region}": parts.windows for region, parts in regions.items()},
+        **{f"moved_by_{name}": moved for parts in regions.values() for name, moved in parts.features.items()},
+    }
+
+
+def _word(model: str) -> str:
+    return model.replace("-", "_")
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     """The rows together, and a label a column."""
-    schema: dict[str, Any] = {name: kind for name, (kind, _) in COLUMNS.items()}
+    standing = {**COLUMNS, **(OF_VIDEOS if any("frame" in values for values in rows) else {})}
+    schema: dict[str, Any] = {name: kind for name, (kind, _) in standing.items()}
     schema |= {name: pl.Float64 for row_values in rows for name in row_values if name not in schema}
-    labels = {name: label for name, (_, label) in COLUMNS.items()}
+    labels = {name: label for name, (_, label) in standing.items()}
     for name, what in SUMMARIES.items():
-        labels[f"model_{name.replace('-', '_')}"] = f"score of {name}, {MODEL_SCALE}: {what}"
+        labels[f"model_{_word(name)}"] = f"score of {name}, {MODEL_SCALE}: {what}"
     for region in REGIONS:
         labels |= {
             f"sub_score_{region}": f"sub-score of {region}, {MODEL_SCALE}: an attribution of Model B, no rating",

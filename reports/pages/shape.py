@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from extractors.alignment import Shapes
-from featurestore.groups import PERMUTATIONS
+from featurestore.group_differences import PERMUTATIONS
 from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.pages.groups import p_value

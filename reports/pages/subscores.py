@@ -13,7 +13,7 @@ from rich.text import Text
 
 from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.records import Evaluation
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE, Scale

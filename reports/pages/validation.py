@@ -35,7 +35,7 @@ READING = (
 
 @dataclass(frozen=True)
 class Validation:
-    """The verdict, what it rests on, and the map that `kallos predict --data-set` uses, if the model may be used.
+    """The verdict, what it rests on, and the map that `kallos score --data-set` uses, if the model may be used.
 
     evaluation      what `kallos evaluate` says of the same photos
     shared, scores  predictions, rising, and what they become, on the scale of models
@@ -85,7 +85,7 @@ def reasons(report: Validation) -> list[str]:
             f"is {estimate_text(found.corrected)}"
         )
     of = f"{evaluation.data_set} --bundle {report.bundle}" if report.bundle else evaluation.data_set
-    to_predict = f"`kallos predict photo.jpg --data-set {of}` scores as these raters would."
+    to_predict = f"`kallos score photo.jpg --data-set {of}` scores as these raters would."
     match found.verdict:
         case "use":
             return [

@@ -1,7 +1,7 @@
 """The uncertainty of a figure measured on n images: the bootstrap over people (Efron & Tibshirani 1993).
 
-All photos of one person, as far as `person` of `featurestore.groups` knows them, are drawn together (the cluster
-bootstrap, Field & Welsh 2007): photos of one person have errors in common, and drawn one by one they would make
+All photos of one person, as far as `person` of `featurestore.group_differences` knows them, are drawn together (the
+cluster bootstrap, Field & Welsh 2007): photos of one person have errors in common, and drawn one by one they would make
 intervals too narrow. Calls on the same rows use the same resamples, so that differences of figures are paired; every
 fold has a stream of random numbers of its own, so that the resamples of folds are independent.
 """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from featurestore import scale_maps
 from featurestore.errors import PrerequisiteError
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.records import Evaluation
 from featurestore.runs import EXTERNAL, GROUP, Run, calibrations
 from featurestore.store import Store

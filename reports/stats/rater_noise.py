@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from reports.stats.raters.components import reml
 from reports.stats.raters.ratings import Ratings
+from reports.stats.raters.variance_components import reml
 
 
 def rater_noise(frame: pl.DataFrame) -> pl.DataFrame:

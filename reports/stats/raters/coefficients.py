@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import f, rankdata
 
 from reports.stats.bootstrap import Estimate, resamples
-from reports.stats.raters.components import Components, anova, anova_of_images, reml, reml_of_images
 from reports.stats.raters.ratings import Ratings
+from reports.stats.raters.variance_components import Components, anova, anova_of_images, reml, reml_of_images
 
 TAIL = 0.975
 ROUNDING = 1e-9

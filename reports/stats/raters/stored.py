@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.rater_agreement import rater_agreement
 from featurestore.store import Store
 from reports.render.layout import number, plain_table

@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from reports.stats.bootstrap import Estimate, resamples
-from reports.stats.raters.components import moments, reml
 from reports.stats.raters.ratings import Ratings, by_group
+from reports.stats.raters.variance_components import moments, reml
 
 NO_SHARE = Estimate(math.nan, math.nan, math.nan)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS
 from featurestore.errors import PrerequisiteError
-from featurestore.groups import FEWEST, PERMUTATIONS, SEED
+from featurestore.group_differences import FEWEST, PERMUTATIONS, SEED
 from reports.render.json import NOT_IN_JSON
 from reports.stats.bootstrap import Estimate, correlations, means, resamples
 from reports.stats.shapes.faces import landmarks_of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from extractors.topologies.registry import TOPOLOGIES
 from extractors.topology import Topology
 from featurestore.errors import UsageError
-from featurestore.groups import GROUPED_IMAGES
+from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.next_step import before_extract
 from featurestore.store import Store
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore.groups import PERMUTATIONS, SEED
+from featurestore.group_differences import PERMUTATIONS, SEED
 from reports.stats.bootstrap import Estimate, correlations, means, resamples
 
 Reals = NDArray[np.float64]
