@@ -221,7 +221,7 @@ def test_no_more_workers_start_than_there_are_photos(monkeypatch):
 
 
 def test_a_worker_has_one_thread_of_opencv():
-    """More would wait busily for those of the other workers."""
+    """Each worker has a core: more threads cost time and change no bit."""
     with pool.Pool(int, ready=int) as workers:
         assert [threads for _, threads in workers.map(eval, ["__import__('cv2').getNumThreads()"])] == [1]
 
