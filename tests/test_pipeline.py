@@ -24,7 +24,7 @@ from featurestore.ingest.demo import read_demo
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
-from kallos.engines import local
+from kallos.engines import local, pool
 from kallos.engines.extraction import Extracted, extract
 from kallos.portraits.dataset import write_demo
 from tests.ingest_files import read_scores
@@ -144,7 +144,7 @@ def test_ctrl_c_keeps_what_was_answered_and_the_next_run_goes_on(store, whole):
 CHILD = """
 import sys
 from pathlib import Path
-from kallos.engines import local
+from kallos.engines import local, pool
 from kallos.engines import extraction as pipeline
 from featurestore.store import Store
 from tests.test_pipeline import MeanColour
@@ -203,6 +203,27 @@ def test_a_worker_that_dies_costs_one_photo(store, whole):
     assert extract(store, [deadly], unheard) == Extracted()
     assert extract(store, [MeanColour()], unheard, retry_failed=True) == Extracted(1, 0, 1)
     same_rows(whole, store)
+
+
+def test_no_more_workers_start_than_there_are_photos(monkeypatch):
+    started = []
+
+    def count(encoders, processes):
+        started.append(processes)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "Workers", count)
+    monkeypatch.setattr(pool, "WORKERS", 5)
+    for photos in (1, 5, 9):
+        with pytest.raises(KeyboardInterrupt):
+            next(local.extract_locally(None, outputs([]), [], iter(range(photos))))
+    assert started == [1, 5, 5]
+
+
+def test_a_worker_has_one_thread_of_opencv():
+    """Each worker has a core: more threads cost time and change no bit."""
+    with pool.Pool(int, ready=int) as workers:
+        assert [threads for _, threads in workers.map(eval, ["__import__('cv2').getNumThreads()"])] == [1]
 
 
 def test_leaving_an_extraction_leaves_no_process_behind(store):
