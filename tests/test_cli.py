@@ -64,12 +64,6 @@ def test_every_exit_code_is_documented():
     assert len(codes) == 14
 
 
-def test_shell_completion_is_offered(monkeypatch):
-    # else it is that of the shell that started the tests, if one did
-    monkeypatch.setattr("shellingham.detect_shell", lambda *_, **__: ("bash", "/bin/bash"))
-    assert "complete" in done("--show-completion", "bash").out
-
-
 @pytest.mark.parametrize(
     "command",
     [("ingest", "scut", "nowhere"), ("ingest", "mebeauty", "nowhere"), ("score", "nowhere.jpg", "--bundle", "b")],

@@ -38,7 +38,7 @@ def leaves(group, typed):
 
 def words(needed):
     name = [needed.opts[0]] if needed.opts[0].startswith("-") else []
-    return [*name, "all" if needed.name == "what" else "1"]
+    return [*name, {"what": "all", "shell": "bash"}.get(needed.name, "1")]
 
 sys.stderr = Terminal()
 for typed in leaves(get_command(app), []):

@@ -375,8 +375,8 @@ def test_a_bundle_scores_on_the_scale_of_either(pair: Pair, workspace) -> None:
 
 def test_the_same_in_python_and_from_the_store(pair: Pair, workspace) -> None:
     of_b = predicted(pair, workspace, "--data-set", "study-b")
-    (stored,) = package.predict(workspace.portrait, store=pair.store, protocol=BOTH, fold=1, data_set="study-b")
-    assert stored.score == pytest.approx(of_b["score"], abs=1e-4)
+    stored = package.score(workspace.portrait, store=pair.store, protocol=BOTH, fold=1, data_set="study-b")
+    assert stored["score"].item() == pytest.approx(of_b["score"], abs=1e-4)
     with package.load_bundle(pair.bundle, "study-b") as predictor:
         assert predictor.predict(workspace.portrait).score == of_b["score"]
         with pytest.raises(UsageError, match="scale of study-a alone"):

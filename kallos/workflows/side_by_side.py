@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -143,7 +144,7 @@ def _work(
 ) -> None:
     """The process of some fits."""
     threadpool_limits(int(computing["threads"]))
-    train, val = (replace(batch, faces=np.load(file, mmap_mode="r") if file else None) for batch, file in shared)
+    train, val = (replace(batch, faces=open_memmap(file, mode="r") if file else None) for batch, file in shared)
     parent = parent_process()
     try:
         for place in places:
