@@ -205,7 +205,7 @@ class Novelty:
 def pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n, P, 3) landmarks to (n, 3) yaw, pitch and roll in degrees, of the rotation from the canonical face.
 
-    The least-squares rotation of two point sets (Kabsch 1976). Yaw is positive towards the subject's left, pitch when
+    The least-squares rotation of two point sets (Kabsch 1976). Yaw is positive towards the subject's right, pitch when
     the head is lowered, roll when it is tilted clockwise in the photo.
     """
     topology = topology_of(landmarks)

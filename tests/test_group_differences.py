@@ -37,6 +37,17 @@ def alone(groups):
     return np.arange(len(groups)).astype(str)
 
 
+def test_several_photos_of_a_person_count_as_their_mean():
+    random = np.random.default_rng(7)
+    people = np.arange(60)
+    of_people, groups = random.normal(3, 1, 60), groups_of(30, 30)
+    shown = np.concatenate([people, people[:10], people[5:35], people[40:]])
+    spread = random.normal(0, 0.3, len(shown))
+    means = np.array([(of_people[shown] + spread)[shown == person].mean() for person in people])
+    photos = mean_differences(of_people[shown] + spread, groups[shown], shown.astype(str))
+    assert photos == mean_differences(means, groups, people.astype(str))
+
+
 def found(values, groups, people=None) -> bool:
     differences = mean_differences(values, groups, alone(groups) if people is None else people)
     return differences[0].supported

@@ -24,6 +24,23 @@ IMAGES = 79
 """With features: the last image of 80 has no face."""
 
 
+def test_statistics_of_some_features_have_their_numbers_in_the_order_of_the_store():
+    numbers = np.arange(4.0)
+    whole = normalization.Normalization(
+        name="p/1",
+        features=("a", "b", "averageness", "c"),
+        regions=("eyes", "nose", "symmetry", "lips"),
+        mean=numbers,
+        sd=numbers + 1,
+        mean_shape=np.zeros(6, dtype=np.float32),
+    )
+    some = whole.only(("c", "a"))
+    assert some.features == ("a", "averageness", "c")
+    assert some.regions == ("eyes", "symmetry", "lips")
+    assert some.mean.tolist() == [0, 2, 3]
+    assert some.sd.tolist() == [1, 3, 4]
+
+
 @pytest.fixture
 def store(tmp_path: Path):
     with make_store(tmp_path / "s.duckdb", trained=False) as opened:

@@ -48,6 +48,19 @@ def test_a_turned_face_has_the_angle_it_was_turned_by(axis: int, degrees: float,
     assert max(map(abs, measured.values())) < 0.05
 
 
+@pytest.mark.parametrize("degrees", [-20, 20])
+def test_angles_have_the_signs_that_are_documented(degrees: int) -> None:
+    """In a photo x runs to where the subject's left is, and y down; landmark 1 is the tip of the nose, 263 an eye."""
+
+    def moved(axis: int, landmark: int) -> NDArray[np.float64]:
+        return (MESH @ turn(axis, degrees).T - MESH)[landmark]
+
+    pitch, yaw, roll = (pose((MESH @ turn(axis, degrees).T)[None].astype(np.float32))[0] for axis in range(3))
+    assert np.sign(yaw[0]) == -np.sign(moved(1, 1)[0]), "positive towards the subject's right"
+    assert np.sign(pitch[1]) == np.sign(moved(0, 1)[1]), "positive when the head is lowered"
+    assert np.sign(roll[2]) == np.sign(moved(2, 263)[1]), "positive when it is tilted clockwise"
+
+
 @pytest.fixture(scope="module")
 def fold(workspace) -> tuple[TrainingSet, NDArray[np.float32], NDArray[np.float32]]:
     with Store.open(workspace.store) as store:

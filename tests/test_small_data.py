@@ -139,6 +139,7 @@ def test_rows_without_an_embedding_and_too_few_rows_are_refused(tmp_path: Path) 
 def test_scores_must_differ_whichever_part_is_left_out() -> None:
     part = np.array([1, 1, 2, 2])
     check_scores_differ(np.array([3.0, 4.0, 3.0, 4.0]), part, "p", 1)
+    check_scores_differ(np.array([3.0, 3.0, 4.0, 4.0, 5.0, 5.0]), np.array([1, 1, 2, 2, 3, 3]), "p", 1)
     same = np.array([0.3, 0.1 + 0.2, 0.3, 1.0])
     with pytest.raises(
         DataError, match=r"3 of the 4 training rows of fold 1 of p have the score 0\.3 on 1-5.*: 1 have "

@@ -11,6 +11,7 @@ from benchmarks.validity import RATERS, SD, sample, verdicts
 from featurestore.errors import DataError
 from featurestore.recalibration import Recalibration, cross_mapped, monotone
 from featurestore.scale import MODEL_SCALE, Scale
+from featurestore.scale_maps import ScaleMap
 from reports.stats.rater_noise import rater_noise
 from reports.stats.shift import shift
 from reports.stats.validity import USEFUL, photos_needed, validity
@@ -176,6 +177,13 @@ def test_intervals_are_widened_by_how_far_scores_lie_from_the_side_that_they_are
     assert none.widening == 1
     # where an interval has no width it is widened as far as it takes
     assert Recalibration.fit(MODEL_SCALE, ids, predicted + off, predicted, (predicted, predicted)).widening > 1e5
+
+
+def test_both_sides_of_an_interval_are_widened_and_stay_on_the_scale():
+    recalibration = Recalibration(ScaleMap.reference(MODEL_SCALE), 2.0)
+    low, high = recalibration.ends(np.array([3.0, 4.8]), (np.array([2.7, 4.6]), np.array([3.1, 4.95])))
+    assert low == pytest.approx([2.4, 4.4])
+    assert high == pytest.approx([3.2, 5.0])
 
 
 @pytest.mark.parametrize("n", [30, 120])
