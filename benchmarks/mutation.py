@@ -59,7 +59,8 @@ TESTS = {
     "featurestore/enough_rows.py": ("test_small_data.py", "-k=enough_are or without_an or must_differ"),
     "featurestore/group_differences.py": (
         "test_group_differences.py",
-        "-k=p_value or welch or golden or clearest or spread_do or takes_part or named_and or subset or duplicates or of_a_person",
+        "-k=p_value or welch or golden or clearest or spread_do or takes_part or named_and or subset or duplicates "
+        "or of_a_person",
     ),
     "featurestore/joined_protocols.py": (
         "test_several_data_sets.py",
