@@ -48,6 +48,15 @@ def test_several_photos_of_a_person_count_as_their_mean():
     assert photos == mean_differences(means, groups, people.astype(str))
 
 
+def test_correlations_of_a_person_do_not_depend_on_units():
+    one, other = np.random.default_rng(8).normal(size=(2, 60))
+    groups = groups_of(30, 30)
+    of_units = correlation_differences(one / 1000, 1000 * other, groups, alone(groups))
+    assert [test.p for test in of_units] == [
+        test.p for test in correlation_differences(one, other, groups, alone(groups))
+    ]
+
+
 def found(values, groups, people=None) -> bool:
     differences = mean_differences(values, groups, alone(groups) if people is None else people)
     return differences[0].supported
