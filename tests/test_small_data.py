@@ -91,7 +91,7 @@ def test_too_few_photos_are_refused_with_a_number_that_is_enough(rated: Rated, p
         return
     refused = rated.train(f"few{photos}")
     assert refused.code == 7
-    enough = int(re.search(r"(\d+) photos with a score would be enough", " ".join(refused.err.split()))[1])
+    enough = int(re.search(r" (\d+) photos with a score would be enough", " ".join(refused.err.split()))[1])
     assert FEWEST_PHOTOS <= enough <= FEWEST_PHOTOS + 2
     rated.ingest(f"few{photos}-enough", rated.means[:enough])
     with Store.open(rated.path) as store:
