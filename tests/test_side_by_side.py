@@ -43,6 +43,9 @@ def test_fits_at_once_are_those_of_one_after_another(workspace: Workspace, tmp_p
     with duckdb.connect(store) as connection:
         connection.execute("DELETE FROM training_history WHERE run_id IN (SELECT run_id FROM runs WHERE model = 'a')")
         connection.execute("DELETE FROM runs WHERE model = 'a'")
+    killed = tmp_path / ".kallos.faces.partial"
+    killed.mkdir()
+    (killed / "train.npy").write_bytes(b"faces that a killed command left")
     answer = done("train", "a", *TRAINING, "--store", store)
     assert "2 fits at once" in answer.err
     fits = {folder.name: folder for folder in store.with_suffix(".runs").glob("fits/a-*")}
@@ -52,7 +55,7 @@ def test_fits_at_once_are_those_of_one_after_another(workspace: Workspace, tmp_p
         assert json.loads((folder / ORIGIN).read_text())["computing"]["threads"] == 1
     query = "SELECT count(*) AS n FROM training_history JOIN runs USING (run_id) WHERE model = 'a'"
     assert done("sql", query, "--json", "--store", store).json() == [{"n": 4 * 2}]
-    assert list(store.with_suffix(".runs").rglob("*.npy")) == []
+    assert list(tmp_path.rglob("*.npy")) == []
 
 
 class Dying:

@@ -117,9 +117,9 @@ function openMany(form) {
   async function row(file) {
     try {
       const answer = await (await ask(form, file)).json();
-      const said = answer.answers?.[0] ?? answer;
-      if (said.error) return [file.name, "", "", "", said.error];
-      return [file.name, ...[said.score, said.low, said.high].map(onScale), said.notes.join("; ")];
+      const first = answer.answers?.[0] ?? answer;
+      if (first.error) return [file.name, "", "", "", first.error];
+      return [file.name, ...[first.score, first.low, first.high].map(onScale), first.notes.join("; ")];
     } catch (problem) {
       return [file.name, "", "", "", problem.message];
     }

@@ -181,9 +181,10 @@ class CrossFit:
             self._fold.on_progress(done, total, f"training {run.model}")
 
         store, on_epoch = self._fold.store, partial(self._on_epoch, run)
-        store.runs_folder.mkdir(parents=True, exist_ok=True)
+        # a name that `kallos erase` removes with what killed commands left
+        scratch = store.path.with_suffix(".faces")
         try:
-            fit_side_by_side(self._fitter, missing, rows, computing, at_once, store.runs_folder, on_epoch, on_step)
+            fit_side_by_side(self._fitter, missing, rows, computing, at_once, scratch, on_epoch, on_step)
         except KallosError:
             runs.discard(store, run)
             raise

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context, parent_process
 from multiprocessing.queues import Queue
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from extractors.errors import KallosError
 from featurestore.errors import ExtractionError
 from featurestore.machine import origin
 from featurestore.records import Epoch, FaceBatch
+from featurestore.staging import staging
 from kallos.engines.pool import interrupted_later
 from models.spec import Fitter, Listener, Model
 
@@ -81,16 +81,16 @@ def fit_side_by_side(
 ) -> None:
     """Fit the parts of `rows`, which are training rows, val rows, and the part of each training row.
 
-    `on_epoch` gets the part too; `on_step` gets the steps done and in all, of these parts together. Faces lie in the
-    folder `scratch` meanwhile, where every process finds them. Raises ExtractionError when a process dies, and what a
-    fit raises.
+    `on_epoch` gets the part too; `on_step` gets the steps done and in all, of these parts together. Faces lie beside
+    `scratch` meanwhile, where every process finds them, and the next fits find what a killed command left. Raises
+    ExtractionError when a process dies, and what a fit raises.
     """
     context = get_context("spawn")
     events: Queue[Any] = context.Queue()
     train, val, part_of = rows
     done = dict.fromkeys((place.part for place in places), 0)
-    with TemporaryDirectory(dir=scratch) as folder:
-        shared = [_lay_down(batch, Path(folder) / f"{name}.npy") for name, batch in (("train", train), ("val", val))]
+    with staging(scratch) as folder:
+        shared = [_lay_down(batch, folder / f"{name}.npy") for name, batch in (("train", train), ("val", val))]
         workers = [
             context.Process(target=_work, args=(fitter, places[one::processes], shared, part_of, computing, events))
             for one in range(processes)
