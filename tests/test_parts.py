@@ -139,10 +139,10 @@ def exported(folder: Path, **other) -> Parts:
         for file in ("weights", "model_card.md", ".DS_Store"):
             (sources / name / file).write_text(name)
     compared = Comparison("mean", 40, 0.3, 0.5, -0.25, -0.15, True)
-    made = parts(comparisons=(compared,))
-    made = Parts(**(vars(made) | {"folders": {name: sources / name for name in ("ensemble", "encoder")}} | other))
-    export(made, {"model_card.md": "# A card"}, folder)
-    return made
+    built = parts(comparisons=(compared,))
+    built = Parts(**(vars(built) | {"folders": {name: sources / name for name in ("ensemble", "encoder")}} | other))
+    export(built, {"model_card.md": "# A card"}, folder)
+    return built
 
 
 def changed(folder: Path, **other) -> None:
@@ -154,12 +154,12 @@ def changed(folder: Path, **other) -> None:
 @pytest.mark.parametrize("scale", [OWN, None])
 def test_a_bundle_is_the_parts_that_were_exported(tmp_path: Path, scale):
     bundle = tmp_path / "bundle"
-    made = exported(bundle, target=Target("beauty", scale), uses={}, evaluations={"a": {"n": 3, "mae": 0.25}})
+    built = exported(bundle, target=Target("beauty", scale), uses={}, evaluations={"a": {"n": 3, "mae": 0.25}})
     again = open_bundle(bundle)
-    assert (again.target, again.uses, again.comparisons) == (made.target, {}, made.comparisons)
-    assert (again.trained_on, again.evaluations, again.photos) == (made.trained_on, made.evaluations, made.photos)
-    assert again.maps.as_dict() == made.maps.as_dict()
-    assert again.normalization.features == made.normalization.features
+    assert (again.target, again.uses, again.comparisons) == (built.target, {}, built.comparisons)
+    assert (again.trained_on, again.evaluations, again.photos) == (built.trained_on, built.evaluations, built.photos)
+    assert again.maps.as_dict() == built.maps.as_dict()
+    assert again.normalization.features == built.normalization.features
     files = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
     models = ["encoder/weights", "ensemble/weights"]
     assert files == [*models, MANIFEST, "model_card.md", "normalization.json", PHOTOS]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context, parent_process
+from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -99,22 +100,8 @@ def fit_side_by_side(
             with interrupted_later():
                 for worker in workers:
                     worker.start()
-            at_work = processes
-            while at_work:
-                try:
-                    event = events.get(timeout=LOOKS_EVERY)
-                except queue.Empty:
-                    if died := [worker for worker in workers if worker.exitcode]:
-                        raise ExtractionError(
-                            f"A process that trained died (exit code {died[0].exitcode}): run the same command again, "
-                            "what was trained is kept."
-                        ) from None
-                    continue
+            for event in _events_of(workers, events):
                 match event:
-                    case None:
-                        at_work -= 1
-                    case KallosError():
-                        raise event
                     case part, Epoch() as epoch:
                         on_epoch(part, epoch)
                     case part, steps, total:
@@ -124,6 +111,27 @@ def fit_side_by_side(
             for worker in workers:
                 worker.kill()
                 worker.join()
+
+
+def _events_of(workers: Sequence[SpawnProcess], events: Queue[Any]) -> Iterator[Any]:
+    """What workers tell until the last has ended. Raises what one raised, and ExtractionError when one dies."""
+    at_work = len(workers)
+    while at_work:
+        try:
+            event = events.get(timeout=LOOKS_EVERY)
+        except queue.Empty:
+            if died := [worker for worker in workers if worker.exitcode]:
+                raise ExtractionError(
+                    f"A process that trained died (exit code {died[0].exitcode}): run the same command again, "
+                    "what was trained is kept."
+                ) from None
+            continue
+        if isinstance(event, KallosError):
+            raise event
+        if event is None:
+            at_work -= 1
+        else:
+            yield event
 
 
 def _lay_down(batch: FaceBatch, file: Path) -> tuple[FaceBatch, Path | None]:
