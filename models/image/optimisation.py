@@ -25,17 +25,19 @@ class _Exact(nn.Conv2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())
+            return super().forward(input.float()).to(input.dtype)
 
 
-def exact_strided(network: nn.Module) -> None:
-    """Have depthwise convolutions of stride 2 computed in float32, whatever pads them.
+def exact_depthwise(network: nn.Module) -> None:
+    """Have trained depthwise convolutions of stride 2 or of more than 3 x 3 pixels computed in float32.
 
-    oneDNN has no fast backward pass for them in bfloat16: the four of MobileNetV2 took half of a step's time.
+    oneDNN has no fast backward pass for them in bfloat16: on a processor with AMX they took half of a step's time in
+    MobileNetV2, two thirds in EfficientNet-Lite0 (docs/lab/training-step.md).
     """
     for part in network.modules():
-        if isinstance(part, nn.Conv2d) and part.groups > 1 and part.stride == (2, 2):
-            part.__class__ = type("ExactConv2d", (_Exact, type(part)), {})
+        if isinstance(part, nn.Conv2d) and part.groups > 1 and part.weight.requires_grad:
+            if part.stride == (2, 2) or max(part.kernel_size) > 3:
+                part.__class__ = type("ExactConv2d", (_Exact, type(part)), {})
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.image.model import AppearanceConfig, Regressor
-from models.image.optimisation import exact_strided
+from models.image.optimisation import exact_depthwise
 from models.networks.backbones import Backbone
 from models.standardised import spreads
 
@@ -30,7 +30,7 @@ def starting_network(backbone: Backbone, config: AppearanceConfig, mean_score: f
     nn.init.constant_(network.head.bias[:1], mean_score)
     for parameter in backbone.early_parameters() if backbone.is_trained else ():
         parameter.requires_grad_(False)
-    exact_strided(network)
+    exact_depthwise(network)
     return network.to(memory_format=torch.channels_last)
 
 
