@@ -179,3 +179,15 @@ def test_a_value_that_its_raw_features_do_not_give_is_counted(store):
     assert normalized_values.differing(store, first) + normalized_values.differing(store, second) == 3
     fitted = normalization.read(store, first)
     assert normalized_values.read(store, first, len(fitted.features))[1].shape == (IMAGES, 10)
+
+
+@pytest.mark.parametrize("wrong", ["z_scores[1] + 1", "'NaN'::DOUBLE"])
+def test_one_wrong_value_of_a_row_is_enough_to_be_counted(store, wrong):
+    first, _ = normalized_values.shown(store)
+    store.execute(
+        f"UPDATE normalized_values SET z_scores = [{wrong}] || z_scores[2:] "
+        "WHERE statistics_id = $id AND sha256 = $photo",
+        id=first,
+        photo=content("made-up/0000.png"),
+    )
+    assert normalized_values.differing(store, first) == 1

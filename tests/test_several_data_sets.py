@@ -270,6 +270,13 @@ def test_a_joined_protocol_follows_its_parts(store: Store) -> None:
     assert len(training_set(store, JOINED, 1, "tiny").train) == before - 1
 
 
+def test_a_joined_protocol_has_the_folds_that_every_part_has(store: Store) -> None:
+    divide(store)
+    store.execute("DELETE FROM splits WHERE protocol = 'second-2fold' AND fold = 2")
+    training_set(store, JOINED, 1, "tiny")
+    assert store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p", p=JOINED).rows() == [(1,)]
+
+
 def test_what_cannot_be_joined_is_refused(store: Store) -> None:
     other_trait = add_trait(store, "kind")
     with pytest.raises(UsageError, match=r"different traits .*kind.*--trait"):
