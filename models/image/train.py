@@ -141,7 +141,7 @@ class _Training:
         """(n, width): what the head sees of every training row, as the mean of the face and its mirror image."""
         self._network.eval()
         features = []
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast():
             for rows in np.array_split(np.arange(len(self._faces)), -(-len(self._faces) // self._config.batch_size)):
                 faces = as_images(network_view(self._faces[rows], self._config))
                 images = self._backbone.normalise(faces).to(self._device)
