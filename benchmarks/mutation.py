@@ -294,6 +294,8 @@ class Copy:
         self._folder = folder / "repository"
         self._options = ["-q", "--assert=plain", f"--basetemp={(workspace or folder) / 'written'}"]
         self._options += [] if workspace else ["--noconftest"]
+        if workspace:
+            workspace.mkdir(parents=True, exist_ok=True)
         tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True, text=True).stdout
         for name in filter(None, tracked.split("\0")):
             if Path(name).is_file():

@@ -234,8 +234,8 @@ def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
 def _verdict(report: EvaluationReport) -> Text:
     problems = [f"{run.name}: {problem}" for run in report.runs for problem in run.problems]
     constant = f"Always predicting the mean would give MAE {estimate_text(report.constant_mae)}. {ERRORS_ON}."
-    if said := caveat(report.seen, report.runs[0].overall.n):
-        constant += f"\n{said}"
+    if remark := caveat(report.seen, report.runs[0].overall.n):
+        constant += f"\n{remark}"
     if problems:
         return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
     plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required."
