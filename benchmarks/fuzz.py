@@ -115,7 +115,7 @@ def _bundle(arguments: argparse.Namespace) -> Door:
     sound, bundle = arguments.within / "sound", arguments.within / "bundle"
     shutil.copytree(arguments.bundle, sound)
     for model in ("a", "b", "b-features", "baseline", "ridge"):
-        bundles.said(f"{model}/model.json", "parts", value=1)(sound)
+        bundles.set_json(f"{model}/model.json", "parts", value=1)(sound)
         for part in (2, 3, 4):
             shutil.rmtree(sound / model / f"part-{part}")
     trees = sound / "baseline/part-1/model.txt"

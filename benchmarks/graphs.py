@@ -59,12 +59,12 @@ def main() -> None:
 
 def _timed(scorer: Scorer, faces: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     """What a network says of every face, and the median milliseconds that one took."""
-    said, spent = [], []
+    scores, spent = [], []
     for face in faces:
         began = time.perf_counter()
-        said.append(scorer(face))
+        scores.append(scorer(face))
         spent.append(time.perf_counter() - began)
-    return np.stack(said), float(np.median(spent)) * 1000
+    return np.stack(scores), float(np.median(spent)) * 1000
 
 
 def _encoders(folder: Path) -> tuple[Scorer, Scorer]:

@@ -236,14 +236,14 @@ def _left_to_do(store: Store, wanted: list[Output]) -> None:
         from_landmarks_todo(store, output, wanted[0])
 
 
-def _add(store: Store, folder: Path, name: str, random: np.random.Generator, told: tuple[str, ...]) -> None:
+def _add(store: Store, folder: Path, name: str, random: np.random.Generator, table_names: tuple[str, ...]) -> None:
     """One image more, whose values are still to be extracted, in the tables that are told of it."""
     from PIL import Image
 
     Image.fromarray(paint(draw_parameters(len(name)), 350)).save(folder / name)
     sha256 = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     tables = _images([name], [sha256], random)
-    _append(store, {table: tables[table] for table in told}, [])
+    _append(store, {table: tables[table] for table in table_names}, [])
 
 
 def _extract(path: Path) -> None:

@@ -66,12 +66,12 @@ def main() -> None:
     arguments = parser.parse_args()
     demo, limit = arguments.demo.resolve(), arguments.seconds
     table = Table("case", "ended", "s", "MiB", "law")
-    with tempfile.TemporaryDirectory(prefix="kallos-hostile-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="kallos-hostile-") as scratch:
+        folder = Path(scratch)
         cases = (_photos(demo, folder, limit), _bundles(demo, folder, limit), _tables(folder, limit))
         for outcome in chain(*cases, _full_disks(demo, folder, limit)):
-            kept = "kept" if outcome.lawful and outcome.mib <= LIMIT_MIB else "BROKEN"
-            row = (outcome.case, outcome.ended, f"{outcome.seconds:.1f}", str(outcome.mib), kept)
+            verdict = "kept" if outcome.lawful and outcome.mib <= LIMIT_MIB else "BROKEN"
+            row = (outcome.case, outcome.ended, f"{outcome.seconds:.1f}", str(outcome.mib), verdict)
             table.add_row(*row)
             print(*row, sep=" | ", file=sys.stderr, flush=True)
     Console(highlight=False).print(table)

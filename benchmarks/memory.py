@@ -100,13 +100,13 @@ def _peaks(folder: Path, *typed: str) -> Peaks:
     """Run a kallos command to its end and watch every process of its session."""
     began = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-    with (folder / "said.txt").open("w+") as said:
+    with (folder / "output.txt").open("w+") as output:
         run = subprocess.Popen(
             [sys.executable, "-m", "kallos", *typed],
             cwd=folder,
             env=environment,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         workers, own = dict[int, float](), 0.0
@@ -116,8 +116,8 @@ def _peaks(folder: Path, *typed: str) -> Peaks:
                 workers[pid] = max(workers.get(pid, 0.0), _peak(pid))
             time.sleep(EVERY_SECONDS)
         if run.returncode:
-            said.seek(0)
-            raise SystemExit(f"kallos {' '.join(typed)} failed with {run.returncode}:\n{said.read()}")
+            output.seek(0)
+            raise SystemExit(f"kallos {' '.join(typed)} failed with {run.returncode}:\n{output.read()}")
     return Peaks(own, tuple(sorted(workers.values())), time.perf_counter() - began)
 
 

@@ -261,7 +261,7 @@ class Order:
     def pytest_collection_finish(self) -> None:
         """Let tests copy the stores that the first run made: to make one takes longer than most tests."""
         if module := sys.modules.get("tests.synthetic_store"):
-            module._made_once = functools.partial(_made, module._made_once)
+            module._built_once = functools.partial(_cached_store, module._built_once)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -279,11 +279,11 @@ class Order:
         self.failed += [report.nodeid] if report.failed else []
 
 
-def _made(make: Callable[..., Path], *of: object) -> Path:
-    made = Path("made").absolute() / "-".join(map(str, of))
-    if not made.exists():
-        shutil.copytree(make(*of).parent, made)
-    return made / "s.duckdb"
+def _cached_store(make: Callable[..., Path], *of: object) -> Path:
+    copy = Path("stores").absolute() / "-".join(map(str, of))
+    if not copy.exists():
+        shutil.copytree(make(*of).parent, copy)
+    return copy / "s.duckdb"
 
 
 class Copy:

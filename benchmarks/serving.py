@@ -84,12 +84,12 @@ def server(bundle: Path, store: Path) -> Iterator[str]:
 
 def photos(count: int) -> list[bytes]:
     """JPEGs of portraits that the server has not seen."""
-    made = []
+    jpegs = []
     for seed in range(1000, 1000 + count):
         file = io.BytesIO()
         Image.fromarray(paint(draw_parameters(seed), 350)).save(file, "JPEG")
-        made.append(file.getvalue())
-    return made
+        jpegs.append(file.getvalue())
+    return jpegs
 
 
 def _ask(address: str, photo: bytes) -> None:

@@ -49,11 +49,11 @@ def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
     for of in report.models:
         for fold, run_id in zip(of.folds, of.run_ids, strict=True):
             rows = store.frame(
-                "SELECT s.score, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+                "SELECT s.score, p.score AS predicted FROM predictions p JOIN scores s USING (image_id) "
                 "WHERE run_id = $id AND role = 'test' ORDER BY image_id",
                 id=run_id,
             )
-            expected = Evaluation.from_scores(rows["score"].to_numpy(), rows["said"].to_numpy())
+            expected = Evaluation.from_scores(rows["score"].to_numpy(), rows["predicted"].to_numpy())
             assert {metric: figure.value for metric, figure in fold.items()} == {
                 metric: getattr(expected, metric) for metric in METRICS
             }

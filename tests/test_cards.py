@@ -182,18 +182,18 @@ def test_intervals_combiner_and_leakage_are_queries(store):
     for row, of in zip(table(sure), groups, strict=True):
         reach = "± {:.3f} to {:.3f}".format(*of["half_widths"])
         assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", reach]
-    said = under(card, "## Combiner")
+    combiner = under(card, "## Combiner")
     (learnt,) = store.frame("FROM combiners WHERE run_id = $id", id=run_of("ensemble")).to_dicts()
     members = store.frame("FROM combined_members WHERE run_id = $id ORDER BY model", id=run_of("ensemble")).to_dicts()
-    assert "Weight " + ", ".join(f"of {m['model']} {m['weight']:.3f}" for m in members) in said
-    assert f"root mean square of {learnt['correction']:.3f}" in said
+    assert "Weight " + ", ".join(f"of {m['model']} {m['weight']:.3f}" for m in members) in combiner
+    assert f"root mean square of {learnt['correction']:.3f}" in combiner
     gain = store.value(
         "SELECT max(pearson) FILTER (run_id = $e) - max(pearson) FILTER (run_id = $a) FROM evaluations WHERE role = 'test'",
         e=run_of("ensemble"),
         a=run_of("a"),
     )
-    assert f"gains {gain:+.2f} [" in said
-    assert "PC on a, the member that is best out of fold" in said
+    assert f"gains {gain:+.2f} [" in combiner
+    assert "PC on a, the member that is best out of fold" in combiner
     # of fold 1 even numbers are tested: the pair 0-1 crosses, 2-4 does not
     assert "Test images with a near-duplicate in the training rows: 1 of 40 (2.5 %)." in under(card, "## Training data")
 
@@ -322,15 +322,15 @@ def test_a_store_with_mean_scores_alone_has_cards(own):
     own.execute("DELETE FROM splits WHERE protocol = 'identity-disjoint'")
     own.execute("UPDATE predictions SET low = NULL, high = NULL")
     model, data = cards(own, run_of("ensemble")).values()
-    for said in ("on the test rows. They are of one subset", "Near-duplicates were not searched for"):
-        assert said in model
-    for said in (
+    for sentence in ("on the test rows. They are of one subset", "Near-duplicates were not searched for"):
+        assert sentence in model
+    for sentence in (
         "an image's mean rating as it was given",
         "Single ratings are not known",
         "The number of raters per image is not known",
         "exist for 0 images",
     ):
-        assert said in data
+        assert sentence in data
     assert "Unknown, because the spread" in data
     assert "Ingest found nothing wrong" in data
     assert not re.search(r"\b(None|nan|inf)\b", model + data)
@@ -419,11 +419,11 @@ def test_cards_lie_in_every_finished_run_and_at_the_top_of_the_bundle_alone(work
         finished = store.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done'").rows()
         assert len(finished) == len(SUMMARIES)
         for run_id, model, folder in finished:
-            made = cards(store, run_id)
+            expected = cards(store, run_id)
             lie_there = {name: (store.runs_folder / folder / name).read_text() for name in CARDS}
-            assert lie_there == made
+            assert lie_there == expected
             if model == "ensemble":
-                assert {name: (workspace.bundle / name).read_text() for name in CARDS} == made
+                assert {name: (workspace.bundle / name).read_text() for name in CARDS} == expected
     assert sorted(path.parent for path in workspace.bundle.rglob("*CARD.md")) == [workspace.bundle] * 2
 
 

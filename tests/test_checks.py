@@ -373,10 +373,10 @@ def test_the_report_fits_the_terminal_and_says_what_to_do(store: Store, width: i
 
 
 def test_the_drawn_portraits_pass(workspace):
-    told = done("check", "--json", "--store", workspace.store).json()
-    assert told["schema"] == "kallos.report.checks/1"
-    assert told["failed"] == []
-    (of,) = told["data_sets"]
+    report = done("check", "--json", "--store", workspace.store).json()
+    assert report["schema"] == "kallos.report.checks/1"
+    assert report["failed"] == []
+    (of,) = report["data_sets"]
     assert [v["check"] for v in of["verdicts"]] == list(CHECKS)
 
 

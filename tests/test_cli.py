@@ -20,13 +20,13 @@ from kallos.workflows import extras
 from tests.command import Answer, done, kallos
 
 
-def refused(answer: Answer, code: int, *said: str) -> None:
+def refused(answer: Answer, code: int, *phrases: str) -> None:
     """One sentence on stderr with the given words, the code, nothing on stdout."""
     assert answer.code == code, answer.err
     lines = [line for line in answer.err.splitlines() if line.startswith("kallos: ")]
     assert len(lines) == 1, answer.err
-    for words in said:
-        assert words in lines[0]
+    for phrase in phrases:
+        assert phrase in lines[0]
     assert answer.out == ""
     assert "Traceback" not in answer.err
 
@@ -109,7 +109,7 @@ def huge_png(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "said"),
+    ("name", "make", "phrase"),
     [
         ("text.jpg", lambda p, face: p.write_text("dear reader"), "text.jpg"),
         ("empty.jpg", lambda p, face: p.write_bytes(b""), "empty"),
@@ -118,11 +118,11 @@ def huge_png(path: Path) -> None:
         ("grey.png", lambda p, face: Image.new("L", (300, 300), 90).save(p), "No face"),
     ],
 )
-def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, said):
+def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, phrase):
     make(tmp_path / name, workspace.portrait)
     answer = kallos("score", tmp_path / name, "--bundle", workspace.bundle)
     refused(answer, 5, name)
-    assert said in answer.err
+    assert phrase in answer.err
 
 
 def test_store_that_another_process_holds(tmp_path):

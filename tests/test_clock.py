@@ -21,8 +21,8 @@ AHEAD = "INTERVAL 400 DAYS"
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb") as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb") as store:
+        yield store
 
 
 def again(store: Store, model: str, seed: int) -> str:
@@ -94,8 +94,8 @@ def test_a_snapshot_from_a_time_to_come_has_no_negative_age(store, monkeypatch):
 def test_times_are_utc_wherever_the_machine_stands(tmp_path):
     """Where clocks are put back by an hour each autumn, local times would run twice through it."""
     path = tmp_path / "s.duckdb"
-    asked = "import sys; from pathlib import Path; from featurestore.store import Store; Store.open(Path(sys.argv[1]))"
-    subprocess.run([sys.executable, "-c", asked, path], env=os.environ | {"TZ": "America/New_York"}, check=True)
+    script = "import sys; from pathlib import Path; from featurestore.store import Store; Store.open(Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", script, path], env=os.environ | {"TZ": "America/New_York"}, check=True)
     with Store.open(path, read_only=True) as store:
-        made = store.value("SELECT created_at FROM store_info").replace(tzinfo=UTC)
-    assert abs(datetime.now(UTC) - made) < timedelta(hours=1)
+        created_at = store.value("SELECT created_at FROM store_info").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - created_at) < timedelta(hours=1)

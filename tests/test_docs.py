@@ -73,11 +73,11 @@ def test_exit_codes_in_help_and_documents_agree():
 
 def test_every_package_that_kallos_asks_for_has_its_licence_listed():
     page = (DOCS / "licences.md").read_text().lower().replace("_", "-")
-    asked = [
-        wanted.name
-        for wanted in map(Requirement, requires("kallos"))
-        if not wanted.marker or "dev" not in str(wanted.marker)
+    packages = [
+        requirement.name
+        for requirement in map(Requirement, requires("kallos"))
+        if not requirement.marker or "dev" not in str(requirement.marker)
     ]
-    assert len(asked) > 15
-    assert {name for name in asked if f"- **{name.lower().replace('_', '-')}** " not in page} == set()
+    assert len(packages) > 15
+    assert {name for name in packages if f"- **{name.lower().replace('_', '-')}** " not in page} == set()
     assert "- **duckdb** " in licences()

@@ -44,8 +44,8 @@ def test_the_column_of_a_feature_says_formula_unit_and_source(store):
     )
     assert comments.keys() == {d.name for d in definitions()} | {"image_id"}
     for d in definitions():
-        for said in (d.formula, d.unit, d.source):
-            assert said in comments[d.name], d.name
+        for text in (d.formula, d.unit, d.source):
+            assert text in comments[d.name], d.name
 
 
 def test_the_catalogue_of_the_store_says_what_the_definitions_say(store):

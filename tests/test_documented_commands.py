@@ -56,12 +56,12 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
     shutil.copy(portraits[60], "photo.jpg")
     typed = commands("docs/own-photos.md")
     assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "score", "explain"}
-    asked = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
-    run_all(typed[:asked], {})
+    placeholder = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
+    run_all(typed[:placeholder], {})
     (row,) = done(
         "sql", "SELECT image_id, run_id FROM predictions WHERE role = 'test' ORDER BY ALL LIMIT 1", "--json"
     ).json()
-    run_all(typed[asked:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
+    run_all(typed[placeholder:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
     for written in ("report.html", "similar.png", "bundle", "overlays/photo_overlay.png", "why.png", "space/app.py"):
         assert Path(written).exists()
 
@@ -113,5 +113,5 @@ def test_the_command_reference_is_that_of_the_code(tmp_path: Path):
     written = tmp_path / "commands.md"
     typed = ("kallos.cli.app", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
     subprocess.run([sys.executable, "-m", "typer", *map(str, typed)], check=True, capture_output=True)
-    said = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
-    assert written.read_text(encoding="utf-8") == said, "run `make docs`"
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert written.read_text(encoding="utf-8") == page, "run `make docs`"

@@ -68,8 +68,8 @@ def embed(store: Store, encoders) -> None:
 
 @pytest.fixture
 def store(tmp_path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 def test_weights_and_preprocessing_tell_encoders_apart():

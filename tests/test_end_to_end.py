@@ -119,17 +119,17 @@ def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
     photo = workspace.portraits / "images" / stored["path"][0]
     from_store = done("score", photo, "--json", "--store", workspace.store).json()
     from_bundle = done("score", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
-    said, trained = from_bundle["predictions"][0], from_store["predictions"][0]
+    exported, trained = from_bundle["predictions"][0], from_store["predictions"][0]
     # in the bundle Model A is a graph
     for name in ("score", "low", "high"):
-        assert said[name] == pytest.approx(trained.pop(name), abs=1e-4)
+        assert exported[name] == pytest.approx(trained.pop(name), abs=1e-4)
     for name in ("members", "own_scale"):
-        assert said[name] == pytest.approx(trained.pop(name), abs=1e-4)
-    assert said | trained == said
+        assert exported[name] == pytest.approx(trained.pop(name), abs=1e-4)
+    assert exported | trained == exported
     by_model = dict(stored.select("model", "score").iter_rows())
-    assert said["score"] == pytest.approx(by_model.pop("ensemble"), abs=0.02)
+    assert exported["score"] == pytest.approx(by_model.pop("ensemble"), abs=0.02)
     for model, score in by_model.items():
-        assert said["members"][model] == pytest.approx(score, abs=0.02 if model == "a" else 1e-5)
+        assert exported["members"][model] == pytest.approx(score, abs=0.02 if model == "a" else 1e-5)
 
 
 def test_predict_writes_overlays_and_goes_on_after_a_bad_photo(workspace, tmp_path):
@@ -164,9 +164,9 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
     assert [line.split()[0] for line in lines] == names
     assert len(list((tmp_path / "overlays").iterdir())) == many
 
-    said = kallos(*at, "--json")
-    assert said.code == 5
-    each = said.json()["predictions"]
+    json_answer = kallos(*at, "--json")
+    assert json_answer.code == 5
+    each = json_answer.json()["predictions"]
     assert [f"{one['score']:.2f}".lstrip("0") for one in each] == [line.split()[1] for line in lines]
     alone = done("score", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
     assert alone == [each[7]]
@@ -233,20 +233,20 @@ def counts(path: Path) -> dict[str, int]:
 def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_path):
     photos = tmp_path / "photos"
     shutil.copytree(workspace.portraits / "images", photos)
-    kept = sorted(photos.iterdir())[:24]
-    for path in set(photos.iterdir()) - set(kept):
+    remaining = sorted(photos.iterdir())[:24]
+    for path in set(photos.iterdir()) - set(remaining):
         path.unlink()
     import cv2
 
-    cv2.imwrite(str(kept[0]), np.full((200, 200, 3), 128, np.uint8))
-    kept[1].write_bytes(kept[1].read_bytes()[:5000])
-    faces = [cv2.imread(str(kept[2])), cv2.resize(cv2.imread(str(kept[3])), None, fx=0.6, fy=0.6)]
+    cv2.imwrite(str(remaining[0]), np.full((200, 200, 3), 128, np.uint8))
+    remaining[1].write_bytes(remaining[1].read_bytes()[:5000])
+    faces = [cv2.imread(str(remaining[2])), cv2.resize(cv2.imread(str(remaining[3])), None, fx=0.6, fy=0.6)]
     both = np.full((350, 560, 3), 200, np.uint8)
     both[:, :350] = faces[0]
     both[140:, 350:] = faces[1]
-    cv2.imwrite(str(kept[2]), both)
+    cv2.imwrite(str(remaining[2]), both)
     labels = tmp_path / "labels.csv"
-    pl.DataFrame({"image": [p.name for p in kept], "score": [3.0] * 24}).write_csv(labels)
+    pl.DataFrame({"image": [p.name for p in remaining], "score": [3.0] * 24}).write_csv(labels)
     at = ("--store", tmp_path / "s.duckdb")
     done("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
     done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)

@@ -108,12 +108,13 @@ def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, m
 def test_percentiles_are_those_of_the_store(explained, workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         report = explanation_data.data(explained, "FF", store)
-        told = next(f for of in report.regions for f in of.features if f.percentile is not None)
+        feature = next(f for of in report.regions for f in of.features if f.percentile is not None)
         values = store.frame(
-            f'SELECT "{told.name}" AS v FROM geometric_features JOIN images USING (image_id) WHERE subset = $s', s="FF"
+            f'SELECT "{feature.name}" AS v FROM geometric_features JOIN images USING (image_id) WHERE subset = $s',
+            s="FF",
         )["v"].to_numpy()
-    below = np.mean((values < told.value) + (values == told.value) / 2)
-    assert told.percentile == pytest.approx(100 * below)
+    below = np.mean((values < feature.value) + (values == feature.value) / 2)
+    assert feature.percentile == pytest.approx(100 * below)
 
 
 def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predictor, explained):

@@ -185,12 +185,12 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(unchanged):
         )
         of, truth, predicted = (np.array(column) for column in zip(*rows, strict=True))
         groups = {"all": np.full(len(of), True)} | {name: of == name for name in np.unique(of).tolist()}
-        said = {"all": model["overall"], **model["subsets"]}
-        assert said.keys() == groups.keys()
+        figures = {"all": model["overall"], **model["subsets"]}
+        assert figures.keys() == groups.keys()
         for name, own in groups.items():
-            assert said[name]["n"] == own.sum()
-            assert said[name]["mae"]["value"] == pytest.approx(np.abs(predicted - truth)[own].mean())
-            assert said[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
+            assert figures[name]["n"] == own.sum()
+            assert figures[name]["mae"]["value"] == pytest.approx(np.abs(predicted - truth)[own].mean())
+            assert figures[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
     groups = [group["name"] for group in report["groups"]["groups"]]
     assert sorted([*groups, *report["groups"]["too_small"]]) == sorted(model["subsets"])
     ensemble, *members = report["models"]
@@ -207,11 +207,11 @@ def test_photos_that_were_learnt_from_or_not_measured_are_left_out_and_counted(u
     report = unchanged.evaluate("mixed")
     assert (report["images"], report["evaluated"]) == (NEW + COPIES + 1, NEW - 1)
     assert (report["in_training"], report["unmeasured"], report["unscored"]) == (COPIES, 1, 1)
-    said = unchanged.rows(
+    predictions = unchanged.rows(
         "SELECT DISTINCT image_id FROM predictions WHERE role = 'outside' AND image_id LIKE 'mixed/%'"
     )
-    assert len(said) == NEW - 1
-    assert not [image_id for (image_id,) in said if "other-name" in image_id or "grey" in image_id]
+    assert len(predictions) == NEW - 1
+    assert not [image_id for (image_id,) in predictions if "other-name" in image_id or "grey" in image_id]
     assert f"{COPIES} that the models were trained on" in unchanged.page("mixed")
 
 
@@ -220,12 +220,12 @@ def test_the_data_set_of_the_training_is_unchanged_on_what_was_not_learnt(unchan
     tested = unchanged.rows(
         "SELECT score FROM predictions WHERE role = 'test' AND run_id LIKE '%-ensemble-%' ORDER BY ALL"
     )
-    said = unchanged.rows(
+    predicted = unchanged.rows(
         "SELECT score FROM predictions WHERE role = 'outside' AND run_id LIKE '%-ensemble-%' AND image_id LIKE 'demo/%' "
         "ORDER BY ALL"
     )
     assert report["evaluated"] == len(tested)
-    assert np.array(said) == pytest.approx(np.array(tested), abs=1e-5)
+    assert np.array(predicted) == pytest.approx(np.array(tested), abs=1e-5)
 
 
 def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
@@ -243,9 +243,9 @@ def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
         store.execute("UPDATE predictions SET score = 0 WHERE role = 'outside' AND image_id LIKE 'plain/%'")
     judged.evaluate("plain")
     gone = min(image_id for _, image_id, *_ in first if image_id.startswith("plain/"))
-    again, kept = judged.rows(outside_rows), [row for row in first if row[1] != gone]
-    assert [row[:3] for row in again] == [row[:3] for row in kept]
-    assert [row[3] for row in again] == pytest.approx([row[3] for row in kept])
+    again, remaining = judged.rows(outside_rows), [row for row in first if row[1] != gone]
+    assert [row[:3] for row in again] == [row[:3] for row in remaining]
+    assert [row[3] for row in again] == pytest.approx([row[3] for row in remaining])
     assert judged.rows(others) == before
 
 
@@ -385,7 +385,7 @@ def test_what_cannot_be_validated_is_refused(judged):
 # the report on arrays
 
 
-def made_rows(truth, subsets) -> ExternalRows:
+def external_rows(truth, subsets) -> ExternalRows:
     n = len(truth)
     ids = [f"x/{i}" for i in range(n)]
     keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
@@ -400,7 +400,7 @@ def curved_truth():
     random = np.random.default_rng(0)
     opinion = np.clip(random.normal(3, 0.7, 400), 1, 5)
     predicted = opinion + random.normal(0, 0.05, 400)
-    return made_rows(1 + 4 * ((opinion - 1) / 4) ** 3, random.choice(["one", "two"], 400)), predicted
+    return external_rows(1 + 4 * ((opinion - 1) / 4) ** 3, random.choice(["one", "two"], 400)), predicted
 
 
 def test_the_map_undoes_another_use_of_the_scale(curved_truth):
@@ -437,9 +437,9 @@ def test_noise_that_says_nothing_is_not_made_better_than_the_mean():
 
 def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
     of, predicted = curved_truth
-    said = {"ensemble": predicted, "a": predicted}
+    predictions = {"ensemble": predicted, "a": predicted}
     report = external_evaluation.data(
-        of, "score", "x", dict.fromkeys(said, "run"), said, predicted - 0.1, predicted + 0.1
+        of, "score", "x", dict.fromkeys(predictions, "run"), predictions, predicted - 0.1, predicted + 0.1
     )
     ensemble, a = report.models
     assert a.overall.coverage is None

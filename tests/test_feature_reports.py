@@ -75,7 +75,7 @@ def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
 
 
 def test_unknown_names_and_regions_are_refused_with_a_remedy():
-    for typed, said in [
+    for typed, phrase in [
         (("jaw_widht",), "jaw_width"),
         (("eye_width",), "right_eye_width"),
         (("zzz",), "`kallos features` lists them"),
@@ -85,7 +85,7 @@ def test_unknown_names_and_regions_are_refused_with_a_remedy():
         answer = kallos("features", *typed)
         assert answer.code == UsageError.exit_code
         assert answer.err.startswith("kallos: ")
-        assert said in answer.err
+        assert phrase in answer.err
         assert answer.out == ""
 
 
@@ -160,8 +160,8 @@ def test_one_feature_fits_the_terminal(opened, width):
         text = shown(one_feature.render(report), width)
         assert max(map(len, text.splitlines())) <= width
         assert "…" not in text.replace(" … ", "")
-        for said in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
-            assert spaceless(said) in spaceless(text)
+        for phrase in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
+            assert spaceless(phrase) in spaceless(text)
         for group in report.groups:
             for part in split_estimate(Estimate(group.correlation, group.low, group.high), sign=True):
                 assert part in text
@@ -174,21 +174,21 @@ def with_values(store: Store, name: str, value: str) -> one_feature.FeatureRepor
 
 
 @pytest.fixture
-def made_up(tmp_path):
+def synthetic(tmp_path):
     with make_store(tmp_path / "s.duckdb", 40, trained=False) as store:
         yield store
 
 
-def test_values_that_cannot_be_measured_or_are_implausible_are_counted(made_up):
+def test_values_that_cannot_be_measured_or_are_implausible_are_counted(synthetic):
     value = "CASE right(image_id, 8) WHEN '0000.png' THEN 'nan'::DOUBLE WHEN '0001.png' THEN 99 ELSE 0.9 END"
-    everything, *subsets = with_values(made_up, "jaw_width", value).groups
+    everything, *subsets = with_values(synthetic, "jaw_width", value).groups
     assert (everything.images, everything.measured, everything.scored, everything.implausible) == (40, 39, 39, 1)
     assert sum(g.images for g in subsets) == 40
     assert sum(g.implausible for g in subsets) == 1
 
 
-def test_a_feature_that_no_image_has_is_shown_without_figures(made_up):
-    report = with_values(made_up, "jaw_width", "'nan'::DOUBLE")
+def test_a_feature_that_no_image_has_is_shown_without_figures(synthetic):
+    report = with_values(synthetic, "jaw_width", "'nan'::DOUBLE")
     assert {(g.measured, g.scored, g.implausible) for g in report.groups} == {(0, 0, 0)}
     assert all(math.isnan(v) for g in report.groups for v in (g.mean, g.correlation, g.low, g.high))
     text = shown(one_feature.render(report), 80)
@@ -196,16 +196,16 @@ def test_a_feature_that_no_image_has_is_shown_without_figures(made_up):
     assert "nan" not in text
 
 
-def test_a_constant_feature_has_a_spread_and_no_correlation(made_up):
-    report = with_values(made_up, "jaw_width", "0.9")
+def test_a_constant_feature_has_a_spread_and_no_correlation(synthetic):
+    report = with_values(synthetic, "jaw_width", "0.9")
     assert report.low < 0.9 < report.high
     assert max(report.groups[0].counts) == 40
     assert math.isnan(report.groups[0].correlation)
     assert "–" in shown(one_feature.render(report), 80)
 
 
-def test_values_of_an_older_formula_are_said_to_be(made_up):
-    report = one_feature.data(made_up, "jaw_width")
+def test_values_of_an_older_formula_are_said_to_be(synthetic):
+    report = one_feature.data(synthetic, "jaw_width")
     text = shown(one_feature.render(replace(report, stored_version=0)), 80)
     assert "1, values of 0: run `kallos extract`" in text
     assert "values of" not in shown(one_feature.render(replace(report, stored_version=1)), 80)

@@ -152,7 +152,7 @@ def test_predict_names_what_it_cannot_take_and_goes_on(workspace: Workspace, tmp
     (album / ".hidden.jpg").touch()
     answer = kallos("score", album, "--bundle", workspace.bundle, "--json")
     assert answer.code == PhotoError.exit_code
-    assert [Path(said["photo"]).name for said in answer.json()["predictions"]] == ["one.jfif"]
+    assert [Path(prediction["photo"]).name for prediction in answer.json()["predictions"]] == ["one.jfif"]
     assert answer.err.splitlines() == [
         f"{album}: beside photos: 1 .txt, 1 hidden",
         f"kallos: {album}/out1.jpg is a link that leads out of the folder.",
@@ -186,8 +186,8 @@ def test_heic_is_ingested_and_predicted_as_any_photo(workspace: Workspace, tmp_p
     photo = write_heic(tmp_path / "IMG_1.HEIC", workspace.portrait)
     rows, findings = scan_images("x", tmp_path, {photo.name: photo.name})
     assert (rows["width"].item(), findings) == (350, [])
-    said = done("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()["predictions"]
-    assert said[0]["features"]["jaw_width"] == pytest.approx(said[1]["features"]["jaw_width"], rel=0.03)
+    predictions = done("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()["predictions"]
+    assert predictions[0]["features"]["jaw_width"] == pytest.approx(predictions[1]["features"]["jaw_width"], rel=0.03)
 
 
 def test_without_the_extra_each_heic_is_named_with_the_remedy(workspace: Workspace, tmp_path: Path, without_heic):

@@ -29,7 +29,7 @@ class Hub(BaseHTTPRequestHandler):
     """As much of the Hub's HTTP as one repository needs; its files are in memory."""
 
     files: dict[str, bytes]
-    made: list[dict[str, object]]
+    repositories: list[dict[str, object]]
 
     def log_message(self, *_):
         pass
@@ -51,7 +51,7 @@ class Hub(BaseHTTPRequestHandler):
         elif self.path == "/api/validate-yaml":
             self.answer(200, {"errors": [], "warnings": []})
         elif self.path == "/api/repos/create":
-            self.made.append(json.loads(body))
+            self.repositories.append(json.loads(body))
             self.answer(200, {"url": f"http://{self.headers['Host']}/{REPOSITORY}"})
         elif self.path.startswith(f"/api/models/{REPOSITORY}/preupload/"):
             paths = [file["path"] for file in json.loads(body)["files"]]
@@ -99,7 +99,7 @@ def oid(content: bytes) -> str:
 
 @pytest.fixture
 def hub():
-    Hub.files, Hub.made = {}, []
+    Hub.files, Hub.repositories = {}, []
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -119,8 +119,8 @@ def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, t
     pushed = typed(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home")
     assert pushed.returncode == 0, pushed.stderr
     assert REPOSITORY in pushed.stderr
-    (made,) = Hub.made
-    assert made.get("private") or made.get("visibility") == "private", "nobody sees it unless asked for"
+    (repository,) = Hub.repositories
+    assert repository.get("private") or repository.get("visibility") == "private", "nobody sees it unless asked for"
     assert Hub.files["README.md"] == (workspace.bundle / "MODEL_CARD.md").read_bytes()
     head = Hub.files["README.md"].decode().split("---")[1]
     for key in ("license", "library_name", "tags", "metrics", "model-index"):
@@ -185,9 +185,9 @@ def test_a_space_says_what_it_is_and_what_it_needs(space: Path):
 
 
 def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, tmp_path: Path):
-    asked = "import ensemble, kallos, models; print(ensemble.__file__, kallos.__file__, models.__file__)"
+    script = "import ensemble, kallos, models; print(ensemble.__file__, kallos.__file__, models.__file__)"
     imported = subprocess.run(
-        [sys.executable, "-c", asked], cwd=space, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=space, capture_output=True, text=True, check=True
     ).stdout.split()
     assert all(Path(file).is_relative_to(space) for file in imported)
     with socket.socket() as probe:
@@ -201,8 +201,8 @@ def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, t
             f"http://127.0.0.1:{port}/predict", files={"photo": workspace.portrait.read_bytes()}, timeout=60
         )
         server.send_signal(signal.SIGINT)
-    said = done("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
-    assert answer.json()["answers"][0]["score"] == pytest.approx(said["predictions"][0]["score"])
+    expected = done("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
+    assert answer.json()["answers"][0]["score"] == pytest.approx(expected["predictions"][0]["score"])
 
 
 def test_a_folder_that_holds_something_is_left_alone(workspace: Workspace, space: Path):

@@ -21,7 +21,7 @@ from kallos.web.service import Service
 from reports.cards.write import cards
 from tests.command import done
 from tests.conftest import Workspace
-from tests.hostile.bundles import copy_of, right, said
+from tests.hostile.bundles import copy_of, right, set_json
 from tests.synthetic_store import make_store
 
 
@@ -51,7 +51,7 @@ def without(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> P
     """The workspace's bundle as if it had been trained on 24 photos."""
     bundle = copy_of(workspace.bundle, tmp_path_factory.mktemp("few") / "bundle")
     few = {"": {"n": 24, "bias": 0.0, "scores": [], "half_widths": []}}
-    said("ensemble/intervals.json", "calibrations", value=few)(bundle)
+    set_json("ensemble/intervals.json", "calibrations", value=few)(bundle)
     right(bundle)
     return bundle
 

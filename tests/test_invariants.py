@@ -73,8 +73,8 @@ def copy(workspace: Workspace, tmp_path: Path) -> Path:
 
 
 def test_a_sound_store_is_well_in_depth(workspace: Workspace):
-    said = done("doctor", "--deep", "--json", "--store", workspace.store).json()["parts"]
-    assert {symptom["state"] for symptom in said["Store, in depth"] + said["Trained models"]} == {"ok"}
+    parts = done("doctor", "--deep", "--json", "--store", workspace.store).json()["parts"]
+    assert {symptom["state"] for symptom in parts["Store, in depth"] + parts["Trained models"]} == {"ok"}
 
 
 def test_every_invariant_is_broken_below():

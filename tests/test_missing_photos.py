@@ -133,15 +133,15 @@ def test_a_photo_that_was_missing_is_tried_again_as_soon_as_it_is_there(store: S
     shutil.copy(third, second)
     assert extract(store, [], unheard).failed == 2
     assert extract(store, [], unheard).processed == 0, "still missing: there is nothing to try"
-    report, said = plan(store)
+    report, message = plan(store)
     assert (report.lines[0].failed, report.lines[0].again) == (2, 0)
-    assert "`kallos extract --retry-failed` tries failed photos" in said
+    assert "`kallos extract --retry-failed` tries failed photos" in message
 
     (tmp_path / "elsewhere").rename(first)
-    report, said = plan(store)
+    report, message = plan(store)
     landmarks = report.lines[0]
     assert (landmarks.failed, landmarks.missing, landmarks.again) == (1, 1, 1)
-    assert "1 photo could not be read before and can be now: `kallos extract` tries it again." in said
+    assert "1 photo could not be read before and can be now: `kallos extract` tries it again." in message
     assert extract(store, [], unheard).processed == 1
     failed = ledger(store).filter(pl.col("status") != "ok")
     assert failed["status"].to_list() == ["changed"]
@@ -153,9 +153,9 @@ def test_plan_names_a_folder_that_is_not_there(store: Store, photos: Path, tmp_p
     store.execute("DELETE FROM attempts WHERE extractor = 'skin'")
     assert plan(store)[0].absent == ()
     shutil.rmtree(photos)
-    report, said = plan(store)
+    report, message = plan(store)
     assert report.absent == (str(photos),)
-    assert f"{photos} is not there" in said
+    assert f"{photos} is not there" in message
 
 
 def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, monkeypatch: pytest.MonkeyPatch):

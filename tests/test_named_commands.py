@@ -80,10 +80,10 @@ def test_what_cannot_be_typed_is_found(typed: str, wrong: str | None):
 def test_commands_get_the_store_that_was_typed(argv: list[str], expected: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.argv", argv)
     text = Text.assemble(("run `kallos extract` or ", "bold"), "`kallos ingest --help`, `sql`", style="dim")
-    made = complete(text)
-    assert made.plain == expected
-    assert made.style == "dim"
-    assert any(span.style == "bold" and span.start == 0 for span in made.spans)
+    completed = complete(text)
+    assert completed.plain == expected
+    assert completed.style == "dim"
+    assert any(span.style == "bold" and span.start == 0 for span in completed.spans)
 
 
 def test_what_a_command_says_to_do_next_can_be_typed(tmp_path: Path):

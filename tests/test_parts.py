@@ -50,9 +50,9 @@ def parts(maps: ScaleMaps = LINKED, data_sets=("one", "two"), **other) -> Parts:
 
 
 def test_scores_are_those_of_the_first_data_set_unless_another_is_named():
-    for given in (parts(), parts().scored_for(None), parts().scored_for("one")):
-        assert given.output.from_shared(AT) == AT
-        assert (given.scale, given.origin.scored_for) == (OWN, "one")
+    for default in (parts(), parts().scored_for(None), parts().scored_for("one")):
+        assert default.output.from_shared(AT) == AT
+        assert (default.scale, default.origin.scored_for) == (OWN, "one")
     other = parts().scored_for("two")
     assert other.output.from_shared(AT) == [2.0]
     assert [float(end[0]) for end in other.given_ends(AT, ENDS)] == [1.5, 3.5]

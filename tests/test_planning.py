@@ -19,8 +19,8 @@ from tests.synthetic_store import _outputs, content, make_store
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 def lines(store: Store, **changed: dict[str, object]) -> dict[str, PlanLine]:

@@ -180,9 +180,9 @@ def test_an_interrupted_demo_goes_on_to_the_same_folder(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_demo(broken, 4, 7, interrupt)
     assert not (broken / "ratings.csv").exists()
-    kept = (broken / "images" / "P0001.jpg").stat().st_mtime_ns
+    written_at = (broken / "images" / "P0001.jpg").stat().st_mtime_ns
     write_demo(broken, 4, 7, lambda *_: None)
-    assert (broken / "images" / "P0001.jpg").stat().st_mtime_ns == kept
+    assert (broken / "images" / "P0001.jpg").stat().st_mtime_ns == written_at
     assert digests(broken) == digests(whole)
 
 

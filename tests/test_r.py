@@ -16,7 +16,7 @@ from tests.conftest import Workspace
 PAGE = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
 (TYPED,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 RECIPES = {re.search(r"library\((\w+)\)", text)[1]: text for text in re.findall(r"```r\n(.*?)```", PAGE, re.DOTALL)}
-SAYS = {"lme4": ("rater_id", "image_id", "jaw", "Fixed effects"), "haven": ("Width of the jaw at its angles.",)}
+PRINTED = {"lme4": ("rater_id", "image_id", "jaw", "Fixed effects"), "haven": ("Width of the jaw at its angles.",)}
 
 
 def r(program: str) -> subprocess.CompletedProcess[str]:
@@ -32,4 +32,4 @@ def test_a_recipe_runs_in_r(package: str, workspace: Workspace, tmp_path: Path, 
         done(*shlex.split(line)[1:], "--store", workspace.store)
     answer = r(RECIPES[package])
     assert answer.returncode == 0, answer.stderr
-    assert all(words in answer.stdout for words in SAYS[package])
+    assert all(words in answer.stdout for words in PRINTED[package])

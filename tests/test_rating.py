@@ -49,8 +49,8 @@ def some_ratings(store: Path, count: int) -> dict[str, float]:
 
 def test_a_person_agrees_rates_and_goes_on_another_day(store: Path, monkeypatch: pytest.MonkeyPatch):
     answer = answered(store, monkeypatch, "yes", 3, "soon", 6, 4, "s", 2, "q")
-    said = " ".join(answer.out.split())
-    assert said.startswith(CONSENT.partition("`")[0])
+    text = " ".join(answer.out.split())
+    assert text.startswith(CONSENT.partition("`")[0])
     assert "soon is not understood: give a number" in answer.err
     assert "6 is not on the scale: give a number from 1 to 5" in answer.err
     assert "Your model said" in answer.err
@@ -90,10 +90,10 @@ def test_the_last_rating_can_be_taken_back(store: Path, monkeypatch: pytest.Monk
 
 def test_what_is_known_is_the_same_on_the_command_line_and_in_python(store: Path):
     report = kallos.rate(store, "anna", some_ratings(store, 30))
-    said = done("rate", "anna", "--store", store, "--json").json()
-    assert said["schema"] == "kallos.report.one_rater/1"
-    assert (said["rated"], said["pearson"]) == (30, pytest.approx(report.pearson))
-    assert [step[0] for step in said["grew"]] == [5, 10, 20, 30]
+    as_json = done("rate", "anna", "--store", store, "--json").json()
+    assert as_json["schema"] == "kallos.report.one_rater/1"
+    assert (as_json["rated"], as_json["pearson"]) == (30, pytest.approx(report.pearson))
+    assert [step[0] for step in as_json["grew"]] == [5, 10, 20, 30]
     assert kallos.one_rater(store, "anna").faces.equals(report.faces)
     assert len(report.faces) == report.faces["image_id"].n_unique() > 60
     assert (
@@ -155,8 +155,8 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
     faces = report.faces.join(vectors, on="image_id", maintain_order="left")
     seen = (faces["vector"].to_numpy() - tensors["centre"]) @ tensors["axes"].T / tensors["spread"]
     design = np.column_stack([np.ones(len(faces)), faces["pool"] - 3, seen])
-    given = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
-    assert given.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)
+    scores = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
+    assert scores.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)
 
 
 def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytest.MonkeyPatch):
@@ -175,8 +175,8 @@ def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytes
 def test_a_person_is_erased_and_nobody_else(store: Path):
     kallos.rate(store, "anna schmidt-maier", some_ratings(store, 3))
     kallos.rate(store, "bob", some_ratings(store, 2))
-    said = done("erase", "--rater", "anna schmidt-maier", "--store", store, "--json").json()
-    assert (said["rows"], said["found"], said["photos"]) == ({"personal_ratings": 3}, [], 0)
+    report = done("erase", "--rater", "anna schmidt-maier", "--store", store, "--json").json()
+    assert (report["rows"], report["found"], report["photos"]) == ({"personal_ratings": 3}, [], 0)
     assert stored(store)["rater"].to_list() == ["bob", "bob"]
     assert b"schmidt-maier" not in store.read_bytes()
     with kallos.open_store(store) as opened:

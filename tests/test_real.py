@@ -41,8 +41,8 @@ def test_ratings_folds_and_the_broken_landmarks(at):
 
 
 def test_checks_find_nothing_wrong(at):
-    told = done("check", "--json", *at).json()
-    assert (told["failed"], told["warned"]) == ([], [])
+    report = done("check", "--json", *at).json()
+    assert (report["failed"], report["warned"]) == ([], [])
 
 
 def test_geometry_alone_reaches_the_floor(at):

@@ -192,8 +192,8 @@ def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
 def test_the_retest_is_of_raters_who_were_asked_again(store: Store):
     store.execute("UPDATE ratings SET first_rating = rating + 1 WHERE rater_id = (SELECT min(rater_id) FROM ratings)")
     whole = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
-    asked = store.value("SELECT count(*) FROM ratings WHERE first_rating IS NOT NULL")
-    assert (whole.retest.value, whole.again) == (pytest.approx(1.0), asked)
+    repeats = store.value("SELECT count(*) FROM ratings WHERE first_rating IS NOT NULL")
+    assert (whole.retest.value, whole.again) == (pytest.approx(1.0), repeats)
 
 
 def test_the_retest_is_between_sessions_too(labels_only: Store):
@@ -239,12 +239,12 @@ def test_drift_finds_the_group_and_the_feature_that_were_moved():
             "moved": random.normal(size=200) + np.repeat([0.0, 3.0], [150, 50]),
         }
     )
-    told = {each.group: each for each in drift(rows, ["same", "moved"])}
-    assert set(told) == {"here", "there", "A"}
-    assert (told["there"].images, told["A"].images) == (50, 100)
-    assert told["there"].furthest[0][0] == "moved"
-    assert told["there"].furthest[0][1] > 0.8
-    assert told["A"].furthest[0][1] < 0.3
+    by_group = {each.group: each for each in drift(rows, ["same", "moved"])}
+    assert set(by_group) == {"here", "there", "A"}
+    assert (by_group["there"].images, by_group["A"].images) == (50, 100)
+    assert by_group["there"].furthest[0][0] == "moved"
+    assert by_group["there"].furthest[0][1] > 0.8
+    assert by_group["A"].furthest[0][1] < 0.3
 
 
 def test_correlations_are_pearsons_over_rows_known_to_both():

@@ -95,10 +95,10 @@ def test_what_is_asked_outside_is_not_overheard(store: Store):
 
 
 def test_words_from_outside_stay_words():
-    made = Table("<script>", "n")
-    made.columns[1].justify = "right"
-    made.add_row(Text("<img src=x>\n& more", style="bold #ff0000"), "<b>")
-    html = to_html("<title>", page("<h1>", "<i>", section("<h2>", made, remark="<u>"), "<p>"), "<made>")
+    table = Table("<script>", "n")
+    table.columns[1].justify = "right"
+    table.add_row(Text("<img src=x>\n& more", style="bold #ff0000"), "<b>")
+    html = to_html("<title>", page("<h1>", "<i>", section("<h2>", table, remark="<u>"), "<p>"), "<made>")
     seen = Checker(html).seen
     assert not {"img", "script", "i", "u", "b", "made"} & set(seen)
     assert "&lt;img src=x&gt;<br>&amp; more" in html
@@ -156,11 +156,11 @@ def test_a_plot_becomes_files(plot: Plot, tmp_path: Path):
 
 
 def test_a_bar_is_drawn_from_its_number_and_is_no_text_for_a_screen_reader():
-    made = plain_table("model", "")
+    table = plain_table("model", "")
     drawings = (bar(0.25, 12, WARM), signed_bar(-1, 2), interval_bar(0, 0.5, 1, -1, 1), Spark([0, 1, 4]))
     for drawing in drawings:
-        made.add_row("━━━╸───", drawing)
-    html = part(made)
+        table.add_row("━━━╸───", drawing)
+    html = part(table)
     Checker(html)
     assert html.count('<svg class="cell" aria-hidden="true"') == 4
     assert html.count("<td>━━━╸───</td>") == 4

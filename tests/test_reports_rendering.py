@@ -169,8 +169,8 @@ def test_json_leaves_out_what_only_pictures_need():
         frame: pl.DataFrame
         bulky: tuple[int, ...] = for_pictures()
 
-    made = Example(Path("a/b"), {"x": float("nan"), "y": float("inf")}, pl.DataFrame({"n": [1, None]}), (1, 2))
-    assert json.loads(to_json("example", made)) == {
+    example = Example(Path("a/b"), {"x": float("nan"), "y": float("inf")}, pl.DataFrame({"n": [1, None]}), (1, 2))
+    assert json.loads(to_json("example", example)) == {
         "schema": "kallos.report.example/1",
         "path": "a/b",
         "values": {"x": None, "y": None},
@@ -302,8 +302,8 @@ def test_an_ingest_names_counts_changes_and_offenders():
     findings = pl.DataFrame(
         {"data_set": "m", "kind": "missing_image", "subject": [f"{i}.jpg" for i in range(5)], "detail": "no file"}
     )
-    made = IngestSummary("m", 10, 9, 60, 6, 0, {"m-5fold": 5}, {"AF": 10}, {"images": 10, "scores": 0}, findings)
-    text = "\n".join(shown(ingest.render(made, "kallos extract")))
+    summary = IngestSummary("m", 10, 9, 60, 6, 0, {"m-5fold": 5}, {"AF": 10}, {"images": 10, "scores": 0}, findings)
+    text = "\n".join(shown(ingest.render(summary, "kallos extract")))
     for expected in (
         "10 images, 9 mean scores",
         "60 single ratings by 6 raters",
@@ -313,7 +313,7 @@ def test_an_ingest_names_counts_changes_and_offenders():
         "Next: kallos extract.",
     ):
         assert expected in text
-    again = replace(made, changed={"images": 0}, findings=findings.clear())
+    again = replace(summary, changed={"images": 0}, findings=findings.clear())
     assert "nothing was new" in "\n".join(shown(ingest.render(again, "nothing")))
 
 

@@ -106,9 +106,9 @@ def own(request: pytest.FixtureRequest) -> Scale:
 def typed(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Typed:
     """What a command prints on a store whose raters used that scale: made-up runs, or portraits with real models."""
     folder = tmp_path_factory.mktemp("scales")
-    made_up, drawn = folder / "s.duckdb", folder / "kallos.duckdb"
+    synthetic, drawn = folder / "s.duckdb", folder / "kallos.duckdb"
     # so many that every group has enough people in a test fold
-    with make_store(made_up, 180) as store:
+    with make_store(synthetic, 180) as store:
         train_fold(store, 2, np.random.default_rng(5))
         plant(store, 7, like=3)
         find_near_duplicates(store)
@@ -121,7 +121,7 @@ def typed(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFac
     @cache
     def answered(line: str) -> str:
         words = [str(workspace.portrait) if word == "PHOTO" else word for word in line.split()]
-        return done(*words, "--store", drawn if "PHOTO" in line else made_up).out
+        return done(*words, "--store", drawn if "PHOTO" in line else synthetic).out
 
     return answered
 

@@ -68,8 +68,8 @@ def test_a_photo_has_one_row_however_it_is_given_and_what_fails_has_its_reason(w
     pixels = np.asarray(Image.open(path))
     (tmp_path / "letter.jpg").write_text("dear reader")
     pattern = tmp_path / "*.jpg"
-    given = [path, str(path), Image.open(path), pixels, path.read_bytes(), tmp_path / "nowhere.jpg", 3, pattern]
-    scores = kallos.score(given, bundle=workspace.bundle)
+    photos = [path, str(path), Image.open(path), pixels, path.read_bytes(), tmp_path / "nowhere.jpg", 3, pattern]
+    scores = kallos.score(photos, bundle=workspace.bundle)
     names = [str(path), str(path), "[2]", "[3]", "[4]", str(tmp_path / "nowhere.jpg"), "[6]"]
     assert scores["photo"].to_list() == [*names, str(tmp_path / "letter.jpg")]
     (score,) = scores["score"].drop_nulls().unique()
@@ -216,10 +216,10 @@ def test_the_page_on_scores(clip: Path, workspace: Workspace, tmp_path: Path, mo
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", (ROOT / "docs/score.md").read_text(), flags=re.DOTALL):
         exec(code, names)
-    said = capsys.readouterr().out
-    assert said.count("shape: (3, 5)") == 1
-    assert "nowhere.jpg does not" in said
-    assert f"shape: ({len(names['rows'])}, 4)" in said
+    output = capsys.readouterr().out
+    assert output.count("shape: (3, 5)") == 1
+    assert "nowhere.jpg does not" in output
+    assert f"shape: ({len(names['rows'])}, 4)" in output
 
 
 @settings(max_examples=50, deadline=None)

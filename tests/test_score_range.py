@@ -88,11 +88,11 @@ def rate(scale: Scale, decimals: int, workspace: Workspace, folder: Path) -> Rat
         for image, score in drawn:
             opinions = scale.from_models(score) + 0.1 * scale.width * np.array((-1, 0, 1))
             lines.writerow([image, *(round(opinion, decimals) for opinion in opinions.clip(*scale).tolist())])
-    made = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)
+    rated = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)
     at = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
-    made("ingest", "table", folder / "table.csv", *at)
-    made("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
-    return made
+    rated("ingest", "table", folder / "table.csv", *at)
+    rated("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
+    return rated
 
 
 WHOLE_STEPS, SLIDER = (Scale(1, 7), 0), (Scale(0, 100), 1)
@@ -104,11 +104,11 @@ WHOLE_STEPS, SLIDER = (Scale(1, 7), 0), (Scale(0, 100), 1)
 )
 def rated(request: pytest.FixtureRequest, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Rated:
     """In whole steps on 1-7, and with a slider that has a decimal from 0 to 100."""
-    made = rate(*request.param, workspace, tmp_path_factory.mktemp("rated"))
-    made("train", "all", "--protocol", "rated-5fold", *TRAINING)
-    made("evaluate", "--data-set", "demo", "--protocol", "rated-5fold")
-    made("export", made.bundle, "--protocol", "rated-5fold")
-    return made
+    rated = rate(*request.param, workspace, tmp_path_factory.mktemp("rated"))
+    rated("train", "all", "--protocol", "rated-5fold", *TRAINING)
+    rated("evaluate", "--data-set", "demo", "--protocol", "rated-5fold")
+    rated("export", rated.bundle, "--protocol", "rated-5fold")
+    return rated
 
 
 def test_ratings_of_a_slider_are_stored_as_given_and_have_no_histogram_to_learn_from(

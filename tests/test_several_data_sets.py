@@ -49,11 +49,11 @@ def test_a_map_increases_strictly_stays_on_the_scale_and_can_be_undone(
 ) -> None:
     linked = ScaleMap.linking(WIDE, np.array(own), np.array(reference))
     at = np.unique(np.round(shared, 3))
-    given_there = linked.from_shared(at)
-    assert (np.diff(given_there) > 0).all()
-    assert (given_there >= MODEL_SCALE.low).all()
-    assert (given_there <= MODEL_SCALE.high).all()
-    assert np.allclose(linked.to_shared(given_there), at, atol=1e-9)
+    mapped = linked.from_shared(at)
+    assert (np.diff(mapped) > 0).all()
+    assert (mapped >= MODEL_SCALE.low).all()
+    assert (mapped <= MODEL_SCALE.high).all()
+    assert np.allclose(linked.to_shared(mapped), at, atol=1e-9)
     assert json.loads(json.dumps(linked.as_dict())) == ScaleMap.restore(linked.as_dict()).as_dict()
 
 

@@ -43,8 +43,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
     at = (three, "--bundle", workspace.bundle)
-    (said,) = done("score", *at, "--json").json()["predictions"]
-    assert said["notes"][0] == REMARK
+    (prediction,) = done("score", *at, "--json").json()["predictions"]
+    assert prediction["notes"][0] == REMARK
     shown = " ".join(done("score", *at).out.replace("│", " ").split())
     assert f"! {REMARK}" in shown
     assert done("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK

@@ -31,8 +31,8 @@ ALL = 10**6
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 @pytest.fixture
@@ -236,10 +236,10 @@ def test_a_file_finds_what_its_stored_image_finds_and_itself_first(workspace, by
 def test_a_photo_that_is_not_in_the_store(workspace, tmp_path):
     with Image.open(workspace.portrait) as portrait:
         portrait.resize((300, 300)).save(tmp_path / "P0002.jpg", quality=95)
-    said = done("similar", tmp_path / "P0002.jpg", "--by", "landmarks", "--json", "--store", workspace.store).json()
-    assert said["neighbours"][0]["image_id"] == "demo/P0001.jpg"
-    assert not any(n["same_photo"] for n in said["neighbours"])
-    assert 0 < said["neighbours"][0]["distance"] < said["neighbours"][1]["distance"]
+    report = done("similar", tmp_path / "P0002.jpg", "--by", "landmarks", "--json", "--store", workspace.store).json()
+    assert report["neighbours"][0]["image_id"] == "demo/P0001.jpg"
+    assert not any(n["same_photo"] for n in report["neighbours"])
+    assert 0 < report["neighbours"][0]["distance"] < report["neighbours"][1]["distance"]
 
 
 @pytest.mark.parametrize("by", VIEWS)
@@ -252,7 +252,7 @@ def test_the_sql_gives_the_same_neighbours(workspace, by, is_file):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "phrase"),
     [
         (("P9999.jpg",), 2, "neither"),
         (("P0001.jpg", "--encoder", "resnet18"), 2, "--encoder resnet18"),
@@ -264,13 +264,13 @@ def test_the_sql_gives_the_same_neighbours(workspace, by, is_file):
         (("grey.png", "--by", "geometry"), 5, "grey.png: No face"),
     ],
 )
-def test_what_cannot_be_searched(workspace, tmp_path, monkeypatch, arguments, code, said):
+def test_what_cannot_be_searched(workspace, tmp_path, monkeypatch, arguments, code, phrase):
     monkeypatch.chdir(tmp_path)
     Path("text.jpg").write_text("dear reader")
     Image.new("L", (300, 300), 90).save("grey.png")
     answer = kallos("similar", *arguments, "--store", workspace.store)
     assert answer.code == code
-    assert said in answer.err
+    assert phrase in answer.err
     assert answer.out == ""
 
 

@@ -80,9 +80,9 @@ def test_every_reader_works_on_a_snapshot_and_says_its_age(path):
             ("check",),
             ("verify", "made-up-2fold-1-b-00000003"),
         ):
-            said = " ".join(command(*arguments, "--store", path).err.split())
-            assert f"process {writer.process.pid}" in said, arguments
-            assert "snapshot of" in said
+            message = " ".join(command(*arguments, "--store", path).err.split())
+            assert f"process {writer.process.pid}" in message, arguments
+            assert "snapshot of" in message
         with pytest.warns(UserWarning, match="snapshot of"):
             store = kallos.open_store(path)
         with store:
@@ -133,9 +133,9 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
         wait_until(lambda: snapshots.files(out), extract)
         with pytest.raises(StoreError, match=rf"process {extract.pid} \(kallos extract\)"):
             Store.open(out)
-        said = done("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
-        assert said.json() == [{"n": 120}]
-        assert "kallos extract" in said.err
+        answer = done("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
+        assert answer.json() == [{"n": 120}]
+        assert "kallos extract" in answer.err
     finally:
         extract.terminate()
         extract.wait()
@@ -188,6 +188,6 @@ def test_the_models_of_a_store_predict_beside_a_writer(workspace, tmp_path):
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     with Writer(path):
-        said = done("score", workspace.portrait, "--json", "--store", path)
-    assert "score" in said.out
-    assert "snapshot of" in " ".join(said.err.split())
+        answer = done("score", workspace.portrait, "--json", "--store", path)
+    assert "score" in answer.out
+    assert "snapshot of" in " ".join(answer.err.split())

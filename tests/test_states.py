@@ -131,10 +131,10 @@ def works(command: str) -> str | None:
 
 
 def check(answer: Answer, cell: str) -> None:
-    said = answer.out + answer.err
-    assert answer.code in DOCUMENTED, (cell, said)
+    output = answer.out + answer.err
+    assert answer.code in DOCUMENTED, (cell, output)
     # what a column means may name a command without its arguments
-    for command in [] if cell.startswith("tables") else named(said):
+    for command in [] if cell.startswith("tables") else named(output):
         assert works(command) is None, (cell, command, works(command))
     if answer.code:
         sentence = answer.err.strip().splitlines()[-1]

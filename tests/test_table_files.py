@@ -89,9 +89,13 @@ def test_a_sav_has_labels_and_what_spss_has_no_number_for_is_missing_or_text(tmp
     assert read["day"].to_list() == [date(2026, 11, 29), None]
     assert read["ok"].to_list() == [1, None]
     assert about.variable_value_labels == {"ok": {1: "yes", 0: "no"}}
-    said = about.column_names_to_labels
-    assert (said["n"], said["histogram_1"], said["histogram_2"]) == ("how many", "ones", None)
-    assert said["x"] == "ä" * 128, "cut between letters"
+    stored_labels = about.column_names_to_labels
+    assert (stored_labels["n"], stored_labels["histogram_1"], stored_labels["histogram_2"]) == (
+        "how many",
+        "ones",
+        None,
+    )
+    assert stored_labels["x"] == "ä" * 128, "cut between letters"
     assert about.variable_measure["ok"] == "nominal"
     assert about.variable_measure["x"] == "scale"
 
@@ -211,13 +215,13 @@ def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_
 
 
 @pytest.mark.parametrize(
-    ("asked", "columns"),
+    ("selection", "columns"),
     [(("jaw_width",), {"jaw_width"}), (("averageness",), {"averageness"}), (("--region", "lips"), None)],
 )
-def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, asked, columns):
-    done("features", *asked, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
+def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, selection, columns):
+    done("features", *selection, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
     read = pl.read_parquet(tmp_path / "t.parquet")
-    assert "averageness" not in read.columns or asked == ("averageness",)
+    assert "averageness" not in read.columns or selection == ("averageness",)
     listed = done("features", "--region", "lips", "--json").json()["features"]
     assert set(read.columns[len(FRONT) :]) == (columns or {of["name"] for of in listed})
     assert read[read.columns[-1]].is_finite().sum() >= 119
@@ -225,13 +229,13 @@ def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, a
 
 def test_where_averageness_is_left_out_the_command_says_how_it_is_had(workspace, tmp_path):
     at = ("--store", workspace.store)
-    for asked in ((), ("--region", "symmetry")):
-        answer = done("features", *asked, "--csv", tmp_path / "t.csv", *at)
+    for selection in ((), ("--region", "symmetry")):
+        answer = done("features", *selection, "--csv", tmp_path / "t.csv", *at)
         assert "averageness" not in pl.read_csv(tmp_path / "t.csv").columns
         assert "averageness is left out" in answer.err
         assert "`kallos features averageness --csv FILE" in answer.err
-    for asked in (("averageness",), ("--region", "lips")):
-        assert "left out" not in done("features", *asked, "--csv", tmp_path / "t.csv", *at).err
+    for selection in (("averageness",), ("--region", "lips")):
+        assert "left out" not in done("features", *selection, "--csv", tmp_path / "t.csv", *at).err
     by_command = done("features", "averageness", "--csv", "-", *at).out.splitlines()[1]
     page = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
     (query,) = [text for text in re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL) if "averageness * sd" in text]
@@ -264,7 +268,7 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
     answer = kallos("score", photos, "--bundle", workspace.bundle, *options)
     assert (answer.code, answer.out) == (5, "")
     assert "letter.jpg is not a photo" in answer.err
-    said = done("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
+    prediction = done("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
     table = pl.read_parquet(files["parquet"])
     rows = {Path(row["photo"]).name: row for row in table.rows(named=True)}
     assert rows.keys() == {"Zoë.jpg", "caf\\udce9.jpg", "letter.jpg"}
@@ -273,17 +277,17 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
     assert {value for name, value in letter.items() if name not in ("photo", "problem")} == {None}
     assert good["problem"] is None
     for name in ("score", "low", "high", "in_training"):
-        assert good[name] == said[name]
-    assert good["remarks"] == "; ".join(said["notes"])
+        assert good[name] == prediction[name]
+    assert good["remarks"] == "; ".join(prediction["notes"])
     assert (good["model"], good["protocol"], good["fold"]) == tuple(
-        said["origin"][n] for n in ("model", "protocol", "fold")
+        prediction["origin"][n] for n in ("model", "protocol", "fold")
     )
     assert good["data_sets"] == "demo"
-    assert good["doubts"] == (" ".join(said["doubts"]) or None)
-    assert good["model_b_features"] == said["members"]["b-features"]
-    assert good["sub_score_eyes"] == said["sub_scores"]["eyes"]
-    assert good["weight_eyes"] == said["weights"]["eyes"]
-    assert {name: good[name] for name in said["features"]} == said["features"]
+    assert good["doubts"] == (" ".join(prediction["doubts"]) or None)
+    assert good["model_b_features"] == prediction["members"]["b-features"]
+    assert good["sub_score_eyes"] == prediction["sub_scores"]["eyes"]
+    assert good["weight_eyes"] == prediction["weights"]["eyes"]
+    assert {name: good[name] for name in prediction["features"]} == prediction["features"]
     assert pl.read_csv(files["csv"])["photo"].to_list() == table["photo"].to_list()
     spss, about = sav(files["sav"])
     assert spss["photo"].to_list() == table["photo"].to_list()

@@ -29,8 +29,8 @@ OTHER = "trustworthy"
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb") as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb") as store:
+        yield store
 
 
 def a_run(store: Store, protocol: str, manifest_id: str) -> Run:
@@ -63,16 +63,16 @@ def _scores_of(store: Store, image_ids: tuple[str, ...]) -> list[float]:
 def test_a_fold_is_normalised_by_photos_that_have_a_score_on_its_trait(store: Store) -> None:
     protocol = add_trait(store, OTHER)
     store.execute("DELETE FROM scores WHERE trait = $t AND image_id < 'made-up/0030'", t=OTHER)
-    made = training_set(store, protocol, 1, "tiny")
-    assert min(made.train.image_ids) >= "made-up/0030"
+    fold = training_set(store, protocol, 1, "tiny")
+    assert min(fold.train.image_ids) >= "made-up/0030"
     fitted_on = store.value("SELECT row_count FROM statistics WHERE normalization = $n", n=f"{protocol}/1")
-    assert fitted_on == len(made.train)
+    assert fitted_on == len(fold.train)
 
 
 def test_a_run_records_its_trait_and_its_own_scale(store: Store) -> None:
     protocol = add_trait(store, OTHER)
-    made = training_set(store, protocol, 1, "tiny")
-    run = a_run(store, protocol, made.manifest_id)
+    fold = training_set(store, protocol, 1, "tiny")
+    run = a_run(store, protocol, fold.manifest_id)
     runs.begin(store, run)
     assert target_of_run(store, run.run_id) == target_of(store, protocol) == Target(OTHER, (1, 7))
     assert target_of(store, PROTOCOL) == Target(TRAIT, (1, 5))
@@ -80,14 +80,14 @@ def test_a_run_records_its_trait_and_its_own_scale(store: Store) -> None:
 
 def test_predictions_are_judged_by_the_scores_on_the_trait_of_their_run(store: Store) -> None:
     protocol = add_trait(store, OTHER)
-    made = training_set(store, protocol, 1, "tiny")
-    run = a_run(store, protocol, made.manifest_id)
+    fold = training_set(store, protocol, 1, "tiny")
+    run = a_run(store, protocol, fold.manifest_id)
     runs.begin(store, run)
-    runs.record_predictions(store, run, "test", made.test.image_ids, made.test.scores, made.test.scores)
+    runs.record_predictions(store, run, "test", fold.test.image_ids, fold.test.scores, fold.test.scores)
     runs.finish(store, run, 1.0)
     judged = evaluated_rows(store, "ridge", run, "test")
     assert judged is not None
-    assert judged.truth.tolist() == judged.predicted.tolist() == made.test.scores.tolist()
+    assert judged.truth.tolist() == judged.predicted.tolist() == fold.test.scores.tolist()
     assert {each.what for each in INVARIANTS if store.value(each.violations)} <= {"a data set lies somewhere"}
 
 
@@ -157,12 +157,12 @@ def pair(workspace, tmp_path_factory) -> Pair:
         for image, score in drawn:
             opinion = round(7 - 1.5 * (score - 1))
             lines.writerow([image, *(min(max(opinion + change, 1), 7) for change in (-1, 0, 1))])
-    made = Pair(store, folder / "bundle", workspace.portrait)
+    pair = Pair(store, folder / "bundle", workspace.portrait)
     stated = ("--images", workspace.portraits / "images", "--name", "demo", "--trait", OTHER, "--scale", 1, 7)
-    made("ingest", "table", folder / "other.csv", *stated)
-    made("train", "all", "--protocol", PAIR_PROTOCOL, *TRAINING)
-    made("export", made.bundle, "--protocol", PAIR_PROTOCOL)
-    return made
+    pair("ingest", "table", folder / "other.csv", *stated)
+    pair("train", "all", "--protocol", PAIR_PROTOCOL, *TRAINING)
+    pair("export", pair.bundle, "--protocol", PAIR_PROTOCOL)
+    return pair
 
 
 def test_the_second_trait_is_trained_and_judged_by_itself(pair: Pair) -> None:
@@ -193,11 +193,11 @@ def test_the_protocol_has_to_be_named_where_there_are_two(pair: Pair) -> None:
 
 
 def test_bundle_and_prediction_name_the_trait_and_its_own_scale(pair: Pair, workspace) -> None:
-    for said, trait, scale in (
+    for answer, trait, scale in (
         (pair("score", pair.photo, "--json", "--bundle", pair.bundle), OTHER, [1, 7]),
         (done("score", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
     ):
-        (prediction,) = said.json()["predictions"]
+        (prediction,) = answer.json()["predictions"]
         assert (prediction["origin"]["trait"], prediction["origin"]["scale"]) == (trait, scale)
     text = " ".join(pair("score", pair.photo, "--bundle", pair.bundle).out.split())
     assert OTHER in text

@@ -75,13 +75,13 @@ def test_commands_that_begin_a_store_at_once_lose_nothing(path, tmp_path):
         (tmp_path / f"{name}.csv").write_text("image,score\n" + "".join(f"{p.name},3\n" for p in photos.iterdir()))
         typed = ["ingest", "table", tmp_path / f"{name}.csv", "--images", photos, "--scale", 1, 5, "--store", store]
         waiting.append([sys.executable, "-m", "kallos", *map(str, typed)])
-    done = []
+    finished = []
     while waiting:
         together = [subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for typed in waiting]
-        said = [process.communicate()[1] for process in together]
-        assert {process.returncode for process in together} <= {0, 6}, said
-        done += [typed for typed, process in zip(waiting, together, strict=True) if process.returncode == 0]
-        waiting = [typed for typed in waiting if typed not in done]
+        errors = [process.communicate()[1] for process in together]
+        assert {process.returncode for process in together} <= {0, 6}, errors
+        finished += [typed for typed, process in zip(waiting, together, strict=True) if process.returncode == 0]
+        waiting = [typed for typed in waiting if typed not in finished]
     assert rows(store) == 3 * 80
 
 

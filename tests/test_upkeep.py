@@ -232,10 +232,10 @@ def test_the_receipt_names_nobody_and_the_screen_says_what_is_left_to_do(path):
     (receipt,) = path.parent.glob("s.erased-*.json")
     assert "0001.png" not in receipt.read_text()
     assert json.loads(receipt.read_text())["photos"] == 1
-    said = " ".join(answer.out.split())
-    assert "Still in your folders" in said
-    assert "made-up-2fold-1-baseline" in said
-    assert re.search(r"\d+ files?, [\d.]+ MiB, searched", said)
+    screen = " ".join(answer.out.split())
+    assert "Still in your folders" in screen
+    assert "made-up-2fold-1-baseline" in screen
+    assert re.search(r"\d+ files?, [\d.]+ MiB, searched", screen)
 
 
 # examining

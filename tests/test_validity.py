@@ -28,15 +28,15 @@ def most(rate: float) -> int:
 
 @pytest.mark.parametrize(("n", "noise"), [(30, 0.9), (30, 2.0), (120, 0.9)])
 def test_a_model_at_the_limit_is_called_usable_or_not_usable_in_one_of_twenty_at_most(n: int, noise: float):
-    given = verdicts(STUDIES, n, USEFUL, seed=n, noise=noise)
-    assert given["use"] + given["recalibrate"] <= most(STATED)
-    assert given["do not use"] <= most(STATED)
+    counts = verdicts(STUDIES, n, USEFUL, seed=n, noise=noise)
+    assert counts["use"] + counts["recalibrate"] <= most(STATED)
+    assert counts["do not use"] <= most(STATED)
 
 
 def test_a_good_calibrated_model_is_used_and_not_recalibrated_more_often_than_stated():
-    given = verdicts(STUDIES, 60, 0.85, seed=1)
-    assert given["recalibrate"] <= most(STATED)
-    assert given["use"] >= 0.8 * STUDIES
+    counts = verdicts(STUDIES, 60, 0.85, seed=1)
+    assert counts["recalibrate"] <= most(STATED)
+    assert counts["use"] >= 0.8 * STUDIES
 
 
 def test_a_poor_model_is_refused_and_one_off_level_or_coverage_recalibrated():
@@ -52,8 +52,8 @@ def test_a_poor_model_is_refused_and_one_off_level_or_coverage_recalibrated():
 def test_the_photos_that_are_said_to_be_needed_decide_with_the_stated_power():
     reliability = SD**2 / (SD**2 + 0.9**2 / RATERS)
     needed = photos_needed(0.8, reliability)
-    given = verdicts(STUDIES, needed, 0.8, seed=3)
-    assert given["use"] + given["recalibrate"] == pytest.approx(0.8 * STUDIES, abs=3.1 * np.sqrt(STUDIES * 0.16))
+    counts = verdicts(STUDIES, needed, 0.8, seed=3)
+    assert counts["use"] + counts["recalibrate"] == pytest.approx(0.8 * STUDIES, abs=3.1 * np.sqrt(STUDIES * 0.16))
     assert photos_needed(0.9, 1.0) < needed < photos_needed(0.8, 0.3)
     assert photos_needed(USEFUL, 1.0) is photos_needed(USEFUL + 0.005, 1.0) is None
 

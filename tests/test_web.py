@@ -187,10 +187,10 @@ def test_a_full_line_is_answered_at_once_and_says_when_to_try_again(
     monkeypatch.setattr(answering, "MAX_WAITING", 2)
     arrived, may_go_on, explain = threading.Event(), threading.Event(), service.explain
 
-    def slow(*given: object):
+    def slow(*arguments: object):
         arrived.set()
         assert may_go_on.wait(60)
-        return explain(*given)
+        return explain(*arguments)
 
     monkeypatch.setattr(service, "explain", slow)
     with own(service) as client, ThreadPoolExecutor(1) as person:
@@ -267,11 +267,11 @@ def test_who_stops_it_waits_for_the_answers_that_were_asked_for(
     folder.mkdir()
     content = workspace.portrait.read_bytes()
     with serving(workspace, folder) as (server, found), ThreadPoolExecutor(6) as people:
-        asked = [people.submit(ask, found, "p.jpg", content) for _ in range(6)]
-        while httpx.get(f"{found}/health").json()["waiting"] < 2 and not any(answer.done() for answer in asked):
+        requests = [people.submit(ask, found, "p.jpg", content) for _ in range(6)]
+        while httpx.get(f"{found}/health").json()["waiting"] < 2 and not any(answer.done() for answer in requests):
             time.sleep(0.02)
         server.send_signal(signal.SIGTERM)
-        answered = [answer.result() for answer in asked if not answer.exception()]
+        answered = [answer.result() for answer in requests if not answer.exception()]
         assert server.wait(30) == 0
     assert answered
     assert {answer.status_code for answer in answered} == {200}
@@ -347,7 +347,10 @@ def page(browser, address: str, tmp_path: Path):
     elsewhere, complaints = [], []
     opened.on("request", lambda r: elsewhere.append(r.url) if "127.0.0.1" not in r.url and "://" in r.url else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    opened.on(
+        "console",
+        lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+    )
     opened.goto(address)
     yield opened
     opened.screenshot(path=tmp_path / "page.png", full_page=True)

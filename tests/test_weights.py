@@ -83,11 +83,11 @@ def test_timms_weights_come_from_the_hubs_cache(tmp_path: Path, monkeypatch: pyt
     torch.manual_seed(5)
     network = timm.create_model("mobilenetv4_conv_small")
     settings = timm.get_pretrained_cfg("mobilenetv4_conv_small")
-    kept = tmp_path / f"models--{settings.hf_hub_id.replace('/', '--')}"
-    (kept / "snapshots" / "1").mkdir(parents=True)
-    (kept / "refs").mkdir()
-    (kept / "refs" / "main").write_text("1")
-    save_file(network.state_dict(), kept / "snapshots" / "1" / "model.safetensors")
+    cache = tmp_path / f"models--{settings.hf_hub_id.replace('/', '--')}"
+    (cache / "snapshots" / "1").mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("1")
+    save_file(network.state_dict(), cache / "snapshots" / "1" / "model.safetensors")
     backbone = build_backbone("mobilenetv4_conv_small", "imagenet")
     assert (backbone.weights, backbone.mean) == ("imagenet", settings.mean)
     images = torch.rand(1, 3, 64, 64)

@@ -107,8 +107,8 @@ def test_everything_that_is_named_by_a_string_is_found(installed: Installed):
 
 
 def test_the_command_works_beside_peoples_own_modules(installed: Installed, workspace: Workspace):
-    asked = ("score", workspace.portrait, "--json", "--bundle", workspace.bundle)
-    assert json.loads(installed.run("kallos", *asked)) == done(*asked).json()
+    arguments = ("score", workspace.portrait, "--json", "--bundle", workspace.bundle)
+    assert json.loads(installed.run("kallos", *arguments)) == done(*arguments).json()
 
 
 def test_processes_that_it_starts_find_it(installed: Installed, workspace: Workspace):

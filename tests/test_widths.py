@@ -46,8 +46,8 @@ def check(wide: str, narrow: str, width: int) -> None:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("widths") / "s.duckdb"
-    with make_store(path, 48) as made:
-        train_fold(made, 2, np.random.default_rng(5))
+    with make_store(path, 48) as store:
+        train_fold(store, 2, np.random.default_rng(5))
     return path
 
 
@@ -111,20 +111,20 @@ def shown(renderable: RenderableType, width: int) -> list[str]:
 
 
 @pytest.fixture
-def made():
-    sheet = plain_table("model", "PC", "MAE", "")
-    sheet.add_row("baseline", "2.994", "1,234.5", bar(0.5, 12))
-    sheet.add_row(Text("ensemble"), "-0.123", "", bar(1, 12))
-    return sheet
+def table():
+    table = plain_table("model", "PC", "MAE", "")
+    table.add_row("baseline", "2.994", "1,234.5", bar(0.5, 12))
+    table.add_row(Text("ensemble"), "-0.123", "", bar(1, 12))
+    return table
 
 
-def test_where_there_is_room_it_is_a_table(made):
-    assert shown(made, 40)[0].split() == ["model", "PC", "MAE"]
-    assert shown(made, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
+def test_where_there_is_room_it_is_a_table(table):
+    assert shown(table, 40)[0].split() == ["model", "PC", "MAE"]
+    assert shown(table, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
 
 
-def test_bars_go_before_the_rows_become_lists(made):
-    assert shown(made, 30) == [
+def test_bars_go_before_the_rows_become_lists(table):
+    assert shown(table, 30) == [
         "model         PC      MAE",
         "─────────────────────────",
         "baseline   2.994  1,234.5",
@@ -132,8 +132,8 @@ def test_bars_go_before_the_rows_become_lists(made):
     ]
 
 
-def test_rows_become_lists_before_a_figure_is_cut(made):
-    assert shown(made, 20) == [
+def test_rows_become_lists_before_a_figure_is_cut(table):
+    assert shown(table, 20) == [
         "model  baseline",
         "PC     2.994",
         "MAE    1,234.5",
@@ -162,7 +162,7 @@ def test_names_are_folded_and_numbers_are_not():
         assert "2.994" in "".join(lines)
 
 
-def test_a_plain_console_shows_it_too(made):
+def test_a_plain_console_shows_it_too(table):
     console = Console(file=io.StringIO(), width=20)
-    console.print(made)
+    console.print(table)
     assert "1,234.5" in console.file.getvalue()

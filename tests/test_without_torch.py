@@ -32,10 +32,10 @@ def without_torch(*arguments: object, folder: Path) -> subprocess.CompletedProce
 
 @pytest.mark.parametrize("command", ["score", "explain"])
 def test_a_bundle_says_the_same_without_torch(command: str, workspace: Workspace, tmp_path: Path) -> None:
-    asked = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
-    answer = without_torch(*asked, folder=tmp_path)
+    arguments = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
+    answer = without_torch(*arguments, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout) == done(*asked).json()
+    assert json.loads(answer.stdout) == done(*arguments).json()
 
 
 @pytest.mark.parametrize("command", [("train", "all"), ("benchmark", "-p", "demo"), ("export", "other")])
@@ -51,7 +51,7 @@ def test_a_bundle_of_networks_as_trained_says_that_it_needs_torch(workspace: Wor
     answer = without_torch("score", workspace.portrait, "--bundle", tmp_path / "trained", folder=tmp_path)
     assert answer.returncode == 9
     assert "needs torch" in answer.stderr
-    asked = ("score", workspace.portrait, "--json", "--bundle")
-    trained, graphs = (done(*asked, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
-    there, here = (said["predictions"][0]["score"] for said in (trained, graphs))
+    arguments = ("score", workspace.portrait, "--json", "--bundle")
+    trained, graphs = (done(*arguments, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
+    there, here = (output["predictions"][0]["score"] for output in (trained, graphs))
     assert here == pytest.approx(there, abs=1e-3)

@@ -34,7 +34,7 @@ def fill(job: Job, work: Path) -> tuple[str, ...]:
         if run.returncode == 0:
             break
         full.append(room)
-        found += _said(run.returncode, run.stderr)
+        found += _wrong_ending(run.returncode, run.stderr)
         found += damage(job, work)
         kallos(work, *job.typed, over=job.over)
         found += [] if job.result(work) == wanted else ["another result in the end"]
@@ -52,11 +52,11 @@ def leave(room: int, disk: Path) -> Iterator[None]:
     ballast.unlink()
 
 
-def _said(code: int, said: str) -> list[str]:
-    last = said.strip().splitlines()[-1] if said.strip() else ""
-    if code == 15 and "Traceback" not in said and last.startswith("kallos: A disk is full: make room"):
+def _wrong_ending(code: int, stderr: str) -> list[str]:
+    last = stderr.strip().splitlines()[-1] if stderr.strip() else ""
+    if code == 15 and "Traceback" not in stderr and last.startswith("kallos: A disk is full: make room"):
         return []
-    return [f"code {code}, said {said[-600:]!r}"]
+    return [f"code {code}, said {stderr[-600:]!r}"]
 
 
 @contextlib.contextmanager

@@ -67,12 +67,12 @@ class Grid:
 def grids(features: int, systems: dict[str, Measured]) -> list[Grid]:
     """Seconds, ratios to the floor and to bare DuckDB, and kallos beside what it is judged by."""
     width = f"5,500 faces x ({features:,} features + 576-float embedding)"
-    made = [
+    tables = [
         _grid(f"{width}: seconds, median (least)", systems, lambda name, op: _seconds(systems[name], op)),
         _grid(f"{width}: times the floor", systems, lambda name, op: _ratio(systems[name], systems[FLOOR], op)),
         _grid(f"{width}: times bare DuckDB", systems, lambda name, op: _ratio(systems[name], systems["DuckDB"], op)),
     ]
-    return [*made, _kallos(f"{width}: kallos", systems)] if "kallos" in systems else made
+    return [*tables, _kallos(f"{width}: kallos", systems)] if "kallos" in systems else tables
 
 
 def remarks(systems: dict[str, Measured]) -> list[str]:

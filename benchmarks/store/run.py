@@ -48,8 +48,8 @@ def main() -> None:
         for line in figures.remarks(systems):
             console.print(line, highlight=False)
     if arguments.docs:
-        kept = arguments.docs.read_text().split(MARK)[0]
-        arguments.docs.write_text(kept + _section(taken, machine))
+        page = arguments.docs.read_text().split(MARK)[0]
+        arguments.docs.write_text(page + _section(taken, machine))
 
 
 def _arguments() -> argparse.Namespace:
@@ -86,27 +86,27 @@ def _repeat(name: str, data: Path, measured: Measured, folder: Path) -> None:
     store = Path(tempfile.mkdtemp(dir=folder))
     for stage in ("write", "use"):
         command = [str(interpreter), "-m", "benchmarks.store.worker", name, str(data), str(store), stage]
-        said = _said(command, folder / "errors.log")
-        for operation, seconds in said.get("seconds", {}).items():
+        result = _result_of(command, folder / "errors.log")
+        for operation, seconds in result.get("seconds", {}).items():
             measured.seconds.setdefault(operation, []).extend(seconds)
-        measured.versions |= said.get("versions", {})
-        measured.recall = said.get("recall", measured.recall)
-        measured.failed = said.get("failed")
+        measured.versions |= result.get("versions", {})
+        measured.recall = result.get("recall", measured.recall)
+        measured.failed = result.get("failed")
         if measured.failed:
             break
     shutil.rmtree(store)
 
 
-def _said(command: list[str], log: Path) -> dict:
+def _result_of(command: list[str], log: Path) -> dict:
     """The JSON that a worker prints last; what it writes to stderr is kept in a log."""
     with log.open("a") as errors:
         try:
-            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, timeout=LIMIT, text=True)
+            worker = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, timeout=LIMIT, text=True)
         except subprocess.TimeoutExpired:
             return {"failed": f"not done after {LIMIT} s"}
-    if done.returncode != 0:
-        return {"failed": f"it ended with exit code {done.returncode}, see {log.name}"}
-    return json.loads(done.stdout.splitlines()[-1])
+    if worker.returncode != 0:
+        return {"failed": f"it ended with exit code {worker.returncode}, see {log.name}"}
+    return json.loads(worker.stdout.splitlines()[-1])
 
 
 def _machine(arguments: argparse.Namespace) -> dict[str, object]:

@@ -65,14 +65,14 @@ def main() -> None:
     system: System = getattr(import_module(f"benchmarks.store.{module}"), adapter)(Path(folder).resolve())
     drawn = workload.load(Path(data))
     watch = Stopwatch()
-    said: dict[str, object] = {"seconds": watch.seconds, "versions": system.versions()}
+    result: dict[str, object] = {"seconds": watch.seconds, "versions": system.versions()}
     try:
-        said |= _write(system, drawn, watch) if stage == "write" else _use(system, drawn, watch)
+        result |= _write(system, drawn, watch) if stage == "write" else _use(system, drawn, watch)
     except Exception as error:  # whatever goes wrong inside a peer is a finding, not the end of the run
         traceback.print_exc()
-        said["failed"] = str(error).splitlines()[0]
+        result["failed"] = str(error).splitlines()[0]
     system.close()
-    print(json.dumps(said))
+    print(json.dumps(result))
 
 
 def _write(system: System, drawn: Faces, watch: Stopwatch) -> dict[str, object]:
