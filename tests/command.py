@@ -44,7 +44,7 @@ def kallos(*arguments: object, encoding: str = "utf-8") -> Answer:
     return Answer(code, *(stream.buffer.getvalue().decode(encoding) for stream in (out, err)))
 
 
-def done(*arguments: object) -> Answer:
+def kallos_ok(*arguments: object) -> Answer:
     """Run a command that must succeed."""
     answer = kallos(*arguments)
     assert answer.code == 0, answer.err

@@ -16,7 +16,7 @@ from kallos.engines.extraction import extract
 from kallos.engines.local import extract_locally
 from kallos.engines.workers import Task
 from kallos.workflows.encoders import chosen_encoders
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 PORTRAITS = 20
@@ -76,7 +76,7 @@ class States:
 
     def _ingested(self, path: Path) -> None:
         path.parent.mkdir()
-        done("ingest", "demo", self._portraits, "--count", PORTRAITS, "--store", path)
+        kallos_ok("ingest", "demo", self._portraits, "--count", PORTRAITS, "--store", path)
 
     def _stopped_before_the_first_photo(self, path: Path) -> None:
         self._from("ingested", path)
@@ -88,7 +88,7 @@ class States:
 
     def _extracted(self, path: Path) -> None:
         self._from("partly extracted", path)
-        done("extract", "--store", path)
+        kallos_ok("extract", "--store", path)
 
     def _photos_without_scores(self, path: Path) -> None:
         self._from("extracted", path)
@@ -133,7 +133,7 @@ class States:
         table = self._folder / "other.csv"
         rows = [f"P{number:04d}.jpg,{number % 10 + 0.5}" for number in range(1, PORTRAITS + 1)]
         table.write_text("\n".join(["image,score", *rows]), encoding="utf-8")
-        done("ingest", "table", table, "--images", images, "--scale", 0, 10, "--store", path)
+        kallos_ok("ingest", "table", table, "--images", images, "--scale", 0, 10, "--store", path)
 
 
 def _copied(store: Path, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from featurestore.store import Store
 from models.registry import BUNDLED, SUMMARIES
 from reports.cards.write import cards
 from reports.render.markdown import escape, grid
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store
 
@@ -455,7 +455,7 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:
         assert store.frame(new).is_empty()
-    assert "is fitted already" in done(*command).err
+    assert "is fitted already" in kallos_ok(*command).err
     with Store.open(path, read_only=True) as store:
         folders = store.frame(new)["folder"].to_list()
         assert len(folders) == 2

@@ -17,7 +17,7 @@ from featurestore import errors
 from featurestore.store import Store
 from kallos.cli.app import EXIT_CODES
 from kallos.workflows import extras
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 
 
 def refused(answer: Answer, code: int, *phrases: str) -> None:
@@ -97,10 +97,10 @@ def test_csv_without_the_columns(labels, tmp_path):
 
 def test_scores_outside_the_scale_lose_nothing(labels, tmp_path):
     at = ("--store", tmp_path / "s.duckdb")
-    done("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
+    kallos_ok("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
     labels.write_text(labels.read_text() + "1.png,9\n")
     refused(kallos("ingest", "table", labels, "--images", labels.parent / "photos", *at), 4, "--scale")
-    assert done("sql", "SELECT count(*) AS n FROM scores", "--json", *at).json() == [{"n": 30}]
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM scores", "--json", *at).json() == [{"n": 30}]
 
 
 def huge_png(path: Path) -> None:
@@ -147,8 +147,8 @@ def test_sql_that_writes(workspace):
 
 def test_sql_for_programs(workspace):
     query = "SELECT subset, count(*) AS n FROM images GROUP BY subset ORDER BY subset"
-    as_json = done("sql", query, "--json", "--store", workspace.store).json()
-    as_csv = done("sql", query, "--csv", "-", "--store", workspace.store).out
+    as_json = kallos_ok("sql", query, "--json", "--store", workspace.store).json()
+    as_csv = kallos_ok("sql", query, "--csv", "-", "--store", workspace.store).out
     assert as_csv.splitlines()[0] == "subset,n"
     assert [f"{row['subset']},{row['n']}" for row in as_json] == as_csv.splitlines()[1:]
 
@@ -157,7 +157,7 @@ def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
     at = ("--store", tmp_path / "s.duckdb")
     Store.open(tmp_path / "s.duckdb").connection.close()
     refused(kallos("extract", "--weights", "none", *at), 7, "kallos ingest")
-    done("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
+    kallos_ok("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
     refused(kallos("train", "baseline", *at), 7, "kallos extract")
 
 
@@ -245,7 +245,7 @@ def test_export_spares_what_is_not_an_untouched_bundle(workspace, tmp_path):
     refused(kallos("export", tmp_path / "app", *at), 3, "other files")
     assert (tmp_path / "app" / "manifest.json").read_text() == '{"name": "a web page"}'
     shutil.copytree(workspace.bundle, tmp_path / "bundle")
-    done("export", tmp_path / "bundle", *at)
+    kallos_ok("export", tmp_path / "bundle", *at)
     (tmp_path / "bundle" / "notes.txt").write_text("mine")
     refused(kallos("export", tmp_path / "bundle", *at), 3, "other files")
     assert (tmp_path / "bundle" / "notes.txt").read_text() == "mine"
@@ -262,11 +262,11 @@ def test_bundle_whose_manifest_names_other_parts(workspace, tmp_path, parts):
 
 
 def test_tables_describes_every_table(workspace):
-    rows = done("tables", "--json", "--store", workspace.store).json()
+    rows = kallos_ok("tables", "--json", "--store", workspace.store).json()
     names = {row["table"] for row in rows}
     assert {"images", "scores", "landmarks", "geometric_features", "normalized_features", "embeddings"} <= names
     assert not [row for row in rows if not row["comment"] and not row["table_comment"]]
-    assert "score" in done("tables", "scores", "--store", workspace.store).out
+    assert "score" in kallos_ok("tables", "scores", "--store", workspace.store).out
 
 
 @pytest.mark.parametrize(

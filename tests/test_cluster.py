@@ -39,13 +39,13 @@ PORTRAITS, IMAGES = 14, 16
 class Killer(MeanColour):
     """An encoder that once, in the middle, kills the actor whose pool it works in."""
 
-    done: Path = Path()
+    mark: Path = Path()
 
     def encode(self, face, cells):
-        looked = self.done.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
+        looked = self.mark.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
         looked.touch()
-        if len(list(self.done.parent.iterdir())) == 5:
-            self.done.touch()
+        if len(list(self.mark.parent.iterdir())) == 5:
+            self.mark.touch()
             os.kill(os.getppid(), signal.SIGKILL)
         return super().encode(face, cells)
 
@@ -162,8 +162,8 @@ def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local
 
 
 def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, deadly):
-    done = extract(store, [deadly], unheard, engine=cluster.extract_on_ray)
-    assert (done.processed, done.failed) == (IMAGES, 3)
+    extracted = extract(store, [deadly], unheard, engine=cluster.extract_on_ray)
+    assert (extracted.processed, extracted.failed) == (IMAGES, 3)
     failed = store.frame("SELECT image_id, status FROM extractions WHERE status <> 'ok' ORDER BY ALL").rows()
     assert failed == [("mine/P0005.jpg", "crash"), ("mine/broken.jpg", "decode_error"), ("mine/grey.png", "no_face")]
     same(local, store)
@@ -186,10 +186,10 @@ def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
 
 def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos, tmp_path):
     (tmp_path / "looked").mkdir()
-    killer = Killer(done=tmp_path / "looked" / "killed")
-    done = extract(store, [killer], unheard, engine=cluster.extract_on_ray)
-    assert killer.done.exists()
-    assert (done.processed, done.failed) == (IMAGES, 2)
+    killer = Killer(mark=tmp_path / "looked" / "killed")
+    extracted = extract(store, [killer], unheard, engine=cluster.extract_on_ray)
+    assert killer.mark.exists()
+    assert (extracted.processed, extracted.failed) == (IMAGES, 2)
     assert store.value("SELECT count(*) FROM embeddings") == PORTRAITS
 
 

@@ -12,7 +12,7 @@ import kallos
 from featurestore import user_sql
 from kallos.cli.app import EXIT_CODES, app
 from kallos.docs_pages.licences import markdown as licences
-from tests.command import done
+from tests.command import kallos_ok
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -39,8 +39,8 @@ def test_the_cookbook_has_at_least_six_queries():
 def test_every_query_of_the_cookbook_gives_rows(workspace, query, monkeypatch):
     # one process for both
     monkeypatch.setattr(user_sql, "select", cache(user_sql.select))
-    assert done("sql", query, "--json", "--store", workspace.store).json()
-    assert done("sql", query, "--store", workspace.store).out.strip()
+    assert kallos_ok("sql", query, "--json", "--store", workspace.store).json()
+    assert kallos_ok("sql", query, "--store", workspace.store).out.strip()
 
 
 def test_the_python_example_runs(workspace, monkeypatch, capsys):

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from featurestore.store import Store
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import a_release, write_photo, write_workbook
 
@@ -40,7 +40,7 @@ def commands(name: str) -> list[list[str]]:
 def run_all(typed: list[list[str]], names: dict[str, str]) -> None:
     for command in typed:
         if command[0] not in ELSEWHERE:
-            done(*(names.get(word, word) for word in command), *QUICKLY.get(command[0], ()))
+            kallos_ok(*(names.get(word, word) for word in command), *QUICKLY.get(command[0], ()))
 
 
 def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -58,7 +58,7 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
     assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "score", "explain"}
     placeholder = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
     run_all(typed[:placeholder], {})
-    (row,) = done(
+    (row,) = kallos_ok(
         "sql", "SELECT image_id, run_id FROM predictions WHERE role = 'test' ORDER BY ALL LIMIT 1", "--json"
     ).json()
     run_all(typed[placeholder:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
@@ -102,7 +102,7 @@ def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         rows = [(f"face_{i}", rater, i % 7 + 1.0) for i in range(6) for rater in raters]
         write_workbook(Path(f"{name}.xlsx"), {"Data": [("image", "rater", "rating"), *rows]})
     run_all(commands("docs/tables.md"), {})
-    (row,) = done("sql", "SELECT count(*) AS n, count(DISTINCT rater_id) AS raters FROM ratings", "--json").json()
+    (row,) = kallos_ok("sql", "SELECT count(*) AS n, count(DISTINCT rater_id) AS raters FROM ratings", "--json").json()
     assert row == {"n": 24, "raters": 4}
     Path("ratings.csv").write_text("image,rater,rating\nface_0,r1,7\n")
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tables.md").read_text(), flags=re.DOTALL)

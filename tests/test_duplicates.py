@@ -14,7 +14,7 @@ from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.outputs import active_table
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, add_trait, content, make_store
 
 IMAGES = 200
@@ -221,10 +221,10 @@ def test_before_extract_and_with_an_unknown_encoder(tmp_path, store):
 def test_the_command_on_drawn_portraits(workspace, tmp_path):
     copy = tmp_path / "s.duckdb"
     copy.write_bytes(workspace.store.read_bytes())
-    answer = done("duplicates", "--store", copy, "--sheet", tmp_path / "sheet.png")
+    answer = kallos_ok("duplicates", "--store", copy, "--sheet", tmp_path / "sheet.png")
     assert "identity-disjoint" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
-    report = done("duplicates", "--store", copy, "--json").json()
+    report = kallos_ok("duplicates", "--store", copy, "--json").json()
     assert {leak["leaked"] for leak in report["leaks"] if leak["protocol"] == PROTOCOL} == {0}
     assert kallos("duplicates", "--data-set", "nobody", "--store", copy).code == 2
 
@@ -232,8 +232,8 @@ def test_the_command_on_drawn_portraits(workspace, tmp_path):
 def test_training_without_a_protocol_still_takes_the_data_sets_own(workspace, tmp_path):
     copy = tmp_path / "s.duckdb"
     copy.write_bytes(workspace.store.read_bytes())
-    done("duplicates", "--store", copy)
-    answer = done("train", "baseline", "--store", copy)
+    kallos_ok("duplicates", "--store", copy)
+    answer = kallos_ok("train", "baseline", "--store", copy)
     assert "demo-5fold fold 1" in answer.err
-    disjoint = done("train", "baseline", "--protocol", PROTOCOL, "--fold", 2, "--store", copy)
+    disjoint = kallos_ok("train", "baseline", "--protocol", PROTOCOL, "--fold", 2, "--store", copy)
     assert f"{PROTOCOL} fold 2" in disjoint.err

@@ -18,7 +18,7 @@ from featurestore.training_sets import training_set
 from kallos.engines import pool
 from kallos.workflows.stored_faces import load_faces
 from models.registry import SUMMARIES
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import TRAINING
 
 
@@ -117,8 +117,8 @@ def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
             "WHERE role = 'test' AND image_id = (SELECT min(image_id) FROM predictions WHERE role = 'test')"
         )
     photo = workspace.portraits / "images" / stored["path"][0]
-    from_store = done("score", photo, "--json", "--store", workspace.store).json()
-    from_bundle = done("score", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
+    from_store = kallos_ok("score", photo, "--json", "--store", workspace.store).json()
+    from_bundle = kallos_ok("score", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
     exported, trained = from_bundle["predictions"][0], from_store["predictions"][0]
     # in the bundle Model A is a graph
     for name in ("score", "low", "high"):
@@ -168,7 +168,7 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
     assert json_answer.code == 5
     each = json_answer.json()["predictions"]
     assert [f"{one['score']:.2f}".lstrip("0") for one in each] == [line.split()[1] for line in lines]
-    alone = done("score", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
+    alone = kallos_ok("score", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
     assert alone == [each[7]]
 
 
@@ -176,7 +176,7 @@ def test_photos_of_one_name_get_an_overlay_each(workspace, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         shutil.copy(workspace.portrait, tmp_path / folder / "face.jpg")
-    done("score", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
+    kallos_ok("score", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
     assert len(list((tmp_path / "seen").iterdir())) == 2
 
 
@@ -193,7 +193,7 @@ def test_an_export_killed_as_it_removes_the_earlier_bundle_leaves_a_whole_one(wo
     assert kallos("export", folder, "--store", workspace.store).code == 130
     monkeypatch.undo()
     assert open_bundle(folder).folders.keys() >= {"a", "b", "ensemble"}
-    done("export", folder, "--store", workspace.store)
+    kallos_ok("export", folder, "--store", workspace.store)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
@@ -205,9 +205,9 @@ def test_a_bundle_tells_nothing_of_the_machine(workspace):
 def test_everything_again_does_nothing(workspace):
     at = ("--store", workspace.store)
     before = counts(workspace.store)
-    done("ingest", "demo", workspace.portraits, "--count", 120, *at)
-    assert "Nothing to do" in done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at).err
-    assert done("train", "all", *TRAINING, *at).err.count("already trained") == len(SUMMARIES)
+    kallos_ok("ingest", "demo", workspace.portraits, "--count", 120, *at)
+    assert "Nothing to do" in kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at).err
+    assert kallos_ok("train", "all", *TRAINING, *at).err.count("already trained") == len(SUMMARIES)
     assert counts(workspace.store) == before
 
 
@@ -216,11 +216,11 @@ def test_a_combiner_of_another_version_is_fitted_again_on_the_same_members(works
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     monkeypatch.setattr("kallos.workflows.combine.CODE_VERSION", 1_000)
-    before = done("score", workspace.portrait, "--json", "--store", store).json()
-    assert done("train", "ensemble", *TRAINING, "--store", store).err.count(": training ") == 1
+    before = kallos_ok("score", workspace.portrait, "--json", "--store", store).json()
+    assert kallos_ok("train", "ensemble", *TRAINING, "--store", store).err.count(": training ") == 1
     with Store.open(store, read_only=True) as opened:
         assert opened.value("SELECT count(*) FROM runs WHERE model = 'ensemble'") == 2
-    after = done("score", workspace.portrait, "--json", "--store", store).json()
+    after = kallos_ok("score", workspace.portrait, "--json", "--store", store).json()
     assert after["predictions"][0]["score"] == pytest.approx(before["predictions"][0]["score"])
 
 
@@ -248,9 +248,9 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     labels = tmp_path / "labels.csv"
     pl.DataFrame({"image": [p.name for p in remaining], "score": [3.0] * 24}).write_csv(labels)
     at = ("--store", tmp_path / "s.duckdb")
-    done("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
-    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
-    rows = done(
+    kallos_ok("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
+    rows = kallos_ok(
         "sql",
         "SELECT image_id, status, detail FROM extractions WHERE extractor = 'landmarks' AND (status <> 'ok' OR detail IS NOT NULL) ORDER BY ALL",
         "--json",
@@ -258,10 +258,10 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     ).json()
     assert [row["status"] for row in rows] == ["no_face", "decode_error", "ok"]
     assert "2 faces" in rows[2]["detail"]
-    assert done("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *at).json() == [{"n": 22}]
-    assert "Nothing to do" in done("extract", *at).err
-    assert "2 photos" in done("extract", "--retry-failed", *at).err
-    plan = {line["extractor"]: line for line in done("plan", "--json", *at).json()["lines"]}
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *at).json() == [{"n": 22}]
+    assert "Nothing to do" in kallos_ok("extract", *at).err
+    assert "2 photos" in kallos_ok("extract", "--retry-failed", *at).err
+    plan = {line["extractor"]: line for line in kallos_ok("plan", "--json", *at).json()["lines"]}
     assert (plan["skin"]["fresh"], plan["skin"]["failed"]) == (22, 2)
 
 
@@ -272,12 +272,12 @@ def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path
     at = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
     assert (
         "ensemble: combines b, quadratic, ridge; not trained on these rows and features: a"
-        in done("train", "all", "--fast", *at).err
+        in kallos_ok("train", "all", "--fast", *at).err
     )
     with Store.open(store, read_only=True) as opened:
         trained = opened.frame("SELECT model FROM runs WHERE fold = 2 AND status = 'done'")["model"].to_list()
     assert sorted(trained) == sorted(SUMMARIES.keys() - {"a"})
     photo = next((workspace.portraits / "images").iterdir())
-    (prediction,) = done("score", photo, "--json", *at).json()["predictions"]
+    (prediction,) = kallos_ok("score", photo, "--json", *at).json()["predictions"]
     assert {"b", "quadratic"} <= prediction["members"].keys()
     assert "a" not in prediction["members"]

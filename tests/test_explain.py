@@ -26,7 +26,7 @@ from models.regions.attribution import parts_by_region
 from reports.pages import explanation_data
 from reports.render.palette import ACCENT, WARM
 from reports.render.plots.plot import INK
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 
 
@@ -151,20 +151,22 @@ def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained)
 
 
 def test_an_image_of_the_store_is_explained_beside_its_raters_and_neighbours(workspace: Workspace):
-    answer = done("explain", "P0003.jpg", "--store", workspace.store, "--json").json()
+    answer = kallos_ok("explain", "P0003.jpg", "--store", workspace.store, "--json").json()
     assert answer["schema"] == "kallos.report.explanation/1"
     assert answer["stored"]["image_id"] == "demo/P0003.jpg"
     assert [near["by"] for near in answer["neighbours"]] == ["geometry", "embedding"]
     assert all(len(near["neighbours"]) == 5 for near in answer["neighbours"])
     assert answer["group"] is None
-    shown = done("explain", "P0003.jpg", "--store", workspace.store).out
+    shown = kallos_ok("explain", "P0003.jpg", "--store", workspace.store).out
     for words in ("How the score is made", "the raters' mean", "Nearest by geometry", "% of all", "not a person's"):
         assert words in shown
     assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_a_bundle_explains_without_a_store(workspace: Workspace, tmp_path: Path):
-    shown = done("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb").out
+    shown = kallos_ok(
+        "explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb"
+    ).out
     assert " sd " in shown
     assert "Nearest" not in shown
 
@@ -172,8 +174,8 @@ def test_a_bundle_explains_without_a_store(workspace: Workspace, tmp_path: Path)
 def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tmp_path: Path):
     html, png, svg = (tmp_path / f"e.{suffix}" for suffix in ("html", "png", "svg"))
     at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
-    done("explain", workspace.portrait, "--html", html, "--overlay", png, *at)
-    done("explain", workspace.portrait, "--overlay", svg, "--json", *at)
+    kallos_ok("explain", workspace.portrait, "--html", html, "--overlay", png, *at)
+    kallos_ok("explain", workspace.portrait, "--overlay", svg, "--json", *at)
     text = html.read_text(encoding="utf-8")
     assert text.count('<img alt="The photo with its landmarks') == 1
     assert "data:image/jpeg;base64," in text
@@ -202,5 +204,5 @@ def test_what_cannot_be_explained_is_one_sentence(workspace: Workspace, tmp_path
 
 
 def test_json_holds_no_pixels(workspace: Workspace, tmp_path: Path):
-    answer = done("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "n", "--json")
+    answer = kallos_ok("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "n", "--json")
     assert len(json.dumps(answer.json())) < 40_000

@@ -29,7 +29,7 @@ from kallos.portraits.dataset import write_demo
 from models.registry import ENSEMBLE, MODELS, SUMMARIES
 from reports.pages import external_evaluation
 from reports.render.json import to_json
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import read_scores, write_workbook
 from tests.test_cli import refused
@@ -46,11 +46,11 @@ class Judged:
     bundle: Path
 
     def evaluate(self, data_set: str, *more: object) -> dict:
-        return done("evaluate", "--data-set", data_set, "--json", "--store", self.store, *more).json()
+        return kallos_ok("evaluate", "--data-set", data_set, "--json", "--store", self.store, *more).json()
 
     def page(self, data_set: str) -> str:
         """What `kallos evaluate` prints, in one line."""
-        return " ".join(done("evaluate", "--data-set", data_set, "--store", self.store).out.split())
+        return " ".join(kallos_ok("evaluate", "--data-set", data_set, "--store", self.store).out.split())
 
     def rows(self, query: str) -> list:
         with Store.open(self.store, read_only=True) as store:
@@ -84,16 +84,16 @@ def extracted(workspace, tmp_path_factory):
         shutil.copy(photo, folder / "seen" / f"{i}.jpg")
     table(folder / "seen.csv", [f"{i}.jpg" for i in range(30)], np.linspace(1, 5, 30))
     at = ("--store", store)
-    done("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *at)
-    done("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
+    kallos_ok("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *at)
+    kallos_ok("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
     trusted = [7 - t for t in truth]
     for name, trait, scores in (("named", "attractive", truth), ("pair", "kind", truth), ("pair", "calm", trusted)):
         table(folder / f"{name}.csv", names, scores)
         stated = ("--images", photos, "--scale", 1, 7, "--trait", trait)
-        done("ingest", "table", folder / f"{name}.csv", *stated, *at)
+        kallos_ok("ingest", "table", folder / f"{name}.csv", *stated, *at)
     for name in ("mixed", "seen"):
-        done("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *at)
-    done("extract", *at)
+        kallos_ok("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *at)
+    kallos_ok("extract", *at)
     return store
 
 
@@ -251,15 +251,15 @@ def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
 
 def test_reports_on_test_images_do_not_see_it_and_erasure_does_not_take_it_for_training(judged):
     names = ("evaluation", "subscores", "compare", "training")
-    before = [done("report", name, "--json", "--store", judged.store).out for name in names]
+    before = [kallos_ok("report", name, "--json", "--store", judged.store).out for name in names]
     judged.evaluate("demo")
     judged.evaluate("plain")
-    assert [done("report", name, "--json", "--store", judged.store).out for name in names] == before
+    assert [kallos_ok("report", name, "--json", "--store", judged.store).out for name in names] == before
     assert erase(judged.store, ["plain/P0001.jpg"], lambda receipt: None).receipt.trained == ()
 
 
 def test_a_bundle_says_the_same_and_writes_nothing(unchanged, tmp_path):
-    done("export", tmp_path / "bundle", "--no-onnx", "--store", unchanged.store)
+    kallos_ok("export", tmp_path / "bundle", "--no-onnx", "--store", unchanged.store)
     from_store = unchanged.evaluate("curved")
     before = unchanged.rows("FROM predictions ORDER BY ALL")
     assert unchanged.evaluate("curved", "--bundle", tmp_path / "bundle") == from_store
@@ -279,7 +279,7 @@ def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path
     few = tmp_path / "few.csv"
     table(few, ["P0001.jpg", "P0002.jpg"], [2.0, 3.0])
     photos = judged.rows("SELECT root FROM locations WHERE data_set = 'plain'")[0][0]
-    done("ingest", "table", few, "--images", photos, "--scale", 1, 5, *at)
+    kallos_ok("ingest", "table", few, "--images", photos, "--scale", 1, 5, *at)
     with Store.open(judged.store) as store:
         known = read_scores(few, Path(photos), "unscored")
         write(store, replace(known, scores=empty("scores"), splits=empty("splits")))
@@ -306,7 +306,7 @@ def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
 
 def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allows(judged):
     at = ("--data-set", "curved", "--store", judged.store)
-    report = done("validate", *at, "--json").json()
+    report = kallos_ok("validate", *at, "--json").json()
     found = report["validity"]
     corrected = found["corrected"]
     above, below = corrected["low"] > 0.5, corrected["high"] < 0.5
@@ -317,7 +317,7 @@ def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allow
     stored = "SELECT data_set, verdict, n, corrected, shared IS NULL FROM validations"
     row = ("curved", found["verdict"], NEW, pytest.approx(corrected["value"]), not above)
     assert judged.rows(stored) == [row]
-    page = " ".join(done("validate", *at).out.split())
+    page = " ".join(kallos_ok("validate", *at).out.split())
     assert f"Verdict: {found['verdict']}" in page
     assert "noise is not known" in page
     assert len(judged.rows(stored)) == 1
@@ -329,14 +329,14 @@ def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allow
 def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, workspace):
     photo = workspace.portraits / "images" / "P0001.jpg"
     run_id = judged.rows("SELECT run_id FROM runs WHERE model = 'ensemble' AND status = 'done'")[0][0]
-    plain = done("score", photo, "--json", "--store", judged.store).json()["predictions"][0]
+    plain = kallos_ok("score", photo, "--json", "--store", judged.store).json()["predictions"][0]
     fitted = Recalibration(ScaleMap(Scale(1, 10), np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, 5.0])), 1.5)
     as_curved = ("--data-set", "curved", "--json", "--store", judged.store)
     refused(kallos("score", photo, *as_curved), 2, "not trained on 'curved'", "kallos validate")
     with Store.open(judged.store) as store:
         validations.record(store, run_id, "curved", {"verdict": "recalibrate", "n": 40}, fitted)
     for more in ((), ("--bundle", judged.bundle)):
-        mapped = done("score", photo, *as_curved, *more).json()["predictions"][0]
+        mapped = kallos_ok("score", photo, *as_curved, *more).json()["predictions"][0]
         to_curved = partial(np.interp, xp=[1, 3, 5], fp=[1, 2, 5])
         assert mapped["score"] == pytest.approx(to_curved(plain["score"]))
         reach = 1.5 * (to_curved(plain["score"]) - to_curved(plain["low"]))

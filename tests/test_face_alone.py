@@ -18,7 +18,7 @@ from models.registry import ENSEMBLE
 from reports.cards.write import cards
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import estimate_text
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.test_cli import refused
 
 TITLE = "## How much of a score is not the face"
@@ -37,8 +37,8 @@ def evaluated(workspace, tmp_path_factory):
     store = tmp_path_factory.mktemp("faces") / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
-    done("evaluate", "--face-alone", "--store", store)
-    return store, done("evaluate", "--face-alone", "--json", "--store", store).json()
+    kallos_ok("evaluate", "--face-alone", "--store", store)
+    return store, kallos_ok("evaluate", "--face-alone", "--json", "--store", store).json()
 
 
 def test_each_pixel_is_in_one_of_the_two_pictures(crop):

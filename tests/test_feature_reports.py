@@ -23,7 +23,7 @@ from reports.pages.one_feature import BINS, fisher_interval
 from reports.render.bars import Spark
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import split_estimate
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import make_store
 
 PAGE = Path(__file__).parent.parent / "docs" / "features.md"
@@ -50,14 +50,14 @@ def test_averageness_is_a_feature_too():
 
 def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
     at = ("--store", tmp_path / "none.duckdb")
-    listed = done("features", "--json", *at).json()
+    listed = kallos_ok("features", "--json", *at).json()
     assert listed["schema"] == "kallos.report.catalogue/1"
     assert sorted(f["name"] for f in listed["features"]) == sorted(NAMES)
     regions = [f["region"] for f in listed["features"]]
     assert regions == sorted(regions, key=FEATURE_REGIONS.index)
-    of_nose = done("features", "--region", "nose", "--json", *at).json()["features"]
+    of_nose = kallos_ok("features", "--region", "nose", "--json", *at).json()["features"]
     assert of_nose == [f for f in listed["features"] if f["region"] == "nose"]
-    assert "formula, source" in done("features", *at).out
+    assert "formula, source" in kallos_ok("features", *at).out
 
 
 @pytest.mark.parametrize("width", [80, 140])
@@ -94,11 +94,11 @@ def test_unknown_names_and_regions_are_refused_with_a_remedy():
 
 def test_without_a_store_there_is_the_definition_alone(tmp_path):
     at = ("--store", tmp_path / "none.duckdb")
-    answer = done("features", "jaw_width", *at)
+    answer = kallos_ok("features", "jaw_width", *at)
     assert "|right_gonion - left_gonion|" in answer.out
     assert "kallos extract" in answer.out
     assert "none.duckdb" in answer.err
-    plain = done("features", "jaw_width", "--json", *at).json()
+    plain = kallos_ok("features", "jaw_width", "--json", *at).json()
     assert plain["groups"] == []
     assert plain["definition"]["version"] == 1
 

@@ -15,7 +15,7 @@ from extractors.photo_files import PHOTO_SUFFIXES
 from featurestore.folders import beside_line, contents, is_litter, is_there
 from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.store import Store
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import let_pillow_write_heic, write_photo
@@ -132,10 +132,10 @@ def test_ingest_names_what_it_cannot_take_and_goes_on(tmp_path: Path):
     (tmp_path / "photos" / "notes.txt").touch()
     (tmp_path / "labels.csv").write_text("image,score\na.png,3\n")
     at = ("--images", tmp_path / "photos", "--scale", 1, 5, "--store", tmp_path / "s.duckdb")
-    answer = done("ingest", "table", tmp_path / "labels.csv", *at)
+    answer = kallos_ok("ingest", "table", tmp_path / "labels.csv", *at)
     assert "beside photos: 1 .txt" in answer.out
     assert "leads out of the folder" in " ".join(answer.out.split())
-    assert done("ingest", "table", tmp_path / "labels.csv", *at, "--json").json()["beside"] == {".txt": 1}
+    assert kallos_ok("ingest", "table", tmp_path / "labels.csv", *at, "--json").json()["beside"] == {".txt": 1}
     (tmp_path / "photos" / "a.png").unlink()
     answer = kallos("ingest", "table", tmp_path / "labels.csv", *at)
     assert (answer.code, answer.err.count("\n")) == (InputError.exit_code, 1)
@@ -186,7 +186,9 @@ def test_heic_is_ingested_and_predicted_as_any_photo(workspace: Workspace, tmp_p
     photo = write_heic(tmp_path / "IMG_1.HEIC", workspace.portrait)
     rows, findings = scan_images("x", tmp_path, {photo.name: photo.name})
     assert (rows["width"].item(), findings) == (350, [])
-    predictions = done("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()["predictions"]
+    predictions = kallos_ok("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()[
+        "predictions"
+    ]
     assert predictions[0]["features"]["jaw_width"] == pytest.approx(predictions[1]["features"]["jaw_width"], rel=0.03)
 
 

@@ -13,7 +13,7 @@ from benchmarks.faults.full_disk import leave, small_disk
 from featurestore.store import Store
 from featurestore.upkeep.health import examine
 from featurestore.upkeep.invariants import examine_deeply
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.synthetic_store import DATA_SET, make_store
 
@@ -32,7 +32,7 @@ def test_an_erasure_without_its_receipt_is_not_finished(tmp_path):
     assert names_full_disk(kallos(*erase, FULL))
     with Store.open(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM erasures WHERE NOT finished") == 1
-    done(*erase, receipt)
+    kallos_ok(*erase, receipt)
     assert receipt.exists()
     with Store.open(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM erasures WHERE NOT finished") == 0
@@ -62,7 +62,7 @@ def test_a_store_on_a_full_disk_stays_whole_and_goes_on(tmp_path, room):
             assert answer.code == 0 or names_full_disk(answer), answer.err
             assert room > 4096 or answer.code, "without room nothing can be written"
             assert {symptom.state for symptom in [*examine(path), *examine_deeply(path)]} <= {"ok", "warn"}
-            done(*typed, "--store", path)
+            kallos_ok(*typed, "--store", path)
         with Store.open(path, read_only=True) as store:
             assert store.value("SELECT count(*) FROM images") == 160
         assert not list(disk.glob(".s.duckdb.*"))

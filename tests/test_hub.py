@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.waiting import wait_for_server
 
@@ -132,7 +132,7 @@ def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, t
         {p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (workspace.bundle, back)
     )
     assert here == there
-    assert "score" in done("score", workspace.portrait, "--bundle", back).out
+    assert "score" in kallos_ok("score", workspace.portrait, "--bundle", back).out
 
 
 def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Workspace, tmp_path: Path):
@@ -169,7 +169,7 @@ def test_what_is_refused_before_the_hub_is_asked_is_one_sentence(workspace: Work
 @pytest.fixture(scope="module")
 def space(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub") / "space"
-    done("export", "--space", folder, "--store", workspace.store)
+    kallos_ok("export", "--space", folder, "--store", workspace.store)
     return folder
 
 
@@ -201,7 +201,7 @@ def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, t
             f"http://127.0.0.1:{port}/predict", files={"photo": workspace.portrait.read_bytes()}, timeout=60
         )
         server.send_signal(signal.SIGINT)
-    expected = done("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
+    expected = kallos_ok("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
     assert answer.json()["answers"][0]["score"] == pytest.approx(expected["predictions"][0]["score"])
 
 

@@ -13,7 +13,7 @@ from featurestore.errors import UsageError
 from featurestore.ingest.table import TableReading
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import Importer
-from tests.command import done
+from tests.command import kallos_ok
 from tests.ingest_files import write_photo
 
 each = pytest.mark.parametrize("importer", IMPORTERS.values(), ids=IMPORTERS)
@@ -34,7 +34,7 @@ def test_it_says_what_it_reads_and_what_each_argument_is(importer: Importer):
 
 @each
 def test_its_command_has_an_option_for_each_argument(importer: Importer):
-    text = done("ingest", importer.name, "--help").out
+    text = kallos_ok("ingest", importer.name, "--help").out
     assert importer.summary.split()[0] in text
     _, *options = importer.arguments
     assert [name for name in options if f"--{name.replace('_', '-')}" not in text] == []

@@ -19,7 +19,7 @@ from featurestore.training_sets import _parts
 from kallos.web.api import application
 from kallos.web.service import Service
 from reports.cards.write import cards
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.hostile.bundles import copy_of, right, set_json
 from tests.synthetic_store import make_store
@@ -61,20 +61,22 @@ REMARK = f"The score has no interval: that takes {FEWEST} training photos, and t
 
 def test_a_prediction_without_an_interval_says_why(workspace: Workspace, without: Path, tmp_path: Path):
     command = ("score", workspace.portrait, "--bundle", without, "--overlay", tmp_path / "drawn")
-    text = " ".join(done(*command).out.replace("│", " ").split())
+    text = " ".join(kallos_ok(*command).out.replace("│", " ").split())
     assert "90 % interval –, for" in text
     assert f"! {REMARK}" in text
-    (predicted,) = done(*command, "--json").json()["predictions"]
+    (predicted,) = kallos_ok(*command, "--json").json()["predictions"]
     assert (predicted["low"], predicted["high"], predicted["own_scale"]["low"]) == (None, None, None)
     assert REMARK in predicted["notes"]
-    done("score", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
+    kallos_ok("score", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
     (row,) = pl.read_csv(tmp_path / "p.csv").to_dicts()
     assert (row["low"], row["own_high"]) == (None, None)
     assert REMARK in row["remarks"]
 
 
 def test_an_explanation_and_the_page_without_an_interval_say_so(workspace: Workspace, without: Path):
-    text = " ".join(done("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).out.split())
+    text = " ".join(
+        kallos_ok("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).out.split()
+    )
     assert ", no 90 % interval" in text
     assert REMARK in text
     assert "orange" not in text

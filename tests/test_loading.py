@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 
 from kallos.cli.loading import LINE
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 
 EACH_COMMAND = """
 import sys
@@ -69,12 +69,12 @@ def test_on_a_terminal_the_line_goes_before_anything_else_is_shown(tmp_path, typ
 
 
 def test_elsewhere_and_for_help_there_is_no_line(workspace):
-    assert done("sql", "SELECT 1", "--store", workspace.store).err == ""
+    assert kallos_ok("sql", "SELECT 1", "--store", workspace.store).err == ""
     assert LINE not in on_a_terminal("score", "--help")
 
 
 def test_the_version_is_that_of_the_package():
-    answer = done("--version")
+    answer = kallos_ok("--version")
     assert answer.out == f"kallos {version('kallos')}\n"
     assert kallos("--version", "sql").out == answer.out
 

@@ -24,7 +24,7 @@ from kallos.engines.workers import Task, _extract, _WorkerState
 from kallos.portraits.dataset import write_demo
 from kallos.workflows.plan import plan_report
 from reports.pages.plan import PlanReport, render
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import read_scores
 from tests.test_pipeline import MeanColour, no_half_row, unheard
@@ -87,7 +87,7 @@ def test_the_command_ends_with_code_3_and_forgets_nothing_even_when_it_should_re
     with Store.open(path) as store:
         ingest(store, photos)
     at = ("--store", path)
-    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
     with Store.open(path) as store:
         before = ledger(store)
     (photos.parent / "photos").rename(photos.parent / "away")

@@ -18,7 +18,7 @@ from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
 from reports.stats.estimates import estimate_text
 from reports.stats.simpler_models import comparisons, doubts
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.hostile.bundles import put, right
 from tests.synthetic_store import MODEL_NOISE, PROTOCOL, content, make_store
@@ -129,7 +129,7 @@ def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
         parts = trained_parts(store, None, None)
     beside = {of.beside: of for of in parts.comparisons}["ridge"]
     ids = [word for model in ("ensemble", "ridge") for word in ("--run", parts.run_ids[model])]
-    best, other = done("report", "compare", *ids, "--json", "--store", workspace.store).json()["runs"]
+    best, other = kallos_ok("report", "compare", *ids, "--json", "--store", workspace.store).json()["runs"]
     sign = 1 if other["run_id"] == parts.run_ids["ensemble"] else -1
     ends = sorted(sign * other["mae"][end] for end in ("low", "high"))
     assert (beside.low, beside.high) == pytest.approx(ends)
@@ -151,16 +151,16 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
     named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
     for typed in (("score", workspace.portrait), ("explain", workspace.portrait)):
-        shown = done(*typed, *at).out
+        shown = kallos_ok(*typed, *at).out
         assert max(map(len, shown.splitlines())) <= 80
         text = " ".join(shown.replace("│", " ").split())
         assert all(sentence in text for sentence in (named, *doubts(origin)))
-        answer = done(*typed, "--json", *at).json()
+        answer = kallos_ok(*typed, "--json", *at).json()
         prediction = answer["predictions"][0] if "predictions" in answer else answer
         assert prediction["doubts"] == doubts(origin)
         assert prediction["origin"]["protocol"] == "demo-5fold"
         assert len(prediction["origin"]["comparisons"]) == 2
-    lines = done("score", *[workspace.portrait] * many, *at).out
+    lines = kallos_ok("score", *[workspace.portrait] * many, *at).out
     assert all(lines.count(sentence) == 1 for sentence in (named, *doubts(origin)))
 
 
@@ -197,14 +197,14 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(
     shutil.copy(photo_of(workspace, role), photo)
     elsewhere = tmp_path / "none.duckdb"
     at = ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
-    prediction = done("score", photo, "--json", *at).json()["predictions"][0]
+    prediction = kallos_ok("score", photo, "--json", *at).json()["predictions"][0]
     assert (prediction["in_training"], LEARNT in prediction["notes"]) == (expected, expected)
-    assert (LEARNT in done("score", photo, *at).out) == expected
+    assert (LEARNT in kallos_ok("score", photo, *at).out) == expected
     if models == "bundle":
         assert prediction["notes"][:1] == [LEARNT] * expected or not expected
-        assert done("explain", photo, "--json", *at).json()["in_training"] == expected
-        assert (f"! {LEARNT}" in done("explain", photo, *at).out) == expected
-        assert done("score", *[photo] * many, *at).out.count(LEARNT) == many * expected
+        assert kallos_ok("explain", photo, "--json", *at).json()["in_training"] == expected
+        assert (f"! {LEARNT}" in kallos_ok("explain", photo, *at).out) == expected
+        assert kallos_ok("score", *[photo] * many, *at).out.count(LEARNT) == many * expected
 
 
 def test_the_page_says_it_too(workspace: Workspace):
@@ -217,7 +217,7 @@ def test_the_page_says_it_too(workspace: Workspace):
 def test_the_same_picture_in_another_file_is_not_recognised(workspace: Workspace, tmp_path: Path):
     with Image.open(photo_of(workspace, "out_of_fold")) as picture:
         picture.save(tmp_path / "again.png")
-    answer = done("score", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
+    answer = kallos_ok("score", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
     (prediction,) = answer["predictions"]
     assert not prediction["in_training"]
 
@@ -230,7 +230,7 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
         image_id, sha256 = opened.frame(
             "SELECT image_id, sha256 FROM predictions JOIN images USING (image_id) WHERE role = 'out_of_fold' LIMIT 1"
         ).row(0)
-    shown = done("erase", image_id, "--store", store).out
+    shown = kallos_ok("erase", image_id, "--store", store).out
     assert "still recognise the photo" in " ".join(shown.split())
     with Store.open(store, read_only=True) as opened:
         assert sha256 not in trained_parts(opened, None, None).photos
@@ -245,5 +245,5 @@ def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Wo
     answer = kallos("score", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9
     assert "export it again" in answer.err
-    done("export", bundle, "--no-onnx", "--store", workspace.store)
+    kallos_ok("export", bundle, "--no-onnx", "--store", workspace.store)
     assert open_bundle(bundle).photos == open_bundle(workspace.bundle).photos

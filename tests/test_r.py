@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 PAGE = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_a_recipe_runs_in_r(package: str, workspace: Workspace, tmp_path: Path, 
         pytest.skip(f"R with {package} is not installed")
     monkeypatch.chdir(tmp_path)
     for line in TYPED.splitlines():
-        done(*shlex.split(line)[1:], "--store", workspace.store)
+        kallos_ok(*shlex.split(line)[1:], "--store", workspace.store)
     answer = r(RECIPES[package])
     assert answer.returncode == 0, answer.stderr
     assert all(words in answer.stdout for words in PRINTED[package])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import done
+from tests.command import kallos_ok
 
 pytestmark = pytest.mark.real
 
@@ -17,14 +17,14 @@ def at(tmp_path_factory) -> tuple[str, Path]:
         pytest.skip("KALLOS_SHARED does not name the folder with data/ and weights/")
     shared = Path(os.environ["KALLOS_SHARED"])
     at = ("--store", tmp_path_factory.mktemp("scut") / "s.duckdb")
-    done("ingest", "scut", shared / "data" / "SCUT-FBP5500_v2", *at)
+    kallos_ok("ingest", "scut", shared / "data" / "SCUT-FBP5500_v2", *at)
     weights = shared / "weights" / "mobilenet_v2_imagenet.safetensors"
-    done("extract", "--encoder", "mobilenet_v2", "--weights", weights, *at)
+    kallos_ok("extract", "--encoder", "mobilenet_v2", "--weights", weights, *at)
     return at
 
 
 def counted(query: str, at: tuple[str, Path]) -> int:
-    (row,) = done("sql", query, "--json", *at).json()
+    (row,) = kallos_ok("sql", query, "--json", *at).json()
     return int(row["n"])
 
 
@@ -41,19 +41,19 @@ def test_ratings_folds_and_the_broken_landmarks(at):
 
 
 def test_checks_find_nothing_wrong(at):
-    report = done("check", "--json", *at).json()
+    report = kallos_ok("check", "--json", *at).json()
     assert (report["failed"], report["warned"]) == ([], [])
 
 
 def test_geometry_alone_reaches_the_floor(at):
-    done("train", "baseline", "--protocol", "scut-5fold", "--fold", 1, *at)
+    kallos_ok("train", "baseline", "--protocol", "scut-5fold", "--fold", 1, *at)
     query = "SELECT pearson FROM evaluations JOIN runs USING (run_id) WHERE model = 'baseline' AND role = 'test'"
-    (row,) = done("sql", query, "--json", *at).json()
+    (row,) = kallos_ok("sql", query, "--json", *at).json()
     assert row["pearson"] >= 0.70
 
 
 def test_known_near_duplicates_are_found(at):
-    done("duplicates", *at)
+    kallos_ok("duplicates", *at)
     query = (
         "SELECT count(*) AS n FROM near_duplicates WHERE (image_id, other_id) IN (('scut/AM1019.jpg', 'scut/AM1146.jpg'), "
         "('scut/AM760.jpg', 'scut/AM980.jpg'), ('scut/CM420.jpg', 'scut/CM73.jpg'))"

@@ -26,7 +26,7 @@ from reports.render.palette import ACCENT, SERIES, WARM
 from reports.render.plots import Dots, Faces, Histogram, Lines, Matrix, Plot, Scatter
 from reports.render.plots.plot import GRID, INK
 from reports.stats.selection import Selection
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import make_store, train_fold
 
 VOID = {"meta", "br"}
@@ -189,9 +189,9 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
     path = tmp_path / "s.duckdb"
     make_store(path).close()
     file = tmp_path / "report.html"
-    assert "wrote" in done("report", "--html", file, "--store", path).err
+    assert "wrote" in kallos_ok("report", "--html", file, "--store", path).err
     assert "<h1>Overview" in file.read_text(encoding="utf-8")
-    printed = done("report", "evaluation", "--sql", "--store", path).out
+    printed = kallos_ok("report", "evaluation", "--sql", "--store", path).out
     with Store.open(path, read_only=True) as store:
         for query in printed.strip().removesuffix(";").split(";\n\n"):
             assert rows(store, query).columns
@@ -203,5 +203,5 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
 def test_photos_are_shown_only_where_asked_for(workspace, tmp_path: Path):
     written = tmp_path / "report.html"
     for options, pictures in (((), 0), (("--photos",), 1)):
-        done("report", "dataset", "--html", written, *options, "--store", workspace.store)
+        kallos_ok("report", "dataset", "--html", written, *options, "--store", workspace.store)
         assert written.read_text(encoding="utf-8").count("data:image/jpeg;base64,") == pictures

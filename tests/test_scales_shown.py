@@ -20,7 +20,7 @@ from reports.registry import PAGES
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import estimate_text
 from reports.stats.selection import Selection
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.crossed import crossed
 from tests.synthetic_store import DATA_SET, TRAIT, make_store, stretch, train_fold
@@ -121,7 +121,7 @@ def typed(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFac
     @cache
     def answered(line: str) -> str:
         words = [str(workspace.portrait) if word == "PHOTO" else word for word in line.split()]
-        return done(*words, "--store", drawn if "PHOTO" in line else synthetic).out
+        return kallos_ok(*words, "--store", drawn if "PHOTO" in line else synthetic).out
 
     return answered
 
@@ -161,15 +161,15 @@ def test_neighbours_and_near_duplicates_have_the_raters_mean(seven: Store):
     known, at = means(seven), ("--store", seven.path)
     seven.close()
     similar = ("similar", f"{DATA_SET}/0002.png", "--by", "landmarks", *at)
-    report = done(*similar, "--json").json()
+    report = kallos_ok(*similar, "--json").json()
     assert report["scale"] == [1, 7]
-    text = done(*similar).out
+    text = kallos_ok(*similar).out
     for near in report["neighbours"]:
         assert re.search(rf"{near['image_id']} +[\d.]+ +{known[near['image_id']]} ", text)
-    (pair,) = done("duplicates", *at, "--json").json()["pairs"]
+    (pair,) = kallos_ok("duplicates", *at, "--json").json()["pairs"]
     scores = [known[pair[name]] for name in ("image_id", "other_id")]
     apart = 1.5 * abs(pair["score"] - pair["other_score"])
-    assert re.search(rf"{scores[0]} +{scores[1]} +{apart:.2f}", done("duplicates", *at).out)
+    assert re.search(rf"{scores[0]} +{scores[1]} +{apart:.2f}", kallos_ok("duplicates", *at).out)
 
 
 def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
@@ -184,9 +184,9 @@ def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
     assert scale_of_scores(seven, []) is None
     at = ("--store", seven.path)
     seven.close()
-    mixed = in_one_line(done("similar", ids[2], "--by", "landmarks", "-k", 40, *at).out)
+    mixed = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "-k", 40, *at).out)
     assert "; scores on 1-5 rank" in mixed
-    alone = in_one_line(done("similar", ids[2], "--by", "landmarks", "--data-set", "other", *at).out)
+    alone = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "--data-set", "other", *at).out)
     assert "; scores on 0-100 rank" in alone
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.store import Store
-from tests.command import Answer, done
+from tests.command import Answer, kallos_ok
 from tests.conftest import TRAINING, Workspace
 
 # the map
@@ -64,7 +64,7 @@ class Rated:
     photo: Path
 
     def __call__(self, *arguments: object) -> Answer:
-        return done(*arguments, "--store", self.store)
+        return kallos_ok(*arguments, "--store", self.store)
 
     def text(self, *arguments: object) -> str:
         """What a command prints, in one line."""

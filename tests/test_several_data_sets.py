@@ -27,7 +27,7 @@ from kallos.workflows.fold import Fold
 from kallos.workflows.progress import ignore
 from kallos.workflows.stored_faces import aligned_faces
 from models.registry import ENSEMBLE
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
 from tests.test_documented_commands import commands
 
@@ -305,7 +305,7 @@ class Pair:
     bundle: Path
 
     def __call__(self, *arguments: object) -> Answer:
-        return done(*arguments, "--store", self.store)
+        return kallos_ok(*arguments, "--store", self.store)
 
 
 BOTH = "study-a-5fold+study-b-5fold"
@@ -336,7 +336,9 @@ def pair(workspace, tmp_path_factory) -> Pair:
         patch.chdir(folder)
         patch.setenv("KALLOS_STORE", str(trained.store))
         for typed in commands("docs/several-data-sets.md"):
-            done(*("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else []))
+            kallos_ok(
+                *("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else [])
+            )
     trained("export", trained.bundle, "--protocol", BOTH)
     return trained
 

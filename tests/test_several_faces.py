@@ -20,7 +20,7 @@ from kallos.workflows.photos import sources_in
 from kallos.workflows.score import ScoreOptions, score_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import read_scores
 from tests.test_pipeline import unheard
@@ -43,11 +43,11 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
     at = (three, "--bundle", workspace.bundle)
-    (prediction,) = done("score", *at, "--json").json()["predictions"]
+    (prediction,) = kallos_ok("score", *at, "--json").json()["predictions"]
     assert prediction["notes"][0] == REMARK
-    shown = " ".join(done("score", *at).out.replace("│", " ").split())
+    shown = " ".join(kallos_ok("score", *at).out.replace("│", " ").split())
     assert f"! {REMARK}" in shown
-    assert done("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK
+    assert kallos_ok("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK
 
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):

@@ -28,8 +28,8 @@ from reports.stats.shapes.faces import landmarks_of
 from reports.stats.shapes.procrustes import Aligned, asymmetries, flat, shaped
 from reports.stats.shapes.regression import explained_shape, predicted_score
 from reports.stats.shapes.space import ShapeSpace, upright
-from tests.command import done
-from tests.command import kallos as typed
+from tests.command import kallos as kallos_command
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.test_cli import refused
 
@@ -281,9 +281,9 @@ def test_shapes_are_moved_as_far_as_is_said(workspace: Workspace, one):
 def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
     at = ("--store", workspace.store)
     query = "SELECT image_id FROM scores ORDER BY score DESC LIMIT 3"
-    assert ": 3 faces" in done("composite", tmp_path / "a.png", "--where", query, "--size", 64, *at).err
+    assert ": 3 faces" in kallos_ok("composite", tmp_path / "a.png", "--where", query, "--size", 64, *at).err
     condition = "subset = 'WF' AND jaw_width > 0 AND score > 1"
-    answer = done("composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *at)
+    answer = kallos_ok("composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *at)
     assert "faces" in answer.err
     assert decode(tmp_path / "a.png").shape == (64, 64, 3)
     assert decode(tmp_path / "b.jpg").shape == (512, 512, 3)
@@ -295,16 +295,16 @@ def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
         ("1 = 1); DROP TABLE images; --", 10, "kallos tables"),
         ("image_id IN (SELECT root FROM locations)", 10, "locations is not a table"),
     ):
-        refused(typed("composite", tmp_path / "c.png", "--where", where, *at), code, words)
+        refused(kallos_command("composite", tmp_path / "c.png", "--where", where, *at), code, words)
     for options, words in (
         (("--along", "beauty"), "cannot be moved along 'beauty'"),
         (("--along", "sex"), "No face is known to be female"),
         (("--along", "mean", "--by", "nan"), "at most 10"),
         (("--size", 5), "at most 10, and make pictures of 32 to 4,096"),
     ):
-        refused(typed("composite", tmp_path / "c.png", *options, *at), 2, words)
-    refused(typed("composite", tmp_path / "c.gif", *at), 2, "name it .png or .jpg")
-    refused(typed("composite", tmp_path / "none" / "c.png", *at), 2, "There is no folder")
+        refused(kallos_command("composite", tmp_path / "c.png", *options, *at), 2, words)
+    refused(kallos_command("composite", tmp_path / "c.gif", *at), 2, "name it .png or .jpg")
+    refused(kallos_command("composite", tmp_path / "none" / "c.png", *at), 2, "There is no folder")
     assert not (tmp_path / "c.png").exists()
 
 
@@ -317,7 +317,7 @@ def written(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> P
         shutil.copy(workspace.store, "kallos.duckdb")
         (block,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
         for line in block.splitlines():
-            done(*shlex.split(line)[1:])
+            kallos_ok(*shlex.split(line)[1:])
     return folder
 
 
@@ -335,12 +335,16 @@ def test_the_report_is_written_for_people_and_programs(written: Path, workspace:
     assert all(words in text for words in ("Principal components", "fluctuating asymmetry", "whole shape", "<svg"))
     names = {file.name for file in (written / "figures").glob("*.png")}
     assert names == {*(f"shape_pc{i}.png" for i in range(1, 11)), "shape_score.png", "shape_components.png"}
-    found = done("report", "shape", "--json", "--store", workspace.store).json()
+    found = kallos_ok("report", "shape", "--json", "--store", workspace.store).json()
     assert found["schema"] == "kallos.report.shape/1"
     assert not {"space", "faces", "measured"} & set(found)
     assert found["predictions"]["whole shape"]["r2"]["low"] > 0  # the drawn preference is one of shape, mostly
     assert found["images"] == 120
-    refused(typed("report", "overview", "--tables", written / "t", "--store", workspace.store), 2, "writes no tables")
+    refused(
+        kallos_command("report", "overview", "--tables", written / "t", "--store", workspace.store),
+        2,
+        "writes no tables",
+    )
 
 
 def test_files_for_other_programs_hold_the_landmarks(written: Path):

@@ -14,8 +14,8 @@ import kallos
 from featurestore import connection, snapshots
 from featurestore.errors import StoreError
 from featurestore.store import Store
-from tests.command import done
-from tests.command import kallos as command
+from tests.command import kallos as kallos_command
+from tests.command import kallos_ok
 from tests.synthetic_store import make_store
 from tests.waiting import wait_until
 
@@ -71,7 +71,7 @@ def scores(store: Store) -> int:
 
 def test_every_reader_works_on_a_snapshot_and_says_its_age(path):
     with Writer(path) as writer:
-        count = done("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path)
+        count = kallos_ok("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path)
         assert count.json() == [{"n": 80}]
         for arguments in (
             ("report", "dataset"),
@@ -80,7 +80,7 @@ def test_every_reader_works_on_a_snapshot_and_says_its_age(path):
             ("check",),
             ("verify", "made-up-2fold-1-b-00000003"),
         ):
-            message = " ".join(command(*arguments, "--store", path).err.split())
+            message = " ".join(kallos_command(*arguments, "--store", path).err.split())
             assert f"process {writer.process.pid}" in message, arguments
             assert "snapshot of" in message
         with pytest.warns(UserWarning, match="snapshot of"):
@@ -133,7 +133,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
         wait_until(lambda: snapshots.files(out), extract)
         with pytest.raises(StoreError, match=rf"process {extract.pid} \(kallos extract\)"):
             Store.open(out)
-        answer = done("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
+        answer = kallos_ok("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
         assert answer.json() == [{"n": 120}]
         assert "kallos extract" in answer.err
     finally:
@@ -188,6 +188,6 @@ def test_the_models_of_a_store_predict_beside_a_writer(workspace, tmp_path):
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     with Writer(path):
-        answer = done("score", workspace.portrait, "--json", "--store", path)
+        answer = kallos_ok("score", workspace.portrait, "--json", "--store", path)
     assert "score" in answer.out
     assert "snapshot of" in " ".join(answer.err.split())

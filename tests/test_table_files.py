@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 from featurestore.errors import UsageError
 from featurestore.store import Store
 from reports.render.table_files import BOM, KINDS, SHORT, csv_text, flattened, write_table
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.test_cli import refused
 
 ROWS = pl.DataFrame(
@@ -142,7 +142,7 @@ def test_sql_writes_all_kinds_at_once_in_place_of_what_was_there(workspace, tmp_
     files["csv"].write_text("older")
     query = "SELECT image_id, histogram, 'é' AS letter FROM scores ORDER BY image_id"
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-    answer = done("sql", query, *options, "--store", workspace.store)
+    answer = kallos_ok("sql", query, *options, "--store", workspace.store)
     assert answer.out == ""
     verbs = {"csv": "replaced", "parquet": "wrote", "sav": "wrote"}
     assert answer.err.splitlines() == [f"{verbs[kind]} {file}: 120 rows" for kind, file in files.items()]
@@ -153,7 +153,7 @@ def test_sql_writes_all_kinds_at_once_in_place_of_what_was_there(workspace, tmp_
 
 
 def test_on_stdout_a_csv_has_no_mark_and_long_lists_are_json(workspace):
-    out = done("sql", "SELECT x FROM landmarks LIMIT 1", "--csv", "-", "--store", workspace.store).out
+    out = kallos_ok("sql", "SELECT x FROM landmarks LIMIT 1", "--csv", "-", "--store", workspace.store).out
     heading, row = out.splitlines()
     assert heading == "x"
     assert row.count(",") == 477
@@ -193,7 +193,7 @@ FRONT = ["image_id", "data_set", "subset", "sex", "ethnicity", "mean", "sd", "ra
 def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_path):
     files = {kind: tmp_path / f"features.{kind}" for kind in KINDS}
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-    assert done("features", *options, "--store", failing).out == ""
+    assert kallos_ok("features", *options, "--store", failing).out == ""
     read = pl.read_parquet(files["parquet"])
     with Store.open(failing, read_only=True) as store:
         stored = store.frame("FROM geometric_features ORDER BY image_id")
@@ -219,10 +219,10 @@ def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_
     [(("jaw_width",), {"jaw_width"}), (("averageness",), {"averageness"}), (("--region", "lips"), None)],
 )
 def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, selection, columns):
-    done("features", *selection, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
+    kallos_ok("features", *selection, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
     read = pl.read_parquet(tmp_path / "t.parquet")
     assert "averageness" not in read.columns or selection == ("averageness",)
-    listed = done("features", "--region", "lips", "--json").json()["features"]
+    listed = kallos_ok("features", "--region", "lips", "--json").json()["features"]
     assert set(read.columns[len(FRONT) :]) == (columns or {of["name"] for of in listed})
     assert read[read.columns[-1]].is_finite().sum() >= 119
 
@@ -230,16 +230,16 @@ def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, s
 def test_where_averageness_is_left_out_the_command_says_how_it_is_had(workspace, tmp_path):
     at = ("--store", workspace.store)
     for selection in ((), ("--region", "symmetry")):
-        answer = done("features", *selection, "--csv", tmp_path / "t.csv", *at)
+        answer = kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *at)
         assert "averageness" not in pl.read_csv(tmp_path / "t.csv").columns
         assert "averageness is left out" in answer.err
         assert "`kallos features averageness --csv FILE" in answer.err
     for selection in (("averageness",), ("--region", "lips")):
-        assert "left out" not in done("features", *selection, "--csv", tmp_path / "t.csv", *at).err
-    by_command = done("features", "averageness", "--csv", "-", *at).out.splitlines()[1]
+        assert "left out" not in kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *at).err
+    by_command = kallos_ok("features", "averageness", "--csv", "-", *at).out.splitlines()[1]
     page = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
     (query,) = [text for text in re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL) if "averageness * sd" in text]
-    by_sql = done("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *at).out.splitlines()[1]
+    by_sql = kallos_ok("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *at).out.splitlines()[1]
     assert by_command.split(",")[-1] == by_sql.split(",")[-1]
 
 
@@ -268,7 +268,7 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
     answer = kallos("score", photos, "--bundle", workspace.bundle, *options)
     assert (answer.code, answer.out) == (5, "")
     assert "letter.jpg is not a photo" in answer.err
-    prediction = done("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
+    prediction = kallos_ok("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
     table = pl.read_parquet(files["parquet"])
     rows = {Path(row["photo"]).name: row for row in table.rows(named=True)}
     assert rows.keys() == {"Zoë.jpg", "caf\\udce9.jpg", "letter.jpg"}
@@ -307,5 +307,5 @@ def test_predict_of_nothing_that_can_be_used_has_a_table_too(workspace, tmp_path
 
 def test_predict_of_many_photos_writes_them_in_order(workspace, tmp_path, many):
     photos = sorted((workspace.portraits / "images").iterdir())[:many]
-    done("score", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
+    kallos_ok("score", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
     assert pl.read_parquet(tmp_path / "t.parquet")["photo"].to_list() == [str(photo) for photo in photos]

@@ -220,8 +220,8 @@ def test_a_store_is_brought_over_to_another_set_and_shows_the_one_before_until_t
         assert type_of(store, "landmarks", "x") == f"FLOAT[{before.number}]"
         assert len(store.frame("FROM landmarks")) == 8
 
-        done = extract(store, [], lambda *_: None, engine=look_in_this_process)
-        assert done == Extracted(5, 0, 8)
+        extracted = extract(store, [], lambda *_: None, engine=look_in_this_process)
+        assert extracted == Extracted(5, 0, 8)
         assert type_of(store, "landmarks", "x") == f"FLOAT[{after.number}]"
         for view, rows in shown.items():
             assert_frame_equal(store.frame(f"FROM {view} ORDER BY image_id").select(rows.columns), rows)

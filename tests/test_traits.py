@@ -20,7 +20,7 @@ from featurestore.training_sets import training_set
 from featurestore.traits import Target, chosen_trait, matching_trait, target_of, target_of_run
 from featurestore.upkeep.invariants import INVARIANTS
 from reports.stats.evaluated_runs import evaluated_rows
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
 
@@ -136,7 +136,7 @@ class Pair:
     photo: Path
 
     def __call__(self, *arguments: object) -> Answer:
-        return done(*arguments, "--store", self.store)
+        return kallos_ok(*arguments, "--store", self.store)
 
 
 PAIR_PROTOCOL = f"demo-{OTHER}-5fold"
@@ -195,14 +195,14 @@ def test_the_protocol_has_to_be_named_where_there_are_two(pair: Pair) -> None:
 def test_bundle_and_prediction_name_the_trait_and_its_own_scale(pair: Pair, workspace) -> None:
     for answer, trait, scale in (
         (pair("score", pair.photo, "--json", "--bundle", pair.bundle), OTHER, [1, 7]),
-        (done("score", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
+        (kallos_ok("score", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
     ):
         (prediction,) = answer.json()["predictions"]
         assert (prediction["origin"]["trait"], prediction["origin"]["scale"]) == (trait, scale)
     text = " ".join(pair("score", pair.photo, "--bundle", pair.bundle).out.split())
     assert OTHER in text
     assert "on 1-7" in text
-    assert "on 1-7" not in done("score", pair.photo, "--bundle", workspace.bundle).out
+    assert "on 1-7" not in kallos_ok("score", pair.photo, "--bundle", workspace.bundle).out
     for card in ("MODEL_CARD.md", "DATA_CARD.md"):
         assert OTHER in (pair.bundle / card).read_text()
 
@@ -226,7 +226,9 @@ def test_reports_on_features_ask_which_trait(pair: Pair) -> None:
 def test_what_was_drawn_stays_when_another_trait_is_added(pair: Pair, workspace) -> None:
     for table in ("drawn_parameters", "images"):
         query = f"SELECT count(*) AS n FROM {table}"
-        assert pair("sql", query, "--json").json() == done("sql", query, "--json", "--store", workspace.store).json()
+        assert (
+            pair("sql", query, "--json").json() == kallos_ok("sql", query, "--json", "--store", workspace.store).json()
+        )
 
 
 # photos without any rating
@@ -240,8 +242,8 @@ def unrated(workspace, tmp_path_factory) -> Path:
     photos.mkdir()
     for photo in sorted((workspace.portraits / "images").iterdir())[:24]:
         shutil.copy(photo, photos)
-    done("ingest", "photos", photos, "--store", folder / "s.duckdb")
-    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", folder / "s.duckdb")
+    kallos_ok("ingest", "photos", photos, "--store", folder / "s.duckdb")
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", folder / "s.duckdb")
     return folder / "s.duckdb"
 
 
@@ -299,8 +301,8 @@ def test_ratings_can_come_later(unrated: Path, tmp_path: Path) -> None:
     lines = [f"{photo.name},{1 + i % 7}" for i, photo in enumerate(sorted(photos.iterdir()))]
     (tmp_path / "later.csv").write_text("\n".join(["image,score", *lines]))
     at = ("--name", "photos", "--images", photos, "--scale", 1, 7, "--store", copy)
-    done("ingest", "table", tmp_path / "later.csv", *at)
-    planned = " ".join(done("plan", "--store", copy).out.split())
+    kallos_ok("ingest", "table", tmp_path / "later.csv", *at)
+    planned = " ".join(kallos_ok("plan", "--store", copy).out.split())
     assert "24" in planned
     with Store.open(copy) as store:
         assert store.value("SELECT count(*) FROM scores JOIN geometric_features USING (image_id)") == 24

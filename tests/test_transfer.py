@@ -27,7 +27,7 @@ from featurestore.transfer.exporting import export_store
 from featurestore.transfer.folder import parquet, seal
 from featurestore.transfer.importing import import_store
 from tests.catalogue import catalogue, content
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.crossed import crossed
 from tests.synthetic_store import PROTOCOL, make_store
 
@@ -80,9 +80,9 @@ def test_a_store_comes_back_equal_to_the_last_bit(source, tmp_path, name):
 
 
 def test_the_trained_store_comes_back_and_predicts_the_same(workspace, tmp_path):
-    done("store", "export", tmp_path / "export", "--store", workspace.store)
+    kallos_ok("store", "export", tmp_path / "export", "--store", workspace.store)
     new = tmp_path / "new.duckdb"
-    answer = done("store", "import", tmp_path / "export", "--store", new, "--json").json()
+    answer = kallos_ok("store", "import", tmp_path / "export", "--store", new, "--json").json()
     with Store.open(workspace.store, read_only=True) as store:
         tables, rows = len(content(store)), sum(len(store.frame(f'FROM "{table}"')) for table in content(store))
         folders = [*store.frame("SELECT folder FROM runs WHERE status = 'done'")["folder"], "encoders"]
@@ -90,7 +90,9 @@ def test_the_trained_store_comes_back_and_predicts_the_same(workspace, tmp_path)
     assert_equal_stores(workspace.store, new)
     for folder in folders:
         assert files(store.runs_folder / folder) == files(new.with_suffix(".runs") / folder)
-    predictions = [done("score", workspace.portrait, "--store", s, "--json").json() for s in (workspace.store, new)]
+    predictions = [
+        kallos_ok("score", workspace.portrait, "--store", s, "--json").json() for s in (workspace.store, new)
+    ]
     assert predictions[0] == predictions[1]
 
 
@@ -450,7 +452,7 @@ def test_sql_of_views_and_comments_is_text_and_nothing_else(copy, tmp_path):
 
 def test_a_view_that_this_kallos_does_not_make_is_named(copy, tmp_path):
     reschema(copy, lambda schema: schema["views"][0].update(name="of_another_kallos"))
-    answer = done("store", "import", copy, "--store", tmp_path / "new.duckdb")
+    answer = kallos_ok("store", "import", copy, "--store", tmp_path / "new.duckdb")
     assert "of_another_kallos" in answer.err
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from featurestore import user_sql
 from featurestore.errors import QueryError, StoreError
 from featurestore.store import Store
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.hostile_sql import HOSTILE
 from tests.synthetic_store import make_store
 
@@ -274,7 +274,7 @@ def test_a_store_that_is_not_there(tmp_path):
 
 
 def test_the_command_refuses_with_the_exit_code_of_sql(path):
-    assert done("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path).json() == [{"n": 80}]
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path).json() == [{"n": 80}]
     answer = kallos("sql", "SELECT * FROM duckdb_databases()", "--store", path)
     assert answer.code == QueryError.exit_code
     # the advice repeats the --store that was typed

@@ -29,7 +29,7 @@ from models.networks.weights import sha256_of_tensors
 from models.spec import DEFAULT_NETWORK, Options
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import weights as page
-from tests.command import kallos as command
+from tests.command import kallos as kallos_command
 
 PACKAGED = [weights for weights in KNOWN if isinstance(weights.source, Package)]
 FACES = known("vggface2", "mobilenetv1_100")
@@ -243,18 +243,18 @@ def test_the_list_says_what_is_here_and_on_which_terms(tmp_path: Path, monkeypat
     assert lines["vggface2", "mobilenetv1_100"].file is None
     assert lines["imagenet", DEFAULT_NETWORK].file is not None
     assert all(len(line.sha256) == 64 for line in lines.values())
-    shown = command("weights")
+    shown = kallos_command("weights")
     assert shown.code == 0
     for text in (DEFAULT_NETWORK, "Apache-2.0", "VGGFace2", "kallos weights add vladmandic-human-3.3.6.tgz"):
         assert text in " ".join(shown.out.split())
-    assert command("weights", "--json").json()["lines"][0]["network"] == DEFAULT_NETWORK
+    assert kallos_command("weights", "--json").json()["lines"][0]["network"] == DEFAULT_NETWORK
 
 
 def test_adding_is_told_with_its_terms(published: Path, tmp_path: Path) -> None:
-    added = command("weights", "add", str(published))
+    added = kallos_command("weights", "add", str(published))
     assert added.code == 0
     assert "research only" in added.err
-    refused = command("weights", "add", str(tmp_path / "absent.tgz"))
+    refused = kallos_command("weights", "add", str(tmp_path / "absent.tgz"))
     assert refused.code == 8
 
 

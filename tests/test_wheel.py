@@ -16,7 +16,7 @@ import pytest
 
 from hatch_build import ROOMS, moved
 from kallos.workflows.score import MIN_PARALLEL
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -108,7 +108,7 @@ def test_everything_that_is_named_by_a_string_is_found(installed: Installed):
 
 def test_the_command_works_beside_peoples_own_modules(installed: Installed, workspace: Workspace):
     arguments = ("score", workspace.portrait, "--json", "--bundle", workspace.bundle)
-    assert json.loads(installed.run("kallos", *arguments)) == done(*arguments).json()
+    assert json.loads(installed.run("kallos", *arguments)) == kallos_ok(*arguments).json()
 
 
 def test_processes_that_it_starts_find_it(installed: Installed, workspace: Workspace):

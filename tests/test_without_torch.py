@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 WITHOUT = """
@@ -35,7 +35,7 @@ def test_a_bundle_says_the_same_without_torch(command: str, workspace: Workspace
     arguments = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
     answer = without_torch(*arguments, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout) == done(*arguments).json()
+    assert json.loads(answer.stdout) == kallos_ok(*arguments).json()
 
 
 @pytest.mark.parametrize("command", [("train", "all"), ("benchmark", "-p", "demo"), ("export", "other")])
@@ -47,11 +47,11 @@ def test_what_needs_torch_says_so(command: tuple[str, ...], workspace: Workspace
 
 
 def test_a_bundle_of_networks_as_trained_says_that_it_needs_torch(workspace: Workspace, tmp_path: Path) -> None:
-    done("export", tmp_path / "trained", "--no-onnx", "--store", workspace.store)
+    kallos_ok("export", tmp_path / "trained", "--no-onnx", "--store", workspace.store)
     answer = without_torch("score", workspace.portrait, "--bundle", tmp_path / "trained", folder=tmp_path)
     assert answer.returncode == 9
     assert "needs torch" in answer.stderr
     arguments = ("score", workspace.portrait, "--json", "--bundle")
-    trained, graphs = (done(*arguments, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
+    trained, graphs = (kallos_ok(*arguments, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
     there, here = (output["predictions"][0]["score"] for output in (trained, graphs))
     assert here == pytest.approx(there, abs=1e-3)
