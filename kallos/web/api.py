@@ -40,9 +40,9 @@ NEVER = {"stored", "neighbours"}
 """Fields of an explanation that tell of the store's own photos, which the page names nowhere."""
 
 hints = get_type_hints(ExplanationReport)
-given: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items() if name not in NEVER}
+fields: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items() if name not in NEVER}
 about = (line for line in cleandoc(str(ExplanationReport.__doc__)).splitlines() if line.split(" ")[0] not in NEVER)
-Explained = create_model("Explained", __doc__="\n".join(about), **given)
+Explained = create_model("Explained", __doc__="\n".join(about), **fields)
 
 
 class Answers(BaseModel):
