@@ -51,7 +51,7 @@ def main() -> None:
         photos, is_held_out = rows.train.take(chosen), rows.part[chosen] == 1
         faces = list(aligned_faces(store, photos.image_ids))
         folder = found_encoder(store, str(rows.encoder), active_versions(store)[f"{EMBEDDING}{rows.encoder}"])
-        subset, people = (np.array(of(store, photos.image_ids)) for of in (runs.subsets, people_in))
+        subset, people = (np.array(names_of(store, photos.image_ids)) for names_of in (runs.subsets, people_in))
     encoder = EncoderSpec.read(folder).open()
     alone, background = (_encoded(photos, faces, paint, encoder) for paint in (face_alone, background_alone))
     _on_new_photos(photos, alone, background, _contours(faces), is_held_out, people[is_held_out])

@@ -162,8 +162,8 @@ def _ingest(folder: Path, photos: list[Path]) -> None:
     )
 
 
-def _kallos(*typed: str, folder: Path) -> None:
-    subprocess.run([*KALLOS, *typed, "--store", str(folder / "bench.duckdb")], check=True, capture_output=True)
+def _kallos(*arguments: str, folder: Path) -> None:
+    subprocess.run([*KALLOS, *arguments, "--store", str(folder / "bench.duckdb")], check=True, capture_output=True)
 
 
 def _seconds(work: Callable[[], None]) -> tuple[float, float]:

@@ -73,8 +73,8 @@ def main() -> None:
     found = {}
     for size in sorted(arguments.sizes):
         with tempfile.TemporaryDirectory(prefix="kallos-growth-", dir=arguments.folder) as folder:
-            typed = [sys.executable, "-m", "benchmarks.growth", "--one", str(size), "--folder", folder]
-            found[size] = json.loads(subprocess.run(typed, check=True, stdout=subprocess.PIPE).stdout)
+            command = [sys.executable, "-m", "benchmarks.growth", "--one", str(size), "--folder", folder]
+            found[size] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         print(size, found[size], file=sys.stderr, flush=True)
     Console(width=160).print(_table(found))
 
@@ -247,8 +247,8 @@ def _add(store: Store, folder: Path, name: str, random: np.random.Generator, tab
 
 
 def _extract(path: Path) -> None:
-    typed = [sys.executable, "-m", "kallos", "extract", "--store", str(path)]
-    subprocess.run(typed, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    command = [sys.executable, "-m", "kallos", "extract", "--store", str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
 
 
 if __name__ == "__main__":

@@ -86,23 +86,23 @@ def _repeat(drawn: Path, folder: Path, count: int) -> Path:
 
 def _bundle(folder: Path) -> Path:
     folder.mkdir()
-    for typed in (
+    for arguments in (
         ("ingest", "demo", "portraits", "--count", "60"),
         ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"),
         ("train", "all", *TRAINING),
         ("export", "bundle"),
     ):
-        _peaks(folder, *typed)
+        _peaks(folder, *arguments)
     return folder / "bundle"
 
 
-def _peaks(folder: Path, *typed: str) -> Peaks:
+def _peaks(folder: Path, *arguments: str) -> Peaks:
     """Run a kallos command to its end and watch every process of its session."""
     began = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     with (folder / "output.txt").open("w+") as output:
         run = subprocess.Popen(
-            [sys.executable, "-m", "kallos", *typed],
+            [sys.executable, "-m", "kallos", *arguments],
             cwd=folder,
             env=environment,
             stdout=output,
@@ -117,7 +117,7 @@ def _peaks(folder: Path, *typed: str) -> Peaks:
             time.sleep(EVERY_SECONDS)
         if run.returncode:
             output.seek(0)
-            raise SystemExit(f"kallos {' '.join(typed)} failed with {run.returncode}:\n{output.read()}")
+            raise SystemExit(f"kallos {' '.join(arguments)} failed with {run.returncode}:\n{output.read()}")
     return Peaks(own, tuple(sorted(workers.values())), time.perf_counter() - began)
 
 

@@ -279,10 +279,10 @@ class Order:
         self.failed += [report.nodeid] if report.failed else []
 
 
-def _cached_store(make: Callable[..., Path], *of: object) -> Path:
-    copy = Path("stores").absolute() / "-".join(map(str, of))
+def _cached_store(make: Callable[..., Path], *arguments: object) -> Path:
+    copy = Path("stores").absolute() / "-".join(map(str, arguments))
     if not copy.exists():
-        shutil.copytree(make(*of).parent, copy)
+        shutil.copytree(make(*arguments).parent, copy)
     return copy / "s.duckdb"
 
 

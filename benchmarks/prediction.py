@@ -40,8 +40,8 @@ def main() -> None:
     kernels = _kernels(arguments.bundle, photos)
     with Predictor(open_bundle(arguments.bundle)) as predictor:
         loaded = [_milliseconds(lambda path=path: predictor.predict(path)) for path in photos]
-    typed = ["score", str(photos[0]), "--bundle", str(arguments.bundle)]
-    cold = [_milliseconds(lambda: _kallos(*typed)) for _ in range(5)]
+    score = ["score", str(photos[0]), "--bundle", str(arguments.bundle)]
+    cold = [_milliseconds(lambda: _kallos(*score)) for _ in range(5)]
     folder = _milliseconds(lambda: _kallos("score", *map(str, photos), "--bundle", str(arguments.bundle), "--json"))
     helped = [_milliseconds(lambda: _kallos("--help")) for _ in range(5)]
     table = Table("", "milliseconds, median", title=f"{len(photos)} photos")
@@ -82,8 +82,8 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
     return spent
 
 
-def _kallos(*typed: str) -> None:
-    subprocess.run([sys.executable, "-m", "kallos", *typed], check=True, capture_output=True)
+def _kallos(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "kallos", *arguments], check=True, capture_output=True)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

@@ -74,8 +74,8 @@ def server(bundle: Path, store: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    typed = [sys.executable, "-m", "kallos", "serve", "--bundle", bundle, "--store", store, "--port", str(port)]
-    with subprocess.Popen(typed, stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-m", "kallos", "serve", "--bundle", bundle, "--store", store, "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"
         wait_for_server(address, process, pause=0.02)
         yield address

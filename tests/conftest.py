@@ -113,11 +113,11 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             folder.mkdir()
-            at = ("--store", built.store)
-            kallos_ok("ingest", "demo", built.portraits, "--count", 120, *at)
-            kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
-            kallos_ok("train", "all", *TRAINING, *at)
-            kallos_ok("export", built.bundle, *at)
+            options = ("--store", built.store)
+            kallos_ok("ingest", "demo", built.portraits, "--count", 120, *options)
+            kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options)
+            kallos_ok("train", "all", *TRAINING, *options)
+            kallos_ok("export", built.bundle, *options)
     assert built.bundle.is_dir(), "building the workspace failed in another process"
     copy = tmp_path_factory.getbasetemp() / "demo"
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))

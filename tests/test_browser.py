@@ -106,7 +106,7 @@ def test_one_photo_is_scored_and_drawn(page, workspace: Workspace):
     assert page.evaluate("document.getElementById('overlay').width") > 100
     with Predictor(open_bundle(workspace.bundle)) as predictor:
         explanation = predictor.explain(workspace.portrait)
-    moved = {name: f"{of.contribution - of.average:+.3f}" for name, of in explanation.regions.items()}
+    moved = {name: f"{region.contribution - region.average:+.3f}" for name, region in explanation.regions.items()}
     rows = page.locator("#details table").first.locator("tr:has(strong)")
     shown = {row.locator("td").nth(0).inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
     assert shown.keys() == moved.keys()

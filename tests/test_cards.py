@@ -179,9 +179,9 @@ def test_intervals_combiner_and_leakage_are_queries(store):
     assert "would cover between 81.7 and 96.5 %" in sure
     assert f"they cover {coverage:.2f} [" in sure
     assert "are 0.800 wide on average" in sure
-    for row, of in zip(table(sure), groups, strict=True):
-        reach = "± {:.3f} to {:.3f}".format(*of["half_widths"])
-        assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", reach]
+    for row, group in zip(table(sure), groups, strict=True):
+        reach = "± {:.3f} to {:.3f}".format(*group["half_widths"])
+        assert list(row.values()) == [group["subset"], str(group["n"]), f"{group['bias']:+.3f}", reach]
     combiner = under(card, "## Combiner")
     (learnt,) = store.frame("FROM combiners WHERE run_id = $id", id=run_of("ensemble")).to_dicts()
     members = store.frame("FROM combined_members WHERE run_id = $id ORDER BY model", id=run_of("ensemble")).to_dicts()
@@ -199,12 +199,13 @@ def test_intervals_combiner_and_leakage_are_queries(store):
 
 
 def test_region_weights_are_queries_and_called_attributions(store):
-    for model, of in (("ensemble", "b"), ("b-features", "b-features")):
+    for model, regions_of in (("ensemble", "b"), ("b-features", "b-features")):
         part = under(model_card(store, model), "## Sub-scores")
         assert "attributions of Model B" in part
         weights = dict(
             store.frame(
-                "SELECT region, avg(weight) FROM sub_score_weights WHERE run_id = $id GROUP BY region", id=run_of(of)
+                "SELECT region, avg(weight) FROM sub_score_weights WHERE run_id = $id GROUP BY region",
+                id=run_of(regions_of),
             ).iter_rows()
         )
         rows = table(part)
@@ -286,7 +287,7 @@ def test_the_head_is_what_the_hub_reads(store):
     ).row(0)
     shown = [f"{metric['value']:g}" for metric in result["metrics"]]
     assert shown == [
-        f"{round(figure, len(of.partition('.')[2])):g}" for figure, of in zip(recorded, shown, strict=True)
+        f"{round(figure, len(text.partition('.')[2])):g}" for figure, text in zip(recorded, shown, strict=True)
     ]
     assert result["dataset"]["split"].endswith(", fold 1, test rows")
     assert (
@@ -373,11 +374,11 @@ def test_nothing_of_a_person_a_rater_or_the_machine_is_in_a_card(store, workspac
         for path in [*workspace.store.with_suffix(".runs").rglob("*CARD.md"), *workspace.bundle.glob("*CARD.md")]
     ]
     with Store.open(workspace.store, read_only=True) as drawn:
-        for of, texts in (
+        for opened, texts in (
             (drawn, written),
             (store, [text for m in MODEL_NOISE for text in cards(store, run_of(m)).values()]),
         ):
-            personal = of.frame(
+            personal = opened.frame(
                 "SELECT image_id FROM images UNION SELECT path FROM images UNION SELECT sha256 FROM images "
                 "UNION SELECT rater_id FROM ratings WHERE length(rater_id) > 1 UNION SELECT root FROM locations "
                 "UNION SELECT subject FROM findings"
@@ -386,7 +387,7 @@ def test_nothing_of_a_person_a_rater_or_the_machine_is_in_a_card(store, workspac
                 words = set(re.findall(r"[\w./-]+", text))
                 assert not words & set(personal)
                 assert not [word for word in words if word.startswith("/")]
-                assert str(of.path.parent) not in text
+                assert str(opened.path.parent) not in text
 
 
 def test_data_cannot_mark_up_a_card(own):

@@ -376,8 +376,8 @@ def test_the_drawn_portraits_pass(workspace):
     report = kallos_ok("check", "--json", "--store", workspace.store).json()
     assert report["schema"] == "kallos.report.checks/1"
     assert report["failed"] == []
-    (of,) = report["data_sets"]
-    assert [v["check"] for v in of["verdicts"]] == list(CHECKS)
+    (data_set,) = report["data_sets"]
+    assert [v["check"] for v in data_set["verdicts"]] == list(CHECKS)
 
 
 def test_what_fails_is_exit_code_11_in_the_terminal_and_as_json(store: Store):

@@ -24,9 +24,10 @@ from featurestore.store import Store
 from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from kallos.workflows.progress import ignore
 from tests.icc import SPACES, cmyk_profile, grey_profile, in_space, rgb_profile
 from tests.ingest_files import let_pillow_write_heic, read_scores
-from tests.test_pipeline import MeanColour, unheard
+from tests.test_pipeline import MeanColour
 
 let_pillow_write_heic()
 OTHERS = sorted(SPACES.keys() - {"sRGB"})
@@ -192,7 +193,7 @@ def test_what_an_earlier_kallos_stored_of_such_photos_is_computed_again_and_noth
 
         def ingest_and_look() -> int:
             write(store, read_scores(tmp_path / "labels.csv", photos, "mine"))
-            return extract(store, [MeanColour()], unheard).processed
+            return extract(store, [MeanColour()], ignore).processed
 
         assert ingest_and_look() == 2
         assert ingest_and_look() == 0

@@ -63,9 +63,9 @@ def test_the_demo_runs_to_its_end_without_a_network(shared: Path, tmp_path: Path
     assert "done in" in run.stdout
     for path in ("portraits/images/P0001.jpg", "kallos.duckdb", "bundle/MODEL_CARD.md", "figures", "overlays"):
         assert (tmp_path / "demo" / path).exists()
-    typed = [line.removeprefix("$ kallos ") for line in run.stdout.splitlines() if line.startswith("$ kallos ")]
-    assert len(typed) > 8
-    assert kallos(*typed[-1].split()).code == 0, "a step shown is a command that can be typed"
+    commands = [line.removeprefix("$ kallos ") for line in run.stdout.splitlines() if line.startswith("$ kallos ")]
+    assert len(commands) > 8
+    assert kallos(*commands[-1].split()).code == 0, "a step shown is a command that can be typed"
 
 
 def test_onnx_runtime_is_one_that_reports_to_nobody():

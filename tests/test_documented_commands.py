@@ -37,8 +37,8 @@ def commands(name: str) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
-def run_all(typed: list[list[str]], names: dict[str, str]) -> None:
-    for command in typed:
+def run_all(steps: list[list[str]], names: dict[str, str]) -> None:
+    for command in steps:
         if command[0] not in ELSEWHERE:
             kallos_ok(*(names.get(word, word) for word in command), *QUICKLY.get(command[0], ()))
 
@@ -54,14 +54,14 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
         rows = [f"{photo.name},{1 + i % 9 / 2}" for i, photo in enumerate(chosen)]
         Path(f"{name}.csv").write_text("\n".join(["image,score", *rows]))
     shutil.copy(portraits[60], "photo.jpg")
-    typed = commands("docs/own-photos.md")
-    assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "score", "explain"}
-    placeholder = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
-    run_all(typed[:placeholder], {})
+    steps = commands("docs/own-photos.md")
+    assert {command[0] for command in steps} > {"ingest", "extract", "train", "report", "score", "explain"}
+    placeholder = next(i for i, command in enumerate(steps) if "IMAGE_ID" in command or "RUN" in command)
+    run_all(steps[:placeholder], {})
     (row,) = kallos_ok(
         "sql", "SELECT image_id, run_id FROM predictions WHERE role = 'test' ORDER BY ALL LIMIT 1", "--json"
     ).json()
-    run_all(typed[placeholder:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
+    run_all(steps[placeholder:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
     for written in ("report.html", "similar.png", "bundle", "overlays/photo_overlay.png", "why.png", "space/app.py"):
         assert Path(written).exists()
 
@@ -86,12 +86,12 @@ def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypa
     Path("weights").mkdir()
     network = timm.create_model("mobilenetv1_100", num_classes=0, pad_type="same")
     save_file(network.state_dict(), Path("weights", "vggface2-mobilenetv1_100.safetensors"))
-    typed = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
-    assert [command[0] for command in typed][:4] == ["ingest", "extract", "train", "benchmark"]
-    run_all(typed[:1], {})
+    steps = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
+    assert [command[0] for command in steps][:4] == ["ingest", "extract", "train", "benchmark"]
+    run_all(steps[:1], {})
     with Store.open(Path("kallos.duckdb")) as store:
         store.execute("DELETE FROM splits WHERE protocol = 'scut-5fold' AND fold > $folds", folds=folds)
-    run_all(typed[1:], {})
+    run_all(steps[1:], {})
 
 
 def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -111,7 +111,7 @@ def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_the_command_reference_is_that_of_the_code(tmp_path: Path):
     written = tmp_path / "commands.md"
-    typed = ("kallos.cli.app", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
-    subprocess.run([sys.executable, "-m", "typer", *map(str, typed)], check=True, capture_output=True)
+    arguments = ("kallos.cli.app", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
+    subprocess.run([sys.executable, "-m", "typer", *map(str, arguments)], check=True, capture_output=True)
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     assert written.read_text(encoding="utf-8") == page, "run `make docs`"

@@ -152,8 +152,8 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
         shutil.copy(portrait, photos)
     letter = photos / "letter.jpg"
     letter.write_text("dear reader")
-    at = ("score", photos, "--bundle", workspace.bundle)
-    answer = kallos(*at, "--overlay", tmp_path / "overlays")
+    arguments = ("score", photos, "--bundle", workspace.bundle)
+    answer = kallos(*arguments, "--overlay", tmp_path / "overlays")
     assert answer.code == 5
     assert "letter.jpg is not a photo" in " ".join(answer.err.split())
     heading, *lines, meaning = answer.out.splitlines()
@@ -164,7 +164,7 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
     assert [line.split()[0] for line in lines] == names
     assert len(list((tmp_path / "overlays").iterdir())) == many
 
-    json_answer = kallos(*at, "--json")
+    json_answer = kallos(*arguments, "--json")
     assert json_answer.code == 5
     each = json_answer.json()["predictions"]
     assert [f"{one['score']:.2f}".lstrip("0") for one in each] == [line.split()[1] for line in lines]
@@ -203,11 +203,11 @@ def test_a_bundle_tells_nothing_of_the_machine(workspace):
 
 
 def test_everything_again_does_nothing(workspace):
-    at = ("--store", workspace.store)
+    options = ("--store", workspace.store)
     before = counts(workspace.store)
-    kallos_ok("ingest", "demo", workspace.portraits, "--count", 120, *at)
-    assert "Nothing to do" in kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at).err
-    assert kallos_ok("train", "all", *TRAINING, *at).err.count("already trained") == len(SUMMARIES)
+    kallos_ok("ingest", "demo", workspace.portraits, "--count", 120, *options)
+    assert "Nothing to do" in kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options).err
+    assert kallos_ok("train", "all", *TRAINING, *options).err.count("already trained") == len(SUMMARIES)
     assert counts(workspace.store) == before
 
 
@@ -247,21 +247,21 @@ def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_
     cv2.imwrite(str(remaining[2]), both)
     labels = tmp_path / "labels.csv"
     pl.DataFrame({"image": [p.name for p in remaining], "score": [3.0] * 24}).write_csv(labels)
-    at = ("--store", tmp_path / "s.duckdb")
-    kallos_ok("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
-    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
+    options = ("--store", tmp_path / "s.duckdb")
+    kallos_ok("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *options)
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options)
     rows = kallos_ok(
         "sql",
         "SELECT image_id, status, detail FROM extractions WHERE extractor = 'landmarks' AND (status <> 'ok' OR detail IS NOT NULL) ORDER BY ALL",
         "--json",
-        *at,
+        *options,
     ).json()
     assert [row["status"] for row in rows] == ["no_face", "decode_error", "ok"]
     assert "2 faces" in rows[2]["detail"]
-    assert kallos_ok("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *at).json() == [{"n": 22}]
-    assert "Nothing to do" in kallos_ok("extract", *at).err
-    assert "2 photos" in kallos_ok("extract", "--retry-failed", *at).err
-    plan = {line["extractor"]: line for line in kallos_ok("plan", "--json", *at).json()["lines"]}
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *options).json() == [{"n": 22}]
+    assert "Nothing to do" in kallos_ok("extract", *options).err
+    assert "2 photos" in kallos_ok("extract", "--retry-failed", *options).err
+    plan = {line["extractor"]: line for line in kallos_ok("plan", "--json", *options).json()["lines"]}
     assert (plan["skin"]["fresh"], plan["skin"]["failed"]) == (22, 2)
 
 
@@ -269,15 +269,15 @@ def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path
     store = tmp_path / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
-    at = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
+    options = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
     assert (
         "ensemble: combines b, quadratic, ridge; not trained on these rows and features: a"
-        in kallos_ok("train", "all", "--fast", *at).err
+        in kallos_ok("train", "all", "--fast", *options).err
     )
     with Store.open(store, read_only=True) as opened:
         trained = opened.frame("SELECT model FROM runs WHERE fold = 2 AND status = 'done'")["model"].to_list()
     assert sorted(trained) == sorted(SUMMARIES.keys() - {"a"})
     photo = next((workspace.portraits / "images").iterdir())
-    (prediction,) = kallos_ok("score", photo, "--json", *at).json()["predictions"]
+    (prediction,) = kallos_ok("score", photo, "--json", *options).json()["predictions"]
     assert {"b", "quadratic"} <= prediction["members"].keys()
     assert "a" not in prediction["members"]

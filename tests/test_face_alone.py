@@ -128,8 +128,8 @@ def test_a_photo_is_erased_from_it_and_was_not_trained_on(evaluated, tmp_path):
 
 
 def test_what_cannot_be_evaluated_is_named(workspace):
-    at = ("--store", workspace.store)
-    refused(kallos("evaluate", *at), 2, "--data-set NAME", "--face-alone")
-    refused(kallos("evaluate", "--face-alone", "--data-set", "demo", *at), 2, "one of")
-    refused(kallos("evaluate", "--face-alone", "--bundle", workspace.bundle, *at), 2, "leave out --bundle")
-    refused(kallos("evaluate", "--face-alone", "--protocol", "other", *at), 2, "demo-5fold")
+    options = ("--store", workspace.store)
+    refused(kallos("evaluate", *options), 2, "--data-set NAME", "--face-alone")
+    refused(kallos("evaluate", "--face-alone", "--data-set", "demo", *options), 2, "one of")
+    refused(kallos("evaluate", "--face-alone", "--bundle", workspace.bundle, *options), 2, "leave out --bundle")
+    refused(kallos("evaluate", "--face-alone", "--protocol", "other", *options), 2, "demo-5fold")

@@ -49,15 +49,15 @@ def test_averageness_is_a_feature_too():
 
 
 def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
-    at = ("--store", tmp_path / "none.duckdb")
-    listed = kallos_ok("features", "--json", *at).json()
+    options = ("--store", tmp_path / "none.duckdb")
+    listed = kallos_ok("features", "--json", *options).json()
     assert listed["schema"] == "kallos.report.catalogue/1"
     assert sorted(f["name"] for f in listed["features"]) == sorted(NAMES)
     regions = [f["region"] for f in listed["features"]]
     assert regions == sorted(regions, key=FEATURE_REGIONS.index)
-    of_nose = kallos_ok("features", "--region", "nose", "--json", *at).json()["features"]
+    of_nose = kallos_ok("features", "--region", "nose", "--json", *options).json()["features"]
     assert of_nose == [f for f in listed["features"] if f["region"] == "nose"]
-    assert "formula, source" in kallos_ok("features", *at).out
+    assert "formula, source" in kallos_ok("features", *options).out
 
 
 @pytest.mark.parametrize("width", [80, 140])
@@ -75,14 +75,14 @@ def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
 
 
 def test_unknown_names_and_regions_are_refused_with_a_remedy():
-    for typed, phrase in [
+    for arguments, phrase in [
         (("jaw_widht",), "jaw_width"),
         (("eye_width",), "right_eye_width"),
         (("zzz",), "`kallos features` lists them"),
         (("--region", "ears"), "eyes, brows, nose"),
         (("jaw_width", "--region", "jawline"), "either its name or --region"),
     ]:
-        answer = kallos("features", *typed)
+        answer = kallos("features", *arguments)
         assert answer.code == UsageError.exit_code
         assert answer.err.startswith("kallos: ")
         assert phrase in answer.err
@@ -93,12 +93,12 @@ def test_unknown_names_and_regions_are_refused_with_a_remedy():
 
 
 def test_without_a_store_there_is_the_definition_alone(tmp_path):
-    at = ("--store", tmp_path / "none.duckdb")
-    answer = kallos_ok("features", "jaw_width", *at)
+    options = ("--store", tmp_path / "none.duckdb")
+    answer = kallos_ok("features", "jaw_width", *options)
     assert "|right_gonion - left_gonion|" in answer.out
     assert "kallos extract" in answer.out
     assert "none.duckdb" in answer.err
-    plain = kallos_ok("features", "jaw_width", "--json", *at).json()
+    plain = kallos_ok("features", "jaw_width", "--json", *options).json()
     assert plain["groups"] == []
     assert plain["definition"]["version"] == 1
 

@@ -56,13 +56,16 @@ def test_a_store_on_a_full_disk_stays_whole_and_goes_on(tmp_path, room):
             pytest.skip("this user may not mount a disk")
         path = disk / "s.duckdb"
         make_store(path).close()
-        for typed in (("ingest", "table", tmp_path / "more.csv", "--images", photos, "--scale", 1, 5), ("compact",)):
+        for arguments in (
+            ("ingest", "table", tmp_path / "more.csv", "--images", photos, "--scale", 1, 5),
+            ("compact",),
+        ):
             with leave(room, disk):
-                answer = kallos(*typed, "--store", path)
+                answer = kallos(*arguments, "--store", path)
             assert answer.code == 0 or names_full_disk(answer), answer.err
             assert room > 4096 or answer.code, "without room nothing can be written"
             assert {symptom.state for symptom in [*examine(path), *examine_deeply(path)]} <= {"ok", "warn"}
-            kallos_ok(*typed, "--store", path)
+            kallos_ok(*arguments, "--store", path)
         with Store.open(path, read_only=True) as store:
             assert store.value("SELECT count(*) FROM images") == 160
         assert not list(disk.glob(".s.duckdb.*"))

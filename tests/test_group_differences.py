@@ -81,11 +81,11 @@ def test_differences_are_welchs_t_and_those_of_fishers_z():
     random = np.random.default_rng(12)
     one, other = (random.normal(shift, spread, (2, n)) for shift, spread, n in ((0, 1, 20), (1, 3, 33)))
     sizes = np.array([20, 33])
-    means = np.array([[of[0].mean(), (of[0] ** 2).mean()] for of in (one, other)])
+    means = np.array([[sample[0].mean(), (sample[0] ** 2).mean()] for sample in (one, other)])
     welch = ttest_ind(one[0], other[0], equal_var=False).statistic
     assert _in_standard_errors(*_mean(means, sizes)) == pytest.approx([abs(welch)])
     moments = np.array([[x.mean(), y.mean(), (x**2).mean(), (y**2).mean(), (x * y).mean()] for x, y in (one, other)])
-    z = [np.arctanh(np.corrcoef(of)[0, 1]) for of in (one, other)]
+    z = [np.arctanh(np.corrcoef(sample)[0, 1]) for sample in (one, other)]
     expected = abs(z[0] - z[1]) / np.sqrt(1 / 17 + 1 / 30)
     assert _in_standard_errors(*_fisher(moments, sizes)) == pytest.approx([expected])
 

@@ -108,7 +108,7 @@ def hub():
         thread.join()
 
 
-def typed(hub: str, *arguments: object, home: Path, token: str = "hf_secret") -> subprocess.CompletedProcess[str]:
+def run_kallos(hub: str, *arguments: object, home: Path, token: str = "hf_secret") -> subprocess.CompletedProcess[str]:
     """`kallos hub ...` in a process of its own: the library reads its environment once."""
     environment = os.environ | {"HF_ENDPOINT": hub, "HF_TOKEN": token, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
     command = [sys.executable, "-m", "kallos", "hub", *map(str, arguments)]
@@ -116,7 +116,7 @@ def typed(hub: str, *arguments: object, home: Path, token: str = "hf_secret") ->
 
 
 def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, tmp_path: Path):
-    pushed = typed(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home")
+    pushed = run_kallos(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home")
     assert pushed.returncode == 0, pushed.stderr
     assert REPOSITORY in pushed.stderr
     (repository,) = Hub.repositories
@@ -126,7 +126,7 @@ def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, t
     for key in ("license", "library_name", "tags", "metrics", "model-index"):
         assert f"\n{key}: " in head
     back = tmp_path / "back"
-    pulled = typed(hub, "pull", REPOSITORY, back, home=tmp_path / "home")
+    pulled = run_kallos(hub, "pull", REPOSITORY, back, home=tmp_path / "home")
     assert pulled.returncode == 0, pulled.stderr
     here, there = (
         {p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (workspace.bundle, back)
@@ -136,9 +136,9 @@ def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, t
 
 
 def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Workspace, tmp_path: Path):
-    assert typed(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home").returncode == 0
+    assert run_kallos(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home").returncode == 0
     Hub.files["normalization.json"] += b" "
-    pulled = typed(hub, "pull", REPOSITORY, tmp_path / "back", home=tmp_path / "home")
+    pulled = run_kallos(hub, "pull", REPOSITORY, tmp_path / "back", home=tmp_path / "home")
     assert pulled.returncode == 9
     assert "normalization.json has changed" in pulled.stderr
     assert not [path for path in tmp_path.iterdir() if path.name != "home"]
@@ -147,9 +147,9 @@ def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Wor
 def test_what_the_hub_refuses_is_one_sentence(hub: str, workspace: Workspace, tmp_path: Path):
     home = tmp_path / "home"
     for answer in (
-        typed(hub, "push", workspace.bundle, REPOSITORY, home=home, token="hf_wrong"),
-        typed(hub, "pull", "nobody/nothing", tmp_path / "back", home=home),
-        typed("http://127.0.0.1:9", "pull", REPOSITORY, tmp_path / "back", home=home),
+        run_kallos(hub, "push", workspace.bundle, REPOSITORY, home=home, token="hf_wrong"),
+        run_kallos(hub, "pull", "nobody/nothing", tmp_path / "back", home=home),
+        run_kallos("http://127.0.0.1:9", "pull", REPOSITORY, tmp_path / "back", home=home),
     ):
         assert answer.returncode == 14, answer.stderr
         assert answer.stderr.startswith("kallos: ")

@@ -61,8 +61,8 @@ def stopped(send: Send, arguments: tuple[object, ...], ready: Callable[[], bool]
 @WAYS
 def test_ingest_keeps_the_portraits_that_were_drawn(tmp_path: Path, send: Send):
     images = tmp_path / "portraits" / "images"
-    typed = ("-m", "kallos", "ingest", "demo", tmp_path / "portraits", "--count", 2_000)
-    stopped(send, (*typed, "--store", tmp_path / "s.duckdb"), lambda: len(list(images.glob("*.jpg"))) > 3)
+    ingest = ("-m", "kallos", "ingest", "demo", tmp_path / "portraits", "--count", 2_000)
+    stopped(send, (*ingest, "--store", tmp_path / "s.duckdb"), lambda: len(list(images.glob("*.jpg"))) > 3)
     assert len(list(images.glob("*.jpg"))) > 3
     assert not (tmp_path / "s.duckdb").exists()
 

@@ -41,8 +41,8 @@ def test_the_store_has_the_ensembles_out_of_fold_scores_by_combiners_without_the
     out_of_fold = combine_out_of_fold(members, truth, part, CombinerConfig())
     assert stored["score"].to_numpy() == pytest.approx(out_of_fold, abs=1e-6)
     assert calibrations == Intervals.load(run.folder).by_subset()
-    at = np.array(calibrations[None].scores)
-    inside = np.abs(out_of_fold - truth) <= np.interp(out_of_fold, at, calibrations[None].half_widths)
+    scores = np.array(calibrations[None].scores)
+    inside = np.abs(out_of_fold - truth) <= np.interp(out_of_fold, scores, calibrations[None].half_widths)
     assert inside.mean() == pytest.approx(LEVEL, abs=0.06)
 
 

@@ -32,11 +32,11 @@ def test_six_commands_lead_from_a_wide_table_to_the_report(
     page = (ROOT / "docs" / "laboratory.md").read_text(encoding="utf-8")
     (plan,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     Path("plan.toml").write_text(plan.replace("photos = 60", f"photos = {PHOTOS}"), encoding="utf-8")
-    typed = commands("docs/laboratory.md")
-    assert len(typed) <= 6
+    steps = commands("docs/laboratory.md")
+    assert len(steps) <= 6
     # as in the workspace, whose encoder torch has written as a graph already
     shutil.copytree(workspace.store.with_suffix(".runs") / "encoders", Path("kallos.runs/encoders"))
-    for command in typed:
+    for command in steps:
         kallos_ok(*command, *(SMALL if command[0] == "extract" else ()))
     assert Path("study/study.html").is_file()
     report = kallos_ok("report", "study", "--json").json()

@@ -59,10 +59,10 @@ def test_every_command_shows_the_line_before_it_imports_anything_heavy():
     assert not [line for line in lines if not line.startswith(f"{LINE} set() ")]
 
 
-@pytest.mark.parametrize("typed", [("sql", "SELECT 1"), ("tables", "--json"), ("report",), ("nothing",)])
-def test_on_a_terminal_the_line_goes_before_anything_else_is_shown(tmp_path, typed):
-    shown = on_a_terminal(*typed, "--store", str(tmp_path / "none.duckdb"))
-    line, rest = shown.split("\r", 1) if typed != ("nothing",) else (LINE, shown)
+@pytest.mark.parametrize("arguments", [("sql", "SELECT 1"), ("tables", "--json"), ("report",), ("nothing",)])
+def test_on_a_terminal_the_line_goes_before_anything_else_is_shown(tmp_path, arguments):
+    shown = on_a_terminal(*arguments, "--store", str(tmp_path / "none.duckdb"))
+    line, rest = shown.split("\r", 1) if arguments != ("nothing",) else (LINE, shown)
     assert line == LINE
     assert rest.split("\r")[-1].strip() or rest.strip()
     assert LINE not in rest
@@ -79,10 +79,10 @@ def test_the_version_is_that_of_the_package():
     assert kallos("--version", "sql").out == answer.out
 
 
-def on_a_terminal(*typed: str) -> str:
+def on_a_terminal(*arguments: str) -> str:
     """All that a command shows on a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "kallos", *typed], stdin=theirs, stdout=theirs, stderr=theirs):
+    with subprocess.Popen([sys.executable, "-m", "kallos", *arguments], stdin=theirs, stdout=theirs, stderr=theirs):
         os.close(theirs)
         shown = b""
         try:

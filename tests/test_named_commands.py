@@ -51,7 +51,7 @@ def test_every_command_in_a_message_is_one():
 
 
 @pytest.mark.parametrize(
-    ("typed", "wrong"),
+    ("command", "wrong"),
     [
         ("kallos", "NoArgsIsHelpError"),
         ("kallos ingest", "NoArgsIsHelpError"),
@@ -64,8 +64,8 @@ def test_every_command_in_a_message_is_one():
         ('kallos sql "SELECT 1"', None),
     ],
 )
-def test_what_cannot_be_typed_is_found(typed: str, wrong: str | None):
-    assert (trouble(typed) or "").partition(":")[0] == (wrong or "")
+def test_what_cannot_be_typed_is_found(command: str, wrong: str | None):
+    assert (trouble(command) or "").partition(":")[0] == (wrong or "")
 
 
 @pytest.mark.parametrize(

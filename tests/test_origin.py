@@ -127,7 +127,7 @@ def test_a_doubt_is_on_the_raters_own_scale(scale, named):
 def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)
-    beside = {of.beside: of for of in parts.comparisons}["ridge"]
+    beside = {comparison.beside: comparison for comparison in parts.comparisons}["ridge"]
     ids = [word for model in ("ensemble", "ridge") for word in ("--run", parts.run_ids[model])]
     best, other = kallos_ok("report", "compare", *ids, "--json", "--store", workspace.store).json()["runs"]
     sign = 1 if other["run_id"] == parts.run_ids["ensemble"] else -1
@@ -140,27 +140,27 @@ def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
 def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)
-    assert [of.beside for of in parts.comparisons] == ["mean", "ridge"]
+    assert [comparison.beside for comparison in parts.comparisons] == ["mean", "ridge"]
     assert open_bundle(workspace.bundle).origin == parts.origin
     assert open_bundle(workspace.bundle).photos == parts.photos
 
 
 def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path, many: int):
-    at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
+    options = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
     origin = open_bundle(workspace.bundle).origin
     named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
-    for typed in (("score", workspace.portrait), ("explain", workspace.portrait)):
-        shown = kallos_ok(*typed, *at).out
+    for arguments in (("score", workspace.portrait), ("explain", workspace.portrait)):
+        shown = kallos_ok(*arguments, *options).out
         assert max(map(len, shown.splitlines())) <= 80
         text = " ".join(shown.replace("│", " ").split())
         assert all(sentence in text for sentence in (named, *doubts(origin)))
-        answer = kallos_ok(*typed, "--json", *at).json()
+        answer = kallos_ok(*arguments, "--json", *options).json()
         prediction = answer["predictions"][0] if "predictions" in answer else answer
         assert prediction["doubts"] == doubts(origin)
         assert prediction["origin"]["protocol"] == "demo-5fold"
         assert len(prediction["origin"]["comparisons"]) == 2
-    lines = kallos_ok("score", *[workspace.portrait] * many, *at).out
+    lines = kallos_ok("score", *[workspace.portrait] * many, *options).out
     assert all(lines.count(sentence) == 1 for sentence in (named, *doubts(origin)))
 
 
@@ -183,7 +183,7 @@ def test_training_photos_are_kept_and_not_named(tmp_path: Path):
     one, other = TrainingPhotos.from_hashes(hashes, "one"), TrainingPhotos.from_hashes(hashes, "other")
     one.save(tmp_path / "photos")
     assert TrainingPhotos.load(tmp_path / "photos", "one") == one
-    pieces = [{of.content[i : i + SIZE] for i in range(0, len(of.content), SIZE)} for of in (one, other)]
+    pieces = [{photos.content[i : i + SIZE] for i in range(0, len(photos.content), SIZE)} for photos in (one, other)]
     assert not pieces[0] & pieces[1]
     assert not any(bytes.fromhex(sha256)[:SIZE] in one.content for sha256 in hashes)
 
@@ -196,15 +196,17 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(
     photo = tmp_path / "under another name.jpg"
     shutil.copy(photo_of(workspace, role), photo)
     elsewhere = tmp_path / "none.duckdb"
-    at = ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
-    prediction = kallos_ok("score", photo, "--json", *at).json()["predictions"][0]
+    options = (
+        ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
+    )
+    prediction = kallos_ok("score", photo, "--json", *options).json()["predictions"][0]
     assert (prediction["in_training"], LEARNT in prediction["notes"]) == (expected, expected)
-    assert (LEARNT in kallos_ok("score", photo, *at).out) == expected
+    assert (LEARNT in kallos_ok("score", photo, *options).out) == expected
     if models == "bundle":
         assert prediction["notes"][:1] == [LEARNT] * expected or not expected
-        assert kallos_ok("explain", photo, "--json", *at).json()["in_training"] == expected
-        assert (f"! {LEARNT}" in kallos_ok("explain", photo, *at).out) == expected
-        assert kallos_ok("score", *[photo] * many, *at).out.count(LEARNT) == many * expected
+        assert kallos_ok("explain", photo, "--json", *options).json()["in_training"] == expected
+        assert (f"! {LEARNT}" in kallos_ok("explain", photo, *options).out) == expected
+        assert kallos_ok("score", *[photo] * many, *options).out.count(LEARNT) == many * expected
 
 
 def test_the_page_says_it_too(workspace: Workspace):

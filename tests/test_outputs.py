@@ -44,7 +44,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def typed(words: tuple[str, ...], name: str, place: Path, store: Path, elsewhere: Path) -> list[object]:
+def arguments(words: tuple[str, ...], name: str, place: Path, store: Path, elsewhere: Path) -> list[object]:
     """A command with that output in that place; what else it needs is there, or never looked at."""
     line: list[object] = list(words)
     for parameter in leaves()[words].params:
@@ -81,7 +81,7 @@ def test_no_output_takes_the_place_of_what_kallos_reads(lab: Path, tmp_path: Pat
         (lab / "photos" / "3.png", "is a photo of ratings"),
         (lab / "photos", "is the folder with photos of ratings"),
     ):
-        answer = kallos(*typed(words, name, place, store, tmp_path / "x.jpg"))
+        answer = kallos(*arguments(words, name, place, store, tmp_path / "x.jpg"))
         refused(answer, 3, f"{place} {origin}, and would be replaced: choose another place.")
     assert {file: file.stat().st_mtime_ns for file in lab.rglob("*") if file.is_file()} == before
 
@@ -122,12 +122,17 @@ def test_a_further_table_and_its_recipe_are_known_as_well(lab: Path, tmp_path: P
 
 
 def test_another_file_is_replaced_and_the_line_says_so(lab: Path, tmp_path: Path):
-    at, files = ("--store", lab / "kallos.duckdb"), {kind: tmp_path / f"t.{kind}" for kind in ("csv", "parquet", "sav")}
-    line = ("sql", "SELECT 1 AS one", *(word for kind, file in files.items() for word in (f"--{kind}", file)), *at)
+    options, files = (
+        ("--store", lab / "kallos.duckdb"),
+        {kind: tmp_path / f"t.{kind}" for kind in ("csv", "parquet", "sav")},
+    )
+    line = ("sql", "SELECT 1 AS one", *(word for kind, file in files.items() for word in (f"--{kind}", file)), *options)
     for verb in ("wrote", "replaced"):
         assert kallos_ok(*line).err.splitlines() == [f"{verb} {file}: 1 row" for file in files.values()]
     for verb in ("wrote", "replaced"):
-        answer = kallos_ok("report", "dataset", "--html", tmp_path / "r.html", "--figures", tmp_path / "figures", *at)
+        answer = kallos_ok(
+            "report", "dataset", "--html", tmp_path / "r.html", "--figures", tmp_path / "figures", *options
+        )
         lines = shlex.split(answer.err.replace("\n", " "))
         assert lines == [verb, str(tmp_path / "r.html"), verb, str(tmp_path / "figures" / "scores_ratings.png")]
 

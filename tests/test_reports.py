@@ -150,20 +150,23 @@ def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
 
 
 def test_dataset_counts_what_is_there(store: Store):
-    (of,) = dataset.data(store, EVERYTHING).data_sets
-    assert of.name == DATA_SET
-    (trait,) = of.traits
-    assert (of.images, trait.trait, trait.scale, trait.ratings) == (80, "score", (1, 5), 80 * 6)
+    (data_set,) = dataset.data(store, EVERYTHING).data_sets
+    assert data_set.name == DATA_SET
+    (trait,) = data_set.traits
+    assert (data_set.images, trait.trait, trait.scale, trait.ratings) == (80, "score", (1, 5), 80 * 6)
     assert [(s, g.images, sum(g.histogram)) for s, g in trait.subsets.items()] == [
         ("all", 80, 80), ("AF", 20, 20), ("AM", 20, 20), ("CF", 20, 20), ("CM", 20, 20)
     ]  # fmt: skip
-    assert [(f.fold, f.train, f.val, f.test) for f in of.folds] == [(1, 40, 0, 40), (2, 40, 0, 40)]
-    assert [(f.kind, f.count, len(f.first)) for f in of.findings] == [("missing_image", 5, 3), ("bad_landmarks", 1, 1)]
+    assert [(f.fold, f.train, f.val, f.test) for f in data_set.folds] == [(1, 40, 0, 40), (2, 40, 0, 40)]
+    assert [(f.kind, f.count, len(f.first)) for f in data_set.findings] == [
+        ("missing_image", 5, 3),
+        ("bad_landmarks", 1, 1),
+    ]
 
 
 def test_extraction_counts_ok_failed_and_untried(store: Store):
-    (of,) = dataset.data(store, EVERYTHING).data_sets
-    by_name = {line.extractor: line for line in of.extraction.coverage}
+    (data_set,) = dataset.data(store, EVERYTHING).data_sets
+    by_name = {line.extractor: line for line in data_set.extraction.coverage}
     assert (by_name["landmarks"].ok, dict(by_name["landmarks"].failed), by_name["landmarks"].untried) == (
         79,
         {"no_face": 1},
@@ -173,13 +176,13 @@ def test_extraction_counts_ok_failed_and_untried(store: Store):
 
 
 def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
-    (of,) = dataset.data(store, EVERYTHING).data_sets
+    (data_set,) = dataset.data(store, EVERYTHING).data_sets
     wide = store.frame("SELECT image_id, rater_id, rating FROM ratings").pivot("rater_id", index="image_id")
     ratings = wide.drop("image_id").to_numpy()
     expected = [
         np.corrcoef(ratings[:, i], np.delete(ratings, i, axis=1).mean(axis=1))[0, 1] for i in range(ratings.shape[1])
     ]
-    whole = of.traits[0].agreement["all"]
+    whole = data_set.traits[0].agreement["all"]
     assert whole.raters == 6
     assert whole.leave_one_out == pytest.approx(np.mean(expected))
     assert (whole.lowest, whole.highest) == pytest.approx((min(expected), max(expected)))
@@ -443,9 +446,11 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     (held,) = whole.holdings
     assert (held.images, held.scored, held.extracted) == (80, 80, 79), "one photo shows no face"
     assert held.ratings == store.value("SELECT count(*) FROM ratings")
-    assert {of.model: of.folds for of in whole.results} == dict.fromkeys([*MODEL_NOISE], 1)
-    assert [of.pearson for of in whole.results] == sorted((of.pearson for of in whole.results), reverse=True)
-    assert {of.total_folds for of in whole.results} == {2}
+    assert {result.model: result.folds for result in whole.results} == dict.fromkeys([*MODEL_NOISE], 1)
+    assert [result.pearson for result in whole.results] == sorted(
+        (result.pearson for result in whole.results), reverse=True
+    )
+    assert {result.total_folds for result in whole.results} == {2}
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.results) == (0, ())
     assert [command for command, _ in before.next_commands] == ["kallos extract"]
@@ -461,12 +466,12 @@ def test_the_lineage_leads_from_the_score_to_the_bytes(store: Store):
     assert report.image_id == tested[0]
     assert report.sha256 == store.value("SELECT sha256 FROM images WHERE image_id = $i", i=tested[0])
     assert report.scores[0].model == "ensemble"
-    assert {of.model for of in report.scores} == set(MODEL_NOISE)
+    assert {model.model for model in report.scores} == set(MODEL_NOISE)
     assert report.training_set.rows == store.value(
         "SELECT count(*) FROM splits SEMI JOIN landmarks USING (image_id) WHERE role = 'train' AND fold = 1"
     )
-    assert {of.status for of in report.outputs} == {"ok"}
-    assert {of.extractor for of in report.outputs} >= {"landmarks", "geometry", "skin", "shape"}
+    assert {output.status for output in report.outputs} == {"ok"}
+    assert {output.extractor for output in report.outputs} >= {"landmarks", "geometry", "skin", "shape"}
 
 
 def test_the_lineage_is_of_the_image_asked_for(store: Store):
@@ -482,12 +487,12 @@ def test_the_lineage_is_of_the_image_asked_for(store: Store):
 
 def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     best = evaluation.data(store, EVERYTHING).runs[0]
-    assert sum(of.n for of in best.tenths) == best.overall.n
-    assert [of.predicted for of in best.tenths] == sorted(of.predicted for of in best.tenths)
-    assert np.average([of.truth for of in best.tenths], weights=[of.n for of in best.tenths]) == pytest.approx(
+    assert sum(row.n for row in best.tenths) == best.overall.n
+    assert [row.predicted for row in best.tenths] == sorted(row.predicted for row in best.tenths)
+    assert np.average([row.truth for row in best.tenths], weights=[row.n for row in best.tenths]) == pytest.approx(
         np.mean(best.truth)
     )
-    errors = [abs(of.predicted - of.truth) for of in best.worst]
+    errors = [abs(row.predicted - row.truth) for row in best.worst]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())
 

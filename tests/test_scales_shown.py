@@ -81,7 +81,7 @@ IN_PREDICTIONS = {
 }
 """What commands with models show on drawn portraits."""
 
-Typed = Callable[..., str]
+AnswerOf = Callable[..., str]
 
 
 def missing(text: str, labels: tuple[str, ...], own: Scale) -> list[str]:
@@ -103,7 +103,7 @@ def own(request: pytest.FixtureRequest) -> Scale:
 
 
 @pytest.fixture(scope="module")
-def typed(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Typed:
+def answer_of(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> AnswerOf:
     """What a command prints on a store whose raters used that scale: made-up runs, or portraits with real models."""
     folder = tmp_path_factory.mktemp("scales")
     synthetic, drawn = folder / "s.duckdb", folder / "kallos.duckdb"
@@ -134,8 +134,8 @@ LABELS = {f"report {name}": labels for name, labels in IN_REPORTS.items()} | IN_
 
 
 @pytest.mark.parametrize(("line", "own"), crossed(LABELS, SCALES, every=4), indirect=["own"])
-def test_it_names_the_scale(typed: Typed, own: Scale, line: str):
-    text = in_one_line(typed(line))
+def test_it_names_the_scale(answer_of: AnswerOf, own: Scale, line: str):
+    text = in_one_line(answer_of(line))
     assert not missing(text, LABELS[line], own)
     assert not re.search(r"on 1-5 \([^)]*on 1-5\)", text)
 
@@ -158,18 +158,18 @@ def means(store: Store) -> dict[str, str]:
 
 
 def test_neighbours_and_near_duplicates_have_the_raters_mean(seven: Store):
-    known, at = means(seven), ("--store", seven.path)
+    known, options = means(seven), ("--store", seven.path)
     seven.close()
-    similar = ("similar", f"{DATA_SET}/0002.png", "--by", "landmarks", *at)
+    similar = ("similar", f"{DATA_SET}/0002.png", "--by", "landmarks", *options)
     report = kallos_ok(*similar, "--json").json()
     assert report["scale"] == [1, 7]
     text = kallos_ok(*similar).out
     for near in report["neighbours"]:
         assert re.search(rf"{near['image_id']} +[\d.]+ +{known[near['image_id']]} ", text)
-    (pair,) = kallos_ok("duplicates", *at, "--json").json()["pairs"]
+    (pair,) = kallos_ok("duplicates", *options, "--json").json()["pairs"]
     scores = [known[pair[name]] for name in ("image_id", "other_id")]
     apart = 1.5 * abs(pair["score"] - pair["other_score"])
-    assert re.search(rf"{scores[0]} +{scores[1]} +{apart:.2f}", kallos_ok("duplicates", *at).out)
+    assert re.search(rf"{scores[0]} +{scores[1]} +{apart:.2f}", kallos_ok("duplicates", *options).out)
 
 
 def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
@@ -182,11 +182,11 @@ def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
     assert scale_of_scores(seven, ids) is None
     assert scale_of_scores(seven, ids[-1:]) == (0, 100)
     assert scale_of_scores(seven, []) is None
-    at = ("--store", seven.path)
+    options = ("--store", seven.path)
     seven.close()
-    mixed = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "-k", 40, *at).out)
+    mixed = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "-k", 40, *options).out)
     assert "; scores on 1-5 rank" in mixed
-    alone = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "--data-set", "other", *at).out)
+    alone = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "--data-set", "other", *options).out)
     assert "; scores on 0-100 rank" in alone
 
 

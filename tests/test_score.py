@@ -147,17 +147,17 @@ def test_a_camera_is_scored_as_a_file_is(scored, clip, workspace, monkeypatch: p
 
 
 def test_the_command_shows_a_video_over_time(scored, clip, workspace, tmp_path):
-    at = ("score", clip, "--every", EVERY, "--bundle", workspace.bundle)
-    shown = kallos_ok(*at).out
+    arguments = ("score", clip, "--every", EVERY, "--bundle", workspace.bundle)
+    shown = kallos_ok(*arguments).out
     assert "Over time" in shown
     assert "6 frames looked at" in shown
     own = scored.filter(face=1)["own_score"]
     assert [f"{figure:.2f}" for figure in (own.median(), own.min(), own.max())] == next(
         line.split()[-3:] for line in shown.splitlines() if line.startswith(" face 1")
     )
-    each = json.loads(kallos_ok(*at, "--seconds", "2.5", "--json").out)["predictions"]
+    each = json.loads(kallos_ok(*arguments, "--seconds", "2.5", "--json").out)["predictions"]
     assert [(one["frame"], one["face"]) for one in each] == [(0, 1), (10, 1), (20, 1), (20, 2)]
-    kallos_ok(*at, "--csv", tmp_path / "t.csv")
+    kallos_ok(*arguments, "--csv", tmp_path / "t.csv")
     assert pl.read_csv(tmp_path / "t.csv")["score"].to_list() == pytest.approx(scored["score"].to_list())
 
 

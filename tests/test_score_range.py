@@ -89,8 +89,8 @@ def rate(scale: Scale, decimals: int, workspace: Workspace, folder: Path) -> Rat
             opinions = scale.from_models(score) + 0.1 * scale.width * np.array((-1, 0, 1))
             lines.writerow([image, *(round(opinion, decimals) for opinion in opinions.clip(*scale).tolist())])
     rated = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)
-    at = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
-    rated("ingest", "table", folder / "table.csv", *at)
+    options = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
+    rated("ingest", "table", folder / "table.csv", *options)
     rated("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
     return rated
 

@@ -48,12 +48,12 @@ def test_a_map_increases_strictly_stays_on_the_scale_and_can_be_undone(
     own: list[float], reference: list[float], shared: list[float]
 ) -> None:
     linked = ScaleMap.linking(WIDE, np.array(own), np.array(reference))
-    at = np.unique(np.round(shared, 3))
-    mapped = linked.from_shared(at)
+    scores = np.unique(np.round(shared, 3))
+    mapped = linked.from_shared(scores)
     assert (np.diff(mapped) > 0).all()
     assert (mapped >= MODEL_SCALE.low).all()
     assert (mapped <= MODEL_SCALE.high).all()
-    assert np.allclose(linked.to_shared(mapped), at, atol=1e-9)
+    assert np.allclose(linked.to_shared(mapped), scores, atol=1e-9)
     assert json.loads(json.dumps(linked.as_dict())) == ScaleMap.restore(linked.as_dict()).as_dict()
 
 
@@ -335,9 +335,10 @@ def pair(workspace, tmp_path_factory) -> Pair:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("KALLOS_STORE", str(trained.store))
-        for typed in commands("docs/several-data-sets.md"):
+        for command in commands("docs/several-data-sets.md"):
             kallos_ok(
-                *("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else [])
+                *("demo" if word == "other" else word for word in command),
+                *(["--fast"] if command[0] == "train" else []),
             )
     trained("export", trained.bundle, "--protocol", BOTH)
     return trained

@@ -279,11 +279,13 @@ def test_shapes_are_moved_as_far_as_is_said(workspace: Workspace, one):
 
 
 def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
-    at = ("--store", workspace.store)
+    store_option = ("--store", workspace.store)
     query = "SELECT image_id FROM scores ORDER BY score DESC LIMIT 3"
-    assert ": 3 faces" in kallos_ok("composite", tmp_path / "a.png", "--where", query, "--size", 64, *at).err
+    assert ": 3 faces" in kallos_ok("composite", tmp_path / "a.png", "--where", query, "--size", 64, *store_option).err
     condition = "subset = 'WF' AND jaw_width > 0 AND score > 1"
-    answer = kallos_ok("composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *at)
+    answer = kallos_ok(
+        "composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *store_option
+    )
     assert "faces" in answer.err
     assert decode(tmp_path / "a.png").shape == (64, 64, 3)
     assert decode(tmp_path / "b.jpg").shape == (512, 512, 3)
@@ -295,16 +297,16 @@ def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
         ("1 = 1); DROP TABLE images; --", 10, "kallos tables"),
         ("image_id IN (SELECT root FROM locations)", 10, "locations is not a table"),
     ):
-        refused(kallos_command("composite", tmp_path / "c.png", "--where", where, *at), code, words)
+        refused(kallos_command("composite", tmp_path / "c.png", "--where", where, *store_option), code, words)
     for options, words in (
         (("--along", "beauty"), "cannot be moved along 'beauty'"),
         (("--along", "sex"), "No face is known to be female"),
         (("--along", "mean", "--by", "nan"), "at most 10"),
         (("--size", 5), "at most 10, and make pictures of 32 to 4,096"),
     ):
-        refused(kallos_command("composite", tmp_path / "c.png", *options, *at), 2, words)
-    refused(kallos_command("composite", tmp_path / "c.gif", *at), 2, "name it .png or .jpg")
-    refused(kallos_command("composite", tmp_path / "none" / "c.png", *at), 2, "There is no folder")
+        refused(kallos_command("composite", tmp_path / "c.png", *options, *store_option), 2, words)
+    refused(kallos_command("composite", tmp_path / "c.gif", *store_option), 2, "name it .png or .jpg")
+    refused(kallos_command("composite", tmp_path / "none" / "c.png", *store_option), 2, "There is no folder")
     assert not (tmp_path / "c.png").exists()
 
 

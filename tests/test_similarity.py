@@ -222,9 +222,9 @@ def test_before_extraction(tmp_path):
 
 @pytest.mark.parametrize("by", VIEWS)
 def test_a_file_finds_what_its_stored_image_finds_and_itself_first(workspace, by):
-    at = ("--by", by, "--json", "--store", workspace.store)
-    stored = kallos_ok("similar", "P0001.jpg", "-k", 6, *at).json()
-    of_file = kallos_ok("similar", workspace.portrait, "-k", 7, *at).json()
+    options = ("--by", by, "--json", "--store", workspace.store)
+    stored = kallos_ok("similar", "P0001.jpg", "-k", 6, *options).json()
+    of_file = kallos_ok("similar", workspace.portrait, "-k", 7, *options).json()
     first, *rest = of_file["neighbours"]
     assert (first["image_id"], first["same_photo"]) == ("demo/P0001.jpg", True)
     assert first["distance"] == pytest.approx(0, abs=1e-9)

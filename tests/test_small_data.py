@@ -52,8 +52,8 @@ class Rated:
     def ingest(self, name: str, table: pl.DataFrame) -> Answer:
         file = self._folder / f"{name}.csv"
         table.write_csv(file)
-        at = ("--images", self._photos, "--scale", 1, 5, "--name", name, "--store", self.path)
-        return kallos_ok("ingest", "table", file, *at)
+        options = ("--images", self._photos, "--scale", 1, 5, "--name", name, "--store", self.path)
+        return kallos_ok("ingest", "table", file, *options)
 
     def train(self, name: str) -> Answer:
         return kallos("train", "all", "--fast", "--protocol", f"{name}-5fold", "--store", self.path)
@@ -62,8 +62,8 @@ class Rated:
         return kallos_ok("report", "evaluation", "--protocol", f"{name}-5fold", "--json", "--store", self.path).json()
 
     def predict(self, name: str) -> dict:
-        at = ("--protocol", f"{name}-5fold", "--fold", 1, "--store", self.path)
-        (prediction,) = kallos_ok("score", self.photo, "--json", *at).json()["predictions"]
+        options = ("--protocol", f"{name}-5fold", "--fold", 1, "--store", self.path)
+        (prediction,) = kallos_ok("score", self.photo, "--json", *options).json()["predictions"]
         return prediction
 
 

@@ -118,7 +118,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     """`kallos extract`, not `python3.11`."""
     out = tmp_path / "s.duckdb"
     workspace.ingest(out)
-    typed = [
+    command = [
         str(Path(sys.executable).with_name("kallos")),
         "extract",
         "--encoder",
@@ -128,7 +128,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
         "--store",
         str(out),
     ]
-    extract = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    extract = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: snapshots.files(out), extract)
         with pytest.raises(StoreError, match=rf"process {extract.pid} \(kallos extract\)"):

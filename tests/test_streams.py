@@ -108,8 +108,8 @@ def test_all_that_is_drawn_has_a_plain_form():
     assert plain("± …é", "latin-1") == "± ~é"
 
 
-def run(*typed: object, **streams: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "kallos", *map(str, typed)], **streams)
+def run(*arguments: object, **streams: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "kallos", *map(str, arguments)], **streams)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def run(*typed: object, **streams: object) -> subprocess.Popen[bytes]:
     ids=" ".join,
 )
 def test_nobody_reads_the_output(command: tuple[str, ...], store: Path):
-    at = () if "--help" in command else ("--store", store)
-    process = run(*command, *at, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    options = () if "--help" in command else ("--store", store)
+    process = run(*command, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     with process.stderr:
         errors = process.stderr.read()

@@ -160,10 +160,10 @@ def test_on_stdout_a_csv_has_no_mark_and_long_lists_are_json(workspace):
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(workspace, tmp_path):
-    at = ("--store", tmp_path / "none.duckdb")
-    refused(kallos("sql", "SELECT 1", "--csv", tmp_path, *at), 3, "is a folder", "--csv")
-    refused(kallos("features", "--sav", tmp_path / "no" / "t.sav", *at), 3, "There is no folder", "--sav")
-    refused(kallos("score", workspace.portrait, "--parquet", "-", *at), 2, "only --csv")
+    options = ("--store", tmp_path / "none.duckdb")
+    refused(kallos("sql", "SELECT 1", "--csv", tmp_path, *options), 3, "is a folder", "--csv")
+    refused(kallos("features", "--sav", tmp_path / "no" / "t.sav", *options), 3, "There is no folder", "--sav")
+    refused(kallos("score", workspace.portrait, "--parquet", "-", *options), 2, "only --csv")
     refused(kallos("sql", "SELECT 1", "--csv", "/dev/full", "--store", workspace.store), 15, "disk is full")
 
 
@@ -223,31 +223,31 @@ def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, s
     read = pl.read_parquet(tmp_path / "t.parquet")
     assert "averageness" not in read.columns or selection == ("averageness",)
     listed = kallos_ok("features", "--region", "lips", "--json").json()["features"]
-    assert set(read.columns[len(FRONT) :]) == (columns or {of["name"] for of in listed})
+    assert set(read.columns[len(FRONT) :]) == (columns or {feature["name"] for feature in listed})
     assert read[read.columns[-1]].is_finite().sum() >= 119
 
 
 def test_where_averageness_is_left_out_the_command_says_how_it_is_had(workspace, tmp_path):
-    at = ("--store", workspace.store)
+    options = ("--store", workspace.store)
     for selection in ((), ("--region", "symmetry")):
-        answer = kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *at)
+        answer = kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *options)
         assert "averageness" not in pl.read_csv(tmp_path / "t.csv").columns
         assert "averageness is left out" in answer.err
         assert "`kallos features averageness --csv FILE" in answer.err
     for selection in (("averageness",), ("--region", "lips")):
-        assert "left out" not in kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *at).err
-    by_command = kallos_ok("features", "averageness", "--csv", "-", *at).out.splitlines()[1]
+        assert "left out" not in kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *options).err
+    by_command = kallos_ok("features", "averageness", "--csv", "-", *options).out.splitlines()[1]
     page = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
     (query,) = [text for text in re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL) if "averageness * sd" in text]
-    by_sql = kallos_ok("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *at).out.splitlines()[1]
+    by_sql = kallos_ok("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *options).out.splitlines()[1]
     assert by_command.split(",")[-1] == by_sql.split(",")[-1]
 
 
 def test_features_that_cannot_be_written_are_one_sentence(workspace, tmp_path):
-    file, at = tmp_path / "t.csv", ("--store", workspace.store)
-    refused(kallos("features", "jaw_widht", "--csv", file, *at), 2, "jaw_width")
-    refused(kallos("features", "--region", "ear", "--csv", file, *at), 2, "ear")
-    refused(kallos("features", "jaw_width", "--region", "lips", "--csv", file, *at), 2, "--region")
+    file, options = tmp_path / "t.csv", ("--store", workspace.store)
+    refused(kallos("features", "jaw_widht", "--csv", file, *options), 2, "jaw_width")
+    refused(kallos("features", "--region", "ear", "--csv", file, *options), 2, "ear")
+    refused(kallos("features", "jaw_width", "--region", "lips", "--csv", file, *options), 2, "--region")
     refused(kallos("features", "--csv", file, "--store", tmp_path / "none.duckdb"), 6, "kallos ingest")
     Store.open(tmp_path / "empty.duckdb").close()
     refused(kallos("features", "--csv", file, "--store", tmp_path / "empty.duckdb"), 7, "kallos ingest")

@@ -248,7 +248,7 @@ def unrated(workspace, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "arguments",
     [
         ("report", "overview"),
         ("report", "dataset"),
@@ -265,13 +265,13 @@ def unrated(workspace, tmp_path_factory) -> Path:
     ],
     ids=" ".join,
 )
-def test_photos_without_ratings_break_nothing(unrated: Path, typed: tuple[str, ...]) -> None:
-    answer = kallos(*typed, "--store", unrated)
+def test_photos_without_ratings_break_nothing(unrated: Path, arguments: tuple[str, ...]) -> None:
+    answer = kallos(*arguments, "--store", unrated)
     assert answer.code == 0, answer.err
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "arguments",
     [
         ("train", "all"),
         ("benchmark", "--protocol", "photos-5fold"),
@@ -281,9 +281,9 @@ def test_photos_without_ratings_break_nothing(unrated: Path, typed: tuple[str, .
     ],
     ids=" ".join,
 )
-def test_what_needs_ratings_says_so(unrated: Path, typed: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
+def test_what_needs_ratings_says_so(unrated: Path, arguments: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = kallos(*typed, "--store", unrated)
+    answer = kallos(*arguments, "--store", unrated)
     assert answer.code == 7, answer.err
     assert "`kallos " in answer.err
 
@@ -300,8 +300,8 @@ def test_ratings_can_come_later(unrated: Path, tmp_path: Path) -> None:
     photos = unrated.parent / "photos"
     lines = [f"{photo.name},{1 + i % 7}" for i, photo in enumerate(sorted(photos.iterdir()))]
     (tmp_path / "later.csv").write_text("\n".join(["image,score", *lines]))
-    at = ("--name", "photos", "--images", photos, "--scale", 1, 7, "--store", copy)
-    kallos_ok("ingest", "table", tmp_path / "later.csv", *at)
+    options = ("--name", "photos", "--images", photos, "--scale", 1, 7, "--store", copy)
+    kallos_ok("ingest", "table", tmp_path / "later.csv", *options)
     planned = " ".join(kallos_ok("plan", "--store", copy).out.split())
     assert "24" in planned
     with Store.open(copy) as store:

@@ -110,8 +110,8 @@ def test_the_map_is_right_for_raters_who_use_the_scale_otherwise_and_changes_no_
     predicted = np.clip(random.normal(3, 0.6, 150), 1.2, 4.8)
     truth = 1 + 4 * ((predicted - 1) / 4) ** 2 + random.normal(0, 0.1, 150)
     fitted = monotone(Scale(1, 7), predicted, truth)
-    at = np.linspace(1, 5, 500)
-    assert (np.diff(fitted.from_shared(at)) > 0).all()
+    scores = np.linspace(1, 5, 500)
+    assert (np.diff(fitted.from_shared(scores)) > 0).all()
     middle = np.linspace(*np.quantile(predicted, (0.02, 0.98)), 50)
     assert np.abs(fitted.from_shared(middle) - (1 + 4 * ((middle - 1) / 4) ** 2)).max() < 0.12
 
@@ -128,15 +128,15 @@ EVEN = np.linspace(2, 4, 20)
 
 
 def test_a_line_is_its_own_map_and_goes_on_straight_to_the_ends_of_the_scale():
-    at = np.array([1, 1.5, 2, 2.2, 3, 3.7, 4, 4.5, 5])
+    scores = np.array([1, 1.5, 2, 2.2, 3, 3.7, 4, 4.5, 5])
     expected = [1, 1.5, 2, 2.1, 2.5, 2.85, 3, 4, 5]
-    assert monotone(MODEL_SCALE, EVEN, 0.5 * EVEN + 1).from_shared(at) == pytest.approx(expected)
+    assert monotone(MODEL_SCALE, EVEN, 0.5 * EVEN + 1).from_shared(scores) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("truth", [np.full(20, 3.0), 6 - EVEN])
 def test_where_predictions_say_nothing_the_map_is_nearly_flat(truth):
-    at = monotone(MODEL_SCALE, EVEN, truth).from_shared(np.array([2.0, 3.0, 4.0]))
-    assert at == pytest.approx([2.95, 3, 3.05])
+    mapped = monotone(MODEL_SCALE, EVEN, truth).from_shared(np.array([2.0, 3.0, 4.0]))
+    assert mapped == pytest.approx([2.95, 3, 3.05])
 
 
 @pytest.mark.parametrize(("n", "groups"), [(10, 2), (29, 2), (50, 5), (400, 30)])

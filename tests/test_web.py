@@ -75,11 +75,11 @@ def serving(workspace: Workspace, temporary: Path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    typed = [sys.executable, "-m", "kallos", "serve", "--bundle", workspace.bundle, "--store", workspace.store]
+    command = [sys.executable, "-m", "kallos", "serve", "--bundle", workspace.bundle, "--store", workspace.store]
     environment = os.environ | {"TMPDIR": str(temporary)}
     with (
         (temporary.parent / "serve.log").open("a") as out,
-        subprocess.Popen([*typed, "--port", str(port)], stderr=out, env=environment) as server,
+        subprocess.Popen([*command, "--port", str(port)], stderr=out, env=environment) as server,
     ):
         found = f"http://127.0.0.1:{port}"
         wait_for_server(found, server)

@@ -164,20 +164,22 @@ def _as_keras(tensors: dict[str, np.ndarray], bgr: torch.Tensor) -> torch.Tensor
         padded = F.pad(images, (over // 2, over - over // 2) * 2)
         return F.conv2d(padded, kernel, stride=stride, groups=groups)
 
-    def of(name: str) -> torch.Tensor:
+    def weights(name: str) -> torch.Tensor:
         return torch.from_numpy(tensors[name].astype(np.float32))
 
     def each(values: torch.Tensor) -> torch.Tensor:
         return values.view(1, -1, 1, 1)
 
-    found = convolve(bgr, of("conv1/convolution/merged_input").permute(3, 2, 0, 1), 2)
-    found = (found + each(of("conv1_bn/batchnorm_1/sub"))).clip(0, 6)
+    found = convolve(bgr, weights("conv1/convolution/merged_input").permute(3, 2, 0, 1), 2)
+    found = (found + each(weights("conv1_bn/batchnorm_1/sub"))).clip(0, 6)
     for number, stride in enumerate(STRIDES, start=1):
-        kernel = of(f"conv_dw_{number}/depthwise_kernel").permute(2, 3, 0, 1)
-        found = convolve(found, kernel, stride, groups=len(kernel)) * each(of(f"conv_dw_{number}_bn/batchnorm_1/mul"))
-        found = (found + each(of(f"conv_dw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
-        found = convolve(found, of(f"conv_pw_{number}/convolution/merged_input").permute(3, 2, 0, 1), 1)
-        found = (found + each(of(f"conv_pw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
+        kernel = weights(f"conv_dw_{number}/depthwise_kernel").permute(2, 3, 0, 1)
+        found = convolve(found, kernel, stride, groups=len(kernel)) * each(
+            weights(f"conv_dw_{number}_bn/batchnorm_1/mul")
+        )
+        found = (found + each(weights(f"conv_dw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
+        found = convolve(found, weights(f"conv_pw_{number}/convolution/merged_input").permute(3, 2, 0, 1), 1)
+        found = (found + each(weights(f"conv_pw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
     return found.mean((2, 3))
 
 

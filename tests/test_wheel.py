@@ -46,12 +46,12 @@ class Installed:
     bin: Path
     folder: Path
 
-    def run(self, *typed: object) -> str:
+    def run(self, *arguments: object) -> str:
         """What a program of the environment, or of the system, prints."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         there = clean | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
         return subprocess.run(
-            list(map(str, typed)), cwd=self.folder, env=there, check=True, capture_output=True, text=True
+            list(map(str, arguments)), cwd=self.folder, env=there, check=True, capture_output=True, text=True
         ).stdout
 
 
@@ -126,9 +126,9 @@ def test_a_new_install_says_where_models_come_from(installed: Installed, workspa
     assert "give a bundle by --bundle" in failed.value.stderr
 
 
-@pytest.mark.parametrize(("typed", "completed"), [("sco", "score"), ("score --prot", "--protocol")])
-def test_a_shell_completes_what_is_typed(typed: str, completed: str, installed: Installed):
-    words = f"COMP_WORDS=(kallos {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kallos_completion kallos"
+@pytest.mark.parametrize(("word", "completed"), [("sco", "score"), ("score --prot", "--protocol")])
+def test_a_shell_completes_what_is_typed(word: str, completed: str, installed: Installed):
+    words = f"COMP_WORDS=(kallos {word}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kallos_completion kallos"
     typing = f'eval "$(kallos completion bash)"; {words}; echo "${{COMPREPLY[@]}}"'
     assert installed.run("bash", "-c", typing).split() == [completed]
 

@@ -51,11 +51,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-Typed = Callable[..., str]
+AnswerOf = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def typed(reports_once: None) -> Typed:
+def answer_of(reports_once: None) -> AnswerOf:
     """What a command prints on a terminal of that width."""
 
     @cache
@@ -70,9 +70,9 @@ def typed(reports_once: None) -> Typed:
 
 
 @pytest.mark.parametrize(("name", "width"), crossed(PAGES, WIDTHS, every=4))
-def test_a_report(name: str, width: int, store: Path, typed: Typed):
+def test_a_report(name: str, width: int, store: Path, answer_of: AnswerOf):
     command = ("report", name, "--store", store)
-    check(typed(WIDE, *command), typed(width, *command), width)
+    check(answer_of(WIDE, *command), answer_of(width, *command), width)
 
 
 COMMANDS = (
@@ -93,12 +93,12 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize(("command", "width"), crossed(COMMANDS, WIDTHS, every=4))
-def test_a_command(command: str, width: int, workspace: Workspace, typed: Typed):
+def test_a_command(command: str, width: int, workspace: Workspace, answer_of: AnswerOf):
     runs = sorted(path.name for path in workspace.store.with_suffix(".runs").glob("*-baseline-*"))
     names = {"PHOTO": str(workspace.portrait), "RUN": runs[0]}
     words = [names.get(word, word).strip("'") for word in re.findall(r"'[^']*'|\S+", command)]
     line = (*words, "--store", workspace.store)
-    check(typed(WIDE, *line), typed(width, *line), width)
+    check(answer_of(WIDE, *line), answer_of(width, *line), width)
 
 
 # the table itself

@@ -26,8 +26,8 @@ main()
 
 def without_torch(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     """The command line in a Python that finds no torch."""
-    typed = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
-    return subprocess.run(typed, capture_output=True, text=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
+    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
 
 
 @pytest.mark.parametrize("command", ["score", "explain"])

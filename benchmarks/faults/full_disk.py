@@ -25,18 +25,18 @@ ROOMS = [4**power for power in range(6, 15)]
 def fill(job: Job, work: Path) -> tuple[str, ...]:
     """Run the command with ever more room, after each failure once more with enough of it."""
     reset(job, work)
-    kallos(work, *job.typed)
+    kallos(work, *job.arguments)
     wanted, found, full = job.result(work), list[str](), list[int]()
     for room in ROOMS:
         reset(job, work)
         with leave(room, work.parent):
-            run = subprocess.run(command(job.typed), cwd=work, env=environment(), capture_output=True, text=True)
+            run = subprocess.run(command(job.arguments), cwd=work, env=environment(), capture_output=True, text=True)
         if run.returncode == 0:
             break
         full.append(room)
         found += _wrong_ending(run.returncode, run.stderr)
         found += damage(job, work)
-        kallos(work, *job.typed, over=job.over)
+        kallos(work, *job.arguments, over=job.over)
         found += [] if job.result(work) == wanted else ["another result in the end"]
     spread = f"{full[0] // 1024:,} to {full[-1] // 1024:,}" if full else "-"
     return job.name, str(len(full)), spread, "; ".join(sorted(set(found))) or "none"

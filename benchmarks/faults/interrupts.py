@@ -25,7 +25,7 @@ STOPPED = "kallos: stopped; run the same command again to go on.\n"
 def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
     """Stop the command `times` times in either way."""
     reset(job, work)
-    takes = job.lasts or kallos(work, *job.typed)
+    takes = job.lasts or kallos(work, *job.arguments)
     wanted = None if job.lasts else job.result(work)
     moments, slowest, finished, found = random.Random(11), 0.0, 0, list[str]()
     reset(job, work)
@@ -33,7 +33,7 @@ def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
     while ways:
         mark = uuid.uuid4().hex
         child = subprocess.Popen(
-            command(job.typed),
+            command(job.arguments),
             cwd=work,
             env=environment() | {MARK: mark},
             stdout=subprocess.DEVNULL,
@@ -58,7 +58,7 @@ def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
         else:
             ways.pop(0)
     if not job.lasts:
-        kallos(work, *job.typed, over=job.over)
+        kallos(work, *job.arguments, over=job.over)
         found += [] if job.result(work) == wanted else ["another result in the end"]
     return job.name, str(times), str(times), f"{slowest:.1f}", str(finished), "; ".join(sorted(set(found))) or "none"
 
