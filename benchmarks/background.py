@@ -100,11 +100,11 @@ def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _encoded(batch: FaceBatch, faces: list[Face], paint: Callable[[Crop], Crop], encoder: Encoder) -> FaceBatch:
     """The batch with what the encoder sees of painted crops."""
-    shown = [
+    figures = [
         embeddings_of(encoder, replace(face, aligned=paint(face.aligned)))
         for face in track(faces, paint.__name__, transient=True)
     ]
-    columns = {name: np.concatenate([of_face[name] for of_face in shown]) for name in shown[0]}
+    columns = {name: np.concatenate([of_face[name] for of_face in figures]) for name in figures[0]}
     return replace(batch, embeddings=columns.pop("vector"), region_embeddings=columns)
 
 

@@ -51,9 +51,9 @@ def main() -> None:
             ("Model A", *_appearances(arguments, Path(folder)), os.cpu_count() or 1),
         ):
             torch.set_num_threads(threads)
-            there, slow = _timed(torchs, faces)
-            here, fast = _timed(graphs, faces)
-            table.add_row(name, f"{slow:.1f}", f"{fast:.1f}", f"{np.abs(here - there).max():.1e}")
+            expected, slow = _timed(torchs, faces)
+            found, fast = _timed(graphs, faces)
+            table.add_row(name, f"{slow:.1f}", f"{fast:.1f}", f"{np.abs(found - expected).max():.1e}")
     Console(highlight=False).print(table)
 
 

@@ -85,12 +85,12 @@ def _table(found: dict[int, dict[str, list[float]]]) -> Table:
     table = Table("", *(f"{size:,}: cpu s (wall), MiB" for size in sizes), *(f"n^ to {b:,}" for b in sizes[1:]))
     for operation in found[sizes[0]]:
         rows = [found[size][operation] for size in sizes]
-        shown = [f"{cpu:.3f} ({wall:.2f}), {peak:,.0f}" for cpu, wall, peak in rows]
+        cells = [f"{cpu:.3f} ({wall:.2f}), {peak:,.0f}" for cpu, wall, peak in rows]
         grown = [
             log(b[0] / a[0]) / log(to / start)
             for (a, b), (start, to) in zip(pairwise(rows), pairwise(sizes), strict=True)
         ]
-        table.add_row(operation, *shown, *(f"{exponent:.2f}" for exponent in grown))
+        table.add_row(operation, *cells, *(f"{exponent:.2f}" for exponent in grown))
     return table
 
 

@@ -125,11 +125,11 @@ def _memory(name: str, process: int | str = "self") -> int:
 
 
 def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
-    shown, csv = folder / "photos", folder / "labels.csv"
-    shown.mkdir()
+    photos_folder, csv = folder / "photos", folder / "labels.csv"
+    photos_folder.mkdir()
     for number in range(1000):
         image = Image.new("RGB", (8, 8), (number % 256, number // 256, 0))
-        (shown / f"{number}.png").write_bytes(photos.encoded(image, "PNG"))
+        (photos_folder / f"{number}.png").write_bytes(photos.encoded(image, "PNG"))
     usual = 0
     for case, lines in {
         "csv of 1,000 ratings": (f"{row}.png,r1,{row % 5 + 1}\n" for row in range(1000)),
@@ -144,7 +144,7 @@ def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
             "table",
             csv,
             "--images",
-            shown,
+            photos_folder,
             "--scale",
             "1",
             "5",
@@ -164,15 +164,15 @@ def _full_disks(demo: Path, folder: Path, limit: int) -> Iterator[Outcome]:
             shutil.copy(demo / "kallos.duckdb", disk)
             shutil.copytree(demo / "kallos.runs", disk / "kallos.runs")
             used = sum(file.stat().st_blocks * 512 for file in disk.rglob("*"))
-            scores, beside = _scores(disk), {path.name for path in disk.iterdir()}
+            scores, files = _scores(disk), {path.name for path in disk.iterdir()}
             subprocess.run(["mount", "-o", f"remount,size={used // 1024 + 100}k", disk], check=True)
             outcome = _run(disk, limit, *writer)
             subprocess.run(["mount", "-o", "remount,size=2g", disk], check=True)
-            left = {path.name for path in disk.iterdir()} - beside - {"kallos.duckdb.wal"}
+            leftover = {path.name for path in disk.iterdir()} - files - {"kallos.duckdb.wal"}
             # what erase took out of the tables before the disk was full is meant to be gone
             lost = scores - _scores(disk) > (writer[0] == "erase")
             yield outcome._replace(
-                mib=0, lawful=outcome.lawful and not left and not lost, case=f"full disk, {writer[0]}"
+                mib=0, lawful=outcome.lawful and not leftover and not lost, case=f"full disk, {writer[0]}"
             )
 
 

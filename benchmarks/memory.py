@@ -44,13 +44,13 @@ def main() -> None:
     arguments = parser.parse_args()
     table = Table("command", "photos", "main, MiB", "workers, MiB", "it took, s")
     with tempfile.TemporaryDirectory(prefix="kallos-memory-", dir=arguments.folder) as folder:
-        drawn = Path(folder) / "drawn"
-        write_demo(drawn, DRAWN, 0, lambda *_: None)
+        portraits = Path(folder) / "drawn"
+        write_demo(portraits, DRAWN, 0, lambda *_: None)
         for count in arguments.extract:
-            _report(table, "extract", count, _extract(drawn, Path(folder) / f"extract-{count}", count))
+            _report(table, "extract", count, _extract(portraits, Path(folder) / f"extract-{count}", count))
         bundle = _bundle(Path(folder) / "trained") if arguments.predict else None
         for count in arguments.predict:
-            photos = _repeat(drawn, Path(folder) / f"predict-{count}", count)
+            photos = _repeat(portraits, Path(folder) / f"predict-{count}", count)
             _report(table, "score", count, _peaks(Path(folder), "score", str(photos), "--bundle", str(bundle)))
     Console(highlight=False).print(table)
 
@@ -62,8 +62,8 @@ def _report(table: Table, command: str, count: int, peaks: Peaks) -> None:
     print(*cells, sep=" | ", file=sys.stderr, flush=True)
 
 
-def _extract(drawn: Path, folder: Path, count: int) -> Peaks:
-    photos = _repeat(drawn, folder, count)
+def _extract(portraits: Path, folder: Path, count: int) -> Peaks:
+    photos = _repeat(portraits, folder, count)
     with (folder / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "score"])
@@ -72,9 +72,9 @@ def _extract(drawn: Path, folder: Path, count: int) -> Peaks:
     return _peaks(folder, "extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
 
 
-def _repeat(drawn: Path, folder: Path, count: int) -> Path:
+def _repeat(portraits: Path, folder: Path, count: int) -> Path:
     """A folder of `count` photos, each with bytes of its own."""
-    pictures = [file.read_bytes() for file in sorted((drawn / "images").iterdir())]
+    pictures = [file.read_bytes() for file in sorted((portraits / "images").iterdir())]
     photos = folder / "photos"
     photos.mkdir(parents=True)
     for number in range(count):

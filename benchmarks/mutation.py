@@ -254,8 +254,10 @@ class Order:
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
         ranked = [(self._rank(item.nodeid), item) for item in items]
         # without conftest.py there is no workspace
-        there = "shared" in items[0].fixturenames
-        chosen = [(r, item) for r, item in ranked if r is not None and (there or "workspace" not in item.fixturenames)]
+        has_workspace = "shared" in items[0].fixturenames
+        chosen = [
+            (r, item) for r, item in ranked if r is not None and (has_workspace or "workspace" not in item.fixturenames)
+        ]
         items[:] = [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
 
     def pytest_collection_finish(self) -> None:
@@ -379,10 +381,10 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
         tried = random.Random(0).sample(tried, min(sample, len(tried)))
     content = [test.encode() if test.startswith("-k") else Path(test).read_bytes() for test in tests]
     tests_hash = hashlib.sha256(b"".join(content)).hexdigest()[:16]
-    known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    known = [line for line in known if line["module"] == module]
-    settled = {line["key"]: line for line in known if not line["survived"] or line["tests"] == tests_hash}
-    noticed = Counter(str(line.get("by")) for line in known)
+    records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    records = [line for line in records if line["module"] == module]
+    settled = {line["key"]: line for line in records if not line["survived"] or line["tests"] == tests_hash}
+    noticed = Counter(str(line.get("by")) for line in records)
     file = log.with_suffix(".tests.json")
     measured = json.loads(file.read_text()) if file.exists() else {}
     if measured.get(module, {}).get("tests") != tests_hash:
@@ -400,9 +402,9 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
     if not again.passed:
         sys.exit(f"The tests of {module} fail before any change: {again.failed}.")
     chosen = {name: seconds for name, seconds in again.seconds.items() if seconds <= longest}
-    beside = _seconds_of_forks() - began - sum(again.seconds.values())
+    startup = _seconds_of_forks() - began - sum(again.seconds.values())
     took = sum(chosen.values())
-    limit = math.ceil(PATIENCE * (took + beside + 1))
+    limit = math.ceil(PATIENCE * (took + startup + 1))
 
     def rank(name: str) -> float | None:
         """What noticed most changes first, then what takes least."""

@@ -75,8 +75,8 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
                 lambda face=face, cells=cells: encoder.encode(face.crop, cells),
             ]
             if models:
-                seen = models[0].in_view(face.crop[None])
-                work.append(lambda seen=seen: [graph.run(faces=seen) for graph in graphs])
+                view = models[0].in_view(face.crop[None])
+                work.append(lambda view=view: [graph.run(faces=view) for graph in graphs])
             for name, kernel in zip(spent, work, strict=True):
                 spent[name].append(_milliseconds(kernel))
     return spent

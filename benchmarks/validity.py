@@ -56,7 +56,7 @@ def verdicts(studies: int, n: int, correlation: float, seed: int, noise: float =
     return Counter(validity(sample(random, n, correlation, noise=noise)).verdict for _ in range(studies))
 
 
-def drawn(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n: int, raters: int) -> list[Validity]:
+def validities(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n: int, raters: int) -> list[Validity]:
     """Of studies of n photos and some of their raters; `predictions` has image_id, predicted, low and high on 1-5."""
     random, found = np.random.default_rng(n), []
     names = ratings["rater_id"].unique().sort().to_numpy()
@@ -95,7 +95,7 @@ def lines(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int) -> Non
     print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for n in (30, 60, 120):
         for raters in (3, 10):
-            found = drawn(predictions, ratings, studies, n, raters)
+            found = validities(predictions, ratings, studies, n, raters)
             means = (
                 np.mean([each.spearman.value for each in found]),
                 np.mean([each.reliability.value for each in found if each.reliability]),

@@ -195,14 +195,14 @@ def test_pickles_missing_files_and_unknown_inputs_are_refused(tmp_path: Path) ->
 
 def test_a_photo_has_the_same_bits_before_and_after_others(spec: EncoderSpec, faces: np.ndarray) -> None:
     encoder = spec.open()
-    there = [encoder.encode(face, CELLS) for face in faces]
-    back = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
-    for (vector, pooled), (again, pooled_again) in zip(there, back, strict=True):
+    forwards = [encoder.encode(face, CELLS) for face in faces]
+    backwards = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
+    for (vector, pooled), (again, pooled_again) in zip(forwards, backwards, strict=True):
         assert (vector.dtype, vector.shape) == (np.float32, (spec.dim,))
         assert (pooled.dtype, pooled.shape) == (np.float32, (sum(spec.networks), len(CELLS)))
         assert np.array_equal(vector, again)
         assert np.array_equal(pooled, pooled_again)
-    assert len(np.unique([vector for vector, _ in there], axis=0)) == len(faces)
+    assert len(np.unique([vector for vector, _ in forwards], axis=0)) == len(faces)
 
 
 def test_cells_show_the_maps_where_they_lie(encoder: Encoder, faces: np.ndarray) -> None:
@@ -254,8 +254,10 @@ def test_several_networks_look_at_one_face_and_follow_each_other(
     assert (read.id, read.networks) == (both.id, both.networks)
     with torch.inference_mode():
         parts = [each(torch.from_numpy(faces[0]), torch.from_numpy(CELLS)) for each in (network, other)]
-    for here, there in zip(read.open().encode(faces[0], CELLS), map(torch.cat, zip(*parts, strict=True)), strict=True):
-        assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
+    for encoded, expected in zip(
+        read.open().encode(faces[0], CELLS), map(torch.cat, zip(*parts, strict=True)), strict=True
+    ):
+        assert np.abs(encoded - expected.numpy()).max() < 1e-4 * np.abs(encoded).max()
 
 
 def test_every_network_of_an_encoder_has_its_weights() -> None:
@@ -269,8 +271,8 @@ def test_a_kept_encoder_is_the_network_that_it_was_made_of(
     for face in (faces[0], np.repeat(np.repeat(faces[1], 4, axis=0), 4, axis=1)):
         with torch.inference_mode():
             vector, pooled = network(torch.from_numpy(face), torch.from_numpy(CELLS))
-        for here, there in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
-            assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
+        for encoded, expected in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
+            assert np.abs(encoded - expected.numpy()).max() < 1e-4 * np.abs(encoded).max()
     for identity in ("id", "name", "weights", "weights_sha256", "dim", "networks"):
         assert getattr(spec, identity) == getattr(network, identity)
     with pytest.raises(BundleError, match="holds no encoder"):

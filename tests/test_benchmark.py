@@ -32,7 +32,7 @@ def store(one_fold):
     return one_fold
 
 
-def shown(report, width: int = 80) -> str:
+def text_of(report, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(benchmark.render(report))
     return console.file.getvalue()
@@ -104,12 +104,12 @@ def test_rows_and_figures_that_were_altered_are_named(store):
     )
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert [split.same for split in report.splits] == [True, False]
-    assert "fold 2" in shown(report).lower()
+    assert "fold 2" in text_of(report).lower()
 
 
 def test_published_figures_stand_in_order_among_ours(store):
     report = replace(benchmark.data(store, Selection(protocol=PROTOCOL)), anchors=ANCHORS["scut-5fold"])
-    lines = shown(report, 120).splitlines()
+    lines = text_of(report, 120).splitlines()
     start = next(i for i, line in enumerate(lines) if "Beside published" in line)
     column = lines[start + 3 : start + 3 + len(report.anchors) + len(report.models)]
     ours = {f"kallos {model.model} ": model.mean["pearson"].value for model in report.models}
@@ -123,7 +123,7 @@ def test_published_figures_stand_in_order_among_ours(store):
 
 def test_it_fits_eighty_columns_and_is_json(store):
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
-    assert max(map(len, shown(report).splitlines())) <= 80
+    assert max(map(len, text_of(report).splitlines())) <= 80
     assert "kallos.report.benchmark/1" in to_json("benchmark", report)
 
 

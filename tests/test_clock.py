@@ -27,8 +27,8 @@ def store(tmp_path: Path):
 
 def again(store: Store, model: str, seed: int) -> str:
     """The newest run of a model once more, as another run that is done."""
-    known = runs.load(store, runs.latest(store, PROTOCOL, 1)[model])
-    run = runs.Run(**vars(known) | {"run_id": f"{known.run_id}-{seed}"})
+    recorded = runs.load(store, runs.latest(store, PROTOCOL, 1)[model])
+    run = runs.Run(**vars(recorded) | {"run_id": f"{recorded.run_id}-{seed}"})
     runs.begin(store, run)
     runs.finish(store, run, 1.0)
     return run.run_id

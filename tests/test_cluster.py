@@ -43,8 +43,8 @@ class Killer(MeanColour):
     mark: Path = Path()
 
     def encode(self, face, cells):
-        looked = self.mark.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
-        looked.touch()
+        trace = self.mark.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
+        trace.touch()
         if len(list(self.mark.parent.iterdir())) == 5:
             self.mark.touch()
             os.kill(os.getppid(), signal.SIGKILL)

@@ -45,21 +45,21 @@ def test_the_demo_runs_to_its_end_without_a_network(shared: Path, tmp_path: Path
     (tmp_path / "listener").mkdir()
     (tmp_path / "listener" / "sitecustomize.py").write_text(LISTENER)
     (tmp_path / "demo.py").write_text(DEMO)
-    heard = tmp_path / "heard.txt"
+    connections = tmp_path / "heard.txt"
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "listener"), *sys.path]),
-        "HEARD": str(heard),
+        "HEARD": str(connections),
         "GRAPHS": str(shared / "graphs"),
     }
     script = "import socket; socket.create_connection(('192.0.2.1', 80))"
     subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
-    assert "192.0.2.1" in heard.read_text(), "the listener must hear"
-    heard.unlink()
+    assert "192.0.2.1" in connections.read_text(), "the listener must hear"
+    connections.unlink()
     run = subprocess.run(
         [sys.executable, "demo.py", "demo", "demo", "--count", "100"], env=environment, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert not heard.exists(), heard.read_text()
+    assert not connections.exists(), connections.read_text()
     assert "done in" in run.stdout
     for path in ("portraits/images/P0001.jpg", "kallos.duckdb", "bundle/MODEL_CARD.md", "figures", "overlays"):
         assert (tmp_path / "demo" / path).exists()

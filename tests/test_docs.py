@@ -56,8 +56,8 @@ def test_every_command_is_shown_in_use():
         g.name for g in app.registered_groups
     }
     pages = (ROOT / "README.md", *(DOCS / name for name in SHOWN))
-    shown = "".join(page.read_text() for page in pages)
-    assert {name for name in commands if f"kallos {name}" not in shown} == set()
+    text = "".join(page.read_text() for page in pages)
+    assert {name for name in commands if f"kallos {name}" not in text} == set()
 
 
 def test_every_exported_name_is_in_the_api_reference():

@@ -67,10 +67,10 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
 
 
 def test_the_readme_shows_lines_of_that_tour_in_its_order():
-    shown, tour = commands("README.md"), commands("docs/own-photos.md")
-    assert 5 < len(shown) <= 10
+    readme, tour = commands("README.md"), commands("docs/own-photos.md")
+    assert 5 < len(readme) <= 10
     typed_first = [command for place, command in enumerate(tour) if command not in tour[:place]]
-    assert [command for command in typed_first if command in shown] == shown
+    assert [command for command in typed_first if command in readme] == readme
 
 
 @pytest.mark.parametrize("folds", [2, pytest.param(5, marks=pytest.mark.long)])

@@ -91,8 +91,8 @@ def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
 
 def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, monkeypatch: pytest.MonkeyPatch):
     everyone = predictor.intervals.everyone
-    known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
-    monkeypatch.setattr(predictor, "intervals", known)
+    intervals = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
+    monkeypatch.setattr(predictor, "intervals", intervals)
     for group, bias in ((None, 0.0), ("FF", 0.1)):
         explanation = predictor.explain(workspace.portrait, group)
         score = sum(weight * explanation.prediction.members[member] for member, weight in explanation.weights.items())
@@ -128,9 +128,9 @@ def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predict
 def test_the_score_is_placed_among_the_raters_scores(explained, workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         report = explanation_data.data(explained, "FF", store)
-        known = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
-    assert sum(report.raters) == len(known)
-    assert report.below == pytest.approx(100 * float((known < report.score).mean()))
+        scores = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
+    assert sum(report.raters) == len(scores)
+    assert report.below == pytest.approx(100 * float((scores < report.score).mean()))
     assert explanation_data.data(explained, None, None).raters == ()
 
 
@@ -159,18 +159,18 @@ def test_an_image_of_the_store_is_explained_beside_its_raters_and_neighbours(wor
     assert [near["by"] for near in answer["neighbours"]] == ["geometry", "embedding"]
     assert all(len(near["neighbours"]) == 5 for near in answer["neighbours"])
     assert answer["group"] is None
-    shown = kallos_ok("explain", "P0003.jpg", "--store", workspace.store).out
+    output = kallos_ok("explain", "P0003.jpg", "--store", workspace.store).out
     for words in ("How the score is made", "the raters' mean", "Nearest by geometry", "% of all", "not a person's"):
-        assert words in shown
-    assert max(map(len, shown.splitlines())) <= 80
+        assert words in output
+    assert max(map(len, output.splitlines())) <= 80
 
 
 def test_a_bundle_explains_without_a_store(workspace: Workspace, tmp_path: Path):
-    shown = kallos_ok(
+    output = kallos_ok(
         "explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb"
     ).out
-    assert " sd " in shown
-    assert "Nearest" not in shown
+    assert " sd " in output
+    assert "Nearest" not in output
 
 
 def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tmp_path: Path):
@@ -183,9 +183,9 @@ def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tm
     assert "data:image/jpeg;base64," in text
     assert "://" not in text
     assert cv2.imread(str(png)).std() > 10
-    drawn = svg.read_text(encoding="utf-8")
-    assert "<svg" in drawn
-    colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawn)) - {INK, "#ffffff"}
+    drawing = svg.read_text(encoding="utf-8")
+    assert "<svg" in drawing
+    colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawing)) - {INK, "#ffffff"}
     assert colours == {ACCENT, WARM}, "as the legend above the photo says"
 
 

@@ -89,8 +89,8 @@ def extracted(workspace, tmp_path_factory):
     trusted = [7 - t for t in truth]
     for name, trait, scores in (("named", "attractive", truth), ("pair", "kind", truth), ("pair", "calm", trusted)):
         table(folder / f"{name}.csv", names, scores)
-        stated = ("--images", photos, "--scale", 1, 7, "--trait", trait)
-        kallos_ok("ingest", "table", folder / f"{name}.csv", *stated, *options)
+        trait_options = ("--images", photos, "--scale", 1, 7, "--trait", trait)
+        kallos_ok("ingest", "table", folder / f"{name}.csv", *trait_options, *options)
     for name in ("mixed", "seen"):
         kallos_ok("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *options)
     kallos_ok("extract", *options)

@@ -30,7 +30,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "features.md"
 NAMES = [d.name for d in catalogue()]
 
 
-def shown(renderable: RenderableType, width: int) -> str:
+def text_of(renderable: RenderableType, width: int) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(renderable)
     return console.file.getvalue()
@@ -63,7 +63,7 @@ def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
 @pytest.mark.parametrize("width", [80, 140])
 @pytest.mark.parametrize("region", FEATURE_REGIONS)
 def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
-    lines = shown(feature_catalogue.render(feature_catalogue.data(region)), width).splitlines()
+    lines = text_of(feature_catalogue.render(feature_catalogue.data(region)), width).splitlines()
     assert max(map(len, lines)) <= width
     edge = next(line.index("formula, source") for line in lines if "formula, source" in line)
     names, formulas = ("\n".join(line[part] for line in lines) for part in (slice(edge), slice(edge, None)))
@@ -157,7 +157,7 @@ def test_averageness_is_shown_in_its_own_unit(opened):
 def test_one_feature_fits_the_terminal(opened, width):
     for name in ("averageness", "outer_fifths", "right_under_eye_sharpness", "eyes_shape_asymmetry"):
         report = one_feature.data(opened, name)
-        text = shown(one_feature.render(report), width)
+        text = text_of(one_feature.render(report), width)
         assert max(map(len, text.splitlines())) <= width
         assert "…" not in text.replace(" … ", "")
         for phrase in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
@@ -191,7 +191,7 @@ def test_a_feature_that_no_image_has_is_shown_without_figures(synthetic):
     report = with_values(synthetic, "jaw_width", "'nan'::DOUBLE")
     assert {(g.measured, g.scored, g.implausible) for g in report.groups} == {(0, 0, 0)}
     assert all(math.isnan(v) for g in report.groups for v in (g.mean, g.correlation, g.low, g.high))
-    text = shown(one_feature.render(report), 80)
+    text = text_of(one_feature.render(report), 80)
     assert "100 %" in text
     assert "nan" not in text
 
@@ -201,14 +201,14 @@ def test_a_constant_feature_has_a_spread_and_no_correlation(synthetic):
     assert report.low < 0.9 < report.high
     assert max(report.groups[0].counts) == 40
     assert math.isnan(report.groups[0].correlation)
-    assert "–" in shown(one_feature.render(report), 80)
+    assert "–" in text_of(one_feature.render(report), 80)
 
 
 def test_values_of_an_older_formula_are_said_to_be(synthetic):
     report = one_feature.data(synthetic, "jaw_width")
-    text = shown(one_feature.render(replace(report, stored_version=0)), 80)
+    text = text_of(one_feature.render(replace(report, stored_version=0)), 80)
     assert "1, values of 0: run `kallos extract`" in text
-    assert "values of" not in shown(one_feature.render(replace(report, stored_version=1)), 80)
+    assert "values of" not in text_of(one_feature.render(replace(report, stored_version=1)), 80)
 
 
 def test_fishers_interval():

@@ -128,10 +128,10 @@ def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, t
     back = tmp_path / "back"
     pulled = run_kallos(hub, "pull", REPOSITORY, back, home=tmp_path / "home")
     assert pulled.returncode == 0, pulled.stderr
-    here, there = (
+    pushed_files, pulled_files = (
         {p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (workspace.bundle, back)
     )
-    assert here == there
+    assert pushed_files == pulled_files
     assert "score" in kallos_ok("score", workspace.portrait, "--bundle", back).out
 
 

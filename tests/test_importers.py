@@ -51,10 +51,10 @@ def table(tmp_path: Path) -> Path:
 
 def test_python_takes_what_the_command_takes(table: Path, tmp_path: Path):
     store = tmp_path / "s.duckdb"
-    heard: list[TableReading] = []
+    readings: list[TableReading] = []
     options = {"images": str(tmp_path / "photos"), "scale": (1, 7)}
-    tried = kallos.ingest("table", str(table), str(store), on_reading=heard.append, dry_run=True, **options)
-    assert (tried.summary, tried.reading, store.exists()) == (None, heard[0], False)
+    tried = kallos.ingest("table", str(table), str(store), on_reading=readings.append, dry_run=True, **options)
+    assert (tried.summary, tried.reading, store.exists()) == (None, readings[0], False)
     recipe = tmp_path / "recipe.json"
     ingested = kallos.ingest("table", str(table), str(store), save_recipe=str(recipe), **options)
     assert (ingested.summary.images, ingested.summary.scored) == (6, 6)

@@ -52,8 +52,8 @@ def test_a_further_rating_raises_no_variance_and_lowers_it_by_the_gain(seed: int
     assert (after.predict(faces)[1] <= before.predict(faces)[1] + 1e-9).all()
     # what a regression on the pool's score leaves of each component
     fits = [np.polyfit(faces.pool, component, 1) for component in faces.components.T]
-    apart = faces.components - np.stack([np.polyval(fit, faces.pool) for fit in fits], axis=1)
-    spread = [((apart @ model.covariance[2:, 2:]) * apart).sum(axis=1).mean() for model in (before, after)]
+    residuals = faces.components - np.stack([np.polyval(fit, faces.pool) for fit in fits], axis=1)
+    spread = [((residuals @ model.covariance[2:, 2:]) * residuals).sum(axis=1).mean() for model in (before, after)]
     assert before.gains(faces)[rated] == pytest.approx(spread[0] - spread[1], abs=1e-9)
 
 

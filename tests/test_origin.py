@@ -46,7 +46,7 @@ def trained(tmp_path: Path):
 
 def test_a_model_is_set_beside_the_mean_of_its_training_photos(trained):
     store, run_ids = trained
-    (beside,) = comparisons(store, run_ids)
+    (comparison,) = comparisons(store, run_ids)
     rows = store.frame(
         "SELECT role, sha256, s.score AS truth, p.score AS predicted FROM predictions p JOIN scores s USING (image_id) "
         "JOIN images USING (image_id) "
@@ -57,18 +57,18 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(trained):
     truth, predicted = tested["truth"].to_numpy(), tested["predicted"].to_numpy()
     own, mean = np.abs(predicted - truth), np.abs(learnt["truth"].mean() - truth)
     interval = Estimate.from_resamples(0.0, means(resamples(tested["sha256"].to_numpy().astype(str)), own - mean))
-    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), beside.low, beside.high)
-    assert (beside.low, beside.high) == pytest.approx((interval.low, interval.high))
-    assert beside.better
-    assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
+    assert comparison == Comparison("mean", 40, own.mean(), mean.mean(), comparison.low, comparison.high)
+    assert (comparison.low, comparison.high) == pytest.approx((interval.low, interval.high))
+    assert comparison.better
+    assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (comparison,)))
 
 
 def test_a_model_that_says_the_mean_is_no_better_than_that(trained):
     store, run_ids = trained
     store.execute("UPDATE predictions SET score = 3 WHERE run_id = $run", run=run_ids["ensemble"])
-    (beside,) = comparisons(store, run_ids)
-    assert not beside.better
-    assert abs(beside.mae - beside.mae_beside) < 0.2
+    (comparison,) = comparisons(store, run_ids)
+    assert not comparison.better
+    assert abs(comparison.mae - comparison.mae_beside) < 0.2
 
 
 @pytest.mark.parametrize(("tested", "out_of_fold"), [(20, False), (19, True), (1, True), (0, True)])
@@ -82,8 +82,8 @@ def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(trai
         "WHERE role = 'test' ORDER BY image_id LIMIT $tested)",
         tested=tested,
     )
-    (beside,) = comparisons(store, run_ids)
-    assert (beside.n, beside.out_of_fold) == (learnt if out_of_fold else tested, out_of_fold)
+    (comparison,) = comparisons(store, run_ids)
+    assert (comparison.n, comparison.out_of_fold) == (learnt if out_of_fold else tested, out_of_fold)
     store.execute("UPDATE predictions SET score = 1 WHERE run_id = $run", run=run_ids["ensemble"])
     (sentence,) = doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, comparisons(store, run_ids)))
     photos = f"{learnt} training photos, out of fold," if out_of_fold else f"{tested} test photos"
@@ -151,9 +151,9 @@ def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Wo
     named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
     for arguments in (("score", workspace.portrait), ("explain", workspace.portrait)):
-        shown = kallos_ok(*arguments, *options).out
-        assert max(map(len, shown.splitlines())) <= 80
-        text = " ".join(shown.replace("│", " ").split())
+        output = kallos_ok(*arguments, *options).out
+        assert max(map(len, output.splitlines())) <= 80
+        text = " ".join(output.replace("│", " ").split())
         assert all(sentence in text for sentence in (named, *doubts(origin)))
         answer = kallos_ok(*arguments, "--json", *options).json()
         prediction = answer["predictions"][0] if "predictions" in answer else answer
@@ -232,8 +232,8 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
         image_id, sha256 = opened.frame(
             "SELECT image_id, sha256 FROM predictions JOIN images USING (image_id) WHERE role = 'out_of_fold' LIMIT 1"
         ).row(0)
-    shown = kallos_ok("erase", image_id, "--store", store).out
-    assert "still recognise the photo" in " ".join(shown.split())
+    output = kallos_ok("erase", image_id, "--store", store).out
+    assert "still recognise the photo" in " ".join(output.split())
     with Store.open(store, read_only=True) as opened:
         assert sha256 not in trained_parts(opened, None, None).photos
     assert sha256 in open_bundle(workspace.bundle).photos

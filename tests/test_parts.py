@@ -111,12 +111,12 @@ def test_parts_of_a_store_are_those_of_the_fold_that_was_combined_last(tmp_path:
             (store.runs_folder / f"{model}-1").mkdir(parents=True)
         with pytest.raises(PrerequisiteError, match="The encoder of the embeddings is not in"):
             parts_of_store(store)
-        shown = active_versions(store)
-        encoder_folder(store, shown["embedding:tiny"]).mkdir(parents=True)
+        versions = active_versions(store)
+        encoder_folder(store, versions["embedding:tiny"]).mkdir(parents=True)
         for chosen in ((), (PROTOCOL,), (None, 1), (PROTOCOL, 1)):
             found = parts_of_store(store, *chosen)
             assert (found.origin.protocol, found.origin.fold) == (PROTOCOL, 1)
-        assert found.versions == {name: version for name, version in shown.items() if name != "fingerprint"}
+        assert found.versions == {name: version for name, version in versions.items() if name != "fingerprint"}
         assert {*found.folders} >= {"a", "b", "ensemble", "encoder"}
         assert found.normalization.name == f"{PROTOCOL}/1"
         assert len(found.photos.content) == 5 * 39

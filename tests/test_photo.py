@@ -44,8 +44,8 @@ def turned(tmp_path: Path) -> Path:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
-    drawn = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-    Image.fromarray(drawn).save(path, exif=exif, quality=95)
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, exif=exif, quality=95)
     return path
 
 

@@ -297,12 +297,12 @@ def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_bac
 
 
 def test_a_new_version_is_shown_when_it_is_whole(extracted):
-    shown = active_versions(extracted)
+    versions = active_versions(extracted)
     newer = MeanColour(weights_sha256="other")
 
     with pytest.raises(KeyboardInterrupt):
         extract(extracted, [newer], partial(stopped, at=10))
-    assert active_versions(extracted) == shown
+    assert active_versions(extracted) == versions
     assert extracted.value("SELECT count(*) FROM embeddings") == IMAGES
     assert extract(extracted, [newer], ignore).processed == IMAGES - 10
     assert active_versions(extracted)["embedding:mean_colour"] == outputs([newer])[-1].version

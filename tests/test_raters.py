@@ -265,9 +265,9 @@ def test_variance_by_groups_has_bounds_where_nobody_was_asked_twice():
 
 def test_bounds_hold_the_index_that_repeats_would_give():
     frame = drawn(np.random.default_rng(8), (60, 20), Components(0.5, 0.3, 0.4, 0.3), again=1)
-    apart, bounds = variance_of(frame), variance_of(frame.drop("first_rating"))
-    assert bounds.b1.least.value < apart.b1.most.value < bounds.b1.most.value
-    assert bounds.b2.least.value < apart.b2.most.value < bounds.b2.most.value
+    exact, bounds = variance_of(frame), variance_of(frame.drop("first_rating"))
+    assert bounds.b1.least.value < exact.b1.most.value < bounds.b1.most.value
+    assert bounds.b2.least.value < exact.b2.most.value < bounds.b2.most.value
 
 
 def test_sessions_are_repeats_and_a_rater_counts_once():

@@ -57,7 +57,7 @@ def data(whole: Store) -> Callable[[str], Any]:
     return cache(lambda name: report_page(name).data(whole, EVERYTHING))
 
 
-def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
+def text_of(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
     system = "truecolor" if colour else None
     console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system=system)
     console.print(renderable)
@@ -69,7 +69,7 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_none_is_0_and_what_is_unknown_is_a_dash(data: Callable[[str], Any], name: str):
-    page = shown(report_page(name).render(data(name)), width=160)
+    page = text_of(report_page(name).render(data(name)), width=160)
     assert not re.search(r"(^|\s\s)·(\s\s|$)", page, flags=re.MULTILINE)
 
 
@@ -85,7 +85,7 @@ def test_data_become_json_without_nan(data: Callable[[str], Any], name: str):
 @pytest.mark.parametrize("width", [80, 60, 120])
 @pytest.mark.parametrize("name", PAGES)
 def test_no_line_is_wider_than_the_terminal(data: Callable[[str], Any], name: str, width: int):
-    lines = shown(report_page(name).render(data(name)), width=width).splitlines()
+    lines = text_of(report_page(name).render(data(name)), width=width).splitlines()
     assert len(lines) > 10
     assert max(len(line) for line in lines) <= width
 
@@ -93,8 +93,8 @@ def test_no_line_is_wider_than_the_terminal(data: Callable[[str], Any], name: st
 @pytest.mark.parametrize("name", PAGES)
 def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(data: Callable[[str], Any], name: str):
     shown_page = report_page(name).render(data(name))
-    assert "\x1b" not in shown(shown_page)
-    assert "\x1b" in shown(shown_page, colour=True)
+    assert "\x1b" not in text_of(shown_page)
+    assert "\x1b" in text_of(shown_page, colour=True)
 
 
 @pytest.mark.parametrize(("name", "suffix"), crossed(PAGES, ["png", "svg"], every=3))
@@ -216,7 +216,7 @@ def test_a_data_set_without_ratings_or_features_is_reported(labels_only: Store):
     labels_only.execute("UPDATE scores SET sd = NULL")
     report = dataset.data(labels_only, EVERYTHING)
     assert report.data_sets[0].traits[0].agreement == {}
-    text = shown(dataset.render(report))
+    text = text_of(dataset.render(report))
     assert "Agreement" not in text
     assert "kallos report" in text
 
@@ -338,7 +338,7 @@ def test_figures_that_cannot_be_true_are_called_out(tmp_path: Path):
     assert any("differ from those of the stored predictions" in problem for problem in problems["a"])
     assert problems["baseline"]
     assert problems["b"] == ()
-    assert "allows" in shown(evaluation.render(report))
+    assert "allows" in text_of(evaluation.render(report))
 
 
 def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path):
@@ -347,7 +347,7 @@ def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path)
         for name in ("evaluation", "compare"):
             report = report_page(name).data(store, EVERYTHING)
             assert report.runs[-1].name == "a"
-            assert "–" in shown(report_page(name).render(report))
+            assert "–" in text_of(report_page(name).render(report))
             assert [write(figure, tmp_path / name / "figure.svg") for figure in report_page(name).figures(report)]
             pearson = json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"]
             assert pearson in (None, {"value": None, "low": None, "high": None})
@@ -381,7 +381,7 @@ def test_subscores_measure_saturation_at_both_ends(store: Store):
             assert line.change.value == pytest.approx(line.without.value - run.pearson.value)
             # paired, so that it is surer than what it is the difference of
             assert line.change.high - line.change.low < line.without.high - line.without.low
-    assert "attributions" in shown(subscores.render(report))
+    assert "attributions" in text_of(subscores.render(report))
 
 
 def test_without_model_b_subscores_name_the_command(tmp_path: Path):
@@ -454,7 +454,7 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.results) == (0, ())
     assert [command for command, _ in before.next_commands] == ["kallos extract"]
-    assert "Nothing is trained yet" in shown(overview.render(before))
+    assert "Nothing is trained yet" in text_of(overview.render(before))
 
 
 # lineage
@@ -499,7 +499,7 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
 
 def test_errors_are_predicted_minus_true_in_every_table(store: Store):
     report = evaluation.data(store, EVERYTHING)
-    text, best = shown(evaluation.render(report)), report.runs[0]
+    text, best = text_of(evaluation.render(report)), report.runs[0]
     assert "true - predicted" not in text
     for each in (*best.tenths, *best.worst):
         digits = 3 if each in best.tenths else 2

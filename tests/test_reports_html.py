@@ -38,12 +38,12 @@ class Checker(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.seen: list[str] = []
+        self.tags: list[str] = []
         self.feed(html)
         assert not self.open, self.open
 
     def handle_starttag(self, tag, attrs):
-        self.seen.append(tag)
+        self.tags.append(tag)
         self.attributes = dict(attrs)
         assert not {name for name, _ in attrs if name in ("src", "href", "onload", "onclick")}
         if tag not in VOID:
@@ -64,9 +64,9 @@ def store(tmp_path_factory: pytest.TempPathFactory):
 def test_every_report_is_one_file_that_asks_for_nothing(store: Store, name: str):
     report = report_page(name)
     html = to_html(name, report.render(report.data(store, Selection())), "made by a test", ["SELECT 1 < 2"])
-    seen = Checker(html).seen
-    assert {"h1", "table", "details"} <= set(seen)
-    assert "script" not in seen
+    tags = Checker(html).tags
+    assert {"h1", "table", "details"} <= set(tags)
+    assert "script" not in tags
     assert "://" not in html
     assert "not a person's worth" in unescape(html)
     assert "SELECT 1 &lt; 2" in html
@@ -99,8 +99,8 @@ def test_words_from_outside_stay_words():
     table.columns[1].justify = "right"
     table.add_row(Text("<img src=x>\n& more", style="bold #ff0000"), "<b>")
     html = to_html("<title>", page("<h1>", "<i>", section("<h2>", table, remark="<u>"), "<p>"), "<made>")
-    seen = Checker(html).seen
-    assert not {"img", "script", "i", "u", "b", "made"} & set(seen)
+    tags = Checker(html).tags
+    assert not {"img", "script", "i", "u", "b", "made"} & set(tags)
     assert "&lt;img src=x&gt;<br>&amp; more" in html
     assert 'style="--colour:#ff0000"' in html
 
@@ -133,16 +133,16 @@ def test_every_kind_of_plot_is_here():
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: type(plot).__name__)
 def test_a_plot_is_the_same_every_time_asks_for_nothing_and_takes_the_colours_of_its_page(plot: Plot):
-    drawn = part(plot)
-    assert hashlib.sha256(drawn.encode()).digest() == hashlib.sha256(part(plot).encode()).digest()
-    seen = Checker(drawn).seen
-    assert {"svg", "text"} <= set(seen)
-    assert "style" not in seen
+    svg = part(plot)
+    assert hashlib.sha256(svg.encode()).digest() == hashlib.sha256(part(plot).encode()).digest()
+    tags = Checker(svg).tags
+    assert {"svg", "text"} <= set(tags)
+    assert "style" not in tags
     for absent in ("://", "#000000", "#ffffff", INK, GRID):
-        assert absent not in drawn
+        assert absent not in svg
     for present in ("var(--faint)", "a $1$ &lt;b&gt; &amp; "):
-        assert present in drawn
-    ids = re.findall(r' id="([^"]+)"', drawn)
+        assert present in svg
+    ids = re.findall(r' id="([^"]+)"', svg)
     assert len(ids) == len(set(ids))
 
 

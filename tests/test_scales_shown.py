@@ -106,22 +106,22 @@ def own(request: pytest.FixtureRequest) -> Scale:
 def answer_of(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> AnswerOf:
     """What a command prints on a store whose raters used that scale: made-up runs, or portraits with real models."""
     folder = tmp_path_factory.mktemp("scales")
-    synthetic, drawn = folder / "s.duckdb", folder / "kallos.duckdb"
+    synthetic, portraits = folder / "s.duckdb", folder / "kallos.duckdb"
     # so many that every group has enough people in a test fold
     with make_store(synthetic, 180) as store:
         train_fold(store, 2, np.random.default_rng(5))
         plant(store, 7, like=3)
         find_near_duplicates(store)
         stretch(store, own)
-    shutil.copy(workspace.store, drawn)
-    shutil.copytree(workspace.store.with_suffix(".runs"), drawn.with_suffix(".runs"))
-    with Store.open(drawn) as store:
+    shutil.copy(workspace.store, portraits)
+    shutil.copytree(workspace.store.with_suffix(".runs"), portraits.with_suffix(".runs"))
+    with Store.open(portraits) as store:
         stretch(store, own)
 
     @cache
     def answered(line: str) -> str:
         words = [str(workspace.portrait) if word == "PHOTO" else word for word in line.split()]
-        return kallos_ok(*words, "--store", drawn if "PHOTO" in line else synthetic).out
+        return kallos_ok(*words, "--store", portraits if "PHOTO" in line else synthetic).out
 
     return answered
 
@@ -168,8 +168,8 @@ def test_neighbours_and_near_duplicates_have_the_raters_mean(seven: Store):
         assert re.search(rf"{near['image_id']} +[\d.]+ +{known[near['image_id']]} ", text)
     (pair,) = kallos_ok("duplicates", *options, "--json").json()["pairs"]
     scores = [known[pair[name]] for name in ("image_id", "other_id")]
-    apart = 1.5 * abs(pair["score"] - pair["other_score"])
-    assert re.search(rf"{scores[0]} +{scores[1]} +{apart:.2f}", kallos_ok("duplicates", *options).out)
+    difference = 1.5 * abs(pair["score"] - pair["other_score"])
+    assert re.search(rf"{scores[0]} +{scores[1]} +{difference:.2f}", kallos_ok("duplicates", *options).out)
 
 
 def test_scores_of_several_scales_are_on_that_of_models(seven: Store):

@@ -131,29 +131,29 @@ def test_a_camera_is_scored_as_a_file_is(scored, clip, workspace, monkeypatch: p
     opened = cv2.VideoCapture
     monkeypatch.setattr(video.cv2, "VideoCapture", lambda camera, _: opened(str(clip), cv2.CAP_FFMPEG))
     monkeypatch.setattr(pool, "WORKERS", 1)
-    seen = list[tuple[int, int]]()
+    steps = list[tuple[int, int]]()
     table = kallos.score(
         "camera:1",
         bundle=workspace.bundle,
         every=EVERY,
         seconds=60,
-        on_progress=lambda done, total, _: seen.append((done, total)),
+        on_progress=lambda done, total, _: steps.append((done, total)),
     )
     apart = ("photo", "seconds")
     assert table.drop(apart).equals(scored.drop(apart))
     assert table["photo"].unique().item() == "camera:1"
     assert table["seconds"].is_sorted()
-    assert [done for done, _ in seen] == list(range(1, FRAMES // EVERY + 1))
+    assert [done for done, _ in steps] == list(range(1, FRAMES // EVERY + 1))
 
 
 def test_the_command_shows_a_video_over_time(scored, clip, workspace, tmp_path):
     arguments = ("score", clip, "--every", EVERY, "--bundle", workspace.bundle)
-    shown = kallos_ok(*arguments).out
-    assert "Over time" in shown
-    assert "6 frames looked at" in shown
+    output = kallos_ok(*arguments).out
+    assert "Over time" in output
+    assert "6 frames looked at" in output
     own = scored.filter(face=1)["own_score"]
     assert [f"{figure:.2f}" for figure in (own.median(), own.min(), own.max())] == next(
-        line.split()[-3:] for line in shown.splitlines() if line.startswith(" face 1")
+        line.split()[-3:] for line in output.splitlines() if line.startswith(" face 1")
     )
     each = json.loads(kallos_ok(*arguments, "--seconds", "2.5", "--json").out)["predictions"]
     assert [(one["frame"], one["face"]) for one in each] == [(0, 1), (10, 1), (20, 1), (20, 2)]

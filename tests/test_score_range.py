@@ -81,11 +81,11 @@ def rate(scale: Scale, decimals: int, workspace: Workspace, folder: Path) -> Rat
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
-        drawn = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
+        true_scores = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
     with (folder / "table.csv").open("w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(["image", "rater1", "rater2", "rater3"])
-        for image, score in drawn:
+        for image, score in true_scores:
             opinions = scale.from_models(score) + 0.1 * scale.width * np.array((-1, 0, 1))
             lines.writerow([image, *(round(opinion, decimals) for opinion in opinions.clip(*scale).tolist())])
     rated = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)

@@ -45,10 +45,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def wave(store: Store, photos: Path) -> Wave:
     """Add a table to the data set `study`, on a scale from 1 to 7."""
 
-    def add(text: str, scale: tuple[float, float] = (1, 7), folder: Path = photos, **stated: object) -> IngestSummary:
+    def add(text: str, scale: tuple[float, float] = (1, 7), folder: Path = photos, **options: object) -> IngestSummary:
         file = folder.parent / "wave.csv"
         file.write_text(text)
-        return write(store, added(store, read_scores(file, folder, name="study", scale=scale, **stated)))
+        return write(store, added(store, read_scores(file, folder, name="study", scale=scale, **options)))
 
     return add
 

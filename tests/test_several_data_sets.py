@@ -415,11 +415,11 @@ def test_explanations_and_evaluations_go_on(pair: Pair, workspace, monkeypatch) 
     report = pair("evaluate", "--data-set", "study-b", "--protocol", BOTH, "--fold", 1, "--json").json()
     assert report["in_training"] > report["evaluated"] == report["images"] - report["in_training"]
     with Store.open(pair.store, read_only=True) as store:
-        apart = store.value(
+        difference = store.value(
             "SELECT max(abs(t.score - o.score)) FROM predictions t JOIN predictions o USING (run_id, image_id) "
             "WHERE t.role = 'test' AND o.role = 'outside' AND starts_with(image_id, 'study-b/')"
         )
-    assert apart < 1e-3
+    assert difference < 1e-3
     with Store.open(pair.store, read_only=True) as store:
         run = store.value("SELECT run_id FROM runs WHERE model = 'ridge' AND protocol = $p", p=BOTH)
     assert "holds" in pair("verify", run).out

@@ -45,8 +45,8 @@ def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
     arguments = (three, "--bundle", workspace.bundle)
     (prediction,) = kallos_ok("score", *arguments, "--json").json()["predictions"]
     assert prediction["notes"][0] == REMARK
-    shown = " ".join(kallos_ok("score", *arguments).out.replace("│", " ").split())
-    assert f"! {REMARK}" in shown
+    output = " ".join(kallos_ok("score", *arguments).out.replace("│", " ").split())
+    assert f"! {REMARK}" in output
     assert kallos_ok("explain", *arguments, "--store", "none", "--json").json()["notes"][0] == REMARK
 
 

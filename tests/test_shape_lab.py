@@ -262,8 +262,8 @@ def test_shapes_are_moved_as_far_as_is_said(workspace: Workspace, one):
     moved = {by: kallos.composite(workspace.store, where, along="mean", by=by, size=200) for by in (-1, 0, 1)}
     np.testing.assert_allclose(moved[0].landmarks, one.landmarks, atol=1e-9)
     np.testing.assert_array_equal(moved[0].image, one.image)
-    everyone = kallos.composite(workspace.store, size=200)
-    shapes = unit_shapes(np.stack([moved[-1].landmarks, everyone.landmarks]))
+    composite = kallos.composite(workspace.store, size=200)
+    shapes = unit_shapes(np.stack([moved[-1].landmarks, composite.landmarks]))
     assert abs(abs(shapes[0].conj() @ shapes[1]) - 1) < 1e-9  # the same shape
     np.testing.assert_allclose(moved[1].landmarks - one.landmarks, one.landmarks - moved[-1].landmarks, atol=1e-9)
     assert np.abs(moved[1].image.astype(int) - one.image).mean() > 1
@@ -273,7 +273,7 @@ def test_shapes_are_moved_as_far_as_is_said(workspace: Workspace, one):
     step = (
         (up - down)
         @ (1, 1j)
-        / np.linalg.norm(fitted(everyone.landmarks, 64) - fitted(everyone.landmarks, 64).mean(axis=0))
+        / np.linalg.norm(fitted(composite.landmarks, 64) - fitted(composite.landmarks, 64).mean(axis=0))
     )
     assert np.linalg.norm(step) == pytest.approx(4 * space.sds[1], rel=1e-6)
 

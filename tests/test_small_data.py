@@ -180,13 +180,15 @@ def test_with_few_photos_the_best_member_carries_the_score(rated: Rated, photos:
         assert [run["name"] for run in report["runs"]] == [run["name"] for run in report["out_of_fold"]]
         assert best["n"] == photos - tested
         assert best["figures"]["mae"]["low"] < best["figures"]["mae"]["value"] < best["figures"]["mae"]["high"]
-        shown = kallos_ok("report", "evaluation", "--protocol", f"{name}-5fold", "--store", rated.path).out
-        text = " ".join(shown.split())
+        output = kallos_ok("report", "evaluation", "--protocol", f"{name}-5fold", "--store", rated.path).out
+        text = " ".join(output.split())
         assert f"Fewer than {FEWEST_TESTED} test images ({tested}) are too few to go by" in text
         assert f"found on these: {max(weights, key=weights.get)} " in text
     prediction = rated.predict(name)
     assert is_sound(prediction)
-    assert all(beside["out_of_fold"] == (tested < FEWEST_TESTED) for beside in prediction["origin"]["comparisons"])
+    assert all(
+        comparison["out_of_fold"] == (tested < FEWEST_TESTED) for comparison in prediction["origin"]["comparisons"]
+    )
 
 
 def test_a_bundle_of_few_photos_predicts_and_says_what_its_figures_are_of(rated: Rated, tmp_path: Path) -> None:

@@ -207,5 +207,5 @@ def test_r_computes_the_same_figures(written: Path):
     assert len(again) == 63
     assert set(again["table"]) == {"scores", "agreement", "variance", "models"}
     kallos_value = pl.col("value_of_kallos")
-    apart = again.filter((pl.col("value_of_R") - kallos_value).abs() > 1e-4 * kallos_value.abs())
-    assert apart.is_empty(), apart
+    differing = again.filter((pl.col("value_of_R") - kallos_value).abs() > 1e-4 * kallos_value.abs())
+    assert differing.is_empty(), differing

@@ -56,8 +56,8 @@ def test_each_protocol_learns_its_own_trait_and_another_one_changes_nothing(stor
 
 
 def _scores_of(store: Store, image_ids: tuple[str, ...]) -> list[float]:
-    known = dict(store.frame("SELECT image_id, score FROM scores WHERE trait = $t", t=TRAIT).iter_rows())
-    return [known[image_id] for image_id in image_ids]
+    scores = dict(store.frame("SELECT image_id, score FROM scores WHERE trait = $t", t=TRAIT).iter_rows())
+    return [scores[image_id] for image_id in image_ids]
 
 
 def test_a_fold_is_normalised_by_photos_that_have_a_score_on_its_trait(store: Store) -> None:
@@ -150,16 +150,16 @@ def pair(workspace, tmp_path_factory) -> Pair:
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
-        drawn = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
+        true_scores = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
     with (folder / "other.csv").open("w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(["image", "rater1", "rater2", "rater3"])
-        for image, score in drawn:
+        for image, score in true_scores:
             opinion = round(7 - 1.5 * (score - 1))
             lines.writerow([image, *(min(max(opinion + change, 1), 7) for change in (-1, 0, 1))])
     pair = Pair(store, folder / "bundle", workspace.portrait)
-    stated = ("--images", workspace.portraits / "images", "--name", "demo", "--trait", OTHER, "--scale", 1, 7)
-    pair("ingest", "table", folder / "other.csv", *stated)
+    options = ("--images", workspace.portraits / "images", "--name", "demo", "--trait", OTHER, "--scale", 1, 7)
+    pair("ingest", "table", folder / "other.csv", *options)
     pair("train", "all", "--protocol", PAIR_PROTOCOL, *TRAINING)
     pair("export", pair.bundle, "--protocol", PAIR_PROTOCOL)
     return pair

@@ -77,10 +77,12 @@ def test_commands_that_begin_a_store_at_once_lose_nothing(path, tmp_path):
         waiting.append([sys.executable, "-m", "kallos", *map(str, command)])
     finished = []
     while waiting:
-        together = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in waiting]
-        errors = [process.communicate()[1] for process in together]
-        assert {process.returncode for process in together} <= {0, 6}, errors
-        finished += [command for command, process in zip(waiting, together, strict=True) if process.returncode == 0]
+        processes = [
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in waiting
+        ]
+        errors = [process.communicate()[1] for process in processes]
+        assert {process.returncode for process in processes} <= {0, 6}, errors
+        finished += [command for command, process in zip(waiting, processes, strict=True) if process.returncode == 0]
         waiting = [command for command in waiting if command not in finished]
     assert rows(store) == 3 * 80
 
@@ -123,12 +125,12 @@ def test_whoever_comes_between_the_steps_of_compact_or_erase_is_let_in_and_the_c
 @pytest.mark.parametrize("command", ["compact", "erase"])
 def test_a_reader_during_compact_or_erase_reads_before_or_after_or_is_told_to_wait(path, command):
     line = [sys.executable, "-m", "kallos", command, *([f"{DATA_SET}/0001.png"] if command == "erase" else [])]
-    seen = set[int]()
+    counts = set[int]()
     with subprocess.Popen([*line, "--store", str(path)], stdout=subprocess.DEVNULL) as writer:
         while writer.poll() is None:
             answer = kallos("sql", "SELECT count(*) AS n FROM images", "--json", "--store", path)
             assert answer.code in (0, 6)
-            seen |= {answer.json()[0]["n"]} if answer.code == 0 else set()
+            counts |= {answer.json()[0]["n"]} if answer.code == 0 else set()
     # a reader holds the store too: the writer may have come at that moment
     assert writer.returncode in (0, 6)
-    assert seen <= {80, 79}
+    assert counts <= {80, 79}

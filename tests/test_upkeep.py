@@ -112,9 +112,9 @@ def test_the_commands_say_what_they_did(path):
 
 
 def test_erasing_leaves_no_row_no_byte_and_no_copy(path):
-    beside = path.with_suffix(".runs") / "notes"
-    beside.mkdir(parents=True)
-    (beside / "harmless.txt").write_text("nothing of anybody")
+    notes = path.with_suffix(".runs") / "notes"
+    notes.mkdir(parents=True)
+    (notes / "harmless.txt").write_text("nothing of anybody")
     (path.parent / "s.schema-1.duckdb").write_bytes(path.read_bytes())
     (path.parent / "s.snapshots").mkdir()
     shutil.copy(path, path.parent / "s.snapshots" / "20260101T000000.000000.duckdb")

@@ -84,9 +84,9 @@ def test_lenient_raters_are_noise_only_where_photos_had_different_ones():
         return rater_noise(frame)["noise"].mean()
 
     crossed = np.tile(np.arange(chosen), (len(images), 1))
-    apart = np.stack([random.choice(raters, chosen, replace=False) for _ in images])
+    panels = np.stack([random.choice(raters, chosen, replace=False) for _ in images])
     assert noise(crossed) == pytest.approx(0.25 / chosen, rel=0.1)
-    assert noise(apart) == pytest.approx((0.25 + lenience.var(ddof=1) * (1 - chosen / raters)) / chosen, rel=0.25)
+    assert noise(panels) == pytest.approx((0.25 + lenience.var(ddof=1) * (1 - chosen / raters)) / chosen, rel=0.25)
 
 
 def test_several_photos_of_one_person_count_as_one():

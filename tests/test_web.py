@@ -536,14 +536,14 @@ def test_a_person_agrees_rates_faces_sees_a_model_grow_and_takes_it_away(page):
     begin.click()
     page.get_by_text("0 ratings of").wait_for()
     face = page.locator("[name=face]")
-    shown = [face.input_value()]
+    faces = [face.input_value()]
     for rated in ("1 rating of", "2 ratings of", "3 ratings of"):
         give.click()
         page.get_by_text(rated).wait_for()
-        shown.append(face.input_value())
+        faces.append(face.input_value())
     page.get_by_role("button", name="Skip").click()
-    page.wait_for_function("(last) => document.querySelector('[name=face]')?.value !== last", arg=shown[-1])
-    assert len({*shown, face.input_value()}) == 5
+    page.wait_for_function("(last) => document.querySelector('[name=face]')?.value !== last", arg=faces[-1])
+    assert len({*faces, face.input_value()}) == 5
     assert page.locator("img[src^='data:image/jpeg']").first.is_visible()
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("2 ratings of").wait_for()
@@ -563,7 +563,7 @@ def test_faces_of_the_store_and_ratings_of_persons_are_shown_on_this_machine_alo
 
 
 def test_a_taken_port_is_one_sentence(workspace: Workspace):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        answer = kallos("serve", "--bundle", workspace.bundle, "--port", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answer = kallos("serve", "--bundle", workspace.bundle, "--port", listener.getsockname()[1])
     assert answer.code == 2
     assert "choose another --port" in answer.err

@@ -245,10 +245,10 @@ def test_the_list_says_what_is_here_and_on_which_terms(tmp_path: Path, monkeypat
     assert lines["vggface2", "mobilenetv1_100"].file is None
     assert lines["imagenet", DEFAULT_NETWORK].file is not None
     assert all(len(line.sha256) == 64 for line in lines.values())
-    shown = kallos_command("weights")
-    assert shown.code == 0
+    answer = kallos_command("weights")
+    assert answer.code == 0
     for text in (DEFAULT_NETWORK, "Apache-2.0", "VGGFace2", "kallos weights add vladmandic-human-3.3.6.tgz"):
-        assert text in " ".join(shown.out.split())
+        assert text in " ".join(answer.out.split())
     assert kallos_command("weights", "--json").json()["lines"][0]["network"] == DEFAULT_NETWORK
 
 

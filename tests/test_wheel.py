@@ -49,9 +49,9 @@ class Installed:
     def run(self, *arguments: object) -> str:
         """What a program of the environment, or of the system, prints."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        there = clean | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
+        environment = clean | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
         return subprocess.run(
-            list(map(str, arguments)), cwd=self.folder, env=there, check=True, capture_output=True, text=True
+            list(map(str, arguments)), cwd=self.folder, env=environment, check=True, capture_output=True, text=True
         ).stdout
 
 
@@ -98,8 +98,8 @@ def test_the_source_archive_gives_the_same_wheel(installed: Installed):
     with zipfile.ZipFile(installed.wheel) as wheel:
         for name in wheel.namelist():
             if name.startswith("kallos/"):
-                there = Path(sysconfig.get_path("purelib", vars={"base": str(installed.bin.parent)}))
-                assert (there / name).read_bytes() == wheel.read(name), name
+                site_packages = Path(sysconfig.get_path("purelib", vars={"base": str(installed.bin.parent)}))
+                assert (site_packages / name).read_bytes() == wheel.read(name), name
 
 
 def test_everything_that_is_named_by_a_string_is_found(installed: Installed):

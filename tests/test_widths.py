@@ -104,7 +104,7 @@ def test_a_command(command: str, width: int, workspace: Workspace, answer_of: An
 # the table itself
 
 
-def shown(renderable: RenderableType, width: int) -> list[str]:
+def lines_of(renderable: RenderableType, width: int) -> list[str]:
     console = SafeConsole(file=io.StringIO(), width=width)
     console.print(renderable)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
@@ -119,12 +119,12 @@ def table():
 
 
 def test_where_there_is_room_it_is_a_table(table):
-    assert shown(table, 40)[0].split() == ["model", "PC", "MAE"]
-    assert shown(table, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
+    assert lines_of(table, 40)[0].split() == ["model", "PC", "MAE"]
+    assert lines_of(table, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
 
 
 def test_bars_go_before_the_rows_become_lists(table):
-    assert shown(table, 30) == [
+    assert lines_of(table, 30) == [
         "model         PC      MAE",
         "─────────────────────────",
         "baseline   2.994  1,234.5",
@@ -133,7 +133,7 @@ def test_bars_go_before_the_rows_become_lists(table):
 
 
 def test_rows_become_lists_before_a_figure_is_cut(table):
-    assert shown(table, 20) == [
+    assert lines_of(table, 20) == [
         "model  baseline",
         "PC     2.994",
         "MAE    1,234.5",
@@ -147,7 +147,7 @@ def test_rows_become_lists_before_a_figure_is_cut(table):
 def test_a_value_that_is_too_long_beside_its_label_stands_below_it():
     sheet = plain_table("run", "PC")
     sheet.add_row("demo-5fold-1-b-1f2e3d4c", "2.994")
-    assert shown(sheet, 26) == ["run", "  demo-5fold-1-b-1f2e3d4c", "PC   2.994", ""]
+    assert lines_of(sheet, 26) == ["run", "  demo-5fold-1-b-1f2e3d4c", "PC   2.994", ""]
 
 
 def test_names_are_folded_and_numbers_are_not():
@@ -157,7 +157,7 @@ def test_names_are_folded_and_numbers_are_not():
     ):
         sheet = plain_table("feature", "PC")
         sheet.add_row(name, "2.994")
-        lines = shown(sheet, 30)
+        lines = lines_of(sheet, 30)
         assert (lines[0].split() == ["feature", "PC"]) == is_table
         assert "2.994" in "".join(lines)
 

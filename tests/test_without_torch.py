@@ -53,5 +53,5 @@ def test_a_bundle_of_networks_as_trained_says_that_it_needs_torch(workspace: Wor
     assert "needs torch" in answer.stderr
     arguments = ("score", workspace.portrait, "--json", "--bundle")
     trained, graphs = (kallos_ok(*arguments, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
-    there, here = (output["predictions"][0]["score"] for output in (trained, graphs))
-    assert here == pytest.approx(there, abs=1e-3)
+    expected, found = (output["predictions"][0]["score"] for output in (trained, graphs))
+    assert found == pytest.approx(expected, abs=1e-3)

@@ -113,5 +113,5 @@ def _ratio(measured: Measured, reference: Measured, operation: str) -> str:
     # the floor has nothing to open: times that are only a method call give no ratio
     if not (operation in measured.seconds and operation in reference.seconds):
         return "-"
-    beside = reference.seconds_of(operation)
-    return f"{measured.seconds_of(operation) / beside:.2f}" if beside > NOTHING else "-"
+    seconds = reference.seconds_of(operation)
+    return f"{measured.seconds_of(operation) / seconds:.2f}" if seconds > NOTHING else "-"
