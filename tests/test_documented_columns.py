@@ -56,5 +56,5 @@ def test_the_catalogue_of_the_store_says_what_the_definitions_say(store):
         for d in catalogue()
     ]
     assert stored == sorted(defined)
-    columns = store.frame("FROM normalized_features LIMIT 0").columns
-    assert set(columns) - {"image_id", "normalization"} == {d.name for d in catalogue()}
+    normalized = store.frame("FROM normalized_features LIMIT 0").columns
+    assert set(normalized) - {"image_id", "normalization"} == {d.name for d in catalogue()}

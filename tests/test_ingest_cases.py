@@ -367,10 +367,10 @@ def test_what_differs_within_a_photo_is_the_raters(photos: Path):
     alike = read(photos, text("image,rater,sex,rating", *((a, b, "female", c) for a, b, c in LONG)))
     assert fact(alike, "not used") == "sex"
     assert "--photo-attribute or --rater-attribute" in fact(alike, "note")
-    reading = read(
+    of_photos = read(
         photos, text("image,rater,sex,rating", *((a, b, "f", c) for a, b, c in LONG)), photo_attributes=("sex",)
     )
-    assert reading.data_set.images["sex"].to_list() == ["female"] * 6
+    assert of_photos.data_set.images["sex"].to_list() == ["female"] * 6
 
 
 def test_spread_and_number_stay_beside_a_mean(photos: Path):
