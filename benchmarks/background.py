@@ -51,7 +51,7 @@ def main() -> None:
         photos, is_held_out = rows.train.take(chosen), rows.part[chosen] == 1
         faces = list(aligned_faces(store, photos.image_ids))
         folder = found_encoder(store, str(rows.encoder), active_versions(store)[f"{EMBEDDING}{rows.encoder}"])
-        subset, people = (np.array(of(store, photos.image_ids)) for of in (runs.subsets, people_in))
+        subset, people = (np.array(names_of(store, photos.image_ids)) for names_of in (runs.subsets, people_in))
     encoder = EncoderSpec.read(folder).open()
     alone, background = (_encoded(photos, faces, paint, encoder) for paint in (face_alone, background_alone))
     _on_new_photos(photos, alone, background, _contours(faces), is_held_out, people[is_held_out])
@@ -100,11 +100,11 @@ def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _encoded(batch: FaceBatch, faces: list[Face], paint: Callable[[Crop], Crop], encoder: Encoder) -> FaceBatch:
     """The batch with what the encoder sees of painted crops."""
-    shown = [
+    figures = [
         embeddings_of(encoder, replace(face, aligned=paint(face.aligned)))
         for face in track(faces, paint.__name__, transient=True)
     ]
-    columns = {name: np.concatenate([of_face[name] for of_face in shown]) for name in shown[0]}
+    columns = {name: np.concatenate([of_face[name] for of_face in figures]) for name in figures[0]}
     return replace(batch, embeddings=columns.pop("vector"), region_embeddings=columns)
 
 

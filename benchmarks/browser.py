@@ -89,20 +89,26 @@ def differences(
     Scores in points, one a photo; the landmark furthest off, as a share of the face's width; features in standard
     deviations of the training rows, one for each feature of each photo, infinite where one side measured none.
     """
-    apart: dict[str, list[float]] = {name: [] for name in ("score", "interval", "sub-scores", "landmarks", "features")}
-    for photo, there in expected.items():
-        here = answers[photo]
-        apart["score"].append(abs(here["score"] - there.score))
-        ends = [(here[end], getattr(there, end)) for end in ("low", "high")]
-        apart["interval"].append(max(abs(a - b) if b is not None else 0.0 for a, b in ends))
-        apart["sub-scores"].append(max(abs(here["sub_scores"][name] - v) for name, v in there.sub_scores.items()))
-        landmarks = np.reshape(here["landmarks"], there.landmarks.shape) - there.landmarks
-        apart["landmarks"].append(float(np.abs(landmarks[:, :2]).max() / np.ptp(there.landmarks[:, 0])))
-        values = np.array([(here["features"][name], value) for name, value in there.features.items()], dtype=np.float64)
-        beside = np.abs(values[:, 0] - values[:, 1]) / spread
-        beside[np.isnan(values).all(axis=1)] = 0
-        apart["features"] += np.nan_to_num(beside, nan=np.inf).tolist()
-    return {name: np.array(values) for name, values in apart.items()}
+    differences_of: dict[str, list[float]] = {
+        name: [] for name in ("score", "interval", "sub-scores", "landmarks", "features")
+    }
+    for photo, prediction in expected.items():
+        answer = answers[photo]
+        differences_of["score"].append(abs(answer["score"] - prediction.score))
+        ends = [(answer[end], getattr(prediction, end)) for end in ("low", "high")]
+        differences_of["interval"].append(max(abs(a - b) if b is not None else 0.0 for a, b in ends))
+        differences_of["sub-scores"].append(
+            max(abs(answer["sub_scores"][name] - v) for name, v in prediction.sub_scores.items())
+        )
+        landmarks = np.reshape(answer["landmarks"], prediction.landmarks.shape) - prediction.landmarks
+        differences_of["landmarks"].append(float(np.abs(landmarks[:, :2]).max() / np.ptp(prediction.landmarks[:, 0])))
+        values = np.array(
+            [(answer["features"][name], value) for name, value in prediction.features.items()], dtype=np.float64
+        )
+        difference = np.abs(values[:, 0] - values[:, 1]) / spread
+        difference[np.isnan(values).all(axis=1)] = 0
+        differences_of["features"] += np.nan_to_num(difference, nan=np.inf).tolist()
+    return {name: np.array(values) for name, values in differences_of.items()}
 
 
 def main() -> None:
@@ -123,11 +129,11 @@ def main() -> None:
             loading = time.monotonic() - began
             expected = predictions(predictor, photos)
             answers = {photo: score_in(page, photo) for photo in expected}
-            apart = differences(answers, expected, predictor.normalization.sd)
+            found = differences(answers, expected, predictor.normalization.sd)
         times = [answer["milliseconds"] for answer in answers.values()]
-        table = Table("", "", title=f"The page beside `kallos score`, {len(apart['score'])} photos")
-        table.add_row(f"scores within {CLOSE} of a point", f"{100 * np.mean(apart['score'] <= CLOSE):.1f} %")
-        for name, values in apart.items():
+        table = Table("", "", title=f"The page beside `kallos score`, {len(found['score'])} photos")
+        table.add_row(f"scores within {CLOSE} of a point", f"{100 * np.mean(found['score'] <= CLOSE):.1f} %")
+        for name, values in found.items():
             table.add_row(
                 f"{name}: median, 99 %, most", " ".join(f"{v:.5f}" for v in np.quantile(values, (0.5, 0.99, 1)))
             )

@@ -56,12 +56,12 @@ def main() -> None:
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="kallos-bench-") as scratch:
         folder = Path(scratch)
-        given = list(contents(arguments.photos).photos)[: arguments.count + 2]
+        sources = list(contents(arguments.photos).photos)[: arguments.count + 2]
         EncoderNetwork.build(ENCODER, WEIGHTS).save(folder / "encoder")
-        first = _copied(given[:1], folder / "photos")
+        first = _copied(sources[:1], folder / "photos")
         _ingest(folder, first)
         first_took = _seconds(lambda: _kallos("extract", "--encoder", ENCODER, "--weights", WEIGHTS, folder=folder))
-        photos = _copied(given[1:-1], folder / "photos")
+        photos = _copied(sources[1:-1], folder / "photos")
         kernels = _kernels(photos, folder / "encoder", cores)
         floor = sum(kernels.values())
         figures = {"floor: the kernels": (floor, floor / cores)}
@@ -69,7 +69,7 @@ def main() -> None:
         figures["kallos extract"] = _seconds(lambda: _kallos("extract", folder=folder))
         figures["kallos extract, the first photo before them"] = first_took
         figures["kallos extract, nothing to do"] = _seconds(lambda: _kallos("extract", folder=folder))
-        _ingest(folder, first + photos + _copied(given[-1:], folder / "photos"))
+        _ingest(folder, first + photos + _copied(sources[-1:], folder / "photos"))
         figures["kallos extract, one photo more"] = _seconds(lambda: _kallos("extract", folder=folder))
         figures["a notebook's loop"] = _seconds(lambda: _notebook(photos, folder))
     _print(figures, kernels, len(photos), cores)
@@ -162,8 +162,8 @@ def _ingest(folder: Path, photos: list[Path]) -> None:
     )
 
 
-def _kallos(*typed: str, folder: Path) -> None:
-    subprocess.run([*KALLOS, *typed, "--store", str(folder / "bench.duckdb")], check=True, capture_output=True)
+def _kallos(*arguments: str, folder: Path) -> None:
+    subprocess.run([*KALLOS, *arguments, "--store", str(folder / "bench.duckdb")], check=True, capture_output=True)
 
 
 def _seconds(work: Callable[[], None]) -> tuple[float, float]:

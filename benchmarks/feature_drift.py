@@ -46,8 +46,8 @@ def _features(path: Path) -> pl.DataFrame:
 
 def _compare(both: pl.DataFrame, name: str) -> tuple[str, float, float]:
     values = both.select(name, f"{name} now").drop_nulls().to_numpy()
-    there, here = values[np.isfinite(values).all(axis=1)].T
-    return name, _spearman(there, here), float((here.mean() - there.mean()) / there.std())
+    before, after = values[np.isfinite(values).all(axis=1)].T
+    return name, _spearman(before, after), float((after.mean() - before.mean()) / before.std())
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
@@ -58,8 +58,8 @@ def _new_ones(path: Path, names: list[str], now: pl.DataFrame) -> None:
     """Features that only the second store has, with their correlation with the score."""
     with duckdb.connect(str(path), read_only=True) as store:
         scored = now.join(store.sql("SELECT image_id, score FROM scores").pl(), on="image_id")
-    known = ((name, scored.select(name, "score").drop_nulls().to_numpy().T) for name in names)
-    found = [f"{name} {_spearman(values, scores):+.2f}" for name, (values, scores) in known]
+    columns = ((name, scored.select(name, "score").drop_nulls().to_numpy().T) for name in names)
+    found = [f"{name} {_spearman(values, scores):+.2f}" for name, (values, scores) in columns]
     print(f"\nOnly now, rank correlation with the score: {', '.join(found)}")
 
 

@@ -40,7 +40,7 @@ def main() -> None:
 
 def _measured(demo: Path, store: Path) -> Table:
     portrait, bundle = demo / "portraits/images/P0001.jpg", ("--bundle", demo / "bundle")
-    typed = [
+    commands = [
         ("--help",),
         ("--version",),
         ("sql", "SELECT 1"),
@@ -55,19 +55,19 @@ def _measured(demo: Path, store: Path) -> Table:
         ("serve", *bundle, "--port", 7999),
     ]
     table = Table("", "first byte", "first words", title=f"seconds, median of {TIMES}")
-    for arguments in typed:
-        seconds = [_measure([str(word) for word in arguments], store) for _ in range(TIMES)]
-        shown = " ".join(str(word).replace(f"{demo}/", "").replace(f"{store.parent}/", "") for word in arguments)
-        table.add_row(f"kallos {shown}", *(f"{median(each):.2f}" for each in zip(*seconds, strict=True)))
+    for command in commands:
+        seconds = [_measure([str(word) for word in command], store) for _ in range(TIMES)]
+        words = " ".join(str(word).replace(f"{demo}/", "").replace(f"{store.parent}/", "") for word in command)
+        table.add_row(f"kallos {words}", *(f"{median(each):.2f}" for each in zip(*seconds, strict=True)))
     return table
 
 
-def _measure(typed: list[str], store: Path) -> tuple[float, float]:
+def _measure(arguments: list[str], store: Path) -> tuple[float, float]:
     """Seconds to the first byte on the terminal, and to the first beyond the line that says that kallos loads."""
     ours, theirs = pty.openpty()
-    began, first, shown = time.perf_counter(), 0.0, b""
+    began, first, output = time.perf_counter(), 0.0, b""
     with subprocess.Popen(
-        [sys.executable, "-m", "kallos", *typed],
+        [sys.executable, "-m", "kallos", *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -75,10 +75,10 @@ def _measure(typed: list[str], store: Path) -> tuple[float, float]:
         start_new_session=True,
     ) as process:
         os.close(theirs)
-        while not shown.replace(LINE.encode(), b"").strip():
+        while not output.replace(LINE.encode(), b"").strip():
             if not select.select([ours], [], [], LONGEST)[0]:
-                raise TimeoutError(f"{' '.join(typed)} has said nothing for {LONGEST:g} s")
-            shown += os.read(ours, 4096)
+                raise TimeoutError(f"{' '.join(arguments)} has said nothing for {LONGEST:g} s")
+            output += os.read(ours, 4096)
             first = first or time.perf_counter() - began
         words = time.perf_counter() - began
         if process.poll() is None:

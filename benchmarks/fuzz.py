@@ -38,8 +38,10 @@ def main() -> None:
     arguments.finds.mkdir(exist_ok=True)
     for door in [arguments.door] if arguments.door else DOORS:
         with tempfile.TemporaryDirectory(prefix="kallos-fuzz-") as within:
-            typed = [sys.executable, "-m", "benchmarks.fuzz", *sys.argv[1:], "--door", door, "--within", within]
-            run = subprocess.run(typed, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace")
+            command = [sys.executable, "-m", "benchmarks.fuzz", *sys.argv[1:], "--door", door, "--within", within]
+            run = subprocess.run(
+                command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace"
+            )
         executed = re.search(r"number_of_executed_units: (\d+)", run.stderr)
         seconds = re.search(r"Done \d+ runs in (\d+) second", run.stderr)
         found = "nothing" if run.returncode == 0 else "\n".join(run.stderr.splitlines()[-40:])
@@ -115,7 +117,7 @@ def _bundle(arguments: argparse.Namespace) -> Door:
     sound, bundle = arguments.within / "sound", arguments.within / "bundle"
     shutil.copytree(arguments.bundle, sound)
     for model in ("a", "b", "b-features", "baseline", "ridge"):
-        bundles.said(f"{model}/model.json", "parts", value=1)(sound)
+        bundles.set_json(f"{model}/model.json", "parts", value=1)(sound)
         for part in (2, 3, 4):
             shutil.rmtree(sound / model / f"part-{part}")
     trees = sound / "baseline/part-1/model.txt"

@@ -51,20 +51,20 @@ def main() -> None:
             ("Model A", *_appearances(arguments, Path(folder)), os.cpu_count() or 1),
         ):
             torch.set_num_threads(threads)
-            there, slow = _timed(torchs, faces)
-            here, fast = _timed(graphs, faces)
-            table.add_row(name, f"{slow:.1f}", f"{fast:.1f}", f"{np.abs(here - there).max():.1e}")
+            expected, slow = _timed(torchs, faces)
+            found, fast = _timed(graphs, faces)
+            table.add_row(name, f"{slow:.1f}", f"{fast:.1f}", f"{np.abs(found - expected).max():.1e}")
     Console(highlight=False).print(table)
 
 
 def _timed(scorer: Scorer, faces: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     """What a network says of every face, and the median milliseconds that one took."""
-    said, spent = [], []
+    scores, spent = [], []
     for face in faces:
         began = time.perf_counter()
-        said.append(scorer(face))
+        scores.append(scorer(face))
         spent.append(time.perf_counter() - began)
-    return np.stack(said), float(np.median(spent)) * 1000
+    return np.stack(scores), float(np.median(spent)) * 1000
 
 
 def _encoders(folder: Path) -> tuple[Scorer, Scorer]:

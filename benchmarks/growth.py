@@ -73,8 +73,8 @@ def main() -> None:
     found = {}
     for size in sorted(arguments.sizes):
         with tempfile.TemporaryDirectory(prefix="kallos-growth-", dir=arguments.folder) as folder:
-            typed = [sys.executable, "-m", "benchmarks.growth", "--one", str(size), "--folder", folder]
-            found[size] = json.loads(subprocess.run(typed, check=True, stdout=subprocess.PIPE).stdout)
+            command = [sys.executable, "-m", "benchmarks.growth", "--one", str(size), "--folder", folder]
+            found[size] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         print(size, found[size], file=sys.stderr, flush=True)
     Console(width=160).print(_table(found))
 
@@ -85,12 +85,12 @@ def _table(found: dict[int, dict[str, list[float]]]) -> Table:
     table = Table("", *(f"{size:,}: cpu s (wall), MiB" for size in sizes), *(f"n^ to {b:,}" for b in sizes[1:]))
     for operation in found[sizes[0]]:
         rows = [found[size][operation] for size in sizes]
-        shown = [f"{cpu:.3f} ({wall:.2f}), {peak:,.0f}" for cpu, wall, peak in rows]
+        cells = [f"{cpu:.3f} ({wall:.2f}), {peak:,.0f}" for cpu, wall, peak in rows]
         grown = [
             log(b[0] / a[0]) / log(to / start)
             for (a, b), (start, to) in zip(pairwise(rows), pairwise(sizes), strict=True)
         ]
-        table.add_row(operation, *shown, *(f"{exponent:.2f}" for exponent in grown))
+        table.add_row(operation, *cells, *(f"{exponent:.2f}" for exponent in grown))
     return table
 
 
@@ -236,19 +236,19 @@ def _left_to_do(store: Store, wanted: list[Output]) -> None:
         from_landmarks_todo(store, output, wanted[0])
 
 
-def _add(store: Store, folder: Path, name: str, random: np.random.Generator, told: tuple[str, ...]) -> None:
+def _add(store: Store, folder: Path, name: str, random: np.random.Generator, table_names: tuple[str, ...]) -> None:
     """One image more, whose values are still to be extracted, in the tables that are told of it."""
     from PIL import Image
 
     Image.fromarray(paint(draw_parameters(len(name)), 350)).save(folder / name)
     sha256 = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     tables = _images([name], [sha256], random)
-    _append(store, {table: tables[table] for table in told}, [])
+    _append(store, {table: tables[table] for table in table_names}, [])
 
 
 def _extract(path: Path) -> None:
-    typed = [sys.executable, "-m", "kallos", "extract", "--store", str(path)]
-    subprocess.run(typed, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    command = [sys.executable, "-m", "kallos", "extract", "--store", str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
 
 
 if __name__ == "__main__":

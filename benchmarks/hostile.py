@@ -66,12 +66,12 @@ def main() -> None:
     arguments = parser.parse_args()
     demo, limit = arguments.demo.resolve(), arguments.seconds
     table = Table("case", "ended", "s", "MiB", "law")
-    with tempfile.TemporaryDirectory(prefix="kallos-hostile-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="kallos-hostile-") as scratch:
+        folder = Path(scratch)
         cases = (_photos(demo, folder, limit), _bundles(demo, folder, limit), _tables(folder, limit))
         for outcome in chain(*cases, _full_disks(demo, folder, limit)):
-            kept = "kept" if outcome.lawful and outcome.mib <= LIMIT_MIB else "BROKEN"
-            row = (outcome.case, outcome.ended, f"{outcome.seconds:.1f}", str(outcome.mib), kept)
+            verdict = "kept" if outcome.lawful and outcome.mib <= LIMIT_MIB else "BROKEN"
+            row = (outcome.case, outcome.ended, f"{outcome.seconds:.1f}", str(outcome.mib), verdict)
             table.add_row(*row)
             print(*row, sep=" | ", file=sys.stderr, flush=True)
     Console(highlight=False).print(table)
@@ -125,11 +125,11 @@ def _memory(name: str, process: int | str = "self") -> int:
 
 
 def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
-    shown, csv = folder / "photos", folder / "labels.csv"
-    shown.mkdir()
+    photos_folder, csv = folder / "photos", folder / "labels.csv"
+    photos_folder.mkdir()
     for number in range(1000):
         image = Image.new("RGB", (8, 8), (number % 256, number // 256, 0))
-        (shown / f"{number}.png").write_bytes(photos.encoded(image, "PNG"))
+        (photos_folder / f"{number}.png").write_bytes(photos.encoded(image, "PNG"))
     usual = 0
     for case, lines in {
         "csv of 1,000 ratings": (f"{row}.png,r1,{row % 5 + 1}\n" for row in range(1000)),
@@ -137,14 +137,14 @@ def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
         "csv of 1,000,000 photos, most not there": (f"{row}.png,r1,{row % 5 + 1}\n" for row in range(1_000_000)),
     }.items():
         csv.write_text("image,rater,score\n" + "".join(lines))
-        outcome = _typed(
+        outcome = _run(
             folder,
             limit,
             "ingest",
             "table",
             csv,
             "--images",
-            shown,
+            photos_folder,
             "--scale",
             "1",
             "5",
@@ -157,30 +157,30 @@ def _tables(folder: Path, limit: int) -> Iterator[Outcome]:
 
 def _full_disks(demo: Path, folder: Path, limit: int) -> Iterator[Outcome]:
     """Every command that writes, in a file system with next to no room left."""
-    for typed in WRITERS:
+    for writer in WRITERS:
         with _disk(folder / "disk") as disk:
             if disk is None:
                 return
             shutil.copy(demo / "kallos.duckdb", disk)
             shutil.copytree(demo / "kallos.runs", disk / "kallos.runs")
             used = sum(file.stat().st_blocks * 512 for file in disk.rglob("*"))
-            scores, beside = _scores(disk), {path.name for path in disk.iterdir()}
+            scores, files = _scores(disk), {path.name for path in disk.iterdir()}
             subprocess.run(["mount", "-o", f"remount,size={used // 1024 + 100}k", disk], check=True)
-            outcome = _typed(disk, limit, *typed)
+            outcome = _run(disk, limit, *writer)
             subprocess.run(["mount", "-o", "remount,size=2g", disk], check=True)
-            left = {path.name for path in disk.iterdir()} - beside - {"kallos.duckdb.wal"}
+            leftover = {path.name for path in disk.iterdir()} - files - {"kallos.duckdb.wal"}
             # what erase took out of the tables before the disk was full is meant to be gone
-            lost = scores - _scores(disk) > (typed[0] == "erase")
+            lost = scores - _scores(disk) > (writer[0] == "erase")
             yield outcome._replace(
-                mib=0, lawful=outcome.lawful and not left and not lost, case=f"full disk, {typed[0]}"
+                mib=0, lawful=outcome.lawful and not leftover and not lost, case=f"full disk, {writer[0]}"
             )
 
 
-def _typed(folder: Path, limit: int, *typed: object) -> Outcome:
+def _run(folder: Path, limit: int, *arguments: object) -> Outcome:
     """A command; its memory is the most that it had, without its workers."""
     began, most = time.monotonic(), 0
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-m", "kallos", *map(str, typed)]
+    command = [sys.executable, "-m", "kallos", *map(str, arguments)]
     with tempfile.TemporaryFile() as err:
         child = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=err)
         while child.poll() is None:
@@ -191,7 +191,7 @@ def _typed(folder: Path, limit: int, *typed: object) -> Outcome:
         err.seek(0)
         is_lawful = child.returncode in {0, *range(2, 15)} and b"Traceback" not in err.read()
     seconds = time.monotonic() - began
-    return Outcome(" ".join(map(str, typed)), f"exit code {child.returncode}", seconds, most, is_lawful)
+    return Outcome(" ".join(map(str, arguments)), f"exit code {child.returncode}", seconds, most, is_lawful)
 
 
 @contextmanager

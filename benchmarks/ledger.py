@@ -69,13 +69,13 @@ def _measure(path: Path, lines: int) -> list[tuple[str, float, float, float]]:
         with measured() as result:
             _read_in_place(store, pixels)
         found.append((f"{len(todo):,} photos read in place: the norm of their embeddings", *result))
-        for of, some, again in (
+        for name, some, again in (
             ("this run", shards[: SHARDS // 2], False),
             ("a stopped run", shards[SHARDS // 2 :], True),
         ):
             with measured() as result:
                 merge(store, some, left_over=again)
-            found.append((f"{len(some)} shards of {SHARD} photos merged, of {of}", *result))
+            found.append((f"{len(some)} shards of {SHARD} photos merged, of {name}", *result))
     return found
 
 

@@ -49,19 +49,19 @@ def main() -> None:
 
 
 async def _load(address: str, clients: int, seconds: float) -> Load:
-    load, drawn, end = Load(), itertools.cycle(photos(PHOTOS)), time.monotonic() + seconds
+    load, portraits, end = Load(), itertools.cycle(photos(PHOTOS)), time.monotonic() + seconds
     watching = asyncio.create_task(_watch(address, load))
-    await asyncio.gather(*(_client(address, f"127.0.1.{n + 1}", drawn, end, load) for n in range(clients)))
+    await asyncio.gather(*(_client(address, f"127.0.1.{n + 1}", portraits, end, load) for n in range(clients)))
     watching.cancel()
     return load
 
 
-async def _client(address: str, own: str, drawn: itertools.cycle[bytes], end: float, load: Load) -> None:
+async def _client(address: str, own: str, portraits: itertools.cycle[bytes], end: float, load: Load) -> None:
     transport = httpx.AsyncHTTPTransport(local_address=own)
     async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT) as client:
         while (began := time.monotonic()) < end:
             try:
-                answer = await client.post(f"{address}/predict", files={"photo": ("photo.jpg", next(drawn))})
+                answer = await client.post(f"{address}/predict", files={"photo": ("photo.jpg", next(portraits))})
             except httpx.HTTPError as error:
                 load.statuses[type(error).__name__] += 1
                 continue
@@ -94,8 +94,8 @@ def _table(load: Load, clients: int, seconds: float) -> Table:
         "seconds: median, 95 %, 99 %, longest", f"{median:.2f}, {most:.2f}, {nearly_all:.2f}, {max(load.seconds):.2f}"
     )
     for part in range(5):
-        taken = [memory for moment, memory in load.memory if part <= 5 * moment / load.memory[-1][0] < part + 1]
-        table.add_row(f"memory in fifth {part + 1}: mean, most", f"{np.mean(taken):.0f}, {max(taken):.0f} MB")
+        memories = [memory for moment, memory in load.memory if part <= 5 * moment / load.memory[-1][0] < part + 1]
+        table.add_row(f"memory in fifth {part + 1}: mean, most", f"{np.mean(memories):.0f}, {max(memories):.0f} MB")
     return table
 
 

@@ -44,13 +44,13 @@ def main() -> None:
     arguments = parser.parse_args()
     table = Table("command", "photos", "main, MiB", "workers, MiB", "it took, s")
     with tempfile.TemporaryDirectory(prefix="kallos-memory-", dir=arguments.folder) as folder:
-        drawn = Path(folder) / "drawn"
-        write_demo(drawn, DRAWN, 0, lambda *_: None)
+        portraits = Path(folder) / "drawn"
+        write_demo(portraits, DRAWN, 0, lambda *_: None)
         for count in arguments.extract:
-            _report(table, "extract", count, _extract(drawn, Path(folder) / f"extract-{count}", count))
+            _report(table, "extract", count, _extract(portraits, Path(folder) / f"extract-{count}", count))
         bundle = _bundle(Path(folder) / "trained") if arguments.predict else None
         for count in arguments.predict:
-            photos = _repeat(drawn, Path(folder) / f"predict-{count}", count)
+            photos = _repeat(portraits, Path(folder) / f"predict-{count}", count)
             _report(table, "score", count, _peaks(Path(folder), "score", str(photos), "--bundle", str(bundle)))
     Console(highlight=False).print(table)
 
@@ -62,8 +62,8 @@ def _report(table: Table, command: str, count: int, peaks: Peaks) -> None:
     print(*cells, sep=" | ", file=sys.stderr, flush=True)
 
 
-def _extract(drawn: Path, folder: Path, count: int) -> Peaks:
-    photos = _repeat(drawn, folder, count)
+def _extract(portraits: Path, folder: Path, count: int) -> Peaks:
+    photos = _repeat(portraits, folder, count)
     with (folder / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "score"])
@@ -72,9 +72,9 @@ def _extract(drawn: Path, folder: Path, count: int) -> Peaks:
     return _peaks(folder, "extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
 
 
-def _repeat(drawn: Path, folder: Path, count: int) -> Path:
+def _repeat(portraits: Path, folder: Path, count: int) -> Path:
     """A folder of `count` photos, each with bytes of its own."""
-    pictures = [file.read_bytes() for file in sorted((drawn / "images").iterdir())]
+    pictures = [file.read_bytes() for file in sorted((portraits / "images").iterdir())]
     photos = folder / "photos"
     photos.mkdir(parents=True)
     for number in range(count):
@@ -86,27 +86,27 @@ def _repeat(drawn: Path, folder: Path, count: int) -> Path:
 
 def _bundle(folder: Path) -> Path:
     folder.mkdir()
-    for typed in (
+    for arguments in (
         ("ingest", "demo", "portraits", "--count", "60"),
         ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"),
         ("train", "all", *TRAINING),
         ("export", "bundle"),
     ):
-        _peaks(folder, *typed)
+        _peaks(folder, *arguments)
     return folder / "bundle"
 
 
-def _peaks(folder: Path, *typed: str) -> Peaks:
+def _peaks(folder: Path, *arguments: str) -> Peaks:
     """Run a kallos command to its end and watch every process of its session."""
     began = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-    with (folder / "said.txt").open("w+") as said:
+    with (folder / "output.txt").open("w+") as output:
         run = subprocess.Popen(
-            [sys.executable, "-m", "kallos", *typed],
+            [sys.executable, "-m", "kallos", *arguments],
             cwd=folder,
             env=environment,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         workers, own = dict[int, float](), 0.0
@@ -116,8 +116,8 @@ def _peaks(folder: Path, *typed: str) -> Peaks:
                 workers[pid] = max(workers.get(pid, 0.0), _peak(pid))
             time.sleep(EVERY_SECONDS)
         if run.returncode:
-            said.seek(0)
-            raise SystemExit(f"kallos {' '.join(typed)} failed with {run.returncode}:\n{said.read()}")
+            output.seek(0)
+            raise SystemExit(f"kallos {' '.join(arguments)} failed with {run.returncode}:\n{output.read()}")
     return Peaks(own, tuple(sorted(workers.values())), time.perf_counter() - began)
 
 

@@ -254,14 +254,16 @@ class Order:
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
         ranked = [(self._rank(item.nodeid), item) for item in items]
         # without conftest.py there is no workspace
-        there = "shared" in items[0].fixturenames
-        chosen = [(r, item) for r, item in ranked if r is not None and (there or "workspace" not in item.fixturenames)]
+        has_workspace = "shared" in items[0].fixturenames
+        chosen = [
+            (r, item) for r, item in ranked if r is not None and (has_workspace or "workspace" not in item.fixturenames)
+        ]
         items[:] = [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
 
     def pytest_collection_finish(self) -> None:
         """Let tests copy the stores that the first run made: to make one takes longer than most tests."""
         if module := sys.modules.get("tests.synthetic_store"):
-            module._made_once = functools.partial(_made, module._made_once)
+            module._built_once = functools.partial(_cached_store, module._built_once)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -279,11 +281,11 @@ class Order:
         self.failed += [report.nodeid] if report.failed else []
 
 
-def _made(make: Callable[..., Path], *of: object) -> Path:
-    made = Path("made").absolute() / "-".join(map(str, of))
-    if not made.exists():
-        shutil.copytree(make(*of).parent, made)
-    return made / "s.duckdb"
+def _cached_store(make: Callable[..., Path], *arguments: object) -> Path:
+    copy = Path("stores").absolute() / "-".join(map(str, arguments))
+    if not copy.exists():
+        shutil.copytree(make(*arguments).parent, copy)
+    return copy / "s.duckdb"
 
 
 class Copy:
@@ -381,10 +383,10 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
         tried = random.Random(0).sample(tried, min(sample, len(tried)))
     content = [test.encode() if test.startswith("-k") else Path(test).read_bytes() for test in tests]
     tests_hash = hashlib.sha256(b"".join(content)).hexdigest()[:16]
-    known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    known = [line for line in known if line["module"] == module]
-    settled = {line["key"]: line for line in known if not line["survived"] or line["tests"] == tests_hash}
-    noticed = Counter(str(line.get("by")) for line in known)
+    records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    records = [line for line in records if line["module"] == module]
+    settled = {line["key"]: line for line in records if not line["survived"] or line["tests"] == tests_hash}
+    noticed = Counter(str(line.get("by")) for line in records)
     file = log.with_suffix(".tests.json")
     measured = json.loads(file.read_text()) if file.exists() else {}
     if measured.get(module, {}).get("tests") != tests_hash:
@@ -402,9 +404,9 @@ def _try(repository: Copy, module: str, sample: int | None, log: Path, longest: 
     if not again.passed:
         sys.exit(f"The tests of {module} fail before any change: {again.failed}.")
     chosen = {name: seconds for name, seconds in again.seconds.items() if seconds <= longest}
-    beside = _seconds_of_forks() - began - sum(again.seconds.values())
+    startup = _seconds_of_forks() - began - sum(again.seconds.values())
     took = sum(chosen.values())
-    limit = math.ceil(PATIENCE * (took + beside + 1))
+    limit = math.ceil(PATIENCE * (took + startup + 1))
 
     def rank(name: str) -> float | None:
         """What noticed most changes first, then what takes least."""

@@ -76,9 +76,9 @@ def main() -> None:
 
 def _epoch(setting: Setting, seconds: float, first: bool) -> tuple[float, float]:
     """Wall and processor seconds that an epoch takes; of fits at once, the time divided by their number."""
-    typed = [sys.executable, "-m", "benchmarks.neighbours", "--one", str(setting.threads), "--seconds", str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.neighbours", "--one", str(setting.threads), "--seconds", str(seconds)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
-    process = _session([str(setting.fits), *typed], environment | dict(setting.environment), first)
+    process = _session([str(setting.fits), *command], environment | dict(setting.environment), first)
     answers = [line.split() for line in process.communicate()[0].splitlines()]
     photos, wall, processor = (sum(float(answer[i]) for answer in answers) for i in range(3))
     return EPOCH * wall / photos / setting.fits, EPOCH * processor / photos
@@ -114,10 +114,10 @@ def _neighbour(first: bool) -> Iterator[None]:
         process.wait()
 
 
-def _session(typed: list[str], environment: dict[str, str], first: bool) -> subprocess.Popen[str]:
+def _session(command: list[str], environment: dict[str, str], first: bool) -> subprocess.Popen[str]:
     script = f"{FIRST if first else ''}{TOGETHER}"
-    command = ["bash", "-c", script, "bash", *typed]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    shell = ["bash", "-c", script, "bash", *command]
+    return subprocess.Popen(shell, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 
 if __name__ == "__main__":

@@ -128,9 +128,9 @@ def _one(pool: PoolFaces, place: int, rows: Rows, draws: int) -> dict[str, Array
     """Figures of one rater by size: PC at random, PC by gain, coverage at random; and PC of the others' mean."""
     person = Person.of(pool, place, rows, len(pool.raters))
     agreement, covered = person.at_random(place, draws)
-    beside = Evaluation.from_scores(person.truth, person.others).pearson
+    of_others = Evaluation.from_scores(person.truth, person.others).pearson
     by_gain = person.grown(person.by_gain())[0]
-    return {"random": agreement, "gain": by_gain, "covered": covered, "others": np.array([beside])}
+    return {"random": agreement, "gain": by_gain, "covered": covered, "others": np.array([of_others])}
 
 
 def _retests(store: Store, pool: PoolFaces) -> dict[str, float]:
@@ -170,8 +170,8 @@ def _print_raters(found: dict[str, dict[str, Array]], retest: dict[str, float]) 
         figures = " | ".join(f"{value:.2f}" for value in (*one["random"], *one["others"]))
         print(f"| {rater} | {figures} | {f'{retest[rater]:.2f}' if rater in retest else '–'} |")
     every = np.array([[*one["random"], *one["others"]] for one in found.values()]).mean(axis=0)
-    known = [retest[rater] for rater in found if rater in retest]
-    mean = f"{np.mean(known):.2f}" if known else "–"
+    correlations = [retest[rater] for rater in found if rater in retest]
+    mean = f"{np.mean(correlations):.2f}" if correlations else "–"
     print("| mean | " + " | ".join(f"{value:.3f}" for value in every) + f" | {mean} |")
 
 

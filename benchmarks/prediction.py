@@ -40,8 +40,8 @@ def main() -> None:
     kernels = _kernels(arguments.bundle, photos)
     with Predictor(open_bundle(arguments.bundle)) as predictor:
         loaded = [_milliseconds(lambda path=path: predictor.predict(path)) for path in photos]
-    typed = ["score", str(photos[0]), "--bundle", str(arguments.bundle)]
-    cold = [_milliseconds(lambda: _kallos(*typed)) for _ in range(5)]
+    score = ["score", str(photos[0]), "--bundle", str(arguments.bundle)]
+    cold = [_milliseconds(lambda: _kallos(*score)) for _ in range(5)]
     folder = _milliseconds(lambda: _kallos("score", *map(str, photos), "--bundle", str(arguments.bundle), "--json"))
     helped = [_milliseconds(lambda: _kallos("--help")) for _ in range(5)]
     table = Table("", "milliseconds, median", title=f"{len(photos)} photos")
@@ -75,15 +75,15 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
                 lambda face=face, cells=cells: encoder.encode(face.crop, cells),
             ]
             if models:
-                seen = models[0].in_view(face.crop[None])
-                work.append(lambda seen=seen: [graph.run(faces=seen) for graph in graphs])
+                view = models[0].in_view(face.crop[None])
+                work.append(lambda view=view: [graph.run(faces=view) for graph in graphs])
             for name, kernel in zip(spent, work, strict=True):
                 spent[name].append(_milliseconds(kernel))
     return spent
 
 
-def _kallos(*typed: str) -> None:
-    subprocess.run([sys.executable, "-m", "kallos", *typed], check=True, capture_output=True)
+def _kallos(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "kallos", *arguments], check=True, capture_output=True)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

@@ -58,7 +58,7 @@ def _held(random: np.random.Generator, shape: tuple[int, int], blank: float, dra
         variance = variance_of(drawn(random, shape, TRUTH, blank, again=0.3))
         found |= {"b1": variance.b1.most, "b2": variance.b2.most}
         found |= {name: variance.parts[name].variance for name in ("image", "rater")}
-        held.update(name for name, of in found.items() if of.low <= truth[name] <= of.high)
+        held.update(name for name, estimate in found.items() if estimate.low <= truth[name] <= estimate.high)
     return held
 
 

@@ -44,8 +44,8 @@ def main() -> None:
     for name, frame in (_scut(arguments.ratings) if arguments.ratings else _drawn()).items():
         for by, fitted in (("kallos", _ours), ("lme4", _by_lme4)):
             seconds, *parts = fitted(frame)
-            shown = ("–" if np.isnan(part) else f"{part:.5f}" for part in parts)
-            print(row(name, by, f"{seconds:.2f}", *shown), flush=True)
+            cells = ("–" if np.isnan(part) else f"{part:.5f}" for part in parts)
+            print(row(name, by, f"{seconds:.2f}", *cells), flush=True)
 
 
 def _scut(file: Path) -> Mapping[str, pl.DataFrame]:

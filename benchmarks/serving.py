@@ -47,19 +47,19 @@ def main() -> None:
     table = Table("", "seconds", title="kallos serve, 350 x 350 photos")
     began = time.perf_counter()
     with server(arguments.bundle, arguments.store) as address:
-        drawn = iter(photos(2 * TIMES + 11))
+        portraits = iter(photos(2 * TIMES + 11))
         table.add_row("from the command to a page that answers", f"{time.perf_counter() - began:.2f}")
-        table.add_row("first photo, POST /predict", f"{_seconds(lambda: _ask(address, next(drawn))):.3f}")
-        later = sorted(_seconds(lambda: _ask(address, next(drawn))) for _ in range(TIMES))
+        table.add_row("first photo, POST /predict", f"{_seconds(lambda: _ask(address, next(portraits))):.3f}")
+        later = sorted(_seconds(lambda: _ask(address, next(portraits))) for _ in range(TIMES))
         table.add_row(
             f"later photos, POST /predict: median and slowest of {TIMES}", f"{median(later):.3f}, {later[-1]:.3f}"
         )
-        ten = [next(drawn) for _ in range(10)]
+        ten = [next(portraits) for _ in range(10)]
         with ThreadPoolExecutor(10) as people:
             all_ten = _seconds(lambda: list(people.map(lambda photo: _ask(address, photo), ten)))
         table.add_row("ten people at once: until the last has an answer", f"{all_ten:.2f}")
         if browser := shutil.which("chromium") or shutil.which("google-chrome"):
-            first, *others = _on_the_page(address, browser, [next(drawn) for _ in range(TIMES)])
+            first, *others = _on_the_page(address, browser, [next(portraits) for _ in range(TIMES)])
             table.add_row("first photo on the page, click to answer with its picture", f"{first:.3f}")
             table.add_row(
                 f"later photos on the page: median and slowest of {TIMES - 1}",
@@ -74,8 +74,8 @@ def server(bundle: Path, store: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    typed = [sys.executable, "-m", "kallos", "serve", "--bundle", bundle, "--store", store, "--port", str(port)]
-    with subprocess.Popen(typed, stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-m", "kallos", "serve", "--bundle", bundle, "--store", store, "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"
         wait_for_server(address, process, pause=0.02)
         yield address
@@ -84,12 +84,12 @@ def server(bundle: Path, store: Path) -> Iterator[str]:
 
 def photos(count: int) -> list[bytes]:
     """JPEGs of portraits that the server has not seen."""
-    made = []
+    jpegs = []
     for seed in range(1000, 1000 + count):
         file = io.BytesIO()
         Image.fromarray(paint(draw_parameters(seed), 350)).save(file, "JPEG")
-        made.append(file.getvalue())
-    return made
+        jpegs.append(file.getvalue())
+    return jpegs
 
 
 def _ask(address: str, photo: bytes) -> None:

@@ -48,16 +48,16 @@ def main() -> None:
     bent = _bent(as_rated, subset, others)
     learnt = np.isin(subset, [first, *others]) & ~is_held_out
     is_tested = np.isin(subset, arguments.test.split(","))
-    given, tested = bent.take(learnt), as_rated.take(is_tested)
+    training, tested = bent.take(learnt), as_rated.take(is_tested)
     scales = dict.fromkeys((first, *others), Scale(1, 5))
-    maps = ScaleMaps.fit(scales, subset[learnt].tolist(), given.image_ids, given.scores)
+    maps = ScaleMaps.fit(scales, subset[learnt].tolist(), training.image_ids, training.scores)
     ways = {
         f"{first} alone": (as_rated.take((subset == first) & ~is_held_out), None),
-        "stretched": (given, ScaleMaps()),
-        "linked": (replace(given, scores=maps.to_shared(given.image_ids, given.scores)), maps),
+        "stretched": (training, ScaleMaps()),
+        "linked": (replace(training, scores=maps.to_shared(training.image_ids, training.scores)), maps),
         "as rated": (as_rated.take(learnt), None),
     }
-    print(f"{arguments.model}: learns from {len(given):,} rows of {arguments.learn}\n{HEADINGS}")
+    print(f"{arguments.model}: learns from {len(training):,} rows of {arguments.learn}\n{HEADINGS}")
     for way, (learn, maps_of_way) in ways.items():
         model = fitted(arguments.model, learn)
         predicted = MODEL_SCALE.clip(model.predict(tested))

@@ -68,12 +68,12 @@ def _judged(lines: list[tuple[float, str]]) -> Iterator[tuple[str, float, list[f
             yield name, end - start, [left / (end - at) for at, left in settled]
 
 
-def _lines(typed: list[str]) -> Iterator[tuple[float, str]]:
+def _lines(arguments: list[str]) -> Iterator[tuple[float, str]]:
     """What the command writes on a terminal of 140 columns, as it comes, each piece with its time."""
     ours, theirs = pty.openpty()
     environment = os.environ | {"COLUMNS": "140", "TERM": "xterm"}
     with subprocess.Popen(
-        [sys.executable, "-m", "kallos", *typed], stdout=theirs, stderr=theirs, stdin=theirs, env=environment
+        [sys.executable, "-m", "kallos", *arguments], stdout=theirs, stderr=theirs, stdin=theirs, env=environment
     ) as process:
         os.close(theirs)
         with suppress(OSError):  # the other end is closed
@@ -83,7 +83,7 @@ def _lines(typed: list[str]) -> Iterator[tuple[float, str]]:
                     yield time.perf_counter(), line
     os.close(ours)
     if process.returncode:
-        raise SystemExit(f"kallos {' '.join(typed)} ended with {process.returncode}")
+        raise SystemExit(f"kallos {' '.join(arguments)} ended with {process.returncode}")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
 
 def _rows(n: int) -> FaceBatch:
     random = np.random.default_rng(0)
-    drawn = np.stack([paint(draw_parameters(seed), 256) for seed in range(DRAWN)])
+    portraits = np.stack([paint(draw_parameters(seed), 256) for seed in range(DRAWN)])
     nothing = np.zeros((n, 0), dtype=np.float32)
     histograms = random.dirichlet(np.ones(5), n)
     return FaceBatch(
@@ -79,7 +79,7 @@ def _rows(n: int) -> FaceBatch:
         shapes=np.zeros((n, registry.current().shape_length), dtype=np.float32),
         embeddings=nothing,
         region_embeddings={},
-        faces=drawn[np.arange(n) % DRAWN],
+        faces=portraits[np.arange(n) % DRAWN],
         scores=histograms @ np.arange(1, 6),
         histograms=histograms,
     )
@@ -155,9 +155,9 @@ def _in_turn(
 
 def _table(seconds: dict[str, list[float]], rows: int) -> Table:
     table = Table("", "photos a second", "kallos is at", title=f"Model A, {torch.get_num_threads()} threads")
-    for name, taken in seconds.items():
-        ratios = [other / own for other, own in zip(taken, seconds["kallos"], strict=True)]
-        table.add_row(name, f"{rows / median(taken):.1f}", f"{median(ratios):.3f}")
+    for name, others in seconds.items():
+        ratios = [other / own for other, own in zip(others, seconds["kallos"], strict=True)]
+        table.add_row(name, f"{rows / median(others):.1f}", f"{median(ratios):.3f}")
     return table
 
 

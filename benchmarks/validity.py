@@ -33,7 +33,7 @@ def sample(
     """A study of n photos as `validity` reads it."""
     pearson = 2 * np.sin(np.pi * correlation / 6)
     opinion = random.normal(size=n)
-    said = pearson * opinion + np.sqrt(1 - pearson**2) * random.normal(size=n)
+    model_opinion = pearson * opinion + np.sqrt(1 - pearson**2) * random.normal(size=n)
     lenience = random.normal(0, LENIENCE, raters)
     ratings = 3 + SD * opinion[:, None] + random.normal(0, noise, (n, raters)) + lenience
     long = pl.DataFrame(
@@ -43,7 +43,7 @@ def sample(
             "rating": ratings.ravel(),
         }
     )
-    predicted = 3 + lenience.mean() + pearson * SD * said
+    predicted = 3 + lenience.mean() + pearson * SD * model_opinion
     reach = 1.645 * np.sqrt((1 - pearson**2) * SD**2 + noise**2 / raters)
     columns = {"image_id": np.arange(n).astype(str), "score": ratings.mean(axis=1), "predicted": predicted}
     frame = pl.DataFrame(columns | {"low": predicted - reach, "high": predicted + reach})
@@ -56,17 +56,17 @@ def verdicts(studies: int, n: int, correlation: float, seed: int, noise: float =
     return Counter(validity(sample(random, n, correlation, noise=noise)).verdict for _ in range(studies))
 
 
-def drawn(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n: int, raters: int) -> list[Validity]:
+def validities(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n: int, raters: int) -> list[Validity]:
     """Of studies of n photos and some of their raters; `predictions` has image_id, predicted, low and high on 1-5."""
     random, found = np.random.default_rng(n), []
     names = ratings["rater_id"].unique().sort().to_numpy()
     photos = predictions.join(ratings.select("image_id").unique(), on="image_id").sort("image_id")
     for _ in range(studies):
         chosen = photos[np.sort(random.choice(len(photos), n, replace=False))]
-        given = ratings.filter(pl.col("rater_id").is_in(random.choice(names, raters, replace=False)))
-        given = given.join(chosen.select("image_id"), on="image_id")
-        scores = given.group_by("image_id").agg(score=pl.col("rating").mean())
-        found.append(validity(chosen.join(scores, on="image_id").join(rater_noise(given), on="image_id")))
+        study_ratings = ratings.filter(pl.col("rater_id").is_in(random.choice(names, raters, replace=False)))
+        study_ratings = study_ratings.join(chosen.select("image_id"), on="image_id")
+        scores = study_ratings.group_by("image_id").agg(score=pl.col("rating").mean())
+        found.append(validity(chosen.join(scores, on="image_id").join(rater_noise(study_ratings), on="image_id")))
     return found
 
 
@@ -95,14 +95,14 @@ def lines(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int) -> Non
     print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for n in (30, 60, 120):
         for raters in (3, 10):
-            found = drawn(predictions, ratings, studies, n, raters)
+            found = validities(predictions, ratings, studies, n, raters)
             means = (
                 np.mean([each.spearman.value for each in found]),
                 np.mean([each.reliability.value for each in found if each.reliability]),
                 np.mean([each.corrected.value for each in found]),
             )
-            given = Counter(each.verdict for each in found)
-            shares = (f"{100 * given[name] / studies:.0f} %" for name in VERDICTS)
+            counts = Counter(each.verdict for each in found)
+            shares = (f"{100 * counts[name] / studies:.0f} %" for name in VERDICTS)
             print(f"| {n} | {raters} | {' | '.join(f'{mean:.2f}' for mean in means)} | {' | '.join(shares)} |")
 
 
@@ -121,8 +121,8 @@ def main() -> None:
     for noise, agree in NOISES.items():
         for correlation in (0.2, 0.5, 0.7, 0.85):
             for n in (30, 60, 120):
-                given = verdicts(studies, n, correlation, seed=n, noise=noise)
-                shares = (given[name] / studies for name in VERDICTS)
+                counts = verdicts(studies, n, correlation, seed=n, noise=noise)
+                shares = (counts[name] / studies for name in VERDICTS)
                 print(f"| {agree} | {correlation:g} | {n} | {' | '.join(f'{100 * s:.1f} %' for s in shares)} |")
     print("\n| true correlation | photos for 80 % power, reliability .9 | .7 | .4 |\n|--:|--:|--:|--:|")
     for correlation in (0.0, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9):

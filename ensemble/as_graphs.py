@@ -108,9 +108,9 @@ def scoring_graph(predictor: Predictor, channels: int, dim: int) -> Any:
     }
 
     def score(landmarks: Any, pixels: Any, vector: Any, pooled: Any, **scores: Any) -> Arrays:
-        given = {name: _cross_fitted(parts) for name, parts in scores.items()}
+        networks = {name: _cross_fitted(parts) for name, parts in scores.items()}
         combining = copy(predictor)
-        combining.models = {**members, **given}
+        combining.models = {**members, **networks}
         shapes = EXTRACTORS["shape"].measure(landmarks[None])["shape"]
         embedded = {"vector": vector[None], **region_windows.by_region(pooled)}
         batch, raw = combining.batch_of_numbers("", _measured(landmarks, pixels), shapes, embedded, None)
@@ -144,11 +144,11 @@ def _explained(predictor: Predictor, batch: FaceBatch, members: Arrays) -> Array
 
 def _cross_fitted(scores: Any) -> CrossFitted:
     """(k,) scores of one face by k models, as the models."""
-    models: list[Any] = [_Given(score) for score in scores[:, None]]
+    models: list[Any] = [_FixedScores(score) for score in scores[:, None]]
     return CrossFitted(models)
 
 
-class _Given:
+class _FixedScores:
     """A model whose scores were computed elsewhere."""
 
     def __init__(self, scores: Any) -> None:

@@ -92,7 +92,7 @@ class Parts:
             return self.recalibration.map
         return self.maps.maps[self.data_set or self.maps.reference] if self.maps.reference else None
 
-    def given_ends(self, scores: NDArray[np.float64], ends: Ends) -> Ends:
+    def output_ends(self, scores: NDArray[np.float64], ends: Ends) -> Ends:
         """Ends of the intervals (n,) of the scores that are given."""
         if self.recalibration:
             return self.recalibration.ends(scores, ends)

@@ -211,7 +211,7 @@ class Predictor:
         score = members.pop(ENSEMBLE)
         ends, score = calibration.interval(score), calibration.corrected(score)
         sub_scores = self.models[self.regions_of].sub_scores(batch)[0]
-        ends = ends and self._parts.given_ends(score, ends)
+        ends = ends and self._parts.output_ends(score, ends)
         if output := self._parts.output:
             score, sub_scores = map(output.from_shared, (score, sub_scores))
             members = {name: output.from_shared(value) for name, value in members.items()}

@@ -83,15 +83,7 @@ def external_rows(
     encoder = next(name.removeprefix(EMBEDDING) for name in versions if name.startswith(EMBEDDING))
     keys, arrays = Arrays.read(store, array_tables(store, encoder)).gather(new)
     if len(keys) < FEWEST:
-        few = f"Only {len(keys)} scored photos of {data_set} that the models were not trained on have features"
-        raise PrerequisiteError(
-            f"{few}, at least {FEWEST} are needed: "
-            + (
-                "run `kallos extract`, and see `kallos report dataset` for what failed."
-                if len(keys) < len(new)
-                else "name a data set of more photos with --data-set."
-            )
-        )
+        raise _too_few(data_set, len(keys), len(new))
     ends = store.frame(
         "SELECT scale_low, scale_high FROM traits WHERE data_set = $name AND trait = $trait", name=data_set, trait=trait
     ).row(0)
@@ -107,6 +99,17 @@ def external_rows(
         trained_on=len(scored) - len(new),
         unmeasured=len(new) - len(keys),
     )
+
+
+def _too_few(data_set: str, measured: int, photos: int) -> PrerequisiteError:
+    """Of a data set with features of so many photos, of those that have a score and are new to the models."""
+    few = f"Only {measured} scored photos of {data_set} that the models were not trained on have features"
+    remedy = (
+        "run `kallos extract`, and see `kallos report dataset` for what failed"
+        if measured < photos
+        else "name a data set of more photos with --data-set"
+    )
+    return PrerequisiteError(f"{few}, at least {FEWEST} are needed: {remedy}.")
 
 
 def check_versions(store: Store, versions: Mapping[str, str], uses: Uses | None) -> None:

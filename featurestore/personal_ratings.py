@@ -30,7 +30,7 @@ def add(store: Store, rater: str, trait: str, image_id: str, rating: float) -> N
 
 def undo(store: Store, rater: str, trait: str) -> str | None:
     """Remove the person's last rating; gives its image, or None where there is none."""
-    rated = given(store, rater, trait)
+    rated = ratings_of(store, rater, trait)
     if rated.is_empty():
         return None
     last = str(rated["image_id"][-1])
@@ -38,7 +38,7 @@ def undo(store: Store, rater: str, trait: str) -> str | None:
     return last
 
 
-def given(store: Store, rater: str, trait: str) -> pl.DataFrame:
+def ratings_of(store: Store, rater: str, trait: str) -> pl.DataFrame:
     """image_id and rating of all that the person rated, in the order of rating."""
     return store.frame(
         "SELECT image_id, rating FROM personal_ratings WHERE rater = $rater AND trait = $trait ORDER BY rated_at",

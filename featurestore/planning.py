@@ -128,28 +128,7 @@ def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
 
 
 def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
-    fresh, stale, missing, failed, again = store.frame(
-        f"""
-        WITH photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
-        tried AS (FROM attempts WHERE NOT ({_ENVIRONMENT_FAILURES} AND sha256 IN (SELECT sha256 FROM incoming))),
-        now AS (FROM tried WHERE extractor = $extractor AND version = $version),
-        faceless AS (FROM tried WHERE extractor = 'landmarks' AND version = $landmarks AND status <> 'ok'),
-        before AS (
-            SELECT DISTINCT sha256 FROM attempts
-            WHERE extractor = $extractor AND version <> $version AND status = 'ok'),
-        states AS (
-            SELECT CASE WHEN now.status = 'ok' THEN 'fresh'
-                        WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
-                        WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
-                   sha256 IN (SELECT sha256 FROM incoming) AS is_resolved
-            FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
-        SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
-               count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT,
-               count(*) FILTER (state IN ('stale', 'missing') AND is_resolved)::INT FROM states""",
-        extractor=output.extractor,
-        version=output.version,
-        landmarks=landmarks.version,
-    ).row(0)
+    fresh, stale, missing, failed, again = _counts(store, output, landmarks)
     orphaned, milliseconds = store.frame(
         """
         SELECT count(DISTINCT a.sha256) FILTER (i.sha256 IS NULL)::INT, avg(milliseconds) FILTER (status = 'ok')
@@ -171,6 +150,33 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
         shown=_shown_instead(store, output),
         seconds=0.0 if not todo else None if milliseconds is None else todo * milliseconds / 1000,
     )
+
+
+def _counts(store: Store, output: Output, landmarks: Output) -> tuple[int, int, int, int, int]:
+    """The photos that are fresh, stale, missing, failed and tried again, see `PlanLine`."""
+    counts: tuple[int, int, int, int, int] = store.frame(
+        f"""
+        WITH photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
+        tried AS (FROM attempts WHERE NOT ({_ENVIRONMENT_FAILURES} AND sha256 IN (SELECT sha256 FROM incoming))),
+        now AS (FROM tried WHERE extractor = $extractor AND version = $version),
+        faceless AS (FROM tried WHERE extractor = 'landmarks' AND version = $landmarks AND status <> 'ok'),
+        before AS (
+            SELECT DISTINCT sha256 FROM attempts
+            WHERE extractor = $extractor AND version <> $version AND status = 'ok'),
+        states AS (
+            SELECT CASE WHEN now.status = 'ok' THEN 'fresh'
+                        WHEN now.status IS NOT NULL OR faceless.status IS NOT NULL THEN 'failed'
+                        WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
+                   sha256 IN (SELECT sha256 FROM incoming) AS is_resolved
+            FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
+        SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
+               count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT,
+               count(*) FILTER (state IN ('stale', 'missing') AND is_resolved)::INT FROM states""",
+        extractor=output.extractor,
+        version=output.version,
+        landmarks=landmarks.version,
+    ).row(0)
+    return counts
 
 
 def _shown_instead(store: Store, output: Output) -> str | None:

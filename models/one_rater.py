@@ -123,10 +123,10 @@ class OneRater:
     def fit(cls, prior: Prior, faces: Faces, ratings: Array) -> Self:
         """From (n,) ratings of n faces, n from 0; their order does not matter."""
         size, noise = _fitted(prior, faces, ratings) if len(faces) else (1.0, prior.noise)
-        return cls.given(prior.covariance * size**2, noise, faces, ratings)
+        return cls.posterior(prior.covariance * size**2, noise, faces, ratings)
 
     @classmethod
-    def given(cls, covariance: Array, noise: float, faces: Faces, ratings: Array) -> Self:
+    def posterior(cls, covariance: Array, noise: float, faces: Faces, ratings: Array) -> Self:
         """The posterior, with the covariance of the prior and the noise taken as known."""
         design, difference = faces.design, ratings - faces.pool
         across = covariance @ design.T

@@ -35,8 +35,8 @@ def kallos(*arguments: object, encoding: str = "utf-8") -> Answer:
     """Run `kallos ARGUMENTS...` with streams of that encoding; a traceback of a bug is raised as it is."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding, newline="", write_through=True) for _ in range(2))
     code = 0
-    typed = ["kallos", *map(str, arguments)]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(sys, "argv", typed):
+    argv = ["kallos", *map(str, arguments)]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(sys, "argv", argv):
         try:
             main()
         except SystemExit as stop:
@@ -44,7 +44,7 @@ def kallos(*arguments: object, encoding: str = "utf-8") -> Answer:
     return Answer(code, *(stream.buffer.getvalue().decode(encoding) for stream in (out, err)))
 
 
-def done(*arguments: object) -> Answer:
+def kallos_ok(*arguments: object) -> Answer:
     """Run a command that must succeed."""
     answer = kallos(*arguments)
     assert answer.code == 0, answer.err

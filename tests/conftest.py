@@ -30,7 +30,7 @@ from kallos.workflows.report import report  # noqa: E402
 from models.baseline import trees  # noqa: E402
 from models.networks import onnx_graphs  # noqa: E402
 from models.regions import fitter as regions_fitter  # noqa: E402
-from tests.command import done  # noqa: E402
+from tests.command import kallos_ok  # noqa: E402
 
 # timings belong in benchmarks: on a busy machine any test may take a second
 # and the examples are the same in every run, so that one fails for a change and not by chance
@@ -101,7 +101,7 @@ class Workspace:
 
     def ingest(self, path: Path) -> None:
         """The portraits into a new store, with the encoder's graph: torch takes ten seconds to write it."""
-        done("ingest", "demo", self.portraits, "--count", 120, "--store", path)
+        kallos_ok("ingest", "demo", self.portraits, "--count", 120, "--store", path)
         shutil.copytree(self.store.with_suffix(".runs") / "encoders", path.with_suffix(".runs") / "encoders")
 
 
@@ -113,11 +113,11 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             folder.mkdir()
-            at = ("--store", built.store)
-            done("ingest", "demo", built.portraits, "--count", 120, *at)
-            done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
-            done("train", "all", *TRAINING, *at)
-            done("export", built.bundle, *at)
+            options = ("--store", built.store)
+            kallos_ok("ingest", "demo", built.portraits, "--count", 120, *options)
+            kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options)
+            kallos_ok("train", "all", *TRAINING, *options)
+            kallos_ok("export", built.bundle, *options)
     assert built.bundle.is_dir(), "building the workspace failed in another process"
     copy = tmp_path_factory.getbasetemp() / "demo"
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("portraits"))

@@ -46,8 +46,8 @@ def encoded(space: str, light: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def in_space(space: str, srgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(h, w, 3) uint8 sRGB as the numbers that mean the same colours in another space."""
-    there = np.linalg.inv(to_xyz(space)) @ to_xyz("sRGB")
-    return np.rint(255 * encoded(space, linear("sRGB", srgb / 255) @ there.T)).astype(np.uint8)
+    matrix = np.linalg.inv(to_xyz(space)) @ to_xyz("sRGB")
+    return np.rint(255 * encoded(space, linear("sRGB", srgb / 255) @ matrix.T)).astype(np.uint8)
 
 
 def rgb_profile(space: str, name: str = "") -> bytes:

@@ -28,14 +28,14 @@ def leaves(command: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, .
     }
 
 
-def trouble(typed: str) -> str | None:
+def trouble(command: str) -> str | None:
     """Why the command line would not take a command as it is typed; None when it does. Nothing is run."""
     line = typer.main.get_command(app)
     with contextlib.redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patch:
         for leaf in leaves(line).values():
             patch.setattr(leaf, "callback", lambda **_: None)
         try:
-            line.main(shlex.split(typed)[1:], prog_name="kallos", standalone_mode=False)
+            line.main(shlex.split(command)[1:], prog_name="kallos", standalone_mode=False)
         except typer.TyperException as error:
             return f"{type(error).__name__}: {error}"
     return None

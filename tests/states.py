@@ -16,11 +16,11 @@ from kallos.engines.extraction import extract
 from kallos.engines.local import extract_locally
 from kallos.engines.workers import Task
 from kallos.workflows.encoders import chosen_encoders
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 PORTRAITS = 20
-LOOKED_AT = 6
+PHOTOS_BEFORE_STOP = 6
 """Photos that a stopped extraction looked at."""
 
 STATES = (
@@ -47,22 +47,22 @@ class States:
 
     def __init__(self, folder: Path, workspace: Workspace) -> None:
         self._folder, self._workspace = folder, workspace
-        self._made: dict[str, Path] = {}
+        self._built: dict[str, Path] = {}
         self._portraits = folder / "portraits"
 
     def store(self, state: str) -> Path:
         """The store in that state, only to be read."""
-        if state not in self._made:
+        if state not in self._built:
             getattr(self, f"_{state.replace(',', '').replace(' ', '_')}")(self._place(state))
-        return self._made[state]
+        return self._built[state]
 
     def copy(self, state: str, folder: Path) -> Path:
         """The same with what lies beside it, for a command that writes."""
         return _copied(self.store(state), folder)
 
     def _place(self, state: str) -> Path:
-        self._made[state] = self._folder / state.replace(" ", "-") / "kallos.duckdb"
-        return self._made[state]
+        self._built[state] = self._folder / state.replace(" ", "-") / "kallos.duckdb"
+        return self._built[state]
 
     def _from(self, before: str, path: Path) -> None:
         _copied(self.store(before), path.parent)
@@ -76,7 +76,7 @@ class States:
 
     def _ingested(self, path: Path) -> None:
         path.parent.mkdir()
-        done("ingest", "demo", self._portraits, "--count", PORTRAITS, "--store", path)
+        kallos_ok("ingest", "demo", self._portraits, "--count", PORTRAITS, "--store", path)
 
     def _stopped_before_the_first_photo(self, path: Path) -> None:
         self._from("ingested", path)
@@ -84,11 +84,11 @@ class States:
 
     def _partly_extracted(self, path: Path) -> None:
         self._from("ingested", path)
-        _extract_and_stop(path, LOOKED_AT)
+        _extract_and_stop(path, PHOTOS_BEFORE_STOP)
 
     def _extracted(self, path: Path) -> None:
         self._from("partly extracted", path)
-        done("extract", "--store", path)
+        kallos_ok("extract", "--store", path)
 
     def _photos_without_scores(self, path: Path) -> None:
         self._from("extracted", path)
@@ -133,7 +133,7 @@ class States:
         table = self._folder / "other.csv"
         rows = [f"P{number:04d}.jpg,{number % 10 + 0.5}" for number in range(1, PORTRAITS + 1)]
         table.write_text("\n".join(["image,score", *rows]), encoding="utf-8")
-        done("ingest", "table", table, "--images", images, "--scale", 0, 10, "--store", path)
+        kallos_ok("ingest", "table", table, "--images", images, "--scale", 0, 10, "--store", path)
 
 
 def _copied(store: Path, folder: Path) -> Path:
@@ -145,14 +145,14 @@ def _copied(store: Path, folder: Path) -> Path:
     return folder / "kallos.duckdb"
 
 
-def _extract_and_stop(path: Path, looked_at: int) -> None:
+def _extract_and_stop(path: Path, photos: int) -> None:
     """What an extraction leaves that is stopped with Ctrl-C."""
 
     def engine(
         store: Store, outputs: Sequence[Output], encoders: Sequence[EncoderSource], tasks: Iterator[Task]
     ) -> Generator[tuple[int, int]]:
-        if looked_at:
-            yield from extract_locally(store, outputs, encoders, islice(tasks, looked_at))
+        if photos:
+            yield from extract_locally(store, outputs, encoders, islice(tasks, photos))
         raise KeyboardInterrupt
 
     with Store.open(path) as store:

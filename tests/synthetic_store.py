@@ -65,9 +65,9 @@ MODEL_NOISE = {"baseline": 0.5, "a": 0.3, "b-features": 0.45, "b": 0.35, "ensemb
 
 def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained: bool = True) -> Store:
     """A store at `path`, open for writing, with its photos beside it; the same at every call."""
-    made = _made_once(images, extracted, trained)
-    shutil.copy(made, path)
-    shutil.copytree(made.with_suffix(".photos"), path.with_suffix(".photos"))
+    template = _built_once(images, extracted, trained)
+    shutil.copy(template, path)
+    shutil.copytree(template.with_suffix(".photos"), path.with_suffix(".photos"))
     store = Store.open(path)
     root = str(path.with_suffix(".photos"))
     store.append("locations", pl.DataFrame({"data_set": [DATA_SET], "root": [root]}))
@@ -75,7 +75,7 @@ def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained:
 
 
 @cache
-def _made_once(images: int, extracted: bool, trained: bool) -> Path:
+def _built_once(images: int, extracted: bool, trained: bool) -> Path:
     """The file that `make_store` copies: making it takes two seconds, and many tests want one."""
     folder = TemporaryDirectory(prefix="kallos-tests-")
     atexit.register(folder.cleanup)
@@ -179,11 +179,11 @@ def add_trait(store: Store, trait: str, scale: tuple[int, int] = (1, 7), seed: i
         )
         for number in (0, 1)
     ]
-    given = pl.concat(sessions)
+    both_sessions = pl.concat(sessions)
     about = {"data_set": [DATA_SET], "trait": [trait], "scale_low": [float(low)], "scale_high": [float(high)]}
     store.append("traits", pl.DataFrame(about))
-    store.append("ratings", given)
-    store.append("scores", build_scores({trait: (low, high)}, given))
+    store.append("ratings", both_sessions)
+    store.append("scores", build_scores({trait: (low, high)}, both_sessions))
     protocol = f"{DATA_SET}-{trait}-2fold"
     for fold in (1, 2):
         roles = ["test" if i // 2 % 2 == fold - 1 else "train" for i in range(len(ids))]

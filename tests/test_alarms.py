@@ -119,7 +119,7 @@ def test_ten_photos_give_a_component_and_at_most_forty_are_taken(n, components):
 def test_photos_are_held_out_by_tenths_until_800_were(n, held_out):
     batch, landmarks = narrow(n, 2)
     values = Novelty._held_out(batch, landmarks, np.arange(n), np.arange(n))
-    assert {len(of) for of in values.values()} == {held_out}
+    assert {len(rows) for rows in values.values()} == {held_out}
 
 
 def test_limits_do_not_depend_on_units_and_the_median_distance_is_one():

@@ -73,11 +73,11 @@ def test_early_stages_and_statistics_stay_as_they_were_trained(tmp_path: Path) -
     config = replace(TINY, weights=str(tmp_path / "w.safetensors"), epochs=1, ema=0.0)
     train(learnable_batch(40, side=64), config, tmp_path).save(tmp_path / "model")
     after = load_file(tmp_path / "model" / "model.safetensors")
-    kept = {n for n, t in state.items() if f"body.{n}" in after and torch.equal(after[f"body.{n}"], t)}
+    unchanged = {n for n, t in state.items() if f"body.{n}" in after and torch.equal(after[f"body.{n}"], t)}
     early = {n for n in state if n.split(".")[:2] in (["features", str(i)] for i in range(4))}
-    assert early <= kept
-    assert {n for n in state if "running_mean" in n} <= kept
-    assert not any(n.endswith("conv.weight") or n == "features.8.block.0.0.weight" for n in kept - early)
+    assert early <= unchanged
+    assert {n for n in state if "running_mean" in n} <= unchanged
+    assert not any(n.endswith("conv.weight") or n == "features.8.block.0.0.weight" for n in unchanged - early)
 
 
 def test_missing_faces_and_impossible_settings_are_named(tmp_path: Path) -> None:

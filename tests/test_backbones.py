@@ -38,15 +38,15 @@ def network() -> EncoderNetwork:
 
 
 @pytest.fixture(scope="module")
-def kept(network: EncoderNetwork, tmp_path_factory: pytest.TempPathFactory) -> EncoderSpec:
+def spec(network: EncoderNetwork, tmp_path_factory: pytest.TempPathFactory) -> EncoderSpec:
     folder = tmp_path_factory.mktemp("encoder")
     network.save(folder)
     return EncoderSpec.read(folder)
 
 
 @pytest.fixture(scope="module")
-def encoder(kept: EncoderSpec) -> Encoder:
-    return kept.open()
+def encoder(spec: EncoderSpec) -> Encoder:
+    return spec.open()
 
 
 def torchvision_file(folder: Path, name: str = "mobilenet_v3_small", **metadata: str) -> Path:
@@ -193,16 +193,16 @@ def test_pickles_missing_files_and_unknown_inputs_are_refused(tmp_path: Path) ->
         build_backbone("mobilenet_v3_small", str(torchvision_file(tmp_path, input="BGR, mean removed")))
 
 
-def test_a_photo_has_the_same_bits_before_and_after_others(kept: EncoderSpec, faces: np.ndarray) -> None:
-    encoder = kept.open()
-    there = [encoder.encode(face, CELLS) for face in faces]
-    back = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
-    for (vector, pooled), (again, pooled_again) in zip(there, back, strict=True):
-        assert (vector.dtype, vector.shape) == (np.float32, (kept.dim,))
-        assert (pooled.dtype, pooled.shape) == (np.float32, (sum(kept.networks), len(CELLS)))
+def test_a_photo_has_the_same_bits_before_and_after_others(spec: EncoderSpec, faces: np.ndarray) -> None:
+    encoder = spec.open()
+    forwards = [encoder.encode(face, CELLS) for face in faces]
+    backwards = [encoder.encode(face, CELLS) for face in faces[::-1]][::-1]
+    for (vector, pooled), (again, pooled_again) in zip(forwards, backwards, strict=True):
+        assert (vector.dtype, vector.shape) == (np.float32, (spec.dim,))
+        assert (pooled.dtype, pooled.shape) == (np.float32, (sum(spec.networks), len(CELLS)))
         assert np.array_equal(vector, again)
         assert np.array_equal(pooled, pooled_again)
-    assert len(np.unique([vector for vector, _ in there], axis=0)) == len(faces)
+    assert len(np.unique([vector for vector, _ in forwards], axis=0)) == len(faces)
 
 
 def test_cells_show_the_maps_where_they_lie(encoder: Encoder, faces: np.ndarray) -> None:
@@ -254,8 +254,10 @@ def test_several_networks_look_at_one_face_and_follow_each_other(
     assert (read.id, read.networks) == (both.id, both.networks)
     with torch.inference_mode():
         parts = [each(torch.from_numpy(faces[0]), torch.from_numpy(CELLS)) for each in (network, other)]
-    for here, there in zip(read.open().encode(faces[0], CELLS), map(torch.cat, zip(*parts, strict=True)), strict=True):
-        assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
+    for encoded, expected in zip(
+        read.open().encode(faces[0], CELLS), map(torch.cat, zip(*parts, strict=True)), strict=True
+    ):
+        assert np.abs(encoded - expected.numpy()).max() < 1e-4 * np.abs(encoded).max()
 
 
 def test_every_network_of_an_encoder_has_its_weights() -> None:
@@ -264,18 +266,18 @@ def test_every_network_of_an_encoder_has_its_weights() -> None:
 
 
 def test_a_kept_encoder_is_the_network_that_it_was_made_of(
-    network: EncoderNetwork, kept: EncoderSpec, encoder: Encoder, faces: np.ndarray, tmp_path: Path
+    network: EncoderNetwork, spec: EncoderSpec, encoder: Encoder, faces: np.ndarray, tmp_path: Path
 ) -> None:
     for face in (faces[0], np.repeat(np.repeat(faces[1], 4, axis=0), 4, axis=1)):
         with torch.inference_mode():
             vector, pooled = network(torch.from_numpy(face), torch.from_numpy(CELLS))
-        for here, there in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
-            assert np.abs(here - there.numpy()).max() < 1e-4 * np.abs(here).max()
+        for encoded, expected in zip(encoder.encode(face, CELLS), (vector, pooled), strict=True):
+            assert np.abs(encoded - expected.numpy()).max() < 1e-4 * np.abs(encoded).max()
     for identity in ("id", "name", "weights", "weights_sha256", "dim", "networks"):
-        assert getattr(kept, identity) == getattr(network, identity)
+        assert getattr(spec, identity) == getattr(network, identity)
     with pytest.raises(BundleError, match="holds no encoder"):
         EncoderSpec.read(tmp_path)
-    shutil.copytree(kept.folder, tmp_path / "damaged")
+    shutil.copytree(spec.folder, tmp_path / "damaged")
     (tmp_path / "damaged" / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError, match=r"no readable model\.onnx"):
         EncoderSpec.read(tmp_path / "damaged").open()

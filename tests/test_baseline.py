@@ -144,7 +144,7 @@ def extreme(kind: str, model: Model, batch: FaceBatch, folder: Path) -> list[tup
             )
             for by in (1e6, -1e6)
         ]
-    made = []
+    extremes = []
     for sign in (1e4, -1e4):
         strong = TRAIN["appearance"](batch, folder / "checkpoint")
         assert isinstance(strong, AppearanceModel)
@@ -152,20 +152,20 @@ def extreme(kind: str, model: Model, batch: FaceBatch, folder: Path) -> list[tup
         strong.save(folder / f"{sign}")
         if kind == "appearance-graph":
             replace_by_graphs(folder / f"{sign}")
-        made.append((load_model(folder / f"{sign}"), batch))
-    return made
+        extremes.append((load_model(folder / f"{sign}"), batch))
+    return extremes
 
 
 @pytest.mark.parametrize("kind", TRAIN)
 def test_no_model_says_more_than_5_or_less_than_1(
     kind: str, models: dict[str, Model], batch: FaceBatch, tmp_path: Path
 ) -> None:
-    said = np.concatenate(
+    scores = np.concatenate(
         [CrossFitted([model]).predict(rows) for model, rows in extreme(kind, models[kind], batch, tmp_path)]
     )
-    assert np.isfinite(said).all()
-    assert 1 <= said.min() < said.max() <= 5
-    assert np.ptp(said) > 2
+    assert np.isfinite(scores).all()
+    assert 1 <= scores.min() < scores.max() <= 5
+    assert np.ptp(scores) > 2
 
 
 def test_what_is_no_number_stays_none() -> None:

@@ -32,7 +32,7 @@ def store(one_fold):
     return one_fold
 
 
-def shown(report, width: int = 80) -> str:
+def text_of(report, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(benchmark.render(report))
     return console.file.getvalue()
@@ -45,28 +45,28 @@ def test_a_model_that_lacks_a_fold_has_no_mean(one_fold):
 
 def test_figures_are_those_of_the_stored_predictions_fold_by_fold(store):
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
-    assert {of.model for of in report.models} == set(MODEL_NOISE)
-    for of in report.models:
-        for fold, run_id in zip(of.folds, of.run_ids, strict=True):
+    assert {model.model for model in report.models} == set(MODEL_NOISE)
+    for model in report.models:
+        for fold, run_id in zip(model.folds, model.run_ids, strict=True):
             rows = store.frame(
-                "SELECT s.score, p.score AS said FROM predictions p JOIN scores s USING (image_id) "
+                "SELECT s.score, p.score AS predicted FROM predictions p JOIN scores s USING (image_id) "
                 "WHERE run_id = $id AND role = 'test' ORDER BY image_id",
                 id=run_id,
             )
-            expected = Evaluation.from_scores(rows["score"].to_numpy(), rows["said"].to_numpy())
+            expected = Evaluation.from_scores(rows["score"].to_numpy(), rows["predicted"].to_numpy())
             assert {metric: figure.value for metric, figure in fold.items()} == {
                 metric: getattr(expected, metric) for metric in METRICS
             }
-        for metric, estimate in of.mean.items():
-            assert estimate.value == pytest.approx(np.mean([fold[metric].value for fold in of.folds]))
+        for metric, estimate in model.mean.items():
+            assert estimate.value == pytest.approx(np.mean([fold[metric].value for fold in model.folds]))
             assert estimate.low < estimate.value < estimate.high
-    pearson = [of.mean["pearson"].value for of in report.models]
+    pearson = [model.mean["pearson"].value for model in report.models]
     assert pearson == sorted(pearson, reverse=True)
 
 
 def test_coverage_and_gains_are_counted(store):
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
-    ensemble = next(of for of in report.models if of.model == "ensemble")
+    ensemble = next(model for model in report.models if model.model == "ensemble")
     inside = store.value(
         "SELECT avg((s.score BETWEEN low AND high)::INT) FROM predictions p JOIN scores s USING (image_id) "
         "JOIN runs USING (run_id) WHERE model = 'ensemble' AND role = 'test'"
@@ -74,12 +74,12 @@ def test_coverage_and_gains_are_counted(store):
     assert ensemble.coverage.value == pytest.approx(inside)
     assert ensemble.coverage.low < inside < ensemble.coverage.high
     assert ensemble.width == pytest.approx(0.8)
-    a = next(of for of in report.models if of.model == "a")
-    for of, combined, alone in zip(report.combined, ensemble.folds, a.folds, strict=True):
+    a = next(model for model in report.models if model.model == "a")
+    for combination, combined, alone in zip(report.combined, ensemble.folds, a.folds, strict=True):
         gain = combined["pearson"].value - alone["pearson"].value
-        assert of.gain_test.value == pytest.approx(gain)
-        assert of.gain_test.low < gain < of.gain_test.high
-        assert of.gain_out_of_fold == pytest.approx(0.02)
+        assert combination.gain_test.value == pytest.approx(gain)
+        assert combination.gain_test.low < gain < combination.gain_test.high
+        assert combination.gain_out_of_fold == pytest.approx(0.02)
 
 
 def test_groups_with_their_own_calibration_lose_its_bias(store):
@@ -104,15 +104,15 @@ def test_rows_and_figures_that_were_altered_are_named(store):
     )
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
     assert [split.same for split in report.splits] == [True, False]
-    assert "fold 2" in shown(report).lower()
+    assert "fold 2" in text_of(report).lower()
 
 
 def test_published_figures_stand_in_order_among_ours(store):
     report = replace(benchmark.data(store, Selection(protocol=PROTOCOL)), anchors=ANCHORS["scut-5fold"])
-    lines = shown(report, 120).splitlines()
+    lines = text_of(report, 120).splitlines()
     start = next(i for i, line in enumerate(lines) if "Beside published" in line)
     column = lines[start + 3 : start + 3 + len(report.anchors) + len(report.models)]
-    ours = {f"kallos {of.model} ": of.mean["pearson"].value for of in report.models}
+    ours = {f"kallos {model.model} ": model.mean["pearson"].value for model in report.models}
     known = {f"{anchor.method} ": anchor.pearson for anchor in report.anchors} | ours
     values = [next(known[name] for name in sorted(known, key=len, reverse=True) if name in line) for line in column]
     assert len(values) == len(known)
@@ -123,11 +123,11 @@ def test_published_figures_stand_in_order_among_ours(store):
 
 def test_it_fits_eighty_columns_and_is_json(store):
     report = benchmark.data(store, Selection(protocol=PROTOCOL))
-    assert max(map(len, shown(report).splitlines())) <= 80
+    assert max(map(len, text_of(report).splitlines())) <= 80
     assert "kallos.report.benchmark/1" in to_json("benchmark", report)
 
 
 def test_wrong_members_and_protocols_are_named(workspace, tmp_path):
-    at = ("--store", workspace.store, "--weights", "none")
-    answer = kallos("benchmark", "--protocol", "demo-5fold", "--members", "a,c", *at)
+    options = ("--store", workspace.store, "--weights", "none")
+    answer = kallos("benchmark", "--protocol", "demo-5fold", "--members", "a,c", *options)
     assert (answer.code, "'c'" in answer.err) == (2, True)

@@ -22,23 +22,23 @@ VALUES = f"""
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(tmp_path / "s.duckdb") as made:
-        yield made
+    with Store.open(tmp_path / "s.duckdb") as store:
+        yield store
 
 
 @pytest.mark.parametrize("few", [0, ROWS])
 def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_once(store, monkeypatch, few):
     """Also where the parts are kept from the first pass on."""
     monkeypatch.setattr(statistics, "FEW", few)
-    made = statistics.from_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
+    computed = statistics.from_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
     rows = store.frame(VALUES)
     shapes = rows["shape"].to_numpy()
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
     columns = np.column_stack([rows["geometry"].to_numpy(), rows["skin"].to_numpy(), averageness(shapes, mean_shape)])
     assert len(list(store.parts(VALUES))) > 1
-    assert np.array_equal(made["mean_shape"], mean_shape)
-    assert np.array_equal(made["mean"], np.nanmean(columns, axis=0))
-    assert np.array_equal(made["sd"], np.nanstd(columns, axis=0))
+    assert np.array_equal(computed["mean_shape"], mean_shape)
+    assert np.array_equal(computed["mean"], np.nanmean(columns, axis=0))
+    assert np.array_equal(computed["sd"], np.nanstd(columns, axis=0))
 
 
 @pytest.mark.parametrize("few", [0, ROWS])
@@ -66,8 +66,8 @@ def test_wide_rows_have_room_while_they_are_appended(store):
 
 
 def test_memory_is_limited_inside_and_not_afterwards(store):
-    asked = "SELECT current_setting('memory_limit')"
-    before = store.value(asked)
+    query = "SELECT current_setting('memory_limit')"
+    before = store.value(query)
     with store.bounded_memory():
-        assert store.value(asked) == "122.0 MiB"
-    assert store.value(asked) == before
+        assert store.value(query) == "122.0 MiB"
+    assert store.value(query) == before

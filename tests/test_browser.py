@@ -106,11 +106,11 @@ def test_one_photo_is_scored_and_drawn(page, workspace: Workspace):
     assert page.evaluate("document.getElementById('overlay').width") > 100
     with Predictor(open_bundle(workspace.bundle)) as predictor:
         explanation = predictor.explain(workspace.portrait)
-    moved = {name: f"{of.contribution - of.average:+.3f}" for name, of in explanation.regions.items()}
+    moved = {name: f"{region.contribution - region.average:+.3f}" for name, region in explanation.regions.items()}
     rows = page.locator("#details table").first.locator("tr:has(strong)")
-    shown = {row.locator("td").nth(0).inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
-    assert shown.keys() == moved.keys()
-    for region, points in shown.items():
+    points_of = {row.locator("td").nth(0).inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
+    assert points_of.keys() == moved.keys()
+    for region, points in points_of.items():
         assert float(points.replace("−", "-")) == pytest.approx(float(moved[region]), abs=0.01)
     definition = page.locator(".measurement").first.get_attribute("title")
     assert definition in {feature.summary for feature in catalogue()}

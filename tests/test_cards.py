@@ -19,7 +19,7 @@ from featurestore.store import Store
 from models.registry import BUNDLED, SUMMARIES
 from reports.cards.write import cards
 from reports.render.markdown import escape, grid
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store
 
@@ -179,32 +179,33 @@ def test_intervals_combiner_and_leakage_are_queries(store):
     assert "would cover between 81.7 and 96.5 %" in sure
     assert f"they cover {coverage:.2f} [" in sure
     assert "are 0.800 wide on average" in sure
-    for row, of in zip(table(sure), groups, strict=True):
-        reach = "± {:.3f} to {:.3f}".format(*of["half_widths"])
-        assert list(row.values()) == [of["subset"], str(of["n"]), f"{of['bias']:+.3f}", reach]
-    said = under(card, "## Combiner")
+    for row, group in zip(table(sure), groups, strict=True):
+        reach = "± {:.3f} to {:.3f}".format(*group["half_widths"])
+        assert list(row.values()) == [group["subset"], str(group["n"]), f"{group['bias']:+.3f}", reach]
+    combiner = under(card, "## Combiner")
     (learnt,) = store.frame("FROM combiners WHERE run_id = $id", id=run_of("ensemble")).to_dicts()
     members = store.frame("FROM combined_members WHERE run_id = $id ORDER BY model", id=run_of("ensemble")).to_dicts()
-    assert "Weight " + ", ".join(f"of {m['model']} {m['weight']:.3f}" for m in members) in said
-    assert f"root mean square of {learnt['correction']:.3f}" in said
+    assert "Weight " + ", ".join(f"of {m['model']} {m['weight']:.3f}" for m in members) in combiner
+    assert f"root mean square of {learnt['correction']:.3f}" in combiner
     gain = store.value(
         "SELECT max(pearson) FILTER (run_id = $e) - max(pearson) FILTER (run_id = $a) FROM evaluations WHERE role = 'test'",
         e=run_of("ensemble"),
         a=run_of("a"),
     )
-    assert f"gains {gain:+.2f} [" in said
-    assert "PC on a, the member that is best out of fold" in said
+    assert f"gains {gain:+.2f} [" in combiner
+    assert "PC on a, the member that is best out of fold" in combiner
     # of fold 1 even numbers are tested: the pair 0-1 crosses, 2-4 does not
     assert "Test images with a near-duplicate in the training rows: 1 of 40 (2.5 %)." in under(card, "## Training data")
 
 
 def test_region_weights_are_queries_and_called_attributions(store):
-    for model, of in (("ensemble", "b"), ("b-features", "b-features")):
+    for model, regions_of in (("ensemble", "b"), ("b-features", "b-features")):
         part = under(model_card(store, model), "## Sub-scores")
         assert "attributions of Model B" in part
         weights = dict(
             store.frame(
-                "SELECT region, avg(weight) FROM sub_score_weights WHERE run_id = $id GROUP BY region", id=run_of(of)
+                "SELECT region, avg(weight) FROM sub_score_weights WHERE run_id = $id GROUP BY region",
+                id=run_of(regions_of),
             ).iter_rows()
         )
         rows = table(part)
@@ -286,7 +287,7 @@ def test_the_head_is_what_the_hub_reads(store):
     ).row(0)
     shown = [f"{metric['value']:g}" for metric in result["metrics"]]
     assert shown == [
-        f"{round(figure, len(of.partition('.')[2])):g}" for figure, of in zip(recorded, shown, strict=True)
+        f"{round(figure, len(text.partition('.')[2])):g}" for figure, text in zip(recorded, shown, strict=True)
     ]
     assert result["dataset"]["split"].endswith(", fold 1, test rows")
     assert (
@@ -322,15 +323,15 @@ def test_a_store_with_mean_scores_alone_has_cards(own):
     own.execute("DELETE FROM splits WHERE protocol = 'identity-disjoint'")
     own.execute("UPDATE predictions SET low = NULL, high = NULL")
     model, data = cards(own, run_of("ensemble")).values()
-    for said in ("on the test rows. They are of one subset", "Near-duplicates were not searched for"):
-        assert said in model
-    for said in (
+    for sentence in ("on the test rows. They are of one subset", "Near-duplicates were not searched for"):
+        assert sentence in model
+    for sentence in (
         "an image's mean rating as it was given",
         "Single ratings are not known",
         "The number of raters per image is not known",
         "exist for 0 images",
     ):
-        assert said in data
+        assert sentence in data
     assert "Unknown, because the spread" in data
     assert "Ingest found nothing wrong" in data
     assert not re.search(r"\b(None|nan|inf)\b", model + data)
@@ -373,11 +374,11 @@ def test_nothing_of_a_person_a_rater_or_the_machine_is_in_a_card(store, workspac
         for path in [*workspace.store.with_suffix(".runs").rglob("*CARD.md"), *workspace.bundle.glob("*CARD.md")]
     ]
     with Store.open(workspace.store, read_only=True) as drawn:
-        for of, texts in (
+        for opened, texts in (
             (drawn, written),
             (store, [text for m in MODEL_NOISE for text in cards(store, run_of(m)).values()]),
         ):
-            personal = of.frame(
+            personal = opened.frame(
                 "SELECT image_id FROM images UNION SELECT path FROM images UNION SELECT sha256 FROM images "
                 "UNION SELECT rater_id FROM ratings WHERE length(rater_id) > 1 UNION SELECT root FROM locations "
                 "UNION SELECT subject FROM findings"
@@ -386,7 +387,7 @@ def test_nothing_of_a_person_a_rater_or_the_machine_is_in_a_card(store, workspac
                 words = set(re.findall(r"[\w./-]+", text))
                 assert not words & set(personal)
                 assert not [word for word in words if word.startswith("/")]
-                assert str(of.path.parent) not in text
+                assert str(opened.path.parent) not in text
 
 
 def test_data_cannot_mark_up_a_card(own):
@@ -419,11 +420,11 @@ def test_cards_lie_in_every_finished_run_and_at_the_top_of_the_bundle_alone(work
         finished = store.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done'").rows()
         assert len(finished) == len(SUMMARIES)
         for run_id, model, folder in finished:
-            made = cards(store, run_id)
+            expected = cards(store, run_id)
             lie_there = {name: (store.runs_folder / folder / name).read_text() for name in CARDS}
-            assert lie_there == made
+            assert lie_there == expected
             if model == "ensemble":
-                assert {name: (workspace.bundle / name).read_text() for name in CARDS} == made
+                assert {name: (workspace.bundle / name).read_text() for name in CARDS} == expected
     assert sorted(path.parent for path in workspace.bundle.rglob("*CARD.md")) == [workspace.bundle] * 2
 
 
@@ -455,7 +456,7 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
     with Store.open(path, read_only=True) as store:
         assert store.frame(new).is_empty()
-    assert "is fitted already" in done(*command).err
+    assert "is fitted already" in kallos_ok(*command).err
     with Store.open(path, read_only=True) as store:
         folders = store.frame(new)["folder"].to_list()
         assert len(folders) == 2

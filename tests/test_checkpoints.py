@@ -83,10 +83,10 @@ def test_a_checkpoint_is_replaced_whole_and_a_damaged_one_ignored(tmp_path: Path
     save_checkpoint(tmp_path, "f", {"a": torch.ones(2)}, {"epoch": 1})
     save_checkpoint(tmp_path, "f", {"a": torch.zeros(2)}, {"epoch": 2})
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
-    kept = load_checkpoint(tmp_path, "f")
-    assert kept is not None
-    assert torch.equal(kept[0]["a"], torch.zeros(2))
-    assert kept[1] == {"epoch": 2}
+    checkpoint = load_checkpoint(tmp_path, "f")
+    assert checkpoint is not None
+    assert torch.equal(checkpoint[0]["a"], torch.zeros(2))
+    assert checkpoint[1] == {"epoch": 2}
     assert load_checkpoint(tmp_path, "g") is None
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:20])
     assert load_checkpoint(tmp_path, "f") is None

@@ -19,7 +19,7 @@ from featurestore.checks.registry import CHECKS, Verdict, run
 from featurestore.store import Store
 from reports.pages import checks
 from reports.stats.selection import Selection
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, add_trait, content, make_store
 
 NUMBER = "substr(image_id, 9, 4)::INT"
@@ -373,11 +373,11 @@ def test_the_report_fits_the_terminal_and_says_what_to_do(store: Store, width: i
 
 
 def test_the_drawn_portraits_pass(workspace):
-    told = done("check", "--json", "--store", workspace.store).json()
-    assert told["schema"] == "kallos.report.checks/1"
-    assert told["failed"] == []
-    (of,) = told["data_sets"]
-    assert [v["check"] for v in of["verdicts"]] == list(CHECKS)
+    report = kallos_ok("check", "--json", "--store", workspace.store).json()
+    assert report["schema"] == "kallos.report.checks/1"
+    assert report["failed"] == []
+    (data_set,) = report["data_sets"]
+    assert [v["check"] for v in data_set["verdicts"]] == list(CHECKS)
 
 
 def test_what_fails_is_exit_code_11_in_the_terminal_and_as_json(store: Store):
@@ -395,7 +395,7 @@ def test_what_fails_is_exit_code_11_in_the_terminal_and_as_json(store: Store):
 def test_warnings_are_exit_code_0(store: Store):
     FAULTS["two raters"].plant(store)
     store.connection.close()
-    assert done("check", "--json", "--store", store.path).json()["warned"] == ["few_raters"]
+    assert kallos_ok("check", "--json", "--store", store.path).json()["warned"] == ["few_raters"]
 
 
 def test_an_unknown_data_set_and_an_empty_store(store: Store, tmp_path: Path):

@@ -17,16 +17,16 @@ from featurestore import errors
 from featurestore.store import Store
 from kallos.cli.app import EXIT_CODES
 from kallos.workflows import extras
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 
 
-def refused(answer: Answer, code: int, *said: str) -> None:
+def refused(answer: Answer, code: int, *phrases: str) -> None:
     """One sentence on stderr with the given words, the code, nothing on stdout."""
     assert answer.code == code, answer.err
     lines = [line for line in answer.err.splitlines() if line.startswith("kallos: ")]
     assert len(lines) == 1, answer.err
-    for words in said:
-        assert words in lines[0]
+    for phrase in phrases:
+        assert phrase in lines[0]
     assert answer.out == ""
     assert "Traceback" not in answer.err
 
@@ -79,8 +79,8 @@ def test_photo_that_does_not_exist(workspace):
 
 def test_folder_without_an_image(labels, workspace, tmp_path):
     (tmp_path / "empty").mkdir()
-    at = ("--store", tmp_path / "s.duckdb")
-    refused(kallos("ingest", "table", labels, "--images", tmp_path / "empty", "--scale", 1, 5, *at), 3, "no photo")
+    options = ("--store", tmp_path / "s.duckdb")
+    refused(kallos("ingest", "table", labels, "--images", tmp_path / "empty", "--scale", 1, 5, *options), 3, "no photo")
     refused(kallos("score", tmp_path / "empty", "--bundle", workspace.bundle), 3, "no photo")
 
 
@@ -96,11 +96,11 @@ def test_csv_without_the_columns(labels, tmp_path):
 
 
 def test_scores_outside_the_scale_lose_nothing(labels, tmp_path):
-    at = ("--store", tmp_path / "s.duckdb")
-    done("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
+    options = ("--store", tmp_path / "s.duckdb")
+    kallos_ok("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *options)
     labels.write_text(labels.read_text() + "1.png,9\n")
-    refused(kallos("ingest", "table", labels, "--images", labels.parent / "photos", *at), 4, "--scale")
-    assert done("sql", "SELECT count(*) AS n FROM scores", "--json", *at).json() == [{"n": 30}]
+    refused(kallos("ingest", "table", labels, "--images", labels.parent / "photos", *options), 4, "--scale")
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM scores", "--json", *options).json() == [{"n": 30}]
 
 
 def huge_png(path: Path) -> None:
@@ -109,7 +109,7 @@ def huge_png(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "said"),
+    ("name", "make", "phrase"),
     [
         ("text.jpg", lambda p, face: p.write_text("dear reader"), "text.jpg"),
         ("empty.jpg", lambda p, face: p.write_bytes(b""), "empty"),
@@ -118,11 +118,11 @@ def huge_png(path: Path) -> None:
         ("grey.png", lambda p, face: Image.new("L", (300, 300), 90).save(p), "No face"),
     ],
 )
-def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, said):
+def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, phrase):
     make(tmp_path / name, workspace.portrait)
     answer = kallos("score", tmp_path / name, "--bundle", workspace.bundle)
     refused(answer, 5, name)
-    assert said in answer.err
+    assert phrase in answer.err
 
 
 def test_store_that_another_process_holds(tmp_path):
@@ -147,18 +147,18 @@ def test_sql_that_writes(workspace):
 
 def test_sql_for_programs(workspace):
     query = "SELECT subset, count(*) AS n FROM images GROUP BY subset ORDER BY subset"
-    as_json = done("sql", query, "--json", "--store", workspace.store).json()
-    as_csv = done("sql", query, "--csv", "-", "--store", workspace.store).out
+    as_json = kallos_ok("sql", query, "--json", "--store", workspace.store).json()
+    as_csv = kallos_ok("sql", query, "--csv", "-", "--store", workspace.store).out
     assert as_csv.splitlines()[0] == "subset,n"
     assert [f"{row['subset']},{row['n']}" for row in as_json] == as_csv.splitlines()[1:]
 
 
 def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
-    at = ("--store", tmp_path / "s.duckdb")
+    options = ("--store", tmp_path / "s.duckdb")
     Store.open(tmp_path / "s.duckdb").connection.close()
-    refused(kallos("extract", "--weights", "none", *at), 7, "kallos ingest")
-    done("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *at)
-    refused(kallos("train", "baseline", *at), 7, "kallos extract")
+    refused(kallos("extract", "--weights", "none", *options), 7, "kallos ingest")
+    kallos_ok("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *options)
+    refused(kallos("train", "baseline", *options), 7, "kallos extract")
 
 
 def test_predict_before_train(workspace, tmp_path):
@@ -167,29 +167,31 @@ def test_predict_before_train(workspace, tmp_path):
 
 
 def test_unknown_backbone_encoder_protocol_and_fold(workspace):
-    at = ("--store", workspace.store)
-    refused(kallos("train", "a", "--backbone", "mobilnet_v3_small", "--weights", "none", *at), 2, "mobilenet_v3_small")
-    refused(kallos("extract", "--encoder", "mobilnet_v3_small", "--weights", "none", *at), 2, "mobilenet_v3_small")
-    refused(kallos("train", "b", "--protocol", "scut-5fold", *at), 2, "demo-5fold")
-    refused(kallos("train", "b", "--fold", 7, *at), 2, "from 1 to 5")
+    options = ("--store", workspace.store)
+    refused(
+        kallos("train", "a", "--backbone", "mobilnet_v3_small", "--weights", "none", *options), 2, "mobilenet_v3_small"
+    )
+    refused(kallos("extract", "--encoder", "mobilnet_v3_small", "--weights", "none", *options), 2, "mobilenet_v3_small")
+    refused(kallos("train", "b", "--protocol", "scut-5fold", *options), 2, "demo-5fold")
+    refused(kallos("train", "b", "--fold", 7, *options), 2, "from 1 to 5")
 
 
 def test_a_size_that_the_network_cannot_take_is_refused_before_the_store_is_opened(tmp_path):
-    at = ("--backbone", "vit_b_32", "--weights", "none", "--image-size", 64, "--store", tmp_path / "none.duckdb")
+    options = ("--backbone", "vit_b_32", "--weights", "none", "--image-size", 64, "--store", tmp_path / "none.duckdb")
     for command in (("train", "all"), ("benchmark", "--protocol", "x")):
-        refused(kallos(*command, *at), 2, "vit_b_32 cannot take images of 64 pixels: choose 224.")
+        refused(kallos(*command, *options), 2, "vit_b_32 cannot take images of 64 pixels: choose 224.")
 
 
 def test_weights_that_do_not_fit_are_missing_or_cannot_be_had(workspace, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    at = ("--store", workspace.store)
+    options = ("--store", workspace.store)
     mobilenet = next(workspace.store.with_suffix(".runs").glob("*-1-a-*/part-1/*.safetensors"))
     other = ("--backbone", "resnet18", "--weights", mobilenet)
-    refused(kallos("train", "a", *other, *at), 8, "does not fit")
-    refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *at), 8, "none.safetensors")
-    refused(kallos("train", "a", "--backbone", "efficientnet_v2_s", *at), 8, "--download", "--weights none")
+    refused(kallos("train", "a", *other, *options), 8, "does not fit")
+    refused(kallos("train", "a", "--weights", tmp_path / "none.safetensors", *options), 8, "none.safetensors")
+    refused(kallos("train", "a", "--backbone", "efficientnet_v2_s", *options), 8, "--download", "--weights none")
     refused(
-        kallos("extract", "--encoder", "mobilenet_v3_small", "--weights", "imagenet", *at),
+        kallos("extract", "--encoder", "mobilenet_v3_small", "--weights", "imagenet", *options),
         8,
         "--download",
         "--weights none",
@@ -239,18 +241,18 @@ def test_export_spares_a_folder_with_other_files(workspace, tmp_path):
 
 
 def test_export_spares_what_is_not_an_untouched_bundle(workspace, tmp_path):
-    at = ("--store", workspace.store)
+    options = ("--store", workspace.store)
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "manifest.json").write_text('{"name": "a web page"}')
-    refused(kallos("export", tmp_path / "app", *at), 3, "other files")
+    refused(kallos("export", tmp_path / "app", *options), 3, "other files")
     assert (tmp_path / "app" / "manifest.json").read_text() == '{"name": "a web page"}'
     shutil.copytree(workspace.bundle, tmp_path / "bundle")
-    done("export", tmp_path / "bundle", *at)
+    kallos_ok("export", tmp_path / "bundle", *options)
     (tmp_path / "bundle" / "notes.txt").write_text("mine")
-    refused(kallos("export", tmp_path / "bundle", *at), 3, "other files")
+    refused(kallos("export", tmp_path / "bundle", *options), 3, "other files")
     assert (tmp_path / "bundle" / "notes.txt").read_text() == "mine"
     (tmp_path / "letter").write_text("dear reader")
-    refused(kallos("export", tmp_path / "letter", *at), 3, "other files")
+    refused(kallos("export", tmp_path / "letter", *options), 3, "other files")
 
 
 @pytest.mark.parametrize("parts", [["a"], ["a", "b", "ensemble", "encoder", "../.."]])
@@ -262,15 +264,15 @@ def test_bundle_whose_manifest_names_other_parts(workspace, tmp_path, parts):
 
 
 def test_tables_describes_every_table(workspace):
-    rows = done("tables", "--json", "--store", workspace.store).json()
+    rows = kallos_ok("tables", "--json", "--store", workspace.store).json()
     names = {row["table"] for row in rows}
     assert {"images", "scores", "landmarks", "geometric_features", "normalized_features", "embeddings"} <= names
     assert not [row for row in rows if not row["comment"] and not row["table_comment"]]
-    assert "score" in done("tables", "scores", "--store", workspace.store).out
+    assert "score" in kallos_ok("tables", "scores", "--store", workspace.store).out
 
 
 @pytest.mark.parametrize(
-    ("extra", "typed"),
+    ("extra", "arguments"),
     [
         ("web", ("serve",)),
         ("ray", ("extract", "--engine", "ray")),
@@ -278,8 +280,8 @@ def test_tables_describes_every_table(workspace):
         ("hub", ("hub", "pull", "a/b", "bundle")),
     ],
 )
-def test_what_an_extra_brings_is_named_where_it_is_missing(extra, typed, monkeypatch):
+def test_what_an_extra_brings_is_named_where_it_is_missing(extra, arguments, monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda module: None)
-    answer = kallos(*typed)
+    answer = kallos(*arguments)
     assert answer.code == 2
     assert f"pip install 'kallos[{extra}]'" in answer.err

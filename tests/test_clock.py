@@ -13,7 +13,7 @@ import pytest
 from featurestore import runs, snapshots
 from featurestore.store import Store
 from featurestore.versions import activate, rollback
-from tests.command import done
+from tests.command import kallos_ok
 from tests.synthetic_store import PROTOCOL, make_store
 
 AHEAD = "INTERVAL 400 DAYS"
@@ -21,14 +21,14 @@ AHEAD = "INTERVAL 400 DAYS"
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb") as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb") as store:
+        yield store
 
 
 def again(store: Store, model: str, seed: int) -> str:
     """The newest run of a model once more, as another run that is done."""
-    known = runs.load(store, runs.latest(store, PROTOCOL, 1)[model])
-    run = runs.Run(**vars(known) | {"run_id": f"{known.run_id}-{seed}"})
+    recorded = runs.load(store, runs.latest(store, PROTOCOL, 1)[model])
+    run = runs.Run(**vars(recorded) | {"run_id": f"{recorded.run_id}-{seed}"})
     runs.begin(store, run)
     runs.finish(store, run, 1.0)
     return run.run_id
@@ -88,14 +88,14 @@ def test_a_snapshot_from_a_time_to_come_has_no_negative_age(store, monkeypatch):
         return opened
 
     monkeypatch.setattr(Store, "open", of_tomorrow)
-    assert "snapshot of 0.0 s ago" in " ".join(done("tables", "--store", store.path).err.split())
+    assert "snapshot of 0.0 s ago" in " ".join(kallos_ok("tables", "--store", store.path).err.split())
 
 
 def test_times_are_utc_wherever_the_machine_stands(tmp_path):
     """Where clocks are put back by an hour each autumn, local times would run twice through it."""
     path = tmp_path / "s.duckdb"
-    asked = "import sys; from pathlib import Path; from featurestore.store import Store; Store.open(Path(sys.argv[1]))"
-    subprocess.run([sys.executable, "-c", asked, path], env=os.environ | {"TZ": "America/New_York"}, check=True)
+    script = "import sys; from pathlib import Path; from featurestore.store import Store; Store.open(Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", script, path], env=os.environ | {"TZ": "America/New_York"}, check=True)
     with Store.open(path, read_only=True) as store:
-        made = store.value("SELECT created_at FROM store_info").replace(tzinfo=UTC)
-    assert abs(datetime.now(UTC) - made) < timedelta(hours=1)
+        created_at = store.value("SELECT created_at FROM store_info").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - created_at) < timedelta(hours=1)

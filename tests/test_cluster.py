@@ -25,9 +25,10 @@ from kallos.engines import ray_cluster as cluster
 from kallos.engines.extraction import extract
 from kallos.engines.local import extract_locally
 from kallos.portraits.dataset import write_demo
+from kallos.workflows.progress import ignore
 from tests.command import kallos
 from tests.ingest_files import read_scores
-from tests.test_pipeline import VIEWS, MeanColour, unheard
+from tests.test_pipeline import VIEWS, MeanColour
 from tests.waiting import wait_until
 
 # Ray's own code sets options that it has deprecated
@@ -39,13 +40,13 @@ PORTRAITS, IMAGES = 14, 16
 class Killer(MeanColour):
     """An encoder that once, in the middle, kills the actor whose pool it works in."""
 
-    done: Path = Path()
+    mark: Path = Path()
 
     def encode(self, face, cells):
-        looked = self.done.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
-        looked.touch()
-        if len(list(self.done.parent.iterdir())) == 5:
-            self.done.touch()
+        trace = self.mark.with_name(f"{os.getpid()}.{time.monotonic_ns()}")
+        trace.touch()
+        if len(list(self.mark.parent.iterdir())) == 5:
+            self.mark.touch()
             os.kill(os.getppid(), signal.SIGKILL)
         return super().encode(face, cells)
 
@@ -81,7 +82,7 @@ def local(photos, deadly, tmp_path_factory) -> Path:
     """A store that the pool of this machine filled."""
     path = ingested(photos, tmp_path_factory.mktemp("local"))
     with Store.open(path) as store:
-        extract(store, [deadly], unheard)
+        extract(store, [deadly], ignore)
     return path
 
 
@@ -156,14 +157,14 @@ def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local
     driver.wait()
     with Store.open(store.path) as opened:
         assert opened.value("SELECT count(*) FROM attempts") == 0
-        assert 0 < extract(opened, [deadly], unheard).processed <= IMAGES - 4 * len(whole)
+        assert 0 < extract(opened, [deadly], ignore).processed <= IMAGES - 4 * len(whole)
         # an actor that outlives the driver may leave a shard more, for the next command
         same(local, opened)
 
 
 def test_same_rows_and_the_same_failures_as_on_one_machine(ray, store, local, deadly):
-    done = extract(store, [deadly], unheard, engine=cluster.extract_on_ray)
-    assert (done.processed, done.failed) == (IMAGES, 3)
+    extracted = extract(store, [deadly], ignore, engine=cluster.extract_on_ray)
+    assert (extracted.processed, extracted.failed) == (IMAGES, 3)
     failed = store.frame("SELECT image_id, status FROM extractions WHERE status <> 'ok' ORDER BY ALL").rows()
     assert failed == [("mine/P0005.jpg", "crash"), ("mine/broken.jpg", "decode_error"), ("mine/grey.png", "no_face")]
     same(local, store)
@@ -178,7 +179,7 @@ def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
         with Store.open(path) as store:
             # other than what the landmarker would find once more
             store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
-            assert extract(store, [newer], unheard, engine=engine).processed == PORTRAITS - 1
+            assert extract(store, [newer], ignore, engine=engine).processed == PORTRAITS - 1
     with Store.open(tmp_path / "extract_on_ray.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM embeddings WHERE encoder = 'newer'") == PORTRAITS - 1
         same(tmp_path / "extract_locally.duckdb", store)
@@ -186,10 +187,10 @@ def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
 
 def test_an_actor_that_is_killed_in_the_middle_loses_nothing(ray, store, photos, tmp_path):
     (tmp_path / "looked").mkdir()
-    killer = Killer(done=tmp_path / "looked" / "killed")
-    done = extract(store, [killer], unheard, engine=cluster.extract_on_ray)
-    assert killer.done.exists()
-    assert (done.processed, done.failed) == (IMAGES, 2)
+    killer = Killer(mark=tmp_path / "looked" / "killed")
+    extracted = extract(store, [killer], ignore, engine=cluster.extract_on_ray)
+    assert killer.mark.exists()
+    assert (extracted.processed, extracted.failed) == (IMAGES, 2)
     assert store.value("SELECT count(*) FROM embeddings") == PORTRAITS
 
 

@@ -24,9 +24,10 @@ from featurestore.store import Store
 from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
+from kallos.workflows.progress import ignore
 from tests.icc import SPACES, cmyk_profile, grey_profile, in_space, rgb_profile
 from tests.ingest_files import let_pillow_write_heic, read_scores
-from tests.test_pipeline import MeanColour, unheard
+from tests.test_pipeline import MeanColour
 
 let_pillow_write_heic()
 OTHERS = sorted(SPACES.keys() - {"sRGB"})
@@ -44,15 +45,15 @@ def decoded(folder: Path, pixels, profile: bytes | None, suffix: str = "png", **
     return decode(folder / f"photo.{suffix}")
 
 
-def apart(one, other) -> int:
+def difference(one, other) -> int:
     return int(np.abs(one.astype(int) - other).max())
 
 
 @pytest.mark.parametrize("space", OTHERS)
 def test_one_look_in_any_space_gives_the_same_pixels(space, portrait, tmp_path):
-    there = in_space(space, portrait)
-    assert apart(there, portrait) > 10
-    assert apart(decoded(tmp_path, there, rgb_profile(space)), portrait) <= (2 if space == "ProPhoto" else 1)
+    converted = in_space(space, portrait)
+    assert difference(converted, portrait) > 10
+    assert difference(decoded(tmp_path, converted, rgb_profile(space)), portrait) <= (2 if space == "ProPhoto" else 1)
 
 
 @pytest.mark.parametrize(
@@ -108,20 +109,20 @@ def test_grey_is_converted_by_its_own_profile_and_by_one_of_colours(tmp_path):
     for mode in ("L", "LA"):
         image = decoded(tmp_path, Image.fromarray(ramp).convert(mode), grey_profile(1.8))
         assert image.shape == (4, 256, 3)
-        assert apart(image, expected[..., None]) <= 1
-    assert apart(decoded(tmp_path, ramp, rgb_profile("ProPhoto")), expected[..., None]) <= 1
+        assert difference(image, expected[..., None]) <= 1
+    assert difference(decoded(tmp_path, ramp, rgb_profile("ProPhoto")), expected[..., None]) <= 1
     deep = Image.fromarray(ramp.astype(np.uint16) * 257)
-    assert apart(decoded(tmp_path, deep, grey_profile(1.8)), expected[..., None]) <= 1
+    assert difference(decoded(tmp_path, deep, grey_profile(1.8)), expected[..., None]) <= 1
 
 
 def test_palettes_and_transparency_are_converted_too(tmp_path, portrait):
-    there = Image.fromarray(in_space("Adobe RGB", portrait))
-    palette = decoded(tmp_path, there.quantize(64), rgb_profile("Adobe RGB"))
+    converted = Image.fromarray(in_space("Adobe RGB", portrait))
+    palette = decoded(tmp_path, converted.quantize(64), rgb_profile("Adobe RGB"))
     assert np.abs(palette.astype(int) - portrait).mean() < 6
-    there.putalpha(255)
-    assert apart(decoded(tmp_path, there, rgb_profile("Adobe RGB")), portrait) <= 1
-    there.putalpha(0)
-    assert (decoded(tmp_path, there, rgb_profile("Adobe RGB")) == 255).all()
+    converted.putalpha(255)
+    assert difference(decoded(tmp_path, converted, rgb_profile("Adobe RGB")), portrait) <= 1
+    converted.putalpha(0)
+    assert (decoded(tmp_path, converted, rgb_profile("Adobe RGB")) == 255).all()
 
 
 def test_cmyk_is_converted_by_its_inks(tmp_path):
@@ -192,7 +193,7 @@ def test_what_an_earlier_kallos_stored_of_such_photos_is_computed_again_and_noth
 
         def ingest_and_look() -> int:
             write(store, read_scores(tmp_path / "labels.csv", photos, "mine"))
-            return extract(store, [MeanColour()], unheard).processed
+            return extract(store, [MeanColour()], ignore).processed
 
         assert ingest_and_look() == 2
         assert ingest_and_look() == 0

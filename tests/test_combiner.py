@@ -162,9 +162,9 @@ def test_the_correction_sees_standardised_scores():
 def test_the_gradient_is_that_of_the_loss():
     scores, truth = members(0.3, 0.4, 0.5, count=40)
     loss = _Loss(scores, truth, CombinerConfig())
-    at = np.random.default_rng(0).normal(0, 0.3, len(loss.start()))
+    start = np.random.default_rng(0).normal(0, 0.3, len(loss.start()))
     value, gradient = (lambda vector, which=which: loss.value_and_gradient(vector)[which] for which in (0, 1))
-    assert check_grad(value, gradient, at) < 1e-6
+    assert check_grad(value, gradient, start) < 1e-6
 
 
 @pytest.mark.parametrize("part", [1, 2, 3])

@@ -80,13 +80,13 @@ def test_where_bfloat16_is_emulated_it_is_not_tried(monkeypatch):
 def test_a_trial_of_a_second_or_two_on_a_real_network():
     backbone = starting_backbone(TINY)
     before = backbone.network.state_dict()
-    kept = {name: tensor.clone() for name, tensor in before.items()}
+    clones = {name: tensor.clone() for name, tensor in before.items()}
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
     assert choose_computing(TINY, backbone) in [replace(s, threads=t) for s in computing.settings() for t in (1, 2)]
     assert torch.equal(torch.rand(1), expected)
-    assert all(torch.equal(kept[name], tensor) for name, tensor in before.items()), "a trial learns nothing"
+    assert all(torch.equal(clones[name], tensor) for name, tensor in before.items()), "a trial learns nothing"
 
 
 def test_precision_overrules():

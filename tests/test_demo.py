@@ -45,27 +45,27 @@ def test_the_demo_runs_to_its_end_without_a_network(shared: Path, tmp_path: Path
     (tmp_path / "listener").mkdir()
     (tmp_path / "listener" / "sitecustomize.py").write_text(LISTENER)
     (tmp_path / "demo.py").write_text(DEMO)
-    heard = tmp_path / "heard.txt"
+    connections = tmp_path / "heard.txt"
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "listener"), *sys.path]),
-        "HEARD": str(heard),
+        "HEARD": str(connections),
         "GRAPHS": str(shared / "graphs"),
     }
-    asked = "import socket; socket.create_connection(('192.0.2.1', 80))"
-    subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, check=False)
-    assert "192.0.2.1" in heard.read_text(), "the listener must hear"
-    heard.unlink()
+    script = "import socket; socket.create_connection(('192.0.2.1', 80))"
+    subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
+    assert "192.0.2.1" in connections.read_text(), "the listener must hear"
+    connections.unlink()
     run = subprocess.run(
         [sys.executable, "demo.py", "demo", "demo", "--count", "100"], env=environment, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert not heard.exists(), heard.read_text()
+    assert not connections.exists(), connections.read_text()
     assert "done in" in run.stdout
-    for made in ("portraits/images/P0001.jpg", "kallos.duckdb", "bundle/MODEL_CARD.md", "figures", "overlays"):
-        assert (tmp_path / "demo" / made).exists()
-    typed = [line.removeprefix("$ kallos ") for line in run.stdout.splitlines() if line.startswith("$ kallos ")]
-    assert len(typed) > 8
-    assert kallos(*typed[-1].split()).code == 0, "a step shown is a command that can be typed"
+    for path in ("portraits/images/P0001.jpg", "kallos.duckdb", "bundle/MODEL_CARD.md", "figures", "overlays"):
+        assert (tmp_path / "demo" / path).exists()
+    commands = [line.removeprefix("$ kallos ") for line in run.stdout.splitlines() if line.startswith("$ kallos ")]
+    assert len(commands) > 8
+    assert kallos(*commands[-1].split()).code == 0, "a step shown is a command that can be typed"
 
 
 def test_onnx_runtime_is_one_that_reports_to_nobody():
@@ -77,7 +77,7 @@ def test_onnx_runtime_is_one_that_reports_to_nobody():
 def test_mediapipe_is_one_that_can_call_nobody():
     """From 0.10.35 on its library holds an HTTP client and an address that it reports to, and no setting against it."""
     content = (files("mediapipe.tasks.c") / "libmediapipe.so").read_bytes()
-    asked = [name for name in ("getaddrinfo", "socket", "connect") if f"\0{name}\0".encode() in content]
-    assert not asked, (
-        f"this MediaPipe asks the system for {', '.join(asked)}: install the one that pyproject.toml names"
+    network_calls = [name for name in ("getaddrinfo", "socket", "connect") if f"\0{name}\0".encode() in content]
+    assert not network_calls, (
+        f"this MediaPipe asks the system for {', '.join(network_calls)}: install the one that pyproject.toml names"
     )

@@ -12,7 +12,7 @@ import kallos
 from featurestore import user_sql
 from kallos.cli.app import EXIT_CODES, app
 from kallos.docs_pages.licences import markdown as licences
-from tests.command import done
+from tests.command import kallos_ok
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -39,8 +39,8 @@ def test_the_cookbook_has_at_least_six_queries():
 def test_every_query_of_the_cookbook_gives_rows(workspace, query, monkeypatch):
     # one process for both
     monkeypatch.setattr(user_sql, "select", cache(user_sql.select))
-    assert done("sql", query, "--json", "--store", workspace.store).json()
-    assert done("sql", query, "--store", workspace.store).out.strip()
+    assert kallos_ok("sql", query, "--json", "--store", workspace.store).json()
+    assert kallos_ok("sql", query, "--store", workspace.store).out.strip()
 
 
 def test_the_python_example_runs(workspace, monkeypatch, capsys):
@@ -56,8 +56,8 @@ def test_every_command_is_shown_in_use():
         g.name for g in app.registered_groups
     }
     pages = (ROOT / "README.md", *(DOCS / name for name in SHOWN))
-    shown = "".join(page.read_text() for page in pages)
-    assert {name for name in commands if f"kallos {name}" not in shown} == set()
+    text = "".join(page.read_text() for page in pages)
+    assert {name for name in commands if f"kallos {name}" not in text} == set()
 
 
 def test_every_exported_name_is_in_the_api_reference():
@@ -73,11 +73,11 @@ def test_exit_codes_in_help_and_documents_agree():
 
 def test_every_package_that_kallos_asks_for_has_its_licence_listed():
     page = (DOCS / "licences.md").read_text().lower().replace("_", "-")
-    asked = [
-        wanted.name
-        for wanted in map(Requirement, requires("kallos"))
-        if not wanted.marker or "dev" not in str(wanted.marker)
+    packages = [
+        requirement.name
+        for requirement in map(Requirement, requires("kallos"))
+        if not requirement.marker or "dev" not in str(requirement.marker)
     ]
-    assert len(asked) > 15
-    assert {name for name in asked if f"- **{name.lower().replace('_', '-')}** " not in page} == set()
+    assert len(packages) > 15
+    assert {name for name in packages if f"- **{name.lower().replace('_', '-')}** " not in page} == set()
     assert "- **duckdb** " in licences()

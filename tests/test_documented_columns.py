@@ -22,18 +22,18 @@ def store(workspace):
     ids=["tables", "views", "columns"],
 )
 def test_every_table_view_and_column_has_a_comment(store, catalogue_of, name):
-    known = store.frame(
+    columns = store.frame(
         f"SELECT {name} AS name, trim(coalesce(comment, '')) AS comment FROM {catalogue_of} WHERE NOT internal"
     )
-    assert len(known) >= 5
-    assert [row["name"] for row in known.iter_rows(named=True) if not row["comment"]] == []
+    assert len(columns) >= 5
+    assert [row["name"] for row in columns.iter_rows(named=True) if not row["comment"]] == []
 
 
 def test_the_store_shows_every_comment(store):
     described = store.describe()
     assert {"geometric_features", "normalized_features", "landmarks", "scores"} <= set(described["table"])
-    for shown in ("table_comment", "comment"):
-        assert [row[:3] for row in described.rows() if not (row[described.columns.index(shown)] or "").strip()] == []
+    for column in ("table_comment", "comment"):
+        assert [row[:3] for row in described.rows() if not (row[described.columns.index(column)] or "").strip()] == []
 
 
 def test_the_column_of_a_feature_says_formula_unit_and_source(store):
@@ -44,8 +44,8 @@ def test_the_column_of_a_feature_says_formula_unit_and_source(store):
     )
     assert comments.keys() == {d.name for d in definitions()} | {"image_id"}
     for d in definitions():
-        for said in (d.formula, d.unit, d.source):
-            assert said in comments[d.name], d.name
+        for text in (d.formula, d.unit, d.source):
+            assert text in comments[d.name], d.name
 
 
 def test_the_catalogue_of_the_store_says_what_the_definitions_say(store):
@@ -56,5 +56,5 @@ def test_the_catalogue_of_the_store_says_what_the_definitions_say(store):
         for d in catalogue()
     ]
     assert stored == sorted(defined)
-    seen = store.frame("FROM normalized_features LIMIT 0").columns
-    assert set(seen) - {"image_id", "normalization"} == {d.name for d in catalogue()}
+    normalized = store.frame("FROM normalized_features LIMIT 0").columns
+    assert set(normalized) - {"image_id", "normalization"} == {d.name for d in catalogue()}

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from featurestore.store import Store
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import a_release, write_photo, write_workbook
 
@@ -37,10 +37,10 @@ def commands(name: str) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
-def run_all(typed: list[list[str]], names: dict[str, str]) -> None:
-    for command in typed:
+def run_all(steps: list[list[str]], names: dict[str, str]) -> None:
+    for command in steps:
         if command[0] not in ELSEWHERE:
-            done(*(names.get(word, word) for word in command), *QUICKLY.get(command[0], ()))
+            kallos_ok(*(names.get(word, word) for word in command), *QUICKLY.get(command[0], ()))
 
 
 def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -54,23 +54,23 @@ def test_the_tour_on_own_photos(workspace: Workspace, tmp_path: Path, monkeypatc
         rows = [f"{photo.name},{1 + i % 9 / 2}" for i, photo in enumerate(chosen)]
         Path(f"{name}.csv").write_text("\n".join(["image,score", *rows]))
     shutil.copy(portraits[60], "photo.jpg")
-    typed = commands("docs/own-photos.md")
-    assert {command[0] for command in typed} > {"ingest", "extract", "train", "report", "score", "explain"}
-    asked = next(i for i, command in enumerate(typed) if "IMAGE_ID" in command or "RUN" in command)
-    run_all(typed[:asked], {})
-    (row,) = done(
+    steps = commands("docs/own-photos.md")
+    assert {command[0] for command in steps} > {"ingest", "extract", "train", "report", "score", "explain"}
+    placeholder = next(i for i, command in enumerate(steps) if "IMAGE_ID" in command or "RUN" in command)
+    run_all(steps[:placeholder], {})
+    (row,) = kallos_ok(
         "sql", "SELECT image_id, run_id FROM predictions WHERE role = 'test' ORDER BY ALL LIMIT 1", "--json"
     ).json()
-    run_all(typed[asked:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
+    run_all(steps[placeholder:], {"IMAGE_ID": row["image_id"], "RUN": row["run_id"]})
     for written in ("report.html", "similar.png", "bundle", "overlays/photo_overlay.png", "why.png", "space/app.py"):
         assert Path(written).exists()
 
 
 def test_the_readme_shows_lines_of_that_tour_in_its_order():
-    shown, tour = commands("README.md"), commands("docs/own-photos.md")
-    assert 5 < len(shown) <= 10
+    readme, tour = commands("README.md"), commands("docs/own-photos.md")
+    assert 5 < len(readme) <= 10
     typed_first = [command for place, command in enumerate(tour) if command not in tour[:place]]
-    assert [command for command in typed_first if command in shown] == shown
+    assert [command for command in typed_first if command in readme] == readme
 
 
 @pytest.mark.parametrize("folds", [2, pytest.param(5, marks=pytest.mark.long)])
@@ -86,12 +86,12 @@ def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypa
     Path("weights").mkdir()
     network = timm.create_model("mobilenetv1_100", num_classes=0, pad_type="same")
     save_file(network.state_dict(), Path("weights", "vggface2-mobilenetv1_100.safetensors"))
-    typed = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
-    assert [command[0] for command in typed][:4] == ["ingest", "extract", "train", "benchmark"]
-    run_all(typed[:1], {})
+    steps = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
+    assert [command[0] for command in steps][:4] == ["ingest", "extract", "train", "benchmark"]
+    run_all(steps[:1], {})
     with Store.open(Path("kallos.duckdb")) as store:
         store.execute("DELETE FROM splits WHERE protocol = 'scut-5fold' AND fold > $folds", folds=folds)
-    run_all(typed[1:], {})
+    run_all(steps[1:], {})
 
 
 def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -102,7 +102,7 @@ def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         rows = [(f"face_{i}", rater, i % 7 + 1.0) for i in range(6) for rater in raters]
         write_workbook(Path(f"{name}.xlsx"), {"Data": [("image", "rater", "rating"), *rows]})
     run_all(commands("docs/tables.md"), {})
-    (row,) = done("sql", "SELECT count(*) AS n, count(DISTINCT rater_id) AS raters FROM ratings", "--json").json()
+    (row,) = kallos_ok("sql", "SELECT count(*) AS n, count(DISTINCT rater_id) AS raters FROM ratings", "--json").json()
     assert row == {"n": 24, "raters": 4}
     Path("ratings.csv").write_text("image,rater,rating\nface_0,r1,7\n")
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tables.md").read_text(), flags=re.DOTALL)
@@ -111,7 +111,7 @@ def test_the_page_on_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_the_command_reference_is_that_of_the_code(tmp_path: Path):
     written = tmp_path / "commands.md"
-    typed = ("kallos.cli.app", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
-    subprocess.run([sys.executable, "-m", "typer", *map(str, typed)], check=True, capture_output=True)
-    said = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
-    assert written.read_text(encoding="utf-8") == said, "run `make docs`"
+    arguments = ("kallos.cli.app", "utils", "docs", "--name", "kallos", "--title", "Every command", "--output", written)
+    subprocess.run([sys.executable, "-m", "typer", *map(str, arguments)], check=True, capture_output=True)
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert written.read_text(encoding="utf-8") == page, "run `make docs`"

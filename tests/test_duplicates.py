@@ -14,7 +14,7 @@ from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.outputs import active_table
 from featurestore.store import Store
 from featurestore.training_sets import training_set
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, add_trait, content, make_store
 
 IMAGES = 200
@@ -22,8 +22,8 @@ IMAGES = 200
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", IMAGES, trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", IMAGES, trained=False) as store:
+        yield store
 
 
 def plant(store: Store, image: int, like: int, noise: float = 1e-4, bits: int = 1) -> None:
@@ -99,10 +99,10 @@ def test_all_but_equal_hashes_of_near_shapes_need_no_embedding(store):
 
 
 def test_a_network_that_tells_people_apart_finds_other_photos_of_one_person(store):
-    told = {"parameters": {"weights_sha256": "faces"}}
+    change = {"parameters": {"weights_sha256": "faces"}}
     store.execute(
-        "UPDATE extractor_versions SET recipe = json_merge_patch(recipe, $told) WHERE output = 'embeddings'",
-        told=json.dumps(told),
+        "UPDATE extractor_versions SET recipe = json_merge_patch(recipe, $change) WHERE output = 'embeddings'",
+        change=json.dumps(change),
     )
     found = [
         set(find_near_duplicates(store, same_person={weights: limit}).select("image_id", "other_id").rows())
@@ -175,8 +175,8 @@ def test_the_folds_depend_neither_on_the_order_of_rows_nor_on_names(store):
 
 def test_a_training_set_of_the_protocol_can_be_made(store):
     make_protocol(store)
-    made = training_set(store, PROTOCOL, 2)
-    assert len(made.train) + len(made.test) == IMAGES - 1
+    fold = training_set(store, PROTOCOL, 2)
+    assert len(fold.train) + len(fold.test) == IMAGES - 1
 
 
 def test_another_trait_has_a_protocol_of_its_own_and_the_first_keeps_its_name(store):
@@ -197,8 +197,8 @@ def test_another_trait_has_a_protocol_of_its_own_and_the_first_keeps_its_name(st
 def test_with_two_traits_from_the_start_each_is_named(store):
     add_trait(store, "trustworthy")
     make_protocol(store)
-    made = store.frame("SELECT DISTINCT protocol, trait FROM splits WHERE starts_with(protocol, $p)", p=PROTOCOL)
-    assert set(made.rows()) == {(f"{PROTOCOL}-{trait}", trait) for trait in ("score", "trustworthy")}
+    protocols = store.frame("SELECT DISTINCT protocol, trait FROM splits WHERE starts_with(protocol, $p)", p=PROTOCOL)
+    assert set(protocols.rows()) == {(f"{PROTOCOL}-{trait}", trait) for trait in ("score", "trustworthy")}
 
 
 def test_leaks_are_counted_by_fold(store):
@@ -221,10 +221,10 @@ def test_before_extract_and_with_an_unknown_encoder(tmp_path, store):
 def test_the_command_on_drawn_portraits(workspace, tmp_path):
     copy = tmp_path / "s.duckdb"
     copy.write_bytes(workspace.store.read_bytes())
-    answer = done("duplicates", "--store", copy, "--sheet", tmp_path / "sheet.png")
+    answer = kallos_ok("duplicates", "--store", copy, "--sheet", tmp_path / "sheet.png")
     assert "identity-disjoint" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
-    report = done("duplicates", "--store", copy, "--json").json()
+    report = kallos_ok("duplicates", "--store", copy, "--json").json()
     assert {leak["leaked"] for leak in report["leaks"] if leak["protocol"] == PROTOCOL} == {0}
     assert kallos("duplicates", "--data-set", "nobody", "--store", copy).code == 2
 
@@ -232,8 +232,8 @@ def test_the_command_on_drawn_portraits(workspace, tmp_path):
 def test_training_without_a_protocol_still_takes_the_data_sets_own(workspace, tmp_path):
     copy = tmp_path / "s.duckdb"
     copy.write_bytes(workspace.store.read_bytes())
-    done("duplicates", "--store", copy)
-    answer = done("train", "baseline", "--store", copy)
+    kallos_ok("duplicates", "--store", copy)
+    answer = kallos_ok("train", "baseline", "--store", copy)
     assert "demo-5fold fold 1" in answer.err
-    disjoint = done("train", "baseline", "--protocol", PROTOCOL, "--fold", 2, "--store", copy)
+    disjoint = kallos_ok("train", "baseline", "--protocol", PROTOCOL, "--fold", 2, "--store", copy)
     assert f"{PROTOCOL} fold 2" in disjoint.err

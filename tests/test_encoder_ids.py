@@ -68,8 +68,8 @@ def embed(store: Store, encoders) -> None:
 
 @pytest.fixture
 def store(tmp_path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 def test_weights_and_preprocessing_tell_encoders_apart():
@@ -131,7 +131,7 @@ def test_an_encoder_of_an_earlier_kallos_keeps_its_name_and_version(store):
 
 
 def test_a_graph_that_is_written_is_seen_and_its_time_is_part_of_the_extraction(tmp_path, monkeypatch, caplog):
-    seen = []
+    steps = []
     monkeypatch.setattr(EncoderNetwork, "save", lambda network, folder: time.sleep(0.3))
     monkeypatch.setattr(EncoderSpec, "read", lambda folder: folder)
     monkeypatch.setattr(workflow, "bring_up_to_date", lambda *_, **__: Extracted(processed=40))
@@ -140,9 +140,9 @@ def test_a_graph_that_is_written_is_seen_and_its_time_is_part_of_the_extraction(
     Store.open(tmp_path / "s.duckdb").close()
     with caplog.at_level("INFO", "kallos.workflows"):
         extraction = workflow.extract(
-            tmp_path / "s.duckdb", weights="none", on_progress=lambda *step: seen.append(step)
+            tmp_path / "s.duckdb", weights="none", on_progress=lambda *step: steps.append(step)
         )
-    assert seen == [(0, 1, "writing tf_efficientnet_lite0 as a graph")]
+    assert steps == [(0, 1, "writing tf_efficientnet_lite0 as a graph")]
     assert "wrote tf_efficientnet_lite0 as a graph in 0 s, once for this store" in caplog.messages
     assert extraction.seconds > 0.3
 
@@ -152,10 +152,10 @@ def test_the_same_weights_are_not_kept_twice(workspace, tmp_path):
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     with Store.open(path) as opened:
-        (known,) = known_encoders(opened)
-        assert re.fullmatch("mobilenet_v3_small-[0-9a-f]{8}", known.id)
+        (encoder,) = known_encoders(opened)
+        assert re.fullmatch("mobilenet_v3_small-[0-9a-f]{8}", encoder.id)
         folders = sorted(encoder_folder(opened, "x").parent.iterdir())
-        for name in (known.id, known.name):
-            assert chosen_encoders(opened, name, None, download=False) == [known]
-        assert chosen_encoders(opened, "mobilenet_v3_small", "none", download=False) == [known]
+        for name in (encoder.id, encoder.name):
+            assert chosen_encoders(opened, name, None, download=False) == [encoder]
+        assert chosen_encoders(opened, "mobilenet_v3_small", "none", download=False) == [encoder]
         assert sorted(encoder_folder(opened, "x").parent.iterdir()) == folders

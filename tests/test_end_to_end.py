@@ -18,7 +18,7 @@ from featurestore.training_sets import training_set
 from kallos.engines import pool
 from kallos.workflows.stored_faces import load_faces
 from models.registry import SUMMARIES
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import TRAINING
 
 
@@ -117,19 +117,19 @@ def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
             "WHERE role = 'test' AND image_id = (SELECT min(image_id) FROM predictions WHERE role = 'test')"
         )
     photo = workspace.portraits / "images" / stored["path"][0]
-    from_store = done("score", photo, "--json", "--store", workspace.store).json()
-    from_bundle = done("score", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
-    said, trained = from_bundle["predictions"][0], from_store["predictions"][0]
+    from_store = kallos_ok("score", photo, "--json", "--store", workspace.store).json()
+    from_bundle = kallos_ok("score", photo, "--json", "--bundle", moved, "--store", tmp_path / "no.duckdb").json()
+    exported, trained = from_bundle["predictions"][0], from_store["predictions"][0]
     # in the bundle Model A is a graph
     for name in ("score", "low", "high"):
-        assert said[name] == pytest.approx(trained.pop(name), abs=1e-4)
+        assert exported[name] == pytest.approx(trained.pop(name), abs=1e-4)
     for name in ("members", "own_scale"):
-        assert said[name] == pytest.approx(trained.pop(name), abs=1e-4)
-    assert said | trained == said
+        assert exported[name] == pytest.approx(trained.pop(name), abs=1e-4)
+    assert exported | trained == exported
     by_model = dict(stored.select("model", "score").iter_rows())
-    assert said["score"] == pytest.approx(by_model.pop("ensemble"), abs=0.02)
+    assert exported["score"] == pytest.approx(by_model.pop("ensemble"), abs=0.02)
     for model, score in by_model.items():
-        assert said["members"][model] == pytest.approx(score, abs=0.02 if model == "a" else 1e-5)
+        assert exported["members"][model] == pytest.approx(score, abs=0.02 if model == "a" else 1e-5)
 
 
 def test_predict_writes_overlays_and_goes_on_after_a_bad_photo(workspace, tmp_path):
@@ -152,8 +152,8 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
         shutil.copy(portrait, photos)
     letter = photos / "letter.jpg"
     letter.write_text("dear reader")
-    at = ("score", photos, "--bundle", workspace.bundle)
-    answer = kallos(*at, "--overlay", tmp_path / "overlays")
+    arguments = ("score", photos, "--bundle", workspace.bundle)
+    answer = kallos(*arguments, "--overlay", tmp_path / "overlays")
     assert answer.code == 5
     assert "letter.jpg is not a photo" in " ".join(answer.err.split())
     heading, *lines, meaning = answer.out.splitlines()
@@ -164,11 +164,11 @@ def test_many_photos_are_shared_among_workers_and_get_a_line_each(workspace, tmp
     assert [line.split()[0] for line in lines] == names
     assert len(list((tmp_path / "overlays").iterdir())) == many
 
-    said = kallos(*at, "--json")
-    assert said.code == 5
-    each = said.json()["predictions"]
+    json_answer = kallos(*arguments, "--json")
+    assert json_answer.code == 5
+    each = json_answer.json()["predictions"]
     assert [f"{one['score']:.2f}".lstrip("0") for one in each] == [line.split()[1] for line in lines]
-    alone = done("score", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
+    alone = kallos_ok("score", photos / names[7], "--bundle", workspace.bundle, "--json").json()["predictions"]
     assert alone == [each[7]]
 
 
@@ -176,7 +176,7 @@ def test_photos_of_one_name_get_an_overlay_each(workspace, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         shutil.copy(workspace.portrait, tmp_path / folder / "face.jpg")
-    done("score", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
+    kallos_ok("score", tmp_path / "one", tmp_path / "two", "--bundle", workspace.bundle, "--overlay", tmp_path / "seen")
     assert len(list((tmp_path / "seen").iterdir())) == 2
 
 
@@ -193,7 +193,7 @@ def test_an_export_killed_as_it_removes_the_earlier_bundle_leaves_a_whole_one(wo
     assert kallos("export", folder, "--store", workspace.store).code == 130
     monkeypatch.undo()
     assert open_bundle(folder).folders.keys() >= {"a", "b", "ensemble"}
-    done("export", folder, "--store", workspace.store)
+    kallos_ok("export", folder, "--store", workspace.store)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
@@ -203,11 +203,11 @@ def test_a_bundle_tells_nothing_of_the_machine(workspace):
 
 
 def test_everything_again_does_nothing(workspace):
-    at = ("--store", workspace.store)
+    options = ("--store", workspace.store)
     before = counts(workspace.store)
-    done("ingest", "demo", workspace.portraits, "--count", 120, *at)
-    assert "Nothing to do" in done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at).err
-    assert done("train", "all", *TRAINING, *at).err.count("already trained") == len(SUMMARIES)
+    kallos_ok("ingest", "demo", workspace.portraits, "--count", 120, *options)
+    assert "Nothing to do" in kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options).err
+    assert kallos_ok("train", "all", *TRAINING, *options).err.count("already trained") == len(SUMMARIES)
     assert counts(workspace.store) == before
 
 
@@ -216,11 +216,11 @@ def test_a_combiner_of_another_version_is_fitted_again_on_the_same_members(works
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     monkeypatch.setattr("kallos.workflows.combine.CODE_VERSION", 1_000)
-    before = done("score", workspace.portrait, "--json", "--store", store).json()
-    assert done("train", "ensemble", *TRAINING, "--store", store).err.count(": training ") == 1
+    before = kallos_ok("score", workspace.portrait, "--json", "--store", store).json()
+    assert kallos_ok("train", "ensemble", *TRAINING, "--store", store).err.count(": training ") == 1
     with Store.open(store, read_only=True) as opened:
         assert opened.value("SELECT count(*) FROM runs WHERE model = 'ensemble'") == 2
-    after = done("score", workspace.portrait, "--json", "--store", store).json()
+    after = kallos_ok("score", workspace.portrait, "--json", "--store", store).json()
     assert after["predictions"][0]["score"] == pytest.approx(before["predictions"][0]["score"])
 
 
@@ -233,35 +233,35 @@ def counts(path: Path) -> dict[str, int]:
 def test_photos_without_use_go_to_the_ledger_and_the_run_goes_on(workspace, tmp_path):
     photos = tmp_path / "photos"
     shutil.copytree(workspace.portraits / "images", photos)
-    kept = sorted(photos.iterdir())[:24]
-    for path in set(photos.iterdir()) - set(kept):
+    remaining = sorted(photos.iterdir())[:24]
+    for path in set(photos.iterdir()) - set(remaining):
         path.unlink()
     import cv2
 
-    cv2.imwrite(str(kept[0]), np.full((200, 200, 3), 128, np.uint8))
-    kept[1].write_bytes(kept[1].read_bytes()[:5000])
-    faces = [cv2.imread(str(kept[2])), cv2.resize(cv2.imread(str(kept[3])), None, fx=0.6, fy=0.6)]
+    cv2.imwrite(str(remaining[0]), np.full((200, 200, 3), 128, np.uint8))
+    remaining[1].write_bytes(remaining[1].read_bytes()[:5000])
+    faces = [cv2.imread(str(remaining[2])), cv2.resize(cv2.imread(str(remaining[3])), None, fx=0.6, fy=0.6)]
     both = np.full((350, 560, 3), 200, np.uint8)
     both[:, :350] = faces[0]
     both[140:, 350:] = faces[1]
-    cv2.imwrite(str(kept[2]), both)
+    cv2.imwrite(str(remaining[2]), both)
     labels = tmp_path / "labels.csv"
-    pl.DataFrame({"image": [p.name for p in kept], "score": [3.0] * 24}).write_csv(labels)
-    at = ("--store", tmp_path / "s.duckdb")
-    done("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *at)
-    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
-    rows = done(
+    pl.DataFrame({"image": [p.name for p in remaining], "score": [3.0] * 24}).write_csv(labels)
+    options = ("--store", tmp_path / "s.duckdb")
+    kallos_ok("ingest", "table", labels, "--images", photos, "--scale", 1, 5, "--name", "mine", *options)
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options)
+    rows = kallos_ok(
         "sql",
         "SELECT image_id, status, detail FROM extractions WHERE extractor = 'landmarks' AND (status <> 'ok' OR detail IS NOT NULL) ORDER BY ALL",
         "--json",
-        *at,
+        *options,
     ).json()
     assert [row["status"] for row in rows] == ["no_face", "decode_error", "ok"]
     assert "2 faces" in rows[2]["detail"]
-    assert done("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *at).json() == [{"n": 22}]
-    assert "Nothing to do" in done("extract", *at).err
-    assert "2 photos" in done("extract", "--retry-failed", *at).err
-    plan = {line["extractor"]: line for line in done("plan", "--json", *at).json()["lines"]}
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM geometric_features", "--json", *options).json() == [{"n": 22}]
+    assert "Nothing to do" in kallos_ok("extract", *options).err
+    assert "2 photos" in kallos_ok("extract", "--retry-failed", *options).err
+    plan = {line["extractor"]: line for line in kallos_ok("plan", "--json", *options).json()["lines"]}
     assert (plan["skin"]["fresh"], plan["skin"]["failed"]) == (22, 2)
 
 
@@ -269,15 +269,15 @@ def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path
     store = tmp_path / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
-    at = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
+    options = ("--store", store, "--fold", 2, "--protocol", "demo-5fold")
     assert (
         "ensemble: combines b, quadratic, ridge; not trained on these rows and features: a"
-        in done("train", "all", "--fast", *at).err
+        in kallos_ok("train", "all", "--fast", *options).err
     )
     with Store.open(store, read_only=True) as opened:
         trained = opened.frame("SELECT model FROM runs WHERE fold = 2 AND status = 'done'")["model"].to_list()
     assert sorted(trained) == sorted(SUMMARIES.keys() - {"a"})
     photo = next((workspace.portraits / "images").iterdir())
-    (prediction,) = done("score", photo, "--json", *at).json()["predictions"]
+    (prediction,) = kallos_ok("score", photo, "--json", *options).json()["predictions"]
     assert {"b", "quadratic"} <= prediction["members"].keys()
     assert "a" not in prediction["members"]

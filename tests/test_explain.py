@@ -26,7 +26,7 @@ from models.regions.attribution import parts_by_region
 from reports.pages import explanation_data
 from reports.render.palette import ACCENT, WARM
 from reports.render.plots.plot import INK
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 
 
@@ -53,12 +53,12 @@ def batch_of(predictor: Predictor, seed: int):
 def test_regions_add_up_to_b_and_inputs_to_their_region(predictor: Predictor, name: str, seed: int):
     model, batch = predictor.models[name], batch_of(predictor, seed)
     parts = parts_by_region(model, batch)
-    assert sum(of.contribution for of in parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-9)
+    assert sum(part.contribution for part in parts.values()) == pytest.approx(model.predict(batch)[0], abs=1e-9)
     weighted = model.sub_scores(batch)[0] * model.weights
-    assert [of.contribution for of in parts.values()] == pytest.approx(weighted.tolist(), abs=1e-9)
-    for region, of in parts.items():
-        assert of.average + sum(of.features.values()) + of.windows == pytest.approx(of.contribution, abs=1e-9)
-        assert len(of.features) == len(model.models[0].columns_of(region))
+    assert [part.contribution for part in parts.values()] == pytest.approx(weighted.tolist(), abs=1e-9)
+    for region, part in parts.items():
+        assert part.average + sum(part.features.values()) + part.windows == pytest.approx(part.contribution, abs=1e-9)
+        assert len(part.features) == len(model.models[0].columns_of(region))
     assert (parts["symmetry"].windows == 0) == (name == "b"), "symmetry has no windows"
 
 
@@ -78,8 +78,8 @@ def test_what_the_integral_lacks_is_small(predictor: Predictor, monkeypatch: pyt
 def test_an_average_face_is_moved_by_nothing(predictor: Predictor):
     batch = batch_of(predictor, 0)
     batch.features[:] = 0
-    for of in parts_by_region(predictor.models["b"], batch).values():
-        assert not any(of.features.values())
+    for part in parts_by_region(predictor.models["b"], batch).values():
+        assert not any(part.features.values())
 
 
 def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
@@ -91,15 +91,15 @@ def test_tree_shap_adds_up_to_the_baseline(predictor: Predictor):
 
 def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, monkeypatch: pytest.MonkeyPatch):
     everyone = predictor.intervals.everyone
-    known = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
-    monkeypatch.setattr(predictor, "intervals", known)
+    intervals = Intervals({EVERYONE: everyone, "FF": Calibration(50, 0.1, (3.0,), (0.5,))})
+    monkeypatch.setattr(predictor, "intervals", intervals)
     for group, bias in ((None, 0.0), ("FF", 0.1)):
-        of = predictor.explain(workspace.portrait, group)
-        score = sum(weight * of.prediction.members[member] for member, weight in of.weights.items())
-        score += of.correction - of.bias
-        assert of.bias == bias
-        assert score == pytest.approx(of.prediction.score, abs=1e-9)
-        assert of.prediction.score == predictor.predict(workspace.portrait, group).score
+        explanation = predictor.explain(workspace.portrait, group)
+        score = sum(weight * explanation.prediction.members[member] for member, weight in explanation.weights.items())
+        score += explanation.correction - explanation.bias
+        assert explanation.bias == bias
+        assert score == pytest.approx(explanation.prediction.score, abs=1e-9)
+        assert explanation.prediction.score == predictor.predict(workspace.portrait, group).score
 
 
 # the report
@@ -108,12 +108,13 @@ def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, m
 def test_percentiles_are_those_of_the_store(explained, workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         report = explanation_data.data(explained, "FF", store)
-        told = next(f for of in report.regions for f in of.features if f.percentile is not None)
+        feature = next(f for region in report.regions for f in region.features if f.percentile is not None)
         values = store.frame(
-            f'SELECT "{told.name}" AS v FROM geometric_features JOIN images USING (image_id) WHERE subset = $s', s="FF"
+            f'SELECT "{feature.name}" AS v FROM geometric_features JOIN images USING (image_id) WHERE subset = $s',
+            s="FF",
         )["v"].to_numpy()
-    below = np.mean((values < told.value) + (values == told.value) / 2)
-    assert told.percentile == pytest.approx(100 * below)
+    below = np.mean((values < feature.value) + (values == feature.value) / 2)
+    assert feature.percentile == pytest.approx(100 * below)
 
 
 def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predictor, explained):
@@ -127,22 +128,24 @@ def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predict
 def test_the_score_is_placed_among_the_raters_scores(explained, workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         report = explanation_data.data(explained, "FF", store)
-        known = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
-    assert sum(report.raters) == len(known)
-    assert report.below == pytest.approx(100 * float((known < report.score).mean()))
+        scores = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
+    assert sum(report.raters) == len(scores)
+    assert report.below == pytest.approx(100 * float((scores < report.score).mean()))
     assert explanation_data.data(explained, None, None).raters == ()
 
 
 def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained):
     report = explanation_data.data(explained, None, None)
-    for of in report.regions:
-        moved = [abs(feature.moved) for feature in of.features]
+    for region in report.regions:
+        moved = [abs(feature.moved) for feature in region.features]
         assert moved == sorted(moved, reverse=True)
-        assert of.trees is not None
-        assert of.disagree == (of.moved * of.trees < 0 and min(abs(of.moved), abs(of.trees)) > explanation_data.CLEAR)
-        assert all(feature.percentile is None for feature in of.features)
-    assert sum(of.contribution for of in report.regions) == pytest.approx(
-        next(of.score for of in report.members if of.name == report.regions_of)
+        assert region.trees is not None
+        assert region.disagree == (
+            region.moved * region.trees < 0 and min(abs(region.moved), abs(region.trees)) > explanation_data.CLEAR
+        )
+        assert all(feature.percentile is None for feature in region.features)
+    assert sum(region.contribution for region in report.regions) == pytest.approx(
+        next(member.score for member in report.members if member.name == report.regions_of)
     )
 
 
@@ -150,56 +153,58 @@ def test_features_come_by_what_they_move_and_disagreement_is_opposite(explained)
 
 
 def test_an_image_of_the_store_is_explained_beside_its_raters_and_neighbours(workspace: Workspace):
-    answer = done("explain", "P0003.jpg", "--store", workspace.store, "--json").json()
+    answer = kallos_ok("explain", "P0003.jpg", "--store", workspace.store, "--json").json()
     assert answer["schema"] == "kallos.report.explanation/1"
     assert answer["stored"]["image_id"] == "demo/P0003.jpg"
     assert [near["by"] for near in answer["neighbours"]] == ["geometry", "embedding"]
     assert all(len(near["neighbours"]) == 5 for near in answer["neighbours"])
     assert answer["group"] is None
-    shown = done("explain", "P0003.jpg", "--store", workspace.store).out
+    output = kallos_ok("explain", "P0003.jpg", "--store", workspace.store).out
     for words in ("How the score is made", "the raters' mean", "Nearest by geometry", "% of all", "not a person's"):
-        assert words in shown
-    assert max(map(len, shown.splitlines())) <= 80
+        assert words in output
+    assert max(map(len, output.splitlines())) <= 80
 
 
 def test_a_bundle_explains_without_a_store(workspace: Workspace, tmp_path: Path):
-    shown = done("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb").out
-    assert " sd " in shown
-    assert "Nearest" not in shown
+    output = kallos_ok(
+        "explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb"
+    ).out
+    assert " sd " in output
+    assert "Nearest" not in output
 
 
 def test_it_is_written_as_html_and_drawn_as_png_and_svg(workspace: Workspace, tmp_path: Path):
     html, png, svg = (tmp_path / f"e.{suffix}" for suffix in ("html", "png", "svg"))
-    at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
-    done("explain", workspace.portrait, "--html", html, "--overlay", png, *at)
-    done("explain", workspace.portrait, "--overlay", svg, "--json", *at)
+    options = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
+    kallos_ok("explain", workspace.portrait, "--html", html, "--overlay", png, *options)
+    kallos_ok("explain", workspace.portrait, "--overlay", svg, "--json", *options)
     text = html.read_text(encoding="utf-8")
     assert text.count('<img alt="The photo with its landmarks') == 1
     assert "data:image/jpeg;base64," in text
     assert "://" not in text
     assert cv2.imread(str(png)).std() > 10
-    drawn = svg.read_text(encoding="utf-8")
-    assert "<svg" in drawn
-    colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawn)) - {INK, "#ffffff"}
+    drawing = svg.read_text(encoding="utf-8")
+    assert "<svg" in drawing
+    colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawing)) - {INK, "#ffffff"}
     assert colours == {ACCENT, WARM}, "as the legend above the photo says"
 
 
 def test_what_cannot_be_explained_is_one_sentence(workspace: Workspace, tmp_path: Path):
     blank = tmp_path / "blank.png"
     Image.new("RGB", (200, 200)).save(blank)
-    at = ("--store", workspace.store)
+    options = ("--store", workspace.store)
     for code, *arguments in (
         (5, blank),
         (2, "nobody.jpg"),
         (2, workspace.portrait, "--group", "XX"),
         (2, workspace.portrait, "--overlay", tmp_path / "e.bmp"),
     ):
-        answer = kallos("explain", *arguments, *at)
+        answer = kallos("explain", *arguments, *options)
         assert answer.code == code, answer.err
         assert answer.err.startswith("kallos: ")
         assert not answer.out
 
 
 def test_json_holds_no_pixels(workspace: Workspace, tmp_path: Path):
-    answer = done("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "n", "--json")
+    answer = kallos_ok("explain", workspace.portrait, "--bundle", workspace.bundle, "--store", tmp_path / "n", "--json")
     assert len(json.dumps(answer.json())) < 40_000

@@ -78,7 +78,7 @@ def test_the_walk_through_works(title: str, copy: Path):
     answer = ""
     for kind, block in re.findall(r"```(python|diff|console)\n(.*?)```", SECTIONS[title], re.S):
         if kind == "console":
-            answer += typed(block.splitlines(), copy)
+            answer += run_shell(block.splitlines(), copy)
         else:
             file, content = re.match(r"# (\S+)\n(.*)", block, re.S).groups()
             added(copy / file, content) if kind == "python" else changed(copy / file, content)
@@ -89,7 +89,7 @@ def test_the_walk_through_works(title: str, copy: Path):
         assert words in (copy / file).read_text(encoding="utf-8")
 
 
-def typed(lines: list[str], copy: Path) -> str:
+def run_shell(lines: list[str], copy: Path) -> str:
     """What console lines print, run by the kallos of the copy."""
     commands = [shlex.split(line.removeprefix("$ ")) for line in lines]
     assert all(line.startswith("$ kallos ") for line in lines)

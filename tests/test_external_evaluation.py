@@ -29,7 +29,7 @@ from kallos.portraits.dataset import write_demo
 from models.registry import ENSEMBLE, MODELS, SUMMARIES
 from reports.pages import external_evaluation
 from reports.render.json import to_json
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import read_scores, write_workbook
 from tests.test_cli import refused
@@ -46,11 +46,11 @@ class Judged:
     bundle: Path
 
     def evaluate(self, data_set: str, *more: object) -> dict:
-        return done("evaluate", "--data-set", data_set, "--json", "--store", self.store, *more).json()
+        return kallos_ok("evaluate", "--data-set", data_set, "--json", "--store", self.store, *more).json()
 
     def page(self, data_set: str) -> str:
         """What `kallos evaluate` prints, in one line."""
-        return " ".join(done("evaluate", "--data-set", data_set, "--store", self.store).out.split())
+        return " ".join(kallos_ok("evaluate", "--data-set", data_set, "--store", self.store).out.split())
 
     def rows(self, query: str) -> list:
         with Store.open(self.store, read_only=True) as store:
@@ -83,17 +83,17 @@ def extracted(workspace, tmp_path_factory):
     for i, photo in enumerate(learnt[:30]):
         shutil.copy(photo, folder / "seen" / f"{i}.jpg")
     table(folder / "seen.csv", [f"{i}.jpg" for i in range(30)], np.linspace(1, 5, 30))
-    at = ("--store", store)
-    done("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *at)
-    done("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *at)
+    options = ("--store", store)
+    kallos_ok("ingest", "table", folder / "plain.csv", "--images", photos, "--scale", 1, 5, *options)
+    kallos_ok("ingest", "table", folder / "curved.csv", "--images", photos, "--scale", 1, 10, *options)
     trusted = [7 - t for t in truth]
     for name, trait, scores in (("named", "attractive", truth), ("pair", "kind", truth), ("pair", "calm", trusted)):
         table(folder / f"{name}.csv", names, scores)
-        stated = ("--images", photos, "--scale", 1, 7, "--trait", trait)
-        done("ingest", "table", folder / f"{name}.csv", *stated, *at)
+        trait_options = ("--images", photos, "--scale", 1, 7, "--trait", trait)
+        kallos_ok("ingest", "table", folder / f"{name}.csv", *trait_options, *options)
     for name in ("mixed", "seen"):
-        done("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *at)
-    done("extract", *at)
+        kallos_ok("ingest", "table", folder / f"{name}.csv", "--images", folder / name, "--scale", 1, 5, *options)
+    kallos_ok("extract", *options)
     return store
 
 
@@ -165,8 +165,8 @@ def test_the_only_trait_of_another_name_is_compared_with_and_said(unchanged):
 
 
 def test_none_of_several_other_traits_is_guessed_and_the_same_one_is_found(judged):
-    at = ("--data-set", "pair", "--store", judged.store)
-    refused(kallos("evaluate", *at), 2, "trained on score, and pair was rated on calm, kind", "--trait score")
+    options = ("--data-set", "pair", "--store", judged.store)
+    refused(kallos("evaluate", *options), 2, "trained on score, and pair was rated on calm, kind", "--trait score")
     with Store.open(judged.store) as store:
         for table in ("traits", "scores", "splits"):
             store.execute(f"UPDATE {table} SET trait = 'score' WHERE trait = 'kind'")
@@ -183,14 +183,14 @@ def test_figures_are_those_of_the_stored_predictions_also_by_subset(unchanged):
             "SELECT coalesce(subset, 'none'), s.score, p.score FROM predictions p JOIN scores s USING (image_id) "
             f"JOIN images USING (image_id) WHERE role = 'outside' AND run_id = '{model['run_id']}' AND {of_curved}"
         )
-        of, truth, predicted = (np.array(column) for column in zip(*rows, strict=True))
-        groups = {"all": np.full(len(of), True)} | {name: of == name for name in np.unique(of).tolist()}
-        said = {"all": model["overall"], **model["subsets"]}
-        assert said.keys() == groups.keys()
+        subsets, truth, predicted = (np.array(column) for column in zip(*rows, strict=True))
+        groups = {"all": np.full(len(subsets), True)} | {name: subsets == name for name in np.unique(subsets).tolist()}
+        figures = {"all": model["overall"], **model["subsets"]}
+        assert figures.keys() == groups.keys()
         for name, own in groups.items():
-            assert said[name]["n"] == own.sum()
-            assert said[name]["mae"]["value"] == pytest.approx(np.abs(predicted - truth)[own].mean())
-            assert said[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
+            assert figures[name]["n"] == own.sum()
+            assert figures[name]["mae"]["value"] == pytest.approx(np.abs(predicted - truth)[own].mean())
+            assert figures[name]["spearman"]["value"] == pytest.approx(spearmanr(truth[own], predicted[own]).statistic)
     groups = [group["name"] for group in report["groups"]["groups"]]
     assert sorted([*groups, *report["groups"]["too_small"]]) == sorted(model["subsets"])
     ensemble, *members = report["models"]
@@ -207,11 +207,11 @@ def test_photos_that_were_learnt_from_or_not_measured_are_left_out_and_counted(u
     report = unchanged.evaluate("mixed")
     assert (report["images"], report["evaluated"]) == (NEW + COPIES + 1, NEW - 1)
     assert (report["in_training"], report["unmeasured"], report["unscored"]) == (COPIES, 1, 1)
-    said = unchanged.rows(
+    predictions = unchanged.rows(
         "SELECT DISTINCT image_id FROM predictions WHERE role = 'outside' AND image_id LIKE 'mixed/%'"
     )
-    assert len(said) == NEW - 1
-    assert not [image_id for (image_id,) in said if "other-name" in image_id or "grey" in image_id]
+    assert len(predictions) == NEW - 1
+    assert not [image_id for (image_id,) in predictions if "other-name" in image_id or "grey" in image_id]
     assert f"{COPIES} that the models were trained on" in unchanged.page("mixed")
 
 
@@ -220,12 +220,12 @@ def test_the_data_set_of_the_training_is_unchanged_on_what_was_not_learnt(unchan
     tested = unchanged.rows(
         "SELECT score FROM predictions WHERE role = 'test' AND run_id LIKE '%-ensemble-%' ORDER BY ALL"
     )
-    said = unchanged.rows(
+    predicted = unchanged.rows(
         "SELECT score FROM predictions WHERE role = 'outside' AND run_id LIKE '%-ensemble-%' AND image_id LIKE 'demo/%' "
         "ORDER BY ALL"
     )
     assert report["evaluated"] == len(tested)
-    assert np.array(said) == pytest.approx(np.array(tested), abs=1e-5)
+    assert np.array(predicted) == pytest.approx(np.array(tested), abs=1e-5)
 
 
 def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
@@ -243,23 +243,23 @@ def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
         store.execute("UPDATE predictions SET score = 0 WHERE role = 'outside' AND image_id LIKE 'plain/%'")
     judged.evaluate("plain")
     gone = min(image_id for _, image_id, *_ in first if image_id.startswith("plain/"))
-    again, kept = judged.rows(outside_rows), [row for row in first if row[1] != gone]
-    assert [row[:3] for row in again] == [row[:3] for row in kept]
-    assert [row[3] for row in again] == pytest.approx([row[3] for row in kept])
+    again, remaining = judged.rows(outside_rows), [row for row in first if row[1] != gone]
+    assert [row[:3] for row in again] == [row[:3] for row in remaining]
+    assert [row[3] for row in again] == pytest.approx([row[3] for row in remaining])
     assert judged.rows(others) == before
 
 
 def test_reports_on_test_images_do_not_see_it_and_erasure_does_not_take_it_for_training(judged):
     names = ("evaluation", "subscores", "compare", "training")
-    before = [done("report", name, "--json", "--store", judged.store).out for name in names]
+    before = [kallos_ok("report", name, "--json", "--store", judged.store).out for name in names]
     judged.evaluate("demo")
     judged.evaluate("plain")
-    assert [done("report", name, "--json", "--store", judged.store).out for name in names] == before
+    assert [kallos_ok("report", name, "--json", "--store", judged.store).out for name in names] == before
     assert erase(judged.store, ["plain/P0001.jpg"], lambda receipt: None).receipt.trained == ()
 
 
 def test_a_bundle_says_the_same_and_writes_nothing(unchanged, tmp_path):
-    done("export", tmp_path / "bundle", "--no-onnx", "--store", unchanged.store)
+    kallos_ok("export", tmp_path / "bundle", "--no-onnx", "--store", unchanged.store)
     from_store = unchanged.evaluate("curved")
     before = unchanged.rows("FROM predictions ORDER BY ALL")
     assert unchanged.evaluate("curved", "--bundle", tmp_path / "bundle") == from_store
@@ -275,23 +275,25 @@ def test_a_bundle_knows_its_training_photos_in_a_store_that_never_trained(judged
 
 
 def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path):
-    at = ("--store", judged.store)
+    options = ("--store", judged.store)
     few = tmp_path / "few.csv"
     table(few, ["P0001.jpg", "P0002.jpg"], [2.0, 3.0])
     photos = judged.rows("SELECT root FROM locations WHERE data_set = 'plain'")[0][0]
-    done("ingest", "table", few, "--images", photos, "--scale", 1, 5, *at)
+    kallos_ok("ingest", "table", few, "--images", photos, "--scale", 1, 5, *options)
     with Store.open(judged.store) as store:
         known = read_scores(few, Path(photos), "unscored")
         write(store, replace(known, scores=empty("scores"), splits=empty("splits")))
-    refused(kallos("evaluate", "--data-set", "unscored", *at), 4, "unscored has no scores", "kallos ingest")
-    refused(kallos("evaluate", "--data-set", "few", *at), 7, "Only 2", "more photos")
-    refused(kallos("evaluate", "--data-set", "seen", *at), 12, "every scored photo of seen")
-    refused(kallos("evaluate", "--data-set", "other", *at), 2, "'other'", "curved")
-    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "other", *at), 2, "demo-5fold")
-    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "demo-5fold", "--fold", 9, *at), 2, "1 to 5")
-    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "demo-5fold", "--fold", 2, *at), 7, "kallos train")
-    refused(kallos("evaluate", "--data-set", "plain", "--bundle", tmp_path / "no", *at), 3, "not a bundle")
-    refused(kallos("evaluate", "--data-set", "plain", "--bundle", judged.bundle, "--fold", 1, *at), 2, "--bundle")
+    refused(kallos("evaluate", "--data-set", "unscored", *options), 4, "unscored has no scores", "kallos ingest")
+    refused(kallos("evaluate", "--data-set", "few", *options), 7, "Only 2", "more photos")
+    refused(kallos("evaluate", "--data-set", "seen", *options), 12, "every scored photo of seen")
+    refused(kallos("evaluate", "--data-set", "other", *options), 2, "'other'", "curved")
+    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "other", *options), 2, "demo-5fold")
+    refused(kallos("evaluate", "--data-set", "plain", "--protocol", "demo-5fold", "--fold", 9, *options), 2, "1 to 5")
+    refused(
+        kallos("evaluate", "--data-set", "plain", "--protocol", "demo-5fold", "--fold", 2, *options), 7, "kallos train"
+    )
+    refused(kallos("evaluate", "--data-set", "plain", "--bundle", tmp_path / "no", *options), 3, "not a bundle")
+    refused(kallos("evaluate", "--data-set", "plain", "--bundle", judged.bundle, "--fold", 1, *options), 2, "--bundle")
 
 
 def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
@@ -305,8 +307,8 @@ def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
 
 
 def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allows(judged):
-    at = ("--data-set", "curved", "--store", judged.store)
-    report = done("validate", *at, "--json").json()
+    options = ("--data-set", "curved", "--store", judged.store)
+    report = kallos_ok("validate", *options, "--json").json()
     found = report["validity"]
     corrected = found["corrected"]
     above, below = corrected["low"] > 0.5, corrected["high"] < 0.5
@@ -317,7 +319,7 @@ def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allow
     stored = "SELECT data_set, verdict, n, corrected, shared IS NULL FROM validations"
     row = ("curved", found["verdict"], NEW, pytest.approx(corrected["value"]), not above)
     assert judged.rows(stored) == [row]
-    page = " ".join(done("validate", *at).out.split())
+    page = " ".join(kallos_ok("validate", *options).out.split())
     assert f"Verdict: {found['verdict']}" in page
     assert "noise is not known" in page
     assert len(judged.rows(stored)) == 1
@@ -329,14 +331,14 @@ def test_a_verdict_follows_its_interval_and_is_stored_with_the_map_that_it_allow
 def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, workspace):
     photo = workspace.portraits / "images" / "P0001.jpg"
     run_id = judged.rows("SELECT run_id FROM runs WHERE model = 'ensemble' AND status = 'done'")[0][0]
-    plain = done("score", photo, "--json", "--store", judged.store).json()["predictions"][0]
+    plain = kallos_ok("score", photo, "--json", "--store", judged.store).json()["predictions"][0]
     fitted = Recalibration(ScaleMap(Scale(1, 10), np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, 5.0])), 1.5)
     as_curved = ("--data-set", "curved", "--json", "--store", judged.store)
     refused(kallos("score", photo, *as_curved), 2, "not trained on 'curved'", "kallos validate")
     with Store.open(judged.store) as store:
         validations.record(store, run_id, "curved", {"verdict": "recalibrate", "n": 40}, fitted)
     for more in ((), ("--bundle", judged.bundle)):
-        mapped = done("score", photo, *as_curved, *more).json()["predictions"][0]
+        mapped = kallos_ok("score", photo, *as_curved, *more).json()["predictions"][0]
         to_curved = partial(np.interp, xp=[1, 3, 5], fp=[1, 2, 5])
         assert mapped["score"] == pytest.approx(to_curved(plain["score"]))
         reach = 1.5 * (to_curved(plain["score"]) - to_curved(plain["low"]))
@@ -360,11 +362,11 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
     order = np.argsort(np.argsort([score for _, score in scores]))
     random = np.random.default_rng(0)
     ratings = np.clip(np.rint(1 + order[:, None] / 13 + random.normal(0, 0.7, (len(scores), 4))), 1, 7)
-    rows = [(name, *of) for (name, _), of in zip(scores, ratings.tolist(), strict=True)]
+    rows = [(name, *answers) for (name, _), answers in zip(scores, ratings.tolist(), strict=True)]
     write_workbook(Path("mine.xlsx"), {"Data": [("image", "R01", "R02", "R03", "R04"), *rows]})
-    typed = commands("docs/laboratory/validation.md")
-    assert [command[0] for command in typed] == ["ingest", "extract", "validate", "score"]
-    run_all(typed, {})
+    steps = commands("docs/laboratory/validation.md")
+    assert [command[0] for command in steps] == ["ingest", "extract", "validate", "score"]
+    run_all(steps, {})
     ((verdict, reliability, spearman, corrected),) = judged.rows(
         "SELECT verdict, reliability, spearman, corrected FROM validations WHERE data_set = 'mine'"
     )
@@ -376,16 +378,16 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_validated_is_refused(judged):
-    at = ("--store", judged.store)
-    refused(kallos("validate", "--data-set", "demo", *at), 2, "were trained on demo", "kallos report evaluation")
-    refused(kallos("validate", "--data-set", "few-photos", *at), 2, "'few-photos'")
-    refused(kallos("validate", "--data-set", "plain", "--bundle", judged.bundle, "--fold", 1, *at), 2, "--bundle")
+    options = ("--store", judged.store)
+    refused(kallos("validate", "--data-set", "demo", *options), 2, "were trained on demo", "kallos report evaluation")
+    refused(kallos("validate", "--data-set", "few-photos", *options), 2, "'few-photos'")
+    refused(kallos("validate", "--data-set", "plain", "--bundle", judged.bundle, "--fold", 1, *options), 2, "--bundle")
 
 
 # the report on arrays
 
 
-def made_rows(truth, subsets) -> ExternalRows:
+def external_rows(truth, subsets) -> ExternalRows:
     n = len(truth)
     ids = [f"x/{i}" for i in range(n)]
     keys = pl.DataFrame({"image_id": ids, "sha256": ids, "score": truth, "histogram": None})
@@ -400,12 +402,12 @@ def curved_truth():
     random = np.random.default_rng(0)
     opinion = np.clip(random.normal(3, 0.7, 400), 1, 5)
     predicted = opinion + random.normal(0, 0.05, 400)
-    return made_rows(1 + 4 * ((opinion - 1) / 4) ** 3, random.choice(["one", "two"], 400)), predicted
+    return external_rows(1 + 4 * ((opinion - 1) / 4) ** 3, random.choice(["one", "two"], 400)), predicted
 
 
 def test_the_map_undoes_another_use_of_the_scale(curved_truth):
-    of, predicted = curved_truth
-    report = external_evaluation.data(of, "score", "x", {"ensemble": "run"}, {"ensemble": predicted})
+    rows, predicted = curved_truth
+    report = external_evaluation.data(rows, "score", "x", {"ensemble": "run"}, {"ensemble": predicted})
     overall = report.models[0].overall
     assert overall.mae.low > 0.8
     assert overall.mapped_mae.high < 0.08
@@ -417,8 +419,8 @@ def test_the_map_undoes_another_use_of_the_scale(curved_truth):
 
 def test_no_image_is_judged_by_a_map_that_saw_it(curved_truth):
     """A score that nobody else has changes the map of every image but those of its own fifth."""
-    of, predicted = curved_truth
-    ids, truth = of.rows.image_ids, of.rows.scores
+    rows, predicted = curved_truth
+    ids, truth = rows.rows.image_ids, rows.rows.scores
     before = cross_mapped(ids, truth, {"predicted": predicted})["predicted"]
     changed = truth.copy()
     changed[0] = 50
@@ -436,10 +438,10 @@ def test_noise_that_says_nothing_is_not_made_better_than_the_mean():
 
 
 def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
-    of, predicted = curved_truth
-    said = {"ensemble": predicted, "a": predicted}
+    rows, predicted = curved_truth
+    predictions = {"ensemble": predicted, "a": predicted}
     report = external_evaluation.data(
-        of, "score", "x", dict.fromkeys(said, "run"), said, predicted - 0.1, predicted + 0.1
+        rows, "score", "x", dict.fromkeys(predictions, "run"), predictions, predicted - 0.1, predicted + 0.1
     )
     ensemble, a = report.models
     assert a.overall.coverage is None
@@ -453,9 +455,9 @@ def test_intervals_are_covered_as_they_are_and_mapped(curved_truth):
 
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_the_page_fits_and_says_what_it_means(curved_truth, width):
-    of, predicted = curved_truth
+    rows, predicted = curved_truth
     report = external_evaluation.data(
-        of, "score", "x", {"ensemble": "run"}, {"ensemble": predicted}, predicted - 0.1, predicted + 0.1
+        rows, "score", "x", {"ensemble": "run"}, {"ensemble": predicted}, predicted - 0.1, predicted + 0.1
     )
     console = Console(file=io.StringIO(), width=width)
     console.print(external_evaluation.render(report))

@@ -18,7 +18,7 @@ from models.registry import ENSEMBLE
 from reports.cards.write import cards
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import estimate_text
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.test_cli import refused
 
 TITLE = "## How much of a score is not the face"
@@ -37,8 +37,8 @@ def evaluated(workspace, tmp_path_factory):
     store = tmp_path_factory.mktemp("faces") / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
-    done("evaluate", "--face-alone", "--store", store)
-    return store, done("evaluate", "--face-alone", "--json", "--store", store).json()
+    kallos_ok("evaluate", "--face-alone", "--store", store)
+    return store, kallos_ok("evaluate", "--face-alone", "--json", "--store", store).json()
 
 
 def test_each_pixel_is_in_one_of_the_two_pictures(crop):
@@ -128,8 +128,8 @@ def test_a_photo_is_erased_from_it_and_was_not_trained_on(evaluated, tmp_path):
 
 
 def test_what_cannot_be_evaluated_is_named(workspace):
-    at = ("--store", workspace.store)
-    refused(kallos("evaluate", *at), 2, "--data-set NAME", "--face-alone")
-    refused(kallos("evaluate", "--face-alone", "--data-set", "demo", *at), 2, "one of")
-    refused(kallos("evaluate", "--face-alone", "--bundle", workspace.bundle, *at), 2, "leave out --bundle")
-    refused(kallos("evaluate", "--face-alone", "--protocol", "other", *at), 2, "demo-5fold")
+    options = ("--store", workspace.store)
+    refused(kallos("evaluate", *options), 2, "--data-set NAME", "--face-alone")
+    refused(kallos("evaluate", "--face-alone", "--data-set", "demo", *options), 2, "one of")
+    refused(kallos("evaluate", "--face-alone", "--bundle", workspace.bundle, *options), 2, "leave out --bundle")
+    refused(kallos("evaluate", "--face-alone", "--protocol", "other", *options), 2, "demo-5fold")

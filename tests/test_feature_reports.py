@@ -23,14 +23,14 @@ from reports.pages.one_feature import BINS, fisher_interval
 from reports.render.bars import Spark
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import split_estimate
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import make_store
 
 PAGE = Path(__file__).parent.parent / "docs" / "features.md"
 NAMES = [d.name for d in catalogue()]
 
 
-def shown(renderable: RenderableType, width: int) -> str:
+def text_of(renderable: RenderableType, width: int) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(renderable)
     return console.file.getvalue()
@@ -49,21 +49,21 @@ def test_averageness_is_a_feature_too():
 
 
 def test_the_list_needs_no_store_and_has_every_feature_by_region(tmp_path):
-    at = ("--store", tmp_path / "none.duckdb")
-    listed = done("features", "--json", *at).json()
+    options = ("--store", tmp_path / "none.duckdb")
+    listed = kallos_ok("features", "--json", *options).json()
     assert listed["schema"] == "kallos.report.catalogue/1"
     assert sorted(f["name"] for f in listed["features"]) == sorted(NAMES)
     regions = [f["region"] for f in listed["features"]]
     assert regions == sorted(regions, key=FEATURE_REGIONS.index)
-    of_nose = done("features", "--region", "nose", "--json", *at).json()["features"]
+    of_nose = kallos_ok("features", "--region", "nose", "--json", *options).json()["features"]
     assert of_nose == [f for f in listed["features"] if f["region"] == "nose"]
-    assert "formula, source" in done("features", *at).out
+    assert "formula, source" in kallos_ok("features", *options).out
 
 
 @pytest.mark.parametrize("width", [80, 140])
 @pytest.mark.parametrize("region", FEATURE_REGIONS)
 def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
-    lines = shown(feature_catalogue.render(feature_catalogue.data(region)), width).splitlines()
+    lines = text_of(feature_catalogue.render(feature_catalogue.data(region)), width).splitlines()
     assert max(map(len, lines)) <= width
     edge = next(line.index("formula, source") for line in lines if "formula, source" in line)
     names, formulas = ("\n".join(line[part] for line in lines) for part in (slice(edge), slice(edge, None)))
@@ -75,17 +75,17 @@ def test_the_list_fits_and_loses_no_name_unit_range_or_formula(region, width):
 
 
 def test_unknown_names_and_regions_are_refused_with_a_remedy():
-    for typed, said in [
+    for arguments, phrase in [
         (("jaw_widht",), "jaw_width"),
         (("eye_width",), "right_eye_width"),
         (("zzz",), "`kallos features` lists them"),
         (("--region", "ears"), "eyes, brows, nose"),
         (("jaw_width", "--region", "jawline"), "either its name or --region"),
     ]:
-        answer = kallos("features", *typed)
+        answer = kallos("features", *arguments)
         assert answer.code == UsageError.exit_code
         assert answer.err.startswith("kallos: ")
-        assert said in answer.err
+        assert phrase in answer.err
         assert answer.out == ""
 
 
@@ -93,12 +93,12 @@ def test_unknown_names_and_regions_are_refused_with_a_remedy():
 
 
 def test_without_a_store_there_is_the_definition_alone(tmp_path):
-    at = ("--store", tmp_path / "none.duckdb")
-    answer = done("features", "jaw_width", *at)
+    options = ("--store", tmp_path / "none.duckdb")
+    answer = kallos_ok("features", "jaw_width", *options)
     assert "|right_gonion - left_gonion|" in answer.out
     assert "kallos extract" in answer.out
     assert "none.duckdb" in answer.err
-    plain = done("features", "jaw_width", "--json", *at).json()
+    plain = kallos_ok("features", "jaw_width", "--json", *options).json()
     assert plain["groups"] == []
     assert plain["definition"]["version"] == 1
 
@@ -157,11 +157,11 @@ def test_averageness_is_shown_in_its_own_unit(opened):
 def test_one_feature_fits_the_terminal(opened, width):
     for name in ("averageness", "outer_fifths", "right_under_eye_sharpness", "eyes_shape_asymmetry"):
         report = one_feature.data(opened, name)
-        text = shown(one_feature.render(report), width)
+        text = text_of(one_feature.render(report), width)
         assert max(map(len, text.splitlines())) <= width
         assert "…" not in text.replace(" … ", "")
-        for said in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
-            assert spaceless(said) in spaceless(text)
+        for phrase in (report.definition.formula, ", ".join(report.definition.points), report.definition.source):
+            assert spaceless(phrase) in spaceless(text)
         for group in report.groups:
             for part in split_estimate(Estimate(group.correlation, group.low, group.high), sign=True):
                 assert part in text
@@ -174,41 +174,41 @@ def with_values(store: Store, name: str, value: str) -> one_feature.FeatureRepor
 
 
 @pytest.fixture
-def made_up(tmp_path):
+def synthetic(tmp_path):
     with make_store(tmp_path / "s.duckdb", 40, trained=False) as store:
         yield store
 
 
-def test_values_that_cannot_be_measured_or_are_implausible_are_counted(made_up):
+def test_values_that_cannot_be_measured_or_are_implausible_are_counted(synthetic):
     value = "CASE right(image_id, 8) WHEN '0000.png' THEN 'nan'::DOUBLE WHEN '0001.png' THEN 99 ELSE 0.9 END"
-    everything, *subsets = with_values(made_up, "jaw_width", value).groups
+    everything, *subsets = with_values(synthetic, "jaw_width", value).groups
     assert (everything.images, everything.measured, everything.scored, everything.implausible) == (40, 39, 39, 1)
     assert sum(g.images for g in subsets) == 40
     assert sum(g.implausible for g in subsets) == 1
 
 
-def test_a_feature_that_no_image_has_is_shown_without_figures(made_up):
-    report = with_values(made_up, "jaw_width", "'nan'::DOUBLE")
+def test_a_feature_that_no_image_has_is_shown_without_figures(synthetic):
+    report = with_values(synthetic, "jaw_width", "'nan'::DOUBLE")
     assert {(g.measured, g.scored, g.implausible) for g in report.groups} == {(0, 0, 0)}
     assert all(math.isnan(v) for g in report.groups for v in (g.mean, g.correlation, g.low, g.high))
-    text = shown(one_feature.render(report), 80)
+    text = text_of(one_feature.render(report), 80)
     assert "100 %" in text
     assert "nan" not in text
 
 
-def test_a_constant_feature_has_a_spread_and_no_correlation(made_up):
-    report = with_values(made_up, "jaw_width", "0.9")
+def test_a_constant_feature_has_a_spread_and_no_correlation(synthetic):
+    report = with_values(synthetic, "jaw_width", "0.9")
     assert report.low < 0.9 < report.high
     assert max(report.groups[0].counts) == 40
     assert math.isnan(report.groups[0].correlation)
-    assert "–" in shown(one_feature.render(report), 80)
+    assert "–" in text_of(one_feature.render(report), 80)
 
 
-def test_values_of_an_older_formula_are_said_to_be(made_up):
-    report = one_feature.data(made_up, "jaw_width")
-    text = shown(one_feature.render(replace(report, stored_version=0)), 80)
+def test_values_of_an_older_formula_are_said_to_be(synthetic):
+    report = one_feature.data(synthetic, "jaw_width")
+    text = text_of(one_feature.render(replace(report, stored_version=0)), 80)
     assert "1, values of 0: run `kallos extract`" in text
-    assert "values of" not in shown(one_feature.render(replace(report, stored_version=1)), 80)
+    assert "values of" not in text_of(one_feature.render(replace(report, stored_version=1)), 80)
 
 
 def test_fishers_interval():

@@ -226,19 +226,19 @@ def test_a_lid_that_falls_hides_the_iris():
 
 def test_golden_values_and_versions_are_kept_and_complete():
     golden, now = read(FILE), measured()
-    assert {name: kept.version for name, kept in golden.items()} == {d.name: d.version for d in catalogue()}
+    assert {name: entry.version for name, entry in golden.items()} == {d.name: d.version for d in catalogue()}
     assert silently_changed(golden, now) == []
 
 
 def test_a_changed_formula_is_noticed_in_every_feature():
     golden = read(FILE)
-    for name, kept in golden.items():
-        values = [value * 1.001 + 1e-5 for value in kept.values]
-        assert silently_changed(golden, golden | {name: replace(kept, values=values)}) == [name]
+    for name, entry in golden.items():
+        values = [value * 1.001 + 1e-5 for value in entry.values]
+        assert silently_changed(golden, golden | {name: replace(entry, values=values)}) == [name]
 
 
 def golden_file(path, **features):
-    path.write_text(json.dumps({name: asdict(kept) for name, kept in features.items()}), encoding="utf-8")
+    path.write_text(json.dumps({name: asdict(entry) for name, entry in features.items()}), encoding="utf-8")
     return path
 
 

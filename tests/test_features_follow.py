@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from featurestore.store import Store
-from tests.command import done
+from tests.command import kallos_ok
 
 # drawn parameter, SQL over the measured features, least rank correlation
 FOLLOWS = [
@@ -49,4 +49,4 @@ def test_the_drawn_parameters_can_be_correlated_by_sql(workspace):
     query = """
         SELECT round(corr(value, skin_lightness), 2) AS r FROM drawn_parameters JOIN geometric_features USING (image_id)
         WHERE parameter = 'skin_tone'"""
-    assert done("sql", query, "--json", "--store", workspace.store).json()[0]["r"] < -0.8
+    assert kallos_ok("sql", query, "--json", "--store", workspace.store).json()[0]["r"] < -0.8

@@ -15,7 +15,8 @@ from extractors.photo_files import PHOTO_SUFFIXES
 from featurestore.folders import beside_line, contents, is_litter, is_there
 from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.store import Store
-from tests.command import done, kallos
+from kallos.workflows.progress import ignore
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import let_pillow_write_heic, write_photo
@@ -131,13 +132,13 @@ def test_ingest_names_what_it_cannot_take_and_goes_on(tmp_path: Path):
     (tmp_path / "photos" / "b.png").symlink_to(write_photo(tmp_path / "outside.png", 2))
     (tmp_path / "photos" / "notes.txt").touch()
     (tmp_path / "labels.csv").write_text("image,score\na.png,3\n")
-    at = ("--images", tmp_path / "photos", "--scale", 1, 5, "--store", tmp_path / "s.duckdb")
-    answer = done("ingest", "table", tmp_path / "labels.csv", *at)
+    options = ("--images", tmp_path / "photos", "--scale", 1, 5, "--store", tmp_path / "s.duckdb")
+    answer = kallos_ok("ingest", "table", tmp_path / "labels.csv", *options)
     assert "beside photos: 1 .txt" in answer.out
     assert "leads out of the folder" in " ".join(answer.out.split())
-    assert done("ingest", "table", tmp_path / "labels.csv", *at, "--json").json()["beside"] == {".txt": 1}
+    assert kallos_ok("ingest", "table", tmp_path / "labels.csv", *options, "--json").json()["beside"] == {".txt": 1}
     (tmp_path / "photos" / "a.png").unlink()
-    answer = kallos("ingest", "table", tmp_path / "labels.csv", *at)
+    answer = kallos("ingest", "table", tmp_path / "labels.csv", *options)
     assert (answer.code, answer.err.count("\n")) == (InputError.exit_code, 1)
     assert "no photo that can be read (b.png is a link that leads out of the folder)" in answer.err
 
@@ -152,7 +153,7 @@ def test_predict_names_what_it_cannot_take_and_goes_on(workspace: Workspace, tmp
     (album / ".hidden.jpg").touch()
     answer = kallos("score", album, "--bundle", workspace.bundle, "--json")
     assert answer.code == PhotoError.exit_code
-    assert [Path(said["photo"]).name for said in answer.json()["predictions"]] == ["one.jfif"]
+    assert [Path(prediction["photo"]).name for prediction in answer.json()["predictions"]] == ["one.jfif"]
     assert answer.err.splitlines() == [
         f"{album}: beside photos: 1 .txt, 1 hidden",
         f"kallos: {album}/out1.jpg is a link that leads out of the folder.",
@@ -186,8 +187,10 @@ def test_heic_is_ingested_and_predicted_as_any_photo(workspace: Workspace, tmp_p
     photo = write_heic(tmp_path / "IMG_1.HEIC", workspace.portrait)
     rows, findings = scan_images("x", tmp_path, {photo.name: photo.name})
     assert (rows["width"].item(), findings) == (350, [])
-    said = done("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()["predictions"]
-    assert said[0]["features"]["jaw_width"] == pytest.approx(said[1]["features"]["jaw_width"], rel=0.03)
+    predictions = kallos_ok("score", photo, workspace.portrait, "--bundle", workspace.bundle, "--json").json()[
+        "predictions"
+    ]
+    assert predictions[0]["features"]["jaw_width"] == pytest.approx(predictions[1]["features"]["jaw_width"], rel=0.03)
 
 
 def test_without_the_extra_each_heic_is_named_with_the_remedy(workspace: Workspace, tmp_path: Path, without_heic):
@@ -210,21 +213,21 @@ def test_without_the_extra_each_heic_is_named_with_the_remedy(workspace: Workspa
 def test_a_photo_that_needed_an_extra_is_tried_again_when_it_is_there(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from tests.test_pipeline import MeanColour, extract, read_scores, unheard, write
+    from tests.test_pipeline import MeanColour, extract, read_scores, write
 
     write_heic(tmp_path / "photos.heic", workspace.portrait)
     (tmp_path / "labels.csv").write_text("image,score\nphotos.heic,3\n")
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, read_scores(tmp_path / "labels.csv", tmp_path, "mine"))
-        assert extract(store, [MeanColour()], unheard).failed == 0
+        assert extract(store, [MeanColour()], ignore).failed == 0
         store.execute("UPDATE attempts SET status = 'needs_extra' WHERE extractor = 'landmarks'")
         store.execute("DELETE FROM attempts WHERE extractor <> 'landmarks'")
         for table in store.frame("SELECT table_name FROM extractor_versions")["table_name"]:
             store.execute(f'DELETE FROM "{table}"')
         monkeypatch.setattr("featurestore.planning.reads_heic", lambda: False)
-        assert extract(store, [MeanColour()], unheard).processed == 0
+        assert extract(store, [MeanColour()], ignore).processed == 0
         monkeypatch.undo()
-        assert extract(store, [MeanColour()], unheard).processed == 1
+        assert extract(store, [MeanColour()], ignore).processed == 1
 
 
 def test_a_mount_point_without_its_disk_is_not_there(tmp_path: Path):

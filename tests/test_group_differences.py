@@ -41,10 +41,10 @@ def test_several_photos_of_a_person_count_as_their_mean():
     random = np.random.default_rng(7)
     people = np.arange(60)
     of_people, groups = random.normal(3, 1, 60), groups_of(30, 30)
-    shown = np.concatenate([people, people[:10], people[5:35], people[40:]])
-    spread = random.normal(0, 0.3, len(shown))
-    means = np.array([(of_people[shown] + spread)[shown == person].mean() for person in people])
-    photos = mean_differences(of_people[shown] + spread, groups[shown], shown.astype(str))
+    person_of = np.concatenate([people, people[:10], people[5:35], people[40:]])
+    spread = random.normal(0, 0.3, len(person_of))
+    means = np.array([(of_people[person_of] + spread)[person_of == person].mean() for person in people])
+    photos = mean_differences(of_people[person_of] + spread, groups[person_of], person_of.astype(str))
     assert photos == mean_differences(means, groups, people.astype(str))
 
 
@@ -81,11 +81,11 @@ def test_differences_are_welchs_t_and_those_of_fishers_z():
     random = np.random.default_rng(12)
     one, other = (random.normal(shift, spread, (2, n)) for shift, spread, n in ((0, 1, 20), (1, 3, 33)))
     sizes = np.array([20, 33])
-    means = np.array([[of[0].mean(), (of[0] ** 2).mean()] for of in (one, other)])
+    means = np.array([[sample[0].mean(), (sample[0] ** 2).mean()] for sample in (one, other)])
     welch = ttest_ind(one[0], other[0], equal_var=False).statistic
     assert _in_standard_errors(*_mean(means, sizes)) == pytest.approx([abs(welch)])
     moments = np.array([[x.mean(), y.mean(), (x**2).mean(), (y**2).mean(), (x * y).mean()] for x, y in (one, other)])
-    z = [np.arctanh(np.corrcoef(of)[0, 1]) for of in (one, other)]
+    z = [np.arctanh(np.corrcoef(sample)[0, 1]) for sample in (one, other)]
     expected = abs(z[0] - z[1]) / np.sqrt(1 / 17 + 1 / 30)
     assert _in_standard_errors(*_fisher(moments, sizes)) == pytest.approx([expected])
 
@@ -124,8 +124,8 @@ def test_values_without_spread_do_not_differ_or_do_for_certain():
     groups = groups_of(20, 20)
     (equal,) = mean_differences(np.full(40, 0.3), groups, alone(groups))
     assert equal.p == 1
-    (apart,) = mean_differences((groups == "g1").astype(float), groups, alone(groups))
-    assert (apart.highest, apart.p) == ("g1", 1 / (1 + PERMUTATIONS))
+    (difference,) = mean_differences((groups == "g1").astype(float), groups, alone(groups))
+    assert (difference.highest, difference.p) == ("g1", 1 / (1 + PERMUTATIONS))
     varying = np.random.default_rng(9).normal(0, 1, 40)
     assert correlation_differences(varying, np.where(groups == "g0", 1.0, varying), groups, alone(groups)) == []
     opposite = np.where(groups == "g0", -varying, varying)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from extractors.errors import InputError, KallosError
 from featurestore.errors import BundleError, PrerequisiteError
 from models.baseline.trees import read_trees
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.hostile.bundles import ALTERED, FORGED, GRAPHS, Change, copy_of, put, right
 from tests.hostile.once import Use, predicting
@@ -38,7 +38,7 @@ def use(workspace: Workspace):
 def trained(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose Model A is as it was trained."""
     bundle = tmp_path_factory.mktemp("trained") / "bundle"
-    done("export", bundle, "--no-onnx", "--store", workspace.store)
+    kallos_ok("export", bundle, "--no-onnx", "--store", workspace.store)
     return bundle
 
 
@@ -84,7 +84,7 @@ def test_what_macos_and_windows_leave_in_a_folder_is_ignored(
     for name in (".DS_Store", "a/.DS_Store", "._manifest.json", "a/part-1/Thumbs.db", "encoder/desktop.ini"):
         (bundle / name).write_bytes(b"\0\0\0\1Bud1")
     assert use(bundle) == use(trained)
-    done("export", bundle, "--store", workspace.store)
+    kallos_ok("export", bundle, "--store", workspace.store)
     assert not list(bundle.rglob(".DS_Store")), "a bundle is replaced, litter and all"
     (bundle / "a" / "Thumbs.db.py").write_text("print('hello')")
     with pytest.raises(BundleError, match=r"a/Thumbs\.db\.py does not belong there"):
@@ -94,7 +94,7 @@ def test_what_macos_and_windows_leave_in_a_folder_is_ignored(
 def test_a_folder_with_nothing_but_litter_is_empty(workspace: Workspace, tmp_path: Path):
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / ".DS_Store").touch()
-    done("export", tmp_path / "bundle", "--store", workspace.store)
+    kallos_ok("export", tmp_path / "bundle", "--store", workspace.store)
     assert (tmp_path / "bundle" / "manifest.json").is_file()
 
 

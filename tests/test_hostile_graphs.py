@@ -14,19 +14,19 @@ from models.networks import onnx_graphs
 from models.networks.onnx_graphs import Graph
 from models.serialization import GRAPH
 
-ASKED = {"faces": np.zeros((1, 8, 8, 3), dtype=np.uint8)}
+INPUTS = {"faces": np.zeros((1, 8, 8, 3), dtype=np.uint8)}
 
 
 def written(folder: Path, *nodes: onnx.NodeProto, **constants: onnx.TensorProto) -> Graph:
     """A graph from faces to scores."""
-    made = helper.make_graph(
+    graph = helper.make_graph(
         list(nodes),
         "hostile",
         [helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", 8, 8, 3])],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, None)],
         list(constants.values()),
     )
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     (folder / GRAPH).write_bytes(model.SerializeToString())
     return Graph(folder)
 
@@ -53,7 +53,7 @@ def test_one_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.Monk
         true=helper.make_tensor("true", TensorProto.BOOL, [], [True]),
     )
     with pytest.raises(BundleError, match=r"model.onnx cannot be run \(.*terminate flag"):
-        endless.run(**ASKED)
+        endless.run(**INPUTS)
 
 
 @pytest.mark.parametrize("numbers", [10**9, 10**14])
@@ -65,7 +65,7 @@ def test_one_that_wants_all_memory_gets_none(tmp_path: Path, numbers: int):
         size=helper.make_tensor("size", TensorProto.INT64, [1], [numbers]),
     )
     with pytest.raises(BundleError, match="cannot be run"):
-        greedy.run(**ASKED)
+        greedy.run(**INPUTS)
 
 
 def test_one_within_the_limits_runs(tmp_path: Path):
@@ -75,4 +75,4 @@ def test_one_within_the_limits_runs(tmp_path: Path):
         helper.make_node("ReduceSum", ["many"], ["scores"]),
         size=helper.make_tensor("size", TensorProto.INT64, [1], [10**7]),
     )
-    assert modest.run(**ASKED)[0] == 0
+    assert modest.run(**INPUTS)[0] == 0

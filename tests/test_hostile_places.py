@@ -53,14 +53,14 @@ def content(store: Path) -> list[tuple[object, ...]]:
 def test_a_full_disk_is_one_sentence_and_the_store_stays(command: tuple[str, ...], disk: Path):
     store = disk / "s.duckdb"
     make_store(store).close()
-    before, beside = content(store), {path.name for path in disk.iterdir()}
+    before, files = content(store), {path.name for path in disk.iterdir()}
     fill(disk, but=40_000)
     answer = kallos(*command, "--store", store)
     assert answer.code in (DiskError.exit_code, 7), answer.err
     assert answer.err.splitlines()[-1].startswith("kallos: ")
     (disk / "filler").unlink()
     assert content(store) == before
-    assert {path.name for path in disk.iterdir()} - {"s.duckdb.wal"} == beside
+    assert {path.name for path in disk.iterdir()} - {"s.duckdb.wal"} == files
     assert kallos("compact", "--store", store).code == 0, "with room again it goes on"
 
 

@@ -28,13 +28,13 @@ def content(path: Path) -> bytes | None:
 @pytest.mark.parametrize("story", REFUSED)
 def test_what_is_no_store_of_this_kallos_is_refused_and_kept(story: str, sound: Path, tmp_path: Path):
     path = changed(sound, tmp_path, REFUSED[story])
-    before, beside = content(path), sorted(tmp_path.iterdir())
+    before, files = content(path), sorted(tmp_path.iterdir())
     for is_read in (True, False):
         with pytest.raises(StoreError) as refused:
             Store.open(path, read_only=is_read)
         assert str(path) in str(refused.value)
         assert content(path) == before
-    assert sorted(tmp_path.iterdir()) == beside
+    assert sorted(tmp_path.iterdir()) == files
 
 
 @pytest.mark.parametrize("story", ["a header alone", "another program's tables", "a folder", "a version in words"])

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.waiting import wait_for_server
 
@@ -29,7 +29,7 @@ class Hub(BaseHTTPRequestHandler):
     """As much of the Hub's HTTP as one repository needs; its files are in memory."""
 
     files: dict[str, bytes]
-    made: list[dict[str, object]]
+    repositories: list[dict[str, object]]
 
     def log_message(self, *_):
         pass
@@ -51,7 +51,7 @@ class Hub(BaseHTTPRequestHandler):
         elif self.path == "/api/validate-yaml":
             self.answer(200, {"errors": [], "warnings": []})
         elif self.path == "/api/repos/create":
-            self.made.append(json.loads(body))
+            self.repositories.append(json.loads(body))
             self.answer(200, {"url": f"http://{self.headers['Host']}/{REPOSITORY}"})
         elif self.path.startswith(f"/api/models/{REPOSITORY}/preupload/"):
             paths = [file["path"] for file in json.loads(body)["files"]]
@@ -99,7 +99,7 @@ def oid(content: bytes) -> str:
 
 @pytest.fixture
 def hub():
-    Hub.files, Hub.made = {}, []
+    Hub.files, Hub.repositories = {}, []
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -108,7 +108,7 @@ def hub():
         thread.join()
 
 
-def typed(hub: str, *arguments: object, home: Path, token: str = "hf_secret") -> subprocess.CompletedProcess[str]:
+def run_kallos(hub: str, *arguments: object, home: Path, token: str = "hf_secret") -> subprocess.CompletedProcess[str]:
     """`kallos hub ...` in a process of its own: the library reads its environment once."""
     environment = os.environ | {"HF_ENDPOINT": hub, "HF_TOKEN": token, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
     command = [sys.executable, "-m", "kallos", "hub", *map(str, arguments)]
@@ -116,29 +116,29 @@ def typed(hub: str, *arguments: object, home: Path, token: str = "hf_secret") ->
 
 
 def test_a_bundle_goes_and_comes_back_the_same(hub: str, workspace: Workspace, tmp_path: Path):
-    pushed = typed(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home")
+    pushed = run_kallos(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home")
     assert pushed.returncode == 0, pushed.stderr
     assert REPOSITORY in pushed.stderr
-    (made,) = Hub.made
-    assert made.get("private") or made.get("visibility") == "private", "nobody sees it unless asked for"
+    (repository,) = Hub.repositories
+    assert repository.get("private") or repository.get("visibility") == "private", "nobody sees it unless asked for"
     assert Hub.files["README.md"] == (workspace.bundle / "MODEL_CARD.md").read_bytes()
     head = Hub.files["README.md"].decode().split("---")[1]
     for key in ("license", "library_name", "tags", "metrics", "model-index"):
         assert f"\n{key}: " in head
     back = tmp_path / "back"
-    pulled = typed(hub, "pull", REPOSITORY, back, home=tmp_path / "home")
+    pulled = run_kallos(hub, "pull", REPOSITORY, back, home=tmp_path / "home")
     assert pulled.returncode == 0, pulled.stderr
-    here, there = (
+    pushed_files, pulled_files = (
         {p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (workspace.bundle, back)
     )
-    assert here == there
-    assert "score" in done("score", workspace.portrait, "--bundle", back).out
+    assert pushed_files == pulled_files
+    assert "score" in kallos_ok("score", workspace.portrait, "--bundle", back).out
 
 
 def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Workspace, tmp_path: Path):
-    assert typed(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home").returncode == 0
+    assert run_kallos(hub, "push", workspace.bundle, REPOSITORY, home=tmp_path / "home").returncode == 0
     Hub.files["normalization.json"] += b" "
-    pulled = typed(hub, "pull", REPOSITORY, tmp_path / "back", home=tmp_path / "home")
+    pulled = run_kallos(hub, "pull", REPOSITORY, tmp_path / "back", home=tmp_path / "home")
     assert pulled.returncode == 9
     assert "normalization.json has changed" in pulled.stderr
     assert not [path for path in tmp_path.iterdir() if path.name != "home"]
@@ -147,9 +147,9 @@ def test_a_changed_bundle_is_refused_and_leaves_nothing(hub: str, workspace: Wor
 def test_what_the_hub_refuses_is_one_sentence(hub: str, workspace: Workspace, tmp_path: Path):
     home = tmp_path / "home"
     for answer in (
-        typed(hub, "push", workspace.bundle, REPOSITORY, home=home, token="hf_wrong"),
-        typed(hub, "pull", "nobody/nothing", tmp_path / "back", home=home),
-        typed("http://127.0.0.1:9", "pull", REPOSITORY, tmp_path / "back", home=home),
+        run_kallos(hub, "push", workspace.bundle, REPOSITORY, home=home, token="hf_wrong"),
+        run_kallos(hub, "pull", "nobody/nothing", tmp_path / "back", home=home),
+        run_kallos("http://127.0.0.1:9", "pull", REPOSITORY, tmp_path / "back", home=home),
     ):
         assert answer.returncode == 14, answer.stderr
         assert answer.stderr.startswith("kallos: ")
@@ -169,7 +169,7 @@ def test_what_is_refused_before_the_hub_is_asked_is_one_sentence(workspace: Work
 @pytest.fixture(scope="module")
 def space(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub") / "space"
-    done("export", "--space", folder, "--store", workspace.store)
+    kallos_ok("export", "--space", folder, "--store", workspace.store)
     return folder
 
 
@@ -185,9 +185,9 @@ def test_a_space_says_what_it_is_and_what_it_needs(space: Path):
 
 
 def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, tmp_path: Path):
-    asked = "import ensemble, kallos, models; print(ensemble.__file__, kallos.__file__, models.__file__)"
+    script = "import ensemble, kallos, models; print(ensemble.__file__, kallos.__file__, models.__file__)"
     imported = subprocess.run(
-        [sys.executable, "-c", asked], cwd=space, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=space, capture_output=True, text=True, check=True
     ).stdout.split()
     assert all(Path(file).is_relative_to(space) for file in imported)
     with socket.socket() as probe:
@@ -201,8 +201,8 @@ def test_a_space_runs_from_its_folder_alone(space: Path, workspace: Workspace, t
             f"http://127.0.0.1:{port}/predict", files={"photo": workspace.portrait.read_bytes()}, timeout=60
         )
         server.send_signal(signal.SIGINT)
-    said = done("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
-    assert answer.json()["answers"][0]["score"] == pytest.approx(said["predictions"][0]["score"])
+    expected = kallos_ok("score", workspace.portrait, "--bundle", workspace.bundle, "--json").json()
+    assert answer.json()["answers"][0]["score"] == pytest.approx(expected["predictions"][0]["score"])
 
 
 def test_a_folder_that_holds_something_is_left_alone(workspace: Workspace, space: Path):

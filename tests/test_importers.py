@@ -13,7 +13,7 @@ from featurestore.errors import UsageError
 from featurestore.ingest.table import TableReading
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import Importer
-from tests.command import done
+from tests.command import kallos_ok
 from tests.ingest_files import write_photo
 
 each = pytest.mark.parametrize("importer", IMPORTERS.values(), ids=IMPORTERS)
@@ -34,7 +34,7 @@ def test_it_says_what_it_reads_and_what_each_argument_is(importer: Importer):
 
 @each
 def test_its_command_has_an_option_for_each_argument(importer: Importer):
-    text = done("ingest", importer.name, "--help").out
+    text = kallos_ok("ingest", importer.name, "--help").out
     assert importer.summary.split()[0] in text
     _, *options = importer.arguments
     assert [name for name in options if f"--{name.replace('_', '-')}" not in text] == []
@@ -51,10 +51,10 @@ def table(tmp_path: Path) -> Path:
 
 def test_python_takes_what_the_command_takes(table: Path, tmp_path: Path):
     store = tmp_path / "s.duckdb"
-    heard: list[TableReading] = []
+    readings: list[TableReading] = []
     options = {"images": str(tmp_path / "photos"), "scale": (1, 7)}
-    tried = kallos.ingest("table", str(table), str(store), on_reading=heard.append, dry_run=True, **options)
-    assert (tried.summary, tried.reading, store.exists()) == (None, heard[0], False)
+    tried = kallos.ingest("table", str(table), str(store), on_reading=readings.append, dry_run=True, **options)
+    assert (tried.summary, tried.reading, store.exists()) == (None, readings[0], False)
     recipe = tmp_path / "recipe.json"
     ingested = kallos.ingest("table", str(table), str(store), save_recipe=str(recipe), **options)
     assert (ingested.summary.images, ingested.summary.scored) == (6, 6)

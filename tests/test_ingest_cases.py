@@ -310,8 +310,8 @@ TRAITS = {
 
 @pytest.mark.parametrize("kind", TRAITS)
 def test_traits_are_targets_of_their_own(photos: Path, kind: str):
-    stated = {"score_columns": ("nice", "good")} if kind == "stated" else {}
-    data_set = read(photos, TRAITS[kind], **stated).data_set
+    options = {"score_columns": ("nice", "good")} if kind == "stated" else {}
+    data_set = read(photos, TRAITS[kind], **options).data_set
     names = ("good", "nice") if kind == "stated" else ("attractive", "trustworthy")
     assert data_set.scales == dict.fromkeys(names, (1, 7))
     assert data_set.scores["trait"].value_counts().sort("trait").rows() == [(name, 6) for name in names]
@@ -367,10 +367,10 @@ def test_what_differs_within_a_photo_is_the_raters(photos: Path):
     alike = read(photos, text("image,rater,sex,rating", *((a, b, "female", c) for a, b, c in LONG)))
     assert fact(alike, "not used") == "sex"
     assert "--photo-attribute or --rater-attribute" in fact(alike, "note")
-    stated = read(
+    of_photos = read(
         photos, text("image,rater,sex,rating", *((a, b, "f", c) for a, b, c in LONG)), photo_attributes=("sex",)
     )
-    assert stated.data_set.images["sex"].to_list() == ["female"] * 6
+    assert of_photos.data_set.images["sex"].to_list() == ["female"] * 6
 
 
 def test_spread_and_number_stay_beside_a_mean(photos: Path):

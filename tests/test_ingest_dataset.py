@@ -76,11 +76,11 @@ def test_what_was_computed_belongs_to_the_bytes(tmp_path: Path) -> None:
         rows = store.frame("SELECT sha256, 1.0::DOUBLE AS v FROM images")
         ledger = rows.select("sha256", extractor=pl.lit("toy"), version=pl.lit(output.version), status=pl.lit("ok"))
         versions.write(store, output, rows, ledger)
-        kept = (root / "p3.png").rename(tmp_path / "p3.png")
+        photo = (root / "p3.png").rename(tmp_path / "p3.png")
         summary = write(store, a_data_set(root, {"p5.png": 500}))
         left = store.frame("SELECT image_id FROM toys")["image_id"].to_list()
         assert len(from_pixels_todo(store, [output])) == 1
-        kept.rename(root / "p3.png")
+        photo.rename(root / "p3.png")
         write(store, a_data_set(root, {"p5.png": 500}))
         assert store.value("SELECT count(*) FROM toys WHERE image_id = 'mine/p3.png'") == 1
         assert len(from_pixels_todo(store, [output])) == 1

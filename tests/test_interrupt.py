@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from pebble import ProcessPool
 
-from benchmarks.faults.interrupts import MARK, SAYS, left
+from benchmarks.faults.interrupts import MARK, STOPPED, left
 from featurestore import snapshots
 from featurestore.store import Store
 from kallos.engines.pool import Pool
@@ -47,22 +47,22 @@ def stopped(send: Send, arguments: tuple[object, ...], ready: Callable[[], bool]
             wait_until(ready, process, pause=0.02)
             assert left(mark), "the mark must be found while it runs"
             send(process.pid, signal.SIGINT)
-            said = process.communicate(timeout=60)[1]
+            message = process.communicate(timeout=60)[1]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-        assert process.returncode == 130, said
+        assert process.returncode == 130, message
     assert left(mark) == []
-    assert said.endswith(SAYS)
-    assert "Traceback" not in said
-    return said
+    assert message.endswith(STOPPED)
+    assert "Traceback" not in message
+    return message
 
 
 @WAYS
 def test_ingest_keeps_the_portraits_that_were_drawn(tmp_path: Path, send: Send):
     images = tmp_path / "portraits" / "images"
-    typed = ("-m", "kallos", "ingest", "demo", tmp_path / "portraits", "--count", 2_000)
-    stopped(send, (*typed, "--store", tmp_path / "s.duckdb"), lambda: len(list(images.glob("*.jpg"))) > 3)
+    ingest = ("-m", "kallos", "ingest", "demo", tmp_path / "portraits", "--count", 2_000)
+    stopped(send, (*ingest, "--store", tmp_path / "s.duckdb"), lambda: len(list(images.glob("*.jpg"))) > 3)
     assert len(list(images.glob("*.jpg"))) > 3
     assert not (tmp_path / "s.duckdb").exists()
 
@@ -152,8 +152,8 @@ def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
                 busy.callback(other.kill)
             return True
 
-        said = stopped(os.killpg, (script,), within_the_query_of_a_busy_machine)
-    assert said.startswith("kallos: stopped")
+        message = stopped(os.killpg, (script,), within_the_query_of_a_busy_machine)
+    assert message.startswith("kallos: stopped")
 
 
 def test_an_import_ends_before_the_command_does(workspace: Workspace, tmp_path: Path):

@@ -31,9 +31,9 @@ def fitted(errors, groups=None, predicted=None) -> Intervals:
     return Intervals.fit(predicted, predicted - errors, part, groups or [None] * len(errors), alone(errors))
 
 
-def alone(of):
+def alone(rows):
     """The people of n rows: another in each."""
-    return [str(row) for row in range(len(of))]
+    return [str(row) for row in range(len(rows))]
 
 
 def widths(calibration: Calibration, scores=(3.0,)):
@@ -75,7 +75,7 @@ def test_a_groups_bias_is_taken_off_and_each_error_is_told_from_the_mean_of_the_
 
 
 def test_a_photo_has_the_calibration_of_its_group_or_that_of_everyone():
-    errors = np.concatenate([at + np.tile([-0.1, 0.1], 20) for at in (-0.6, -0.2, 0.2, 0.6)])
+    errors = np.concatenate([centre + np.tile([-0.1, 0.1], 20) for centre in (-0.6, -0.2, 0.2, 0.6)])
     intervals = fitted(errors, np.repeat(["b", "d", "a", "c"], 40).tolist())
     assert list(intervals.calibrations) == [EVERYONE, "a", "b", "c", "d"]
     assert intervals.for_group(None) is intervals.everyone

@@ -19,9 +19,9 @@ from featurestore.training_sets import _parts
 from kallos.web.api import application
 from kallos.web.service import Service
 from reports.cards.write import cards
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
-from tests.hostile.bundles import copy_of, right, said
+from tests.hostile.bundles import copy_of, right, set_json
 from tests.synthetic_store import make_store
 
 
@@ -41,8 +41,8 @@ def test_the_store_has_the_ensembles_out_of_fold_scores_by_combiners_without_the
     out_of_fold = combine_out_of_fold(members, truth, part, CombinerConfig())
     assert stored["score"].to_numpy() == pytest.approx(out_of_fold, abs=1e-6)
     assert calibrations == Intervals.load(run.folder).by_subset()
-    at = np.array(calibrations[None].scores)
-    inside = np.abs(out_of_fold - truth) <= np.interp(out_of_fold, at, calibrations[None].half_widths)
+    scores = np.array(calibrations[None].scores)
+    inside = np.abs(out_of_fold - truth) <= np.interp(out_of_fold, scores, calibrations[None].half_widths)
     assert inside.mean() == pytest.approx(LEVEL, abs=0.06)
 
 
@@ -51,7 +51,7 @@ def without(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> P
     """The workspace's bundle as if it had been trained on 24 photos."""
     bundle = copy_of(workspace.bundle, tmp_path_factory.mktemp("few") / "bundle")
     few = {"": {"n": 24, "bias": 0.0, "scores": [], "half_widths": []}}
-    said("ensemble/intervals.json", "calibrations", value=few)(bundle)
+    set_json("ensemble/intervals.json", "calibrations", value=few)(bundle)
     right(bundle)
     return bundle
 
@@ -61,20 +61,22 @@ REMARK = f"The score has no interval: that takes {FEWEST} training photos, and t
 
 def test_a_prediction_without_an_interval_says_why(workspace: Workspace, without: Path, tmp_path: Path):
     command = ("score", workspace.portrait, "--bundle", without, "--overlay", tmp_path / "drawn")
-    text = " ".join(done(*command).out.replace("│", " ").split())
+    text = " ".join(kallos_ok(*command).out.replace("│", " ").split())
     assert "90 % interval –, for" in text
     assert f"! {REMARK}" in text
-    (predicted,) = done(*command, "--json").json()["predictions"]
+    (predicted,) = kallos_ok(*command, "--json").json()["predictions"]
     assert (predicted["low"], predicted["high"], predicted["own_scale"]["low"]) == (None, None, None)
     assert REMARK in predicted["notes"]
-    done("score", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
+    kallos_ok("score", workspace.portrait, "--bundle", without, "--csv", tmp_path / "p.csv")
     (row,) = pl.read_csv(tmp_path / "p.csv").to_dicts()
     assert (row["low"], row["own_high"]) == (None, None)
     assert REMARK in row["remarks"]
 
 
 def test_an_explanation_and_the_page_without_an_interval_say_so(workspace: Workspace, without: Path):
-    text = " ".join(done("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).out.split())
+    text = " ".join(
+        kallos_ok("explain", workspace.portrait, "--bundle", without, "--store", workspace.store).out.split()
+    )
     assert ", no 90 % interval" in text
     assert REMARK in text
     assert "orange" not in text

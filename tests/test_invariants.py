@@ -10,7 +10,7 @@ import pytest
 from featurestore.store import Store
 from featurestore.upkeep import invariants
 from featurestore.upkeep.invariants import INVARIANTS, examine_deeply
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 
 AGAIN = "INSERT INTO {0} FROM {0} LIMIT 1"
@@ -73,8 +73,8 @@ def copy(workspace: Workspace, tmp_path: Path) -> Path:
 
 
 def test_a_sound_store_is_well_in_depth(workspace: Workspace):
-    said = done("doctor", "--deep", "--json", "--store", workspace.store).json()["parts"]
-    assert {symptom["state"] for symptom in said["Store, in depth"] + said["Trained models"]} == {"ok"}
+    parts = kallos_ok("doctor", "--deep", "--json", "--store", workspace.store).json()["parts"]
+    assert {symptom["state"] for symptom in parts["Store, in depth"] + parts["Trained models"]} == {"ok"}
 
 
 def test_every_invariant_is_broken_below():

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import write_workbook
 from tests.test_documented_commands import ROOT, commands, run_all
@@ -32,21 +32,21 @@ def test_six_commands_lead_from_a_wide_table_to_the_report(
     page = (ROOT / "docs" / "laboratory.md").read_text(encoding="utf-8")
     (plan,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     Path("plan.toml").write_text(plan.replace("photos = 60", f"photos = {PHOTOS}"), encoding="utf-8")
-    typed = commands("docs/laboratory.md")
-    assert len(typed) <= 6
+    steps = commands("docs/laboratory.md")
+    assert len(steps) <= 6
     # as in the workspace, whose encoder torch has written as a graph already
     shutil.copytree(workspace.store.with_suffix(".runs") / "encoders", Path("kallos.runs/encoders"))
-    for command in typed:
-        done(*command, *(SMALL if command[0] == "extract" else ()))
+    for command in steps:
+        kallos_ok(*command, *(SMALL if command[0] == "extract" else ()))
     assert Path("study/study.html").is_file()
-    report = done("report", "study", "--json").json()
+    report = kallos_ok("report", "study", "--json").json()
     assert report["deviations"] == []
     assert report["plans"][0]["ratings"] == 0
     figures = {(row["table"], row["figure"]): row["value"] for row in report["figures"]}
     assert figures["scores", "photos"] == PHOTOS
     assert figures["agreement", "ICC(2,k)"] > 0.8
     assert {row["model"] for row in report["figures"] if row["table"] == "models"} == {"baseline", "ridge"}
-    assert json.loads(done("report", "raters", "--json").out)
+    assert json.loads(kallos_ok("report", "raters", "--json").out)
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/laboratory/study.md").read_text(), flags=re.DOTALL)
     exec(code, {})
     run_all(commands("docs/laboratory/study.md"), {})

@@ -37,7 +37,7 @@ def portraits():
     return [paint(draw_parameters(seed)) for seed in range(6)]
 
 
-def apart(a, b):
+def distance(a, b):
     """Mean distance of two faces' landmarks, in face widths."""
     return np.linalg.norm((a - b)[:, :2], axis=1).mean() / Landmarks(b[None]).face_width[0]
 
@@ -64,16 +64,16 @@ def test_the_same_photo_gives_the_same_landmarks(finder, portraits):
 def test_coordinates_follow_size_shape_and_place_of_the_photo(finder, portraits):
     face = finder.find(portraits[0]).landmarks
     twice = finder.find(cv2.resize(portraits[0], None, fx=2, fy=2)).landmarks
-    assert apart(twice / 2, face) < 0.01
+    assert distance(twice / 2, face) < 0.01
     assert np.abs(twice[:, 2] / 2 - face[:, 2]).max() < 12
     moved = finder.find(cv2.copyMakeBorder(portraits[0], 0, 60, 200, 0, cv2.BORDER_REPLICATE)).landmarks
-    assert apart(moved - (200, 0, 0), face) < 0.015
+    assert distance(moved - (200, 0, 0), face) < 0.015
 
 
 def test_a_mirrored_photo_gives_mirrored_landmarks(finder, portraits):
     face = finder.find(portraits[0]).landmarks
     mirrored = finder.find(portraits[0][:, ::-1]).landmarks
-    assert apart((mirrored * (-1, 1, 1) + (350, 0, 0))[MIRROR], face) < 0.02
+    assert distance((mirrored * (-1, 1, 1) + (350, 0, 0))[MIRROR], face) < 0.02
 
 
 def test_of_several_faces_the_largest_is_taken(finder, portraits):
@@ -83,7 +83,7 @@ def test_of_several_faces_the_largest_is_taken(finder, portraits):
     found = finder.find(both)
     assert (found.faces, found.place) == (2, "2nd from the left")
     assert found.landmarks[:, 0].min() > 220
-    assert apart(found.landmarks - (220, 0, 0), finder.find(portraits[0]).landmarks) < 0.02
+    assert distance(found.landmarks - (220, 0, 0), finder.find(portraits[0]).landmarks) < 0.02
 
 
 def on_canvas(width, height, *placed):
@@ -141,7 +141,7 @@ def test_a_small_face_in_a_corner_of_a_large_photo_is_found(corner, wide, finder
     found = finder.find(on_canvas(2000, 1500, (portrait, side, x, y)))
     assert found.faces == 1
     placed = finder.find(portrait).landmarks * (side / 350) + np.array((x, y, 0))
-    assert apart(found.landmarks, placed) < 0.02
+    assert distance(found.landmarks, placed) < 0.02
 
 
 @pytest.mark.parametrize("wide", [24, 32, 40])
@@ -165,7 +165,7 @@ def test_a_face_that_fills_the_photo_and_more_is_found(finder, portraits):
         face = finder.find(portrait).landmarks
         (left, top), (right, bottom) = face[:, :2].min(axis=0).astype(int), face[:, :2].max(axis=0).astype(int)
         tight = np.ascontiguousarray(portrait[top + 35 : bottom - 35, left + 35 : right - 35])
-        assert apart(finder.find(tight).landmarks + np.array((left + 35, top + 35, 0)), face) < 0.08
+        assert distance(finder.find(tight).landmarks + np.array((left + 35, top + 35, 0)), face) < 0.08
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 
 from kallos.cli.loading import LINE
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 
 EACH_COMMAND = """
 import sys
@@ -59,30 +59,30 @@ def test_every_command_shows_the_line_before_it_imports_anything_heavy():
     assert not [line for line in lines if not line.startswith(f"{LINE} set() ")]
 
 
-@pytest.mark.parametrize("typed", [("sql", "SELECT 1"), ("tables", "--json"), ("report",), ("nothing",)])
-def test_on_a_terminal_the_line_goes_before_anything_else_is_shown(tmp_path, typed):
-    shown = on_a_terminal(*typed, "--store", str(tmp_path / "none.duckdb"))
-    line, rest = shown.split("\r", 1) if typed != ("nothing",) else (LINE, shown)
+@pytest.mark.parametrize("arguments", [("sql", "SELECT 1"), ("tables", "--json"), ("report",), ("nothing",)])
+def test_on_a_terminal_the_line_goes_before_anything_else_is_shown(tmp_path, arguments):
+    shown = on_a_terminal(*arguments, "--store", str(tmp_path / "none.duckdb"))
+    line, rest = shown.split("\r", 1) if arguments != ("nothing",) else (LINE, shown)
     assert line == LINE
     assert rest.split("\r")[-1].strip() or rest.strip()
     assert LINE not in rest
 
 
 def test_elsewhere_and_for_help_there_is_no_line(workspace):
-    assert done("sql", "SELECT 1", "--store", workspace.store).err == ""
+    assert kallos_ok("sql", "SELECT 1", "--store", workspace.store).err == ""
     assert LINE not in on_a_terminal("score", "--help")
 
 
 def test_the_version_is_that_of_the_package():
-    answer = done("--version")
+    answer = kallos_ok("--version")
     assert answer.out == f"kallos {version('kallos')}\n"
     assert kallos("--version", "sql").out == answer.out
 
 
-def on_a_terminal(*typed: str) -> str:
+def on_a_terminal(*arguments: str) -> str:
     """All that a command shows on a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "kallos", *typed], stdin=theirs, stdout=theirs, stderr=theirs):
+    with subprocess.Popen([sys.executable, "-m", "kallos", *arguments], stdin=theirs, stdout=theirs, stderr=theirs):
         os.close(theirs)
         shown = b""
         try:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = [line for name, lines in PROJECT["optional-dependencies"].items() if name != "dev" for line in lines]
-ASKED = {
+REQUIREMENTS = {
     "predict": PROJECT["dependencies"],
     "dev": [*PROJECT["dependencies"], *EXTRAS, *PROJECT["optional-dependencies"]["dev"]],
 }
@@ -32,15 +32,15 @@ def read(lock: str) -> str:
     return (ROOT / "locks" / f"{lock}.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lock", ASKED)
+@pytest.mark.parametrize("lock", REQUIREMENTS)
 def test_every_requirement_is_locked_within_its_range(lock: str):
     versions = locked(lock)
-    asked = [one for one in map(Requirement, ASKED[lock]) if one.name != "kallos"]
-    assert len(asked) > 20
+    requirements = [each for each in map(Requirement, REQUIREMENTS[lock]) if each.name != "kallos"]
+    assert len(requirements) > 20
     outside = [
-        f"{one}: {found or 'nothing'}"
-        for one in asked
-        if not (found := versions.get(canonicalize_name(one.name))) or not all(map(one.specifier.contains, found))
+        f"{each}: {found or 'nothing'}"
+        for each in requirements
+        if not (found := versions.get(canonicalize_name(each.name))) or not all(map(each.specifier.contains, found))
     ]
     assert not outside, f"run `make lock`: {outside}"
 
@@ -50,7 +50,7 @@ def test_both_locks_have_the_same_versions():
     assert {name for name, versions in locked("predict").items() if versions != everything[name]} == set()
 
 
-@pytest.mark.parametrize("lock", ASKED)
+@pytest.mark.parametrize("lock", REQUIREMENTS)
 def test_every_package_has_hashes_and_no_host_is_named(lock: str):
     text = read(lock)
     blocks = re.split(r"^(?=[a-z0-9.-]+==)", text, flags=re.MULTILINE)[1:]

@@ -221,8 +221,8 @@ def test_a_backup_of_the_old_store_lies_beside_it(before, old):
     (backup,) = migrations.backups(old)
     assert version_of(backup) == 1
     with duckdb.connect(str(backup), read_only=True) as connection:
-        kept = connection.sql("FROM normalized_features ORDER BY ALL").pl()
-        assert kept.equals(before.sql("FROM normalized_features ORDER BY ALL").pl(), null_equal=True)
+        features = connection.sql("FROM normalized_features ORDER BY ALL").pl()
+        assert features.equals(before.sql("FROM normalized_features ORDER BY ALL").pl(), null_equal=True)
     assert sorted(p.name for p in old.parent.iterdir()) == ["s.duckdb", "s.schema-1.duckdb"]
 
 

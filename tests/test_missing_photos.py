@@ -23,11 +23,12 @@ from kallos.engines.extraction import extract
 from kallos.engines.workers import Task, _extract, _WorkerState
 from kallos.portraits.dataset import write_demo
 from kallos.workflows.plan import plan_report
+from kallos.workflows.progress import ignore
 from reports.pages.plan import PlanReport, render
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.hostile.powers import with_the_rights_of_others
 from tests.ingest_files import read_scores
-from tests.test_pipeline import MeanColour, no_half_row, unheard
+from tests.test_pipeline import MeanColour, no_half_row
 
 PHOTOS = 6
 
@@ -74,11 +75,11 @@ def test_a_folder_that_is_not_there_records_nothing(leave_empty: bool, store: St
     if leave_empty:
         photos.mkdir()
     with pytest.raises(FolderGoneError, match=f"The folder {photos} of a data set is not there"):
-        extract(store, [MeanColour()], unheard)
+        extract(store, [MeanColour()], ignore)
     assert ledger(store).is_empty()
     shutil.rmtree(photos, ignore_errors=True)
     photos.with_name("away").rename(photos)
-    assert extract(store, [MeanColour()], unheard).processed == PHOTOS
+    assert extract(store, [MeanColour()], ignore).processed == PHOTOS
 
 
 def test_the_command_ends_with_code_3_and_forgets_nothing_even_when_it_should_retry(photos: Path, tmp_path: Path):
@@ -86,17 +87,17 @@ def test_the_command_ends_with_code_3_and_forgets_nothing_even_when_it_should_re
     (photos / "broken.jpg").write_bytes(b"no photo")
     with Store.open(path) as store:
         ingest(store, photos)
-    at = ("--store", path)
-    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *at)
+    options = ("--store", path)
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options)
     with Store.open(path) as store:
         before = ledger(store)
     (photos.parent / "photos").rename(photos.parent / "away")
-    answer = kallos("extract", "--retry-failed", *at)
+    answer = kallos("extract", "--retry-failed", *options)
     assert answer.code == InputError.exit_code
     assert answer.err.splitlines()[-1].startswith(f"kallos: The folder {photos} of a data set is not there")
     with Store.open(path) as store:
         assert ledger(store).equals(before)
-    assert kallos("extract", *at).code == 0, "all that can be done is done"
+    assert kallos("extract", *options).code == 0, "all that can be done is done"
     with Store.open(path) as store:
         report, _ = plan(store)
     assert (report.absent, report.lines[0].failed) == ((), 1)
@@ -116,7 +117,7 @@ def test_a_folder_that_goes_away_meanwhile_stops_the_run_and_records_nothing_of_
     assert set(ledger(store)["status"]) == {"ok"}
     no_half_row(store)
     photos.with_name("away").rename(photos)
-    extract(store, [MeanColour()], unheard)
+    extract(store, [MeanColour()], ignore)
     assert store.value("SELECT count(*) FROM landmarks") == PHOTOS
 
 
@@ -124,38 +125,38 @@ def test_another_data_set_that_has_the_photos_too_will_do(store: Store, photos: 
     copy = Path(shutil.copytree(photos, tmp_path / "other" / "photos"))
     ingest(store, copy, "other")
     shutil.rmtree(photos)
-    assert extract(store, [MeanColour()], unheard).failed == 0
+    assert extract(store, [MeanColour()], ignore).failed == 0
 
 
 def test_a_photo_that_was_missing_is_tried_again_as_soon_as_it_is_there(store: Store, photos: Path, tmp_path: Path):
     first, second, third, *_ = sorted(photos.iterdir())
     first.rename(tmp_path / "elsewhere")
     shutil.copy(third, second)
-    assert extract(store, [], unheard).failed == 2
-    assert extract(store, [], unheard).processed == 0, "still missing: there is nothing to try"
-    report, said = plan(store)
+    assert extract(store, [], ignore).failed == 2
+    assert extract(store, [], ignore).processed == 0, "still missing: there is nothing to try"
+    report, message = plan(store)
     assert (report.lines[0].failed, report.lines[0].again) == (2, 0)
-    assert "`kallos extract --retry-failed` tries failed photos" in said
+    assert "`kallos extract --retry-failed` tries failed photos" in message
 
     (tmp_path / "elsewhere").rename(first)
-    report, said = plan(store)
+    report, message = plan(store)
     landmarks = report.lines[0]
     assert (landmarks.failed, landmarks.missing, landmarks.again) == (1, 1, 1)
-    assert "1 photo could not be read before and can be now: `kallos extract` tries it again." in said
-    assert extract(store, [], unheard).processed == 1
+    assert "1 photo could not be read before and can be now: `kallos extract` tries it again." in message
+    assert extract(store, [], ignore).processed == 1
     failed = ledger(store).filter(pl.col("status") != "ok")
     assert failed["status"].to_list() == ["changed"]
     no_half_row(store)
 
 
 def test_plan_names_a_folder_that_is_not_there(store: Store, photos: Path, tmp_path: Path):
-    extract(store, [], unheard)
+    extract(store, [], ignore)
     store.execute("DELETE FROM attempts WHERE extractor = 'skin'")
     assert plan(store)[0].absent == ()
     shutil.rmtree(photos)
-    report, said = plan(store)
+    report, message = plan(store)
     assert report.absent == (str(photos),)
-    assert f"{photos} is not there" in said
+    assert f"{photos} is not there" in message
 
 
 def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, monkeypatch: pytest.MonkeyPatch):

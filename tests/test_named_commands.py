@@ -51,7 +51,7 @@ def test_every_command_in_a_message_is_one():
 
 
 @pytest.mark.parametrize(
-    ("typed", "wrong"),
+    ("command", "wrong"),
     [
         ("kallos", "NoArgsIsHelpError"),
         ("kallos ingest", "NoArgsIsHelpError"),
@@ -64,8 +64,8 @@ def test_every_command_in_a_message_is_one():
         ('kallos sql "SELECT 1"', None),
     ],
 )
-def test_what_cannot_be_typed_is_found(typed: str, wrong: str | None):
-    assert (trouble(typed) or "").partition(":")[0] == (wrong or "")
+def test_what_cannot_be_typed_is_found(command: str, wrong: str | None):
+    assert (trouble(command) or "").partition(":")[0] == (wrong or "")
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_what_cannot_be_typed_is_found(typed: str, wrong: str | None):
 def test_commands_get_the_store_that_was_typed(argv: list[str], expected: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.argv", argv)
     text = Text.assemble(("run `kallos extract` or ", "bold"), "`kallos ingest --help`, `sql`", style="dim")
-    made = complete(text)
-    assert made.plain == expected
-    assert made.style == "dim"
-    assert any(span.style == "bold" and span.start == 0 for span in made.spans)
+    completed = complete(text)
+    assert completed.plain == expected
+    assert completed.style == "dim"
+    assert any(span.style == "bold" and span.start == 0 for span in completed.spans)
 
 
 def test_what_a_command_says_to_do_next_can_be_typed(tmp_path: Path):

@@ -37,10 +37,10 @@ CELLS = {
 @pytest.mark.parametrize("before", ["", WITHOUT_WIDGETS], ids=["with ipywidgets", "without ipywidgets"])
 def test_the_python_interface(before: str, workspace: Workspace):
     names = f"path, bundle, portrait = {[str(p) for p in (workspace.store, workspace.bundle, workspace.portrait)]!r}"
-    typed = [before + names, *CELLS]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in typed])
+    sources = [before + names, *CELLS]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in sources])
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     for cell, expected in zip(notebook.cells, (None, *CELLS.values()), strict=True):
-        shown = [output["data"]["text/plain"] for output in cell.outputs if output.output_type == "execute_result"]
-        assert shown == ([expected] if expected else []), cell
+        outputs = [output["data"]["text/plain"] for output in cell.outputs if output.output_type == "execute_result"]
+        assert outputs == ([expected] if expected else []), cell
         assert not [output for output in cell.outputs if output.output_type == "error"]

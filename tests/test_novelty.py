@@ -31,11 +31,11 @@ Image = NDArray[np.uint8]
 def turn(axis: int, degrees: float) -> NDArray[np.float64]:
     """Rotation about x (0), y (1) or z (2)."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    made = np.eye(3)
+    matrix = np.eye(3)
     i, j = [k for k in range(3) if k != axis]
-    made[i, i] = made[j, j] = cos
-    made[i, j], made[j, i] = -sin, sin
-    return made
+    matrix[i, i] = matrix[j, j] = cos
+    matrix[i, j], matrix[j, i] = -sin, sin
+    return matrix
 
 
 @settings(max_examples=50, deadline=None)
@@ -64,8 +64,8 @@ def test_angles_have_the_signs_that_are_documented(degrees: int) -> None:
 @pytest.fixture(scope="module")
 def fold(workspace) -> tuple[TrainingSet, NDArray[np.float32], NDArray[np.float32]]:
     with Store.open(workspace.store) as store:
-        made = training_set(store, "demo-5fold", 1)
-        return made, load_landmarks(store, made.train.image_ids), load_landmarks(store, made.test.image_ids)
+        rows = training_set(store, "demo-5fold", 1)
+        return rows, load_landmarks(store, rows.train.image_ids), load_landmarks(store, rows.test.image_ids)
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +76,16 @@ def novelty(fold) -> Novelty:
 def test_what_is_saved_says_the_same(novelty, fold, tmp_path):
     novelty.save(tmp_path)
     again = Novelty.load(tmp_path)
-    made, _, landmarks = fold
-    before, after = novelty.measure(made.test, landmarks), again.measure(made.test, landmarks)
+    rows, _, landmarks = fold
+    before, after = novelty.measure(rows.test, landmarks), again.measure(rows.test, landmarks)
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[name], after[name]) for name in before)
     assert (again.limits, again.shares, again.photos) == (novelty.limits, novelty.shares, novelty.photos)
 
 
 def test_labels_are_not_looked_at(novelty, fold):
-    made, landmarks, _ = fold
-    scrambled = made.train.take(np.arange(len(made.train)))
+    rows, landmarks, _ = fold
+    scrambled = rows.train.take(np.arange(len(rows.train)))
     scrambled.scores[:] = np.nan
     assert Novelty.fit(scrambled, landmarks, scrambled.image_ids).limits == novelty.limits
 
@@ -132,7 +132,7 @@ def portraits() -> list[Image]:
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_spoilt_portraits_are_named_for_what_spoils_them(how, predictor, portraits):
-    spoil, said = SPOILT[how]
+    spoil, phrase = SPOILT[how]
     named = seen = 0
     for image in portraits:
         try:
@@ -140,7 +140,7 @@ def test_spoilt_portraits_are_named_for_what_spoils_them(how, predictor, portrai
         except NoFaceError:
             continue
         seen += 1
-        named += any(said in warning for warning in warnings)
+        named += any(phrase in warning for warning in warnings)
     assert seen >= 6
     assert named >= 0.8 * seen
 

@@ -47,13 +47,13 @@ def test_a_further_rating_raises_no_variance_and_lowers_it_by_the_gain(seed: int
     faces = some_faces(60, seed)
     ratings = simulated(faces, KNOWN_NOISE, seed)[1]
     before, after = (
-        OneRater.given(UNKNOWN.covariance, NOISE, faces.take(np.arange(n)), ratings[:n]) for n in (rated, rated + 1)
+        OneRater.posterior(UNKNOWN.covariance, NOISE, faces.take(np.arange(n)), ratings[:n]) for n in (rated, rated + 1)
     )
     assert (after.predict(faces)[1] <= before.predict(faces)[1] + 1e-9).all()
     # what a regression on the pool's score leaves of each component
     fits = [np.polyfit(faces.pool, component, 1) for component in faces.components.T]
-    apart = faces.components - np.stack([np.polyval(fit, faces.pool) for fit in fits], axis=1)
-    spread = [((apart @ model.covariance[2:, 2:]) * apart).sum(axis=1).mean() for model in (before, after)]
+    residuals = faces.components - np.stack([np.polyval(fit, faces.pool) for fit in fits], axis=1)
+    spread = [((residuals @ model.covariance[2:, 2:]) * residuals).sum(axis=1).mean() for model in (before, after)]
     assert before.gains(faces)[rated] == pytest.approx(spread[0] - spread[1], abs=1e-9)
 
 
@@ -76,10 +76,10 @@ def test_leaving_one_out_is_fitting_without_it(seed: int):
     ratings = simulated(faces, KNOWN_NOISE, seed)[1]
     covariance = UNKNOWN.covariance.copy()
     covariance[0, 0] = 0
-    model = OneRater.given(covariance, NOISE, faces, ratings)
+    model = OneRater.posterior(covariance, NOISE, faces, ratings)
     for left in range(12):
         rest = np.arange(12) != left
-        fitted = OneRater.given(covariance, NOISE, faces.take(rest), ratings[rest])
+        fitted = OneRater.posterior(covariance, NOISE, faces.take(rest), ratings[rest])
         assert fitted.predict(faces.take(np.array([left])))[0][0] == pytest.approx(model.left_out[left])
 
 

@@ -18,7 +18,7 @@ from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
 from reports.stats.estimates import estimate_text
 from reports.stats.simpler_models import comparisons, doubts
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.hostile.bundles import put, right
 from tests.synthetic_store import MODEL_NOISE, PROTOCOL, content, make_store
@@ -46,7 +46,7 @@ def trained(tmp_path: Path):
 
 def test_a_model_is_set_beside_the_mean_of_its_training_photos(trained):
     store, run_ids = trained
-    (beside,) = comparisons(store, run_ids)
+    (comparison,) = comparisons(store, run_ids)
     rows = store.frame(
         "SELECT role, sha256, s.score AS truth, p.score AS predicted FROM predictions p JOIN scores s USING (image_id) "
         "JOIN images USING (image_id) "
@@ -57,18 +57,18 @@ def test_a_model_is_set_beside_the_mean_of_its_training_photos(trained):
     truth, predicted = tested["truth"].to_numpy(), tested["predicted"].to_numpy()
     own, mean = np.abs(predicted - truth), np.abs(learnt["truth"].mean() - truth)
     interval = Estimate.from_resamples(0.0, means(resamples(tested["sha256"].to_numpy().astype(str)), own - mean))
-    assert beside == Comparison("mean", 40, own.mean(), mean.mean(), beside.low, beside.high)
-    assert (beside.low, beside.high) == pytest.approx((interval.low, interval.high))
-    assert beside.better
-    assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (beside,)))
+    assert comparison == Comparison("mean", 40, own.mean(), mean.mean(), comparison.low, comparison.high)
+    assert (comparison.low, comparison.high) == pytest.approx((interval.low, interval.high))
+    assert comparison.better
+    assert not doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, (comparison,)))
 
 
 def test_a_model_that_says_the_mean_is_no_better_than_that(trained):
     store, run_ids = trained
     store.execute("UPDATE predictions SET score = 3 WHERE run_id = $run", run=run_ids["ensemble"])
-    (beside,) = comparisons(store, run_ids)
-    assert not beside.better
-    assert abs(beside.mae - beside.mae_beside) < 0.2
+    (comparison,) = comparisons(store, run_ids)
+    assert not comparison.better
+    assert abs(comparison.mae - comparison.mae_beside) < 0.2
 
 
 @pytest.mark.parametrize(("tested", "out_of_fold"), [(20, False), (19, True), (1, True), (0, True)])
@@ -82,8 +82,8 @@ def test_with_few_test_photos_it_is_compared_on_training_photos_out_of_fold(trai
         "WHERE role = 'test' ORDER BY image_id LIMIT $tested)",
         tested=tested,
     )
-    (beside,) = comparisons(store, run_ids)
-    assert (beside.n, beside.out_of_fold) == (learnt if out_of_fold else tested, out_of_fold)
+    (comparison,) = comparisons(store, run_ids)
+    assert (comparison.n, comparison.out_of_fold) == (learnt if out_of_fold else tested, out_of_fold)
     store.execute("UPDATE predictions SET score = 1 WHERE run_id = $run", run=run_ids["ensemble"])
     (sentence,) = doubts(Origin("m", ("d",), "score", (1, 5), "p", 1, comparisons(store, run_ids)))
     photos = f"{learnt} training photos, out of fold," if out_of_fold else f"{tested} test photos"
@@ -127,9 +127,9 @@ def test_a_doubt_is_on_the_raters_own_scale(scale, named):
 def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)
-    beside = {of.beside: of for of in parts.comparisons}["ridge"]
+    beside = {comparison.beside: comparison for comparison in parts.comparisons}["ridge"]
     ids = [word for model in ("ensemble", "ridge") for word in ("--run", parts.run_ids[model])]
-    best, other = done("report", "compare", *ids, "--json", "--store", workspace.store).json()["runs"]
+    best, other = kallos_ok("report", "compare", *ids, "--json", "--store", workspace.store).json()["runs"]
     sign = 1 if other["run_id"] == parts.run_ids["ensemble"] else -1
     ends = sorted(sign * other["mae"][end] for end in ("low", "high"))
     assert (beside.low, beside.high) == pytest.approx(ends)
@@ -140,27 +140,27 @@ def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
 def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
     with Store.open(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)
-    assert [of.beside for of in parts.comparisons] == ["mean", "ridge"]
+    assert [comparison.beside for comparison in parts.comparisons] == ["mean", "ridge"]
     assert open_bundle(workspace.bundle).origin == parts.origin
     assert open_bundle(workspace.bundle).photos == parts.photos
 
 
 def test_every_form_of_a_prediction_names_the_model_and_its_doubts(workspace: Workspace, tmp_path: Path, many: int):
-    at = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
+    options = ("--bundle", workspace.bundle, "--store", tmp_path / "none.duckdb")
     origin = open_bundle(workspace.bundle).origin
     named = f"{origin.model}, trained on demo (demo-5fold, fold 1)."
     assert doubts(origin), "two epochs on 96 portraits are worth little"
-    for typed in (("score", workspace.portrait), ("explain", workspace.portrait)):
-        shown = done(*typed, *at).out
-        assert max(map(len, shown.splitlines())) <= 80
-        text = " ".join(shown.replace("│", " ").split())
+    for arguments in (("score", workspace.portrait), ("explain", workspace.portrait)):
+        output = kallos_ok(*arguments, *options).out
+        assert max(map(len, output.splitlines())) <= 80
+        text = " ".join(output.replace("│", " ").split())
         assert all(sentence in text for sentence in (named, *doubts(origin)))
-        answer = done(*typed, "--json", *at).json()
+        answer = kallos_ok(*arguments, "--json", *options).json()
         prediction = answer["predictions"][0] if "predictions" in answer else answer
         assert prediction["doubts"] == doubts(origin)
         assert prediction["origin"]["protocol"] == "demo-5fold"
         assert len(prediction["origin"]["comparisons"]) == 2
-    lines = done("score", *[workspace.portrait] * many, *at).out
+    lines = kallos_ok("score", *[workspace.portrait] * many, *options).out
     assert all(lines.count(sentence) == 1 for sentence in (named, *doubts(origin)))
 
 
@@ -183,7 +183,7 @@ def test_training_photos_are_kept_and_not_named(tmp_path: Path):
     one, other = TrainingPhotos.from_hashes(hashes, "one"), TrainingPhotos.from_hashes(hashes, "other")
     one.save(tmp_path / "photos")
     assert TrainingPhotos.load(tmp_path / "photos", "one") == one
-    pieces = [{of.content[i : i + SIZE] for i in range(0, len(of.content), SIZE)} for of in (one, other)]
+    pieces = [{photos.content[i : i + SIZE] for i in range(0, len(photos.content), SIZE)} for photos in (one, other)]
     assert not pieces[0] & pieces[1]
     assert not any(bytes.fromhex(sha256)[:SIZE] in one.content for sha256 in hashes)
 
@@ -196,15 +196,17 @@ def test_a_photo_that_was_trained_on_is_said_to_be_one(
     photo = tmp_path / "under another name.jpg"
     shutil.copy(photo_of(workspace, role), photo)
     elsewhere = tmp_path / "none.duckdb"
-    at = ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
-    prediction = done("score", photo, "--json", *at).json()["predictions"][0]
+    options = (
+        ("--store", workspace.store) if models == "store" else ("--bundle", workspace.bundle, "--store", elsewhere)
+    )
+    prediction = kallos_ok("score", photo, "--json", *options).json()["predictions"][0]
     assert (prediction["in_training"], LEARNT in prediction["notes"]) == (expected, expected)
-    assert (LEARNT in done("score", photo, *at).out) == expected
+    assert (LEARNT in kallos_ok("score", photo, *options).out) == expected
     if models == "bundle":
         assert prediction["notes"][:1] == [LEARNT] * expected or not expected
-        assert done("explain", photo, "--json", *at).json()["in_training"] == expected
-        assert (f"! {LEARNT}" in done("explain", photo, *at).out) == expected
-        assert done("score", *[photo] * many, *at).out.count(LEARNT) == many * expected
+        assert kallos_ok("explain", photo, "--json", *options).json()["in_training"] == expected
+        assert (f"! {LEARNT}" in kallos_ok("explain", photo, *options).out) == expected
+        assert kallos_ok("score", *[photo] * many, *options).out.count(LEARNT) == many * expected
 
 
 def test_the_page_says_it_too(workspace: Workspace):
@@ -217,7 +219,7 @@ def test_the_page_says_it_too(workspace: Workspace):
 def test_the_same_picture_in_another_file_is_not_recognised(workspace: Workspace, tmp_path: Path):
     with Image.open(photo_of(workspace, "out_of_fold")) as picture:
         picture.save(tmp_path / "again.png")
-    answer = done("score", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
+    answer = kallos_ok("score", tmp_path / "again.png", "--json", "--bundle", workspace.bundle).json()
     (prediction,) = answer["predictions"]
     assert not prediction["in_training"]
 
@@ -230,8 +232,8 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
         image_id, sha256 = opened.frame(
             "SELECT image_id, sha256 FROM predictions JOIN images USING (image_id) WHERE role = 'out_of_fold' LIMIT 1"
         ).row(0)
-    shown = done("erase", image_id, "--store", store).out
-    assert "still recognise the photo" in " ".join(shown.split())
+    output = kallos_ok("erase", image_id, "--store", store).out
+    assert "still recognise the photo" in " ".join(output.split())
     with Store.open(store, read_only=True) as opened:
         assert sha256 not in trained_parts(opened, None, None).photos
     assert sha256 in open_bundle(workspace.bundle).photos
@@ -245,5 +247,5 @@ def test_a_bundle_of_an_earlier_format_says_how_to_get_a_newer_one(workspace: Wo
     answer = kallos("score", workspace.portrait, "--bundle", bundle)
     assert answer.code == 9
     assert "export it again" in answer.err
-    done("export", bundle, "--no-onnx", "--store", workspace.store)
+    kallos_ok("export", bundle, "--no-onnx", "--store", workspace.store)
     assert open_bundle(bundle).photos == open_bundle(workspace.bundle).photos

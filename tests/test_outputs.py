@@ -13,7 +13,7 @@ from PIL import Image
 
 from featurestore.store import Store
 from kallos.cli.outputs import output
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.named_commands import leaves
 from tests.test_cli import refused
 
@@ -40,11 +40,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.new("L", (64, 64), 100 + i).save(folder / "photos" / f"{i}.png")
     pl.DataFrame(rows, schema=["image", "rater", "rating"], orient="row").write_csv(folder / "ratings.csv")
     options = ("--images", folder / "photos", "--scale", 1, 5, "--store", folder / "kallos.duckdb")
-    done("ingest", "table", folder / "ratings.csv", *options, "--save-recipe", folder / "recipe.json")
+    kallos_ok("ingest", "table", folder / "ratings.csv", *options, "--save-recipe", folder / "recipe.json")
     return folder
 
 
-def typed(words: tuple[str, ...], name: str, place: Path, store: Path, elsewhere: Path) -> list[object]:
+def arguments(words: tuple[str, ...], name: str, place: Path, store: Path, elsewhere: Path) -> list[object]:
     """A command with that output in that place; what else it needs is there, or never looked at."""
     line: list[object] = list(words)
     for parameter in leaves()[words].params:
@@ -81,7 +81,7 @@ def test_no_output_takes_the_place_of_what_kallos_reads(lab: Path, tmp_path: Pat
         (lab / "photos" / "3.png", "is a photo of ratings"),
         (lab / "photos", "is the folder with photos of ratings"),
     ):
-        answer = kallos(*typed(words, name, place, store, tmp_path / "x.jpg"))
+        answer = kallos(*arguments(words, name, place, store, tmp_path / "x.jpg"))
         refused(answer, 3, f"{place} {origin}, and would be replaced: choose another place.")
     assert {file: file.stat().st_mtime_ns for file in lab.rglob("*") if file.is_file()} == before
 
@@ -112,22 +112,27 @@ def test_a_further_table_and_its_recipe_are_known_as_well(lab: Path, tmp_path: P
     shutil.copy(lab / "kallos.duckdb", store)
     wave2.write_text("image,rater,rating\n1.png,r9,3\n")
     recipe = ("--name", "ratings", "--recipe", lab / "recipe.json")
-    done("ingest", "table", wave2, "--images", lab / "photos", *recipe, "--store", store)
+    kallos_ok("ingest", "table", wave2, "--images", lab / "photos", *recipe, "--store", store)
     for place in (lab / "ratings.csv", wave2, lab / "recipe.json"):
         refused(kallos("features", "--csv", place, "--store", store), 3, "is a file that ratings was read from")
     with Store.open(store) as opened:
         opened.execute("UPDATE locations SET files = NULL")  # as in a store of an earlier kallos
     refused(kallos("sql", "SELECT 1", "--csv", store, "--store", store), 3, "is the store")
-    done("sql", "SELECT 1 AS one", "--csv", wave2, "--store", store)
+    kallos_ok("sql", "SELECT 1 AS one", "--csv", wave2, "--store", store)
 
 
 def test_another_file_is_replaced_and_the_line_says_so(lab: Path, tmp_path: Path):
-    at, files = ("--store", lab / "kallos.duckdb"), {kind: tmp_path / f"t.{kind}" for kind in ("csv", "parquet", "sav")}
-    line = ("sql", "SELECT 1 AS one", *(word for kind, file in files.items() for word in (f"--{kind}", file)), *at)
+    options, files = (
+        ("--store", lab / "kallos.duckdb"),
+        {kind: tmp_path / f"t.{kind}" for kind in ("csv", "parquet", "sav")},
+    )
+    line = ("sql", "SELECT 1 AS one", *(word for kind, file in files.items() for word in (f"--{kind}", file)), *options)
     for verb in ("wrote", "replaced"):
-        assert done(*line).err.splitlines() == [f"{verb} {file}: 1 row" for file in files.values()]
+        assert kallos_ok(*line).err.splitlines() == [f"{verb} {file}: 1 row" for file in files.values()]
     for verb in ("wrote", "replaced"):
-        answer = done("report", "dataset", "--html", tmp_path / "r.html", "--figures", tmp_path / "figures", *at)
+        answer = kallos_ok(
+            "report", "dataset", "--html", tmp_path / "r.html", "--figures", tmp_path / "figures", *options
+        )
         lines = shlex.split(answer.err.replace("\n", " "))
         assert lines == [verb, str(tmp_path / "r.html"), verb, str(tmp_path / "figures" / "scores_ratings.png")]
 

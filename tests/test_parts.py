@@ -50,12 +50,12 @@ def parts(maps: ScaleMaps = LINKED, data_sets=("one", "two"), **other) -> Parts:
 
 
 def test_scores_are_those_of_the_first_data_set_unless_another_is_named():
-    for given in (parts(), parts().scored_for(None), parts().scored_for("one")):
-        assert given.output.from_shared(AT) == AT
-        assert (given.scale, given.origin.scored_for) == (OWN, "one")
+    for default in (parts(), parts().scored_for(None), parts().scored_for("one")):
+        assert default.output.from_shared(AT) == AT
+        assert (default.scale, default.origin.scored_for) == (OWN, "one")
     other = parts().scored_for("two")
     assert other.output.from_shared(AT) == [2.0]
-    assert [float(end[0]) for end in other.given_ends(AT, ENDS)] == [1.5, 3.5]
+    assert [float(end[0]) for end in other.output_ends(AT, ENDS)] == [1.5, 3.5]
     assert (other.scale, other.origin.scored_for) == (Scale(0, 100), "two")
     assert (other.origin.model, other.origin.protocol, other.origin.fold) == ("run", "p", 2)
     with pytest.raises(UsageError, match="choose a data set from one, two"):
@@ -65,7 +65,7 @@ def test_scores_are_those_of_the_first_data_set_unless_another_is_named():
 def test_models_of_one_data_set_give_scores_as_they_are():
     alone = parts(ScaleMaps(), ["one"])
     assert alone.output is None
-    assert alone.scored_for("one").given_ends(AT, ENDS) == ENDS
+    assert alone.scored_for("one").output_ends(AT, ENDS) == ENDS
     assert alone.scale == OWN
 
 
@@ -80,7 +80,7 @@ def test_a_recalibration_decides_which_scores_are_given():
     fitted = parts(recalibration=Recalibration(BENT, 2.0), data_set="theirs")
     assert fitted.output.from_shared(AT) == [2.0]
     # 2 becomes 1.5 and 4 becomes 3.5, on a middle of 2 and twice as wide
-    assert [float(end[0]) for end in fitted.given_ends(AT, ENDS)] == [1.0, 5.0]
+    assert [float(end[0]) for end in fitted.output_ends(AT, ENDS)] == [1.0, 5.0]
     assert fitted.origin.scored_for == "theirs"
 
 
@@ -111,12 +111,12 @@ def test_parts_of_a_store_are_those_of_the_fold_that_was_combined_last(tmp_path:
             (store.runs_folder / f"{model}-1").mkdir(parents=True)
         with pytest.raises(PrerequisiteError, match="The encoder of the embeddings is not in"):
             parts_of_store(store)
-        shown = active_versions(store)
-        encoder_folder(store, shown["embedding:tiny"]).mkdir(parents=True)
+        versions = active_versions(store)
+        encoder_folder(store, versions["embedding:tiny"]).mkdir(parents=True)
         for chosen in ((), (PROTOCOL,), (None, 1), (PROTOCOL, 1)):
             found = parts_of_store(store, *chosen)
             assert (found.origin.protocol, found.origin.fold) == (PROTOCOL, 1)
-        assert found.versions == {name: version for name, version in shown.items() if name != "fingerprint"}
+        assert found.versions == {name: version for name, version in versions.items() if name != "fingerprint"}
         assert {*found.folders} >= {"a", "b", "ensemble", "encoder"}
         assert found.normalization.name == f"{PROTOCOL}/1"
         assert len(found.photos.content) == 5 * 39

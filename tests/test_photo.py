@@ -29,9 +29,9 @@ def test_a_photo_has_one_score_however_it_is_given(predictor: Predictor, workspa
     path = workspace.portrait
     of_file = predictor.predict(path)
     pixels = np.asarray(Image.open(path))
-    for given in (str(path), path.read_bytes(), bytearray(path.read_bytes()), Image.open(path), pixels):
-        predicted = predictor.predict(given)
-        assert predicted.score == of_file.score, type(given)
+    for photo in (str(path), path.read_bytes(), bytearray(path.read_bytes()), Image.open(path), pixels):
+        predicted = predictor.predict(photo)
+        assert predicted.score == of_file.score, type(photo)
         assert predicted.members == of_file.members
     assert predictor.explain(pixels).prediction.score == of_file.score
     assert of_file.photo == path
@@ -44,8 +44,8 @@ def turned(tmp_path: Path) -> Path:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
-    drawn = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-    Image.fromarray(drawn).save(path, exif=exif, quality=95)
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, exif=exif, quality=95)
     return path
 
 
@@ -59,8 +59,8 @@ def test_a_pil_image_and_bytes_are_decoded_like_the_file(turned: Path, tmp_path:
     for path in (turned, transparent, deep, grey):
         expected = decode(path)
         with Image.open(path) as image:
-            for given in (path.read_bytes(), image):
-                assert np.array_equal(read_photo(given)[1], expected), (path, type(given))
+            for photo in (path.read_bytes(), image):
+                assert np.array_equal(read_photo(photo)[1], expected), (path, type(photo))
     assert expected.shape == (6, 8, 3)
     assert decode(turned).shape == (60, 40, 3)
 
@@ -80,7 +80,7 @@ def test_views_of_an_array_are_read():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("photo", "phrase"),
     [
         (np.zeros((20, 30, 3)), "float64"),
         (np.zeros((20, 30, 3), dtype=np.uint16), "uint16"),
@@ -95,10 +95,10 @@ def test_views_of_an_array_are_read():
         (BytesIO(b""), "BytesIO"),
     ],
 )
-def test_what_is_no_photo_is_refused(given: object, said: str):
+def test_what_is_no_photo_is_refused(photo: object, phrase: str):
     with pytest.raises(InputError) as refused:
-        read_photo(given)
-    assert said in str(refused.value)
+        read_photo(photo)
+    assert phrase in str(refused.value)
     assert "uint8" in str(refused.value)
 
 
@@ -122,7 +122,7 @@ def cut_short() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "phrase"),
     [
         (many_pixels, "400 million pixels"),
         (bomb, "400 million pixels"),
@@ -133,8 +133,8 @@ def cut_short() -> bytes:
         (cut_short, "cut short"),
     ],
 )
-def test_the_limits_of_files_hold(make: Callable[[], object], said: str):
-    with pytest.raises(PhotoError, match=said):
+def test_the_limits_of_files_hold(make: Callable[[], object], phrase: str):
+    with pytest.raises(PhotoError, match=phrase):
         read_photo(make())
 
 

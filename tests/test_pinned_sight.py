@@ -21,7 +21,7 @@ from kallos.workflows.train import train
 from models.image.fitter import ImageFitter
 from models.image.spec import IMAGE
 from models.spec import Options
-from tests.command import done
+from tests.command import kallos_ok
 
 PROTOCOL = "demo-5fold"
 QUICK = Options(
@@ -133,9 +133,9 @@ def test_fits_from_another_machine_are_named_in_every_report_of_the_run(copy, mo
     unknown.unlink()
     train(copy, ["baseline"], protocol=PROTOCOL)  # which the ridge regression is trained with
     for report in ("training", "lineage"):
-        shown = " ".join(done("report", report, "--run", ridge, "--store", copy).out.split())
-        assert "fits from Plan9 vax, machine 0123abcd" in shown
-        assert f"fits from {machine.NOT_RECORDED}" in shown
+        output = " ".join(kallos_ok("report", report, "--run", ridge, "--store", copy).out.split())
+        assert "fits from Plan9 vax, machine 0123abcd" in output
+        assert f"fits from {machine.NOT_RECORDED}" in output
     card = (copy.with_suffix(".runs") / ridge / "MODEL_CARD.md").read_text()
     assert "with fits from Plan9 vax, machine 0123abcd" in card
     monkeypatch.setattr(machine.platform, "node", lambda: "elsewhere")

@@ -27,15 +27,12 @@ from featurestore.versions import rollback
 from kallos.engines import local, pool
 from kallos.engines.extraction import Extracted, extract
 from kallos.portraits.dataset import write_demo
+from kallos.workflows.progress import ignore
 from tests.ingest_files import read_scores
 
 VIEWS = ("landmarks", "geometric_features", "shapes", "fingerprints", "embeddings")
 EXTRACTORS = 6
 IMAGES = 24
-
-
-def unheard(done: int, total: int, what: str) -> None:
-    """Progress that nobody follows."""
 
 
 def stopped(done: int, total: int, what: str, *, at: int) -> None:
@@ -77,7 +74,7 @@ def portraits(workspace, tmp_path_factory) -> Path:
     (folder / "images").mkdir()
     for photo in sorted((workspace.portraits / "images").iterdir())[:IMAGES]:
         shutil.copy(photo, folder / "images")
-    write_demo(folder, IMAGES, 0, unheard)
+    write_demo(folder, IMAGES, 0, ignore)
     return folder
 
 
@@ -87,7 +84,7 @@ def whole(portraits, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "s.duckdb"
     with Store.open(path) as store:
         write(store, read_demo(portraits))
-        assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES, 0, IMAGES)
+        assert extract(store, [MeanColour()], ignore) == Extracted(IMAGES, 0, IMAGES)
     return path
 
 
@@ -137,7 +134,7 @@ def test_ctrl_c_keeps_what_was_answered_and_the_next_run_goes_on(store, whole):
     with pytest.raises(KeyboardInterrupt):
         extract(store, [MeanColour()], partial(stopped, at=10))
     assert store.value("SELECT count(*) FROM landmarks") == 10
-    assert extract(store, [MeanColour()], unheard) == Extracted(IMAGES - 10, 0, IMAGES)
+    assert extract(store, [MeanColour()], ignore) == Extracted(IMAGES - 10, 0, IMAGES)
     same_rows(whole, store)
 
 
@@ -188,7 +185,7 @@ def test_sigkills_at_random_moments(kills, store, whole, tmp_path):
             shutil.copy(fresh, store.path)
     assert len(set(killed_at)) > kills // 3, "the kills must strike at different moments"
     with Store.open(store.path) as opened:
-        extract(opened, [MeanColour()], unheard)
+        extract(opened, [MeanColour()], ignore)
         same_rows(whole, opened)
 
 
@@ -196,12 +193,12 @@ def test_a_worker_that_dies_costs_one_photo(store, whole):
     with Store.open(whole, read_only=True) as known:
         image_id, vector = known.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id").row(10)
     deadly = MeanColour(dies_of=vector[0])
-    assert extract(store, [deadly], unheard) == Extracted(IMAGES, 1, IMAGES - 1)
+    assert extract(store, [deadly], ignore) == Extracted(IMAGES, 1, IMAGES - 1)
     failed = store.frame("SELECT image_id, extractor, status, detail FROM extractions WHERE status <> 'ok'").rows()
     assert failed == [(image_id, "landmarks", "crash", "the worker process died (SIGSEGV)")]
     no_half_row(store)
-    assert extract(store, [deadly], unheard) == Extracted()
-    assert extract(store, [MeanColour()], unheard, retry_failed=True) == Extracted(1, 0, 1)
+    assert extract(store, [deadly], ignore) == Extracted()
+    assert extract(store, [MeanColour()], ignore, retry_failed=True) == Extracted(1, 0, 1)
     same_rows(whole, store)
 
 
@@ -230,7 +227,7 @@ def test_leaving_an_extraction_leaves_no_process_behind(store):
     import multiprocessing
 
     store.execute("DELETE FROM images WHERE image_id NOT IN (SELECT image_id FROM images ORDER BY ALL LIMIT 2)")
-    extract(store, [MeanColour()], unheard)
+    extract(store, [MeanColour()], ignore)
     assert multiprocessing.active_children() == []
 
 
@@ -241,7 +238,7 @@ def test_a_photo_that_changed_on_disk_is_not_taken_for_the_old_one(portraits, tm
         write(store, read_demo(tmp_path / "portraits"))
         shutil.copy(images / "P0002.jpg", images / "P0001.jpg")
         (images / "P0003.jpg").unlink()
-        assert extract(store, [MeanColour()], unheard).failed == 2
+        assert extract(store, [MeanColour()], ignore).failed == 2
         failed = store.frame(
             "SELECT path, status, detail FROM extractions JOIN images USING (image_id) WHERE status <> 'ok'"
         )
@@ -258,7 +255,7 @@ def test_two_identical_photos_are_computed_once_and_stand_under_both_names(portr
     labels.write_text("image,score\na.jpg,3\nb.jpg,3\nsub.jpg,4\n")
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, read_scores(labels, photos, "mine"))
-        assert extract(store, [MeanColour()], unheard).processed == 2
+        assert extract(store, [MeanColour()], ignore).processed == 2
         rows = store.frame("SELECT image_id, jaw_width FROM geometric_features ORDER BY image_id")
         assert rows["image_id"].to_list() == ["mine/a.jpg", "mine/b.jpg", "mine/sub.jpg"]
         assert rows["jaw_width"][0] == rows["jaw_width"][1] != rows["jaw_width"][2]
@@ -272,7 +269,7 @@ def test_a_moved_or_renamed_data_set_recomputes_nothing(extracted, portraits, tm
         (tmp_path / "moved" / file).write_text(text.replace("P0007", "P9007"))
     before = extracted.frame("SELECT * EXCLUDE image_id FROM geometric_features ORDER BY ALL")
     write(extracted, read_demo(tmp_path / "moved"))
-    assert extract(extracted, [MeanColour()], unheard) == Extracted()
+    assert extract(extracted, [MeanColour()], ignore) == Extracted()
     assert extracted.value("SELECT count(*) FROM landmarks WHERE image_id = 'demo/P9007.jpg'") == 1
     assert_frame_equal(extracted.frame("SELECT * EXCLUDE image_id FROM geometric_features ORDER BY ALL"), before)
 
@@ -286,7 +283,7 @@ def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_bac
     monkeypatch.setitem(GEOMETRIC, "jaw_width", changed)
     monkeypatch.setattr(local, "Workers", None)
 
-    assert extract(extracted, [MeanColour()], unheard) == Extracted(0, 0, IMAGES)
+    assert extract(extracted, [MeanColour()], ignore) == Extracted(0, 0, IMAGES)
     after = extracted.frame("SELECT * FROM geometric_features ORDER BY image_id")
     assert_frame_equal(after, before.with_columns(pl.col("jaw_width") * 2), check_exact=True)
     assert extracted.value("SELECT version FROM feature_catalog WHERE feature = 'jaw_width'") == 2
@@ -300,12 +297,12 @@ def test_a_changed_formula_measures_stored_landmarks_again_and_can_be_rolled_bac
 
 
 def test_a_new_version_is_shown_when_it_is_whole(extracted):
-    shown = active_versions(extracted)
+    versions = active_versions(extracted)
     newer = MeanColour(weights_sha256="other")
 
     with pytest.raises(KeyboardInterrupt):
         extract(extracted, [newer], partial(stopped, at=10))
-    assert active_versions(extracted) == shown
+    assert active_versions(extracted) == versions
     assert extracted.value("SELECT count(*) FROM embeddings") == IMAGES
-    assert extract(extracted, [newer], unheard).processed == IMAGES - 10
+    assert extract(extracted, [newer], ignore).processed == IMAGES - 10
     assert active_versions(extracted)["embedding:mean_colour"] == outputs([newer])[-1].version

@@ -13,14 +13,14 @@ from featurestore.planning import PlanLine, forget_failures, plan
 from featurestore.store import Store
 from featurestore.versions import rollback
 from kallos.workflows.plan import _wall_seconds
-from tests.command import done
+from tests.command import kallos_ok
 from tests.synthetic_store import _outputs, content, make_store
 
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 def lines(store: Store, **changed: dict[str, object]) -> dict[str, PlanLine]:
@@ -104,12 +104,12 @@ def test_a_rollback_shows_in_the_plan(store):
 
 
 def test_the_command_on_real_portraits(workspace):
-    report = done("plan", "--store", workspace.store, "--json").json()
+    report = kallos_ok("plan", "--store", workspace.store, "--json").json()
     names = {re.sub("-[0-9a-f]{8}$", "", line["extractor"]) for line in report["lines"]}
     assert names >= {"landmarks", "geometry", "embedding:mobilenet_v3_small"}
     assert all(line["stale"] + line["missing"] == 0 for line in report["lines"])
     assert report["normalized"] == {"demo-5fold": [5, 5]}
-    answer = done("plan", "--store", workspace.store).out
+    answer = kallos_ok("plan", "--store", workspace.store).out
     # where lines break depends on how long the path is
     assert "has nothing to do." in " ".join(answer.split())
     assert max(map(len, answer.splitlines())) <= 80

@@ -153,21 +153,21 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_demo_folder_holds_pictures_ratings_and_parameters(tmp_path):
-    seen: list[tuple[int, int]] = []
-    write_demo(tmp_path, 5, 7, lambda done, count, _: seen.append((done, count)))
-    assert seen == [(i, 5) for i in range(1, 6)]
+    steps: list[tuple[int, int]] = []
+    write_demo(tmp_path, 5, 7, lambda done, count, _: steps.append((done, count)))
+    assert steps == [(i, 5) for i in range(1, 6)]
     ratings, parameters = read(tmp_path / "ratings.csv"), read(tmp_path / "parameters.csv")
     names = [f"P{i:04d}.jpg" for i in range(1, 6)]
     assert sorted(p.name for p in (tmp_path / "images").iterdir()) == names
     assert [row["image"] for row in parameters] == names
     assert Counter(row["image"] for row in ratings) == dict.fromkeys(names, 60)
     assert {row["rating"] for row in ratings} <= set("12345")
-    drawn = draw_parameters(portrait_seed(7, 2))
-    assert float(parameters[2]["true_score"]) == true_score(drawn)
-    assert float(parameters[2]["eye_width"]) == drawn.eye_width
-    assert parameters[2]["subset"] == drawn.subset
+    portrait = draw_parameters(portrait_seed(7, 2))
+    assert float(parameters[2]["true_score"]) == true_score(portrait)
+    assert float(parameters[2]["eye_width"]) == portrait.eye_width
+    assert parameters[2]["subset"] == portrait.subset
     stored = cv2.cvtColor(cv2.imread(str(tmp_path / "images" / names[2])), cv2.COLOR_BGR2RGB)
-    assert np.abs(stored.astype(int) - paint(drawn).astype(int)).mean() < 4
+    assert np.abs(stored.astype(int) - paint(portrait).astype(int)).mean() < 4
 
 
 def test_an_interrupted_demo_goes_on_to_the_same_folder(tmp_path):
@@ -180,9 +180,9 @@ def test_an_interrupted_demo_goes_on_to_the_same_folder(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_demo(broken, 4, 7, interrupt)
     assert not (broken / "ratings.csv").exists()
-    kept = (broken / "images" / "P0001.jpg").stat().st_mtime_ns
+    written_at = (broken / "images" / "P0001.jpg").stat().st_mtime_ns
     write_demo(broken, 4, 7, lambda *_: None)
-    assert (broken / "images" / "P0001.jpg").stat().st_mtime_ns == kept
+    assert (broken / "images" / "P0001.jpg").stat().st_mtime_ns == written_at
     assert digests(broken) == digests(whole)
 
 

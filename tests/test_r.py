@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 PAGE = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
 (TYPED,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 RECIPES = {re.search(r"library\((\w+)\)", text)[1]: text for text in re.findall(r"```r\n(.*?)```", PAGE, re.DOTALL)}
-SAYS = {"lme4": ("rater_id", "image_id", "jaw", "Fixed effects"), "haven": ("Width of the jaw at its angles.",)}
+PRINTED = {"lme4": ("rater_id", "image_id", "jaw", "Fixed effects"), "haven": ("Width of the jaw at its angles.",)}
 
 
 def r(program: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def test_a_recipe_runs_in_r(package: str, workspace: Workspace, tmp_path: Path, 
         pytest.skip(f"R with {package} is not installed")
     monkeypatch.chdir(tmp_path)
     for line in TYPED.splitlines():
-        done(*shlex.split(line)[1:], "--store", workspace.store)
+        kallos_ok(*shlex.split(line)[1:], "--store", workspace.store)
     answer = r(RECIPES[package])
     assert answer.returncode == 0, answer.stderr
-    assert all(words in answer.stdout for words in SAYS[package])
+    assert all(words in answer.stdout for words in PRINTED[package])

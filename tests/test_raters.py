@@ -26,7 +26,7 @@ from reports.stats.raters.ratings import Ratings
 from reports.stats.raters.variance import variance_of
 from reports.stats.raters.variance_components import Components, anova, moments, reml
 from reports.stats.selection import Selection
-from tests.command import done
+from tests.command import kallos_ok
 from tests.rating_tables import drawn, long
 from tests.synthetic_store import DATA_SET, TRAIT, make_store
 
@@ -38,7 +38,7 @@ DIGITS = 5e-4
 """Three digits."""
 
 
-def of(name: str) -> pl.DataFrame:
+def ratings_of(name: str) -> pl.DataFrame:
     return RATINGS.filter(data_set=name)
 
 
@@ -58,21 +58,21 @@ def figures(frame: pl.DataFrame) -> dict[str, float]:
 
 def by_r(data_set: str, rows: pl.DataFrame = BY_R) -> dict[str, float]:
     """With blanks, psych takes ICC(1) from the fit with raters; ours is lme4's without, so psych's is left out."""
-    blanks = not agreement_of(of(data_set)).complete
+    blanks = not agreement_of(ratings_of(data_set)).complete
     values = dict(rows.filter(data_set=data_set).select("figure", "value").iter_rows())
     return {name: value for name, value in values.items() if not (blanks and name.startswith("psych ICC1"))}
 
 
 @pytest.mark.parametrize("data_set", NAMES)
 def test_figures_are_those_of_r(data_set: str):
-    expected, found = by_r(data_set), figures(of(data_set))
+    expected, found = by_r(data_set), figures(ratings_of(data_set))
     assert len(expected) >= 9
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=DIGITS, rel=DIGITS)
 
 
 def test_intervals_of_a_balanced_design_are_those_of_psych():
     rows = BY_R.filter(pl.col("data_set") == "shrout-fleiss", pl.col("figure").str.contains("ICC[123]$"))
-    found = agreement_of(of("shrout-fleiss")).coefficients
+    found = agreement_of(ratings_of("shrout-fleiss")).coefficients
     assert len(rows) == 3
     for figure, low, high in rows.select("figure", "low", "high").iter_rows():
         estimate = found[f"icc_{figure[-1]}"]
@@ -92,7 +92,7 @@ def test_the_figures_of_r_are_those_of_the_r_here(tmp_path: Path):
 
 def test_shrout_and_fleiss():
     """Their table 4, to the digits that they print."""
-    found = agreement_of(of("shrout-fleiss")).coefficients
+    found = agreement_of(ratings_of("shrout-fleiss")).coefficients
     printed = {"icc_1": 0.17, "icc_2": 0.29, "icc_3": 0.71, "icc_1k": 0.44, "icc_2k": 0.62, "icc_3k": 0.91}
     assert {key: round(found[key].value, 2) for key in printed} == printed
     assert found["cronbach"].value == pytest.approx(found["icc_3k"].value)
@@ -110,14 +110,19 @@ def test_krippendorff():
 # by definition
 
 
-def deviance(frame: pl.DataFrame, of: Components) -> float:
+def deviance(frame: pl.DataFrame, components: Components) -> float:
     """-2 log restricted likelihood from the covariance matrix of all answers, written out."""
     rows = frame.select("image_id", "rater_id", "rating", "first_rating").rows()
     answers = [(image, rater, value) for image, rater, *values in rows for value in values if value is not None]
     images, raters, y = (np.array(column) for column in zip(*answers, strict=True))
     same_image, same_rater = images[:, None] == images, raters[:, None] == raters
     error = np.eye(len(y)) if frame["first_rating"].null_count() < len(frame) else np.zeros((len(y), len(y)))
-    covariance = of.image * same_image + of.rater * same_rater + of.both * (same_image & same_rater) + of.error * error
+    covariance = (
+        components.image * same_image
+        + components.rater * same_rater
+        + components.both * (same_image & same_rater)
+        + components.error * error
+    )
     inverse, ones = np.linalg.inv(covariance), np.ones(len(y))
     information = ones @ inverse @ ones
     rest = y - ones @ inverse @ y / information
@@ -230,7 +235,9 @@ def test_intervals_of_the_beholders_index_cover():
     b1, b2 = 0.4 / 0.9, 0.7 / 1.2
     found = [variance_of(drawn(random, (40, 25), truth, again=0.3)) for _ in range(n)]
     for true, name in ((b1, "b1"), (b2, "b2")):
-        covered = sum(getattr(of, name).most.low <= true <= getattr(of, name).most.high for of in found)
+        covered = sum(
+            getattr(variance, name).most.low <= true <= getattr(variance, name).most.high for variance in found
+        )
         assert covered >= binom.ppf(0.0005, n, 0.9), (name, covered)
 
 
@@ -241,7 +248,7 @@ def test_agreement_by_groups_is_that_of_each_group():
     found = kallos.agreement(RATINGS, by=["data_set"])
     assert found["data_set"].unique(maintain_order=True).to_list() == sorted(NAMES)
     for name in NAMES:
-        alone = kallos.agreement(of(name))
+        alone = kallos.agreement(ratings_of(name))
         assert found.filter(data_set=name).drop("data_set").equals(alone)
 
 
@@ -258,9 +265,9 @@ def test_variance_by_groups_has_bounds_where_nobody_was_asked_twice():
 
 def test_bounds_hold_the_index_that_repeats_would_give():
     frame = drawn(np.random.default_rng(8), (60, 20), Components(0.5, 0.3, 0.4, 0.3), again=1)
-    apart, bounds = variance_of(frame), variance_of(frame.drop("first_rating"))
-    assert bounds.b1.least.value < apart.b1.most.value < bounds.b1.most.value
-    assert bounds.b2.least.value < apart.b2.most.value < bounds.b2.most.value
+    exact, bounds = variance_of(frame), variance_of(frame.drop("first_rating"))
+    assert bounds.b1.least.value < exact.b1.most.value < bounds.b1.most.value
+    assert bounds.b2.least.value < exact.b2.most.value < bounds.b2.most.value
 
 
 def test_sessions_are_repeats_and_a_rater_counts_once():
@@ -292,9 +299,9 @@ def test_sessions_are_repeats_and_a_rater_counts_once():
 )
 def test_what_cannot_be_used_is_named(change, words: str):
     with pytest.raises(UsageError, match=words):
-        kallos.agreement(change(of("shrout-fleiss")))
+        kallos.agreement(change(ratings_of("shrout-fleiss")))
     with pytest.raises(UsageError, match="no column trait"):
-        kallos.rating_variance(of("shrout-fleiss"), by=["trait"])
+        kallos.rating_variance(ratings_of("shrout-fleiss"), by=["trait"])
 
 
 # the page
@@ -352,12 +359,12 @@ def test_the_page_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert {kind for kind, _ in blocks} == {"sh", "python"}
     monkeypatch.chdir(tmp_path)
     make_store(tmp_path / "kallos.duckdb", 20, extracted=False, trained=False).close()
-    of("retest").with_columns(trait=pl.lit("attractive")).write_csv("ratings.csv")
+    ratings_of("retest").with_columns(trait=pl.lit("attractive")).write_csv("ratings.csv")
     names: dict[str, object] = {}
     for kind, block in blocks:
         if kind == "python":
             exec(block, names)
         for line in block.splitlines() if kind == "sh" else ():
             if line.startswith("kallos "):
-                done(*shlex.split(line)[1:])
+                kallos_ok(*shlex.split(line)[1:])
     assert Path("raters.html").exists()

@@ -19,8 +19,8 @@ from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.store import Store
 from kallos.workflows.one_rater import CONSENT
 from reports.render.terminal_photo import WIDTH, terminal_photo
-from tests.command import Answer, done
-from tests.command import kallos as typed
+from tests.command import Answer, kallos_ok
+from tests.command import kallos as kallos_command
 from tests.conftest import Workspace
 from tests.test_documented_commands import ROOT, commands
 
@@ -33,7 +33,7 @@ def store(workspace: Workspace, tmp_path: Path) -> Path:
 
 def answered(store: Path, monkeypatch: pytest.MonkeyPatch, *lines: object, name: str = "anna") -> Answer:
     monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-    return done("rate", name, "--store", store)
+    return kallos_ok("rate", name, "--store", store)
 
 
 def stored(store: Path) -> pl.DataFrame:
@@ -49,8 +49,8 @@ def some_ratings(store: Path, count: int) -> dict[str, float]:
 
 def test_a_person_agrees_rates_and_goes_on_another_day(store: Path, monkeypatch: pytest.MonkeyPatch):
     answer = answered(store, monkeypatch, "yes", 3, "soon", 6, 4, "s", 2, "q")
-    said = " ".join(answer.out.split())
-    assert said.startswith(CONSENT.partition("`")[0])
+    text = " ".join(answer.out.split())
+    assert text.startswith(CONSENT.partition("`")[0])
     assert "soon is not understood: give a number" in answer.err
     assert "6 is not on the scale: give a number from 1 to 5" in answer.err
     assert "Your model said" in answer.err
@@ -90,10 +90,10 @@ def test_the_last_rating_can_be_taken_back(store: Path, monkeypatch: pytest.Monk
 
 def test_what_is_known_is_the_same_on_the_command_line_and_in_python(store: Path):
     report = kallos.rate(store, "anna", some_ratings(store, 30))
-    said = done("rate", "anna", "--store", store, "--json").json()
-    assert said["schema"] == "kallos.report.one_rater/1"
-    assert (said["rated"], said["pearson"]) == (30, pytest.approx(report.pearson))
-    assert [step[0] for step in said["grew"]] == [5, 10, 20, 30]
+    as_json = kallos_ok("rate", "anna", "--store", store, "--json").json()
+    assert as_json["schema"] == "kallos.report.one_rater/1"
+    assert (as_json["rated"], as_json["pearson"]) == (30, pytest.approx(report.pearson))
+    assert [step[0] for step in as_json["grew"]] == [5, 10, 20, 30]
     assert kallos.one_rater(store, "anna").faces.equals(report.faces)
     assert len(report.faces) == report.faces["image_id"].n_unique() > 60
     assert (
@@ -145,7 +145,7 @@ def test_without_an_ensemble_the_command_to_run_is_named(store: Path):
 def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path: Path):
     report = kallos.rate(store, "anna", some_ratings(store, 20))
     file = tmp_path / "eye.safetensors"
-    assert "eye.safetensors" in done("rate", "anna", "--export", file, "--store", store).err
+    assert "eye.safetensors" in kallos_ok("rate", "anna", "--export", file, "--store", store).err
     with safe_open(file, "numpy") as opened:
         about = json.loads(opened.metadata()["kallos"])
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
@@ -155,8 +155,8 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
     faces = report.faces.join(vectors, on="image_id", maintain_order="left")
     seen = (faces["vector"].to_numpy() - tensors["centre"]) @ tensors["axes"].T / tensors["spread"]
     design = np.column_stack([np.ones(len(faces)), faces["pool"] - 3, seen])
-    given = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
-    assert given.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)
+    scores = (faces["pool"] + design @ tensors["mean"]).clip(1, 5)
+    assert scores.to_list() == pytest.approx(faces["score"].to_list(), abs=1e-4)
 
 
 def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytest.MonkeyPatch):
@@ -165,7 +165,7 @@ def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytes
     page = commands("docs/laboratory/one-rater.md")
     assert [command[0] for command in page] == ["rate", "rate", "rate", "sql", "erase"]
     for command in page:
-        done(*command)
+        kallos_ok(*command)
     text = (ROOT / "docs/laboratory/one-rater.md").read_text()
     (python,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     exec(python, {})
@@ -175,27 +175,27 @@ def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytes
 def test_a_person_is_erased_and_nobody_else(store: Path):
     kallos.rate(store, "anna schmidt-maier", some_ratings(store, 3))
     kallos.rate(store, "bob", some_ratings(store, 2))
-    said = done("erase", "--rater", "anna schmidt-maier", "--store", store, "--json").json()
-    assert (said["rows"], said["found"], said["photos"]) == ({"personal_ratings": 3}, [], 0)
+    report = kallos_ok("erase", "--rater", "anna schmidt-maier", "--store", store, "--json").json()
+    assert (report["rows"], report["found"], report["photos"]) == ({"personal_ratings": 3}, [], 0)
     assert stored(store)["rater"].to_list() == ["bob", "bob"]
     assert b"schmidt-maier" not in store.read_bytes()
     with kallos.open_store(store) as opened:
         assert opened.frame("SELECT photos, finished FROM erasures").rows() == [(0, True)]
-    answer = typed("erase", "--rater", "anna schmidt-maier", "--store", store)
+    answer = kallos_command("erase", "--rater", "anna schmidt-maier", "--store", store)
     assert (answer.code, "Nobody called" in answer.err) == (2, True)
-    assert typed("erase", "--store", store).code == 2
+    assert kallos_command("erase", "--store", store).code == 2
 
 
 def test_erasing_a_photo_erases_what_persons_rated_it(store: Path):
     ratings = some_ratings(store, 2)
     kallos.rate(store, "anna", ratings)
     gone, left = ratings
-    done("erase", gone, "--store", store)
+    kallos_ok("erase", gone, "--store", store)
     assert stored(store)["image_id"].to_list() == [left]
 
 
 def test_ratings_travel_with_an_exported_store(store: Path, tmp_path: Path):
     kallos.rate(store, "anna", some_ratings(store, 2))
-    done("store", "export", tmp_path / "exported", "--store", store)
-    done("store", "import", tmp_path / "exported", "--store", tmp_path / "new.duckdb")
+    kallos_ok("store", "export", tmp_path / "exported", "--store", store)
+    kallos_ok("store", "import", tmp_path / "exported", "--store", tmp_path / "new.duckdb")
     assert stored(tmp_path / "new.duckdb").equals(stored(store))

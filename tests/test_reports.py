@@ -57,7 +57,7 @@ def data(whole: Store) -> Callable[[str], Any]:
     return cache(lambda name: report_page(name).data(whole, EVERYTHING))
 
 
-def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
+def text_of(renderable: RenderableType, *, width: int = 80, colour: bool = False) -> str:
     system = "truecolor" if colour else None
     console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system=system)
     console.print(renderable)
@@ -69,7 +69,7 @@ def shown(renderable: RenderableType, *, width: int = 80, colour: bool = False) 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_none_is_0_and_what_is_unknown_is_a_dash(data: Callable[[str], Any], name: str):
-    page = shown(report_page(name).render(data(name)), width=160)
+    page = text_of(report_page(name).render(data(name)), width=160)
     assert not re.search(r"(^|\s\s)·(\s\s|$)", page, flags=re.MULTILINE)
 
 
@@ -85,7 +85,7 @@ def test_data_become_json_without_nan(data: Callable[[str], Any], name: str):
 @pytest.mark.parametrize("width", [80, 60, 120])
 @pytest.mark.parametrize("name", PAGES)
 def test_no_line_is_wider_than_the_terminal(data: Callable[[str], Any], name: str, width: int):
-    lines = shown(report_page(name).render(data(name)), width=width).splitlines()
+    lines = text_of(report_page(name).render(data(name)), width=width).splitlines()
     assert len(lines) > 10
     assert max(len(line) for line in lines) <= width
 
@@ -93,8 +93,8 @@ def test_no_line_is_wider_than_the_terminal(data: Callable[[str], Any], name: st
 @pytest.mark.parametrize("name", PAGES)
 def test_a_pipe_gets_no_colour_codes_and_a_terminal_does(data: Callable[[str], Any], name: str):
     shown_page = report_page(name).render(data(name))
-    assert "\x1b" not in shown(shown_page)
-    assert "\x1b" in shown(shown_page, colour=True)
+    assert "\x1b" not in text_of(shown_page)
+    assert "\x1b" in text_of(shown_page, colour=True)
 
 
 @pytest.mark.parametrize(("name", "suffix"), crossed(PAGES, ["png", "svg"], every=3))
@@ -150,20 +150,23 @@ def test_an_unknown_protocol_fold_or_run_is_named(store: Store, name: str):
 
 
 def test_dataset_counts_what_is_there(store: Store):
-    (of,) = dataset.data(store, EVERYTHING).data_sets
-    assert of.name == DATA_SET
-    (trait,) = of.traits
-    assert (of.images, trait.trait, trait.scale, trait.ratings) == (80, "score", (1, 5), 80 * 6)
+    (data_set,) = dataset.data(store, EVERYTHING).data_sets
+    assert data_set.name == DATA_SET
+    (trait,) = data_set.traits
+    assert (data_set.images, trait.trait, trait.scale, trait.ratings) == (80, "score", (1, 5), 80 * 6)
     assert [(s, g.images, sum(g.histogram)) for s, g in trait.subsets.items()] == [
         ("all", 80, 80), ("AF", 20, 20), ("AM", 20, 20), ("CF", 20, 20), ("CM", 20, 20)
     ]  # fmt: skip
-    assert [(f.fold, f.train, f.val, f.test) for f in of.folds] == [(1, 40, 0, 40), (2, 40, 0, 40)]
-    assert [(f.kind, f.count, len(f.first)) for f in of.findings] == [("missing_image", 5, 3), ("bad_landmarks", 1, 1)]
+    assert [(f.fold, f.train, f.val, f.test) for f in data_set.folds] == [(1, 40, 0, 40), (2, 40, 0, 40)]
+    assert [(f.kind, f.count, len(f.first)) for f in data_set.findings] == [
+        ("missing_image", 5, 3),
+        ("bad_landmarks", 1, 1),
+    ]
 
 
 def test_extraction_counts_ok_failed_and_untried(store: Store):
-    (of,) = dataset.data(store, EVERYTHING).data_sets
-    by_name = {line.extractor: line for line in of.extraction.coverage}
+    (data_set,) = dataset.data(store, EVERYTHING).data_sets
+    by_name = {line.extractor: line for line in data_set.extraction.coverage}
     assert (by_name["landmarks"].ok, dict(by_name["landmarks"].failed), by_name["landmarks"].untried) == (
         79,
         {"no_face": 1},
@@ -173,13 +176,13 @@ def test_extraction_counts_ok_failed_and_untried(store: Store):
 
 
 def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
-    (of,) = dataset.data(store, EVERYTHING).data_sets
+    (data_set,) = dataset.data(store, EVERYTHING).data_sets
     wide = store.frame("SELECT image_id, rater_id, rating FROM ratings").pivot("rater_id", index="image_id")
     ratings = wide.drop("image_id").to_numpy()
     expected = [
         np.corrcoef(ratings[:, i], np.delete(ratings, i, axis=1).mean(axis=1))[0, 1] for i in range(ratings.shape[1])
     ]
-    whole = of.traits[0].agreement["all"]
+    whole = data_set.traits[0].agreement["all"]
     assert whole.raters == 6
     assert whole.leave_one_out == pytest.approx(np.mean(expected))
     assert (whole.lowest, whole.highest) == pytest.approx((min(expected), max(expected)))
@@ -192,8 +195,8 @@ def test_agreement_is_each_rater_against_the_mean_of_the_others(store: Store):
 def test_the_retest_is_of_raters_who_were_asked_again(store: Store):
     store.execute("UPDATE ratings SET first_rating = rating + 1 WHERE rater_id = (SELECT min(rater_id) FROM ratings)")
     whole = dataset.data(store, EVERYTHING).data_sets[0].traits[0].agreement["all"]
-    asked = store.value("SELECT count(*) FROM ratings WHERE first_rating IS NOT NULL")
-    assert (whole.retest.value, whole.again) == (pytest.approx(1.0), asked)
+    repeats = store.value("SELECT count(*) FROM ratings WHERE first_rating IS NOT NULL")
+    assert (whole.retest.value, whole.again) == (pytest.approx(1.0), repeats)
 
 
 def test_the_retest_is_between_sessions_too(labels_only: Store):
@@ -213,7 +216,7 @@ def test_a_data_set_without_ratings_or_features_is_reported(labels_only: Store):
     labels_only.execute("UPDATE scores SET sd = NULL")
     report = dataset.data(labels_only, EVERYTHING)
     assert report.data_sets[0].traits[0].agreement == {}
-    text = shown(dataset.render(report))
+    text = text_of(dataset.render(report))
     assert "Agreement" not in text
     assert "kallos report" in text
 
@@ -239,12 +242,12 @@ def test_drift_finds_the_group_and_the_feature_that_were_moved():
             "moved": random.normal(size=200) + np.repeat([0.0, 3.0], [150, 50]),
         }
     )
-    told = {each.group: each for each in drift(rows, ["same", "moved"])}
-    assert set(told) == {"here", "there", "A"}
-    assert (told["there"].images, told["A"].images) == (50, 100)
-    assert told["there"].furthest[0][0] == "moved"
-    assert told["there"].furthest[0][1] > 0.8
-    assert told["A"].furthest[0][1] < 0.3
+    by_group = {each.group: each for each in drift(rows, ["same", "moved"])}
+    assert set(by_group) == {"here", "there", "A"}
+    assert (by_group["there"].images, by_group["A"].images) == (50, 100)
+    assert by_group["there"].furthest[0][0] == "moved"
+    assert by_group["there"].furthest[0][1] > 0.8
+    assert by_group["A"].furthest[0][1] < 0.3
 
 
 def test_correlations_are_pearsons_over_rows_known_to_both():
@@ -335,7 +338,7 @@ def test_figures_that_cannot_be_true_are_called_out(tmp_path: Path):
     assert any("differ from those of the stored predictions" in problem for problem in problems["a"])
     assert problems["baseline"]
     assert problems["b"] == ()
-    assert "allows" in shown(evaluation.render(report))
+    assert "allows" in text_of(evaluation.render(report))
 
 
 def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path):
@@ -344,7 +347,7 @@ def test_constant_predictions_are_reported_without_a_correlation(tmp_path: Path)
         for name in ("evaluation", "compare"):
             report = report_page(name).data(store, EVERYTHING)
             assert report.runs[-1].name == "a"
-            assert "–" in shown(report_page(name).render(report))
+            assert "–" in text_of(report_page(name).render(report))
             assert [write(figure, tmp_path / name / "figure.svg") for figure in report_page(name).figures(report)]
             pearson = json.loads(to_json(name, report))["runs"][-1]["overall"]["pearson"]
             assert pearson in (None, {"value": None, "low": None, "high": None})
@@ -378,7 +381,7 @@ def test_subscores_measure_saturation_at_both_ends(store: Store):
             assert line.change.value == pytest.approx(line.without.value - run.pearson.value)
             # paired, so that it is surer than what it is the difference of
             assert line.change.high - line.change.low < line.without.high - line.without.low
-    assert "attributions" in shown(subscores.render(report))
+    assert "attributions" in text_of(subscores.render(report))
 
 
 def test_without_model_b_subscores_name_the_command(tmp_path: Path):
@@ -443,13 +446,15 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     (held,) = whole.holdings
     assert (held.images, held.scored, held.extracted) == (80, 80, 79), "one photo shows no face"
     assert held.ratings == store.value("SELECT count(*) FROM ratings")
-    assert {of.model: of.folds for of in whole.results} == dict.fromkeys([*MODEL_NOISE], 1)
-    assert [of.pearson for of in whole.results] == sorted((of.pearson for of in whole.results), reverse=True)
-    assert {of.total_folds for of in whole.results} == {2}
+    assert {result.model: result.folds for result in whole.results} == dict.fromkeys([*MODEL_NOISE], 1)
+    assert [result.pearson for result in whole.results] == sorted(
+        (result.pearson for result in whole.results), reverse=True
+    )
+    assert {result.total_folds for result in whole.results} == {2}
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.results) == (0, ())
     assert [command for command, _ in before.next_commands] == ["kallos extract"]
-    assert "Nothing is trained yet" in shown(overview.render(before))
+    assert "Nothing is trained yet" in text_of(overview.render(before))
 
 
 # lineage
@@ -461,12 +466,12 @@ def test_the_lineage_leads_from_the_score_to_the_bytes(store: Store):
     assert report.image_id == tested[0]
     assert report.sha256 == store.value("SELECT sha256 FROM images WHERE image_id = $i", i=tested[0])
     assert report.scores[0].model == "ensemble"
-    assert {of.model for of in report.scores} == set(MODEL_NOISE)
+    assert {model.model for model in report.scores} == set(MODEL_NOISE)
     assert report.training_set.rows == store.value(
         "SELECT count(*) FROM splits SEMI JOIN landmarks USING (image_id) WHERE role = 'train' AND fold = 1"
     )
-    assert {of.status for of in report.outputs} == {"ok"}
-    assert {of.extractor for of in report.outputs} >= {"landmarks", "geometry", "skin", "shape"}
+    assert {output.status for output in report.outputs} == {"ok"}
+    assert {output.extractor for output in report.outputs} >= {"landmarks", "geometry", "skin", "shape"}
 
 
 def test_the_lineage_is_of_the_image_asked_for(store: Store):
@@ -482,19 +487,19 @@ def test_the_lineage_is_of_the_image_asked_for(store: Store):
 
 def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     best = evaluation.data(store, EVERYTHING).runs[0]
-    assert sum(of.n for of in best.tenths) == best.overall.n
-    assert [of.predicted for of in best.tenths] == sorted(of.predicted for of in best.tenths)
-    assert np.average([of.truth for of in best.tenths], weights=[of.n for of in best.tenths]) == pytest.approx(
+    assert sum(row.n for row in best.tenths) == best.overall.n
+    assert [row.predicted for row in best.tenths] == sorted(row.predicted for row in best.tenths)
+    assert np.average([row.truth for row in best.tenths], weights=[row.n for row in best.tenths]) == pytest.approx(
         np.mean(best.truth)
     )
-    errors = [abs(of.predicted - of.truth) for of in best.worst]
+    errors = [abs(row.predicted - row.truth) for row in best.worst]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())
 
 
 def test_errors_are_predicted_minus_true_in_every_table(store: Store):
     report = evaluation.data(store, EVERYTHING)
-    text, best = shown(evaluation.render(report)), report.runs[0]
+    text, best = text_of(evaluation.render(report)), report.runs[0]
     assert "true - predicted" not in text
     for each in (*best.tenths, *best.worst):
         digits = 3 if each in best.tenths else 2

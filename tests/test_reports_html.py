@@ -26,7 +26,7 @@ from reports.render.palette import ACCENT, SERIES, WARM
 from reports.render.plots import Dots, Faces, Histogram, Lines, Matrix, Plot, Scatter
 from reports.render.plots.plot import GRID, INK
 from reports.stats.selection import Selection
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import make_store, train_fold
 
 VOID = {"meta", "br"}
@@ -38,12 +38,12 @@ class Checker(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.seen: list[str] = []
+        self.tags: list[str] = []
         self.feed(html)
         assert not self.open, self.open
 
     def handle_starttag(self, tag, attrs):
-        self.seen.append(tag)
+        self.tags.append(tag)
         self.attributes = dict(attrs)
         assert not {name for name, _ in attrs if name in ("src", "href", "onload", "onclick")}
         if tag not in VOID:
@@ -64,9 +64,9 @@ def store(tmp_path_factory: pytest.TempPathFactory):
 def test_every_report_is_one_file_that_asks_for_nothing(store: Store, name: str):
     report = report_page(name)
     html = to_html(name, report.render(report.data(store, Selection())), "made by a test", ["SELECT 1 < 2"])
-    seen = Checker(html).seen
-    assert {"h1", "table", "details"} <= set(seen)
-    assert "script" not in seen
+    tags = Checker(html).tags
+    assert {"h1", "table", "details"} <= set(tags)
+    assert "script" not in tags
     assert "://" not in html
     assert "not a person's worth" in unescape(html)
     assert "SELECT 1 &lt; 2" in html
@@ -95,12 +95,12 @@ def test_what_is_asked_outside_is_not_overheard(store: Store):
 
 
 def test_words_from_outside_stay_words():
-    made = Table("<script>", "n")
-    made.columns[1].justify = "right"
-    made.add_row(Text("<img src=x>\n& more", style="bold #ff0000"), "<b>")
-    html = to_html("<title>", page("<h1>", "<i>", section("<h2>", made, remark="<u>"), "<p>"), "<made>")
-    seen = Checker(html).seen
-    assert not {"img", "script", "i", "u", "b", "made"} & set(seen)
+    table = Table("<script>", "n")
+    table.columns[1].justify = "right"
+    table.add_row(Text("<img src=x>\n& more", style="bold #ff0000"), "<b>")
+    html = to_html("<title>", page("<h1>", "<i>", section("<h2>", table, remark="<u>"), "<p>"), "<made>")
+    tags = Checker(html).tags
+    assert not {"img", "script", "i", "u", "b", "made"} & set(tags)
     assert "&lt;img src=x&gt;<br>&amp; more" in html
     assert 'style="--colour:#ff0000"' in html
 
@@ -133,16 +133,16 @@ def test_every_kind_of_plot_is_here():
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: type(plot).__name__)
 def test_a_plot_is_the_same_every_time_asks_for_nothing_and_takes_the_colours_of_its_page(plot: Plot):
-    drawn = part(plot)
-    assert hashlib.sha256(drawn.encode()).digest() == hashlib.sha256(part(plot).encode()).digest()
-    seen = Checker(drawn).seen
-    assert {"svg", "text"} <= set(seen)
-    assert "style" not in seen
+    svg = part(plot)
+    assert hashlib.sha256(svg.encode()).digest() == hashlib.sha256(part(plot).encode()).digest()
+    tags = Checker(svg).tags
+    assert {"svg", "text"} <= set(tags)
+    assert "style" not in tags
     for absent in ("://", "#000000", "#ffffff", INK, GRID):
-        assert absent not in drawn
+        assert absent not in svg
     for present in ("var(--faint)", "a $1$ &lt;b&gt; &amp; "):
-        assert present in drawn
-    ids = re.findall(r' id="([^"]+)"', drawn)
+        assert present in svg
+    ids = re.findall(r' id="([^"]+)"', svg)
     assert len(ids) == len(set(ids))
 
 
@@ -156,11 +156,11 @@ def test_a_plot_becomes_files(plot: Plot, tmp_path: Path):
 
 
 def test_a_bar_is_drawn_from_its_number_and_is_no_text_for_a_screen_reader():
-    made = plain_table("model", "")
+    table = plain_table("model", "")
     drawings = (bar(0.25, 12, WARM), signed_bar(-1, 2), interval_bar(0, 0.5, 1, -1, 1), Spark([0, 1, 4]))
     for drawing in drawings:
-        made.add_row("━━━╸───", drawing)
-    html = part(made)
+        table.add_row("━━━╸───", drawing)
+    html = part(table)
     Checker(html)
     assert html.count('<svg class="cell" aria-hidden="true"') == 4
     assert html.count("<td>━━━╸───</td>") == 4
@@ -189,9 +189,9 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
     path = tmp_path / "s.duckdb"
     make_store(path).close()
     file = tmp_path / "report.html"
-    assert "wrote" in done("report", "--html", file, "--store", path).err
+    assert "wrote" in kallos_ok("report", "--html", file, "--store", path).err
     assert "<h1>Overview" in file.read_text(encoding="utf-8")
-    printed = done("report", "evaluation", "--sql", "--store", path).out
+    printed = kallos_ok("report", "evaluation", "--sql", "--store", path).out
     with Store.open(path, read_only=True) as store:
         for query in printed.strip().removesuffix(";").split(";\n\n"):
             assert rows(store, query).columns
@@ -203,5 +203,5 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
 def test_photos_are_shown_only_where_asked_for(workspace, tmp_path: Path):
     written = tmp_path / "report.html"
     for options, pictures in (((), 0), (("--photos",), 1)):
-        done("report", "dataset", "--html", written, *options, "--store", workspace.store)
+        kallos_ok("report", "dataset", "--html", written, *options, "--store", workspace.store)
         assert written.read_text(encoding="utf-8").count("data:image/jpeg;base64,") == pictures

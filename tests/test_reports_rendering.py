@@ -34,7 +34,7 @@ MESH = TOPOLOGY.mesh
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 
 
-def shown(renderable: RenderableType, width: int = 80) -> list[str]:
+def lines_of(renderable: RenderableType, width: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     console.print(renderable)
     return console.file.getvalue().splitlines()
@@ -96,7 +96,7 @@ def test_bars_say_the_value():
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30), st.integers(40, 160))
 def test_a_histogram_fits_and_its_highest_column_reaches_the_top(counts: list[int], width: int):
-    lines = shown(Histogram(counts, 1, 5, "score"), width)
+    lines = lines_of(Histogram(counts, 1, 5, "score"), width)
     assert max(len(line) for line in lines) <= width
     assert ("█" in lines[0]) == (max(counts) > 0)
     assert lines[-1].strip() == "score"
@@ -108,11 +108,11 @@ def test_a_histogram_fits_and_its_highest_column_reaches_the_top(counts: list[in
 )
 def test_a_scatter_fits(points: list[tuple[float, float]], width: int):
     x, y = [p[0] for p in points], [p[1] for p in points]
-    assert max(len(line) for line in shown(Scatter(x, y, "true", "predicted", (1, 5)), width)) <= width
+    assert max(len(line) for line in lines_of(Scatter(x, y, "true", "predicted", (1, 5)), width)) <= width
 
 
 def test_a_scatter_puts_a_point_in_its_corner():
-    lines = shown(Scatter([5.0], [1.0], "true", "predicted", (1, 5), height=4))
+    lines = lines_of(Scatter([5.0], [1.0], "true", "predicted", (1, 5), height=4))
     field = [line.split("┤")[-1].split("│")[-1] for line in lines[1:5]]
     assert field[3].rstrip()[-1] == chr(0x2880)
 
@@ -120,14 +120,14 @@ def test_a_scatter_puts_a_point_in_its_corner():
 @given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20), min_size=1, max_size=16), st.integers(50, 160))
 def test_every_curve_is_named_where_it_ends(curves: list[list[float]], width: int):
     named = {f"run {i}": (list(range(len(y))), y) for i, y in enumerate(curves)}
-    lines = shown(Lines(named, "epochs", "PC"), width)
+    lines = lines_of(Lines(named, "epochs", "PC"), width)
     assert max(len(line) for line in lines) <= width
     assert all(any(line.endswith(name) for line in lines) for name in named)
 
 
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=9), NUMBERS, min_size=1), st.integers(40, 160))
 def test_dots_fit_and_name_every_value(values: dict[str, float], width: int):
-    lines = shown(Dots(values, "PC"), width)
+    lines = lines_of(Dots(values, "PC"), width)
     assert max(len(line) for line in lines) <= width
     assert [(line.split()[0], line.split()[-1]) for line in lines[:-1]] == [
         (name, f"{value:.3g}") for name, value in values.items()
@@ -135,12 +135,12 @@ def test_dots_fit_and_name_every_value(values: dict[str, float], width: int):
 
 
 def test_dots_lie_in_their_intervals_on_one_scale():
-    lines = shown(Dots({"a": 2, "bc": 5}, "score", {"a": (1, 3)}, reference=4, scale=(1, 5)), 14)
+    lines = lines_of(Dots({"a": 2, "bc": 5}, "score", {"a": (1, 3)}, reference=4, scale=(1, 5)), 14)
     assert lines == [" a ━━●━╸─│── 2", "bc ──────│─● 5", "score"]
 
 
 def test_a_matrix_is_dark_where_values_are_far_from_zero():
-    assert shown(Matrix([[1, -0.5], [-0.5, 1]], ["ab", "c"])) == ["ab █▒", " c ▒█"]
+    assert lines_of(Matrix([[1, -0.5], [-0.5, 1]], ["ab", "c"])) == ["ab █▒", " c ▒█"]
 
 
 # figures in text
@@ -169,8 +169,8 @@ def test_json_leaves_out_what_only_pictures_need():
         frame: pl.DataFrame
         bulky: tuple[int, ...] = for_pictures()
 
-    made = Example(Path("a/b"), {"x": float("nan"), "y": float("inf")}, pl.DataFrame({"n": [1, None]}), (1, 2))
-    assert json.loads(to_json("example", made)) == {
+    example = Example(Path("a/b"), {"x": float("nan"), "y": float("inf")}, pl.DataFrame({"n": [1, None]}), (1, 2))
+    assert json.loads(to_json("example", example)) == {
         "schema": "kallos.report.example/1",
         "path": "a/b",
         "values": {"x": None, "y": None},
@@ -183,7 +183,7 @@ def test_json_leaves_out_what_only_pictures_need():
 
 
 def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
-    lines = shown(prediction.render(predicted), 100)
+    lines = lines_of(prediction.render(predicted), 100)
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert max(len(line) for line in lines) <= 80
     for expected in (
@@ -204,12 +204,12 @@ def test_the_panel_holds_everything_in_80_columns(predicted: Prediction):
 
 def test_a_prediction_without_model_b_has_a_panel_and_an_overlay(predicted: Prediction):
     plain = replace(predicted, sub_scores={}, weights={}, notes=())
-    assert "region" not in "".join(shown(prediction.render(plain)))
+    assert "region" not in "".join(lines_of(prediction.render(plain)))
     assert draw_overlay(np.zeros((350, 350, 3), np.uint8), plain).shape == (700, 1120, 3)
 
 
 def test_the_panel_leads_with_the_raters_own_scale(predicted: Prediction):
-    lines = [" ".join(line.strip("│ ").split()) for line in shown(prediction.render(predicted))]
+    lines = [" ".join(line.strip("│ ").split()) for line in lines_of(prediction.render(predicted))]
     first, interval, beside, a, _ = lines[2:7]
     assert first.startswith("score on 1-7 4.63 1 ")
     assert interval.startswith("90 % interval 3.85 to 5.35, ")
@@ -223,7 +223,7 @@ def test_the_panel_leads_with_the_raters_own_scale(predicted: Prediction):
 def test_on_the_scale_of_models_the_panel_names_it_once(predicted: Prediction):
     for scale in ((1.0, 5.0), None):
         same = replace(predicted, origin=replace(predicted.origin, scale=scale, comparisons=()))
-        text = " ".join(" ".join(shown(prediction.render(same))).replace("│", " ").split())
+        text = " ".join(" ".join(lines_of(prediction.render(same))).replace("│", " ").split())
         assert "score on 1-5 3.42 1 " in text
         assert text.count("1-5") == 1
 
@@ -302,8 +302,8 @@ def test_an_ingest_names_counts_changes_and_offenders():
     findings = pl.DataFrame(
         {"data_set": "m", "kind": "missing_image", "subject": [f"{i}.jpg" for i in range(5)], "detail": "no file"}
     )
-    made = IngestSummary("m", 10, 9, 60, 6, 0, {"m-5fold": 5}, {"AF": 10}, {"images": 10, "scores": 0}, findings)
-    text = "\n".join(shown(ingest.render(made, "kallos extract")))
+    summary = IngestSummary("m", 10, 9, 60, 6, 0, {"m-5fold": 5}, {"AF": 10}, {"images": 10, "scores": 0}, findings)
+    text = "\n".join(lines_of(ingest.render(summary, "kallos extract")))
     for expected in (
         "10 images, 9 mean scores",
         "60 single ratings by 6 raters",
@@ -313,8 +313,8 @@ def test_an_ingest_names_counts_changes_and_offenders():
         "Next: kallos extract.",
     ):
         assert expected in text
-    again = replace(made, changed={"images": 0}, findings=findings.clear())
-    assert "nothing was new" in "\n".join(shown(ingest.render(again, "nothing")))
+    again = replace(summary, changed={"images": 0}, findings=findings.clear())
+    assert "nothing was new" in "\n".join(lines_of(ingest.render(again, "nothing")))
 
 
 def test_an_extraction_says_what_failed_and_why(tmp_path: Path):
@@ -322,13 +322,13 @@ def test_an_extraction_says_what_failed_and_why(tmp_path: Path):
         report = summary(store)
     assert report.images == 30
     assert [(r.status, r.images, r.first) for r in report.remarks] == [("no_face", 1, "made-up/0029.png")]
-    text = "\n".join(shown(render_extraction(report)))
+    text = "\n".join(lines_of(render_extraction(report)))
     assert "1 no_face" in text
     assert "no face was found" in text
 
 
 def test_rows_are_cut_with_a_word_about_the_rest():
-    text = "\n".join(shown(sql_rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
+    text = "\n".join(lines_of(sql_rows.render(pl.DataFrame({"n": range(250), "text": "x" * 80, "none": None}))))
     assert "250 rows, the first 100 are shown" in text
     assert "x" * 60 not in text
     assert "NULL" in text
@@ -336,7 +336,7 @@ def test_rows_are_cut_with_a_word_about_the_rest():
 
 
 def test_square_brackets_in_values_are_no_markup():
-    assert "[/red]" in "\n".join(shown(sql_rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
+    assert "[/red]" in "\n".join(lines_of(sql_rows.render(pl.DataFrame({"[bold]": ["[/red]"]}))))
 
 
 def test_tables_list_every_table_and_the_columns_of_one(tmp_path: Path):
@@ -344,7 +344,7 @@ def test_tables_list_every_table_and_the_columns_of_one(tmp_path: Path):
         everything, one = tables.data(store, None), tables.data(store, "scores")
         with pytest.raises(UsageError, match="scores"):
             tables.data(store, "other")
-    text = "\n".join(shown(tables.render(everything)))
+    text = "\n".join(lines_of(tables.render(everything)))
     assert all(name in text for name in everything["table"].unique())
-    text = "\n".join(shown(tables.render(one)))
+    text = "\n".join(lines_of(tables.render(one)))
     assert all(name in text for name in one["column"])

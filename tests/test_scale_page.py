@@ -14,10 +14,10 @@ def test_partitions_are_read_in_place_as_one(tmp_path, monkeypatch, capsys):
         (tmp_path / part).mkdir()
         with make_store(tmp_path / part / "s.duckdb", images, trained=False) as store:
             export_store(store, tmp_path / "cold" / part)
-            shown = store.frame("SELECT median(nose_width) FROM geometric_features").item()
+            median = store.frame("SELECT median(nose_width) FROM geometric_features").item()
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    made = {}
-    exec(compile(example, PAGE.name, "exec"), made)
+    names = {}
+    exec(compile(example, PAGE.name, "exec"), names)
     assert capsys.readouterr().out == "[('cold/a', 79), ('cold/b', 89)]\n", "one photo of each has no face"
-    assert made["cold"].sql("SELECT median(features[3]) FROM geometry WHERE part = 'cold/b'").fetchall() == [(shown,)]
+    assert names["cold"].sql("SELECT median(features[3]) FROM geometry WHERE part = 'cold/b'").fetchall() == [(median,)]

@@ -20,7 +20,7 @@ from reports.registry import PAGES
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import estimate_text
 from reports.stats.selection import Selection
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.crossed import crossed
 from tests.synthetic_store import DATA_SET, TRAIT, make_store, stretch, train_fold
@@ -81,7 +81,7 @@ IN_PREDICTIONS = {
 }
 """What commands with models show on drawn portraits."""
 
-Typed = Callable[..., str]
+AnswerOf = Callable[..., str]
 
 
 def missing(text: str, labels: tuple[str, ...], own: Scale) -> list[str]:
@@ -103,25 +103,25 @@ def own(request: pytest.FixtureRequest) -> Scale:
 
 
 @pytest.fixture(scope="module")
-def typed(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Typed:
+def answer_of(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> AnswerOf:
     """What a command prints on a store whose raters used that scale: made-up runs, or portraits with real models."""
     folder = tmp_path_factory.mktemp("scales")
-    made_up, drawn = folder / "s.duckdb", folder / "kallos.duckdb"
+    synthetic, portraits = folder / "s.duckdb", folder / "kallos.duckdb"
     # so many that every group has enough people in a test fold
-    with make_store(made_up, 180) as store:
+    with make_store(synthetic, 180) as store:
         train_fold(store, 2, np.random.default_rng(5))
         plant(store, 7, like=3)
         find_near_duplicates(store)
         stretch(store, own)
-    shutil.copy(workspace.store, drawn)
-    shutil.copytree(workspace.store.with_suffix(".runs"), drawn.with_suffix(".runs"))
-    with Store.open(drawn) as store:
+    shutil.copy(workspace.store, portraits)
+    shutil.copytree(workspace.store.with_suffix(".runs"), portraits.with_suffix(".runs"))
+    with Store.open(portraits) as store:
         stretch(store, own)
 
     @cache
     def answered(line: str) -> str:
         words = [str(workspace.portrait) if word == "PHOTO" else word for word in line.split()]
-        return done(*words, "--store", drawn if "PHOTO" in line else made_up).out
+        return kallos_ok(*words, "--store", portraits if "PHOTO" in line else synthetic).out
 
     return answered
 
@@ -134,8 +134,8 @@ LABELS = {f"report {name}": labels for name, labels in IN_REPORTS.items()} | IN_
 
 
 @pytest.mark.parametrize(("line", "own"), crossed(LABELS, SCALES, every=4), indirect=["own"])
-def test_it_names_the_scale(typed: Typed, own: Scale, line: str):
-    text = in_one_line(typed(line))
+def test_it_names_the_scale(answer_of: AnswerOf, own: Scale, line: str):
+    text = in_one_line(answer_of(line))
     assert not missing(text, LABELS[line], own)
     assert not re.search(r"on 1-5 \([^)]*on 1-5\)", text)
 
@@ -158,18 +158,18 @@ def means(store: Store) -> dict[str, str]:
 
 
 def test_neighbours_and_near_duplicates_have_the_raters_mean(seven: Store):
-    known, at = means(seven), ("--store", seven.path)
+    known, options = means(seven), ("--store", seven.path)
     seven.close()
-    similar = ("similar", f"{DATA_SET}/0002.png", "--by", "landmarks", *at)
-    report = done(*similar, "--json").json()
+    similar = ("similar", f"{DATA_SET}/0002.png", "--by", "landmarks", *options)
+    report = kallos_ok(*similar, "--json").json()
     assert report["scale"] == [1, 7]
-    text = done(*similar).out
+    text = kallos_ok(*similar).out
     for near in report["neighbours"]:
         assert re.search(rf"{near['image_id']} +[\d.]+ +{known[near['image_id']]} ", text)
-    (pair,) = done("duplicates", *at, "--json").json()["pairs"]
+    (pair,) = kallos_ok("duplicates", *options, "--json").json()["pairs"]
     scores = [known[pair[name]] for name in ("image_id", "other_id")]
-    apart = 1.5 * abs(pair["score"] - pair["other_score"])
-    assert re.search(rf"{scores[0]} +{scores[1]} +{apart:.2f}", done("duplicates", *at).out)
+    difference = 1.5 * abs(pair["score"] - pair["other_score"])
+    assert re.search(rf"{scores[0]} +{scores[1]} +{difference:.2f}", kallos_ok("duplicates", *options).out)
 
 
 def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
@@ -182,11 +182,11 @@ def test_scores_of_several_scales_are_on_that_of_models(seven: Store):
     assert scale_of_scores(seven, ids) is None
     assert scale_of_scores(seven, ids[-1:]) == (0, 100)
     assert scale_of_scores(seven, []) is None
-    at = ("--store", seven.path)
+    options = ("--store", seven.path)
     seven.close()
-    mixed = in_one_line(done("similar", ids[2], "--by", "landmarks", "-k", 40, *at).out)
+    mixed = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "-k", 40, *options).out)
     assert "; scores on 1-5 rank" in mixed
-    alone = in_one_line(done("similar", ids[2], "--by", "landmarks", "--data-set", "other", *at).out)
+    alone = in_one_line(kallos_ok("similar", ids[2], "--by", "landmarks", "--data-set", "other", *options).out)
     assert "; scores on 0-100 rank" in alone
 
 

@@ -25,8 +25,8 @@ from featurestore.errors import UsageError
 from kallos.engines import pool
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
-from tests.command import done
-from tests.command import kallos as typed
+from tests.command import kallos as kallos_command
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.test_documented_commands import ROOT, commands, run_all
 
@@ -68,8 +68,8 @@ def test_a_photo_has_one_row_however_it_is_given_and_what_fails_has_its_reason(w
     pixels = np.asarray(Image.open(path))
     (tmp_path / "letter.jpg").write_text("dear reader")
     pattern = tmp_path / "*.jpg"
-    given = [path, str(path), Image.open(path), pixels, path.read_bytes(), tmp_path / "nowhere.jpg", 3, pattern]
-    scores = kallos.score(given, bundle=workspace.bundle)
+    photos = [path, str(path), Image.open(path), pixels, path.read_bytes(), tmp_path / "nowhere.jpg", 3, pattern]
+    scores = kallos.score(photos, bundle=workspace.bundle)
     names = [str(path), str(path), "[2]", "[3]", "[4]", str(tmp_path / "nowhere.jpg"), "[6]"]
     assert scores["photo"].to_list() == [*names, str(tmp_path / "letter.jpg")]
     (score,) = scores["score"].drop_nulls().unique()
@@ -78,7 +78,7 @@ def test_a_photo_has_one_row_however_it_is_given_and_what_fails_has_its_reason(w
     for reason, part in zip(reasons[5:], ("does not exist", "int is not a photo", "is not a photo"), strict=True):
         assert part in reason
     written = tmp_path / "t.parquet"
-    assert typed("score", path, tmp_path, "--bundle", workspace.bundle, "--parquet", written).code == 5
+    assert kallos_command("score", path, tmp_path, "--bundle", workspace.bundle, "--parquet", written).code == 5
     alone = kallos.score([path, tmp_path], bundle=workspace.bundle)
     assert alone.equals(pl.read_parquet(written))
     assert alone["score"][0] == score
@@ -131,33 +131,33 @@ def test_a_camera_is_scored_as_a_file_is(scored, clip, workspace, monkeypatch: p
     opened = cv2.VideoCapture
     monkeypatch.setattr(video.cv2, "VideoCapture", lambda camera, _: opened(str(clip), cv2.CAP_FFMPEG))
     monkeypatch.setattr(pool, "WORKERS", 1)
-    seen = list[tuple[int, int]]()
+    steps = list[tuple[int, int]]()
     table = kallos.score(
         "camera:1",
         bundle=workspace.bundle,
         every=EVERY,
         seconds=60,
-        on_progress=lambda done, total, _: seen.append((done, total)),
+        on_progress=lambda done, total, _: steps.append((done, total)),
     )
     apart = ("photo", "seconds")
     assert table.drop(apart).equals(scored.drop(apart))
     assert table["photo"].unique().item() == "camera:1"
     assert table["seconds"].is_sorted()
-    assert [done for done, _ in seen] == list(range(1, FRAMES // EVERY + 1))
+    assert [done for done, _ in steps] == list(range(1, FRAMES // EVERY + 1))
 
 
 def test_the_command_shows_a_video_over_time(scored, clip, workspace, tmp_path):
-    at = ("score", clip, "--every", EVERY, "--bundle", workspace.bundle)
-    shown = done(*at).out
-    assert "Over time" in shown
-    assert "6 frames looked at" in shown
+    arguments = ("score", clip, "--every", EVERY, "--bundle", workspace.bundle)
+    output = kallos_ok(*arguments).out
+    assert "Over time" in output
+    assert "6 frames looked at" in output
     own = scored.filter(face=1)["own_score"]
     assert [f"{figure:.2f}" for figure in (own.median(), own.min(), own.max())] == next(
-        line.split()[-3:] for line in shown.splitlines() if line.startswith(" face 1")
+        line.split()[-3:] for line in output.splitlines() if line.startswith(" face 1")
     )
-    each = json.loads(done(*at, "--seconds", "2.5", "--json").out)["predictions"]
+    each = json.loads(kallos_ok(*arguments, "--seconds", "2.5", "--json").out)["predictions"]
     assert [(one["frame"], one["face"]) for one in each] == [(0, 1), (10, 1), (20, 1), (20, 2)]
-    done(*at, "--csv", tmp_path / "t.csv")
+    kallos_ok(*arguments, "--csv", tmp_path / "t.csv")
     assert pl.read_csv(tmp_path / "t.csv")["score"].to_list() == pytest.approx(scored["score"].to_list())
 
 
@@ -184,7 +184,7 @@ def test_what_is_no_video_has_its_reason(clip: Path, workspace: Workspace, tmp_p
 
 def problem_of_black(folder: Path, workspace: Workspace) -> str:
     black = write_video(folder / "black.mp4", [np.zeros((64, 64, 3), dtype=np.uint8)] * 3)
-    answer = typed("score", black, "--bundle", workspace.bundle, "--every", 2)
+    answer = kallos_command("score", black, "--bundle", workspace.bundle, "--every", 2)
     assert (answer.code, answer.out) == (PhotoError.exit_code, "")
     assert "no face was found in 2 frames" in answer.err
     return str(kallos.score(black, bundle=workspace.bundle)["problem"].item())
@@ -216,10 +216,10 @@ def test_the_page_on_scores(clip: Path, workspace: Workspace, tmp_path: Path, mo
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", (ROOT / "docs/score.md").read_text(), flags=re.DOTALL):
         exec(code, names)
-    said = capsys.readouterr().out
-    assert said.count("shape: (3, 5)") == 1
-    assert "nowhere.jpg does not" in said
-    assert f"shape: ({len(names['rows'])}, 4)" in said
+    output = capsys.readouterr().out
+    assert output.count("shape: (3, 5)") == 1
+    assert "nowhere.jpg does not" in output
+    assert f"shape: ({len(names['rows'])}, 4)" in output
 
 
 @settings(max_examples=50, deadline=None)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.store import Store
-from tests.command import Answer, done
+from tests.command import Answer, kallos_ok
 from tests.conftest import TRAINING, Workspace
 
 # the map
@@ -64,7 +64,7 @@ class Rated:
     photo: Path
 
     def __call__(self, *arguments: object) -> Answer:
-        return done(*arguments, "--store", self.store)
+        return kallos_ok(*arguments, "--store", self.store)
 
     def text(self, *arguments: object) -> str:
         """What a command prints, in one line."""
@@ -81,18 +81,18 @@ def rate(scale: Scale, decimals: int, workspace: Workspace, folder: Path) -> Rat
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
-        drawn = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
+        true_scores = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
     with (folder / "table.csv").open("w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(["image", "rater1", "rater2", "rater3"])
-        for image, score in drawn:
+        for image, score in true_scores:
             opinions = scale.from_models(score) + 0.1 * scale.width * np.array((-1, 0, 1))
             lines.writerow([image, *(round(opinion, decimals) for opinion in opinions.clip(*scale).tolist())])
-    made = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)
-    at = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
-    made("ingest", "table", folder / "table.csv", *at)
-    made("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
-    return made
+    rated = Rated(scale, not decimals, store, folder / "bundle", workspace.portrait)
+    options = ("--images", workspace.portraits / "images", "--name", "rated", "--scale", *scale)
+    rated("ingest", "table", folder / "table.csv", *options)
+    rated("extract", "--encoder", "mobilenet_v3_small", "--weights", "none")
+    return rated
 
 
 WHOLE_STEPS, SLIDER = (Scale(1, 7), 0), (Scale(0, 100), 1)
@@ -104,11 +104,11 @@ WHOLE_STEPS, SLIDER = (Scale(1, 7), 0), (Scale(0, 100), 1)
 )
 def rated(request: pytest.FixtureRequest, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Rated:
     """In whole steps on 1-7, and with a slider that has a decimal from 0 to 100."""
-    made = rate(*request.param, workspace, tmp_path_factory.mktemp("rated"))
-    made("train", "all", "--protocol", "rated-5fold", *TRAINING)
-    made("evaluate", "--data-set", "demo", "--protocol", "rated-5fold")
-    made("export", made.bundle, "--protocol", "rated-5fold")
-    return made
+    rated = rate(*request.param, workspace, tmp_path_factory.mktemp("rated"))
+    rated("train", "all", "--protocol", "rated-5fold", *TRAINING)
+    rated("evaluate", "--data-set", "demo", "--protocol", "rated-5fold")
+    rated("export", rated.bundle, "--protocol", "rated-5fold")
+    return rated
 
 
 def test_ratings_of_a_slider_are_stored_as_given_and_have_no_histogram_to_learn_from(

@@ -45,10 +45,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def wave(store: Store, photos: Path) -> Wave:
     """Add a table to the data set `study`, on a scale from 1 to 7."""
 
-    def add(text: str, scale: tuple[float, float] = (1, 7), folder: Path = photos, **stated: object) -> IngestSummary:
+    def add(text: str, scale: tuple[float, float] = (1, 7), folder: Path = photos, **options: object) -> IngestSummary:
         file = folder.parent / "wave.csv"
         file.write_text(text)
-        return write(store, added(store, read_scores(file, folder, name="study", scale=scale, **stated)))
+        return write(store, added(store, read_scores(file, folder, name="study", scale=scale, **options)))
 
     return add
 
@@ -83,8 +83,8 @@ def test_the_same_table_again_changes_nothing(store: Store, wave: Wave) -> None:
 def test_a_second_session_of_the_same_raters_is_kept_beside_the_first(store: Store, wave: Wave) -> None:
     wave(FIRST.replace("age", "session").replace(",33", ",1").replace(",34", ",1"))
     wave("image,rater,rating,session\np0.png,ann,1,2\np0.png,mary,1,2")
-    given = store.frame("SELECT rater_id, session, rating FROM ratings WHERE image_id = 'study/p0.png' ORDER BY ALL")
-    assert given.rows() == [("ann", "1", 4.0), ("ann", "2", 1.0), ("mary", "1", 5.0), ("mary", "2", 1.0)]
+    ratings = store.frame("SELECT rater_id, session, rating FROM ratings WHERE image_id = 'study/p0.png' ORDER BY ALL")
+    assert ratings.rows() == [("ann", "1", 4.0), ("ann", "2", 1.0), ("mary", "1", 5.0), ("mary", "2", 1.0)]
     mean, raters = store.frame("SELECT mean, raters FROM scores WHERE image_id = 'study/p0.png'").row(0)
     assert (mean, raters) == (pytest.approx((2.5 + 3) / 2), 2), "each rater counts once"
 
@@ -94,8 +94,8 @@ def test_a_split_of_another_protocol_and_drawn_parameters_stay(store: Store, wav
     store.execute("INSERT INTO splits SELECT * REPLACE ('identity-disjoint' AS protocol) FROM splits")
     store.execute("INSERT INTO drawn_parameters VALUES ('study/p0.png', 'eye_width', 0.2)")
     wave("image,rater,rating,age\np0.png,zoe,7,40")
-    kept = "SELECT count(*) FROM splits WHERE protocol = 'identity-disjoint'"
-    assert store.value(kept) == counts(store)["splits"] / 2 > 0
+    query = "SELECT count(*) FROM splits WHERE protocol = 'identity-disjoint'"
+    assert store.value(query) == counts(store)["splits"] / 2 > 0
     assert store.value("SELECT count(*) FROM drawn_parameters") == 1
 
 

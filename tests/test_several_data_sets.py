@@ -27,7 +27,7 @@ from kallos.workflows.fold import Fold
 from kallos.workflows.progress import ignore
 from kallos.workflows.stored_faces import aligned_faces
 from models.registry import ENSEMBLE
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
 from tests.test_documented_commands import commands
 
@@ -48,12 +48,12 @@ def test_a_map_increases_strictly_stays_on_the_scale_and_can_be_undone(
     own: list[float], reference: list[float], shared: list[float]
 ) -> None:
     linked = ScaleMap.linking(WIDE, np.array(own), np.array(reference))
-    at = np.unique(np.round(shared, 3))
-    given_there = linked.from_shared(at)
-    assert (np.diff(given_there) > 0).all()
-    assert (given_there >= MODEL_SCALE.low).all()
-    assert (given_there <= MODEL_SCALE.high).all()
-    assert np.allclose(linked.to_shared(given_there), at, atol=1e-9)
+    scores = np.unique(np.round(shared, 3))
+    mapped = linked.from_shared(scores)
+    assert (np.diff(mapped) > 0).all()
+    assert (mapped >= MODEL_SCALE.low).all()
+    assert (mapped <= MODEL_SCALE.high).all()
+    assert np.allclose(linked.to_shared(mapped), scores, atol=1e-9)
     assert json.loads(json.dumps(linked.as_dict())) == ScaleMap.restore(linked.as_dict()).as_dict()
 
 
@@ -305,7 +305,7 @@ class Pair:
     bundle: Path
 
     def __call__(self, *arguments: object) -> Answer:
-        return done(*arguments, "--store", self.store)
+        return kallos_ok(*arguments, "--store", self.store)
 
 
 BOTH = "study-a-5fold+study-b-5fold"
@@ -335,8 +335,11 @@ def pair(workspace, tmp_path_factory) -> Pair:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("KALLOS_STORE", str(trained.store))
-        for typed in commands("docs/several-data-sets.md"):
-            done(*("demo" if word == "other" else word for word in typed), *(["--fast"] if typed[0] == "train" else []))
+        for command in commands("docs/several-data-sets.md"):
+            kallos_ok(
+                *("demo" if word == "other" else word for word in command),
+                *(["--fast"] if command[0] == "train" else []),
+            )
     trained("export", trained.bundle, "--protocol", BOTH)
     return trained
 
@@ -412,11 +415,11 @@ def test_explanations_and_evaluations_go_on(pair: Pair, workspace, monkeypatch) 
     report = pair("evaluate", "--data-set", "study-b", "--protocol", BOTH, "--fold", 1, "--json").json()
     assert report["in_training"] > report["evaluated"] == report["images"] - report["in_training"]
     with Store.open(pair.store, read_only=True) as store:
-        apart = store.value(
+        difference = store.value(
             "SELECT max(abs(t.score - o.score)) FROM predictions t JOIN predictions o USING (run_id, image_id) "
             "WHERE t.role = 'test' AND o.role = 'outside' AND starts_with(image_id, 'study-b/')"
         )
-    assert apart < 1e-3
+    assert difference < 1e-3
     with Store.open(pair.store, read_only=True) as store:
         run = store.value("SELECT run_id FROM runs WHERE model = 'ridge' AND protocol = $p", p=BOTH)
     assert "holds" in pair("verify", run).out

@@ -17,13 +17,13 @@ from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from kallos.web.service import Service
 from kallos.workflows.photos import sources_in
+from kallos.workflows.progress import ignore
 from kallos.workflows.score import ScoreOptions, score_photos
 from reports.pages.prediction import lines
 from reports.render.json import to_json
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import read_scores
-from tests.test_pipeline import unheard
 
 REMARK = "3 faces, the largest was taken: the 2nd from the left"
 
@@ -42,12 +42,12 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_panel_and_json_say_so(three: Path, workspace: Workspace):
-    at = (three, "--bundle", workspace.bundle)
-    (said,) = done("score", *at, "--json").json()["predictions"]
-    assert said["notes"][0] == REMARK
-    shown = " ".join(done("score", *at).out.replace("│", " ").split())
-    assert f"! {REMARK}" in shown
-    assert done("explain", *at, "--store", "none", "--json").json()["notes"][0] == REMARK
+    arguments = (three, "--bundle", workspace.bundle)
+    (prediction,) = kallos_ok("score", *arguments, "--json").json()["predictions"]
+    assert prediction["notes"][0] == REMARK
+    output = " ".join(kallos_ok("score", *arguments).out.replace("│", " ").split())
+    assert f"! {REMARK}" in output
+    assert kallos_ok("explain", *arguments, "--store", "none", "--json").json()["notes"][0] == REMARK
 
 
 def test_the_line_of_a_folder_says_so(three: Path, workspace: Workspace):
@@ -66,5 +66,5 @@ def test_the_ledger_says_so(three: Path, tmp_path: Path):
     (tmp_path / "labels.csv").write_text("image,score\nthree.png,3\n")
     with Store.open(tmp_path / "s.duckdb") as store:
         write(store, read_scores(tmp_path / "labels.csv", three.parent, "mine"))
-        extract(store, [], unheard)
+        extract(store, [], ignore)
         assert store.frame("SELECT status, detail FROM extractions WHERE detail IS NOT NULL").rows() == [("ok", REMARK)]

@@ -28,8 +28,8 @@ from reports.stats.shapes.faces import landmarks_of
 from reports.stats.shapes.procrustes import Aligned, asymmetries, flat, shaped
 from reports.stats.shapes.regression import explained_shape, predicted_score
 from reports.stats.shapes.space import ShapeSpace, upright
-from tests.command import done
-from tests.command import kallos as typed
+from tests.command import kallos as kallos_command
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.test_cli import refused
 
@@ -262,8 +262,8 @@ def test_shapes_are_moved_as_far_as_is_said(workspace: Workspace, one):
     moved = {by: kallos.composite(workspace.store, where, along="mean", by=by, size=200) for by in (-1, 0, 1)}
     np.testing.assert_allclose(moved[0].landmarks, one.landmarks, atol=1e-9)
     np.testing.assert_array_equal(moved[0].image, one.image)
-    everyone = kallos.composite(workspace.store, size=200)
-    shapes = unit_shapes(np.stack([moved[-1].landmarks, everyone.landmarks]))
+    composite = kallos.composite(workspace.store, size=200)
+    shapes = unit_shapes(np.stack([moved[-1].landmarks, composite.landmarks]))
     assert abs(abs(shapes[0].conj() @ shapes[1]) - 1) < 1e-9  # the same shape
     np.testing.assert_allclose(moved[1].landmarks - one.landmarks, one.landmarks - moved[-1].landmarks, atol=1e-9)
     assert np.abs(moved[1].image.astype(int) - one.image).mean() > 1
@@ -273,17 +273,19 @@ def test_shapes_are_moved_as_far_as_is_said(workspace: Workspace, one):
     step = (
         (up - down)
         @ (1, 1j)
-        / np.linalg.norm(fitted(everyone.landmarks, 64) - fitted(everyone.landmarks, 64).mean(axis=0))
+        / np.linalg.norm(fitted(composite.landmarks, 64) - fitted(composite.landmarks, 64).mean(axis=0))
     )
     assert np.linalg.norm(step) == pytest.approx(4 * space.sds[1], rel=1e-6)
 
 
 def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
-    at = ("--store", workspace.store)
+    store_option = ("--store", workspace.store)
     query = "SELECT image_id FROM scores ORDER BY score DESC LIMIT 3"
-    assert ": 3 faces" in done("composite", tmp_path / "a.png", "--where", query, "--size", 64, *at).err
+    assert ": 3 faces" in kallos_ok("composite", tmp_path / "a.png", "--where", query, "--size", 64, *store_option).err
     condition = "subset = 'WF' AND jaw_width > 0 AND score > 1"
-    answer = done("composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *at)
+    answer = kallos_ok(
+        "composite", tmp_path / "b.jpg", "--where", condition, "--along", "score", "--by=-2", *store_option
+    )
     assert "faces" in answer.err
     assert decode(tmp_path / "a.png").shape == (64, 64, 3)
     assert decode(tmp_path / "b.jpg").shape == (512, 512, 3)
@@ -295,16 +297,16 @@ def test_any_selection_will_do(workspace: Workspace, tmp_path: Path):
         ("1 = 1); DROP TABLE images; --", 10, "kallos tables"),
         ("image_id IN (SELECT root FROM locations)", 10, "locations is not a table"),
     ):
-        refused(typed("composite", tmp_path / "c.png", "--where", where, *at), code, words)
+        refused(kallos_command("composite", tmp_path / "c.png", "--where", where, *store_option), code, words)
     for options, words in (
         (("--along", "beauty"), "cannot be moved along 'beauty'"),
         (("--along", "sex"), "No face is known to be female"),
         (("--along", "mean", "--by", "nan"), "at most 10"),
         (("--size", 5), "at most 10, and make pictures of 32 to 4,096"),
     ):
-        refused(typed("composite", tmp_path / "c.png", *options, *at), 2, words)
-    refused(typed("composite", tmp_path / "c.gif", *at), 2, "name it .png or .jpg")
-    refused(typed("composite", tmp_path / "none" / "c.png", *at), 2, "There is no folder")
+        refused(kallos_command("composite", tmp_path / "c.png", *options, *store_option), 2, words)
+    refused(kallos_command("composite", tmp_path / "c.gif", *store_option), 2, "name it .png or .jpg")
+    refused(kallos_command("composite", tmp_path / "none" / "c.png", *store_option), 2, "There is no folder")
     assert not (tmp_path / "c.png").exists()
 
 
@@ -317,7 +319,7 @@ def written(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> P
         shutil.copy(workspace.store, "kallos.duckdb")
         (block,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
         for line in block.splitlines():
-            done(*shlex.split(line)[1:])
+            kallos_ok(*shlex.split(line)[1:])
     return folder
 
 
@@ -335,12 +337,16 @@ def test_the_report_is_written_for_people_and_programs(written: Path, workspace:
     assert all(words in text for words in ("Principal components", "fluctuating asymmetry", "whole shape", "<svg"))
     names = {file.name for file in (written / "figures").glob("*.png")}
     assert names == {*(f"shape_pc{i}.png" for i in range(1, 11)), "shape_score.png", "shape_components.png"}
-    found = done("report", "shape", "--json", "--store", workspace.store).json()
+    found = kallos_ok("report", "shape", "--json", "--store", workspace.store).json()
     assert found["schema"] == "kallos.report.shape/1"
     assert not {"space", "faces", "measured"} & set(found)
     assert found["predictions"]["whole shape"]["r2"]["low"] > 0  # the drawn preference is one of shape, mostly
     assert found["images"] == 120
-    refused(typed("report", "overview", "--tables", written / "t", "--store", workspace.store), 2, "writes no tables")
+    refused(
+        kallos_command("report", "overview", "--tables", written / "t", "--store", workspace.store),
+        2,
+        "writes no tables",
+    )
 
 
 def test_files_for_other_programs_hold_the_landmarks(written: Path):

@@ -68,10 +68,10 @@ def test_a_shard_becomes_rows_and_ledger_and_is_gone(store):
 
 def test_a_shard_that_was_merged_but_not_removed_changes_nothing(store):
     file = shard(store)
-    kept = file.read_bytes()
+    content = file.read_bytes()
     merge(store, [file])
     once = rows(store)
-    file.write_bytes(kept)
+    file.write_bytes(content)
     merge_left_over(store)
     assert str(rows(store)) == str(once)
     assert not file.exists()

@@ -18,7 +18,7 @@ import torch
 from featurestore.errors import ExtractionError
 from featurestore.records import FaceBatch
 from kallos.workflows.side_by_side import ORIGIN, Place, fit_side_by_side, fits_at_once
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import TRAINING, Workspace
 
 
@@ -46,7 +46,7 @@ def test_fits_at_once_are_those_of_one_after_another(workspace: Workspace, tmp_p
     killed = tmp_path / ".kallos.faces.partial"
     killed.mkdir()
     (killed / "train.npy").write_bytes(b"faces that a killed command left")
-    answer = done("train", "a", *TRAINING, "--store", store)
+    answer = kallos_ok("train", "a", *TRAINING, "--store", store)
     assert "2 fits at once" in answer.err
     fits = {folder.name: folder for folder in store.with_suffix(".runs").glob("fits/a-*")}
     assert len(fits) == 4
@@ -54,7 +54,7 @@ def test_fits_at_once_are_those_of_one_after_another(workspace: Workspace, tmp_p
         assert (folder / "model.safetensors").read_bytes() == (before / name / "model.safetensors").read_bytes()
         assert json.loads((folder / ORIGIN).read_text())["computing"]["threads"] == 1
     query = "SELECT count(*) AS n FROM training_history JOIN runs USING (run_id) WHERE model = 'a'"
-    assert done("sql", query, "--json", "--store", store).json() == [{"n": 4 * 2}]
+    assert kallos_ok("sql", query, "--json", "--store", store).json() == [{"n": 4 * 2}]
     assert list(tmp_path.rglob("*.npy")) == []
 
 

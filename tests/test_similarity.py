@@ -23,7 +23,7 @@ from featurestore.versions import register
 from reports.pages.similar import Neighbour, SimilarReport, data, render
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from reports.render.figures import on_paper
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, content, make_store
 
 ALL = 10**6
@@ -31,8 +31,8 @@ ALL = 10**6
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 @pytest.fixture
@@ -222,9 +222,9 @@ def test_before_extraction(tmp_path):
 
 @pytest.mark.parametrize("by", VIEWS)
 def test_a_file_finds_what_its_stored_image_finds_and_itself_first(workspace, by):
-    at = ("--by", by, "--json", "--store", workspace.store)
-    stored = done("similar", "P0001.jpg", "-k", 6, *at).json()
-    of_file = done("similar", workspace.portrait, "-k", 7, *at).json()
+    options = ("--by", by, "--json", "--store", workspace.store)
+    stored = kallos_ok("similar", "P0001.jpg", "-k", 6, *options).json()
+    of_file = kallos_ok("similar", workspace.portrait, "-k", 7, *options).json()
     first, *rest = of_file["neighbours"]
     assert (first["image_id"], first["same_photo"]) == ("demo/P0001.jpg", True)
     assert first["distance"] == pytest.approx(0, abs=1e-9)
@@ -236,23 +236,25 @@ def test_a_file_finds_what_its_stored_image_finds_and_itself_first(workspace, by
 def test_a_photo_that_is_not_in_the_store(workspace, tmp_path):
     with Image.open(workspace.portrait) as portrait:
         portrait.resize((300, 300)).save(tmp_path / "P0002.jpg", quality=95)
-    said = done("similar", tmp_path / "P0002.jpg", "--by", "landmarks", "--json", "--store", workspace.store).json()
-    assert said["neighbours"][0]["image_id"] == "demo/P0001.jpg"
-    assert not any(n["same_photo"] for n in said["neighbours"])
-    assert 0 < said["neighbours"][0]["distance"] < said["neighbours"][1]["distance"]
+    report = kallos_ok(
+        "similar", tmp_path / "P0002.jpg", "--by", "landmarks", "--json", "--store", workspace.store
+    ).json()
+    assert report["neighbours"][0]["image_id"] == "demo/P0001.jpg"
+    assert not any(n["same_photo"] for n in report["neighbours"])
+    assert 0 < report["neighbours"][0]["distance"] < report["neighbours"][1]["distance"]
 
 
 @pytest.mark.parametrize("by", VIEWS)
 @pytest.mark.parametrize("is_file", [False, True])
 def test_the_sql_gives_the_same_neighbours(workspace, by, is_file):
     about = (workspace.portrait if is_file else "demo/P0001.jpg", "--by", by, "-k", 9, "--store", workspace.store)
-    neighbours = done("similar", *about, "--json").json()["neighbours"]
-    query = done("similar", *about, "--sql").out
-    assert done("sql", query, "--json", "--store", workspace.store).json() == neighbours
+    neighbours = kallos_ok("similar", *about, "--json").json()["neighbours"]
+    query = kallos_ok("similar", *about, "--sql").out
+    assert kallos_ok("sql", query, "--json", "--store", workspace.store).json() == neighbours
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "phrase"),
     [
         (("P9999.jpg",), 2, "neither"),
         (("P0001.jpg", "--encoder", "resnet18"), 2, "--encoder resnet18"),
@@ -264,13 +266,13 @@ def test_the_sql_gives_the_same_neighbours(workspace, by, is_file):
         (("grey.png", "--by", "geometry"), 5, "grey.png: No face"),
     ],
 )
-def test_what_cannot_be_searched(workspace, tmp_path, monkeypatch, arguments, code, said):
+def test_what_cannot_be_searched(workspace, tmp_path, monkeypatch, arguments, code, phrase):
     monkeypatch.chdir(tmp_path)
     Path("text.jpg").write_text("dear reader")
     Image.new("L", (300, 300), 90).save("grey.png")
     answer = kallos("similar", *arguments, "--store", workspace.store)
     assert answer.code == code
-    assert said in answer.err
+    assert phrase in answer.err
     assert answer.out == ""
 
 
@@ -283,7 +285,7 @@ def test_a_file_needs_the_encoder_and_the_versions_of_the_store(workspace, tmp_p
         opened.execute("UPDATE extractor_versions SET version = 'older' WHERE extractor = 'geometry'")
     answer = kallos("similar", workspace.portrait, "--by", "geometry", "--store", copy)
     assert (answer.code, "another version" in answer.err) == (7, True)
-    assert done("similar", "P0001.jpg", "--by", "geometry", "--store", copy).out
+    assert kallos_ok("similar", "P0001.jpg", "--by", "geometry", "--store", copy).out
 
 
 @pytest.mark.parametrize(("is_file", "spared"), [(False, {"torch", "mediapipe"}), (True, {"torch"})])
@@ -321,7 +323,7 @@ def test_the_sheet_shows_the_query_framed_then_its_neighbours(drawn):
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_sheet_is_written(workspace, tmp_path, suffix):
     sheet = tmp_path / "new" / f"sheet.{suffix}"
-    done("similar", workspace.portrait, "--by", "landmarks", "-k", 4, "--sheet", sheet, "--store", workspace.store)
+    kallos_ok("similar", workspace.portrait, "--by", "landmarks", "-k", 4, "--sheet", sheet, "--store", workspace.store)
     if suffix == "png":
         with Image.open(sheet) as picture:
             assert picture.size[0] > 1000

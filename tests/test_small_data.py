@@ -25,7 +25,7 @@ from models.baseline.ridge import train_ridge
 from models.baseline.trees import train_baseline
 from models.standardised import FURTHEST
 from reports.stats.evaluated_runs import FEWEST_TESTED
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 from tests.conftest import Workspace
 from tests.face_batches import learnable_batch
 from tests.synthetic_store import PROTOCOL, make_store
@@ -52,18 +52,18 @@ class Rated:
     def ingest(self, name: str, table: pl.DataFrame) -> Answer:
         file = self._folder / f"{name}.csv"
         table.write_csv(file)
-        at = ("--images", self._photos, "--scale", 1, 5, "--name", name, "--store", self.path)
-        return done("ingest", "table", file, *at)
+        options = ("--images", self._photos, "--scale", 1, 5, "--name", name, "--store", self.path)
+        return kallos_ok("ingest", "table", file, *options)
 
     def train(self, name: str) -> Answer:
         return kallos("train", "all", "--fast", "--protocol", f"{name}-5fold", "--store", self.path)
 
     def evaluation(self, name: str) -> dict:
-        return done("report", "evaluation", "--protocol", f"{name}-5fold", "--json", "--store", self.path).json()
+        return kallos_ok("report", "evaluation", "--protocol", f"{name}-5fold", "--json", "--store", self.path).json()
 
     def predict(self, name: str) -> dict:
-        at = ("--protocol", f"{name}-5fold", "--fold", 1, "--store", self.path)
-        (prediction,) = done("score", self.photo, "--json", *at).json()["predictions"]
+        options = ("--protocol", f"{name}-5fold", "--fold", 1, "--store", self.path)
+        (prediction,) = kallos_ok("score", self.photo, "--json", *options).json()["predictions"]
         return prediction
 
 
@@ -180,21 +180,23 @@ def test_with_few_photos_the_best_member_carries_the_score(rated: Rated, photos:
         assert [run["name"] for run in report["runs"]] == [run["name"] for run in report["out_of_fold"]]
         assert best["n"] == photos - tested
         assert best["figures"]["mae"]["low"] < best["figures"]["mae"]["value"] < best["figures"]["mae"]["high"]
-        shown = done("report", "evaluation", "--protocol", f"{name}-5fold", "--store", rated.path).out
-        text = " ".join(shown.split())
+        output = kallos_ok("report", "evaluation", "--protocol", f"{name}-5fold", "--store", rated.path).out
+        text = " ".join(output.split())
         assert f"Fewer than {FEWEST_TESTED} test images ({tested}) are too few to go by" in text
         assert f"found on these: {max(weights, key=weights.get)} " in text
     prediction = rated.predict(name)
     assert is_sound(prediction)
-    assert all(beside["out_of_fold"] == (tested < FEWEST_TESTED) for beside in prediction["origin"]["comparisons"])
+    assert all(
+        comparison["out_of_fold"] == (tested < FEWEST_TESTED) for comparison in prediction["origin"]["comparisons"]
+    )
 
 
 def test_a_bundle_of_few_photos_predicts_and_says_what_its_figures_are_of(rated: Rated, tmp_path: Path) -> None:
     rated.ingest("n25", rated.means[:25])
     done_training(rated, "n25")
     bundle = tmp_path / "bundle"
-    done("export", bundle, "--no-onnx", "--protocol", "n25-5fold", "--fold", 1, "--store", rated.path)
-    (prediction,) = done("score", rated.photo, "--json", "--bundle", bundle).json()["predictions"]
+    kallos_ok("export", bundle, "--no-onnx", "--protocol", "n25-5fold", "--fold", 1, "--store", rated.path)
+    (prediction,) = kallos_ok("score", rated.photo, "--json", "--bundle", bundle).json()["predictions"]
     of_store = rated.predict("n25")
     assert prediction["score"] == pytest.approx(of_store["score"])
     assert prediction["origin"] == of_store["origin"]

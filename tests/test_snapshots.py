@@ -14,8 +14,8 @@ import kallos
 from featurestore import connection, snapshots
 from featurestore.errors import StoreError
 from featurestore.store import Store
-from tests.command import done
-from tests.command import kallos as command
+from tests.command import kallos as kallos_command
+from tests.command import kallos_ok
 from tests.synthetic_store import make_store
 from tests.waiting import wait_until
 
@@ -71,7 +71,7 @@ def scores(store: Store) -> int:
 
 def test_every_reader_works_on_a_snapshot_and_says_its_age(path):
     with Writer(path) as writer:
-        count = done("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path)
+        count = kallos_ok("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path)
         assert count.json() == [{"n": 80}]
         for arguments in (
             ("report", "dataset"),
@@ -80,9 +80,9 @@ def test_every_reader_works_on_a_snapshot_and_says_its_age(path):
             ("check",),
             ("verify", "made-up-2fold-1-b-00000003"),
         ):
-            said = " ".join(command(*arguments, "--store", path).err.split())
-            assert f"process {writer.process.pid}" in said, arguments
-            assert "snapshot of" in said
+            message = " ".join(kallos_command(*arguments, "--store", path).err.split())
+            assert f"process {writer.process.pid}" in message, arguments
+            assert "snapshot of" in message
         with pytest.warns(UserWarning, match="snapshot of"):
             store = kallos.open_store(path)
         with store:
@@ -118,7 +118,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     """`kallos extract`, not `python3.11`."""
     out = tmp_path / "s.duckdb"
     workspace.ingest(out)
-    typed = [
+    command = [
         str(Path(sys.executable).with_name("kallos")),
         "extract",
         "--encoder",
@@ -128,14 +128,14 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
         "--store",
         str(out),
     ]
-    extract = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    extract = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: snapshots.files(out), extract)
         with pytest.raises(StoreError, match=rf"process {extract.pid} \(kallos extract\)"):
             Store.open(out)
-        said = done("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
-        assert said.json() == [{"n": 120}]
-        assert "kallos extract" in said.err
+        answer = kallos_ok("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
+        assert answer.json() == [{"n": 120}]
+        assert "kallos extract" in answer.err
     finally:
         extract.terminate()
         extract.wait()
@@ -188,6 +188,6 @@ def test_the_models_of_a_store_predict_beside_a_writer(workspace, tmp_path):
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     with Writer(path):
-        said = done("score", workspace.portrait, "--json", "--store", path)
-    assert "score" in said.out
-    assert "snapshot of" in " ".join(said.err.split())
+        answer = kallos_ok("score", workspace.portrait, "--json", "--store", path)
+    assert "score" in answer.out
+    assert "snapshot of" in " ".join(answer.err.split())

@@ -131,10 +131,10 @@ def works(command: str) -> str | None:
 
 
 def check(answer: Answer, cell: str) -> None:
-    said = answer.out + answer.err
-    assert answer.code in DOCUMENTED, (cell, said)
+    output = answer.out + answer.err
+    assert answer.code in DOCUMENTED, (cell, output)
     # what a column means may name a command without its arguments
-    for command in [] if cell.startswith("tables") else named(said):
+    for command in [] if cell.startswith("tables") else named(output):
         assert works(command) is None, (cell, command, works(command))
     if answer.code:
         sentence = answer.err.strip().splitlines()[-1]
@@ -166,9 +166,9 @@ def test_every_command_in_every_state(
     store = states.store(state)
     runs = sorted(path.name for path in store.with_suffix(".runs").glob("*-baseline-*"))
     values = {"PHOTO": str(workspace.portrait), "PORT": str(taken_port), "RUN": [*runs, "nothing"][0]}
-    for number, typed in enumerate(ROWS[command][lines]):
+    for number, line in enumerate(ROWS[command][lines]):
         used = store if command in READERS else states.copy(state, tmp_path / str(number))
-        words = [values.get(word, word) for word in re.findall(r"'[^']*'|\S+", typed)]
-        at = [] if command in WITHOUT_A_STORE else ["--store", used]
-        answer = kallos(*command.split(), *(word.strip("'") for word in words), *at)
-        check(answer, f"{command} {typed}, {state}")
+        words = [values.get(word, word) for word in re.findall(r"'[^']*'|\S+", line)]
+        options = [] if command in WITHOUT_A_STORE else ["--store", used]
+        answer = kallos(*command.split(), *(word.strip("'") for word in words), *options)
+        check(answer, f"{command} {line}, {state}")

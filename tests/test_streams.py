@@ -40,11 +40,11 @@ COMMANDS = (
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("streams") / "s.duckdb"
-    with make_store(path, 48) as made:
-        train_fold(made, 2, np.random.default_rng(5))
-        made.execute("UPDATE images SET subset = $name WHERE subset = 'AF'", name=NAME)
+    with make_store(path, 48) as store:
+        train_fold(store, 2, np.random.default_rng(5))
+        store.execute("UPDATE images SET subset = $name WHERE subset = 'AF'", name=NAME)
         # what kallos plan asks for lies beside a real store
-        made.execute("DELETE FROM extractor_versions WHERE extractor = 'embedding:tiny'")
+        store.execute("DELETE FROM extractor_versions WHERE extractor = 'embedding:tiny'")
     return path
 
 
@@ -108,8 +108,8 @@ def test_all_that_is_drawn_has_a_plain_form():
     assert plain("± …é", "latin-1") == "± ~é"
 
 
-def run(*typed: object, **streams: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "kallos", *map(str, typed)], **streams)
+def run(*arguments: object, **streams: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "kallos", *map(str, arguments)], **streams)
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def run(*typed: object, **streams: object) -> subprocess.Popen[bytes]:
     ids=" ".join,
 )
 def test_nobody_reads_the_output(command: tuple[str, ...], store: Path):
-    at = () if "--help" in command else ("--store", store)
-    process = run(*command, *at, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    options = () if "--help" in command else ("--store", store)
+    process = run(*command, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     with process.stderr:
-        said = process.stderr.read()
+        errors = process.stderr.read()
     assert process.wait() == OUTPUT_CLOSED
-    assert said == b""
+    assert errors == b""
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

@@ -17,7 +17,7 @@ from featurestore.schema import SCHEMA_VERSION
 from featurestore.store import Store
 from reports.stats.deviations import Deviation, deviations
 from reports.stats.raters.agreement import COEFFICIENTS
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import DATA_SET, PROTOCOL, add_trait, make_store
 from tests.test_cli import refused
 
@@ -51,14 +51,16 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plans.fix(opened, PLAN)
         opened.execute("UPDATE plans SET ratings = 0, scored = 0, runs = 0")
     plan.write_text(PLAN.replace("photos = 80", "photos = 90"))
-    done("preregister", plan, "--store", store)
-    done("report", "study", "--folder", folder / "study", "--store", store)
+    kallos_ok("preregister", plan, "--store", store)
+    kallos_ok("report", "study", "--folder", folder / "study", "--store", store)
     return folder / "study"
 
 
 def test_a_plan_is_fixed_once_with_its_hash_and_what_the_store_held(path: Path, tmp_path: Path):
     (tmp_path / "plan.toml").write_text(PLAN)
-    first, again = (done("preregister", tmp_path / "plan.toml", "--json", "--store", path).json() for _ in range(2))
+    first, again = (
+        kallos_ok("preregister", tmp_path / "plan.toml", "--json", "--store", path).json() for _ in range(2)
+    )
     assert first == again
     assert (first["ratings"], first["scored"], first["runs"]) == (480, 80, 5)
     assert re.fullmatch(r"[0-9a-f]{64}", first["sha256"])
@@ -67,7 +69,7 @@ def test_a_plan_is_fixed_once_with_its_hash_and_what_the_store_held(path: Path, 
 
 def test_a_plan_comes_before_the_store(tmp_path: Path):
     (tmp_path / "plan.toml").write_text(PLAN)
-    page = done("preregister", tmp_path / "plan.toml", "--store", tmp_path / "new.duckdb").out
+    page = kallos_ok("preregister", tmp_path / "plan.toml", "--store", tmp_path / "new.duckdb").out
     assert "0 ratings, 0 scored photos and 0 runs" in " ".join(page.split())
 
 
@@ -134,7 +136,7 @@ def test_a_plan_that_came_late_or_was_changed_is_a_deviation(path: Path):
     with Store.open(path) as store:
         plans.fix(store, PLAN)
         plans.fix(store, PLAN.replace("raters = 6", "raters = 5"))
-    report = done("report", "study", "--json", "--store", path).json()
+    report = kallos_ok("report", "study", "--json", "--store", path).json()
     assert {row["name"]: row["version"] for row in report["versions"]}["schema"] == str(SCHEMA_VERSION)
     assert [each["point"][:13] for each in report["deviations"]] == ["date", "plan, changed", "plan, changed"]
     assert report["deviations"][0]["found"].startswith("the store had 480 ratings")
@@ -147,9 +149,9 @@ def test_a_plan_that_came_late_or_was_changed_is_a_deviation(path: Path):
 def test_without_a_plan_the_report_says_so_and_a_trait_has_a_column_of_its_own(path: Path):
     with Store.open(path) as store:
         add_trait(store, "kind")
-    page = " ".join(done("report", "study", "--store", path).out.split())
+    page = " ".join(kallos_ok("report", "study", "--store", path).out.split())
     assert "No plan of analysis was fixed" in page
-    report = done("report", "study", "--json", "--store", path).json()
+    report = kallos_ok("report", "study", "--json", "--store", path).json()
     assert {row["trait"] for row in report["figures"] if row["table"] == "agreement"} == {"kind", "score"}
     named = {row["reason"]: row["count"] for row in report["exclusions"]}
     assert named == {"no_face": 1, "missing_image": 5, "bad_landmarks": 1}
@@ -159,7 +161,7 @@ def test_several_data_sets_are_not_mixed(path: Path):
     with Store.open(path) as store:
         store.execute("INSERT INTO data_sets VALUES ('other', NULL)")
     refused(kallos("report", "study", "--store", path), 2, "choose one with --data-set", "other")
-    assert done("report", "study", "--data-set", DATA_SET, "--json", "--store", path).json()["images"] == 80
+    assert kallos_ok("report", "study", "--data-set", DATA_SET, "--json", "--store", path).json()["images"] == 80
 
 
 def test_the_folder_has_the_report_and_tidy_data_in_three_formats(written: Path):
@@ -204,6 +206,6 @@ def test_r_computes_the_same_figures(written: Path):
     again = pl.read_csv(written / "data" / "figures_of_R.csv")
     assert len(again) == 63
     assert set(again["table"]) == {"scores", "agreement", "variance", "models"}
-    kallos_says = pl.col("value_of_kallos")
-    apart = again.filter((pl.col("value_of_R") - kallos_says).abs() > 1e-4 * kallos_says.abs())
-    assert apart.is_empty(), apart
+    kallos_value = pl.col("value_of_kallos")
+    differing = again.filter((pl.col("value_of_R") - kallos_value).abs() > 1e-4 * kallos_value.abs())
+    assert differing.is_empty(), differing

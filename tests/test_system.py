@@ -36,9 +36,9 @@ def test_as_root_they_are_installed(monkeypatch):
     monkeypatch.setattr(system, "missing", lambda: lacking.pop(0))
     monkeypatch.setattr(system.os, "geteuid", lambda: 0)
     monkeypatch.setattr(system.shutil, "which", lambda _: "/usr/bin/apt-get")
-    monkeypatch.setattr(system.subprocess, "run", lambda typed, **_: run.append(typed))
+    monkeypatch.setattr(system.subprocess, "run", lambda command, **_: run.append(command))
     system.main()
-    assert [typed[1] for typed in run] == ["update", "install"]
+    assert [command[1] for command in run] == ["update", "install"]
     assert run[1][-1] == "libgl1"
 
 

@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 from featurestore.errors import UsageError
 from featurestore.store import Store
 from reports.render.table_files import BOM, KINDS, SHORT, csv_text, flattened, write_table
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.test_cli import refused
 
 ROWS = pl.DataFrame(
@@ -89,9 +89,13 @@ def test_a_sav_has_labels_and_what_spss_has_no_number_for_is_missing_or_text(tmp
     assert read["day"].to_list() == [date(2026, 11, 29), None]
     assert read["ok"].to_list() == [1, None]
     assert about.variable_value_labels == {"ok": {1: "yes", 0: "no"}}
-    said = about.column_names_to_labels
-    assert (said["n"], said["histogram_1"], said["histogram_2"]) == ("how many", "ones", None)
-    assert said["x"] == "ä" * 128, "cut between letters"
+    stored_labels = about.column_names_to_labels
+    assert (stored_labels["n"], stored_labels["histogram_1"], stored_labels["histogram_2"]) == (
+        "how many",
+        "ones",
+        None,
+    )
+    assert stored_labels["x"] == "ä" * 128, "cut between letters"
     assert about.variable_measure["ok"] == "nominal"
     assert about.variable_measure["x"] == "scale"
 
@@ -138,7 +142,7 @@ def test_sql_writes_all_kinds_at_once_in_place_of_what_was_there(workspace, tmp_
     files["csv"].write_text("older")
     query = "SELECT image_id, histogram, 'é' AS letter FROM scores ORDER BY image_id"
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-    answer = done("sql", query, *options, "--store", workspace.store)
+    answer = kallos_ok("sql", query, *options, "--store", workspace.store)
     assert answer.out == ""
     verbs = {"csv": "replaced", "parquet": "wrote", "sav": "wrote"}
     assert answer.err.splitlines() == [f"{verbs[kind]} {file}: 120 rows" for kind, file in files.items()]
@@ -149,17 +153,17 @@ def test_sql_writes_all_kinds_at_once_in_place_of_what_was_there(workspace, tmp_
 
 
 def test_on_stdout_a_csv_has_no_mark_and_long_lists_are_json(workspace):
-    out = done("sql", "SELECT x FROM landmarks LIMIT 1", "--csv", "-", "--store", workspace.store).out
+    out = kallos_ok("sql", "SELECT x FROM landmarks LIMIT 1", "--csv", "-", "--store", workspace.store).out
     heading, row = out.splitlines()
     assert heading == "x"
     assert row.count(",") == 477
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(workspace, tmp_path):
-    at = ("--store", tmp_path / "none.duckdb")
-    refused(kallos("sql", "SELECT 1", "--csv", tmp_path, *at), 3, "is a folder", "--csv")
-    refused(kallos("features", "--sav", tmp_path / "no" / "t.sav", *at), 3, "There is no folder", "--sav")
-    refused(kallos("score", workspace.portrait, "--parquet", "-", *at), 2, "only --csv")
+    options = ("--store", tmp_path / "none.duckdb")
+    refused(kallos("sql", "SELECT 1", "--csv", tmp_path, *options), 3, "is a folder", "--csv")
+    refused(kallos("features", "--sav", tmp_path / "no" / "t.sav", *options), 3, "There is no folder", "--sav")
+    refused(kallos("score", workspace.portrait, "--parquet", "-", *options), 2, "only --csv")
     refused(kallos("sql", "SELECT 1", "--csv", "/dev/full", "--store", workspace.store), 15, "disk is full")
 
 
@@ -189,7 +193,7 @@ FRONT = ["image_id", "data_set", "subset", "sex", "ethnicity", "mean", "sd", "ra
 def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_path):
     files = {kind: tmp_path / f"features.{kind}" for kind in KINDS}
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-    assert done("features", *options, "--store", failing).out == ""
+    assert kallos_ok("features", *options, "--store", failing).out == ""
     read = pl.read_parquet(files["parquet"])
     with Store.open(failing, read_only=True) as store:
         stored = store.frame("FROM geometric_features ORDER BY image_id")
@@ -211,39 +215,39 @@ def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_
 
 
 @pytest.mark.parametrize(
-    ("asked", "columns"),
+    ("selection", "columns"),
     [(("jaw_width",), {"jaw_width"}), (("averageness",), {"averageness"}), (("--region", "lips"), None)],
 )
-def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, asked, columns):
-    done("features", *asked, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
+def test_features_writes_one_feature_or_those_of_a_region(workspace, tmp_path, selection, columns):
+    kallos_ok("features", *selection, "--parquet", tmp_path / "t.parquet", "--store", workspace.store)
     read = pl.read_parquet(tmp_path / "t.parquet")
-    assert "averageness" not in read.columns or asked == ("averageness",)
-    listed = done("features", "--region", "lips", "--json").json()["features"]
-    assert set(read.columns[len(FRONT) :]) == (columns or {of["name"] for of in listed})
+    assert "averageness" not in read.columns or selection == ("averageness",)
+    listed = kallos_ok("features", "--region", "lips", "--json").json()["features"]
+    assert set(read.columns[len(FRONT) :]) == (columns or {feature["name"] for feature in listed})
     assert read[read.columns[-1]].is_finite().sum() >= 119
 
 
 def test_where_averageness_is_left_out_the_command_says_how_it_is_had(workspace, tmp_path):
-    at = ("--store", workspace.store)
-    for asked in ((), ("--region", "symmetry")):
-        answer = done("features", *asked, "--csv", tmp_path / "t.csv", *at)
+    options = ("--store", workspace.store)
+    for selection in ((), ("--region", "symmetry")):
+        answer = kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *options)
         assert "averageness" not in pl.read_csv(tmp_path / "t.csv").columns
         assert "averageness is left out" in answer.err
         assert "`kallos features averageness --csv FILE" in answer.err
-    for asked in (("averageness",), ("--region", "lips")):
-        assert "left out" not in done("features", *asked, "--csv", tmp_path / "t.csv", *at).err
-    by_command = done("features", "averageness", "--csv", "-", *at).out.splitlines()[1]
+    for selection in (("averageness",), ("--region", "lips")):
+        assert "left out" not in kallos_ok("features", *selection, "--csv", tmp_path / "t.csv", *options).err
+    by_command = kallos_ok("features", "averageness", "--csv", "-", *options).out.splitlines()[1]
     page = (Path(__file__).parent.parent / "docs" / "sql.md").read_text(encoding="utf-8")
     (query,) = [text for text in re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL) if "averageness * sd" in text]
-    by_sql = done("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *at).out.splitlines()[1]
+    by_sql = kallos_ok("sql", f"SELECT * FROM ({query}) ORDER BY image_id", "--csv", "-", *options).out.splitlines()[1]
     assert by_command.split(",")[-1] == by_sql.split(",")[-1]
 
 
 def test_features_that_cannot_be_written_are_one_sentence(workspace, tmp_path):
-    file, at = tmp_path / "t.csv", ("--store", workspace.store)
-    refused(kallos("features", "jaw_widht", "--csv", file, *at), 2, "jaw_width")
-    refused(kallos("features", "--region", "ear", "--csv", file, *at), 2, "ear")
-    refused(kallos("features", "jaw_width", "--region", "lips", "--csv", file, *at), 2, "--region")
+    file, options = tmp_path / "t.csv", ("--store", workspace.store)
+    refused(kallos("features", "jaw_widht", "--csv", file, *options), 2, "jaw_width")
+    refused(kallos("features", "--region", "ear", "--csv", file, *options), 2, "ear")
+    refused(kallos("features", "jaw_width", "--region", "lips", "--csv", file, *options), 2, "--region")
     refused(kallos("features", "--csv", file, "--store", tmp_path / "none.duckdb"), 6, "kallos ingest")
     Store.open(tmp_path / "empty.duckdb").close()
     refused(kallos("features", "--csv", file, "--store", tmp_path / "empty.duckdb"), 7, "kallos ingest")
@@ -264,7 +268,7 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
     answer = kallos("score", photos, "--bundle", workspace.bundle, *options)
     assert (answer.code, answer.out) == (5, "")
     assert "letter.jpg is not a photo" in answer.err
-    said = done("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
+    prediction = kallos_ok("score", photos / "Zoë.jpg", "--bundle", workspace.bundle, "--json").json()["predictions"][0]
     table = pl.read_parquet(files["parquet"])
     rows = {Path(row["photo"]).name: row for row in table.rows(named=True)}
     assert rows.keys() == {"Zoë.jpg", "caf\\udce9.jpg", "letter.jpg"}
@@ -273,17 +277,17 @@ def test_predict_writes_a_row_a_photo_also_where_it_cannot_be_used(workspace, tm
     assert {value for name, value in letter.items() if name not in ("photo", "problem")} == {None}
     assert good["problem"] is None
     for name in ("score", "low", "high", "in_training"):
-        assert good[name] == said[name]
-    assert good["remarks"] == "; ".join(said["notes"])
+        assert good[name] == prediction[name]
+    assert good["remarks"] == "; ".join(prediction["notes"])
     assert (good["model"], good["protocol"], good["fold"]) == tuple(
-        said["origin"][n] for n in ("model", "protocol", "fold")
+        prediction["origin"][n] for n in ("model", "protocol", "fold")
     )
     assert good["data_sets"] == "demo"
-    assert good["doubts"] == (" ".join(said["doubts"]) or None)
-    assert good["model_b_features"] == said["members"]["b-features"]
-    assert good["sub_score_eyes"] == said["sub_scores"]["eyes"]
-    assert good["weight_eyes"] == said["weights"]["eyes"]
-    assert {name: good[name] for name in said["features"]} == said["features"]
+    assert good["doubts"] == (" ".join(prediction["doubts"]) or None)
+    assert good["model_b_features"] == prediction["members"]["b-features"]
+    assert good["sub_score_eyes"] == prediction["sub_scores"]["eyes"]
+    assert good["weight_eyes"] == prediction["weights"]["eyes"]
+    assert {name: good[name] for name in prediction["features"]} == prediction["features"]
     assert pl.read_csv(files["csv"])["photo"].to_list() == table["photo"].to_list()
     spss, about = sav(files["sav"])
     assert spss["photo"].to_list() == table["photo"].to_list()
@@ -303,5 +307,5 @@ def test_predict_of_nothing_that_can_be_used_has_a_table_too(workspace, tmp_path
 
 def test_predict_of_many_photos_writes_them_in_order(workspace, tmp_path, many):
     photos = sorted((workspace.portraits / "images").iterdir())[:many]
-    done("score", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
+    kallos_ok("score", *photos, "--bundle", workspace.bundle, "--parquet", tmp_path / "t.parquet")
     assert pl.read_parquet(tmp_path / "t.parquet")["photo"].to_list() == [str(photo) for photo in photos]

@@ -207,7 +207,7 @@ def test_a_store_is_brought_over_to_another_set_and_shows_the_one_before_until_t
         store.execute("DELETE FROM images WHERE image_id NOT IN (FROM (SELECT image_id FROM images LIMIT 8))")
         measure_with(before)
         extract(store, [], lambda *_: None, engine=look_in_this_process)
-        shown = {view: store.frame(f"FROM {view} ORDER BY image_id") for view in ("geometric_features", "shapes")}
+        views = {view: store.frame(f"FROM {view} ORDER BY image_id") for view in ("geometric_features", "shapes")}
         assert type_of(store, "landmarks", "x") == f"FLOAT[{before.number}]"
 
         measure_with(after)
@@ -220,10 +220,10 @@ def test_a_store_is_brought_over_to_another_set_and_shows_the_one_before_until_t
         assert type_of(store, "landmarks", "x") == f"FLOAT[{before.number}]"
         assert len(store.frame("FROM landmarks")) == 8
 
-        done = extract(store, [], lambda *_: None, engine=look_in_this_process)
-        assert done == Extracted(5, 0, 8)
+        extracted = extract(store, [], lambda *_: None, engine=look_in_this_process)
+        assert extracted == Extracted(5, 0, 8)
         assert type_of(store, "landmarks", "x") == f"FLOAT[{after.number}]"
-        for view, rows in shown.items():
+        for view, rows in views.items():
             assert_frame_equal(store.frame(f"FROM {view} ORDER BY image_id").select(rows.columns), rows)
 
 

@@ -124,8 +124,12 @@ def test_graphs_give_the_prediction_itself(workspace: Workspace):
             ]
             vector, pooled = encoder.open().encode(face.crop, levelled["cells"])
             batch, _ = predictor.batch_of("", face)
-            given = {name: np.ravel([m.predict(batch) for m in predictor.models[name].models]) for name in seeing}
-            found = run(scoring, landmarks=face.landmarks, pixels=pixels, vector=vector, pooled=pooled, **given)
+            network_scores = {
+                name: np.ravel([m.predict(batch) for m in predictor.models[name].models]) for name in seeing
+            }
+            found = run(
+                scoring, landmarks=face.landmarks, pixels=pixels, vector=vector, pooled=pooled, **network_scores
+            )
             assert found["scores"][0] == pytest.approx([expected.score, expected.low, expected.high], abs=1e-4)
             assert found["members"] == pytest.approx([expected.members[name] for name in members], abs=1e-4)
             assert found["sub_scores"] == pytest.approx(list(expected.sub_scores.values()), abs=1e-4)

@@ -23,23 +23,23 @@ from tests.synthetic_store import FEATURES, PROTOCOL, TRAIT, content, make_store
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb", trained=False) as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb", trained=False) as store:
+        yield store
 
 
 def test_rows_and_columns_are_those_of_the_store(store):
     recipe = """json_merge_patch(recipe, '{"parameters": {"networks": [3, 5]}}')"""
     store.execute(f"UPDATE extractor_versions SET recipe = {recipe} WHERE extractor = 'embedding:tiny'")
-    made = training_set(store, PROTOCOL, 1)
-    assert made.train.networks == (3, 5)
-    assert made.train.region_embeddings.keys() == {"eyes"}
+    fold = training_set(store, PROTOCOL, 1)
+    assert fold.train.networks == (3, 5)
+    assert fold.train.region_embeddings.keys() == {"eyes"}
     versions = json.loads(store.value("SELECT versions FROM manifests"))
     assert versions == {name: version for name, version in active_versions(store).items() if name != "fingerprint"}
-    assert (len(made.train), len(made.test)) == (39, 40)  # the last image has no face
-    assert made.train.feature_names == (*FEATURES["geometry"], *FEATURES["skin"], "averageness")
-    assert made.train.feature_regions[-3:] == ("skin", "skin", "symmetry")
-    assert made.encoder == "tiny"
-    for batch in (made.train, made.test):
+    assert (len(fold.train), len(fold.test)) == (39, 40)  # the last image has no face
+    assert fold.train.feature_names == (*FEATURES["geometry"], *FEATURES["skin"], "averageness")
+    assert fold.train.feature_regions[-3:] == ("skin", "skin", "symmetry")
+    assert fold.encoder == "tiny"
+    for batch in (fold.train, fold.test):
         stored = store.frame("SELECT * FROM scores JOIN shapes USING (image_id) JOIN embeddings USING (image_id)")
         row = stored.row(by_predicate=pl.col("image_id") == batch.image_ids[3], named=True)
         assert batch.scores[3] == row["score"]
@@ -48,12 +48,12 @@ def test_rows_and_columns_are_those_of_the_store(store):
 
 
 def test_z_scores_are_of_the_training_rows_only(store):
-    made = training_set(store, PROTOCOL, 1)
-    assert np.allclose(np.nanmean(made.train.features, axis=0), 0, atol=1e-9)
-    assert np.allclose(np.nanstd(made.train.features, axis=0), 1)
-    assert not np.allclose(np.nanmean(made.test.features, axis=0), 0, atol=1e-3)
-    mean_shape = made.train.shapes.astype(np.float64).mean(axis=0).astype(np.float32)
-    assert np.array_equal(made.normalization.mean_shape, mean_shape)
+    fold = training_set(store, PROTOCOL, 1)
+    assert np.allclose(np.nanmean(fold.train.features, axis=0), 0, atol=1e-9)
+    assert np.allclose(np.nanstd(fold.train.features, axis=0), 1)
+    assert not np.allclose(np.nanmean(fold.test.features, axis=0), 0, atol=1e-3)
+    mean_shape = fold.train.shapes.astype(np.float64).mean(axis=0).astype(np.float32)
+    assert np.array_equal(fold.normalization.mean_shape, mean_shape)
 
 
 def test_changing_test_rows_changes_nothing_that_is_learnt_from(store):
@@ -93,13 +93,13 @@ def test_what_is_pinned_has_the_same_ids_and_hashes_in_every_version_of_kallos()
 
 
 def test_normalised_table_holds_what_models_see(store):
-    made = training_set(store, PROTOCOL, 2)
+    fold = training_set(store, PROTOCOL, 2)
     rows = store.frame(
         "SELECT * FROM normalized_features WHERE normalization = 'made-up-2fold/2' AND image_id = $image_id",
-        image_id=made.test.image_ids[0],
+        image_id=fold.test.image_ids[0],
     )
-    seen = rows.select(made.test.feature_names).to_numpy()[0]
-    assert np.array_equal(seen, made.test.features[0], equal_nan=True)
+    seen = rows.select(fold.test.feature_names).to_numpy()[0]
+    assert np.array_equal(seen, fold.test.features[0], equal_nan=True)
 
 
 def test_a_fold_without_usable_training_rows_is_refused(store):
@@ -122,12 +122,12 @@ def in_folds(store: Store, number: int) -> dict[str, int]:
 @pytest.mark.parametrize("others", [[1, 3, 4, 5], [1, 3, 4]])
 def test_parts_are_the_other_folds_where_their_test_rows_make_up_the_training_rows(store, others):
     fold_of = in_folds(store, 1 + len(others))
-    made = training_set(store, "many", 2)
-    assert [others[part - 1] for part in made.part] == [fold_of[image_id] for image_id in made.train.image_ids]
+    fold = training_set(store, "many", 2)
+    assert [others[part - 1] for part in fold.part] == [fold_of[image_id] for image_id in fold.train.image_ids]
     # unless one of them is tested nowhere
     store.execute("DELETE FROM splits WHERE protocol = 'many' AND role = 'test' AND image_id = 'made-up/0000.png'")
     again = training_set(store, "many", 2)
-    assert not np.array_equal(again.part, made.part)
+    assert not np.array_equal(again.part, fold.part)
     assert again.part.max() == PARTS
 
 
@@ -140,11 +140,11 @@ def test_two_other_folds_are_too_few_for_parts(store):
 
 
 def test_parts_are_drawn_by_a_hash_of_the_id_otherwise(store):
-    made = training_set(store, PROTOCOL, 1)
-    assert set(made.part) == set(range(1, PARTS + 1))
-    assert made.part[:6].tolist() == [3, 3, 1, 2, 4, 4]
-    store.execute("DELETE FROM splits WHERE image_id = $id", id=made.train.image_ids[0])
-    assert np.array_equal(training_set(store, PROTOCOL, 1).part, made.part[1:])
+    fold = training_set(store, PROTOCOL, 1)
+    assert set(fold.part) == set(range(1, PARTS + 1))
+    assert fold.part[:6].tolist() == [3, 3, 1, 2, 4, 4]
+    store.execute("DELETE FROM splits WHERE image_id = $id", id=fold.train.image_ids[0])
+    assert np.array_equal(training_set(store, PROTOCOL, 1).part, fold.part[1:])
 
 
 def test_histograms_of_any_scale_are_shares_on_one_to_five(store):
@@ -183,11 +183,11 @@ def test_averageness_is_zero_for_the_mean_face():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "fold", "encoder", "said"),
+    ("protocol", "fold", "encoder", "phrase"),
     [("scut", 1, None, PROTOCOL), (PROTOCOL, 9, None, "from 1 to 2"), (PROTOCOL, 1, "huge", "--encoder huge")],
 )
-def test_what_does_not_exist_is_named(store, protocol, fold, encoder, said):
-    with pytest.raises(UsageError, match=said):
+def test_what_does_not_exist_is_named(store, protocol, fold, encoder, phrase):
+    with pytest.raises(UsageError, match=phrase):
         training_set(store, protocol, fold, encoder)
 
 
@@ -238,12 +238,12 @@ def test_everything_that_decides_the_values_is_in_the_version(change):
 
 
 def test_features_can_be_chosen_by_name_and_by_region(store):
-    made = training_set(store, PROTOCOL, 1, features=["jaw_width", "skin"])
-    assert made.train.feature_names == ("jaw_width", "skin_sharpness", "skin_evenness", "averageness")
+    fold = training_set(store, PROTOCOL, 1, features=["jaw_width", "skin"])
+    assert fold.train.feature_names == ("jaw_width", "skin_sharpness", "skin_evenness", "averageness")
     every = training_set(store, PROTOCOL, 1)
     column = every.train.feature_names.index("jaw_width")
-    assert np.array_equal(made.train.features[:, 0], every.train.features[:, column])
-    assert made.manifest_id != every.manifest_id
+    assert np.array_equal(fold.train.features[:, 0], every.train.features[:, column])
+    assert fold.manifest_id != every.manifest_id
     with pytest.raises(UsageError, match="kallos features"):
         training_set(store, PROTOCOL, 1, features=["ears"])
 
@@ -272,22 +272,22 @@ def test_a_photo_in_both_roles_is_refused(store, as_copy):
 
 
 def test_the_sql_of_a_manifest_gives_its_rows_also_when_another_version_is_shown(store):
-    made = training_set(store, PROTOCOL, 1)
+    fold = training_set(store, PROTOCOL, 1)
     sql, row_hash, value_hash = store.frame("SELECT sql, row_hash, value_hash FROM manifests").row(0)
     columns = (Field("jaw_width", "float64", "made up"),)
     newer = Output("geometry", "geometric_features", "made up", columns, code_version=2)
     register(store, [newer])
     activate(store, [("geometry", newer.version)])
     rows = Rows.from_sql(store, sql)
-    assert rows.image_ids == made.train.image_ids
+    assert rows.image_ids == fold.train.image_ids
     assert (rows.row_hash, rows.value_hash) == (row_hash, value_hash)
 
 
 def test_the_facade_gives_the_same_fold_and_pins_it(store):
-    made = training_set(store, PROTOCOL, 1, features=["eyes"])
+    fold = training_set(store, PROTOCOL, 1, features=["eyes"])
     path = store.path
     store.close()
     again = kallos.training_set(path, PROTOCOL, 1, features=["eyes"])
-    assert again.manifest_id == made.manifest_id
-    assert np.array_equal(again.train.features, made.train.features, equal_nan=True)
-    assert again.train.image_ids == made.train.image_ids
+    assert again.manifest_id == fold.manifest_id
+    assert np.array_equal(again.train.features, fold.train.features, equal_nan=True)
+    assert again.train.image_ids == fold.train.image_ids

@@ -20,7 +20,7 @@ from featurestore.training_sets import training_set
 from featurestore.traits import Target, chosen_trait, matching_trait, target_of, target_of_run
 from featurestore.upkeep.invariants import INVARIANTS
 from reports.stats.evaluated_runs import evaluated_rows
-from tests.command import Answer, done, kallos
+from tests.command import Answer, kallos, kallos_ok
 from tests.conftest import TRAINING
 from tests.synthetic_store import DATA_SET, PROTOCOL, TRAIT, add_trait, make_store
 
@@ -29,8 +29,8 @@ OTHER = "trustworthy"
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with make_store(tmp_path / "s.duckdb") as made:
-        yield made
+    with make_store(tmp_path / "s.duckdb") as store:
+        yield store
 
 
 def a_run(store: Store, protocol: str, manifest_id: str) -> Run:
@@ -56,23 +56,23 @@ def test_each_protocol_learns_its_own_trait_and_another_one_changes_nothing(stor
 
 
 def _scores_of(store: Store, image_ids: tuple[str, ...]) -> list[float]:
-    known = dict(store.frame("SELECT image_id, score FROM scores WHERE trait = $t", t=TRAIT).iter_rows())
-    return [known[image_id] for image_id in image_ids]
+    scores = dict(store.frame("SELECT image_id, score FROM scores WHERE trait = $t", t=TRAIT).iter_rows())
+    return [scores[image_id] for image_id in image_ids]
 
 
 def test_a_fold_is_normalised_by_photos_that_have_a_score_on_its_trait(store: Store) -> None:
     protocol = add_trait(store, OTHER)
     store.execute("DELETE FROM scores WHERE trait = $t AND image_id < 'made-up/0030'", t=OTHER)
-    made = training_set(store, protocol, 1, "tiny")
-    assert min(made.train.image_ids) >= "made-up/0030"
+    fold = training_set(store, protocol, 1, "tiny")
+    assert min(fold.train.image_ids) >= "made-up/0030"
     fitted_on = store.value("SELECT row_count FROM statistics WHERE normalization = $n", n=f"{protocol}/1")
-    assert fitted_on == len(made.train)
+    assert fitted_on == len(fold.train)
 
 
 def test_a_run_records_its_trait_and_its_own_scale(store: Store) -> None:
     protocol = add_trait(store, OTHER)
-    made = training_set(store, protocol, 1, "tiny")
-    run = a_run(store, protocol, made.manifest_id)
+    fold = training_set(store, protocol, 1, "tiny")
+    run = a_run(store, protocol, fold.manifest_id)
     runs.begin(store, run)
     assert target_of_run(store, run.run_id) == target_of(store, protocol) == Target(OTHER, (1, 7))
     assert target_of(store, PROTOCOL) == Target(TRAIT, (1, 5))
@@ -80,14 +80,14 @@ def test_a_run_records_its_trait_and_its_own_scale(store: Store) -> None:
 
 def test_predictions_are_judged_by_the_scores_on_the_trait_of_their_run(store: Store) -> None:
     protocol = add_trait(store, OTHER)
-    made = training_set(store, protocol, 1, "tiny")
-    run = a_run(store, protocol, made.manifest_id)
+    fold = training_set(store, protocol, 1, "tiny")
+    run = a_run(store, protocol, fold.manifest_id)
     runs.begin(store, run)
-    runs.record_predictions(store, run, "test", made.test.image_ids, made.test.scores, made.test.scores)
+    runs.record_predictions(store, run, "test", fold.test.image_ids, fold.test.scores, fold.test.scores)
     runs.finish(store, run, 1.0)
     judged = evaluated_rows(store, "ridge", run, "test")
     assert judged is not None
-    assert judged.truth.tolist() == judged.predicted.tolist() == made.test.scores.tolist()
+    assert judged.truth.tolist() == judged.predicted.tolist() == fold.test.scores.tolist()
     assert {each.what for each in INVARIANTS if store.value(each.violations)} <= {"a data set lies somewhere"}
 
 
@@ -136,7 +136,7 @@ class Pair:
     photo: Path
 
     def __call__(self, *arguments: object) -> Answer:
-        return done(*arguments, "--store", self.store)
+        return kallos_ok(*arguments, "--store", self.store)
 
 
 PAIR_PROTOCOL = f"demo-{OTHER}-5fold"
@@ -150,19 +150,19 @@ def pair(workspace, tmp_path_factory) -> Pair:
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
     with (workspace.portraits / "parameters.csv").open() as file:
-        drawn = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
+        true_scores = [(row["image"], float(row["true_score"])) for row in csv.DictReader(file)]
     with (folder / "other.csv").open("w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(["image", "rater1", "rater2", "rater3"])
-        for image, score in drawn:
+        for image, score in true_scores:
             opinion = round(7 - 1.5 * (score - 1))
             lines.writerow([image, *(min(max(opinion + change, 1), 7) for change in (-1, 0, 1))])
-    made = Pair(store, folder / "bundle", workspace.portrait)
-    stated = ("--images", workspace.portraits / "images", "--name", "demo", "--trait", OTHER, "--scale", 1, 7)
-    made("ingest", "table", folder / "other.csv", *stated)
-    made("train", "all", "--protocol", PAIR_PROTOCOL, *TRAINING)
-    made("export", made.bundle, "--protocol", PAIR_PROTOCOL)
-    return made
+    pair = Pair(store, folder / "bundle", workspace.portrait)
+    options = ("--images", workspace.portraits / "images", "--name", "demo", "--trait", OTHER, "--scale", 1, 7)
+    pair("ingest", "table", folder / "other.csv", *options)
+    pair("train", "all", "--protocol", PAIR_PROTOCOL, *TRAINING)
+    pair("export", pair.bundle, "--protocol", PAIR_PROTOCOL)
+    return pair
 
 
 def test_the_second_trait_is_trained_and_judged_by_itself(pair: Pair) -> None:
@@ -193,16 +193,16 @@ def test_the_protocol_has_to_be_named_where_there_are_two(pair: Pair) -> None:
 
 
 def test_bundle_and_prediction_name_the_trait_and_its_own_scale(pair: Pair, workspace) -> None:
-    for said, trait, scale in (
+    for answer, trait, scale in (
         (pair("score", pair.photo, "--json", "--bundle", pair.bundle), OTHER, [1, 7]),
-        (done("score", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
+        (kallos_ok("score", pair.photo, "--json", "--bundle", workspace.bundle), "score", [1, 5]),
     ):
-        (prediction,) = said.json()["predictions"]
+        (prediction,) = answer.json()["predictions"]
         assert (prediction["origin"]["trait"], prediction["origin"]["scale"]) == (trait, scale)
     text = " ".join(pair("score", pair.photo, "--bundle", pair.bundle).out.split())
     assert OTHER in text
     assert "on 1-7" in text
-    assert "on 1-7" not in done("score", pair.photo, "--bundle", workspace.bundle).out
+    assert "on 1-7" not in kallos_ok("score", pair.photo, "--bundle", workspace.bundle).out
     for card in ("MODEL_CARD.md", "DATA_CARD.md"):
         assert OTHER in (pair.bundle / card).read_text()
 
@@ -226,7 +226,9 @@ def test_reports_on_features_ask_which_trait(pair: Pair) -> None:
 def test_what_was_drawn_stays_when_another_trait_is_added(pair: Pair, workspace) -> None:
     for table in ("drawn_parameters", "images"):
         query = f"SELECT count(*) AS n FROM {table}"
-        assert pair("sql", query, "--json").json() == done("sql", query, "--json", "--store", workspace.store).json()
+        assert (
+            pair("sql", query, "--json").json() == kallos_ok("sql", query, "--json", "--store", workspace.store).json()
+        )
 
 
 # photos without any rating
@@ -240,13 +242,13 @@ def unrated(workspace, tmp_path_factory) -> Path:
     photos.mkdir()
     for photo in sorted((workspace.portraits / "images").iterdir())[:24]:
         shutil.copy(photo, photos)
-    done("ingest", "photos", photos, "--store", folder / "s.duckdb")
-    done("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", folder / "s.duckdb")
+    kallos_ok("ingest", "photos", photos, "--store", folder / "s.duckdb")
+    kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", folder / "s.duckdb")
     return folder / "s.duckdb"
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "arguments",
     [
         ("report", "overview"),
         ("report", "dataset"),
@@ -263,13 +265,13 @@ def unrated(workspace, tmp_path_factory) -> Path:
     ],
     ids=" ".join,
 )
-def test_photos_without_ratings_break_nothing(unrated: Path, typed: tuple[str, ...]) -> None:
-    answer = kallos(*typed, "--store", unrated)
+def test_photos_without_ratings_break_nothing(unrated: Path, arguments: tuple[str, ...]) -> None:
+    answer = kallos(*arguments, "--store", unrated)
     assert answer.code == 0, answer.err
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "arguments",
     [
         ("train", "all"),
         ("benchmark", "--protocol", "photos-5fold"),
@@ -279,9 +281,9 @@ def test_photos_without_ratings_break_nothing(unrated: Path, typed: tuple[str, .
     ],
     ids=" ".join,
 )
-def test_what_needs_ratings_says_so(unrated: Path, typed: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
+def test_what_needs_ratings_says_so(unrated: Path, arguments: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = kallos(*typed, "--store", unrated)
+    answer = kallos(*arguments, "--store", unrated)
     assert answer.code == 7, answer.err
     assert "`kallos " in answer.err
 
@@ -298,9 +300,9 @@ def test_ratings_can_come_later(unrated: Path, tmp_path: Path) -> None:
     photos = unrated.parent / "photos"
     lines = [f"{photo.name},{1 + i % 7}" for i, photo in enumerate(sorted(photos.iterdir()))]
     (tmp_path / "later.csv").write_text("\n".join(["image,score", *lines]))
-    at = ("--name", "photos", "--images", photos, "--scale", 1, 7, "--store", copy)
-    done("ingest", "table", tmp_path / "later.csv", *at)
-    planned = " ".join(done("plan", "--store", copy).out.split())
+    options = ("--name", "photos", "--images", photos, "--scale", 1, 7, "--store", copy)
+    kallos_ok("ingest", "table", tmp_path / "later.csv", *options)
+    planned = " ".join(kallos_ok("plan", "--store", copy).out.split())
     assert "24" in planned
     with Store.open(copy) as store:
         assert store.value("SELECT count(*) FROM scores JOIN geometric_features USING (image_id)") == 24

@@ -27,15 +27,15 @@ from featurestore.transfer.exporting import export_store
 from featurestore.transfer.folder import parquet, seal
 from featurestore.transfer.importing import import_store
 from tests.catalogue import catalogue, content
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.crossed import crossed
 from tests.synthetic_store import PROTOCOL, make_store
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def source(tmp_path_factory) -> Path:
     """A closed store with rows in every table and an encoder; tests must not change it."""
-    path = tmp_path_factory.mktemp("made") / "s.duckdb"
+    path = tmp_path_factory.mktemp("source") / "s.duckdb"
     with make_store(path, images=48) as store:
         version = outputs.active_versions(store)["embedding:tiny"]
         store.append("near_duplicates", pl.DataFrame({"image_id": ["a"], "other_id": ["b"], "hamming": [3]}))
@@ -46,10 +46,10 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(made, tmp_path_factory) -> Path:
+def exported(source, tmp_path_factory) -> Path:
     """Its export; tests must not change it."""
     folder = tmp_path_factory.mktemp("exported") / "export"
-    export(made, folder)
+    export(source, folder)
     return folder
 
 
@@ -72,17 +72,17 @@ def assert_equal_stores(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["export", "a=1", "we[i]rd *? 'x'"])
-def test_a_store_comes_back_equal_to_the_last_bit(made, tmp_path, name):
-    export(made, tmp_path / name / "export")
+def test_a_store_comes_back_equal_to_the_last_bit(source, tmp_path, name):
+    export(source, tmp_path / name / "export")
     imported = import_store(tmp_path / name / "export", tmp_path / "new.duckdb")
     assert imported.views == ()
-    assert_equal_stores(made, tmp_path / "new.duckdb")
+    assert_equal_stores(source, tmp_path / "new.duckdb")
 
 
 def test_the_trained_store_comes_back_and_predicts_the_same(workspace, tmp_path):
-    done("store", "export", tmp_path / "export", "--store", workspace.store)
+    kallos_ok("store", "export", tmp_path / "export", "--store", workspace.store)
     new = tmp_path / "new.duckdb"
-    answer = done("store", "import", tmp_path / "export", "--store", new, "--json").json()
+    answer = kallos_ok("store", "import", tmp_path / "export", "--store", new, "--json").json()
     with Store.open(workspace.store, read_only=True) as store:
         tables, rows = len(content(store)), sum(len(store.frame(f'FROM "{table}"')) for table in content(store))
         folders = [*store.frame("SELECT folder FROM runs WHERE status = 'done'")["folder"], "encoders"]
@@ -90,7 +90,9 @@ def test_the_trained_store_comes_back_and_predicts_the_same(workspace, tmp_path)
     assert_equal_stores(workspace.store, new)
     for folder in folders:
         assert files(store.runs_folder / folder) == files(new.with_suffix(".runs") / folder)
-    predictions = [done("score", workspace.portrait, "--store", s, "--json").json() for s in (workspace.store, new)]
+    predictions = [
+        kallos_ok("score", workspace.portrait, "--store", s, "--json").json() for s in (workspace.store, new)
+    ]
     assert predictions[0] == predictions[1]
 
 
@@ -100,9 +102,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def test_the_imported_store_gives_the_same_training_set_and_can_be_written(made, exported, tmp_path):
+def test_the_imported_store_gives_the_same_training_set_and_can_be_written(source, exported, tmp_path):
     import_store(exported, tmp_path / "new.duckdb")
-    shutil.copy(made, tmp_path / "old.duckdb")
+    shutil.copy(source, tmp_path / "old.duckdb")
     manifests = []
     for name in ("old.duckdb", "new.duckdb"):
         with Store.open(tmp_path / name) as store:
@@ -209,15 +211,15 @@ def test_checksums_are_those_of_sha256sum(exported):
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "checksums.sha256"], cwd=exported, check=True)
 
 
-def test_an_export_is_parquet_that_others_read(made, exported):
-    with Store.open(made, read_only=True) as store:
+def test_an_export_is_parquet_that_others_read(source, exported):
+    with Store.open(source, read_only=True) as store:
         expected = store.frame("SELECT image_id, histogram FROM scores")
     assert pl.read_parquet(exported / parquet("scores"), columns=expected.columns).equals(expected)
 
 
-def test_a_folder_with_other_files_is_spared_and_an_earlier_export_is_replaced(made, tmp_path):
+def test_a_folder_with_other_files_is_spared_and_an_earlier_export_is_replaced(source, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with Store.open(made, read_only=True) as store:
+    with Store.open(source, read_only=True) as store:
         with pytest.raises(InputError, match="other files"):
             export_store(store, tmp_path)
         (tmp_path / "export").mkdir()
@@ -239,9 +241,9 @@ def test_a_table_of_somebody_else_is_not_left_out_in_silence(tmp_path):
     assert not (tmp_path / "export").exists()
 
 
-def test_beside_a_writer_the_snapshot_is_exported(made, tmp_path):
+def test_beside_a_writer_the_snapshot_is_exported(source, tmp_path):
     path = tmp_path / "s.duckdb"
-    shutil.copy(made, path)
+    shutil.copy(source, path)
     code = f"""if True:
         from pathlib import Path
         from featurestore.store import Store
@@ -258,7 +260,7 @@ def test_beside_a_writer_the_snapshot_is_exported(made, tmp_path):
     finally:
         writer.communicate("\n")
     import_store(tmp_path / "export", tmp_path / "new.duckdb")
-    assert_equal_stores(made, tmp_path / "new.duckdb")
+    assert_equal_stores(source, tmp_path / "new.duckdb")
 
 
 def test_what_is_there_is_not_imported_over(exported, tmp_path):
@@ -287,13 +289,13 @@ KILLED = """if True:
     import_store(Path({folder!r}), Path({path!r}))"""
 
 
-def test_a_killed_import_leaves_no_store_and_the_next_one_completes(made, exported, tmp_path):
+def test_a_killed_import_leaves_no_store_and_the_next_one_completes(source, exported, tmp_path):
     path = tmp_path / "new.duckdb"
     code = KILLED.format(folder=str(exported), path=str(path))
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     assert not path.exists()
     import_store(exported, path)
-    assert_equal_stores(made, path)
+    assert_equal_stores(source, path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.duckdb", "new.runs"]
 
 
@@ -307,14 +309,14 @@ def test_an_interrupted_import_leaves_nothing(exported, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def refused(folder: Path, *said: str) -> None:
+def refused(folder: Path, *phrases: str) -> None:
     """One sentence, the documented code, and nothing made anywhere beside the folder."""
     before = sorted(folder.parent.rglob("*"))
     answer = kallos("store", "import", folder, "--store", folder.parent / "new.duckdb")
     assert answer.code == ExportError.exit_code == 9, answer.err
     (line,) = answer.err.splitlines()
-    for words in said:
-        assert words in line
+    for phrase in phrases:
+        assert phrase in line
     assert sorted(folder.parent.rglob("*")) == before
 
 
@@ -332,7 +334,7 @@ def test_an_altered_file_is_named(copy, name):
 
 
 @pytest.mark.parametrize(
-    ("alter", "said"),
+    ("alter", "phrase"),
     [
         (lambda f: (f / parquet("scores")).unlink(), "is missing"),
         (lambda f: (f / parquet("more")).write_text("x"), "does not belong"),
@@ -347,10 +349,10 @@ def test_an_altered_file_is_named(copy, name):
         (lambda f: (f / "checksums.sha256").write_text("DROP TABLE images"), "checksums.sha256 is damaged"),
     ],
 )
-def test_a_file_more_or_less_or_elsewhere(copy, alter, said):
+def test_a_file_more_or_less_or_elsewhere(copy, alter, phrase):
     (copy.parent / "outside").write_text("x")
     alter(copy)
-    refused(copy, said)
+    refused(copy, phrase)
 
 
 def list_file(folder: Path, name: str) -> None:
@@ -390,7 +392,7 @@ def odd_one(schema: dict) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("alter", "said"),
+    ("alter", "phrase"),
     [
         (lambda s: s.update(format="kallos.store/9"), "format"),
         (lambda s: s.update(schema_version=1), "schema version 1"),
@@ -417,9 +419,9 @@ def odd_one(schema: dict) -> dict:
         (lambda s: odd_one(s)["columns"][1].update(comment={"a": 1}), "comment"),
     ],
 )
-def test_a_schema_that_kallos_would_not_write(copy, alter, said):
+def test_a_schema_that_kallos_would_not_write(copy, alter, phrase):
     reschema(copy, alter)
-    refused(copy, said)
+    refused(copy, phrase)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "[" * 100_000, '{"format": "kallos.store/1"}'])
@@ -450,7 +452,7 @@ def test_sql_of_views_and_comments_is_text_and_nothing_else(copy, tmp_path):
 
 def test_a_view_that_this_kallos_does_not_make_is_named(copy, tmp_path):
     reschema(copy, lambda schema: schema["views"][0].update(name="of_another_kallos"))
-    answer = done("store", "import", copy, "--store", tmp_path / "new.duckdb")
+    answer = kallos_ok("store", "import", copy, "--store", tmp_path / "new.duckdb")
     assert "of_another_kallos" in answer.err
 
 
@@ -490,7 +492,7 @@ def test_a_stored_query_that_does_more_than_read_tables(copy, table, query):
 
 
 @pytest.mark.parametrize(
-    ("table", "replaced", "said"),
+    ("table", "replaced", "phrase"),
     [
         ("extractor_versions", "'x\" AS SELECT 1; DROP TABLE images; --' AS output", "output"),
         ("extractor_versions", "'images' AS output", "output"),
@@ -508,9 +510,9 @@ def test_a_stored_query_that_does_more_than_read_tables(copy, table, query):
         ("scores", "mean::VARCHAR AS mean", "other columns"),
     ],
 )
-def test_rows_that_kallos_would_not_write(copy, table, replaced, said):
+def test_rows_that_kallos_would_not_write(copy, table, replaced, phrase):
     rewrite(copy, table, replaced)
-    refused(copy, said)
+    refused(copy, phrase)
 
 
 def test_vectors_of_another_length_and_a_file_that_is_no_parquet(copy):

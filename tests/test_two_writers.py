@@ -30,8 +30,8 @@ with Store.open(Path(sys.argv[1]), read_only=sys.argv[2] == "reads"):
 @contextlib.contextmanager
 def held(path: Path, how: str = "writes"):
     """Another process that has the store open."""
-    typed = [sys.executable, "-c", HOLDER, str(path), how]
-    with subprocess.Popen(typed, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", HOLDER, str(path), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "open\n"
         yield process
         process.stdin.close()
@@ -53,15 +53,15 @@ def test_every_second_writer_is_told_who_holds_the_store(path, tmp_path, how):
     photos = path.with_suffix(".photos")
     (tmp_path / "more.csv").write_text("image,score\n" + "".join(f"{p.name},3\n" for p in photos.iterdir()))
     with held(path, how) as process:
-        for typed in (
+        for arguments in (
             ("ingest", "table", tmp_path / "more.csv", "--images", photos, "--scale", 1, 5),
             ("extract", "--encoder", "mobilenet_v3_small", "--weights", "none"),
             ("train", "all"),
             ("compact",),
             ("erase", f"{DATA_SET}/0001.png"),
         ):
-            answer = kallos(*typed, "--store", path)
-            assert answer.code == 6, typed
+            answer = kallos(*arguments, "--store", path)
+            assert answer.code == 6, arguments
             assert f"in use by process {process.pid}" in answer.err
             assert len(answer.err.strip().splitlines()) == 1
     assert rows(path) == 80
@@ -73,15 +73,17 @@ def test_commands_that_begin_a_store_at_once_lose_nothing(path, tmp_path):
     waiting = []
     for name in "abc":
         (tmp_path / f"{name}.csv").write_text("image,score\n" + "".join(f"{p.name},3\n" for p in photos.iterdir()))
-        typed = ["ingest", "table", tmp_path / f"{name}.csv", "--images", photos, "--scale", 1, 5, "--store", store]
-        waiting.append([sys.executable, "-m", "kallos", *map(str, typed)])
-    done = []
+        command = ["ingest", "table", tmp_path / f"{name}.csv", "--images", photos, "--scale", 1, 5, "--store", store]
+        waiting.append([sys.executable, "-m", "kallos", *map(str, command)])
+    finished = []
     while waiting:
-        together = [subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for typed in waiting]
-        said = [process.communicate()[1] for process in together]
-        assert {process.returncode for process in together} <= {0, 6}, said
-        done += [typed for typed, process in zip(waiting, together, strict=True) if process.returncode == 0]
-        waiting = [typed for typed in waiting if typed not in done]
+        processes = [
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in waiting
+        ]
+        errors = [process.communicate()[1] for process in processes]
+        assert {process.returncode for process in processes} <= {0, 6}, errors
+        finished += [command for command, process in zip(waiting, processes, strict=True) if process.returncode == 0]
+        waiting = [command for command in waiting if command not in finished]
     assert rows(store) == 3 * 80
 
 
@@ -122,13 +124,13 @@ def test_whoever_comes_between_the_steps_of_compact_or_erase_is_let_in_and_the_c
 
 @pytest.mark.parametrize("command", ["compact", "erase"])
 def test_a_reader_during_compact_or_erase_reads_before_or_after_or_is_told_to_wait(path, command):
-    typed = [sys.executable, "-m", "kallos", command, *([f"{DATA_SET}/0001.png"] if command == "erase" else [])]
-    seen = set[int]()
-    with subprocess.Popen([*typed, "--store", str(path)], stdout=subprocess.DEVNULL) as writer:
+    line = [sys.executable, "-m", "kallos", command, *([f"{DATA_SET}/0001.png"] if command == "erase" else [])]
+    counts = set[int]()
+    with subprocess.Popen([*line, "--store", str(path)], stdout=subprocess.DEVNULL) as writer:
         while writer.poll() is None:
             answer = kallos("sql", "SELECT count(*) AS n FROM images", "--json", "--store", path)
             assert answer.code in (0, 6)
-            seen |= {answer.json()[0]["n"]} if answer.code == 0 else set()
+            counts |= {answer.json()[0]["n"]} if answer.code == 0 else set()
     # a reader holds the store too: the writer may have come at that moment
     assert writer.returncode in (0, 6)
-    assert seen <= {80, 79}
+    assert counts <= {80, 79}

@@ -22,7 +22,7 @@ from featurestore.upkeep.erasure import Receipt, erase
 from featurestore.upkeep.health import examine
 from featurestore.upkeep.migrations import backups
 from featurestore.versions import activate, register
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import content, make_store
 
 ERASED = "made-up/0001.png"
@@ -104,17 +104,17 @@ def test_compact_drops_earlier_versions_and_orphans_only(path):
 
 
 def test_the_commands_say_what_they_did(path):
-    assert "There was nothing to drop" in done("compact", "--store", path).out
-    assert done("compact", "--store", path, "--json").json()["versions"] == []
+    assert "There was nothing to drop" in kallos_ok("compact", "--store", path).out
+    assert kallos_ok("compact", "--store", path, "--json").json()["versions"] == []
 
 
 # erasing
 
 
 def test_erasing_leaves_no_row_no_byte_and_no_copy(path):
-    beside = path.with_suffix(".runs") / "notes"
-    beside.mkdir(parents=True)
-    (beside / "harmless.txt").write_text("nothing of anybody")
+    notes = path.with_suffix(".runs") / "notes"
+    notes.mkdir(parents=True)
+    (notes / "harmless.txt").write_text("nothing of anybody")
     (path.parent / "s.schema-1.duckdb").write_bytes(path.read_bytes())
     (path.parent / "s.snapshots").mkdir()
     shutil.copy(path, path.parent / "s.snapshots" / "20260101T000000.000000.duckdb")
@@ -222,20 +222,20 @@ def test_an_erasure_that_was_killed_is_finished_by_the_same_command(path, monkey
     monkeypatch.undo()
     assert ERASED.encode() in path.read_bytes()
     assert "erasures" in [symptom.what for symptom in examine(path) if symptom.state == "warn"]
-    done("erase", ERASED, "--store", path)
+    kallos_ok("erase", ERASED, "--store", path)
     assert ERASED.encode() not in path.read_bytes()
     assert all(symptom.state == "ok" for symptom in examine(path))
 
 
 def test_the_receipt_names_nobody_and_the_screen_says_what_is_left_to_do(path):
-    answer = done("erase", ERASED, "--store", path)
+    answer = kallos_ok("erase", ERASED, "--store", path)
     (receipt,) = path.parent.glob("s.erased-*.json")
     assert "0001.png" not in receipt.read_text()
     assert json.loads(receipt.read_text())["photos"] == 1
-    said = " ".join(answer.out.split())
-    assert "Still in your folders" in said
-    assert "made-up-2fold-1-baseline" in said
-    assert re.search(r"\d+ files?, [\d.]+ MiB, searched", said)
+    screen = " ".join(answer.out.split())
+    assert "Still in your folders" in screen
+    assert "made-up-2fold-1-baseline" in screen
+    assert re.search(r"\d+ files?, [\d.]+ MiB, searched", screen)
 
 
 # examining
@@ -263,14 +263,14 @@ def test_what_is_not_well_is_named(path, harm, what):
 
 
 def test_doctor_tells_of_installation_machine_weights_and_store(workspace):
-    report = done("doctor", "--store", workspace.store, "--json").json()
+    report = kallos_ok("doctor", "--store", workspace.store, "--json").json()
     assert list(report["parts"]) == ["Installation", "Machine", "Weights", "Store"]
     assert {"kallos", "duckdb", "landmarker"} <= {symptom["what"] for symptom in report["parts"]["Installation"]}
-    assert "all is well" in done("doctor", "--store", workspace.store).out
+    assert "all is well" in kallos_ok("doctor", "--store", workspace.store).out
 
 
 def test_doctor_without_a_store_and_with_a_broken_one(tmp_path):
-    assert "There is no store" in done("doctor", "--store", tmp_path / "none.duckdb").out
+    assert "There is no store" in kallos_ok("doctor", "--store", tmp_path / "none.duckdb").out
     (tmp_path / "letter.duckdb").write_text("dear reader")
     assert kallos("doctor", "--store", tmp_path / "letter.duckdb").code == 11
 

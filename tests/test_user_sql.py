@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from featurestore import user_sql
 from featurestore.errors import QueryError, StoreError
 from featurestore.store import Store
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.hostile_sql import HOSTILE
 from tests.synthetic_store import make_store
 
@@ -110,13 +110,13 @@ def refused(run, query: str, folder: Path) -> str:
     before = {p.name for p in folder.iterdir()}
     with pytest.raises(QueryError) as error:
         run(query)
-    said = str(error.value)
+    sentence = str(error.value)
     for secret in (str(folder), folder.name, str(Path.home()) + "/", CANARY, ENVIRONMENT):
-        assert secret not in said
-    assert not re.search(rf"(?<![\d,]){os.getpid()}(?![\d,])", said)
-    assert "\n" not in said
+        assert secret not in sentence
+    assert not re.search(rf"(?<![\d,]){os.getpid()}(?![\d,])", sentence)
+    assert "\n" not in sentence
     assert {p.name for p in folder.iterdir()} == before
-    return said
+    return sentence
 
 
 CASES = [pytest.param(q, id=f"{kind}: {ascii(q)[:60]}") for kind, queries in HOSTILE.items() for q in queries]
@@ -198,12 +198,12 @@ def test_no_wrapping_hides_a_hostile_query(opened, path, core, wrappers, blank, 
 @given(st.lists(st.sampled_from(" ".join((*SELECTS, *WRAPPERS, *BENIGN)).split(" ")), min_size=1, max_size=12))
 def test_no_heap_of_words_tells_a_secret(opened, path, words):
     try:
-        said = user_sql.rows(opened, " ".join(words)).write_csv()
+        output = user_sql.rows(opened, " ".join(words)).write_csv()
     except QueryError as error:
-        said = str(error)
+        output = str(error)
     except pl.exceptions.ComputeError:
         return  # the rows are nested, CSV is not
-    assert not any(secret in said for secret in (path.parent.name, CANARY, ENVIRONMENT))
+    assert not any(secret in output for secret in (path.parent.name, CANARY, ENVIRONMENT))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_store_that_is_not_there(tmp_path):
 
 
 def test_the_command_refuses_with_the_exit_code_of_sql(path):
-    assert done("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path).json() == [{"n": 80}]
+    assert kallos_ok("sql", "SELECT count(*) AS n FROM scores", "--json", "--store", path).json() == [{"n": 80}]
     answer = kallos("sql", "SELECT * FROM duckdb_databases()", "--store", path)
     assert answer.code == QueryError.exit_code
     # the advice repeats the --store that was typed
@@ -285,11 +285,17 @@ def test_no_allowed_function_tells_of_the_process_whatever_it_is_asked(opened, p
     """Also those that a later DuckDB brings and calls pure."""
     names = [n for (n,) in opened.connection.sql(user_sql.PURE_FUNCTIONS).fetchall() if n.isidentifier()]
     assert len(names) > 500
-    asked = ("", "'KALLOS_CANARY'", "'secret_directory'", f"'{path.parent}/secret.csv'", "'SELECT * FROM locations'")
+    arguments = (
+        "",
+        "'KALLOS_CANARY'",
+        "'secret_directory'",
+        f"'{path.parent}/secret.csv'",
+        "'SELECT * FROM locations'",
+    )
     for name in names:
-        for argument in asked:
+        for argument in arguments:
             try:
-                told = str(opened.connection.sql(f'SELECT "{name}"({argument})').fetchall())
+                answer = str(opened.connection.sql(f'SELECT "{name}"({argument})').fetchall())
             except duckdb.Error:
                 continue
-            assert not any(secret in told for secret in (CANARY, ENVIRONMENT, "stored_secrets", "data_set")), name
+            assert not any(secret in answer for secret in (CANARY, ENVIRONMENT, "stored_secrets", "data_set")), name

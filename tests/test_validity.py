@@ -28,15 +28,15 @@ def most(rate: float) -> int:
 
 @pytest.mark.parametrize(("n", "noise"), [(30, 0.9), (30, 2.0), (120, 0.9)])
 def test_a_model_at_the_limit_is_called_usable_or_not_usable_in_one_of_twenty_at_most(n: int, noise: float):
-    given = verdicts(STUDIES, n, USEFUL, seed=n, noise=noise)
-    assert given["use"] + given["recalibrate"] <= most(STATED)
-    assert given["do not use"] <= most(STATED)
+    counts = verdicts(STUDIES, n, USEFUL, seed=n, noise=noise)
+    assert counts["use"] + counts["recalibrate"] <= most(STATED)
+    assert counts["do not use"] <= most(STATED)
 
 
 def test_a_good_calibrated_model_is_used_and_not_recalibrated_more_often_than_stated():
-    given = verdicts(STUDIES, 60, 0.85, seed=1)
-    assert given["recalibrate"] <= most(STATED)
-    assert given["use"] >= 0.8 * STUDIES
+    counts = verdicts(STUDIES, 60, 0.85, seed=1)
+    assert counts["recalibrate"] <= most(STATED)
+    assert counts["use"] >= 0.8 * STUDIES
 
 
 def test_a_poor_model_is_refused_and_one_off_level_or_coverage_recalibrated():
@@ -52,8 +52,8 @@ def test_a_poor_model_is_refused_and_one_off_level_or_coverage_recalibrated():
 def test_the_photos_that_are_said_to_be_needed_decide_with_the_stated_power():
     reliability = SD**2 / (SD**2 + 0.9**2 / RATERS)
     needed = photos_needed(0.8, reliability)
-    given = verdicts(STUDIES, needed, 0.8, seed=3)
-    assert given["use"] + given["recalibrate"] == pytest.approx(0.8 * STUDIES, abs=3.1 * np.sqrt(STUDIES * 0.16))
+    counts = verdicts(STUDIES, needed, 0.8, seed=3)
+    assert counts["use"] + counts["recalibrate"] == pytest.approx(0.8 * STUDIES, abs=3.1 * np.sqrt(STUDIES * 0.16))
     assert photos_needed(0.9, 1.0) < needed < photos_needed(0.8, 0.3)
     assert photos_needed(USEFUL, 1.0) is photos_needed(USEFUL + 0.005, 1.0) is None
 
@@ -84,9 +84,9 @@ def test_lenient_raters_are_noise_only_where_photos_had_different_ones():
         return rater_noise(frame)["noise"].mean()
 
     crossed = np.tile(np.arange(chosen), (len(images), 1))
-    apart = np.stack([random.choice(raters, chosen, replace=False) for _ in images])
+    panels = np.stack([random.choice(raters, chosen, replace=False) for _ in images])
     assert noise(crossed) == pytest.approx(0.25 / chosen, rel=0.1)
-    assert noise(apart) == pytest.approx((0.25 + lenience.var(ddof=1) * (1 - chosen / raters)) / chosen, rel=0.25)
+    assert noise(panels) == pytest.approx((0.25 + lenience.var(ddof=1) * (1 - chosen / raters)) / chosen, rel=0.25)
 
 
 def test_several_photos_of_one_person_count_as_one():
@@ -110,8 +110,8 @@ def test_the_map_is_right_for_raters_who_use_the_scale_otherwise_and_changes_no_
     predicted = np.clip(random.normal(3, 0.6, 150), 1.2, 4.8)
     truth = 1 + 4 * ((predicted - 1) / 4) ** 2 + random.normal(0, 0.1, 150)
     fitted = monotone(Scale(1, 7), predicted, truth)
-    at = np.linspace(1, 5, 500)
-    assert (np.diff(fitted.from_shared(at)) > 0).all()
+    scores = np.linspace(1, 5, 500)
+    assert (np.diff(fitted.from_shared(scores)) > 0).all()
     middle = np.linspace(*np.quantile(predicted, (0.02, 0.98)), 50)
     assert np.abs(fitted.from_shared(middle) - (1 + 4 * ((middle - 1) / 4) ** 2)).max() < 0.12
 
@@ -128,15 +128,15 @@ EVEN = np.linspace(2, 4, 20)
 
 
 def test_a_line_is_its_own_map_and_goes_on_straight_to_the_ends_of_the_scale():
-    at = np.array([1, 1.5, 2, 2.2, 3, 3.7, 4, 4.5, 5])
+    scores = np.array([1, 1.5, 2, 2.2, 3, 3.7, 4, 4.5, 5])
     expected = [1, 1.5, 2, 2.1, 2.5, 2.85, 3, 4, 5]
-    assert monotone(MODEL_SCALE, EVEN, 0.5 * EVEN + 1).from_shared(at) == pytest.approx(expected)
+    assert monotone(MODEL_SCALE, EVEN, 0.5 * EVEN + 1).from_shared(scores) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("truth", [np.full(20, 3.0), 6 - EVEN])
 def test_where_predictions_say_nothing_the_map_is_nearly_flat(truth):
-    at = monotone(MODEL_SCALE, EVEN, truth).from_shared(np.array([2.0, 3.0, 4.0]))
-    assert at == pytest.approx([2.95, 3, 3.05])
+    mapped = monotone(MODEL_SCALE, EVEN, truth).from_shared(np.array([2.0, 3.0, 4.0]))
+    assert mapped == pytest.approx([2.95, 3, 3.05])
 
 
 @pytest.mark.parametrize(("n", "groups"), [(10, 2), (29, 2), (50, 5), (400, 30)])

@@ -10,7 +10,7 @@ import pytest
 from featurestore.errors import PrerequisiteError
 from featurestore.store import Store
 from featurestore.verification import verify
-from tests.command import done, kallos
+from tests.command import kallos, kallos_ok
 from tests.synthetic_store import PROTOCOL, add_trait, content, make_store
 
 RUN = f"{PROTOCOL}-1-b-00000003"
@@ -122,8 +122,8 @@ def test_an_unknown_run(store):
 def test_every_run_of_the_workspace_holds_and_the_command_says_so(workspace, tmp_path):
     copy = tmp_path / "s.duckdb"
     shutil.copy(workspace.store, copy)
-    for row in done("sql", "SELECT run_id, model FROM runs", "--json", "--store", copy).json():
-        answer = done("verify", row["run_id"], "--store", copy)
+    for row in kallos_ok("sql", "SELECT run_id, model FROM runs", "--json", "--store", copy).json():
+        answer = kallos_ok("verify", row["run_id"], "--store", copy)
         assert "holds" in answer.out
         assert "✗" not in answer.out
     with Store.open(copy) as store:

@@ -75,11 +75,11 @@ def serving(workspace: Workspace, temporary: Path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    typed = [sys.executable, "-m", "kallos", "serve", "--bundle", workspace.bundle, "--store", workspace.store]
+    command = [sys.executable, "-m", "kallos", "serve", "--bundle", workspace.bundle, "--store", workspace.store]
     environment = os.environ | {"TMPDIR": str(temporary)}
     with (
         (temporary.parent / "serve.log").open("a") as out,
-        subprocess.Popen([*typed, "--port", str(port)], stderr=out, env=environment) as server,
+        subprocess.Popen([*command, "--port", str(port)], stderr=out, env=environment) as server,
     ):
         found = f"http://127.0.0.1:{port}"
         wait_for_server(found, server)
@@ -187,10 +187,10 @@ def test_a_full_line_is_answered_at_once_and_says_when_to_try_again(
     monkeypatch.setattr(answering, "MAX_WAITING", 2)
     arrived, may_go_on, explain = threading.Event(), threading.Event(), service.explain
 
-    def slow(*given: object):
+    def slow(*arguments: object):
         arrived.set()
         assert may_go_on.wait(60)
-        return explain(*given)
+        return explain(*arguments)
 
     monkeypatch.setattr(service, "explain", slow)
     with own(service) as client, ThreadPoolExecutor(1) as person:
@@ -267,11 +267,11 @@ def test_who_stops_it_waits_for_the_answers_that_were_asked_for(
     folder.mkdir()
     content = workspace.portrait.read_bytes()
     with serving(workspace, folder) as (server, found), ThreadPoolExecutor(6) as people:
-        asked = [people.submit(ask, found, "p.jpg", content) for _ in range(6)]
-        while httpx.get(f"{found}/health").json()["waiting"] < 2 and not any(answer.done() for answer in asked):
+        requests = [people.submit(ask, found, "p.jpg", content) for _ in range(6)]
+        while httpx.get(f"{found}/health").json()["waiting"] < 2 and not any(answer.done() for answer in requests):
             time.sleep(0.02)
         server.send_signal(signal.SIGTERM)
-        answered = [answer.result() for answer in asked if not answer.exception()]
+        answered = [answer.result() for answer in requests if not answer.exception()]
         assert server.wait(30) == 0
     assert answered
     assert {answer.status_code for answer in answered} == {200}
@@ -347,7 +347,10 @@ def page(browser, address: str, tmp_path: Path):
     elsewhere, complaints = [], []
     opened.on("request", lambda r: elsewhere.append(r.url) if "127.0.0.1" not in r.url and "://" in r.url else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    opened.on(
+        "console",
+        lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+    )
     opened.goto(address)
     yield opened
     opened.screenshot(path=tmp_path / "page.png", full_page=True)
@@ -533,14 +536,14 @@ def test_a_person_agrees_rates_faces_sees_a_model_grow_and_takes_it_away(page):
     begin.click()
     page.get_by_text("0 ratings of").wait_for()
     face = page.locator("[name=face]")
-    shown = [face.input_value()]
+    faces = [face.input_value()]
     for rated in ("1 rating of", "2 ratings of", "3 ratings of"):
         give.click()
         page.get_by_text(rated).wait_for()
-        shown.append(face.input_value())
+        faces.append(face.input_value())
     page.get_by_role("button", name="Skip").click()
-    page.wait_for_function("(last) => document.querySelector('[name=face]')?.value !== last", arg=shown[-1])
-    assert len({*shown, face.input_value()}) == 5
+    page.wait_for_function("(last) => document.querySelector('[name=face]')?.value !== last", arg=faces[-1])
+    assert len({*faces, face.input_value()}) == 5
     assert page.locator("img[src^='data:image/jpeg']").first.is_visible()
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("2 ratings of").wait_for()
@@ -560,7 +563,7 @@ def test_faces_of_the_store_and_ratings_of_persons_are_shown_on_this_machine_alo
 
 
 def test_a_taken_port_is_one_sentence(workspace: Workspace):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        answer = kallos("serve", "--bundle", workspace.bundle, "--port", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answer = kallos("serve", "--bundle", workspace.bundle, "--port", listener.getsockname()[1])
     assert answer.code == 2
     assert "choose another --port" in answer.err

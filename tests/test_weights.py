@@ -29,7 +29,7 @@ from models.networks.weights import sha256_of_tensors
 from models.spec import DEFAULT_NETWORK, Options
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import weights as page
-from tests.command import kallos as command
+from tests.command import kallos as kallos_command
 
 PACKAGED = [weights for weights in KNOWN if isinstance(weights.source, Package)]
 FACES = known("vggface2", "mobilenetv1_100")
@@ -83,11 +83,11 @@ def test_timms_weights_come_from_the_hubs_cache(tmp_path: Path, monkeypatch: pyt
     torch.manual_seed(5)
     network = timm.create_model("mobilenetv4_conv_small")
     settings = timm.get_pretrained_cfg("mobilenetv4_conv_small")
-    kept = tmp_path / f"models--{settings.hf_hub_id.replace('/', '--')}"
-    (kept / "snapshots" / "1").mkdir(parents=True)
-    (kept / "refs").mkdir()
-    (kept / "refs" / "main").write_text("1")
-    save_file(network.state_dict(), kept / "snapshots" / "1" / "model.safetensors")
+    cache = tmp_path / f"models--{settings.hf_hub_id.replace('/', '--')}"
+    (cache / "snapshots" / "1").mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("1")
+    save_file(network.state_dict(), cache / "snapshots" / "1" / "model.safetensors")
     backbone = build_backbone("mobilenetv4_conv_small", "imagenet")
     assert (backbone.weights, backbone.mean) == ("imagenet", settings.mean)
     images = torch.rand(1, 3, 64, 64)
@@ -164,20 +164,22 @@ def _as_keras(tensors: dict[str, np.ndarray], bgr: torch.Tensor) -> torch.Tensor
         padded = F.pad(images, (over // 2, over - over // 2) * 2)
         return F.conv2d(padded, kernel, stride=stride, groups=groups)
 
-    def of(name: str) -> torch.Tensor:
+    def weights(name: str) -> torch.Tensor:
         return torch.from_numpy(tensors[name].astype(np.float32))
 
     def each(values: torch.Tensor) -> torch.Tensor:
         return values.view(1, -1, 1, 1)
 
-    found = convolve(bgr, of("conv1/convolution/merged_input").permute(3, 2, 0, 1), 2)
-    found = (found + each(of("conv1_bn/batchnorm_1/sub"))).clip(0, 6)
+    found = convolve(bgr, weights("conv1/convolution/merged_input").permute(3, 2, 0, 1), 2)
+    found = (found + each(weights("conv1_bn/batchnorm_1/sub"))).clip(0, 6)
     for number, stride in enumerate(STRIDES, start=1):
-        kernel = of(f"conv_dw_{number}/depthwise_kernel").permute(2, 3, 0, 1)
-        found = convolve(found, kernel, stride, groups=len(kernel)) * each(of(f"conv_dw_{number}_bn/batchnorm_1/mul"))
-        found = (found + each(of(f"conv_dw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
-        found = convolve(found, of(f"conv_pw_{number}/convolution/merged_input").permute(3, 2, 0, 1), 1)
-        found = (found + each(of(f"conv_pw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
+        kernel = weights(f"conv_dw_{number}/depthwise_kernel").permute(2, 3, 0, 1)
+        found = convolve(found, kernel, stride, groups=len(kernel)) * each(
+            weights(f"conv_dw_{number}_bn/batchnorm_1/mul")
+        )
+        found = (found + each(weights(f"conv_dw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
+        found = convolve(found, weights(f"conv_pw_{number}/convolution/merged_input").permute(3, 2, 0, 1), 1)
+        found = (found + each(weights(f"conv_pw_{number}_bn/batchnorm_1/sub"))).clip(0, 6)
     return found.mean((2, 3))
 
 
@@ -243,18 +245,18 @@ def test_the_list_says_what_is_here_and_on_which_terms(tmp_path: Path, monkeypat
     assert lines["vggface2", "mobilenetv1_100"].file is None
     assert lines["imagenet", DEFAULT_NETWORK].file is not None
     assert all(len(line.sha256) == 64 for line in lines.values())
-    shown = command("weights")
-    assert shown.code == 0
+    answer = kallos_command("weights")
+    assert answer.code == 0
     for text in (DEFAULT_NETWORK, "Apache-2.0", "VGGFace2", "kallos weights add vladmandic-human-3.3.6.tgz"):
-        assert text in " ".join(shown.out.split())
-    assert command("weights", "--json").json()["lines"][0]["network"] == DEFAULT_NETWORK
+        assert text in " ".join(answer.out.split())
+    assert kallos_command("weights", "--json").json()["lines"][0]["network"] == DEFAULT_NETWORK
 
 
 def test_adding_is_told_with_its_terms(published: Path, tmp_path: Path) -> None:
-    added = command("weights", "add", str(published))
+    added = kallos_command("weights", "add", str(published))
     assert added.code == 0
     assert "research only" in added.err
-    refused = command("weights", "add", str(tmp_path / "absent.tgz"))
+    refused = kallos_command("weights", "add", str(tmp_path / "absent.tgz"))
     assert refused.code == 8
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from hatch_build import ROOMS, moved
 from kallos.workflows.score import MIN_PARALLEL
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -46,12 +46,12 @@ class Installed:
     bin: Path
     folder: Path
 
-    def run(self, *typed: object) -> str:
+    def run(self, *arguments: object) -> str:
         """What a program of the environment, or of the system, prints."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        there = clean | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
+        environment = clean | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
         return subprocess.run(
-            list(map(str, typed)), cwd=self.folder, env=there, check=True, capture_output=True, text=True
+            list(map(str, arguments)), cwd=self.folder, env=environment, check=True, capture_output=True, text=True
         ).stdout
 
 
@@ -98,8 +98,8 @@ def test_the_source_archive_gives_the_same_wheel(installed: Installed):
     with zipfile.ZipFile(installed.wheel) as wheel:
         for name in wheel.namelist():
             if name.startswith("kallos/"):
-                there = Path(sysconfig.get_path("purelib", vars={"base": str(installed.bin.parent)}))
-                assert (there / name).read_bytes() == wheel.read(name), name
+                site_packages = Path(sysconfig.get_path("purelib", vars={"base": str(installed.bin.parent)}))
+                assert (site_packages / name).read_bytes() == wheel.read(name), name
 
 
 def test_everything_that_is_named_by_a_string_is_found(installed: Installed):
@@ -107,8 +107,8 @@ def test_everything_that_is_named_by_a_string_is_found(installed: Installed):
 
 
 def test_the_command_works_beside_peoples_own_modules(installed: Installed, workspace: Workspace):
-    asked = ("score", workspace.portrait, "--json", "--bundle", workspace.bundle)
-    assert json.loads(installed.run("kallos", *asked)) == done(*asked).json()
+    arguments = ("score", workspace.portrait, "--json", "--bundle", workspace.bundle)
+    assert json.loads(installed.run("kallos", *arguments)) == kallos_ok(*arguments).json()
 
 
 def test_processes_that_it_starts_find_it(installed: Installed, workspace: Workspace):
@@ -126,9 +126,9 @@ def test_a_new_install_says_where_models_come_from(installed: Installed, workspa
     assert "give a bundle by --bundle" in failed.value.stderr
 
 
-@pytest.mark.parametrize(("typed", "completed"), [("sco", "score"), ("score --prot", "--protocol")])
-def test_a_shell_completes_what_is_typed(typed: str, completed: str, installed: Installed):
-    words = f"COMP_WORDS=(kallos {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kallos_completion kallos"
+@pytest.mark.parametrize(("word", "completed"), [("sco", "score"), ("score --prot", "--protocol")])
+def test_a_shell_completes_what_is_typed(word: str, completed: str, installed: Installed):
+    words = f"COMP_WORDS=(kallos {word}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kallos_completion kallos"
     typing = f'eval "$(kallos completion bash)"; {words}; echo "${{COMPREPLY[@]}}"'
     assert installed.run("bash", "-c", typing).split() == [completed]
 

@@ -46,16 +46,16 @@ def check(wide: str, narrow: str, width: int) -> None:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("widths") / "s.duckdb"
-    with make_store(path, 48) as made:
-        train_fold(made, 2, np.random.default_rng(5))
+    with make_store(path, 48) as store:
+        train_fold(store, 2, np.random.default_rng(5))
     return path
 
 
-Typed = Callable[..., str]
+AnswerOf = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def typed(reports_once: None) -> Typed:
+def answer_of(reports_once: None) -> AnswerOf:
     """What a command prints on a terminal of that width."""
 
     @cache
@@ -70,9 +70,9 @@ def typed(reports_once: None) -> Typed:
 
 
 @pytest.mark.parametrize(("name", "width"), crossed(PAGES, WIDTHS, every=4))
-def test_a_report(name: str, width: int, store: Path, typed: Typed):
+def test_a_report(name: str, width: int, store: Path, answer_of: AnswerOf):
     command = ("report", name, "--store", store)
-    check(typed(WIDE, *command), typed(width, *command), width)
+    check(answer_of(WIDE, *command), answer_of(width, *command), width)
 
 
 COMMANDS = (
@@ -93,38 +93,38 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize(("command", "width"), crossed(COMMANDS, WIDTHS, every=4))
-def test_a_command(command: str, width: int, workspace: Workspace, typed: Typed):
+def test_a_command(command: str, width: int, workspace: Workspace, answer_of: AnswerOf):
     runs = sorted(path.name for path in workspace.store.with_suffix(".runs").glob("*-baseline-*"))
     names = {"PHOTO": str(workspace.portrait), "RUN": runs[0]}
     words = [names.get(word, word).strip("'") for word in re.findall(r"'[^']*'|\S+", command)]
     line = (*words, "--store", workspace.store)
-    check(typed(WIDE, *line), typed(width, *line), width)
+    check(answer_of(WIDE, *line), answer_of(width, *line), width)
 
 
 # the table itself
 
 
-def shown(renderable: RenderableType, width: int) -> list[str]:
+def lines_of(renderable: RenderableType, width: int) -> list[str]:
     console = SafeConsole(file=io.StringIO(), width=width)
     console.print(renderable)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
 @pytest.fixture
-def made():
-    sheet = plain_table("model", "PC", "MAE", "")
-    sheet.add_row("baseline", "2.994", "1,234.5", bar(0.5, 12))
-    sheet.add_row(Text("ensemble"), "-0.123", "", bar(1, 12))
-    return sheet
+def table():
+    table = plain_table("model", "PC", "MAE", "")
+    table.add_row("baseline", "2.994", "1,234.5", bar(0.5, 12))
+    table.add_row(Text("ensemble"), "-0.123", "", bar(1, 12))
+    return table
 
 
-def test_where_there_is_room_it_is_a_table(made):
-    assert shown(made, 40)[0].split() == ["model", "PC", "MAE"]
-    assert shown(made, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
+def test_where_there_is_room_it_is_a_table(table):
+    assert lines_of(table, 40)[0].split() == ["model", "PC", "MAE"]
+    assert lines_of(table, 40)[2] == "baseline   2.994  1,234.5  ━━━━━━──────"
 
 
-def test_bars_go_before_the_rows_become_lists(made):
-    assert shown(made, 30) == [
+def test_bars_go_before_the_rows_become_lists(table):
+    assert lines_of(table, 30) == [
         "model         PC      MAE",
         "─────────────────────────",
         "baseline   2.994  1,234.5",
@@ -132,8 +132,8 @@ def test_bars_go_before_the_rows_become_lists(made):
     ]
 
 
-def test_rows_become_lists_before_a_figure_is_cut(made):
-    assert shown(made, 20) == [
+def test_rows_become_lists_before_a_figure_is_cut(table):
+    assert lines_of(table, 20) == [
         "model  baseline",
         "PC     2.994",
         "MAE    1,234.5",
@@ -147,7 +147,7 @@ def test_rows_become_lists_before_a_figure_is_cut(made):
 def test_a_value_that_is_too_long_beside_its_label_stands_below_it():
     sheet = plain_table("run", "PC")
     sheet.add_row("demo-5fold-1-b-1f2e3d4c", "2.994")
-    assert shown(sheet, 26) == ["run", "  demo-5fold-1-b-1f2e3d4c", "PC   2.994", ""]
+    assert lines_of(sheet, 26) == ["run", "  demo-5fold-1-b-1f2e3d4c", "PC   2.994", ""]
 
 
 def test_names_are_folded_and_numbers_are_not():
@@ -157,12 +157,12 @@ def test_names_are_folded_and_numbers_are_not():
     ):
         sheet = plain_table("feature", "PC")
         sheet.add_row(name, "2.994")
-        lines = shown(sheet, 30)
+        lines = lines_of(sheet, 30)
         assert (lines[0].split() == ["feature", "PC"]) == is_table
         assert "2.994" in "".join(lines)
 
 
-def test_a_plain_console_shows_it_too(made):
+def test_a_plain_console_shows_it_too(table):
     console = Console(file=io.StringIO(), width=20)
-    console.print(made)
+    console.print(table)
     assert "1,234.5" in console.file.getvalue()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import done
+from tests.command import kallos_ok
 from tests.conftest import Workspace
 
 WITHOUT = """
@@ -26,16 +26,16 @@ main()
 
 def without_torch(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     """The command line in a Python that finds no torch."""
-    typed = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
-    return subprocess.run(typed, capture_output=True, text=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
+    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
 
 
 @pytest.mark.parametrize("command", ["score", "explain"])
 def test_a_bundle_says_the_same_without_torch(command: str, workspace: Workspace, tmp_path: Path) -> None:
-    asked = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
-    answer = without_torch(*asked, folder=tmp_path)
+    arguments = (command, workspace.portrait, "--bundle", workspace.bundle, "--json")
+    answer = without_torch(*arguments, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout) == done(*asked).json()
+    assert json.loads(answer.stdout) == kallos_ok(*arguments).json()
 
 
 @pytest.mark.parametrize("command", [("train", "all"), ("benchmark", "-p", "demo"), ("export", "other")])
@@ -47,11 +47,11 @@ def test_what_needs_torch_says_so(command: tuple[str, ...], workspace: Workspace
 
 
 def test_a_bundle_of_networks_as_trained_says_that_it_needs_torch(workspace: Workspace, tmp_path: Path) -> None:
-    done("export", tmp_path / "trained", "--no-onnx", "--store", workspace.store)
+    kallos_ok("export", tmp_path / "trained", "--no-onnx", "--store", workspace.store)
     answer = without_torch("score", workspace.portrait, "--bundle", tmp_path / "trained", folder=tmp_path)
     assert answer.returncode == 9
     assert "needs torch" in answer.stderr
-    asked = ("score", workspace.portrait, "--json", "--bundle")
-    trained, graphs = (done(*asked, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
-    there, here = (said["predictions"][0]["score"] for said in (trained, graphs))
-    assert here == pytest.approx(there, abs=1e-3)
+    arguments = ("score", workspace.portrait, "--json", "--bundle")
+    trained, graphs = (kallos_ok(*arguments, bundle).json() for bundle in (tmp_path / "trained", workspace.bundle))
+    expected, found = (output["predictions"][0]["score"] for output in (trained, graphs))
+    assert found == pytest.approx(expected, abs=1e-3)

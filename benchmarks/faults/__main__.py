@@ -30,8 +30,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="one command, or several")
     arguments = parser.parse_args()
     wanted = arguments.part or PARTS
-    with tempfile.TemporaryDirectory(prefix="kallos-faults-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="kallos-faults-") as scratch:
+        folder = Path(scratch)
         prepare(folder, arguments.portraits)
         stopped = [job for job in jobs(folder, arguments.portraits) if job.name in (arguments.only or [job.name])]
         writing = [job for job in stopped if job.lasts is None]

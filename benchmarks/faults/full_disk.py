@@ -25,18 +25,18 @@ ROOMS = [4**power for power in range(6, 15)]
 def fill(job: Job, work: Path) -> tuple[str, ...]:
     """Run the command with ever more room, after each failure once more with enough of it."""
     reset(job, work)
-    kallos(work, *job.typed)
+    kallos(work, *job.arguments)
     wanted, found, full = job.result(work), list[str](), list[int]()
     for room in ROOMS:
         reset(job, work)
         with leave(room, work.parent):
-            run = subprocess.run(command(job.typed), cwd=work, env=environment(), capture_output=True, text=True)
+            run = subprocess.run(command(job.arguments), cwd=work, env=environment(), capture_output=True, text=True)
         if run.returncode == 0:
             break
         full.append(room)
-        found += _said(run.returncode, run.stderr)
+        found += _wrong_ending(run.returncode, run.stderr)
         found += damage(job, work)
-        kallos(work, *job.typed, over=job.over)
+        kallos(work, *job.arguments, over=job.over)
         found += [] if job.result(work) == wanted else ["another result in the end"]
     spread = f"{full[0] // 1024:,} to {full[-1] // 1024:,}" if full else "-"
     return job.name, str(len(full)), spread, "; ".join(sorted(set(found))) or "none"
@@ -52,11 +52,11 @@ def leave(room: int, disk: Path) -> Iterator[None]:
     ballast.unlink()
 
 
-def _said(code: int, said: str) -> list[str]:
-    last = said.strip().splitlines()[-1] if said.strip() else ""
-    if code == 15 and "Traceback" not in said and last.startswith("kallos: A disk is full: make room"):
+def _wrong_ending(code: int, stderr: str) -> list[str]:
+    last = stderr.strip().splitlines()[-1] if stderr.strip() else ""
+    if code == 15 and "Traceback" not in stderr and last.startswith("kallos: A disk is full: make room"):
         return []
-    return [f"code {code}, said {said[-600:]!r}"]
+    return [f"code {code}, said {stderr[-600:]!r}"]
 
 
 @contextlib.contextmanager

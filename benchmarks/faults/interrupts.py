@@ -19,13 +19,13 @@ TITLE = "Stopped with Ctrl-C"
 COLUMNS = ("command", "to all", "to the first", "ends within, s", "finished before", "damage")
 MARK = "KALLOS_FAULTS"
 PATIENCE_SECONDS = 60.0
-SAYS = "kallos: stopped; run the same command again to go on.\n"
+STOPPED = "kallos: stopped; run the same command again to go on.\n"
 
 
 def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
     """Stop the command `times` times in either way."""
     reset(job, work)
-    takes = job.lasts or kallos(work, *job.typed)
+    takes = job.lasts or kallos(work, *job.arguments)
     wanted = None if job.lasts else job.result(work)
     moments, slowest, finished, found = random.Random(11), 0.0, 0, list[str]()
     reset(job, work)
@@ -33,7 +33,7 @@ def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
     while ways:
         mark = uuid.uuid4().hex
         child = subprocess.Popen(
-            command(job.typed),
+            command(job.arguments),
             cwd=work,
             env=environment() | {MARK: mark},
             stdout=subprocess.DEVNULL,
@@ -47,7 +47,7 @@ def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
         began = time.perf_counter()
         if child.poll() is None:
             ways[0](child.pid, signal.SIGINT)
-        found += _ended(job, child, mark)
+        found += _wrong_ending(job, child, mark)
         slowest = max(slowest, time.perf_counter() - began)
         found += damage(job, work)
         if child.returncode in job.over:
@@ -58,15 +58,15 @@ def stop(job: Job, work: Path, times: int) -> tuple[str, ...]:
         else:
             ways.pop(0)
     if not job.lasts:
-        kallos(work, *job.typed, over=job.over)
+        kallos(work, *job.arguments, over=job.over)
         found += [] if job.result(work) == wanted else ["another result in the end"]
     return job.name, str(times), str(times), f"{slowest:.1f}", str(finished), "; ".join(sorted(set(found))) or "none"
 
 
-def _ended(job: Job, child: subprocess.Popen[str], mark: str) -> list[str]:
+def _wrong_ending(job: Job, child: subprocess.Popen[str], mark: str) -> list[str]:
     """What was wrong with how a stopped command ended."""
     try:
-        _, said = child.communicate(timeout=PATIENCE_SECONDS)
+        _, stderr = child.communicate(timeout=PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
@@ -77,8 +77,8 @@ def _ended(job: Job, child: subprocess.Popen[str], mark: str) -> list[str]:
     if child.returncode == -signal.SIGINT:
         # Python itself, before it had imported the command line; a shell calls that 130 as well
         return found
-    if child.returncode != 130 or not said.endswith(SAYS) or "Traceback" in said:
-        found.append(f"exit code {child.returncode}, said {said[-400:]!r}")
+    if child.returncode != 130 or not stderr.endswith(STOPPED) or "Traceback" in stderr:
+        found.append(f"exit code {child.returncode}, said {stderr[-400:]!r}")
     return found
 
 

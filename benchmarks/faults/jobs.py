@@ -42,7 +42,7 @@ class Job:
 
     name: str
     prepared: Path
-    typed: tuple[str, ...]
+    arguments: tuple[str, ...]
     result: Callable[[Path], str]
     over: tuple[int, ...] = (0,)
     """Exit codes of work that is done: of a photo that is erased already, `erase` knows nothing any more."""
@@ -97,17 +97,17 @@ def jobs(folder: Path, portraits: int) -> list[Job]:
     ]
 
 
-def kallos(folder: Path, *typed: str, over: tuple[int, ...] = (0,)) -> float:
+def kallos(folder: Path, *arguments: str, over: tuple[int, ...] = (0,)) -> float:
     """Run a command that must be done; returns the seconds that it took."""
     began = time.perf_counter()
-    run = subprocess.run(command(typed), cwd=folder, env=environment(), capture_output=True, text=True)
+    run = subprocess.run(command(arguments), cwd=folder, env=environment(), capture_output=True, text=True)
     if run.returncode not in over:
-        raise SystemExit(f"kallos {' '.join(typed)} failed with {run.returncode}:\n{run.stderr}")
+        raise SystemExit(f"kallos {' '.join(arguments)} failed with {run.returncode}:\n{run.stderr}")
     return time.perf_counter() - began
 
 
-def command(typed: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "kallos", *typed]
+def command(arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", "kallos", *arguments]
 
 
 def environment() -> dict[str, str]:

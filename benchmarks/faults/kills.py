@@ -18,14 +18,14 @@ COLUMNS = ("command", "kills", "it takes, s", "killed after, s", "finished befor
 def strike(job: Job, work: Path, kills: int) -> tuple[str, ...]:
     """Kill the command's process group until it was killed `kills` times; where a kill came too late, begin anew."""
     reset(job, work)
-    takes = kallos(work, *job.typed)
+    takes = kallos(work, *job.arguments)
     wanted = job.result(work)
     moments, struck, finished, found = random.Random(7), list[float](), 0, list[str]()
     reset(job, work)
     is_new = True
     while len(struck) < kills:
         child = subprocess.Popen(
-            command(job.typed),
+            command(job.arguments),
             cwd=work,
             env=environment(),
             stdout=subprocess.DEVNULL,
@@ -47,7 +47,7 @@ def strike(job: Job, work: Path, kills: int) -> tuple[str, ...]:
         if is_new:
             found += [] if job.result(work) == wanted else ["another result"]
             reset(job, work)
-    kallos(work, *job.typed, over=job.over)
+    kallos(work, *job.arguments, over=job.over)
     found += [] if job.result(work) == wanted else ["another result in the end"]
     spread = f"{min(struck):.1f} to {max(struck):.1f}"
     return job.name, str(len(struck)), f"{takes:.1f}", spread, str(finished), "; ".join(sorted(set(found))) or "none"

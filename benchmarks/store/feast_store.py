@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.store.system import System, sorted_arrays
 from benchmarks.store.workload import EMBEDDING, Faces, TrainingSet
 
-MADE = datetime(2026, 1, 1, tzinfo=UTC)
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = f"""
 project: bench
 provider: local
@@ -55,7 +55,7 @@ class Feast(System):
 
     def training_set(self, fold: int, names: tuple[str, ...]) -> TrainingSet:
         labels = pd.read_parquet(self.folder / "labels.parquet", filters=[("fold", "!=", fold)])
-        entities = labels[["id", "score"]].assign(event_timestamp=MADE + timedelta(days=1))
+        entities = labels[["id", "score"]].assign(event_timestamp=CREATED + timedelta(days=1))
         wanted = [f"{self.views[name]}:{name}" for name in (*names, "embedding")]
         rows = self.store.get_historical_features(entity_df=entities, features=wanted)
         return sorted_arrays(rows.to_arrow(), names)
@@ -67,7 +67,7 @@ class Feast(System):
 
     def add_feature(self, name: str, ids: list[str], values: NDArray[np.float64]) -> None:
         pq.write_table(
-            pa.table({"id": ids, "event_timestamp": _made(len(ids)), name: values}), self.folder / "added.parquet"
+            pa.table({"id": ids, "event_timestamp": _timestamps(len(ids)), name: values}), self.folder / "added.parquet"
         )
         self.store.apply([self._view("added", [Field(name=name, dtype=Float64)])])
         self.views[name] = "added"
@@ -81,7 +81,7 @@ class Feast(System):
             vector_search_metric="COSINE",
         )
         self.store.apply([self._view("vectors", [vector], file="faces")])
-        self.store.materialize(MADE - timedelta(days=1), MADE + timedelta(days=1), feature_views=["vectors"])
+        self.store.materialize(CREATED - timedelta(days=1), CREATED + timedelta(days=1), feature_views=["vectors"])
 
     def neighbours(self, vector: NDArray[np.float32], k: int) -> list[str]:
         found = self.store.retrieve_online_documents_v2(
@@ -98,12 +98,12 @@ class Feast(System):
         return FeatureView(name=name, entities=[IMAGE], ttl=None, schema=schema, source=source)
 
 
-def _made(n: int) -> pa.Array:
-    return pa.array([MADE] * n, pa.timestamp("us", tz="UTC"))
+def _timestamps(n: int) -> pa.Array:
+    return pa.array([CREATED] * n, pa.timestamp("us", tz="UTC"))
 
 
 def _measured(faces: Faces) -> pa.Table:
-    columns = faces.columns() | {"event_timestamp": _made(len(faces.ids))}
+    columns = faces.columns() | {"event_timestamp": _timestamps(len(faces.ids))}
     del columns["score"], columns["fold"]
     return pa.table(columns | {"embedding": faces.vectors().cast(pa.list_(pa.float32()))})
 

@@ -67,12 +67,12 @@ class Grid:
 def grids(features: int, systems: dict[str, Measured]) -> list[Grid]:
     """Seconds, ratios to the floor and to bare DuckDB, and kallos beside what it is judged by."""
     width = f"5,500 faces x ({features:,} features + 576-float embedding)"
-    made = [
+    tables = [
         _grid(f"{width}: seconds, median (least)", systems, lambda name, op: _seconds(systems[name], op)),
         _grid(f"{width}: times the floor", systems, lambda name, op: _ratio(systems[name], systems[FLOOR], op)),
         _grid(f"{width}: times bare DuckDB", systems, lambda name, op: _ratio(systems[name], systems["DuckDB"], op)),
     ]
-    return [*made, _kallos(f"{width}: kallos", systems)] if "kallos" in systems else made
+    return [*tables, _kallos(f"{width}: kallos", systems)] if "kallos" in systems else tables
 
 
 def remarks(systems: dict[str, Measured]) -> list[str]:
@@ -113,5 +113,5 @@ def _ratio(measured: Measured, reference: Measured, operation: str) -> str:
     # the floor has nothing to open: times that are only a method call give no ratio
     if not (operation in measured.seconds and operation in reference.seconds):
         return "-"
-    beside = reference.seconds_of(operation)
-    return f"{measured.seconds_of(operation) / beside:.2f}" if beside > NOTHING else "-"
+    seconds = reference.seconds_of(operation)
+    return f"{measured.seconds_of(operation) / seconds:.2f}" if seconds > NOTHING else "-"

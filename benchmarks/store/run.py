@@ -37,19 +37,21 @@ MARK = "<!-- Everything below is written by `make bench-store`. -->"
 def main() -> None:
     arguments = _arguments()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    taken = {features: _measure(arguments, features) for features in arguments.features}
+    measurements = {features: _measure(arguments, features) for features in arguments.features}
     machine = _machine(arguments)
-    report = {str(features): {name: asdict(m) for name, m in systems.items()} for features, systems in taken.items()}
+    report = {
+        str(features): {name: asdict(m) for name, m in systems.items()} for features, systems in measurements.items()
+    }
     arguments.json.write_text(json.dumps(machine | {"widths": report}, indent=1))
     console = Console(width=None if sys.stdout.isatty() else 140)
-    for features, systems in taken.items():
+    for features, systems in measurements.items():
         for grid in figures.grids(features, systems):
             console.print(grid.rich())
         for line in figures.remarks(systems):
             console.print(line, highlight=False)
     if arguments.docs:
-        kept = arguments.docs.read_text().split(MARK)[0]
-        arguments.docs.write_text(kept + _section(taken, machine))
+        page = arguments.docs.read_text().split(MARK)[0]
+        arguments.docs.write_text(page + _section(measurements, machine))
 
 
 def _arguments() -> argparse.Namespace:
@@ -86,27 +88,27 @@ def _repeat(name: str, data: Path, measured: Measured, folder: Path) -> None:
     store = Path(tempfile.mkdtemp(dir=folder))
     for stage in ("write", "use"):
         command = [str(interpreter), "-m", "benchmarks.store.worker", name, str(data), str(store), stage]
-        said = _said(command, folder / "errors.log")
-        for operation, seconds in said.get("seconds", {}).items():
+        result = _result_of(command, folder / "errors.log")
+        for operation, seconds in result.get("seconds", {}).items():
             measured.seconds.setdefault(operation, []).extend(seconds)
-        measured.versions |= said.get("versions", {})
-        measured.recall = said.get("recall", measured.recall)
-        measured.failed = said.get("failed")
+        measured.versions |= result.get("versions", {})
+        measured.recall = result.get("recall", measured.recall)
+        measured.failed = result.get("failed")
         if measured.failed:
             break
     shutil.rmtree(store)
 
 
-def _said(command: list[str], log: Path) -> dict:
+def _result_of(command: list[str], log: Path) -> dict:
     """The JSON that a worker prints last; what it writes to stderr is kept in a log."""
     with log.open("a") as errors:
         try:
-            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, timeout=LIMIT, text=True)
+            worker = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, timeout=LIMIT, text=True)
         except subprocess.TimeoutExpired:
             return {"failed": f"not done after {LIMIT} s"}
-    if done.returncode != 0:
-        return {"failed": f"it ended with exit code {done.returncode}, see {log.name}"}
-    return json.loads(done.stdout.splitlines()[-1])
+    if worker.returncode != 0:
+        return {"failed": f"it ended with exit code {worker.returncode}, see {log.name}"}
+    return json.loads(worker.stdout.splitlines()[-1])
 
 
 def _machine(arguments: argparse.Namespace) -> dict[str, object]:
@@ -120,9 +122,9 @@ def _machine(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _section(taken: dict[int, dict[str, Measured]], machine: dict[str, object]) -> str:
+def _section(measurements: dict[int, dict[str, Measured]], machine: dict[str, object]) -> str:
     """Command, date, machine, versions and figures as Markdown."""
-    versions = {name: measured.versions for systems in taken.values() for name, measured in systems.items()}
+    versions = {name: measured.versions for systems in measurements.values() for name, measured in systems.items()}
     used = (f"{name}: {', '.join(map(' '.join, packages.items()))}" for name, packages in versions.items())
     blocks = [
         MARK,
@@ -133,7 +135,7 @@ def _section(taken: dict[int, dict[str, Measured]], machine: dict[str, object]) 
         ),
         fill("Versions. " + "; ".join(used) + ".", WIDTH),
     ]
-    for features, systems in taken.items():
+    for features, systems in measurements.items():
         blocks += [grid.markdown() for grid in figures.grids(features, systems)]
         blocks += [f"- {line}" for line in figures.remarks(systems)]
     return "\n\n".join(blocks) + "\n"

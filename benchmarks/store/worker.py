@@ -63,26 +63,26 @@ def main() -> None:
     name, data, folder, stage = sys.argv[1:]
     module, adapter = SYSTEMS[name]
     system: System = getattr(import_module(f"benchmarks.store.{module}"), adapter)(Path(folder).resolve())
-    drawn = workload.load(Path(data))
+    faces = workload.load(Path(data))
     watch = Stopwatch()
-    said: dict[str, object] = {"seconds": watch.seconds, "versions": system.versions()}
+    result: dict[str, object] = {"seconds": watch.seconds, "versions": system.versions()}
     try:
-        said |= _write(system, drawn, watch) if stage == "write" else _use(system, drawn, watch)
+        result |= _write(system, faces, watch) if stage == "write" else _use(system, faces, watch)
     except Exception as error:  # whatever goes wrong inside a peer is a finding, not the end of the run
         traceback.print_exc()
-        said["failed"] = str(error).splitlines()[0]
+        result["failed"] = str(error).splitlines()[0]
     system.close()
-    print(json.dumps(said))
+    print(json.dumps(result))
 
 
-def _write(system: System, drawn: Faces, watch: Stopwatch) -> dict[str, object]:
-    faces = _without_last_feature(drawn.take(np.arange(FACES)))
+def _write(system: System, faces: Faces, watch: Stopwatch) -> dict[str, object]:
+    faces = _without_last_feature(faces.take(np.arange(FACES)))
     watch.time("write all", lambda: system.write(faces))
     return {}
 
 
-def _use(system: System, drawn: Faces, watch: Stopwatch) -> dict[str, object]:
-    narrow = _without_last_feature(drawn)
+def _use(system: System, faces: Faces, watch: Stopwatch) -> dict[str, object]:
+    narrow = _without_last_feature(faces)
     watch.time("open", system.open)
     answer = workload.expected(narrow.take(np.arange(FACES))).digest()
     for repeat in range(AGAIN + 1):
@@ -97,7 +97,7 @@ def _use(system: System, drawn: Faces, watch: Stopwatch) -> dict[str, object]:
     rows = system.training_set(FOLD, narrow.names)
     watch.require(rows.digest() == workload.expected(narrow.take(present)).digest(), "add one image")
 
-    faces = drawn.take(present)
+    faces = faces.take(present)
     watch.time("add one feature", lambda: system.add_feature(faces.names[-1], faces.ids, faces.features[:, -1]))
     rows = system.training_set(FOLD, faces.names)
     watch.require(rows.digest() == workload.expected(faces).digest(), "add one feature")

@@ -1,6 +1,6 @@
 """A further table of a data set that is in the store: new rows come in, nothing goes, contradictions are refused."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,30 +33,9 @@ def added(store: Store, new: DataSet) -> DataSet:
             "or choose another --name."
         )
     scales = {**_scales(store, new), **new.scales}
-    stored = _stored(store, new.name, "ratings")
-    ratings = _union(new.name, stored, new.ratings, _RATING, "rating")
-    published = _union(
-        new.name, _means(_stored(store, new.name, "scores"), stored), _means(new.scores, new.ratings), _SCORE, "mean"
-    )
-    if mixed := published.join(ratings, on=_SCORE, how="semi")["image_id"].to_list():
-        raise DataError(
-            f"{len(mixed)} photos of {new.name} have a mean in one table and single ratings in the other, the first is "
-            f"{min(mixed)}: keep one kind, or make the data set equal to this table with --replace."
-        )
+    ratings, published = _answers(store, new)
     images = _images(new.name, _stored(store, new.name, "images"), new.images)
     scores = build_scores(scales, ratings, published)
-    content = images.select("image_id", "sha256")
-    splits = [
-        folds(
-            new.name,
-            trait,
-            content.join(scores.filter(trait=trait), on="image_id", how="semi"),
-            known=_dealt(store, new.name, trait),
-        )
-        for trait in scales
-    ]
-    dealt = [protocol_name(new.name, trait) for trait in scales]
-    others = _stored(store, new.name, "splits").filter(~pl.col("protocol").is_in(dealt))
     rater_key, image_key = ("data_set", "rater_id", "attribute"), ("image_id", "attribute")
     rater_attributes = _union(
         new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value"
@@ -71,7 +50,7 @@ def added(store: Store, new: DataSet) -> DataSet:
         images=images,
         ratings=ratings,
         scores=scores,
-        splits=pl.concat([others, *splits]),
+        splits=_splits(store, new.name, scales, images, scores),
         published_landmarks=_stored(store, new.name, "published_landmarks"),
         drawn_parameters=_stored(store, new.name, "drawn_parameters"),
         findings=_findings(_stored(store, new.name, "findings"), new.findings, images, scores),
@@ -100,6 +79,21 @@ def _scales(store: Store, new: DataSet) -> dict[str, tuple[float, float]]:
                 "name another --trait, or make the data set equal to this table with --replace."
             )
     return {trait: (low, high) for trait, low, high in rows}
+
+
+def _answers(store: Store, new: DataSet) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Single ratings, and the means that are published without them; a photo has one kind of them on a trait."""
+    stored = _stored(store, new.name, "ratings")
+    ratings = _union(new.name, stored, new.ratings, _RATING, "rating")
+    published = _union(
+        new.name, _means(_stored(store, new.name, "scores"), stored), _means(new.scores, new.ratings), _SCORE, "mean"
+    )
+    if mixed := published.join(ratings, on=_SCORE, how="semi")["image_id"].to_list():
+        raise DataError(
+            f"{len(mixed)} photos of {new.name} have a mean in one table and single ratings in the other, the first is "
+            f"{min(mixed)}: keep one kind, or make the data set equal to this table with --replace."
+        )
+    return ratings, published
 
 
 def _means(scores: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
@@ -131,6 +125,25 @@ def _images(name: str, stored: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     attributes = attributes.pivot("attribute", index="image_id", values="value")
     photos = pl.concat([new, stored.join(new, on="image_id", how="anti")]).drop(IMAGE_COLUMNS)
     return conform("images", photos.join(attributes, on="image_id", how="left", maintain_order="left"))
+
+
+def _splits(
+    store: Store, name: str, traits: Collection[str], images: pl.DataFrame, scores: pl.DataFrame
+) -> pl.DataFrame:
+    """The folds of each trait, in which known photos stay where they are, and the rows of all other protocols."""
+    content = images.select("image_id", "sha256")
+    splits = [
+        folds(
+            name,
+            trait,
+            content.join(scores.filter(trait=trait), on="image_id", how="semi"),
+            known=_dealt(store, name, trait),
+        )
+        for trait in traits
+    ]
+    own = [protocol_name(name, trait) for trait in traits]
+    others = _stored(store, name, "splits").filter(~pl.col("protocol").is_in(own))
+    return pl.concat([others, *splits])
 
 
 def _dealt(store: Store, name: str, trait: str) -> dict[str, int]:

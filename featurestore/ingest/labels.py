@@ -49,8 +49,8 @@ def build_scores(
 
 def _trait_scores(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     # Sorted, because a floating-point mean depends on the order of its terms and a table's must not matter.
-    given = ratings.filter(trait=trait).sort("image_id", "rating")
-    by_rater = given.group_by("image_id", "rater_id", maintain_order=True).agg(pl.col("rating").mean())
+    trait_ratings = ratings.filter(trait=trait).sort("image_id", "rating")
+    by_rater = trait_ratings.group_by("image_id", "rater_id", maintain_order=True).agg(pl.col("rating").mean())
     rated = (
         by_rater.sort("image_id", "rating")
         .group_by("image_id", maintain_order=True)
@@ -60,7 +60,7 @@ def _trait_scores(trait: str, scale: Scale, ratings: pl.DataFrame, known: pl.Dat
             pl.len().alias("rated_by"),
         )
     )
-    counted = given.group_by("image_id").agg(_histogram(given, scale))
+    counted = trait_ratings.group_by("image_id").agg(_histogram(trait_ratings, scale))
     joined = (
         known.filter(trait=trait)
         .drop("trait", "histogram")

@@ -120,8 +120,8 @@ def rater_ids(table: RawTable, recipe: Recipe) -> pl.Expr:
             return pl.lit(None, pl.String)
         stem = slug(table.source.stem)
         return pl.lit(pl.Series([f"{stem}-{row}" for row in range(1, len(table.cells) + 1)]))
-    given = table.cells[recipe.rater].drop_nulls()
-    if given.str.contains(r"^\d+\.0$").all():
+    ids = table.cells[recipe.rater].drop_nulls()
+    if ids.str.contains(r"^\d+\.0$").all():
         return pl.col(recipe.rater).str.strip_suffix(".0")
     return pl.col(recipe.rater)
 

@@ -250,10 +250,8 @@ def _photo_attributes(table: RawTable, recipe: Recipe, ids: Mapping[str, str]) -
     parts = [pl.DataFrame(schema=dict.fromkeys(("image_id", "attribute", "value"), pl.String))]
     for column, attribute in (recipe.photo_attributes or {}).items():
         value = _known(attribute, pl.col(column))
-        given = table.cells.select(
-            image_id=_replaced(recipe.image or "", ids), attribute=pl.lit(attribute), value=value
-        )
-        parts.append(given.drop_nulls())
+        part = table.cells.select(image_id=_replaced(recipe.image or "", ids), attribute=pl.lit(attribute), value=value)
+        parts.append(part.drop_nulls())
     return pl.concat(parts).unique().sort(pl.all()).unique(["image_id", "attribute"], keep="first", maintain_order=True)
 
 
@@ -262,8 +260,8 @@ def _rater_attributes(name: str, table: RawTable, recipe: Recipe, ratings: pl.Da
     parts = [pl.DataFrame(schema=dict.fromkeys(("rater_id", "attribute", "value"), pl.String))]
     for column, attribute in (recipe.rater_attributes or {}).items():
         value = _known(attribute, pl.col(column))
-        given = table.cells.select(rater_id=rater_ids(table, recipe), attribute=pl.lit(attribute), value=value)
-        parts.append(given.drop_nulls())
+        part = table.cells.select(rater_id=rater_ids(table, recipe), attribute=pl.lit(attribute), value=value)
+        parts.append(part.drop_nulls())
     rows = pl.concat(parts).unique().join(ratings, on="rater_id", how="semi").sort(pl.all())
     return conform("rater_attributes", rows.with_columns(data_set=pl.lit(name)))
 
@@ -276,11 +274,11 @@ def _known(attribute: str, value: pl.Expr) -> pl.Expr:
 
 def _with_columns(images: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
     """Fill subset, sex and ethnicity."""
-    given = attributes.pivot("attribute", index="image_id", values="value") if len(attributes) else attributes
-    known = [column for column in IMAGE_COLUMNS if column in given.columns]
+    wide = attributes.pivot("attribute", index="image_id", values="value") if len(attributes) else attributes
+    known = [column for column in IMAGE_COLUMNS if column in wide.columns]
     if not known:
         return images
     return conform(
         "images",
-        images.drop(known).join(given.select("image_id", *known), on="image_id", how="left", maintain_order="left"),
+        images.drop(known).join(wide.select("image_id", *known), on="image_id", how="left", maintain_order="left"),
     )

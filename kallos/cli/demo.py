@@ -37,15 +37,9 @@ def demo(
     _step("kallos extract")
     extract(store=store)
 
-    sizes = f"--image-size {IMAGE_SIZE} --batch-size {BATCH_SIZE} --epochs {EPOCHS}"
-    _step(f"kallos train all {sizes}")
-    train(
-        what=ModelChoice("all"),
-        image_size=IMAGE_SIZE,
-        batch_size=BATCH_SIZE,
-        epochs=EPOCHS,
-        store=store,
-    )
+    _step(f"kallos train all --image-size {IMAGE_SIZE} --batch-size {BATCH_SIZE} --epochs {EPOCHS}")
+    train(what=ModelChoice("all"), image_size=IMAGE_SIZE, batch_size=BATCH_SIZE, epochs=EPOCHS, store=store)
+
     for name in ReportName:
         if name in LEFT_OUT:
             continue

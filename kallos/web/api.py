@@ -40,9 +40,9 @@ NEVER = {"stored", "neighbours"}
 """Fields of an explanation that tell of the store's own photos, which the page names nowhere."""
 
 hints = get_type_hints(ExplanationReport)
-given: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items() if name not in NEVER}
+fields: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items() if name not in NEVER}
 about = (line for line in cleandoc(str(ExplanationReport.__doc__)).splitlines() if line.split(" ")[0] not in NEVER)
-Explained = create_model("Explained", __doc__="\n".join(about), **given)
+Explained = create_model("Explained", __doc__="\n".join(about), **fields)
 
 
 class Answers(BaseModel):
@@ -66,14 +66,7 @@ def application(service: Service, name: str | None = None) -> FastAPI:
     if service.is_private:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL, *([name] if name else [])])
 
-    @app.exception_handler(KallosError)
-    async def as_sentence(_: Request, error: KallosError) -> JSONResponse:
-        return refused(error, answering)
-
-    @app.exception_handler(RequestValidationError)
-    async def as_usage(_: Request, error: RequestValidationError) -> JSONResponse:
-        found = error.errors()[0]
-        return refused(UsageError(f"The field {found['loc'][-1]} is not right: {found['msg']}."), answering)
+    _answer_errors(app, answering)
 
     @app.post(
         "/predict",
@@ -94,6 +87,23 @@ def application(service: Service, name: str | None = None) -> FastAPI:
         content: dict[str, Any] = {"schema": "kallos.answers/1", "answers": [_plain(answer) for answer in found]}
         return JSONResponse(content, 200 if any(isinstance(answer, Scored) for answer in found) else 422)
 
+    _add_monitoring(app, answering)
+    app.include_router(page_routes(service, answering, app.openapi), include_in_schema=False)
+    return app
+
+
+def _answer_errors(app: FastAPI, answering: Answering) -> None:
+    @app.exception_handler(KallosError)
+    async def as_sentence(_: Request, error: KallosError) -> JSONResponse:
+        return refused(error, answering)
+
+    @app.exception_handler(RequestValidationError)
+    async def as_usage(_: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()[0]
+        return refused(UsageError(f"The field {found['loc'][-1]} is not right: {found['msg']}."), answering)
+
+
+def _add_monitoring(app: FastAPI, answering: Answering) -> None:
     @app.get("/health")
     async def health() -> dict[str, str | int]:
         """Whether requests are answered, and how many photos wait."""
@@ -103,9 +113,6 @@ def application(service: Service, name: str | None = None) -> FastAPI:
     async def metrics() -> PlainTextResponse:
         """Counts for Prometheus."""
         return PlainTextResponse(answering.metrics.text(answering.waiting), media_type="text/plain; version=0.0.4")
-
-    app.include_router(page_routes(service, answering, app.openapi), include_in_schema=False)
-    return app
 
 
 def _plain(answer: Scored | Unusable) -> dict[str, Any]:

@@ -24,9 +24,9 @@ async function ask(form, file) {
 }
 
 function guarded(action) {
-  return async (...given) => {
+  return async (...parameters) => {
     try {
-      await action(...given);
+      await action(...parameters);
     } catch (problem) {
       tell(problem.message, true);
     }

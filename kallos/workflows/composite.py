@@ -77,10 +77,7 @@ def composite(
     Raises QueryError, UsageError for a selection without faces, PrerequisiteError, InputError or PhotoError when a
     photo is missing, no longer readable, or not the one that was ingested.
     """
-    if along and not ALONG.fullmatch(along):
-        raise UsageError(f"A shape cannot be moved along {along!r}: choose mean, score, sex, or pc1, pc2 and so on.")
-    if not abs(by) <= FARTHEST or not SIZES[0] <= size <= SIZES[1]:
-        raise UsageError(f"Move by at most {FARTHEST}, and make pictures of {SIZES[0]} to {SIZES[1]:,} pixels.")
+    _check(along, by, size)
     with open_for_reading(Path(store)) as opened:
         check_landmarks(opened)
         wanted = _selected(opened, where)
@@ -93,14 +90,21 @@ def composite(
     points = landmarks_of(chosen)
     topology = topology_of(points)
     mean = Aligned.of(unit_shapes(topology.of_mesh(points)), upright(topology)).mean
-    target = fitted(np.column_stack([mean.real, mean.imag]), size)
+    target = fitted(_coordinates(mean), size)
     moved = None
     if along:
-        change = by * float(np.linalg.norm(target - target.mean(axis=0))) * _direction(known, mean, along)
-        moved = np.asarray(target + np.column_stack([change.real, change.imag]), dtype=np.float64)
+        pixels = float(np.linalg.norm(target - target.mean(axis=0)))
+        moved = target + _coordinates(by * pixels * _direction(known, mean, along))
     paths = [files[image_id] for image_id in chosen["image_id"]]
     image = _average(Warp(target, size, moved), paths, topology.of_mesh(points), on_progress)
     return Composite(image, target if moved is None else moved, tuple(chosen["image_id"]))
+
+
+def _check(along: str | None, by: float, size: int) -> None:
+    if along and not ALONG.fullmatch(along):
+        raise UsageError(f"A shape cannot be moved along {along!r}: choose mean, score, sex, or pc1, pc2 and so on.")
+    if not abs(by) <= FARTHEST or not SIZES[0] <= size <= SIZES[1]:
+        raise UsageError(f"Move by at most {FARTHEST}, and make pictures of {SIZES[0]} to {SIZES[1]:,} pixels.")
 
 
 def _selected(store: Store, where: str | None) -> list[str]:
@@ -114,6 +118,11 @@ def _selected(store: Store, where: str | None) -> list[str]:
     if found.is_empty():
         raise UsageError("--where selects no image: choose others.")
     return [str(image_id) for image_id in found["image_id"]]
+
+
+def _coordinates(shape: Shapes) -> NDArray[np.float64]:
+    """(M, 2) of an (M,) complex shape."""
+    return np.column_stack([shape.real, shape.imag])
 
 
 def _direction(known: pl.DataFrame, mean: Shapes, along: str) -> Shapes:

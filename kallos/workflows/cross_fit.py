@@ -93,9 +93,7 @@ class CrossFit:
             log.info("%s: %d fits at once", name, at_once)
             computing = {**computing, "threads": torch.get_num_threads() // at_once}
         if computing:
-            log.info(
-                "%s: computes in %s", name, ", ".join(f"{value} {setting}" for setting, value in computing.items())
-            )
+            log.info("%s: computes in %s", name, ", ".join(f"{value} {key}" for key, value in computing.items()))
         run = fold.begin(
             name,
             self._identity,
@@ -106,16 +104,7 @@ class CrossFit:
         began = time.monotonic()
         if at_once > 1:
             self._fit_at_once(run, missing, (train, val, fold.rows.part), computing, at_once)
-        out_of_fold, models, fits = np.empty(len(train)), [], {}
-        for part_fit in self._part_fits(train, val):
-            models.append(self._fit_or_load(run, part_fit, computing))
-            fits[str(part_fit.part)] = self._origin(part_fit.key)
-            out_of_fold[fold.rows.part == part_fit.part] = CrossFitted(models[-1:]).predict(part_fit.held_out)
-        if self._spec.refitted:
-            whole = self._whole_fit(train, val)
-            models = [self._fit_or_load(run, whole, computing)]
-            fits[str(WHOLE)] = self._origin(whole.key)
-        trained = CrossFitted(models)
+        trained, out_of_fold, fits = self._fit_all(run, train, val, computing)
         trained.save(run.folder)
         predicted = trained.predict(test)
         with fold.store.transaction():
@@ -127,6 +116,22 @@ class CrossFit:
             runs.record_fits(fold.store, run, fits)
             fold.finish(run, time.monotonic() - began)
         log.info("%s: trained in %s", name, duration(time.monotonic() - began))
+
+    def _fit_all(
+        self, run: Run, train: FaceBatch, val: FaceBatch, computing: Mapping[str, Any]
+    ) -> tuple[CrossFitted, NDArray[np.float64], dict[str, Mapping[str, Any]]]:
+        """The trained models, (n_train,) out-of-fold predictions, and part -> the fit without it and its origin."""
+        out_of_fold, models, fits = np.empty(len(train)), [], {}
+        for part_fit in self._part_fits(train, val):
+            models.append(self._fit_or_load(run, part_fit, computing))
+            fits[str(part_fit.part)] = self._origin(part_fit.key)
+            is_held_out = self._fold.rows.part == part_fit.part
+            out_of_fold[is_held_out] = CrossFitted(models[-1:]).predict(part_fit.held_out)
+        if self._spec.refitted:
+            whole = self._whole_fit(train, val)
+            models = [self._fit_or_load(run, whole, computing)]
+            fits[str(WHOLE)] = self._origin(whole.key)
+        return CrossFitted(models), out_of_fold, fits
 
     @property
     def _identity(self) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ class RatingSession:
     @property
     def rated(self) -> int:
         """How many of the faces the person has rated."""
-        return len(self._given.rows)
+        return len(self._rated_faces.rows)
 
     def next_photo(self, skipped: Collection[str] = ()) -> str | None:
         """The image_id whose rating would tell most; None when all are rated or skipped."""
@@ -115,12 +115,12 @@ class RatingSession:
         return file
 
     def _read(self, store: Store) -> None:
-        given = personal_ratings.given(store, self.rater, self.pool.trait)
-        known = [(self._row[image_id], rating) for image_id, rating in given.iter_rows() if image_id in self._row]
+        rated = personal_ratings.ratings_of(store, self.rater, self.pool.trait)
+        known = [(self._row[image_id], rating) for image_id, rating in rated.iter_rows() if image_id in self._row]
         rows, ratings = np.array(known, dtype=np.float64).reshape(-1, 2).T
-        self._given = RatedFaces(self.pool.image_ids, self.pool.faces, rows.astype(np.int64), ratings)
+        self._rated_faces = RatedFaces(self.pool.image_ids, self.pool.faces, rows.astype(np.int64), ratings)
         self.report = page.data(
-            self.rater, self.pool.trait, self.pool.scale, self.pool.run_id, self.pool.prior, self._given
+            self.rater, self.pool.trait, self.pool.scale, self.pool.run_id, self.pool.prior, self._rated_faces
         )
 
 

@@ -110,11 +110,11 @@ def _single_ratings(
     store: Store, trait: str, scale: Scale, image_ids: pl.Series
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """R raters, and (R, N) their ratings of these images on the scale of models, sessions averaged."""
-    given = store.frame(
+    rows = store.frame(
         "SELECT image_id, rater_id, avg(rating) AS rating FROM ratings WHERE trait = $trait GROUP BY ALL", trait=trait
     ).join(pl.DataFrame({"image_id": image_ids}).with_row_index("column"), on="image_id")
-    raters = given["rater_id"].unique().sort()
-    place = given["rater_id"].replace_strict(raters, range(len(raters)), return_dtype=pl.Int64)
+    raters = rows["rater_id"].unique().sort()
+    place = rows["rater_id"].replace_strict(raters, range(len(raters)), return_dtype=pl.Int64)
     ratings = np.full((len(raters), len(image_ids)), np.nan)
-    ratings[place.to_numpy(), given["column"].to_numpy()] = scale.to_models(given["rating"].to_numpy())
+    ratings[place.to_numpy(), rows["column"].to_numpy()] = scale.to_models(rows["rating"].to_numpy())
     return tuple(raters), ratings

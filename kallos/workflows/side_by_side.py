@@ -32,7 +32,7 @@ from kallos.engines.pool import interrupted_later
 from models.spec import Fitter, Listener, Model
 
 ORIGIN, CHECKPOINT = "origin.json", "checkpoint"
-LOOKS_EVERY = 0.5
+POLL_SECONDS = 0.5
 """Seconds between looks at whether the processes still live."""
 
 
@@ -118,7 +118,7 @@ def _events_of(workers: Sequence[SpawnProcess], events: Queue[Any]) -> Iterator[
     at_work = len(workers)
     while at_work:
         try:
-            event = events.get(timeout=LOOKS_EVERY)
+            event = events.get(timeout=POLL_SECONDS)
         except queue.Empty:
             if died := [worker for worker in workers if worker.exitcode]:
                 raise ExtractionError(

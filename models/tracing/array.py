@@ -153,8 +153,8 @@ class Traced(_Recording):
         """Slices, numbers, new axes, and one sequence of numbers."""
         keys = list(key) if isinstance(key, tuple) else [key]
         if (gap := next((i for i, each in enumerate(keys) if each is Ellipsis), None)) is not None:
-            given = sum(each is not None for each in keys) - 1
-            keys[gap : gap + 1] = [slice(None)] * (self.ndim - given)
+            axes = sum(each is not None for each in keys) - 1
+            keys[gap : gap + 1] = [slice(None)] * (self.ndim - axes)
         part, axis = self, 0
         for each in keys:
             if each is None:

@@ -12,6 +12,7 @@ from featurestore.group_differences import (
     FEWEST,
     LEVEL,
     PERMUTATIONS,
+    Difference,
     correlation_differences,
     mean_differences,
     people_of,
@@ -129,15 +130,20 @@ def compare_groups(
         compared.append(Group(name, int(rows.sum()), sizes[name], figures))
     tests = {metric: mean_differences(values, labels, people) for metric, values in per_image.items()}
     tests["pearson"] = correlation_differences(truth, predicted, labels, people)
-    by_name = {group.name: group.figures for group in compared}
+    too_small = {name: size for name, size in sizes.items() if size < FEWEST}
+    return Groups(tuple(compared), too_small, _gaps(compared, tests))
+
+
+def _gaps(compared: Sequence[Group], tests: Mapping[str, Sequence[Difference]]) -> dict[str, Gap]:
+    """Metric -> the clearest difference, where two groups or more are compared."""
+    figures = {group.name: group.figures for group in compared}
     gaps = {}
     for metric, differences in tests.items():
         if differences:
             first = differences[0]
-            size = by_name[first.highest][metric].value - by_name[first.lowest][metric].value
+            size = figures[first.highest][metric].value - figures[first.lowest][metric].value
             gaps[metric] = Gap(first.highest, first.lowest, size, first.p)
-    too_small = {name: size for name, size in sizes.items() if size < FEWEST}
-    return Groups(tuple(compared), too_small, gaps)
+    return gaps
 
 
 def _per_image(

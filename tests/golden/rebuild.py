@@ -93,17 +93,17 @@ def measured() -> dict[str, Golden]:
 
 def read(file: Path) -> dict[str, Golden]:
     """feature -> what the file keeps of it."""
-    return {name: Golden(**kept) for name, kept in json.loads(file.read_text(encoding="utf-8")).items()}
+    return {name: Golden(**entry) for name, entry in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
-def silently_changed(kept: dict[str, Golden], now: dict[str, Golden]) -> list[str]:
+def silently_changed(stored: dict[str, Golden], now: dict[str, Golden]) -> list[str]:
     """Features whose version was lowered, or that give other values under the version that is kept."""
 
     def silent(old: Golden, new: Golden) -> bool:
         same = np.allclose(new.values, old.values, rtol=1e-6, atol=1e-7)
         return new.version < old.version or (new.version == old.version and not same)
 
-    return [name for name in kept if name in now and silent(kept[name], now[name])]
+    return [name for name in stored if name in now and silent(stored[name], now[name])]
 
 
 def rebuild(file: Path, now: dict[str, Golden]) -> None:
@@ -111,16 +111,17 @@ def rebuild(file: Path, now: dict[str, Golden]) -> None:
 
     Exits with a sentence, and writes nothing, when a formula was changed silently.
     """
-    kept = read(file)
-    if changed := silently_changed(kept, now):
+    stored = read(file)
+    if changed := silently_changed(stored, now):
         sys.exit(
             f"Nothing was rebuilt, {', '.join(changed)} changed without a raised version: "
             "raise `version` in the decorator, or take the change of formula back."
         )
     golden = {
-        name: kept[name] if name in kept and kept[name].version == new.version else new for name, new in now.items()
+        name: stored[name] if name in stored and stored[name].version == new.version else new
+        for name, new in now.items()
     }
-    lines = [f" {json.dumps(name)}: {json.dumps(asdict(made))}" for name, made in golden.items()]
+    lines = [f" {json.dumps(name)}: {json.dumps(asdict(entry))}" for name, entry in golden.items()]
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

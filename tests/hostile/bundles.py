@@ -56,7 +56,7 @@ def without(file: str) -> Change:
     return lambda bundle: (bundle / file).unlink()
 
 
-def said(file: str, *place: str, value: Any) -> Change:
+def set_json(file: str, *place: str, value: Any) -> Change:
     """Another value at that place of a JSON file."""
 
     def change(bundle: Path) -> None:
@@ -180,18 +180,18 @@ ALTERED: dict[str, Change] = {
     "an absolute name": _listed("/etc/hostname"),
     "a name with NUL": _listed("a\0b"),
     "an empty name": _listed(""),
-    "parts that lie elsewhere": said("manifest.json", "parts", value=["a", "b", "ensemble", "../outside/encoder"]),
-    "parts that are none": said("manifest.json", "parts", value=5),
-    "files as a list": said("manifest.json", "files", value=["a"]),
-    "a hash that is a number": said("manifest.json", "files", "normalization.json", value=5),
-    "a newer format": said("manifest.json", "format", value="kallos.bundle/99"),
-    "no versions": said("manifest.json", "versions", value=None),
-    "no training": said("manifest.json", "trained_on", value={}),
-    "versions of another kallos": said("manifest.json", "uses", "geometry", "code_version", value=99),
-    "landmarks of another kallos": said("manifest.json", "uses", "landmarks", "parameters", value={}),
-    "uses of nothing": said("manifest.json", "uses", value={}),
-    "uses that are a number": said("manifest.json", "uses", value=5),
-    "a use without columns": said("manifest.json", "uses", "skin", value={}),
+    "parts that lie elsewhere": set_json("manifest.json", "parts", value=["a", "b", "ensemble", "../outside/encoder"]),
+    "parts that are none": set_json("manifest.json", "parts", value=5),
+    "files as a list": set_json("manifest.json", "files", value=["a"]),
+    "a hash that is a number": set_json("manifest.json", "files", "normalization.json", value=5),
+    "a newer format": set_json("manifest.json", "format", value="kallos.bundle/99"),
+    "no versions": set_json("manifest.json", "versions", value=None),
+    "no training": set_json("manifest.json", "trained_on", value={}),
+    "versions of another kallos": set_json("manifest.json", "uses", "geometry", "code_version", value=99),
+    "landmarks of another kallos": set_json("manifest.json", "uses", "landmarks", "parameters", value={}),
+    "uses of nothing": set_json("manifest.json", "uses", value={}),
+    "uses that are a number": set_json("manifest.json", "uses", value=5),
+    "a use without columns": set_json("manifest.json", "uses", "skin", value={}),
     "a manifest without anything": bytes_of("manifest.json", b"{}"),
     "a manifest that is a list": bytes_of("manifest.json", b"[]"),
     "a manifest that is empty": bytes_of("manifest.json", b""),
@@ -210,8 +210,8 @@ PARTS = ("a/part-1", "b/part-1", "b-features/part-1", "baseline/part-1", "ridge/
 FORGED: dict[str, Change] = {
     "training photos cut short": bytes_of("training_photos.bin", b"1234567"),
     "no training photos": without("training_photos.bin"),
-    "comparisons that are a number": said("manifest.json", "comparisons", value=7),
-    "a comparison without figures": said("manifest.json", "comparisons", value=[BESIDE | {"mae": None}]),
+    "comparisons that are a number": set_json("manifest.json", "comparisons", value=7),
+    "a comparison without figures": set_json("manifest.json", "comparisons", value=[BESIDE | {"mae": None}]),
     **{f"{part}: no tensors": bytes_of(f"{part}/model.safetensors", b"") for part in PARTS},
     **{f"{part}: tensors cut short": cut(f"{part}/model.safetensors") for part in PARTS},
     **{
@@ -234,15 +234,18 @@ FORGED: dict[str, Change] = {
     },
     **{f"{part}: says nothing": bytes_of(f"{part}/model.json", b"{}") for part in PARTS},
     **{f"{part}: says a list": bytes_of(f"{part}/model.json", b"[1]") for part in PARTS},
-    **{f"{part}: is of another kind": said(f"{part}/model.json", "kind", value="ridge") for part in PARTS[:4]},
-    **{f"{part}: is of an unknown kind": said(f"{part}/model.json", "kind", value="os.system") for part in PARTS},
+    **{f"{part}: is of another kind": set_json(f"{part}/model.json", "kind", value="ridge") for part in PARTS[:4]},
+    **{f"{part}: is of an unknown kind": set_json(f"{part}/model.json", "kind", value="os.system") for part in PARTS},
     **{
-        f"{part}: learnt from other features": said(f"{part}/model.json", "feature_names", value=["jaw_width"])
+        f"{part}: learnt from other features": set_json(f"{part}/model.json", "feature_names", value=["jaw_width"])
         for part in PARTS[1:5]
     },
-    **{f"{part}: features are a number": said(f"{part}/model.json", "feature_names", value=7) for part in PARTS[1:5]},
     **{
-        f"a: {parts} parts": said("a/model.json", "parts", value=parts)
+        f"{part}: features are a number": set_json(f"{part}/model.json", "feature_names", value=7)
+        for part in PARTS[1:5]
+    },
+    **{
+        f"a: {parts} parts": set_json("a/model.json", "parts", value=parts)
         for parts in (0, -1, 5, 1_000_000_000, "four", None, 1.5)
     },
     "b is made of ridges": lambda bundle: (shutil.rmtree(bundle / "b"), copy_of(bundle / "ridge", bundle / "b"))[0],
@@ -251,23 +254,23 @@ FORGED: dict[str, Change] = {
         copy_of(bundle / "b-features/part-1", bundle / "b"),
     )[0],
     **{
-        f"b: hidden {hidden}": said("b/part-1/model.json", "config", "hidden", value=hidden)
+        f"b: hidden {hidden}": set_json("b/part-1/model.json", "config", "hidden", value=hidden)
         for hidden in (1_000_000_000_000, -1, "x", None)
     },
-    "b: an unknown setting": said("b/part-1/model.json", "config", "shell", value="rm"),
-    "b: a column too far": said("b/part-1/model.json", "columns", "eyes", value=[5000]),
-    "b: a billion-fold column": said("b/part-1/model.json", "columns", "eyes", value=[0] * 1_000_000),
+    "b: an unknown setting": set_json("b/part-1/model.json", "config", "shell", value="rm"),
+    "b: a column too far": set_json("b/part-1/model.json", "columns", "eyes", value=[5000]),
+    "b: a billion-fold column": set_json("b/part-1/model.json", "columns", "eyes", value=[0] * 1_000_000),
     **{
-        f"a: images of {side} pixels": said("a/part-1/model.json", "config", "image_size", value=side)
+        f"a: images of {side} pixels": set_json("a/part-1/model.json", "config", "image_size", value=side)
         for side in (10**9, 0, -3, "64", None)
     },
-    **{f"a: view {view}": said("a/part-1/model.json", "config", "view", value=view) for view in (1e9, -5, 0, "x")},
+    **{f"a: view {view}": set_json("a/part-1/model.json", "config", "view", value=view) for view in (1e9, -5, 0, "x")},
     **{
-        f"a: the network {name}": said("a/part-1/model.json", "backbone", "name", value=name)
+        f"a: the network {name}": set_json("a/part-1/model.json", "backbone", "name", value=name)
         for name in ("vit_h_14", "no_such_network", "", None, "../x")
     },
     **{
-        f"encoder: {name} {value!r}": said("encoder/model.json", name, value=value)
+        f"encoder: {name} {value!r}": set_json("encoder/model.json", name, value=value)
         for name, value in (
             ("id", "another"),
             ("id", None),
@@ -293,37 +296,39 @@ FORGED: dict[str, Change] = {
     "no tree at once": trees("num_tree_per_iteration", "0"),
     "trees elsewhere in memory": trees("tree_sizes", "-5", "999999999"),
     "a leaf that is not a number": trees("leaf_value", "nan"),
-    "combiner: no state": said("ensemble/combiner.json", "state", value={}),
-    "combiner: a state of words": said("ensemble/combiner.json", "state", "logits", value="x"),
-    "combiner: no member": said("ensemble/combiner.json", "members", value=[]),
-    "combiner: a member that is not there": said("ensemble/combiner.json", "members", value=["a", "oracle"]),
-    "combiner: the photo alone": said("ensemble/combiner.json", "members", value=["a", "baseline"]),
-    "combiner: no spread": said("ensemble/combiner.json", "spread", value=0.0),
-    "combiner: a spread of words": said("ensemble/combiner.json", "spread", value="wide"),
-    "combiner: not a number": said("ensemble/combiner.json", "state", "logits", value=[float("nan")]),
-    "intervals: none for everyone": said("ensemble/intervals.json", "calibrations", value={}),
-    "intervals: words": said("ensemble/intervals.json", "calibrations", "", "half_widths", value="wide"),
-    "intervals: not a number": said("ensemble/intervals.json", "calibrations", "", "half_widths", value=[float("nan")]),
-    "intervals: no scores": said("ensemble/intervals.json", "calibrations", "", "scores", value=[]),
-    "intervals: falling scores": said("ensemble/intervals.json", "calibrations", "", "scores", value=[3.0, 2.0]),
+    "combiner: no state": set_json("ensemble/combiner.json", "state", value={}),
+    "combiner: a state of words": set_json("ensemble/combiner.json", "state", "logits", value="x"),
+    "combiner: no member": set_json("ensemble/combiner.json", "members", value=[]),
+    "combiner: a member that is not there": set_json("ensemble/combiner.json", "members", value=["a", "oracle"]),
+    "combiner: the photo alone": set_json("ensemble/combiner.json", "members", value=["a", "baseline"]),
+    "combiner: no spread": set_json("ensemble/combiner.json", "spread", value=0.0),
+    "combiner: a spread of words": set_json("ensemble/combiner.json", "spread", value="wide"),
+    "combiner: not a number": set_json("ensemble/combiner.json", "state", "logits", value=[float("nan")]),
+    "intervals: none for everyone": set_json("ensemble/intervals.json", "calibrations", value={}),
+    "intervals: words": set_json("ensemble/intervals.json", "calibrations", "", "half_widths", value="wide"),
+    "intervals: not a number": set_json(
+        "ensemble/intervals.json", "calibrations", "", "half_widths", value=[float("nan")]
+    ),
+    "intervals: no scores": set_json("ensemble/intervals.json", "calibrations", "", "scores", value=[]),
+    "intervals: falling scores": set_json("ensemble/intervals.json", "calibrations", "", "scores", value=[3.0, 2.0]),
     "intervals: a list": bytes_of("ensemble/intervals.json", b"[]"),
-    "novelty: limits of words": said("ensemble/novelty/model.json", "limits", "yaw", value="far"),
-    "novelty: nothing usual": said("ensemble/novelty/model.json", "usual", value={}),
-    "novelty: an unknown space": said("ensemble/novelty/model.json", "usual", "smell", value=1.0),
-    "novelty: no middle": said("ensemble/novelty/model.json", "middle", value=[]),
-    "statistics: of no feature": said("normalization.json", "features", value=[]),
-    "statistics: of an unknown feature": lambda bundle: said(
+    "novelty: limits of words": set_json("ensemble/novelty/model.json", "limits", "yaw", value="far"),
+    "novelty: nothing usual": set_json("ensemble/novelty/model.json", "usual", value={}),
+    "novelty: an unknown space": set_json("ensemble/novelty/model.json", "usual", "smell", value=1.0),
+    "novelty: no middle": set_json("ensemble/novelty/model.json", "middle", value=[]),
+    "statistics: of no feature": set_json("normalization.json", "features", value=[]),
+    "statistics: of an unknown feature": lambda bundle: set_json(
         "normalization.json", "features", value=["charm", "averageness"]
     )(bundle),
-    "statistics: features as a number": said("normalization.json", "features", value=3),
-    "statistics: too few": said("normalization.json", "mean", value=[0.0]),
-    "statistics: words": said("normalization.json", "sd", value="wide"),
+    "statistics: features as a number": set_json("normalization.json", "features", value=3),
+    "statistics: too few": set_json("normalization.json", "mean", value=[0.0]),
+    "statistics: words": set_json("normalization.json", "sd", value="wide"),
     "statistics: divide by zero": partial(
-        lambda bundle: said(
+        lambda bundle: set_json(
             "normalization.json", "sd", value=[0.0] * len(json.loads((bundle / "normalization.json").read_text())["sd"])
         )(bundle)
     ),
-    "statistics: another mean face": said("normalization.json", "mean_shape", value=[0.0, 1.0]),
+    "statistics: another mean face": set_json("normalization.json", "mean_shape", value=[0.0, 1.0]),
     "statistics: deep as a well": bytes_of("normalization.json", b"[" * 200_000),
 }
 GRAPHS: dict[str, Change] = {
@@ -344,7 +349,7 @@ GRAPHS: dict[str, Change] = {
         lambda model: model.graph.node.append(onnx.helper.make_node("Spell", ["faces"], ["x"]))
     ),
     "a: weights that are not numbers": graph(_not_numbers),
-    "a: sees nothing": said("a/part-1/model.json", "config", "view", value=0),
-    "a: view of words": said("a/part-1/model.json", "config", "view", value="x"),
+    "a: sees nothing": set_json("a/part-1/model.json", "config", "view", value=0),
+    "a: view of words": set_json("a/part-1/model.json", "config", "view", value="x"),
 }
 """Of bundles whose Model A is graphs; the others hold it as it was trained."""

@@ -38,16 +38,16 @@ class NoFinder:
 
 def once(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
     """`make`, which remembers what it made of the same files: copies of a bundle are links to them."""
-    made: dict[Any, Any] = {}
+    results: dict[Any, Any] = {}
 
     def remembered(path: Path) -> Any:
         files = [path] if path.is_file() else sorted(path.rglob("*"))
         key = (path.name, *((file.stat().st_ino, file.stat().st_mtime_ns) for file in files if file.is_file()))
-        if len(made) == REMEMBERED and key not in made:
-            made.pop(next(iter(made)))
+        if len(results) == REMEMBERED and key not in results:
+            results.pop(next(iter(results)))
         # what was used last goes last
-        made[key] = made.pop(key) if key in made else make(path)
-        return made[key]
+        results[key] = results.pop(key) if key in results else make(path)
+        return results[key]
 
     return remembered
 
@@ -60,10 +60,16 @@ def predicting(portrait: Path, *, is_hashed_once: bool = False) -> Iterator[Use]
 
     def use(bundle: Path) -> float:
         with Predictor(bundle_module.open_bundle(bundle)) as predictor:
-            said = predictor.explain(portrait).prediction
-        numbers = [said.score, said.low, said.high, *said.members.values(), *said.sub_scores.values()]
+            prediction = predictor.explain(portrait).prediction
+        numbers = [
+            prediction.score,
+            prediction.low,
+            prediction.high,
+            *prediction.members.values(),
+            *prediction.sub_scores.values(),
+        ]
         assert np.isfinite(numbers).all()
-        return said.score
+        return prediction.score
 
     with ExitStack() as patched:
         patched.enter_context(patch.object(predictor_module, "load_model", once(predictor_module.load_model)))

@@ -104,9 +104,9 @@ def _inflated(path: Path) -> Path:
     sheet = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
     write_workbook(path, {"ALL": [HEAD]})
     with zipfile.ZipFile(path) as sound:
-        kept = {name: sound.read(name) for name in sound.namelist() if "sheet1" not in name}
+        members = {name: sound.read(name) for name in sound.namelist() if "sheet1" not in name}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bomb:
-        for name, content in kept.items():
+        for name, content in members.items():
             bomb.writestr(name, content)
         bomb.writestr("xl/worksheets/sheet1.xml", sheet)
     return path

@@ -8,12 +8,12 @@ let worker;
 let count = 0;
 
 // what an action of thread.js gives; onStep is told of each step
-export function ask(action, given, onStep) {
+export function ask(action, input, onStep) {
   worker ??= started();
   const id = count++;
   return new Promise((resolve, reject) => {
     open.set(id, { resolve, reject, onStep });
-    worker.postMessage({ id, action, given });
+    worker.postMessage({ id, action, input });
   });
 }
 

@@ -61,15 +61,15 @@ export class Engine {
     const size = this.about.crop_size;
     const face = new ort.Tensor("uint8", crop, [size, size, 3]);
     const { vector, pooled } = await this.run("encoder", { face, cells });
-    const given = {};
+    const networkScores = {};
     for (const { name, graphs, edge } of this.about.seeing) {
       const faces = this.middle(crop, edge);
       const scores = [];
       for (const graph of graphs) scores.push((await this.run(graph, { faces })).scores.data[0]);
-      given[name] = tensor(Float32Array.from(scores));
+      networkScores[name] = tensor(Float32Array.from(scores));
     }
     const pixels = tensor(Float32Array.from(this.about.requests, (request) => patches.measure(request)));
-    return this.run("scoring", { landmarks: tensor(landmarks, [-1, 3]), pixels, vector, pooled, ...given });
+    return this.run("scoring", { landmarks: tensor(landmarks, [-1, 3]), pixels, vector, pooled, ...networkScores });
   }
 
   async run(name, inputs) {

@@ -29,9 +29,9 @@ async function show(name, photo) {
 }
 
 function guarded(action) {
-  return async (...given) => {
+  return async (...parameters) => {
     try {
-      await action(...given);
+      await action(...parameters);
     } catch (problem) {
       at("result").hidden = true;
       tell(problem.message, true);

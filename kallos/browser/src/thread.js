@@ -24,9 +24,9 @@ const actions = {
   },
 };
 
-async function answer({ id, action, given }) {
+async function answer({ id, action, input }) {
   try {
-    const result = await actions[action](given, (step) => self.postMessage({ id, step }));
+    const result = await actions[action](input, (step) => self.postMessage({ id, step }));
     self.postMessage({ id, result }, result.picture ? [result.picture] : []);
   } catch (problem) {
     self.postMessage({ id, problem: problem.message });
