@@ -34,7 +34,7 @@ from extractors.definitions import definitions
 from extractors.outputs import FEATURES, Output
 from extractors.region_windows import WINDOWS
 from extractors.values import outputs
-from featurestore import statistics, training_sets
+from featurestore import normalization_statistics, training_sets
 from featurestore.feature_definitions import define_features
 from featurestore.outputs import stored_columns
 from featurestore.planning import from_landmarks_todo, from_pixels_todo, plan
@@ -128,7 +128,7 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
             measure("write", lambda tables=tables, rows=rows: _append(store, tables, rows))
         measure("write", lambda: store.execute("CHECKPOINT"))
         found["file, MiB"] = [path.stat().st_size / 2**20] * 3
-        measure("statistics of five folds", lambda: statistics.fit(store))
+        measure("statistics of five folds", lambda: normalization_statistics.fit(store))
     encoder = wanted[-1].extractor.partition(":")[2]
     with Store.open(path) as store:
         measure("training set of a fold", lambda: _training_set(store, encoder))

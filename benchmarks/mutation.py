@@ -87,7 +87,7 @@ TESTS = {
         "test_several_data_sets.py",
         "-k=map or distortion or rank or knot or rated or histogram or broken_model or linked or kept or fifty",
     ),
-    "featurestore/statistics.py": (
+    "featurestore/normalization_statistics.py": (
         "test_normalized_values.py",
         "test_bounded_memory.py",
         "test_small_data.py",

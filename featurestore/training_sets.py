@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.outputs import EMBEDDING
-from featurestore import normalization, normalized_values, statistics
+from featurestore import normalization, normalization_statistics, normalized_values
 from featurestore.enough_rows import check_enough, check_scores_differ, no_protocol, too_few
 from featurestore.errors import LeakageError, UsageError
 from featurestore.joined_protocols import JOIN, join, link_scales
@@ -120,7 +120,7 @@ def _statistics(store: Store, protocol: str, fold: int, normalized_by: str | Non
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
         normalized_values.complete(store, [statistics_id])
         return statistics_id
-    fitted = statistics.fit(store, (protocol, fold))
+    fitted = normalization_statistics.fit(store, (protocol, fold))
     if not fitted:
         raise too_few(store, protocol, fold, 0)
     return fitted[protocol, fold]

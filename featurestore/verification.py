@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 
 from extractors.alignment import RECIPE
-from featurestore import normalized_values, runs, scale_maps, statistics
+from featurestore import normalization_statistics, normalized_values, runs, scale_maps
 from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
@@ -108,11 +108,11 @@ def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:
 def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[PinnedValue]:
     """Fitted again on their recorded photos, all of them training rows."""
     stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
-    row_count, row_hash = statistics.rows_of(store, stored["sql"])
+    row_count, row_hash = normalization_statistics.rows_of(store, stored["sql"])
     yield PinnedValue.compare("rows of the statistics", stored["row_hash"], row_hash)
     fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
     yield PinnedValue.compare("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
-    fitted = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+    fitted = normalization_statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
     if statistics_id in normalized_values.shown(store):
         differing = normalized_values.differing(store, statistics_id)
         yield PinnedValue.compare("normalised features that the raw ones do not give", 0, differing)

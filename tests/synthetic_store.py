@@ -23,13 +23,13 @@ from PIL import Image
 from extractors.outputs import Field, Output
 from extractors.regions import REGIONS
 from extractors.topologies.facemesh_468 import TOPOLOGY
-from featurestore import choices, runs
+from featurestore import runs, selections
 from featurestore.calibration import Calibration
-from featurestore.choices import Choice, Rows
 from featurestore.ingest.labels import build_scores
 from featurestore.records import Epoch
 from featurestore.runs import Run
 from featurestore.scale import Scale
+from featurestore.selections import Choice, Rows
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.versions import ATTEMPT_COLUMNS, register, write
@@ -331,4 +331,4 @@ def train_fold(store: Store, fold: int, random: np.random.Generator) -> None:
             weights = np.tile(np.arange(1, 9) / 36, (2, 1))
             runs.record_sub_scores(store, run, rows.test.image_ids, sub_scores, weights)
         runs.finish(store, run, seconds=1.5 * (number + 1))
-        choices.record(store, run, CHOICES.get(model, ()))
+        selections.record(store, run, CHOICES.get(model, ()))

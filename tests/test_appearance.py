@@ -20,7 +20,7 @@ from featurestore.scale import MODEL_SCALE, RATINGS
 from models.image.augmentation import augment
 from models.image.crop import centre_of
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor
-from models.image.optimisation import moving_average, one_cycle, settle_batch_norms
+from models.image.optimisation import exact_depthwise, moving_average, one_cycle, settle_batch_norms
 from models.image.start import PENALTIES, solve_head
 from models.image.tensors import resize_faces
 from models.image.train import starting_backbone, train_appearance
@@ -78,6 +78,30 @@ def test_early_stages_and_statistics_stay_as_they_were_trained(tmp_path: Path) -
     assert early <= unchanged
     assert {n for n in state if "running_mean" in n} <= unchanged
     assert not any(n.endswith("conv.weight") or n == "features.8.block.0.0.weight" for n in unchanged - early)
+
+
+def test_trained_depthwise_convolutions_that_bfloat16_is_slow_for_are_exact() -> None:
+    config = AppearanceConfig(backbone="tf_efficientnet_lite0", weights="none")
+    backbone = build_backbone(config.backbone, "none")
+    for parameter in backbone.early_parameters():
+        parameter.requires_grad_(False)
+    exact_depthwise(backbone.network)
+    faces = torch.randn(2, 3, 64, 64)
+    kinds = set()
+    for convolution in (part for part in backbone.network.modules() if isinstance(part, torch.nn.Conv2d)):
+        slow = convolution.groups > 1 and (convolution.stride == (2, 2) or convolution.kernel_size == (5, 5))
+        is_exact = slow and convolution.weight.requires_grad
+        assert ("Exact" in type(convolution).__name__) == is_exact
+        inputs = torch.randn(2, convolution.in_channels, 9, 9).bfloat16()
+        expected = convolution.forward(inputs.float())
+        with torch.autocast("cpu", torch.bfloat16):
+            output = convolution(inputs)
+        assert output.dtype == torch.bfloat16
+        if is_exact:
+            assert torch.equal(output, expected.bfloat16())
+        kinds.add((is_exact, convolution.weight.requires_grad))
+    assert kinds == {(True, True), (False, True), (False, False)}
+    assert backbone.network(faces).dtype == torch.float32
 
 
 def test_missing_faces_and_impossible_settings_are_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.normalization import averageness
 from featurestore.store import Store
 from kallos.engines.local import APPENDED_AT_ONCE
@@ -29,8 +29,8 @@ def store(tmp_path):
 @pytest.mark.parametrize("few", [0, ROWS])
 def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_once(store, monkeypatch, few):
     """Also where the parts are kept from the first pass on."""
-    monkeypatch.setattr(statistics, "FEW", few)
-    computed = statistics.from_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
+    monkeypatch.setattr(normalization_statistics, "FEW", few)
+    computed = normalization_statistics.from_query(store, VALUES, ["a", "b", "c"]).row(0, named=True)
     rows = store.frame(VALUES)
     shapes = rows["shape"].to_numpy()
     mean_shape = shapes.astype(np.float64).mean(axis=0).astype(np.float32)
@@ -43,15 +43,17 @@ def test_statistics_summed_part_by_part_are_bit_for_bit_those_of_all_rows_at_onc
 
 @pytest.mark.parametrize("few", [0, ROWS])
 def test_folds_that_are_fitted_together_have_the_statistics_of_each_alone(tmp_path, monkeypatch, few):
-    monkeypatch.setattr(statistics, "FEW", few)
+    monkeypatch.setattr(normalization_statistics, "FEW", few)
     with make_store(tmp_path / "s.duckdb", trained=False) as store:
-        fitted = statistics.fit(store)
+        fitted = normalization_statistics.fit(store)
         assert set(fitted) == {(PROTOCOL, 1), (PROTOCOL, 2)}
         for statistics_id in fitted.values():
             stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
-            alone = statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
+            alone = normalization_statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(
+                0, named=True
+            )
             assert {name: stored[name] for name in alone} == alone
-            assert statistics.rows_of(store, stored["sql"]) == (stored["row_count"], stored["row_hash"])
+            assert normalization_statistics.rows_of(store, stored["sql"]) == (stored["row_count"], stored["row_hash"])
 
 
 def test_wide_rows_have_room_while_they_are_appended(store):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ensemble.combiner_fit import CombinerConfig
-from featurestore import choices, runs
-from featurestore.choices import Choice, Rows, seen_by_choices
+from featurestore import runs, selections
 from featurestore.runs import Run
+from featurestore.selections import Choice, Rows, seen_by_choices
 from featurestore.store import Store
-from kallos.workflows.choices import DEFAULTS, choices_behind
+from kallos.workflows.chosen_defaults import DEFAULTS, choices_behind
 from models.registry import ENSEMBLE, MODELS
 from models.spec import Options, resolve
 from reports.cards.write import cards
@@ -96,7 +96,7 @@ def test_a_choice_counts_the_test_photos_that_it_looked_at(store):
 )
 def test_rows_are_told_apart_by_protocol_fold_and_role(store, rows, seen):
     run = runs.load(store, f"{PROTOCOL}-1-baseline-00000000")
-    choices.record(store, run, [Choice("x", "kallos", "decided", rows, "PC", None, DAY)])
+    selections.record(store, run, [Choice("x", "kallos", "decided", rows, "PC", None, DAY)])
     assert [choice.seen for choice in seen_by_choices(store, [run.run_id])] == [seen]
 
 
@@ -108,7 +108,7 @@ def test_a_photo_under_another_name_was_looked_at_too(store):
         "INSERT INTO splits SELECT 'copy/' || image_id, 'copies', 7, 'train', trait FROM splits WHERE role = 'test'"
     )
     run = runs.load(store, f"{PROTOCOL}-1-baseline-00000000")
-    choices.record(store, run, [Choice("x", "kallos", "decided", Rows("copies", 7, "train", 99), "PC", None, DAY)])
+    selections.record(store, run, [Choice("x", "kallos", "decided", Rows("copies", 7, "train", 99), "PC", None, DAY)])
     assert [choice.seen for choice in seen_by_choices(store, [run.run_id])] == [24]
 
 
@@ -127,7 +127,7 @@ def again(store: Store, model: str, name: str) -> Run:
     noisy = truth["score"].to_numpy() + np.random.default_rng(0).normal(0, 0.5, len(truth))
     runs.record_predictions(store, run, "test", tuple(truth["image_id"]), noisy, truth["truth"].to_numpy())
     runs.finish(store, run, 1.0)
-    choices.record(store, run, [])
+    selections.record(store, run, [])
     return run
 
 

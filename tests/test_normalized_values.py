@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from extractors.outputs import Field, Output
-from featurestore import normalization, normalized_values, statistics
+from featurestore import normalization, normalization_statistics, normalized_values
 from featurestore.ingest.dataset import DataSet
 from featurestore.outputs import active_versions, feature_versions
 from featurestore.store import Store
@@ -44,7 +44,7 @@ def test_statistics_of_some_features_have_their_numbers_in_the_order_of_the_stor
 @pytest.fixture
 def store(tmp_path: Path):
     with make_store(tmp_path / "s.duckdb", trained=False) as opened:
-        statistics.fit(opened)
+        normalization_statistics.fit(opened)
         yield opened
 
 
@@ -86,17 +86,17 @@ def test_a_stored_row_is_bit_for_bit_what_one_photo_alone_gives(store):
 def test_fitting_again_writes_nothing(store):
     before = store.frame("SELECT rowid, * FROM normalized_values")
     assert len(before) == 2 * IMAGES
-    statistics.fit(store)
+    normalization_statistics.fit(store)
     assert store.frame("SELECT rowid, * FROM normalized_values").equals(before, null_equal=True)
 
 
 def test_rows_that_are_missing_are_added_alone_and_the_fold_is_not_fresh_meanwhile(store):
     before, versions = rows(store), feature_versions(active_versions(store))
     last = store.value("SELECT max(rowid) FROM normalized_values")
-    assert statistics.fresh(store, versions) == {(PROTOCOL, 1), (PROTOCOL, 2)}
+    assert normalization_statistics.fresh(store, versions) == {(PROTOCOL, 1), (PROTOCOL, 2)}
     store.execute("DELETE FROM normalized_values WHERE sha256 = $s", s=content("made-up/0000.png"))
-    assert statistics.fresh(store, versions) == set()
-    statistics.fit(store)
+    assert normalization_statistics.fresh(store, versions) == set()
+    normalization_statistics.fit(store)
     assert rows(store).equals(before)
     assert store.value("SELECT count(*) FROM normalized_values WHERE rowid > $last", last=last) == 2
 
@@ -104,7 +104,7 @@ def test_rows_that_are_missing_are_added_alone_and_the_fold_is_not_fresh_meanwhi
 def test_a_photo_that_changes_role_is_normalised_by_the_new_training_rows_alone(store):
     old = set(store.frame("SELECT statistics_id FROM statistics WHERE current")["statistics_id"])
     store.execute("UPDATE splits SET role = if(role = 'test', 'train', 'test') WHERE image_id < 'made-up/0011'")
-    statistics.fit(store)
+    normalization_statistics.fit(store)
     assert not old & set(rows(store)["statistics_id"])
     for fold in (1, 2):
         expected, seen = by_hand(store, fold)
@@ -136,12 +136,12 @@ def test_another_version_of_the_features_replaces_the_rows_and_going_back_brings
         store.execute(f'INSERT INTO "{newer.table_name}" SELECT sha256, features[5:5]::DOUBLE[1] FROM "{older}"')
         activate(store, [("geometry", newer.version)])
     assert store.value("SELECT count(*) FROM normalized_features") == 0, "of other versions"
-    statistics.fit(store)
+    normalization_statistics.fit(store)
     assert len(store.frame("FROM normalized_features").columns) == 2 + 4
     assert set(rows(store)["z_scores"].list.len()) == {4}
     with store.transaction():
         activate(store, [("geometry", before_version(store, newer.version))])
-    statistics.fit(store)
+    normalization_statistics.fit(store)
     assert rows(store).equals(before)
 
 
@@ -166,7 +166,7 @@ def test_values_go_with_those_that_they_were_made_of(store):
 
 def test_what_was_fitted_on_a_fold_that_is_no_more_is_not_current(store):
     store.execute("DELETE FROM splits WHERE fold = 2")
-    statistics.fit(store)
+    normalization_statistics.fit(store)
     assert [name for name, *_ in store.frame("SELECT normalization FROM statistics WHERE current").rows()] == [
         f"{PROTOCOL}/1"
     ]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.enough_rows import FEWEST_PHOTOS, FEWEST_ROWS, check_enough, check_scores_differ, no_protocol, too_few
 from featurestore.errors import DataError, PrerequisiteError
 from featurestore.store import Store
@@ -297,7 +297,9 @@ def test_a_feature_is_constant_up_to_rounding_or_it_varies(mean: float, spread: 
     jitter = np.random.default_rng(0).normal(size=50)
     for sd, expected in ((1e-16 * max(abs(mean), 1), 1.0), (spread * max(abs(mean), 1), None)):
         values = mean + sd * jitter
-        row = statistics._row(["x", "averageness"], np.array([values.mean()]), np.array([values.std()]), np.zeros(2))
+        row = normalization_statistics._row(
+            ["x", "averageness"], np.array([values.mean()]), np.array([values.std()]), np.zeros(2)
+        )
         assert row["sd"].to_list()[0] == [expected or values.std()]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.normalization import averageness
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -24,8 +24,8 @@ ALL, STEP = 20, 5
 @pytest.fixture(autouse=True)
 def few_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of some 40 training photos a few do not count yet, as of 10,000 in a large store."""
-    monkeypatch.setattr(statistics, "ALL", ALL)
-    monkeypatch.setattr(statistics, "STEP", STEP)
+    monkeypatch.setattr(normalization_statistics, "ALL", ALL)
+    monkeypatch.setattr(normalization_statistics, "STEP", STEP)
 
 
 def add(store: Store, like: int, role: str = "train") -> str:
@@ -120,25 +120,25 @@ def test_after_any_changes_statistics_are_those_of_a_fit_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, changes: list[Change]
 ) -> None:
     with make_store(tmp_path_factory.mktemp("s") / "s.duckdb", trained=False) as store:
-        statistics.fit(store)
+        normalization_statistics.fit(store)
         for change, place in changes:
             change(store, place)
-            statistics.fit(store)
+            normalization_statistics.fit(store)
             check(store)
         followed = tables(store)
         store.execute("DELETE FROM statistics; DELETE FROM normalized_values")
-        statistics.fit(store)
+        normalization_statistics.fit(store)
         assert all(now.equals(before, null_equal=True) for now, before in zip(tables(store), followed, strict=True))
 
 
 def test_photos_more_change_nothing_but_their_own_rows_until_a_step_is_whole(tmp_path: Path) -> None:
     with make_store(tmp_path / "s.duckdb", trained=False) as store:
-        first = statistics.fit(store)
+        first = normalization_statistics.fit(store)
         before = store.frame("SELECT rowid, * FROM normalized_values")
         counts = {fold: len(trained(store, fold)) for fold in (1, 2)}
         for more in range(1, STEP + 1):
             add(store, 0)
-            fitted = statistics.fit(store)
+            fitted = normalization_statistics.fit(store)
             for fold, count in counts.items():
                 step_is_whole = (count + more) // STEP > count // STEP
                 assert (fitted[PROTOCOL, fold] != first[PROTOCOL, fold]) == step_is_whole
@@ -155,4 +155,4 @@ def test_statistics_of_which_some_photos_do_not_count_yet_are_used_and_derived_a
         assert len(fold.train.image_ids) > len(counted(store, 1)) >= ALL
         assert training_set(store, PROTOCOL, 1, normalized_by=f"{PROTOCOL}/1").manifest_id == fold.manifest_id
         row = store.frame("FROM statistics").row(0, named=True)
-        assert statistics.rows_of(store, row["sql"]) == (row["row_count"], row["row_hash"])
+        assert normalization_statistics.rows_of(store, row["sql"]) == (row["row_count"], row["row_hash"])

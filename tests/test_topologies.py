@@ -29,7 +29,7 @@ from extractors.topologies.mediapipe_478 import TOPOLOGY as LANDMARKS
 from extractors.topologies.registry import TOPOLOGIES, topology_of
 from extractors.topology import both_sides
 from extractors.values import outputs
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
 from featurestore.planning import plan
@@ -234,14 +234,14 @@ def type_of(store: Store, table: str, column: str) -> str:
 
 def test_mean_shapes_of_several_lengths_stand_side_by_side(tmp_path):
     with make_store(tmp_path / "s.duckdb", trained=False) as store:
-        statistics.fit(store, (PROTOCOL, 1))
+        normalization_statistics.fit(store, (PROTOCOL, 1))
         short = Output("shape", "shapes", "one row an image", (Field("shape", "float32[6]", "unit size"),), 2)
         register(store, [short])
         rows = store.frame("SELECT sha256 FROM shapes JOIN images USING (image_id)")
         random = np.random.default_rng(0).normal(size=(len(rows), 6)).astype(np.float32)
         store.append(short.table_name, rows.with_columns(shape=pl.Series(random)))
         activate(store, [("shape", short.version)])
-        statistics.fit(store)
+        normalization_statistics.fit(store)
         lengths = store.frame("SELECT len(mean_shape), count(*) FROM statistics GROUP BY ALL ORDER BY ALL").rows()
         assert lengths == [(6, 2), (FACEMESH.shape_length, 1)]
         assert store.value("SELECT count(*) FROM normalized_features WHERE averageness IS NULL") == 0

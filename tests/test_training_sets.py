@@ -9,7 +9,7 @@ import pytest
 
 import kallos
 from extractors.outputs import Field, Output
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import averageness
 from featurestore.outputs import active_versions
@@ -82,7 +82,7 @@ def test_changing_a_training_label_changes_the_manifest(store):
 def test_what_is_pinned_has_the_same_ids_and_hashes_in_every_version_of_kallos():
     """Stores know their training sets, statistics and rows by them."""
     assert Manifest("p", 1, "SELECT", "{}", 2, "r", "v", "s", ["f"]).manifest_id == "f663d8238c1f"
-    assert statistics._statistics_id(("p", 1), "v", pl.Series(["aa", "bb"])) == "006335ff5a27"
+    assert normalization_statistics._statistics_id(("p", 1), "v", pl.Series(["aa", "bb"])) == "006335ff5a27"
     ones = np.ones((2, 3), np.float32)
     histograms = np.array([[0.5, 0.5], [np.nan, np.nan]])
     rows = Rows(

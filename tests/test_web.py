@@ -29,7 +29,7 @@ from PIL import Image
 from ensemble.bundle import open_bundle
 from extractors.decode import MAX_BYTES
 from featurestore.errors import QueryError, UsageError
-from kallos.web import answering, limits
+from kallos.web import limits, waiting_line
 from kallos.web.api import application
 from kallos.web.cookbook import QUERIES
 from kallos.web.limits import RateLimit
@@ -184,7 +184,7 @@ def test_an_address_that_asks_too_often_is_told_to_wait(monkeypatch: pytest.Monk
 def test_a_full_line_is_answered_at_once_and_says_when_to_try_again(
     service: Service, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(answering, "MAX_WAITING", 2)
+    monkeypatch.setattr(waiting_line, "MAX_WAITING", 2)
     arrived, may_go_on, explain = threading.Event(), threading.Event(), service.explain
 
     def slow(*arguments: object):

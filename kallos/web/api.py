@@ -20,11 +20,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from extractors.errors import KallosError
 from featurestore.errors import UsageError
-from kallos.web.answering import Answering, Scored, Unusable
 from kallos.web.guard import Guard, refused
 from kallos.web.limits import MAX_PHOTOS, MAX_WAITING, PER_MINUTE
 from kallos.web.pages import address_of, page_routes
 from kallos.web.service import Service
+from kallos.web.waiting_line import Scored, Unusable, WaitingLine
 from reports.pages.explanation_data import ExplanationReport
 from reports.render.json import to_json
 
@@ -54,19 +54,19 @@ class Answers(BaseModel):
 
 def application(service: Service, name: str | None = None) -> FastAPI:
     """Page and API over loaded models. `name` is what this machine calls the address, where it is private."""
-    answering = Answering(service)
+    line = WaitingLine(service)
 
     @asynccontextmanager
     async def until_stopped(_: FastAPI) -> AsyncIterator[None]:
-        with answering:
+        with line:
             yield
 
     app = FastAPI(title="kallos", version="1", description=ABOUT, docs_url=None, redoc_url=None, lifespan=until_stopped)
-    app.add_middleware(Guard, answering=answering, is_private=service.is_private)
+    app.add_middleware(Guard, line=line, is_private=service.is_private)
     if service.is_private:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL, *([name] if name else [])])
 
-    _answer_errors(app, answering)
+    _answer_errors(app, line)
 
     @app.post(
         "/predict",
@@ -83,36 +83,36 @@ def application(service: Service, name: str | None = None) -> FastAPI:
         group: Annotated[str, Form(description="Subset whose calibration is used, such as AF.")] = "",
     ) -> JSONResponse:
         """Score and explain photos of one face each."""
-        found = await answering.answers(photo, group or None, address_of(request))
+        found = await line.answers(photo, group or None, address_of(request))
         content: dict[str, Any] = {"schema": "kallos.answers/1", "answers": [_plain(answer) for answer in found]}
         return JSONResponse(content, 200 if any(isinstance(answer, Scored) for answer in found) else 422)
 
-    _add_monitoring(app, answering)
-    app.include_router(page_routes(service, answering, app.openapi), include_in_schema=False)
+    _add_monitoring(app, line)
+    app.include_router(page_routes(service, line, app.openapi), include_in_schema=False)
     return app
 
 
-def _answer_errors(app: FastAPI, answering: Answering) -> None:
+def _answer_errors(app: FastAPI, line: WaitingLine) -> None:
     @app.exception_handler(KallosError)
     async def as_sentence(_: Request, error: KallosError) -> JSONResponse:
-        return refused(error, answering)
+        return refused(error, line)
 
     @app.exception_handler(RequestValidationError)
     async def as_usage(_: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()[0]
-        return refused(UsageError(f"The field {found['loc'][-1]} is not right: {found['msg']}."), answering)
+        return refused(UsageError(f"The field {found['loc'][-1]} is not right: {found['msg']}."), line)
 
 
-def _add_monitoring(app: FastAPI, answering: Answering) -> None:
+def _add_monitoring(app: FastAPI, line: WaitingLine) -> None:
     @app.get("/health")
     async def health() -> dict[str, str | int]:
         """Whether requests are answered, and how many photos wait."""
-        return {"status": "ok", "waiting": answering.waiting}
+        return {"status": "ok", "waiting": line.waiting}
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> PlainTextResponse:
         """Counts for Prometheus."""
-        return PlainTextResponse(answering.metrics.text(answering.waiting), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(line.metrics.text(line.waiting), media_type="text/plain; version=0.0.4")
 
 
 def _plain(answer: Scored | Unusable) -> dict[str, Any]:

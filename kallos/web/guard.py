@@ -5,8 +5,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from extractors.errors import KallosError
-from kallos.web.answering import Answering
 from kallos.web.limits import MAX_BODY, RefusedError
+from kallos.web.waiting_line import WaitingLine
 
 PHOTOS = ("/predict", "/answer")
 """Paths that photos are sent to."""
@@ -21,8 +21,8 @@ POLICY = (
 class Guard:
     """ASGI middleware: requests of other sites, bodies that are too long, photos when too many wait."""
 
-    def __init__(self, app: ASGIApp, answering: Answering, is_private: bool) -> None:
-        self._app, self._answering = app, answering
+    def __init__(self, app: ASGIApp, line: WaitingLine, is_private: bool) -> None:
+        self._app, self._line = app, line
         # a Space stands in a frame of another site
         self._policy = POLICY + ("; frame-ancestors 'none'" if is_private else "")
 
@@ -41,7 +41,7 @@ class Guard:
             try:
                 self._check(Headers(scope=scope), scope["path"])
             except KallosError as error:
-                app = refused(error, self._answering)
+                app = refused(error, self._line)
         await app(scope, receive, send_with_headers)
 
     def _check(self, headers: Headers, path: str) -> None:
@@ -52,15 +52,15 @@ class Guard:
         if int(headers["content-length"]) > MAX_BODY:
             raise RefusedError(f"A request has at most {MAX_BODY // 2**20} MiB: send fewer photos at once.", 413, 0)
         if path in PHOTOS:
-            self._answering.check_room()
+            self._line.check_room()
 
 
-def refused(error: KallosError, answering: Answering) -> JSONResponse:
+def refused(error: KallosError, line: WaitingLine) -> JSONResponse:
     """An error as one sentence, with the exit code that the command line has for it; when to try again, if later."""
     headers = {}
     status = 422
     if isinstance(error, RefusedError):
         status = error.status
-        answering.metrics.refused[status] += 1
+        line.metrics.refused[status] += 1
         headers = {"Retry-After": str(error.seconds)} if error.seconds else {}
     return JSONResponse({"error": str(error), "exit_code": error.exit_code}, status, headers)

@@ -20,10 +20,10 @@ from extractors.definitions import catalogue
 from extractors.errors import KallosError
 from featurestore.scale import MODEL_SCALE
 from kallos.web.answer import answer_view
-from kallos.web.answering import Answering, Scored
 from kallos.web.cookbook import QUERIES
 from kallos.web.own_eye import sitting
 from kallos.web.service import Service, portrait
+from kallos.web.waiting_line import Scored, WaitingLine
 from kallos.workflows.one_rater import CONSENT
 from reports.pages import feature_pair, one_rater, sql_rows
 from reports.render.html import PARTS, part
@@ -33,7 +33,7 @@ TEMPLATES.globals |= {"part": part, "parts_css": Markup(PARTS)}
 SCRIPT = files("kallos.web").joinpath("page.js").read_text(encoding="utf-8")
 
 
-def page_routes(service: Service, answering: Answering, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
+def page_routes(service: Service, line: WaitingLine, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     """The routes over loaded models; those that need a store, or nobody else at it, only where that is so."""
     router = APIRouter(default_response_class=HTMLResponse)
     pages = {"/": "One photo", "/many": "Many photos"}
@@ -45,7 +45,7 @@ def page_routes(service: Service, answering: Answering, openapi: Callable[[], di
         name = f"{path[1:] or 'one'}.html"
         return TEMPLATES.get_template(name).render(pages=pages, here=path, service=service, **values)
 
-    _photos(router, service, answering, shown)
+    _photos(router, service, line, shown)
     if service.has_store:
         _store(router, service, shown)
     if service.shows_faces:
@@ -73,7 +73,7 @@ def page_routes(service: Service, answering: Answering, openapi: Callable[[], di
 Shown = Callable[..., str]
 
 
-def _photos(router: APIRouter, service: Service, answering: Answering, shown: Shown) -> None:
+def _photos(router: APIRouter, service: Service, line: WaitingLine, shown: Shown) -> None:
     def answer(report: Any, explained: Any, photo: str = "") -> str:
         return TEMPLATES.get_template("answer.html").render(answer_view(report, explained), photo=photo)
 
@@ -87,7 +87,7 @@ def _photos(router: APIRouter, service: Service, answering: Answering, shown: Sh
     async def scored(
         request: Request, photo: Annotated[UploadFile, File()], group: Annotated[str, Form()] = ""
     ) -> Response:
-        found = (await answering.answers([photo], group or None, address_of(request)))[0]
+        found = (await line.answers([photo], group or None, address_of(request)))[0]
         if isinstance(found, Scored):
             return HTMLResponse(answer(found.report, found.explained))
         return JSONResponse({"error": found.error, "exit_code": found.exit_code}, 422)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from featurestore import statistics, verification
+from featurestore import normalization_statistics, verification
 from featurestore.duplicates import find_near_duplicates, make_protocol
 from featurestore.store import Store
 from featurestore.verification import Verification
@@ -27,7 +27,7 @@ def duplicates(store: str | Path, *, data_set: str | None = None, encoder: str |
         chosen_data_sets(opened, Selection(data_set=data_set))
         find_near_duplicates(opened, encoder, SAME_PERSON)
         make_protocol(opened, data_set)
-        statistics.fit(opened)
+        normalization_statistics.fit(opened)
         return duplicates_page.data(opened)
 
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.errors import UsageError
 from featurestore.store import Store
 from kallos.engines.engine import Engine
@@ -46,7 +46,7 @@ def extract(
     with Store.open(Path(store), must_exist=True) as opened:
         encoders = chosen_encoders(opened, encoder, weights, download, on_progress)
         counts = bring_up_to_date(opened, encoders, on_progress, retry_failed=retry_failed, engine=chosen_engine)
-        statistics.fit(opened)
+        normalization_statistics.fit(opened)
         return Extraction(counts, time.monotonic() - began, summary(opened))
 
 

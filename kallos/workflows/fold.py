@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featurestore import choices, runs, scale_maps
+from featurestore import runs, scale_maps, selections
 from featurestore.calibration import Ends
 from featurestore.duplicates import PROTOCOL as IDENTITY_DISJOINT
 from featurestore.enough_rows import no_protocol
@@ -19,7 +19,7 @@ from featurestore.records import FaceBatch
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
-from kallos.workflows.choices import choices_behind
+from kallos.workflows.chosen_defaults import choices_behind
 from kallos.workflows.progress import OnProgress
 from kallos.workflows.stored_faces import load_faces
 from reports.cards.write import cards
@@ -120,7 +120,7 @@ class Fold:
         """Mark a run as done, record the choices behind it and write its cards, in one transaction."""
         scale_maps.record(self.store, run.run_id, self.rows.maps)
         runs.finish(self.store, run, seconds)
-        choices.record(self.store, run, choices_behind(run, len(self.rows.train)))
+        selections.record(self.store, run, choices_behind(run, len(self.rows.train)))
         for name, text in cards(self.store, run.run_id).items():
             (run.folder / name).write_text(text, encoding="utf-8")
 

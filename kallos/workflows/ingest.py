@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import DataSet, IngestSummary, write
 from featurestore.ingest.further_table import added
@@ -80,5 +80,5 @@ def _stored(spec: Importer, data_set: DataSet, store: Path, reading: TableReadin
         summary = write(opened, added(opened, data_set) if data_set.adds else data_set)
         if active_versions(opened).keys() >= set(NORMALIZED):
             # roles may have changed: no photo stays normalised by what is a test row now
-            statistics.fit(opened)
+            normalization_statistics.fit(opened)
         return Ingested(summary, after_ingest(opened, data_set.name), reading)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from extractors.registry import FROM_LANDMARKS
 from extractors.values import outputs
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.folders import is_there
 from featurestore.next_step import before_extract
 from featurestore.outputs import feature_versions
@@ -38,7 +38,7 @@ def plan_report(store: Store) -> PlanReport:
     lines = plan_lines(store, current)
     versions = feature_versions({output.extractor: output.version for output in current})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
-    fresh = statistics.fresh(store, versions)
+    fresh = normalization_statistics.fresh(store, versions)
     normalized: dict[str, tuple[int, int]] = {}
     for protocol, fold in folds.iter_rows():
         up_to_date, total = normalized.get(protocol, (0, 0))

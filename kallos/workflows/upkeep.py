@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from featurestore import statistics
+from featurestore import normalization_statistics
 from featurestore.errors import UsageError
 from featurestore.store import Store
 from featurestore.transfer import exporting, importing
@@ -21,7 +21,7 @@ def rollback(store: str | Path, extractor: str) -> dict[str, str]:
     """Return to the previous version of an extractor and of outputs computed from it; gives extractor -> version."""
     with Store.open(Path(store), must_exist=True) as opened:
         versions = roll_back(opened, extractor)
-        statistics.fit(opened)
+        normalization_statistics.fit(opened)
         return versions
 
 

@@ -35,9 +35,10 @@ def exact_depthwise(network: nn.Module) -> None:
     MobileNetV2, two thirds in EfficientNet-Lite0 (docs/lab/training-step.md).
     """
     for part in network.modules():
-        if isinstance(part, nn.Conv2d) and part.groups > 1 and part.weight.requires_grad:
-            if part.stride == (2, 2) or max(part.kernel_size) > 3:
-                part.__class__ = type("ExactConv2d", (_Exact, type(part)), {})
+        if not isinstance(part, nn.Conv2d) or part.groups == 1 or not part.weight.requires_grad:
+            continue
+        if part.stride == (2, 2) or max(part.kernel_size) > 3:
+            part.__class__ = type("ExactConv2d", (_Exact, type(part)), {})
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """The section of a model card on choices that were made by looking at photos, from the table `selections`."""
 
-from featurestore.choices import Seen
+from featurestore.selections import Seen
 from reports.cards.model_card import ModelCard
 from reports.render.layout import plural
 from reports.render.markdown import escape, grid

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from featurestore import scale_maps
 from featurestore.calibration import Calibration
-from featurestore.choices import Seen, seen_by_choices
 from featurestore.duplicates import leaks, searched
 from featurestore.runs import EXTERNAL, Run, bundled, calibrations, load
 from featurestore.scale_maps import ScaleMaps
+from featurestore.selections import Seen, seen_by_choices
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import BUNDLED, ENSEMBLE, MODELS, rank

@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from featurestore import plans
-from featurestore.choices import Seen, seen_by_choices
 from featurestore.errors import UsageError
 from featurestore.plans import Plan
 from featurestore.scale import MODEL_SCALE
+from featurestore.selections import Seen, seen_by_choices
 from featurestore.store import Store
 from models.registry import ENSEMBLE
 from reports.render.figures import Figure

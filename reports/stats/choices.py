@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from featurestore.choices import Seen, seen_by_choices
+from featurestore.selections import Seen, seen_by_choices
 from featurestore.store import Store
 
 BEST_OF_SEVERAL = "To pick the best of these models is a choice by their test photos: its figures are then too good."

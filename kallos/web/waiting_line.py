@@ -40,7 +40,7 @@ class Scored:
     explained: Explanation
 
 
-class Answering:
+class WaitingLine:
     """Answers uploads over loaded models. Its methods are called by the event loop alone; use it as a context."""
 
     def __init__(self, service: Service) -> None:

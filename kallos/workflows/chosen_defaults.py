@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from featurestore.choices import Choice, Rows
 from featurestore.runs import Run
+from featurestore.selections import Choice, Rows
 from models.registry import ENSEMBLE, MODELS
 
 SCUT, DEMO = "scut-5fold", "demo-5fold"
