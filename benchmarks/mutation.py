@@ -54,6 +54,7 @@ TESTS = {
     ),
     "ensemble/parts.py": ("test_parts.py",),
     "ensemble/predictor.py": (
+        "test_predictor.py",
         "test_explain.py",
         "test_used_versions.py",
         "test_origin.py",

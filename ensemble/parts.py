@@ -92,6 +92,13 @@ class Parts:
             return self.recalibration.map
         return self.maps.maps[self.data_set or self.maps.reference] if self.maps.reference else None
 
+    @property
+    def gives_own_scores(self) -> bool:
+        """Whether the scores that are given are those that the models combine, on no other data set's scale."""
+        if self.recalibration:
+            return False
+        return not self.maps.maps or self.data_set in (None, self.maps.reference)
+
     def output_ends(self, scores: NDArray[np.float64], ends: Ends) -> Ends:
         """Ends of the intervals (n,) of the scores that are given."""
         if self.recalibration:

@@ -111,8 +111,7 @@ class Predictor:
     @property
     def adds_up(self) -> bool:
         """Whether the parts of an explanation add up to the score that is given, not to one of another data set."""
-        parts = self._parts
-        return not parts.recalibration and (not parts.maps.maps or parts.data_set in (None, parts.maps.reference))
+        return self._parts.gives_own_scores
 
     def predict(self, photo: Photo, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data if one is given.

@@ -69,6 +69,15 @@ def test_models_of_one_data_set_give_scores_as_they_are():
     assert alone.scale == OWN
 
 
+def test_scores_are_the_models_own_unless_they_are_mapped():
+    one, unlinked = parts(ScaleMaps(), ["one"]), parts(ScaleMaps())
+    for own in (parts(), parts().scored_for("one"), one, one.scored_for("one"), unlinked):
+        assert own.gives_own_scores
+    for maps in (LINKED, ScaleMaps()):
+        assert not parts(maps, recalibration=Recalibration(BENT, 2.0), data_set="theirs").gives_own_scores
+    assert not parts().scored_for("two").gives_own_scores
+
+
 def test_what_an_earlier_kallos_did_not_link_can_only_be_scored_as_it_is():
     unlinked = parts(ScaleMaps())
     assert unlinked.scored_for(None).output is None
