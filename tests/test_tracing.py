@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import expit, ndtr
 
 from ensemble.as_graphs import levelling_graph, requests, scoring_graph
 from ensemble.bundle import open_bundle
+from ensemble.intervals import EVERYONE, Intervals
 from ensemble.novelty import pose
 from ensemble.predictor import Predictor
 from extractors import region_windows
@@ -106,6 +108,8 @@ def test_graphs_give_the_prediction_itself(workspace: Workspace):
     encoder = EncoderSpec.read(parts.folders["encoder"])
     level = levelling_graph()
     with Predictor(parts) as predictor:
+        everyone = predictor.intervals.everyone
+        predictor.intervals = Intervals({EVERYONE: everyone, "few": replace(everyone, n=12, half_widths=())})
         scoring = scoring_graph(predictor, sum(encoder.networks), encoder.dim)
         members = predictor.combiner.members
         seeing = [name for name in members if MODELS[name].needs_faces]
@@ -130,7 +134,9 @@ def test_graphs_give_the_prediction_itself(workspace: Workspace):
             found = run(
                 scoring, landmarks=face.landmarks, pixels=pixels, vector=vector, pooled=pooled, **network_scores
             )
-            assert found["scores"][0] == pytest.approx([expected.score, expected.low, expected.high], abs=1e-4)
+            of_everyone, of_few = found["scores"]
+            assert of_everyone == pytest.approx([expected.score, expected.low, expected.high], abs=1e-4)
+            assert of_few == pytest.approx([expected.score, np.nan, np.nan], abs=1e-4, nan_ok=True)
             assert found["members"] == pytest.approx([expected.members[name] for name in members], abs=1e-4)
             assert found["sub_scores"] == pytest.approx(list(expected.sub_scores.values()), abs=1e-4)
             features = np.array(list(expected.features.values()))
