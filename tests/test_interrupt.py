@@ -7,6 +7,7 @@ commands too, at random moments.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from pebble import ProcessPool
 from benchmarks.faults.interrupts import MARK, STOPPED, left
 from featurestore import snapshots
 from featurestore.store import Store
-from kallos.engines.pool import Pool
+from kallos.engines.pool import Pool, interrupted_later
 from tests.conftest import Workspace
 from tests.waiting import wait_until
 
@@ -101,6 +102,29 @@ def test_it_cannot_strike_within_the_queue_of_the_workers(monkeypatch: pytest.Mo
         assert [result for _, result in pool.map(abs, [1, -2])] == [1, 2]
     assert len(threads) == 3
     assert threading.main_thread() not in threads
+
+
+def test_while_processes_start_it_waits_and_is_not_lost():
+    """Threads of DuckDB and torch may take it: one stands for them here."""
+    other_ends, reached = threading.Event(), []
+    threading.Thread(target=other_ends.wait, daemon=True).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), interrupted_later():
+            child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+            child.start()
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(child.pid, signal.SIGINT)
+            time.sleep(0.2)
+            reached.append(child.is_alive())
+        assert reached == [True]
+        child.join(1)
+        assert child.is_alive(), "it would end with a traceback"
+    finally:
+        signal.signal(signal.SIGINT, before)
+        other_ends.set()
+        child.kill()
+        child.join()
 
 
 def test_a_worker_that_is_still_starting_ends_without_a_traceback(tmp_path: Path):

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Self, TypeVar
 
 import cv2
@@ -107,13 +108,20 @@ def interrupted_later() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or handler is None:
         yield
         return
+    interrupts: list[int] = []
+    # it starts with the first process, and would unblock the signal then
+    resource_tracker.ensure_running()
+    # what starts within inherits this
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # threads that are there already take the signal all the same: ignored, it would be lost
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        if interrupts:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin(initialize: Callable[..., None], *state: object) -> None:
