@@ -135,7 +135,7 @@ def test_a_graph_that_is_written_is_seen_and_its_time_is_part_of_the_extraction(
     monkeypatch.setattr(EncoderNetwork, "save", lambda network, folder: time.sleep(0.3))
     monkeypatch.setattr(EncoderSpec, "read", lambda folder: folder)
     monkeypatch.setattr(workflow, "bring_up_to_date", lambda *_, **__: Extracted(processed=40))
-    monkeypatch.setattr(workflow.statistics, "fit", lambda store: None)
+    monkeypatch.setattr(workflow.normalization_statistics, "fit", lambda store: None)
     monkeypatch.setattr(logging.getLogger("kallos"), "propagate", True)
     Store.open(tmp_path / "s.duckdb").close()
     with caplog.at_level("INFO", "kallos.workflows"):

@@ -15,7 +15,7 @@ ModelChoice = StrEnum("ModelChoice", {name.upper(): name for name in (*TRAINABLE
 
 @with_training_options
 def train(
-    what: Annotated[ModelChoice, typer.Argument(help=f"{', '.join(TRAINABLE)}, or all of them in that order.")],
+    what: Annotated[ModelChoice, typer.Argument(help=f"{', '.join(TRAINABLE)}, or all of them.")],
     training: TrainingOptions,
     fast: Annotated[bool, typer.Option("--fast", help="With all: without Model A, minutes instead of hours.")] = False,
     protocol: Protocol = None,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,7 +74,7 @@ class RidgeFitter(PlainFitter):
 
     def __init__(self, options: Options) -> None:
         self._config = BaselineConfig(seed=options.seed)
-        super().__init__(asdict(self._config))
+        super().__init__({"components": self._config.components})
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> RidgeModel:
         """As `train_ridge`."""

@@ -29,13 +29,13 @@ def intervals_section(card: ModelCard) -> str | None:
     test, measured = card.main.roles.get("test"), ""
     if test and test.coverage and card.width:
         measured = (
-            f" On the test rows they cover {estimate_text(test.coverage)} and are {number(card.width)} wide on "
+            f" On the test rows they cover {estimate_text(test.coverage)} and are {number(card.width, 2)} wide on "
             f"average, on {MODEL_SCALE}."
         )
     parts = [title, aim + measured]
     if groups:
         shared = " of shared scores" if card.maps.maps else ""
-        lines = ((escape(name), f"{of.n:,}", number(of.bias, sign=True), _ends(of)) for name, of in groups)
+        lines = ((escape(name), f"{of.n:,}", number(of.bias, 2, sign=True), _ends(of)) for name, of in groups)
         parts += [
             "Calibrations of single subsets, which `kallos score PHOTO --group NAME` uses and nothing else does: "
             f"the bias is subtracted from the score. Bias and half-width are on {MODEL_SCALE}{shared}.",
@@ -53,5 +53,5 @@ def _reach(card: ModelCard, calibration: Calibration) -> str:
 
 
 def _ends(calibration: Calibration) -> str:
-    least, most = (number(end) for end in (min(calibration.half_widths), max(calibration.half_widths)))
+    least, most = (number(end, 2) for end in (min(calibration.half_widths), max(calibration.half_widths)))
     return f"± {least}" if least == most else f"± {least} to {most}"

@@ -175,7 +175,7 @@ def _training_data(card: ModelCard) -> str:
 
 def _figures(card: ModelCard) -> str:
     tables = []
-    for role, title in JUDGED.items():
+    for role, title in sorted(JUDGED.items(), key=lambda pair: pair[0] != card.judged_on):
         rows = [(member.run.model, member.roles[role]) for member in card.runs if role in member.roles]
         cells = (
             (model, f"{performance.n:,}", *(estimate_text(performance.figures[m]) for m in METRICS))
@@ -214,8 +214,9 @@ def _combiner(combined: Combined, rows: str) -> str:
     weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in combined.members)
     return (
         f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of "
-        f"{number(combined.correction)} on {MODEL_SCALE}. On the {rows}, the combined score gains "
-        f"{estimate_text(combined.gain, sign=True)} PC on {escape(combined.best)}, the member that is best out of fold."
+        f"{number(combined.correction)} on {MODEL_SCALE}. On the {rows}, the PC of the combined score differs "
+        f"from that of {escape(combined.best)}, the member that is best out of fold, by "
+        f"{estimate_text(combined.gain, sign=True)}."
     )
 
 

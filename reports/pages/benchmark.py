@@ -41,7 +41,7 @@ def render(report: BenchmarkReport) -> RenderableType:
                 "Intervals",
                 Text(
                     f"{model.model}: a share of {estimate_text(model.coverage)} of the test rows lies within the 90 % "
-                    f"interval; the mean width is {error_on_both(model.width, report.target.scale)}."
+                    f"interval; the mean width is {error_on_both(model.width, report.target.scale, 3)}."
                 ),
             )
             for model in report.models

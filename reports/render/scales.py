@@ -36,10 +36,10 @@ def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
     return _beside(own.from_models(score), score, own, digits)
 
 
-def error_on_both(error: float, scale: Scale | None) -> str:
-    """`0.900 on 1-7 (0.600 on 1-5)`, of a difference of two scores; like `on_both`."""
+def error_on_both(error: float, scale: Scale | None, digits: int = 2) -> str:
+    """`0.90 on 1-7 (0.60 on 1-5)`, of a difference of two scores; like `on_both`."""
     own = shown_on(scale)
-    return _beside(own.errors_from_models(error), error, own, 3)
+    return _beside(own.errors_from_models(error), error, own, digits)
 
 
 def _beside(value: float, of_models: float, own: Scale, digits: int) -> str:
