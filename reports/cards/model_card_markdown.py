@@ -15,7 +15,7 @@ from models.registry import ENSEMBLE, SUMMARIES
 from reports.cards.choices import choices_section, verdict
 from reports.cards.intervals import intervals_section
 from reports.cards.linked_scales import linked_scales
-from reports.cards.model_card import CardRun, Combined, ModelCard
+from reports.cards.model_card import CardRun, Combined, ModelCard, Performance
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import face_alone
 from reports.pages.face_alone import FaceAloneModel
@@ -83,7 +83,7 @@ def render(card: ModelCard) -> str:
         _face_alone(card.face_alone),
         choices_section(card),
         _combiner(card.combined, JUDGED[card.judged_on]) if card.combined else None,
-        _regions(card.sub_scores) if card.sub_scores else None,
+        _regions(card.sub_scores, card.main.roles.get("test")) if card.sub_scores else None,
         LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
         licences(card),
     )
@@ -220,7 +220,8 @@ def _combiner(combined: Combined, rows: str) -> str:
     )
 
 
-def _regions(sub_scores: SubScoreRun) -> str:
+def _regions(sub_scores: SubScoreRun, test: Performance | None) -> str:
+    tested = f"{test.n:,} test rows" if test else "test rows"
     rows = (
         (
             *(r.region, number(r.weight), number(r.weight_sd)),
@@ -232,7 +233,7 @@ def _regions(sub_scores: SubScoreRun) -> str:
         [
             f"## Sub-scores\n\n**{ATTRIBUTION}** Weights are means over the fits and sum to one; sd is over the "
             f"{plural(sub_scores.regions[0].fits, 'fit')} of this protocol. The whole Model {sub_scores.name} has PC "
-            f"{estimate_text(sub_scores.pearson)} on the test rows.",
+            f"{estimate_text(sub_scores.pearson)} on the {tested}, as the table is.",
             grid(("region", "weight", "sd", "PC alone", "PC without it"), rows),
         ]
     )
