@@ -215,7 +215,7 @@ def test_cards_are_on_the_data_sets_own_scale(rated: Rated) -> None:
         "WHERE protocol = 'rated-5fold' AND subset IS NULL ORDER BY w"
     )["w"]
     own = rated.scale.errors_from_models(half_widths[0])
-    assert f"the score ± {own:.3f} on {rated.scale} ({half_widths[0]:.3f} on {MODEL_SCALE})" in model
+    assert f"the score ± {own:.2f} on {rated.scale} ({half_widths[0]:.2f} on {MODEL_SCALE})" in model
     quarters = [f"{rated.scale.at(i / 4):g} to {rated.scale.at((i + 1) / 4):g}" for i in range(4)]
     assert " | ".join(quarters) in data
 
