@@ -72,8 +72,8 @@ def _known(inputs: Inputs, batch: FaceBatch) -> NDArray[np.float64]:
 class RidgeFitter(PlainFitter):
     """A Fitter of the ridge."""
 
-    def __init__(self, options: Options) -> None:
-        self._config = BaselineConfig(seed=options.seed)
+    def __init__(self, _: Options) -> None:
+        self._config = BaselineConfig()
         super().__init__({"components": self._config.components})
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> RidgeModel:

@@ -32,7 +32,7 @@ def exact_depthwise(network: nn.Module) -> None:
     """Have trained depthwise convolutions of stride 2 or of more than 3 x 3 pixels computed in float32.
 
     oneDNN has no fast backward pass for them in bfloat16: on a processor with AMX they took half of a step's time in
-    MobileNetV2, two thirds in EfficientNet-Lite0 (docs/lab/training-step.md).
+    MobileNetV2 and in EfficientNet-Lite0 (docs/lab/training-step.md).
     """
     for part in network.modules():
         if not isinstance(part, nn.Conv2d) or part.groups == 1 or not part.weight.requires_grad:
