@@ -98,8 +98,8 @@ def test_it_cannot_strike_within_the_queue_of_the_workers(monkeypatch: pytest.Mo
         return schedule(*arguments, **options)
 
     monkeypatch.setattr(ProcessPool, "schedule", watched)
-    with Pool(int, ready=int) as pool:
-        assert [result for _, result in pool.map(abs, [1, -2])] == [1, 2]
+    with Pool(int) as pool:
+        assert [result for _, result in pool.map(max, [1, -2])] == [1, 0]
     assert len(threads) == 3
     assert threading.main_thread() not in threads
 
@@ -140,8 +140,8 @@ def test_a_worker_that_is_still_starting_ends_without_a_traceback(tmp_path: Path
         "    from kallos.engines.pool import Pool\n"
         "    from featurestore.store import Store\n"
         "    def with_workers(store):\n"
-        "        with Pool(int, ready=int) as pool:\n"
-        "            list(pool.map(abs, [1]))\n"
+        "        with Pool(int) as pool:\n"
+        "            list(pool.map(max, [1]))\n"
         "            time.sleep(60)\n"
         "    Store.describe = with_workers\n"
         f"    sys.argv = ['kallos', 'tables', '--store', {str(store)!r}]\n"

@@ -20,7 +20,8 @@ from featurestore.ingest.dataset import write
 from featurestore.store import Store
 from kallos.engines import pool
 from kallos.engines.extraction import extract
-from kallos.engines.workers import Task, _extract, _WorkerState
+from kallos.engines.workers import Task, Tools
+from kallos.engines.workers import extract as extract_photo
 from kallos.portraits.dataset import write_demo
 from kallos.workflows.plan import plan_report
 from kallos.workflows.progress import ignore
@@ -162,7 +163,7 @@ def test_plan_names_a_folder_that_is_not_there(store: Store, photos: Path, tmp_p
 def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, monkeypatch: pytest.MonkeyPatch):
     photo = min(photos.iterdir())
     task = partial(Task, "0" * 64, [str(photo)], [str(photos)], ["landmarks"])
-    monkeypatch.setattr(_WorkerState, "encoders", {}, raising=False)
+    tools = Tools()
     photo.chmod(0)
     with with_the_rights_of_others():
         with pytest.raises(InputError, match="may not be read"):
@@ -171,7 +172,7 @@ def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, mo
         with pytest.raises(InputError):
             decode(photo)
         photos.chmod(0o755)
-        assert [a.status for a in _extract(task()).attempts] == ["missing"]
+        assert [a.status for a in extract_photo(tools, task()).attempts] == ["missing"]
     photo.chmod(0o644)
 
     def stale(self: Path, *_: object) -> None:
@@ -180,9 +181,9 @@ def test_what_the_system_cannot_read_is_missing_and_not_damaged(photos: Path, mo
     monkeypatch.setattr(Path, "open", stale)
     with pytest.raises(InputError, match=r"cannot be read \(Stale file handle\)"):
         decode(photo)
-    (answer,) = _extract(task()).attempts
+    (answer,) = extract_photo(tools, task()).attempts
     assert answer.status == "missing"
     assert str(photos) not in answer.detail
     shutil.rmtree(photos)
     with pytest.raises(FolderGoneError):
-        _extract(task())
+        extract_photo(tools, task())

@@ -219,8 +219,8 @@ def test_no_more_workers_start_than_there_are_photos(monkeypatch):
 
 def test_a_worker_has_one_thread_of_opencv():
     """Each worker has a core: more threads cost time and change no bit."""
-    with pool.Pool(int, ready=int) as workers:
-        assert [threads for _, threads in workers.map(eval, ["__import__('cv2').getNumThreads()"])] == [1]
+    with pool.Pool(str, "__import__('cv2').getNumThreads()") as workers:
+        assert [threads for _, threads in workers.map(eval, [{}])] == [1]
 
 
 def test_leaving_an_extraction_leaves_no_process_behind(store):

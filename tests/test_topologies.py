@@ -93,11 +93,9 @@ def measure_with(monkeypatch):
         named = first.points.keys() | first.contours.keys()
         GEOMETRIC.clear()
         GEOMETRIC.update((name, f) for name, f in everything.items() if named >= set(f.definition.points))
-        workers._finder.cache_clear()
 
     with patch.dict(GEOMETRIC):
         yield put
-    workers._finder.cache_clear()
 
 
 @pytest.fixture
@@ -188,12 +186,12 @@ def test_a_registered_set_makes_new_versions_of_all_that_is_computed_from_it(reg
 def look_in_this_process(store, wanted, encoders, tasks, *, stopped_after=None):
     """An engine without workers, which would not see what a test registered."""
     batch = Batch(wanted)
-    workers._set_state({})
+    tools = workers.Tools()
     for number, task in enumerate(tasks):
         if number == stopped_after:
             local._write(store, batch)
             raise KeyboardInterrupt
-        batch.add(workers._extract(task))
+        batch.add(workers.extract(tools, task))
         yield 1, 0
     local._write(store, batch)
 

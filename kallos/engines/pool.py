@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import islice
 from multiprocessing import resource_tracker
-from typing import Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import cv2
 from pebble import ProcessExpired, ProcessPool
@@ -41,10 +42,8 @@ class FailedTask:
 class Pool:
     """Spawned processes, which start at once. Use it as a context manager, which ends every process."""
 
-    def __init__(
-        self, initialize: Callable[..., None], *state: object, ready: Callable[[], None], processes: int | None = None
-    ) -> None:
-        """Each process first calls `initialize(*state)`; a process in which `ready` succeeds can work.
+    def __init__(self, make: Callable[..., object], *arguments: object, processes: int | None = None) -> None:
+        """Each process makes its tools once, by `make(*arguments)`; one that has them can work.
 
         Without a number there are WORKERS of them.
         """
@@ -53,14 +52,14 @@ class Pool:
         # never forked: MediaPipe, torch and DuckDB have threads, which a fork would lose
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(
-            max_workers=processes, context=context, initializer=_begin, initargs=(initialize, *state)
+            max_workers=processes, context=context, initializer=_begin, initargs=(partial(make, *arguments),)
         )
         # Ctrl-C strikes in the main thread. Within the queue that pebble schedules by, it can leave a waiter behind
         # that is woken instead of the next one, and `join` would wait for ever: so another thread schedules
         self._scheduler = ThreadPoolExecutor(max_workers=1)
         with interrupted_later():
             # the first that is scheduled starts the processes
-            self._can_work = self._scheduler.submit(self._pool.schedule, ready)
+            self._can_work = self._scheduler.submit(self._pool.schedule, _get_ready)
             wait([self._can_work])
 
     def __enter__(self) -> Self:
@@ -71,8 +70,10 @@ class Pool:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._scheduler.submit(self._pool.join).result()
 
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | FailedTask]]:
-        """Items with the result of `work` on each, in order. An exception of `work` is raised here.
+    def map(
+        self, work: Callable[[Any, Item], Result], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Result | FailedTask]]:
+        """Items with the result of `work`, which gets the tools and an item, in order. Its exceptions are raised here.
 
         Raises ExtractionError when workers cannot start.
         """
@@ -94,8 +95,8 @@ class Pool:
                 f"A worker process cannot start ({_how(died)}): `kallos doctor` shows what is installed."
             ) from died
 
-    def _schedule(self, work: Callable[[Item], Result], item: Item) -> Future[Future[Result]]:
-        return self._scheduler.submit(self._pool.schedule, work, args=(item,), timeout=SECONDS_AN_ITEM)
+    def _schedule(self, work: Callable[[Any, Item], Result], item: Item) -> Future[Future[Result]]:
+        return self._scheduler.submit(self._pool.schedule, _work, args=(work, item), timeout=SECONDS_AN_ITEM)
 
 
 @contextmanager
@@ -124,12 +125,26 @@ def interrupted_later() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _begin(initialize: Callable[..., None], *state: object) -> None:
+class _Process:
+    """A worker process: gives its tools, which are made when they are first needed."""
+
+    tools: ClassVar[Callable[[], object]]
+
+
+def _begin(make: Callable[[], object]) -> None:
     """Runs in a new process, which gets one core: more threads would busy-wait for those of other processes."""
     threadpool_limits(1)
     cv2.setNumThreads(1)
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later, such as torch
-    initialize(*state)
+    _Process.tools = cache(make)
+
+
+def _get_ready() -> None:
+    _Process.tools()
+
+
+def _work(work: Callable[[Any, Item], Result], item: Item) -> Result:
+    return work(_Process.tools(), item)
 
 
 def _result(future: Future[Result]) -> Result | FailedTask:

@@ -4,9 +4,8 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +69,7 @@ class Workers:
     """A pool of processes that run the extractors. Use it as a context manager."""
 
     def __init__(self, encoders: Sequence[EncoderSource], processes: int | None = None) -> None:
-        named = {f"{EMBEDDING}{encoder.id}": encoder for encoder in encoders}
-        self._pool = Pool(_set_state, named, ready=_get_ready, processes=processes)
+        self._pool = Pool(Tools, encoders, processes=processes)
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +82,7 @@ class Workers:
 
         Raises ExtractionError when workers cannot start, FolderGoneError when a photo's folder disappears.
         """
-        for task, answer in self._pool.map(_extract, tasks):
+        for task, answer in self._pool.map(extract, tasks):
             yield _failed_answer(task, answer) if isinstance(answer, FailedTask) else answer
 
 
@@ -94,36 +92,27 @@ def _failed_answer(task: Task, failure: FailedTask) -> Answer:
     )
 
 
-class _WorkerState:
-    """Set once in each worker process."""
+class Tools:
+    """What a worker needs: a face finder, and encoders, which are opened when a photo first needs them."""
 
-    encoders: ClassVar[Mapping[str, EncoderSource]]
+    def __init__(self, encoders: Sequence[EncoderSource] = ()) -> None:
+        self.finder: Finder = finder_of(registry.current())()
+        self._encoders = {f"{EMBEDDING}{encoder.id}": encoder for encoder in encoders}
+        self._opened: dict[str, Encoder] = {}
 
-
-def _set_state(encoders: Mapping[str, EncoderSource]) -> None:
-    _WorkerState.encoders = encoders
-
-
-def _get_ready() -> None:
-    _finder()
-
-
-@cache
-def _finder() -> Finder:
-    return finder_of(registry.current())()
+    def opened(self, extractors: Iterable[str]) -> dict[str, Encoder]:
+        """Those of the extractors that are encoders."""
+        for name in (self._encoders.keys() & extractors) - self._opened.keys():
+            self._opened[name] = self._encoders[name].open()
+        return self._opened
 
 
-@cache
-def _open(extractor: str) -> Encoder:
-    return _WorkerState.encoders[extractor].open()
-
-
-def _extract(task: Task) -> Answer:
-    """In a worker: run the missing extractors that need the pixels of one photo."""
-    opened = {name: _open(name) for name in task.missing if name in _WorkerState.encoders}
+def extract(tools: Tools, task: Task) -> Answer:
+    """Run the missing extractors that need the pixels of one photo."""
+    opened = tools.opened(task.missing)
     began = time.perf_counter()
     try:
-        face = _face(task)
+        face = _face(tools.finder, task)
     except FolderGoneError:
         # an error of the folder, not of the photo: nothing is recorded
         raise
@@ -141,7 +130,7 @@ def _extract(task: Task) -> Answer:
     return Answer(task.sha256, attempts, rows)
 
 
-def _face(task: Task) -> Face:
+def _face(finder: Finder, task: Task) -> Face:
     path = Path(next(filter(os.path.isfile, task.paths), task.paths[0]))
     try:
         image = decode(path)
@@ -152,7 +141,7 @@ def _face(task: Task) -> Face:
         raise InputError(str(error)) from error
     if digest != task.sha256:
         raise ChangedPhotoError("The photo has changed since it was ingested: ingest its data set again.")
-    return face_of(image, _finder(), task.landmarks)
+    return face_of(image, finder, task.landmarks)
 
 
 class ChangedPhotoError(PhotoError):

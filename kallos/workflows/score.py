@@ -4,9 +4,9 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import polars as pl
@@ -188,18 +188,18 @@ _Answered: TypeAlias = Iterator[tuple[_Picture, Sequence[Answer]]]
 def _score_serially(parts: Parts, pictures: Iterator[_Picture], options: ScoreOptions) -> _Answered:
     with Predictor(parts) as predictor:
         for picture in pictures:
-            yield picture, _answers(predictor, picture, options)
+            yield picture, _answers(predictor, picture, options=options)
 
 
 def _score_in_parallel(parts: Parts, pictures: Iterator[_Picture], options: ScoreOptions) -> _Answered:
-    with Pool(_set_state, parts, options, ready=_get_ready) as pool:
-        for picture, answers in pool.map(_answers_in_worker, pictures):
+    with Pool(Predictor, parts) as pool:
+        for picture, answers in pool.map(partial(_answers, options=options), pictures):
             if isinstance(answers, FailedTask):
                 answers = [PhotoError(f"{picture.source.name}: {answers.detail}")]
             yield picture, answers
 
 
-def _answers(predictor: Predictor, picture: _Picture, options: ScoreOptions) -> Sequence[Answer]:
+def _answers(predictor: Predictor, picture: _Picture, *, options: ScoreOptions) -> Sequence[Answer]:
     if picture.problem or picture.photo is None:
         return [picture.problem or InputError(f"{picture.source.name} holds nothing: give a photo.")]
     try:
@@ -223,27 +223,3 @@ def _write_overlay(photo: Photo, prediction: Prediction, target: Path) -> None:
     # imwrite does not report a full disk
     _, png = cv2.imencode(".png", cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
     target.write_bytes(png.tobytes())
-
-
-class _WorkerState:
-    """Set once in each worker process."""
-
-    parts: ClassVar[Parts]
-    options: ClassVar[ScoreOptions]
-
-
-def _set_state(parts: Parts, options: ScoreOptions) -> None:
-    _WorkerState.parts, _WorkerState.options = parts, options
-
-
-@cache
-def _predictor() -> Predictor:
-    return Predictor(_WorkerState.parts)
-
-
-def _get_ready() -> None:
-    _predictor()
-
-
-def _answers_in_worker(picture: _Picture) -> Sequence[Answer]:
-    return _answers(_predictor(), picture, _WorkerState.options)

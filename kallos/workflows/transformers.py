@@ -1,9 +1,8 @@
 """Transformers of scikit-learn: photos to landmarks and embeddings, landmarks to measurements and shapes."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from sklearn.base import BaseEstimator, TransformerMixin  # noqa: E402
 from sklearn.utils.validation import validate_data  # noqa: E402
 
 _Row: TypeAlias = NDArray[np.float64] | PhotoError | InputError | FailedTask
+_Tools: TypeAlias = tuple[Finder, Encoder | None]
 
 
 class _Transformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -70,11 +70,11 @@ class _OfPhotos(_Transformer):
         rows: list[_Row]
         if len(photos) < MIN_PARALLEL:
             with finder_of(registry.current())() as finder:
-                opened = encoder.open() if encoder else None
-                rows = [_row(photo, finder, opened) for photo in photos]
+                tools = (finder, encoder.open() if encoder else None)
+                rows = [_row(tools, photo) for photo in photos]
         else:
-            with Pool(_set_state, encoder, ready=_get_ready) as pool:
-                rows = [row for _, row in pool.map(_row_in_worker, photos)]
+            with Pool(_tools, encoder) as pool:
+                rows = [row for _, row in pool.map(_row, photos)]
         return np.array([_checked(place, row) for place, row in enumerate(rows)]).reshape(len(rows), -1)
 
     def _encoder(self) -> EncoderSpec | None:
@@ -164,7 +164,12 @@ def _photos(X: Any) -> list[Photo]:  # noqa: N803
     return list(X)
 
 
-def _row(photo: Photo, finder: Finder, encoder: Encoder | None) -> _Row:
+def _tools(encoder: EncoderSpec | None) -> _Tools:
+    return finder_of(registry.current())(), encoder.open() if encoder else None
+
+
+def _row(tools: _Tools, photo: Photo) -> _Row:
+    finder, encoder = tools
     try:
         pixels = read_photo(photo)[1]
         if encoder is None:
@@ -182,27 +187,3 @@ def _checked(place: int, row: _Row) -> NDArray[np.float64]:
     if isinstance(row, Exception):
         raise type(row)(f"X[{place}]: {row} `kallos.score` names every photo that cannot be used.")
     return row
-
-
-class _WorkerState:
-    """Set once in each worker process."""
-
-    encoder: ClassVar[EncoderSpec | None]
-
-
-def _set_state(encoder: EncoderSpec | None) -> None:
-    _WorkerState.encoder = encoder
-
-
-@cache
-def _tools() -> tuple[Finder, Encoder | None]:
-    encoder = _WorkerState.encoder
-    return finder_of(registry.current())(), encoder.open() if encoder else None
-
-
-def _get_ready() -> None:
-    _tools()
-
-
-def _row_in_worker(photo: Photo) -> _Row:
-    return _row(photo, *_tools())
