@@ -28,7 +28,7 @@ from scipy.sparse.csgraph import connected_components
 
 from extractors.outputs import EMBEDDING
 from featurestore.next_step import before_extract
-from featurestore.outputs import active_table, chosen_encoder, encoder_weights_sha256
+from featurestore.outputs import active_table, chosen_encoder, encoder_parameters
 from featurestore.store import Store
 from featurestore.traits import traits_of
 
@@ -61,23 +61,19 @@ class _Photos:
 
     def likeness(self, rows: slice) -> NDArray[np.float32]:
         """(block, n) cosines of the embeddings, less their mean."""
-        cosines: NDArray[np.float32] = self.centred[rows] @ self.centred.T
-        return cosines
+        return self.centred[rows] @ self.centred.T
 
     def hamming(self, rows: slice) -> NDArray[np.float32]:
         """(block, n) bits that differ; `bits` are -1 and 1."""
-        differing: NDArray[np.float32] = (np.float32(64) - self.bits[rows] @ self.bits.T) / np.float32(2)
-        return differing
+        return (np.float32(64) - self.bits[rows] @ self.bits.T) / np.float32(2)
 
     def cosine(self, rows: slice) -> NDArray[np.float32]:
         """(block, n) cosine distances; a zero vector is far from all."""
-        distances: NDArray[np.float32] = np.maximum(1 - self.vectors[rows] @ self.vectors.T, 0)
-        return distances
+        return np.maximum(1 - self.vectors[rows] @ self.vectors.T, 0)
 
     def shape(self, rows: slice) -> NDArray[np.float32]:
         """(block, n) Euclidean distances of shapes of unit size."""
-        distances: NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * self.shapes[rows] @ self.shapes.T, 0))
-        return distances
+        return np.sqrt(np.maximum(2 - 2 * self.shapes[rows] @ self.shapes.T, 0))
 
 
 def find_near_duplicates(
@@ -95,7 +91,8 @@ def find_near_duplicates(
     photos = _photos(store, encoder)
     if not photos.sha256:
         raise before_extract(store, "No photo has a fingerprint, a shape and an embedding yet")
-    one_person = (same_person or {}).get(encoder_weights_sha256(store, encoder), math.inf)
+    weights = encoder_parameters(store, encoder).get("weights_sha256", "")
+    one_person = (same_person or {}).get(weights, math.inf)
     pairs = _named(store, _pairs(photos, one_person))
     with store.transaction():
         store.sync("near_duplicates", pairs)
@@ -228,8 +225,7 @@ def _to_nearest(distances: NDArray[np.float32], rows: slice) -> NDArray[np.float
     """(block,): from each photo to the nearest other one."""
     diagonal = np.arange(len(distances))
     distances[diagonal, diagonal + rows.start] = np.inf
-    nearest: NDArray[np.float32] = distances.min(axis=1)
-    return nearest
+    return distances.min(axis=1)
 
 
 def _named(store: Store, pairs: pl.DataFrame) -> pl.DataFrame:

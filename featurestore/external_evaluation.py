@@ -13,8 +13,7 @@ from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.outputs import active_features, active_versions
 from featurestore.scale import Scale
 from featurestore.store import Store
-from featurestore.training_rows import Arrays, Rows
-from featurestore.training_sets import array_tables
+from featurestore.training_rows import Arrays, Rows, array_tables
 from featurestore.used_versions import shown
 
 FEWEST = 20

@@ -58,7 +58,7 @@ class Difference:
 
 def people_in(store: Store, image_ids: Sequence[str]) -> list[str]:
     """The person in each image, as far as the store knows: the same name for photos that show one."""
-    known = dict(store.frame(f"SELECT image_id, person FROM {GROUPED_IMAGES}").iter_rows())
+    known = store.mapping(f"SELECT image_id, person FROM {GROUPED_IMAGES}")
     return [known[image_id] for image_id in image_ids]
 
 
@@ -77,7 +77,7 @@ def mean_differences(
     if not len(values):
         return []
     samples = _by_group((values - values.mean())[np.newaxis], groups, people)
-    return _differences({name: np.stack([of, of**2]) for name, (of,) in samples.items()}, _mean)
+    return _differences({name: np.stack([means, means**2]) for name, (means,) in samples.items()}, _mean)
 
 
 def correlation_differences(
@@ -127,8 +127,8 @@ def _differences(rows: dict[str, NDArray[np.float64]], estimate: Estimate) -> li
     if len(rows) < 2:
         return []
     columns = np.concatenate(list(rows.values()), axis=1).T
-    sizes = np.array([of.shape[1] for of in rows.values()])
-    found_means = np.stack([of.mean(axis=1) for of in rows.values()])
+    sizes = np.array([sample.shape[1] for sample in rows.values()])
+    found_means = np.stack([sample.mean(axis=1) for sample in rows.values()])
     figures, squares = estimate(found_means, sizes)
     found = _in_standard_errors(figures, squares)
     largest = _in_standard_errors(*estimate(_dealt_means(columns, sizes), sizes)).max(axis=1)
@@ -165,8 +165,8 @@ def _means(places: NDArray[np.int16], columns: NDArray[np.float64], sizes: NDArr
 def _in_standard_errors(figures: NDArray[np.float64], squares: NDArray[np.float64]) -> NDArray[np.float64]:
     """(..., pairs) absolute differences of every two of (..., g) figures, in the order of `combinations`."""
     i, j = np.triu_indices(figures.shape[-1], 1)
-    apart, error = np.abs(figures[..., i] - figures[..., j]), np.sqrt(squares[..., i] + squares[..., j])
-    return np.divide(apart, error, out=np.where(apart > 0, np.inf, 0.0), where=error > 0)
+    distance, error = np.abs(figures[..., i] - figures[..., j]), np.sqrt(squares[..., i] + squares[..., j])
+    return np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
 
 
 def _mean(means: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -45,8 +45,7 @@ class Normalization:
     def transform(self, raw: NDArray[np.float64], shapes: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, F-1) raw features and (n, 2M) shapes to (n, F) z-scores."""
         values = np.column_stack([raw, averageness(shapes, self.mean_shape)])
-        scored: NDArray[np.float64] = (values - self.mean) / self.sd
-        return scored
+        return (values - self.mean) / self.sd
 
     def only(self, features: tuple[str, ...]) -> Self:
         """The statistics of some of the features, in the order of the store, `averageness` always among them."""
@@ -71,11 +70,9 @@ def read(store: Store, statistics_id: str) -> Normalization:
     """The stored statistics of that id."""
     row = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
     # an earlier version of a formula may have been of another region
-    regions = dict(
-        store.frame(
-            "SELECT feature, coalesce(any_value(c.region), any_value(d.region)) "
-            "FROM feature_definitions d LEFT JOIN feature_catalog c USING (feature) GROUP BY feature"
-        ).iter_rows()
+    regions = store.mapping(
+        "SELECT feature, coalesce(any_value(c.region), any_value(d.region)) "
+        "FROM feature_definitions d LEFT JOIN feature_catalog c USING (feature) GROUP BY feature"
     )
     return Normalization(
         name=row["normalization"],
@@ -89,11 +86,10 @@ def read(store: Store, statistics_id: str) -> Normalization:
 
 def chosen(store: Store, name: str) -> str:
     """The id of the statistics of that name (protocol/fold) that the views show. Raises UsageError without any."""
-    rows = store.frame(
+    known = store.mapping(
         "SELECT normalization, statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL",
         versions=feature_versions(active_versions(store)),
     )
-    known = dict(rows.iter_rows())
     if name not in known:
         raise UsageError(f"There is no normalization {name!r}: choose from {', '.join(known)}.")
     return str(known[name])

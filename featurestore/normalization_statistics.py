@@ -55,13 +55,13 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
     longer.
     """
     versions = feature_versions(active_versions(store))
-    known = dict(store.frame("SELECT statistics_id, current FROM statistics").iter_rows())
+    known = store.mapping("SELECT statistics_id, current FROM statistics")
     photos = _training_photos(store, only)
     ids = {fold: _statistics_id(fold, versions, hashes) for fold, hashes in photos.items()}
     changed = [fold for fold in ids if not known.get(ids[fold])]
     replaced = {_name(fold) for fold in changed}
     if only is None:
-        replaced |= _current(store) - set(map(_name, ids))
+        replaced |= set(store.column("SELECT normalization FROM statistics WHERE current")) - set(map(_name, ids))
     missing = normalized_values.lacking(store, list(ids.values()))
     if replaced or len(missing):
         unknown = [fold for fold in changed if ids[fold] not in known]
@@ -161,9 +161,7 @@ def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[ND
         mean_shapes = [mean.astype(np.float32) for mean in means(lambda _, part: part[1])]
         mean = means(lambda choice, part: _values(part, mean_shapes[choice]))
         squares = means(lambda choice, part: (_values(part, mean_shapes[choice]) - mean[choice]) ** 2)
-    return [
-        _row(names, *values) for values in zip(mean, (np.sqrt(square) for square in squares), mean_shapes, strict=True)
-    ]
+    return [_row(names, *values) for values in zip(mean, map(np.sqrt, squares), mean_shapes, strict=True)]
 
 
 def _row(
@@ -210,13 +208,7 @@ class _Sum:
     @property
     def mean(self) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore"):
-            mean: NDArray[np.float64] = self._total / self._count
-        return mean
-
-
-def _current(store: Store) -> set[str]:
-    """The folds, by name, that have current statistics."""
-    return set(store.frame("SELECT normalization FROM statistics WHERE current")["normalization"])
+            return self._total / self._count
 
 
 def _statistics_id(fold: Fold, versions: str, photos: pl.Series) -> str:

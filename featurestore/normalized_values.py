@@ -20,10 +20,10 @@ from featurestore.store import Store
 
 def shown(store: Store) -> list[str]:
     """The ids of the current statistics of the versions that are shown."""
-    return store.frame(
+    return store.column(
         "SELECT statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL",
         versions=feature_versions(active_versions(store)),
-    )["statistics_id"].to_list()
+    )
 
 
 def lacking(store: Store, statistics_ids: Sequence[str]) -> pl.DataFrame:

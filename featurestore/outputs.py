@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extractors.outputs import EMBEDDING, FEATURES, Output
 from extractors.recipes import names_in
@@ -51,8 +51,7 @@ def _sql_type(dtype: str) -> str:
 
 def active_versions(store: Store) -> dict[str, str]:
     """extractor -> active version."""
-    rows = store.frame("SELECT extractor, version FROM extractor_versions WHERE active ORDER BY extractor")
-    return dict(rows.iter_rows())
+    return store.mapping("SELECT extractor, version FROM extractor_versions WHERE active ORDER BY extractor")
 
 
 def active_table(store: Store, extractor: str) -> str:
@@ -74,8 +73,7 @@ def active_tables(store: Store, view: str) -> list[tuple[str, str]]:
 
 def active_columns(store: Store, extractor: str) -> list[str]:
     """The names of what an extractor writes, in order: features of its table's array, columns of an embedding."""
-    recipe = store.value("SELECT recipe FROM extractor_versions WHERE active AND extractor = $e", e=extractor)
-    return names_in(json.loads(recipe))
+    return names_in(_active_recipe(store, extractor))
 
 
 def active_features(store: Store) -> list[str]:
@@ -89,11 +87,7 @@ def chosen_encoder(store: Store, name: str | None) -> str | None:
     Raises UsageError for an unknown encoder, or when there are several to choose from.
     """
     known = _encoders(store)
-    matching = (
-        [name]
-        if name in known
-        else [encoder for encoder, architecture in known.items() if name in (None, architecture)]
-    )
+    matching = [name] if name in known else [encoder for encoder, network in known.items() if name in (None, network)]
     if len(matching) > 1:
         raise UsageError(f"The store has embeddings of {', '.join(matching)}: choose one with --encoder.")
     if name is not None and not matching:
@@ -103,42 +97,25 @@ def chosen_encoder(store: Store, name: str | None) -> str | None:
 
 def _encoders(store: Store) -> dict[str, str]:
     """id -> architecture of the encoders whose embeddings are shown; those of an earlier kallos are called by it."""
-    rows = store.frame(
+    return store.mapping(
         "SELECT extractor[len($prefix) + 1:] AS id, coalesce(recipe ->> '$.parameters.architecture', id) "
         "FROM extractor_versions WHERE active AND starts_with(extractor, $prefix) ORDER BY extractor",
         prefix=EMBEDDING,
     )
-    return dict(rows.iter_rows())
 
 
-def encoder_weights(store: Store, encoder: str) -> str:
-    """What the encoder behind the active embeddings started from: imagenet, a file's name or none."""
-    return str(
-        store.value(
-            "SELECT recipe ->> '$.parameters.weights' FROM extractor_versions WHERE active AND extractor = $extractor",
-            extractor=f"{EMBEDDING}{encoder}",
-        )
-    )
+def encoder_parameters(store: Store, encoder: str) -> dict[str, Any]:
+    """What the recipe of an encoder's active embeddings says of it.
+
+    weights, weights_sha256  what it started from: imagenet, a file's name or none
+    networks                 channels of the maps of each of its networks; not there where it has one
+    """
+    return dict(_active_recipe(store, f"{EMBEDDING}{encoder}")["parameters"])
 
 
-def encoder_weights_sha256(store: Store, encoder: str) -> str:
-    """The sha256 of what the encoder behind the active embeddings started from."""
-    return str(
-        store.value(
-            "SELECT recipe ->> '$.parameters.weights_sha256' FROM extractor_versions "
-            "WHERE active AND extractor = $extractor",
-            extractor=f"{EMBEDDING}{encoder}",
-        )
-    )
-
-
-def networks_of(store: Store, encoder: str) -> tuple[int, ...]:
-    """Channels of the maps of each network of an encoder; empty where it has one."""
-    recorded = store.value(
-        "SELECT recipe -> '$.parameters.networks' FROM extractor_versions WHERE active AND extractor = $extractor",
-        extractor=f"{EMBEDDING}{encoder}",
-    )
-    return tuple(json.loads(recorded or "[]"))
+def _active_recipe(store: Store, extractor: str) -> dict[str, Any]:
+    query = "SELECT recipe FROM extractor_versions WHERE active AND extractor = $extractor"
+    return dict(json.loads(store.value(query, extractor=extractor)))
 
 
 def encoder_folder(store: Store, version: str) -> Path:

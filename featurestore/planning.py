@@ -69,16 +69,11 @@ def resolved(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
         WHERE {_ENVIRONMENT_FAILURES} GROUP BY sha256 ORDER BY sha256""",
         **_named(outputs),
     )
-    return pl.DataFrame(
-        {
-            "sha256": [
-                sha256
-                for sha256, missing, paths in rows.iter_rows()
-                if (any(os.access(path, os.R_OK) for path in paths) if missing else reads_heic())
-            ]
-        },
-        schema={"sha256": pl.String},
-    )
+    over = [
+        any(os.access(path, os.R_OK) for path in paths) if missing else reads_heic()
+        for _, missing, paths in rows.iter_rows()
+    ]
+    return rows.filter(pl.Series(over, dtype=pl.Boolean)).select("sha256")
 
 
 def from_landmarks_todo(store: Store, output: Output, landmarks: Output) -> pl.DataFrame:
@@ -128,7 +123,7 @@ def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
 
 
 def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
-    fresh, stale, missing, failed, again = _counts(store, output, landmarks)
+    counts = _counts(store, output, landmarks)
     orphaned, milliseconds = store.frame(
         """
         SELECT count(DISTINCT a.sha256) FILTER (i.sha256 IS NULL)::INT, avg(milliseconds) FILTER (status = 'ok')
@@ -136,25 +131,25 @@ def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
         WHERE extractor = $extractor""",
         extractor=output.extractor,
     ).row(0)
-    todo = stale + missing
+    shown = active_versions(store).get(output.extractor)
+    todo = counts["stale"] + counts["missing"]
     return PlanLine(
         extractor=output.extractor,
         version=output.version,
-        fresh=fresh,
-        stale=stale,
-        missing=missing,
-        failed=failed,
-        again=again,
+        **counts,
         orphaned=orphaned,
-        why=(*(_changes(store, output) if stale else ()), *(_failures(store, output, landmarks) if failed else ())),
-        shown=_shown_instead(store, output),
+        why=(
+            *(_changes(store, output) if counts["stale"] else ()),
+            *(_failures(store, output, landmarks) if counts["failed"] else ()),
+        ),
+        shown=None if shown == output.version else shown,
         seconds=0.0 if not todo else None if milliseconds is None else todo * milliseconds / 1000,
     )
 
 
-def _counts(store: Store, output: Output, landmarks: Output) -> tuple[int, int, int, int, int]:
-    """The photos that are fresh, stale, missing, failed and tried again, see `PlanLine`."""
-    counts: tuple[int, int, int, int, int] = store.frame(
+def _counts(store: Store, output: Output, landmarks: Output) -> dict[str, int]:
+    """How many photos are fresh, stale, missing, failed and tried again, see `PlanLine`."""
+    return store.frame(
         f"""
         WITH photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
         tried AS (FROM attempts WHERE NOT ({_ENVIRONMENT_FAILURES} AND sha256 IN (SELECT sha256 FROM incoming))),
@@ -169,19 +164,13 @@ def _counts(store: Store, output: Output, landmarks: Output) -> tuple[int, int, 
                         WHEN before.sha256 IS NOT NULL THEN 'stale' ELSE 'missing' END AS state,
                    sha256 IN (SELECT sha256 FROM incoming) AS is_resolved
             FROM photos LEFT JOIN now USING (sha256) LEFT JOIN faceless USING (sha256) LEFT JOIN before USING (sha256))
-        SELECT count(*) FILTER (state = 'fresh')::INT, count(*) FILTER (state = 'stale')::INT,
-               count(*) FILTER (state = 'missing')::INT, count(*) FILTER (state = 'failed')::INT,
-               count(*) FILTER (state IN ('stale', 'missing') AND is_resolved)::INT FROM states""",
+        SELECT count(*) FILTER (state = 'fresh')::INT AS fresh, count(*) FILTER (state = 'stale')::INT AS stale,
+               count(*) FILTER (state = 'missing')::INT AS missing, count(*) FILTER (state = 'failed')::INT AS failed,
+               count(*) FILTER (state IN ('stale', 'missing') AND is_resolved)::INT AS again FROM states""",
         extractor=output.extractor,
         version=output.version,
         landmarks=landmarks.version,
-    ).row(0)
-    return counts
-
-
-def _shown_instead(store: Store, output: Output) -> str | None:
-    shown = active_versions(store).get(output.extractor)
-    return None if shown == output.version else shown
+    ).row(0, named=True)
 
 
 def _failures(store: Store, output: Output, landmarks: Output) -> tuple[str, ...]:

@@ -143,30 +143,20 @@ def record_predictions(
     return evaluation
 
 
-def record_external(
+def replace_predictions(
     store: Store,
     run_id: str,
-    data_set: str,
+    role: str,
     image_ids: tuple[str, ...],
     predicted: NDArray[np.float64],
     interval: Ends | None = None,
+    *,
+    prefix: str = "",
 ) -> None:
-    """Store a run's predictions of a whole data set, in place of its earlier ones of that data set."""
-    rows = {"run_id": run_id, "image_id": image_ids, "role": EXTERNAL, "score": predicted}
-    store.sync(
-        "predictions",
-        pl.DataFrame(rows | _ends(interval)),
-        "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)",
-        run_id=run_id,
-        role=EXTERNAL,
-        prefix=f"{data_set}/",
-    )
-
-
-def record_face_alone(store: Store, run_id: str, image_ids: tuple[str, ...], predicted: NDArray[np.float64]) -> None:
-    """Store a run's predictions of faces alone, in place of its earlier ones."""
-    rows = {"run_id": run_id, "image_id": image_ids, "role": FACE_ALONE, "score": predicted}
-    store.sync("predictions", pl.DataFrame(rows), "run_id = $run_id AND role = $role", run_id=run_id, role=FACE_ALONE)
+    """Store a run's predictions in a role, in place of its earlier ones of images whose ids begin with the prefix."""
+    rows = {"run_id": run_id, "image_id": image_ids, "role": role, "score": predicted}
+    scope = "run_id = $run_id AND role = $role AND starts_with(image_id, $prefix)"
+    store.sync("predictions", pl.DataFrame(rows | _ends(interval)), scope, run_id=run_id, role=role, prefix=prefix)
 
 
 def _ends(interval: Ends | None) -> dict[str, NDArray[np.float64]]:
@@ -214,7 +204,7 @@ def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:
     """The subset of each image, None where it has none; of several data sets as data set/subset."""
     several = len({data_set_of(image_id) for image_id in image_ids}) > 1
     name = f"if($several, {GROUP}, subset)"
-    known = dict(store.frame(f"SELECT image_id, {name} FROM {GROUPED_IMAGES}", several=several).iter_rows())
+    known = store.mapping(f"SELECT image_id, {name} FROM {GROUPED_IMAGES}", several=several)
     return [known[image_id] for image_id in image_ids]
 
 
@@ -238,13 +228,12 @@ def is_done(store: Store, run_id: str) -> bool:
 
 def latest(store: Store, protocol: str, fold: int) -> dict[str, str]:
     """model -> run_id of its newest finished run on that fold."""
-    rows = store.frame(
+    return store.mapping(
         "SELECT model, max_by(run_id, started_at) FROM runs "
         "WHERE protocol = $protocol AND fold = $fold AND status = 'done' GROUP BY model",
         protocol=protocol,
         fold=fold,
     )
-    return dict(rows.iter_rows())
 
 
 def bundled(store: Store, ensemble: Run, models: Collection[str]) -> dict[str, Run]:
@@ -273,11 +262,11 @@ def load(store: Store, run_id: str) -> Run:
 
 def training_photos(store: Store, run_id: str) -> list[str]:
     """The sha256 of the training photos of a run, as the store has them now: erased ones are gone."""
-    return store.frame(
+    return store.column(
         "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) "
         "WHERE run_id = $run_id AND role = 'out_of_fold' ORDER BY sha256",
         run_id=run_id,
-    )["sha256"].to_list()
+    )
 
 
 def predictions(store: Store, run_id: str, role: str) -> pl.DataFrame:

@@ -37,13 +37,11 @@ class Scale(NamedTuple):
 
     def share(self, scores: Scores) -> Scores:
         """Where scores lie on the scale: 0 is its lowest, 1 its highest."""
-        shares: Scores = (scores - self.low) / self.width
-        return shares
+        return (scores - self.low) / self.width
 
     def at(self, shares: Scores) -> Scores:
         """The scores that lie there: the inverse of `share`."""
-        scores: Scores = shares * self.width + self.low
-        return scores
+        return shares * self.width + self.low
 
     def to_models(self, scores: Scores) -> Scores:
         """Scores on this scale, on that of models."""
@@ -55,8 +53,7 @@ class Scale(NamedTuple):
 
     def errors_from_models(self, errors: Scores) -> Scores:
         """Differences of two scores of models, in points of this scale."""
-        differences: Scores = errors * (self.width / MODEL_SCALE.width)
-        return differences
+        return errors * (self.width / MODEL_SCALE.width)
 
     def clip(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores held on the scale; NaN and infinity stay, so that a broken model is not taken for a sure one."""

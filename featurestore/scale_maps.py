@@ -88,15 +88,13 @@ class ScaleMap:
 
     def from_shared(self, shared: Array) -> Array:
         """The inverse of `to_shared`. NaN and infinity stay, so that a broken model is not taken for a sure one."""
-        scores: Array = np.where(np.isfinite(shared), np.interp(shared, self.shared, self.scores), shared)
-        return scores
+        return np.where(np.isfinite(shared), np.interp(shared, self.shared, self.scores), shared)
 
     def histograms_to_shared(self, shares: Array) -> Array:
         """(n, H) shares of the raters by `RATINGS`: each rating moves, and is dealt to the two around its place."""
         place = self.to_shared(RATINGS) - RATINGS[0]
         moved = np.maximum(1 - np.abs(place[:, None] - np.arange(len(RATINGS))), 0)
-        shared: Array = shares @ moved
-        return shared
+        return shares @ moved
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `restore` reads it."""

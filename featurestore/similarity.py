@@ -168,8 +168,7 @@ def _arrays(store: Store, query: Query, view: str, column: str, function: str, s
 
 
 def _features(store: Store, query: Query) -> str:
-    rows = store.frame("SELECT feature FROM feature_catalog WHERE extractor = 'geometry' ORDER BY feature")
-    names = rows["feature"].to_list()
+    names = store.column("SELECT feature FROM feature_catalog WHERE extractor = 'geometry' ORDER BY feature")
     if query.values is None:
         measured = f"SELECT measured FROM features WHERE image_id = {_id(query)}"
     else:

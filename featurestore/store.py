@@ -201,8 +201,7 @@ class Store:
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The rows of a query; `$name` in it stands for a keyword argument."""
         self._record(query, parameters)
-        rows: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
-        return rows
+        return self.connection.sql(query, params=parameters or None).pl()
 
     def parts(self, query: str) -> Iterator[pl.DataFrame]:
         """The rows of a query, some thousand at a time; the connection is not to be used meanwhile."""
@@ -217,6 +216,14 @@ class Store:
         if not rows:
             raise LookupError(f"no row: {query}")
         return rows[0][0]
+
+    def column(self, query: str, **parameters: object) -> list[Any]:
+        """The first column of the rows."""
+        return self.frame(query, **parameters).to_series().to_list()
+
+    def mapping(self, query: str, **parameters: object) -> dict[Any, Any]:
+        """The first column of the rows -> the second."""
+        return dict(self.frame(query, **parameters).iter_rows())
 
     def execute(self, statement: str, **parameters: object) -> None:
         """Run one statement for its effect."""

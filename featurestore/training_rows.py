@@ -13,8 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS
+from extractors.outputs import EMBEDDING
 from extractors.regions import REGIONS
 from featurestore.normalization import Normalization
+from featurestore.outputs import NORMALIZED, active_columns, active_table
 from featurestore.records import FaceBatch
 from featurestore.scale import RATINGS
 from featurestore.sql_text import quote
@@ -24,6 +26,19 @@ REGION = "region_"
 ARRAYS = ("geometry", "skin", "shape", "vector", *(f"{REGION}{region}" for region in REGIONS))
 Tables = Mapping[str, tuple[str, str]]
 """Name of an array out of ARRAYS -> (table, column) that holds it, one row a photo."""
+
+
+def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]]:
+    """array -> (table, column) that holds it in the versions that are shown."""
+    columns = dict.fromkeys(NORMALIZED, "features") | {"shape": "shape"}
+    tables = {name: (active_table(store, name), column) for name, column in columns.items()}
+    if encoder is not None:
+        table = active_table(store, f"{EMBEDDING}{encoder}")
+        tables["vector"] = (table, "vector")
+        tables |= {
+            f"{REGION}{region}": (table, region) for region in active_columns(store, f"{EMBEDDING}{encoder}")[1:]
+        }
+    return tables
 
 
 def keys_sql(protocol: str, fold: int) -> str:

@@ -16,11 +16,11 @@ from featurestore.errors import LeakageError, UsageError
 from featurestore.joined_protocols import JOIN, join, link_scales
 from featurestore.next_step import before_extract
 from featurestore.normalization import Normalization
-from featurestore.outputs import NORMALIZED, active_columns, active_table, active_versions, chosen_encoder, networks_of
+from featurestore.outputs import NORMALIZED, active_versions, chosen_encoder, encoder_parameters
 from featurestore.records import FaceBatch
 from featurestore.scale_maps import ScaleMaps
 from featurestore.store import Store
-from featurestore.training_rows import REGION, Arrays, Rows, Tables, keys_sql, rows_sql
+from featurestore.training_rows import Arrays, Rows, Tables, array_tables, keys_sql, rows_sql
 
 PARTS = 4
 """Into which training rows are dealt for cross-fitting, where the protocol has no other folds to take."""
@@ -102,7 +102,7 @@ def training_set(
         features=list(fitted.features),
     )
     store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
-    networks = networks_of(store, encoder) if encoder else ()
+    networks = tuple(encoder_parameters(store, encoder).get("networks", ())) if encoder else ()
     maps = link_scales(store, protocol, rows["train"])
     columns = [every.features.index(name) for name in fitted.features]
     train, val, test = (
@@ -157,8 +157,7 @@ class Manifest:
 
 def check_fold(store: Store, protocol: str, fold: int) -> None:
     """Raises UsageError, naming what there is, when the store has no such fold."""
-    known = store.frame("SELECT protocol, max(fold) AS folds FROM splits GROUP BY protocol ORDER BY protocol")
-    folds = dict(known.iter_rows())
+    folds = store.mapping("SELECT protocol, max(fold) FROM splits GROUP BY protocol ORDER BY protocol")
     if not folds:
         raise no_protocol(store)
     if protocol not in folds:
@@ -174,9 +173,7 @@ def folds_of(store: Store, protocol: str) -> list[int]:
     """The folds of a protocol. Raises UsageError, naming what there is, when the store has no such protocol."""
     join(store, protocol)
     check_fold(store, protocol, 1)
-    return store.frame("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)[
-        "fold"
-    ].to_list()
+    return store.column("SELECT DISTINCT fold FROM splits WHERE protocol = $p ORDER BY fold", p=protocol)
 
 
 def check_roles(store: Store, protocol: str, fold: int) -> None:
@@ -205,13 +202,11 @@ def _parts(store: Store, protocol: str, fold: int, image_ids: tuple[str, ...]) -
     The protocol's own folds keep near-duplicates together where it does, and let two folds share what they fit: the
     model that sees neither fold 1 nor fold 2 serves both.
     """
-    tested = dict(
-        store.frame(
-            "SELECT image_id, min(fold) FROM splits WHERE protocol = $protocol AND fold <> $fold AND role = 'test' "
-            "GROUP BY image_id HAVING count(*) = 1",
-            protocol=protocol,
-            fold=fold,
-        ).iter_rows()
+    tested = store.mapping(
+        "SELECT image_id, min(fold) FROM splits WHERE protocol = $protocol AND fold <> $fold AND role = 'test' "
+        "GROUP BY image_id HAVING count(*) = 1",
+        protocol=protocol,
+        fold=fold,
     )
     if all(image_id in tested for image_id in image_ids):
         folds, dealt = np.unique([tested[image_id] for image_id in image_ids], return_inverse=True)
@@ -233,19 +228,6 @@ def _versions(store: Store, encoder: str | None) -> dict[str, str]:
     """extractor -> version of all that a training set's values came from."""
     used = {"landmarks", *NORMALIZED, f"{EMBEDDING}{encoder}"}
     return {name: version for name, version in active_versions(store).items() if name in used}
-
-
-def array_tables(store: Store, encoder: str | None) -> dict[str, tuple[str, str]]:
-    """array -> (table, column) that holds it in the versions that are shown."""
-    columns = dict.fromkeys(NORMALIZED, "features") | {"shape": "shape"}
-    tables = {name: (active_table(store, name), column) for name, column in columns.items()}
-    if encoder is not None:
-        table = active_table(store, f"{EMBEDDING}{encoder}")
-        tables["vector"] = (table, "vector")
-        tables |= {
-            f"{REGION}{region}": (table, region) for region in active_columns(store, f"{EMBEDDING}{encoder}")[1:]
-        }
-    return tables
 
 
 def _read(

@@ -55,9 +55,9 @@ def scale_of_scores(store: Store, image_ids: Sequence[str]) -> Scale | None:
 
 def traits_of(store: Store, data_sets: Sequence[str]) -> list[str]:
     """The traits that any of these data sets was rated on, in alphabetical order."""
-    return store.frame(
+    return store.column(
         "SELECT DISTINCT trait FROM traits WHERE list_contains($names, data_set) ORDER BY trait", names=list(data_sets)
-    )["trait"].to_list()
+    )
 
 
 def chosen_trait(store: Store, data_sets: Sequence[str], stated: str | None = None) -> str:

@@ -98,7 +98,7 @@ def _words(recipe: Mapping[str, object]) -> str:
 
 def _versions(store: Store, pinned: str) -> Iterator[PinnedValue]:
     """A version is the hash of its recipe: a recipe that was altered shows here."""
-    recipes = dict(store.frame("SELECT extractor || ' ' || version, recipe FROM extractor_versions").iter_rows())
+    recipes = store.mapping("SELECT extractor || ' ' || version, recipe FROM extractor_versions")
     for extractor, version in json.loads(pinned).items():
         recipe = recipes.get(f"{extractor} {version}")
         found = "removed" if recipe is None else hashlib.sha256(recipe.encode()).hexdigest()[:12]
@@ -110,7 +110,7 @@ def _statistics(store: Store, statistics_id: str, rows: Rows) -> Iterator[Pinned
     stored = store.frame("FROM statistics WHERE statistics_id = $id", id=statistics_id).row(0, named=True)
     row_count, row_hash = normalization_statistics.rows_of(store, stored["sql"])
     yield PinnedValue.compare("rows of the statistics", stored["row_hash"], row_hash)
-    fitted_on = set(store.frame(f"SELECT sha256 FROM ({stored['sql']})")["sha256"])
+    fitted_on = set(store.column(f"SELECT sha256 FROM ({stored['sql']})"))
     yield PinnedValue.compare("statistics fitted on other rows", 0, len(fitted_on - set(rows.sha256)))
     fitted = normalization_statistics.from_query(store, stored["sql"], stored["features"][:-1]).row(0, named=True)
     if statistics_id in normalized_values.shown(store):
@@ -131,11 +131,11 @@ def _roles(store: Store, run: Run, rows: Rows) -> PinnedValue:
         check_roles(store, run.protocol, run.fold)
     except LeakageError as error:
         return PinnedValue("training rows among test rows", "0", str(error), False)
-    tested = store.frame(
+    tested = store.column(
         "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) WHERE run_id = $id AND role = 'test'",
         id=run.run_id,
     )
-    return PinnedValue.compare("training rows among test rows", 0, len(set(tested["sha256"]) & set(rows.sha256)))
+    return PinnedValue.compare("training rows among test rows", 0, len(set(tested) & set(rows.sha256)))
 
 
 def _members(store: Store, run: Run) -> Iterator[PinnedValue]:

@@ -49,7 +49,7 @@ def write(store: Store, output: Output, rows: pl.DataFrame, attempts: pl.DataFra
 
 def computed_tables(store: Store) -> list[str]:
     """The tables of what was computed of photos, whose rows have the sha256 of a photo."""
-    versions = store.frame("SELECT table_name FROM extractor_versions ORDER BY ALL")["table_name"]
+    versions = store.column("SELECT table_name FROM extractor_versions ORDER BY ALL")
     return [*versions, "attempts", "normalized_values"]
 
 

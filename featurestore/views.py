@@ -17,7 +17,7 @@ from featurestore.table_description import View
 
 def create_views(store: Store) -> None:
     """Create or replace the views of every output that has an active version; call it inside a transaction."""
-    outputs = store.frame("SELECT DISTINCT output FROM extractor_versions WHERE active ORDER BY output")["output"]
+    outputs = store.column("SELECT DISTINCT output FROM extractor_versions WHERE active ORDER BY output")
     makers = {"embeddings": _embeddings, FEATURES: _features}
     for view in outputs:
         store.create_view(makers.get(view, _values)(store, view))
@@ -81,8 +81,7 @@ def _comment(store: Store, table: str) -> str:
 
 def _definitions(store: Store) -> dict[str, str]:
     """feature -> what it is, its formula, unit and source."""
-    rows = store.frame(
+    return store.mapping(
         "SELECT feature, concat_ws(' ', summary, formula, '[' || unit || ']', source) FROM feature_catalog "
         "WHERE extractor <> 'normalization' ORDER BY feature"
     )
-    return dict(rows.iter_rows())

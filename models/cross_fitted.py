@@ -37,8 +37,7 @@ class CrossFitted:
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
         scores: NDArray[np.float64] = np.stack([MODEL_SCALE.clip(model.predict(batch)) for model in self.models])
-        mean: NDArray[np.float64] = scores.mean(axis=0)
-        return mean
+        return scores.mean(axis=0)
 
     def save(self, folder: Path) -> None:
         """Write every model into a folder of its own within `folder`."""
@@ -63,14 +62,12 @@ class CrossFitted:
         """
         shares = self.all_weights / self.all_weights.sum(axis=0)
         sub_scores = np.stack([model.sub_scores(batch) for model in self.models])
-        scores: NDArray[np.float64] = np.einsum("kr,knr->nr", shares, sub_scores)
-        return scores
+        return np.einsum("kr,knr->nr", shares, sub_scores)
 
     @property
     def weights(self) -> NDArray[np.float64]:
         """(8,) weights of the regions, the means over the models; positive, they sum to one."""
-        weights: NDArray[np.float64] = self.all_weights.mean(axis=0)
-        return weights
+        return self.all_weights.mean(axis=0)
 
     @property
     def all_weights(self) -> NDArray[np.float64]:

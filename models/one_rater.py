@@ -156,8 +156,7 @@ class OneRater:
         apart = design - design[:, :2] @ np.linalg.lstsq(design[:, :2], design)[0]
         across = design @ self.covariance
         lowered = ((across @ (apart.T @ apart / len(faces))) * across).sum(axis=1)
-        gains: Array = lowered / ((across * design).sum(axis=1) + self.noise**2)
-        return gains
+        return lowered / ((across * design).sum(axis=1) + self.noise**2)
 
 
 def _fitted(prior: Prior, faces: Faces, ratings: Array) -> tuple[float, float]:

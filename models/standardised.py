@@ -25,5 +25,4 @@ def spreads(values: NDArray[np.float32]) -> NDArray[np.float32]:
     spread = values.std(axis=0)
     mean = float(np.abs(values.mean(axis=0)).max(initial=0))
     floor = max(SMALLEST * float(spread.max(initial=0)), ROUNDING * mean, 1e-12)
-    widened: NDArray[np.float32] = np.maximum(spread, np.float32(floor))
-    return widened
+    return np.maximum(spread, np.float32(floor))

@@ -57,8 +57,9 @@ def completed(store: Store) -> Store:
         store.append("traits", pl.DataFrame(of_trait))
         for model in ("ensemble", "a"):
             predicted = np.clip(truth + random.normal(0, 1, n), 1, 5)
-            runs.record_external(
-                store, run_of(model), name, tuple(others), predicted, (predicted - 0.3, predicted + 0.3)
+            ends = (predicted - 0.3, predicted + 0.3)
+            runs.replace_predictions(
+                store, run_of(model), runs.EXTERNAL, tuple(others), predicted, ends, prefix=f"{name}/"
             )
     return store
 

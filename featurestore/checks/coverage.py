@@ -38,11 +38,10 @@ def _outputs(store: Store, data_set: str) -> dict[str, str]:
 
 def _missing(store: Store, query: str, data_set: str) -> dict[str, int]:
     """status -> photos that the query does not give; `untried` are those of which the ledger knows no failure."""
-    rows = store.frame(
+    return store.mapping(
         f"""
         WITH failed AS (SELECT image_id, max(status) AS status FROM extractions WHERE status <> 'ok' GROUP BY image_id)
         SELECT coalesce(status, 'untried'), count(*) FROM images ANTI JOIN ({query}) USING (image_id)
         LEFT JOIN failed USING (image_id) WHERE data_set = $data_set GROUP BY ALL ORDER BY 2 DESC, 1""",
         data_set=data_set,
     )
-    return dict(rows.iter_rows())

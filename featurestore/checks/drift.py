@@ -117,8 +117,7 @@ def ks_statistics(values: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDA
     # between equal values the distributions have not yet taken their step
     gap[:-1][ordered[:-1] == ordered[1:]] = 0
     both_sides = ours.any(axis=0) & others.any(axis=0)
-    largest: NDArray[np.float64] = np.where(both_sides, gap.max(axis=0, initial=0.0), 0.0)
-    return largest
+    return np.where(both_sides, gap.max(axis=0, initial=0.0), 0.0)
 
 
 def chance_limit(inside: NDArray[np.bool_], comparisons: int) -> float:

@@ -93,11 +93,10 @@ def encoders(store: Store, data_set: str) -> list[str]:
     """Encoders that have embedded photos of this data set."""
     if not store.has("embeddings"):
         return []
-    rows = store.frame(
+    return store.column(
         "SELECT DISTINCT encoder FROM embeddings JOIN images USING (image_id) WHERE data_set = $data_set ORDER BY ALL",
         data_set=data_set,
     )
-    return list(rows["encoder"])
 
 
 def sample(store: Store, encoder: str, where: str, data_set: str) -> NDArray[np.float32]:

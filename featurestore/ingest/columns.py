@@ -90,8 +90,7 @@ class Columns:
         """The first photo or rater within which the column has several values, None when there is none."""
         groups = self.table.cells.select(pl.col(within).alias("of"), pl.col(column).alias("value")).drop_nulls()
         several = groups.group_by("of").agg(pl.col("value").n_unique().alias("values")).filter(pl.col("values") > 1)
-        first: str | None = several["of"].min()  # type: ignore[assignment]
-        return first
+        return several["of"].min()
 
     def answers(self, column: str) -> list[str]:
         """Distinct cells that are not missing, up to a number that shows what a column holds."""

@@ -149,7 +149,7 @@ def write(store: Store, data_set: DataSet) -> IngestSummary:
     Raises UsageError when the name belongs to a data set of other photos.
     """
     prefix = f"{check_name(data_set.name)}/"
-    roots = store.frame("SELECT root FROM locations WHERE data_set = $name", name=data_set.name)["root"].to_list()
+    roots = store.column("SELECT root FROM locations WHERE data_set = $name", name=data_set.name)
     with store.transaction():
         _refuse_other_photos(store, data_set)
         forget(store, _first_converted(store, data_set))

@@ -2,19 +2,21 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import DataSet, conform
-from featurestore.ingest.labels import build_scores, folds, protocol_name
+from featurestore.ingest.labels import build_scores, folds, present, protocol_name
 from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.table import IMAGE_COLUMNS
 from featurestore.store import Store
 
 _RATING = ("image_id", "trait", "rater_id", "session")
 _SCORE = ("image_id", "trait")
+_ATTRIBUTE = ("image_id", "attribute")
 
 
 def added(store: Store, new: DataSet) -> DataSet:
@@ -36,13 +38,8 @@ def added(store: Store, new: DataSet) -> DataSet:
     ratings, published = _answers(store, new)
     images = _images(new.name, _stored(store, new.name, "images"), new.images)
     scores = build_scores(scales, ratings, published)
-    rater_key, image_key = ("data_set", "rater_id", "attribute"), ("image_id", "attribute")
-    rater_attributes = _union(
-        new.name, _stored(store, new.name, "rater_attributes"), new.rater_attributes, rater_key, "value"
-    )
-    image_attributes = _union(
-        new.name, _stored(store, new.name, "image_attributes"), new.image_attributes, image_key, "value"
-    )
+    stored = partial(_stored, store, new.name)
+    rater_key = ("data_set", "rater_id", "attribute")
     return replace(
         new,
         files=(*map(Path, files or ()), *new.files),
@@ -51,20 +48,17 @@ def added(store: Store, new: DataSet) -> DataSet:
         ratings=ratings,
         scores=scores,
         splits=_splits(store, new.name, scales, images, scores),
-        published_landmarks=_stored(store, new.name, "published_landmarks"),
-        drawn_parameters=_stored(store, new.name, "drawn_parameters"),
-        findings=_findings(_stored(store, new.name, "findings"), new.findings, images, scores),
-        rater_attributes=rater_attributes,
-        image_attributes=image_attributes,
+        published_landmarks=stored("published_landmarks"),
+        drawn_parameters=stored("drawn_parameters"),
+        findings=_findings(stored("findings"), new.findings, images, scores),
+        rater_attributes=_union(new.name, stored("rater_attributes"), new.rater_attributes, rater_key, "value"),
+        image_attributes=_union(new.name, stored("image_attributes"), new.image_attributes, _ATTRIBUTE, "value"),
     )
 
 
 def _stored(store: Store, name: str, table: str) -> pl.DataFrame:
-    condition = (
-        "data_set = $name"
-        if table in ("images", "rater_attributes", "findings")
-        else "starts_with(image_id, $name || '/')"
-    )
+    has_data_set = table in ("images", "rater_attributes", "findings")
+    condition = "data_set = $name" if has_data_set else "starts_with(image_id, $name || '/')"
     return conform(table, store.frame(f'SELECT * FROM "{table}" WHERE {condition}', name=name))
 
 
@@ -121,7 +115,7 @@ def _images(name: str, stored: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         frame.unpivot(IMAGE_COLUMNS, index="image_id", variable_name="attribute").drop_nulls()
         for frame in (stored, new)
     )
-    attributes = _union(name, stored_attributes, new_attributes, ("image_id", "attribute"), "value")
+    attributes = _union(name, stored_attributes, new_attributes, _ATTRIBUTE, "value")
     attributes = attributes.pivot("attribute", index="image_id", values="value")
     photos = pl.concat([new, stored.join(new, on="image_id", how="anti")]).drop(IMAGE_COLUMNS)
     return conform("images", photos.join(attributes, on="image_id", how="left", maintain_order="left"))
@@ -133,12 +127,7 @@ def _splits(
     """The folds of each trait, in which known photos stay where they are, and the rows of all other protocols."""
     content = images.select("image_id", "sha256")
     splits = [
-        folds(
-            name,
-            trait,
-            content.join(scores.filter(trait=trait), on="image_id", how="semi"),
-            known=_dealt(store, name, trait),
-        )
+        folds(name, trait, present(content, scores.filter(trait=trait)), known=_dealt(store, name, trait))
         for trait in traits
     ]
     own = [protocol_name(name, trait) for trait in traits]
@@ -148,11 +137,10 @@ def _splits(
 
 def _dealt(store: Store, name: str, trait: str) -> dict[str, int]:
     """image_id -> the fold that tests it."""
-    rows = store.frame(
+    return store.mapping(
         "SELECT image_id, fold FROM splits WHERE protocol = $protocol AND role = 'test'",
         protocol=protocol_name(name, trait),
     )
-    return dict(rows.iter_rows())
 
 
 def _findings(stored: pl.DataFrame, new: pl.DataFrame, images: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

@@ -42,7 +42,7 @@ def export_store(store: Store, folder: Path) -> ExportResult:
         raise InputError(f"{folder} holds other files: give a new or empty folder for the export.")
     description = describe(store)
     description.check()
-    description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
+    description.check_versions(set(store.column("SELECT table_name FROM extractor_versions")))
     with staging(folder) as partial:
         _write_tables(store, description, partial)
         models = _model_folders(store)

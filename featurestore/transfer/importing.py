@@ -89,7 +89,7 @@ def _load(store: Store, description: Description, folder: Path) -> None:
                     store.execute(comment)
                 _load_rows(store, table, description.rows.get(table.name), folder)
             check_rows(store)
-            description.check_versions(set(store.frame("SELECT table_name FROM extractor_versions")["table_name"]))
+            description.check_versions(set(store.column("SELECT table_name FROM extractor_versions")))
             for view in VIEWS:
                 store.create_view(view)
             create_views(store)

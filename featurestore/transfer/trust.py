@@ -35,16 +35,16 @@ def check_rows(store: Store) -> None:
             raise ExportError(f"extractor_versions names the table {table!r}, which kallos would not create.")
         if not _matches(NAME, output) or output in reserved:
             raise ExportError(f"extractor_versions names the output {output!r}, which kallos would not show.")
-    features = store.frame(
+    features = store.column(
         """
         SELECT feature FROM feature_definitions UNION SELECT unnest(features) FROM statistics
         UNION SELECT unnest(features) FROM manifests
         UNION SELECT split_part(unnest(recipe ->> '$.columns[*]'), '@', 1) FROM extractor_versions ORDER BY ALL"""
     )
-    for feature in features["feature"]:
+    for feature in features:
         if not _matches(NAME, feature):
             raise ExportError(f"{feature!r} is not the name of a feature.")
-    for folder in store.frame("SELECT DISTINCT folder FROM runs ORDER BY ALL")["folder"]:
+    for folder in store.column("SELECT DISTINCT folder FROM runs ORDER BY ALL"):
         if not folder or PurePath(folder).name != folder or folder == "..":
             raise ExportError(f"The folder {folder!r} of a run does not lie in the runs folder.")
     queries = store.frame("SELECT sql FROM manifests UNION SELECT sql FROM statistics ORDER BY ALL")
@@ -66,6 +66,5 @@ def _reads_tables_only(store: Store, query: str) -> bool:
 
 
 def _is_plain(node: dict[str, Any]) -> bool:
-    return node.get("type") != "BASE_TABLE" or (
-        len(node["qualified_name"]["path"]) == 1 and _matches(NAME, node["table_name"])
-    )
+    is_table = node.get("type") == "BASE_TABLE"
+    return not is_table or (len(node["qualified_name"]["path"]) == 1 and _matches(NAME, node["table_name"]))

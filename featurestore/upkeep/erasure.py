@@ -129,7 +129,7 @@ def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
 
 
 def _trained(store: Store, known: pl.DataFrame) -> tuple[str, ...]:
-    rows = store.frame(
+    runs = store.column(
         """
         SELECT DISTINCT run_id FROM (
             SELECT run_id, image_id FROM predictions WHERE role = 'out_of_fold'
@@ -137,7 +137,7 @@ def _trained(store: Store, known: pl.DataFrame) -> tuple[str, ...]:
         WHERE list_contains($ids, image_id) ORDER BY run_id""",
         ids=known["image_id"].to_list(),
     )
-    return tuple(rows["run_id"])
+    return tuple(runs)
 
 
 def _delete(store: Store, known: pl.DataFrame, raters: Sequence[str]) -> dict[str, int]:

@@ -50,10 +50,8 @@ def _symptoms(store: Store) -> Iterator[Symptom]:
 
 def _tables(store: Store) -> Symptom:
     expected = {(table.name, column.name, column.type) for table in TABLES for column in table.columns}
-    found = set(
-        store.frame("SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal").rows()
-    )
-    if missing := expected - found:
+    found = store.frame("SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal")
+    if missing := expected - set(found.rows()):
         table, column, _ = min(missing)
         message = f"{table}.{column} is missing or of another type: restore the store from a copy"
         return Symptom("tables", "fail", message)
@@ -62,7 +60,7 @@ def _tables(store: Store) -> Symptom:
 
 def _views(store: Store) -> Symptom:
     """Every view can be read."""
-    names = store.frame("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL")["view_name"].to_list()
+    names = store.column("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL")
     for name in names:
         try:
             store.frame(f'SELECT * FROM "{name}" LIMIT 1')
@@ -90,20 +88,16 @@ def _rows_and_ledger(store: Store) -> Symptom:
         ).row(0)
         rows += count
         if count != photos or strays:
-            message = (
-                f"rows of {extractor} and its ledger disagree: restore the store from a copy, or extract into a new one"
-            )
-            return Symptom("rows and ledger", "fail", message)
+            remedy = "restore the store from a copy, or extract into a new one"
+            return Symptom("rows and ledger", "fail", f"rows of {extractor} and its ledger disagree: {remedy}")
     return Symptom("rows and ledger", "ok", f"{rows:,} rows, each with its line in the ledger")
 
 
 def _stopped(store: Store, table: str, condition: str, remedy: str) -> Symptom:
     count = store.value(f"SELECT count(*) FROM {table} WHERE {condition}")
-    return (
-        Symptom(table, "warn", f"{count} stopped midway: {remedy}")
-        if count
-        else Symptom(table, "ok", "none unfinished")
-    )
+    if count:
+        return Symptom(table, "warn", f"{count} stopped midway: {remedy}")
+    return Symptom(table, "ok", "none unfinished")
 
 
 def _copies(path: Path) -> Symptom:

@@ -141,7 +141,7 @@ def examine_deeply(path: Path) -> tuple[Symptom, ...]:
 
 def _blocks(store: Store) -> Symptom:
     """Reading every value makes DuckDB compare every block with its checksum."""
-    tables = store.frame("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL")["table_name"]
+    tables = store.column("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL")
     for table in tables:
         try:
             store.frame(f'SELECT bit_xor(hash(t)) FROM "{table}" t')

@@ -69,14 +69,12 @@ def back_up(store: Store, found: int) -> Path:
 
 def _key_values_by_content(store: Store) -> None:
     """What was computed belongs to a photo's bytes; folders have a table of their own; z-scores are a view."""
-    for view in store.frame("SELECT view_name FROM duckdb_views() WHERE NOT internal")["view_name"]:
+    for view in store.column("SELECT view_name FROM duckdb_views() WHERE NOT internal"):
         store.execute(f'DROP VIEW "{view}"')
     for table, output in store.frame("SELECT table_name, output FROM extractor_versions").iter_rows():
         _rekey(store, table, is_packed=output == "geometric_features")
     store.execute(_KEY_VALUES_BY_CONTENT)
-    for table in store.frame("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'normalized__')")[
-        "table_name"
-    ]:
+    for table in store.column("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'normalized__')"):
         store.execute(f'DROP TABLE "{table}"')
 
 

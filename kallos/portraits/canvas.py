@@ -20,8 +20,7 @@ def points(*pairs: tuple[float, float]) -> Points:
 
 def moved(shape: Points, x: float, y: float) -> Points:
     """The shape, translated."""
-    translated: Points = shape + np.array([x, y])
-    return translated
+    return shape + np.array([x, y])
 
 
 def smooth(shape: Points, closed: bool = True) -> Points:

@@ -46,8 +46,7 @@ class Skin:
 
     def shadow(self, depth: float) -> NDArray[np.float32]:
         """(3,) the skin's colour in shadow; depth 0 is even light, 1 the deepest."""
-        colour: NDArray[np.float32] = self.ramp[round((1 - depth) * (len(self.ramp) // 2))]
-        return colour
+        return self.ramp[round((1 - depth) * (len(self.ramp) // 2))]
 
 
 def _light_on_head(head: Head, size: int) -> Field:

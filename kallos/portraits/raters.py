@@ -57,5 +57,4 @@ def rate(scores: NDArray[np.float64], seed: int, raters: int = 60) -> NDArray[np
     factor = rng.uniform(*SPREADING, raters)
     noise = rng.normal(0, NOISE_SD, (len(scores), raters))
     opinion = MIDDLE + factor * (scores[:, None] - MIDDLE) + bias + noise
-    ratings: NDArray[np.int64] = np.clip(np.rint(opinion), *SCALE).astype(np.int64)
-    return ratings
+    return np.clip(np.rint(opinion), *SCALE).astype(np.int64)

@@ -21,7 +21,7 @@ from extractors.alignment import RECIPE
 from extractors.errors import KallosError
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
-from featurestore.outputs import encoder_weights
+from featurestore.outputs import encoder_parameters
 from featurestore.records import Epoch, Evaluation, FaceBatch
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
@@ -98,7 +98,7 @@ class CrossFit:
             name,
             self._identity,
             encoder=self._encoder,
-            weights=encoder_weights(fold.store, self._encoder) if self._encoder else self._fitter.weights,
+            weights=self._weights,
             computing=computing,
         )
         began = time.monotonic()
@@ -142,6 +142,13 @@ class CrossFit:
     @property
     def _run_id(self) -> str:
         return self._fold.run_id(self._spec.name, self._identity, self._encoder)
+
+    @property
+    def _weights(self) -> str:
+        """What its encoder started from, else its own network."""
+        if self._encoder is None:
+            return self._fitter.weights
+        return str(encoder_parameters(self._fold.store, self._encoder).get("weights"))
 
     def _label(self, part: int) -> str:
         return "all rows" if part == WHOLE else f"part {part}/{self._parts}"

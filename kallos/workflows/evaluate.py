@@ -61,8 +61,8 @@ class Predictions:
         with store.transaction():
             for model, scores in self.scores.items():
                 interval = self.ends if model == ENSEMBLE else None
-                run_id, images = self.parts.run_ids[model], self.rows.rows.image_ids
-                runs.record_external(store, run_id, self.rows.data_set, images, scores, interval)
+                run_id, images, prefix = self.parts.run_ids[model], self.rows.rows.image_ids, f"{self.rows.data_set}/"
+                runs.replace_predictions(store, run_id, runs.EXTERNAL, images, scores, interval, prefix=prefix)
 
 
 def evaluate(

@@ -43,7 +43,7 @@ def evaluate_face_alone(
         scores = _scores(opened, parts, image_ids, on_progress)
         with opened.transaction():
             for model, predicted in scores.items():
-                runs.record_face_alone(opened, parts.run_ids[model], image_ids, predicted)
+                runs.replace_predictions(opened, parts.run_ids[model], runs.FACE_ALONE, image_ids, predicted)
         evaluated = (of_run(opened, runs.load(opened, parts.run_ids[model])) for model in scores)
         origin = parts.origin
         return FaceAloneReport(origin.protocol, origin.fold, tuple(model for model in evaluated if model))

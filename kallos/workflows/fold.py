@@ -126,7 +126,7 @@ class Fold:
 
 
 def _only_protocol(store: Store) -> str:
-    protocols = store.frame("SELECT DISTINCT protocol FROM splits ORDER BY protocol")["protocol"].to_list()
+    protocols = store.column("SELECT DISTINCT protocol FROM splits ORDER BY protocol")
     if not protocols:
         raise no_protocol(store)
     ingested = [protocol for protocol in protocols if not protocol.startswith(IDENTITY_DISJOINT)]

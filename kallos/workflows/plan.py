@@ -34,7 +34,7 @@ def plan_report(store: Store) -> PlanReport:
     ).row(0)
     if not images:
         raise before_extract(store, "The store has no photo yet")
-    roots = store.frame("SELECT DISTINCT root FROM locations ORDER BY root")["root"].to_list()
+    roots = store.column("SELECT DISTINCT root FROM locations ORDER BY root")
     lines = plan_lines(store, current)
     versions = feature_versions({output.extractor: output.version for output in current})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")

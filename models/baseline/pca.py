@@ -46,8 +46,7 @@ class Components:
     def transform(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, d) to (n, k), each column of unit variance over the fitted rows."""
         centred = rows.astype(np.float64) - self.mean
-        coordinates: NDArray[np.float64] = centred @ self._across / self.scale
-        return coordinates
+        return centred @ self._across / self.scale
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """What is to be saved."""

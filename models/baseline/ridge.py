@@ -65,8 +65,7 @@ def train_ridge(
 
 def _known(inputs: Inputs, batch: FaceBatch) -> NDArray[np.float64]:
     """(n, F + k): what is unknown is the training mean, and no single odd number decides a score."""
-    known: NDArray[np.float64] = np.nan_to_num(inputs.matrix(batch), nan=0.0).clip(-FURTHEST, FURTHEST)
-    return known
+    return np.nan_to_num(inputs.matrix(batch), nan=0.0).clip(-FURTHEST, FURTHEST)
 
 
 class RidgeFitter(PlainFitter):

@@ -62,8 +62,7 @@ def _moves(model: SubscoreModel, batch: FaceBatch) -> list[NDArray[np.float64]]:
 def _adding_up(parts: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
     """The parts with what the sum lacks spread over them by their size; parts that are all zero stay so."""
     sizes = np.abs(parts)
-    added: NDArray[np.float64] = parts + (whole - parts.sum()) * sizes / np.maximum(sizes.sum(), TINY)
-    return added
+    return parts + (whole - parts.sum()) * sizes / np.maximum(sizes.sum(), TINY)
 
 
 def _weighted(model: SubscoreModel) -> Iterator[tuple[RegionNetwork, float]]:

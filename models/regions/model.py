@@ -165,8 +165,7 @@ class RegionNetwork:
         density = np.exp(-(units**2) / 2) / np.sqrt(2 * np.pi)
         slopes = (ndtr(units) + units * density) * self.outer
         growth = MODEL_SCALE.width * expit(logits) * (1 - expit(logits))
-        gradient: NDArray[np.float64] = (growth[:, None] * slopes).mean(axis=0) @ self.inner
-        return gradient
+        return (growth[:, None] * slopes).mean(axis=0) @ self.inner
 
 
 class SubscoreModel:
@@ -220,8 +219,7 @@ class SubscoreModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores: the weighted means of the sub-scores."""
-        scores: NDArray[np.float64] = self.sub_scores(batch) @ self.weights
-        return scores
+        return self.sub_scores(batch) @ self.weights
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""

@@ -117,8 +117,7 @@ class _Training:
         beyond = ((sub_scores - MODEL_SCALE.at(0.5)).abs() - config.saturation_free).relu()
         unevenness = math.log(len(weights)) + (weights * weights.log()).sum()
         penalties = config.saturation_penalty * beyond.square().mean() + config.evenness * unevenness
-        loss: torch.Tensor = error + penalties
-        return loss
+        return error + penalties
 
 
 def _widths(train: FaceBatch, inputs: Inputs, region: str) -> list[int]:
