@@ -6,15 +6,13 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
-from kallos.cli.outputs import output, wrote
+from kallos.cli.outputs import output_option, wrote
 
 
 def duplicates(
     data_set: Annotated[str | None, typer.Option(help="Write the protocol for this data set only.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Whose embeddings are compared.")] = None,
-    sheet: Annotated[
-        Path | None, typer.Option(help="Also draw the nearest pairs side by side, .png or .svg.", callback=output)
-    ] = None,
+    sheet: Annotated[Path | None, output_option("Also draw the nearest pairs side by side, .png or .svg.")] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:

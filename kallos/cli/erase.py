@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, StorePath
-from kallos.cli.outputs import output, wrote
+from kallos.cli.outputs import output_option, wrote
 
 
 def erase(
@@ -16,9 +16,7 @@ def erase(
     rater: Annotated[
         list[str] | None, typer.Option(help="A person: all that was rated under that name by `kallos rate NAME`.")
     ] = None,
-    receipt: Annotated[
-        Path | None, typer.Option(help="Where the receipt goes.  [default: beside the store]", callback=output)
-    ] = None,
+    receipt: Annotated[Path | None, output_option("Where the receipt goes.  [default: beside the store]")] = None,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, PictureFormat, Protocol, StorePath
-from kallos.cli.outputs import output, wrote
+from kallos.cli.outputs import output_option, wrote
 
 
 def explain(
@@ -14,12 +14,9 @@ def explain(
     group: Annotated[
         str | None, typer.Option(help="Subset whose calibration and percentiles are used, such as AF.")
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write it into this HTML file instead, the photo in it.", callback=output)
-    ] = None,
+    html: Annotated[Path | None, output_option("Write it into this HTML file instead, the photo in it.")] = None,
     overlay: Annotated[
-        Path | None,
-        typer.Option(help="Also draw it on the photo: regions shaded, measured lines. .png or .svg.", callback=output),
+        Path | None, output_option("Also draw it on the photo: regions shaded, measured lines. .png or .svg.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Explain by this bundle; a store is not needed then.")] = None,
     protocol: Protocol = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kallos.cli.outputs import output
+from kallos.cli.outputs import output_option
 
 StorePath = Annotated[
     Path, typer.Option("--store", envvar="KALLOS_STORE", help="The DuckDB file.", rich_help_panel="Store")
@@ -41,15 +41,9 @@ EncoderWeights = Annotated[
     ),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Allow torchvision and timm to fetch ImageNet weights.")]
-Csv = Annotated[
-    Path | None, typer.Option("--csv", help="Write the table into this csv file, or - for stdout.", callback=output)
-]
-Parquet = Annotated[
-    Path | None, typer.Option("--parquet", help="Write the table into this Parquet file.", callback=output)
-]
-Sav = Annotated[
-    Path | None, typer.Option("--sav", help="Write the table into this SPSS file, with labels.", callback=output)
-]
+Csv = Annotated[Path | None, output_option("Write the table into this csv file, or - for stdout.", "--csv")]
+Parquet = Annotated[Path | None, output_option("Write the table into this Parquet file.", "--parquet")]
+Sav = Annotated[Path | None, output_option("Write the table into this SPSS file, with labels.", "--sav")]
 
 
 class PictureFormat(StrEnum):

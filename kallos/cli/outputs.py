@@ -1,8 +1,8 @@
 """What a command writes where the user says; the file that stands there may be one that kallos reads.
 
-An option or argument that names such a place has `output` as its callback. Before any other work, the command is
-refused if the place is what it reads, the store, or what a data set was read from. Any other file is replaced, and the
-message says so.
+An option that names such a place is an `output_option`, and an argument has `output` as its callback. Before any other
+work, the command is refused if the place is what it reads, the store, or what a data set was read from. Any other file
+is replaced, and the message says so.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,6 +25,11 @@ def output(context: typer.Context, parameter: typer.CallbackParam, value: Path |
     if value and value != STDOUT:
         context.meta.setdefault(_KEY, {})[parameter.name] = value
     return value
+
+
+def output_option(help: str, *names: str) -> Any:
+    """An option that names an output."""
+    return typer.Option(*names, help=help, callback=output)
 
 
 class OutputCommand(LoadingCommand):

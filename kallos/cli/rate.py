@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, Protocol, StorePath
-from kallos.cli.outputs import output, wrote
+from kallos.cli.outputs import output_option, wrote
 
 if TYPE_CHECKING:
     from kallos.workflows.one_rater import RatingSession
@@ -20,7 +20,7 @@ KEYS = "a number; u takes the last one back, s skips, q stops"
 def rate(
     rater: Annotated[str, typer.Argument(help="The name that your ratings go by.", metavar="NAME")],
     export: Annotated[
-        Path | None, typer.Option(help="Write the model into this safetensors file, and ask nothing.", callback=output)
+        Path | None, output_option("Write the model into this safetensors file, and ask nothing.")
     ] = None,
     protocol: Protocol = None,
     fold: Fold = None,

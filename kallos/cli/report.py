@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Fold, Json, PictureFormat, Protocol, StorePath
-from kallos.cli.outputs import output, wrote
+from kallos.cli.outputs import output_option, wrote
 from reports.registry import PAGES
 
 ReportName = StrEnum("ReportName", {name.upper(): name for name in PAGES})  # type: ignore[misc]
@@ -24,21 +24,15 @@ def report(
     ] = None,
     run: Annotated[list[str] | None, typer.Option(help="Only these runs; repeat it for each run.")] = None,
     image: Annotated[str | None, typer.Option(help="The image whose lineage is shown.")] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="Also write the figures into this folder.", callback=output)
-    ] = None,
+    figures: Annotated[Path | None, output_option("Also write the figures into this folder.")] = None,
     tables: Annotated[
-        Path | None,
-        typer.Option(help="Also write the rows behind the report on shape into this folder.", callback=output),
+        Path | None, output_option("Also write the rows behind the report on shape into this folder.")
     ] = None,
     picture: Annotated[PictureFormat, typer.Option("--format", help="Format of the figures.")] = PictureFormat.PNG,
     photos: Annotated[bool, typer.Option("--photos", help="Let the page of a data set show a sample of it.")] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write the report into this HTML file instead.", callback=output)
-    ] = None,
+    html: Annotated[Path | None, output_option("Write the report into this HTML file instead.")] = None,
     folder: Annotated[
-        Path | None,
-        typer.Option(help="Write the study into this folder instead: HTML, Quarto, data and R.", callback=output),
+        Path | None, output_option("Write the study into this folder instead: HTML, Quarto, data and R.")
     ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL behind the report instead.")] = False,
     store: StorePath = DEFAULT_STORE,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Csv, Fold, Json, Parquet, Protocol, Sav, StorePath
-from kallos.cli.outputs import output
+from kallos.cli.outputs import output_option
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 def score(
     photos: Annotated[list[Path], typer.Argument(help="Photos, folders of photos, videos, or camera.")],
-    overlay: Annotated[
-        Path | None, typer.Option(help="Write pictures with landmarks and scores here.", callback=output)
-    ] = None,
+    overlay: Annotated[Path | None, output_option("Write pictures with landmarks and scores here.")] = None,
     group: Annotated[
         str | None, typer.Option(help="Subset of the training data whose calibration fits, such as AF.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kallos.cli.options import DEFAULT_STORE, Json, PictureFormat, StorePath
-from kallos.cli.outputs import output, wrote
+from kallos.cli.outputs import output_option, wrote
 
 
 class By(StrEnum):
@@ -24,9 +24,7 @@ def similar(
     k: Annotated[int, typer.Option("-k", help="How many neighbours.", min=1, max=100)] = 10,
     data_set: Annotated[str | None, typer.Option(help="Only neighbours of this data set.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Whose embeddings.")] = None,
-    sheet: Annotated[
-        Path | None, typer.Option(help="Also write a contact sheet here, .png or .svg.", callback=output)
-    ] = None,
+    sheet: Annotated[Path | None, output_option("Also write a contact sheet here, .png or .svg.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT that finds them instead.")] = False,
     store: StorePath = DEFAULT_STORE,
     json: Json = False,
