@@ -27,6 +27,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from extractors.outputs import EMBEDDING
+from featurestore.ingest.labels import FOLDS, with_roles
 from featurestore.next_step import before_extract
 from featurestore.outputs import active_table, chosen_encoder, encoder_parameters
 from featurestore.store import Store
@@ -35,7 +36,6 @@ from featurestore.traits import traits_of
 PROTOCOL = "identity-disjoint"
 """The protocol of a store of one trait; where others come, they have their own: `identity-disjoint-trustworthy`."""
 
-FOLDS = 5
 HAMMING = 24
 """Of 64 bits: two faces at random differ in 32, the furthest true pair of SCUT-FBP5500 in 20."""
 
@@ -148,16 +148,9 @@ def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.
         .sort(*stratum, "fifth", "order", "image_id")
         .unique("unit", keep="first", maintain_order=True)
         .with_row_index("place")
-        .select("unit", test_fold=(pl.col("place") % FOLDS + 1).cast(pl.Int32))
+        .select("unit", test_fold=pl.col("place") % FOLDS + 1)
     )
-    dealt = images.join(units, on="unit").join(
-        pl.DataFrame({"fold": np.arange(1, FOLDS + 1, dtype=np.int32)}), how="cross"
-    )
-    role = pl.when(pl.col("fold") == pl.col("test_fold")).then(pl.lit("test")).otherwise(pl.lit("train"))
-    rows = dealt.select(
-        "image_id", pl.lit(protocol).alias("protocol"), "fold", role.alias("role"), pl.lit(trait).alias("trait")
-    )
-    return rows.sort("fold", "image_id")
+    return with_roles(images.join(units, on="unit"), protocol, trait)
 
 
 def searched(store: Store) -> bool:
@@ -196,7 +189,7 @@ def _photos(store: Store, encoder: str) -> _Photos:
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     lengths[lengths == 0] = 1
     return rows / lengths
 

@@ -21,15 +21,9 @@ def origin(device: str, computing: Mapping[str, Any]) -> dict[str, Any]:
 
 def elsewhere(fits: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The other machines that some of these fits were made on: what they are, and the beginning of their id."""
-    return tuple(
-        sorted(
-            {
-                f"{fit.get('device')}, machine {fit['machine']}" if "machine" in fit else NOT_RECORDED
-                for fit in fits
-                if fit.get("machine") != _machine()
-            }
-        )
-    )
+    others = [fit for fit in fits if fit.get("machine") != _machine()]
+    names = (f"{fit.get('device')}, machine {fit['machine']}" if "machine" in fit else NOT_RECORDED for fit in others)
+    return tuple(sorted(set(names)))
 
 
 def _machine() -> str:

@@ -105,8 +105,7 @@ def check_fitted_within(store: Store, statistics_id: str, protocol: str, fold: i
             f"An earlier kallos fitted {name} and kept no record of the rows: run `kallos extract` again."
         )
     training = training_photos(f"({photos_with_features(store)})", of_fold(protocol, fold))
-    not_training = store.value(f"SELECT count(*) FROM ({query}) ANTI JOIN ({training}) USING (sha256)")
-    if not_training:
+    if not_training := store.value(f"SELECT count(*) FROM ({query}) ANTI JOIN ({training}) USING (sha256)"):
         raise LeakageError(
             f"The statistics of {name} were fitted on {not_training:,} photos outside the training rows of {protocol} "
             f"fold {fold}: use that fold's own, which is the default."

@@ -212,4 +212,5 @@ def forget_resolved(store: Store, outputs: Sequence[Output]) -> None:
 
 
 def _named(outputs: Sequence[Output]) -> dict[str, object]:
+    """The parameters of _REQUESTED."""
     return {"extractors": [o.extractor for o in outputs], "versions": [o.version for o in outputs]}

@@ -196,8 +196,8 @@ def calibrations(store: Store, run_id: str) -> dict[str | None, Calibration]:
     rows = store.frame(
         "SELECT subset, n, bias, scores, half_widths FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST",
         id=run_id,
-    )
-    return {name: Calibration(n, bias, tuple(at), tuple(widths)) for name, n, bias, at, widths in rows.iter_rows()}
+    ).rows()
+    return {name: Calibration(n, bias, tuple(scores), tuple(widths)) for name, n, bias, scores, widths in rows}
 
 
 def subsets(store: Store, image_ids: tuple[str, ...]) -> list[str | None]:

@@ -69,9 +69,8 @@ class ScaleMap:
         number = int(np.clip(min(len(scores), len(reference)) // PHOTOS_A_KNOT, 2, MOST_KNOTS))
         low, high = max(own_ranks[0], other_ranks[0]), min(own_ranks[-1], other_ranks[-1])
         ranks = np.linspace(low, high, number)
-        return cls.through(
-            scale, np.column_stack([np.interp(ranks, other_ranks, other), np.interp(ranks, own_ranks, own)])
-        )
+        knots = np.column_stack([np.interp(ranks, other_ranks, other), np.interp(ranks, own_ranks, own)])
+        return cls.through(scale, knots)
 
     @classmethod
     def through(cls, scale: Scale, knots: Array) -> Self:
@@ -123,13 +122,7 @@ class ScaleMaps:
     maps: Mapping[str, ScaleMap] = field(default_factory=dict)
 
     @classmethod
-    def fit(
-        cls,
-        scales: Mapping[str, Scale],
-        data_sets: Sequence[str],
-        photos: Sequence[str],
-        scores: Array,
-    ) -> Self:
+    def fit(cls, scales: Mapping[str, Scale], data_sets: Sequence[str], photos: Sequence[str], scores: Array) -> Self:
         """From the n training rows: their data sets, hashes of their photos and scores; `scales`, the reference first.
 
         Raises PrerequisiteError where a data set has too few rows or all its scores are equal.

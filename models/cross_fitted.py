@@ -36,8 +36,7 @@ class CrossFitted:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
-        scores: NDArray[np.float64] = np.stack([MODEL_SCALE.clip(model.predict(batch)) for model in self.models])
-        return scores.mean(axis=0)
+        return np.mean([MODEL_SCALE.clip(model.predict(batch)) for model in self.models], axis=0)
 
     def save(self, folder: Path) -> None:
         """Write every model into a folder of its own within `folder`."""

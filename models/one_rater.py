@@ -153,9 +153,9 @@ class OneRater:
         That is the taste, of which level and slope are no part: they order faces as the pool does.
         """
         design = faces.design
-        apart = design - design[:, :2] @ np.linalg.lstsq(design[:, :2], design)[0]
+        taste = design - design[:, :2] @ np.linalg.lstsq(design[:, :2], design)[0]
         across = design @ self.covariance
-        lowered = ((across @ (apart.T @ apart / len(faces))) * across).sum(axis=1)
+        lowered = ((across @ (taste.T @ taste / len(faces))) * across).sum(axis=1)
         return lowered / ((across * design).sum(axis=1) + self.noise**2)
 
 

@@ -88,9 +88,9 @@ class Columns:
 
     def differs(self, column: str, within: str) -> str | None:
         """The first photo or rater within which the column has several values, None when there is none."""
-        groups = self.table.cells.select(pl.col(within).alias("of"), pl.col(column).alias("value")).drop_nulls()
-        several = groups.group_by("of").agg(pl.col("value").n_unique().alias("values")).filter(pl.col("values") > 1)
-        return several["of"].min()
+        groups = self.table.cells.select(owner=within, value=column).drop_nulls().group_by("owner")
+        several = groups.agg(pl.col("value").n_unique()).filter(pl.col("value") > 1)
+        return min(several["owner"], default=None)
 
     def answers(self, column: str) -> list[str]:
         """Distinct cells that are not missing, up to a number that shows what a column holds."""

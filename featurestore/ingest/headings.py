@@ -48,32 +48,17 @@ TRAITS = frozenset(
     emotionallystable weird healthy health youthful symmetric symmetrical sexy cute cuteness kind kindness honest
     honesty suitability strength strong powerful power agency communion approachable approachability""".split()
 )
-PHOTO_PREFIXES = ("face", "target", "stimulus", "stim", "photo", "image", "img", "picture", "model", "actor", "poser")
-RATER_PREFIXES = (
-    "rater",
-    "participant",
-    "subject",
-    "respondent",
-    "observer",
-    "judge",
-    "user",
-    "annotator",
-    "vp",
-    "subj",
-)
+PHOTO_PREFIXES = tuple("face target stimulus stim photo image img picture model actor poser".split())
+RATER_PREFIXES = tuple("rater participant subject respondent observer judge user annotator vp subj".split())
 ATTRIBUTES = {
     **dict.fromkeys(("sex", "gender", "geschlecht", "sexe", "genre"), "sex"),
-    **dict.fromkeys(
-        ("ethnicity", "race", "ethnic", "ethnicgroup", "ethnie", "ethnicityrace", "raceethnicity"), "ethnicity"
-    ),
+    **dict.fromkeys("ethnicity race ethnic ethnicgroup ethnie ethnicityrace raceethnicity".split(), "ethnicity"),
     **dict.fromkeys(("age", "ageyears", "alter", "agegroup"), "age"),
     **dict.fromkeys(("subset", "group", "facegroup", "stimulusset", "stimset", "category"), "subset"),
     **dict.fromkeys(("nationality", "country", "culture"), "country"),
     "education": "education",
-    "orientation": "orientation",
-    "sexualorientation": "orientation",
-    "expression": "expression",
-    "emotion": "expression",
+    **dict.fromkeys(("orientation", "sexualorientation"), "orientation"),
+    **dict.fromkeys(("expression", "emotion"), "expression"),
 }
 """Heading -> the attribute of the photo or of the rater that it names."""
 

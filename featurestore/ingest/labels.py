@@ -16,6 +16,7 @@ from featurestore.scale import Scale
 UNNAMED_TRAIT = "score"
 """The trait of a table that does not name what was rated."""
 
+FOLDS = 5
 LONGEST_HISTOGRAM = 100
 """Steps of a scale up to which ratings are counted one by one."""
 
@@ -91,18 +92,16 @@ def _histogram(ratings: pl.DataFrame, scale: Scale) -> pl.Expr:
     return pl.concat_list(counts).alias("histogram")
 
 
-def protocol_name(data_set: str, trait: str, k: int = 5) -> str:
+def protocol_name(data_set: str, trait: str) -> str:
     """The protocol of a trait of a data set without official folds."""
-    return f"{data_set}-{k}fold" if trait == UNNAMED_TRAIT else f"{data_set}-{trait}-{k}fold"
+    return f"{data_set}-{FOLDS}fold" if trait == UNNAMED_TRAIT else f"{data_set}-{trait}-{FOLDS}fold"
 
 
-def folds(
-    name: str, trait: str, images: pl.DataFrame, k: int = 5, known: Mapping[str, int] | None = None
-) -> pl.DataFrame:
-    """Rows for the table `splits`: a protocol of k folds for a trait of a data set without official folds.
+def folds(name: str, trait: str, images: pl.DataFrame, known: Mapping[str, int] | None = None) -> pl.DataFrame:
+    """Rows for the table `splits`: a protocol of FOLDS folds for a trait of a data set without official folds.
 
     Drawn by a hash of the image_id, so the same images always have the same folds; photos with the same
-    bytes share a fold. `images` has image_id and sha256. Fewer than k different photos give no folds.
+    bytes share a fold. `images` has image_id and sha256. Fewer different photos than folds give none.
     `known` are the folds (image_id -> fold whose test set it is in) of photos that were dealt before: they stay there,
     and new photos go to the smallest folds.
     """
@@ -110,18 +109,22 @@ def folds(
     content = images.select("image_id", group=pl.col("image_id").min().over(pl.coalesce("sha256", "image_id")))
     fold_by_group = {group: known[image_id] for image_id, group in content.iter_rows() if image_id in known}
     groups = sorted(content["group"].unique(), key=lambda group: hashlib.sha256(group.encode()).digest())
-    if len(groups) < k:
+    if len(groups) < FOLDS:
         return empty("splits")
     sizes = Counter(fold_by_group.values())
     for group in groups:
         if group not in fold_by_group:
-            fold_by_group[group] = min(range(1, k + 1), key=lambda fold: (sizes[fold], fold))
+            fold_by_group[group] = min(range(1, FOLDS + 1), key=lambda fold: (sizes[fold], fold))
             sizes[fold_by_group[group]] += 1
     fold_of = pl.DataFrame(list(fold_by_group.items()), schema=["group", "test_fold"], orient="row")
-    drawn = content.join(fold_of, on="group").join(pl.DataFrame({"fold": range(1, k + 1)}), how="cross")
+    return with_roles(content.join(fold_of, on="group"), protocol_name(name, trait), trait)
+
+
+def with_roles(images: pl.DataFrame, protocol: str, trait: str) -> pl.DataFrame:
+    """Rows for the table `splits`: image_ids are tested in their `test_fold`, and trained on in the other folds."""
+    rows = images.join(pl.DataFrame({"fold": range(1, FOLDS + 1)}), how="cross")
     role = pl.when(pl.col("fold") == pl.col("test_fold")).then(pl.lit("test")).otherwise(pl.lit("train"))
-    protocol = protocol_name(name, trait, k)
-    rows = drawn.select("image_id", "fold", role.alias("role"), protocol=pl.lit(protocol), trait=pl.lit(trait))
+    rows = rows.select("image_id", "fold", protocol=pl.lit(protocol), role=role, trait=pl.lit(trait))
     return conform("splits", rows).sort("fold", "image_id")
 
 

@@ -138,13 +138,13 @@ def read_numbers(source: Path, answers: RatingRows, recipe: Recipe) -> tuple[Rat
     if words:
         raise _words(source, answers.rows, words)
     rows = answers.rows.with_columns(score=pl.col("text").replace_strict(read, return_dtype=pl.Float64))
-    beside = {}
+    further = {}
     for column in ("sd", "raters"):
         distinct = rows[column].drop_nulls().unique().to_list()
-        beside[column] = {text: Numbers(numbers.decimal).read(text) for text in distinct}
+        further[column] = {text: Numbers(numbers.decimal).read(text) for text in distinct}
     rows = rows.with_columns(
         pl.col(column).replace_strict(values, default=None, return_dtype=pl.Float64)
-        for column, values in beside.items()
+        for column, values in further.items()
     )
     return RatingRows(rows, answers.skipped), numbers
 

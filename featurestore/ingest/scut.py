@@ -12,13 +12,7 @@ from extractors.errors import InputError
 from featurestore.errors import DataError
 from featurestore.ingest.dataset import DataSet, Finding, conform, empty, findings_frame
 from featurestore.ingest.label_files import columns_of, read_csv, read_score_list, read_sheets
-from featurestore.ingest.labels import (
-    build_scores,
-    check_within,
-    label_findings,
-    present,
-    with_score,
-)
+from featurestore.ingest.labels import build_scores, check_within, label_findings, present, with_score
 from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.scale import Scale
 
@@ -176,11 +170,7 @@ def _lists(folder: Path) -> list[tuple[str, int, str, Path]]:
 def _splits(folder: Path) -> pl.DataFrame:
     rows = [
         read_score_list(file).select(
-            _image_id("image"),
-            protocol=pl.lit(protocol),
-            fold=pl.lit(fold),
-            role=pl.lit(role),
-            trait=pl.lit(TRAIT),
+            _image_id("image"), protocol=pl.lit(protocol), fold=pl.lit(fold), role=pl.lit(role), trait=pl.lit(TRAIT)
         )
         for protocol, fold, role, file in _lists(folder)
     ]
@@ -199,9 +189,6 @@ def _landmarks(folder: Path) -> tuple[pl.DataFrame, list[Finding]]:
             continue
         points = np.frombuffer(content, dtype="<f4", offset=4).reshape(LANDMARKS, 2)
         rows.append((f"{file.stem}.jpg", points[:, 0].tolist(), points[:, 1].tolist()))
-    frame = (
-        pl.DataFrame(rows, schema=["file", "x", "y"], orient="row")
-        if rows
-        else pl.DataFrame(schema={"file": pl.String, "x": pl.List(pl.Float32), "y": pl.List(pl.Float32)})
-    )
+    schema = {"file": pl.String, "x": pl.List(pl.Float32), "y": pl.List(pl.Float32)}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
     return conform("published_landmarks", frame.select(_image_id("file"), "x", "y")), findings

@@ -13,7 +13,7 @@ from featurestore.ingest.column_roles import find_roles
 from featurestore.ingest.columns import TableOptions
 from featurestore.ingest.dataset import DataSet, Finding, check_name, conform, findings_frame
 from featurestore.ingest.headings import SEX
-from featurestore.ingest.labels import UNNAMED_TRAIT, build_scores, folds, label_findings
+from featurestore.ingest.labels import UNNAMED_TRAIT, build_scores, folds, label_findings, present
 from featurestore.ingest.photo_names import Match, PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images
 from featurestore.ingest.rating_rows import check_scale, collect, find_scale, rater_ids, read_numbers, written
@@ -220,13 +220,15 @@ def _data_set(
     ratings = conform("ratings", rated.select("image_id", "trait", "session", rater_id="rater", rating="score"))
     published = rows.filter(pl.col("rater").is_null()).select("image_id", "trait", "sd", "raters", mean="score")
     scores = build_scores(scales, ratings, published)
-    attributes = _photo_attributes(table, recipe, ids)
+    attributes = _attributes(table, recipe.photo_attributes, image_id=_replaced(recipe.image or "", ids))
+    attributes = attributes.unique(["image_id", "attribute"], keep="first", maintain_order=True)
     in_images = attributes.filter(pl.col("attribute").is_in(IMAGE_COLUMNS))
+    others = attributes.join(in_images, on=["image_id", "attribute"], how="anti")
+    rater_attributes = _attributes(table, recipe.rater_attributes, rater_id=rater_ids(table, recipe))
+    rater_attributes = rater_attributes.join(ratings, on="rater_id", how="semi", maintain_order="left")
     images = _with_columns(images, in_images)
     content = images.select("image_id", "sha256")
-    splits = [
-        folds(name, trait, content.join(scores.filter(trait=trait), on="image_id", how="semi")) for trait in scales
-    ]
+    splits = [folds(name, trait, present(content, scores.filter(trait=trait))) for trait in scales]
     return DataSet(
         name=name,
         root=root,
@@ -237,33 +239,19 @@ def _data_set(
         ratings=ratings,
         scores=scores,
         splits=pl.concat(splits),
-        rater_attributes=_rater_attributes(name, table, recipe, ratings),
-        image_attributes=conform(
-            "image_attributes", attributes.join(in_images, on=["image_id", "attribute"], how="anti")
-        ),
+        rater_attributes=conform("rater_attributes", rater_attributes.with_columns(data_set=pl.lit(name))),
+        image_attributes=conform("image_attributes", others),
         findings=findings_frame(name, findings),
     )
 
 
-def _photo_attributes(table: RawTable, recipe: Recipe, ids: Mapping[str, str]) -> pl.DataFrame:
-    """image_id, attribute, value."""
-    parts = [pl.DataFrame(schema=dict.fromkeys(("image_id", "attribute", "value"), pl.String))]
-    for column, attribute in (recipe.photo_attributes or {}).items():
+def _attributes(table: RawTable, columns: Mapping[str, str] | None, **owner: pl.Expr) -> pl.DataFrame:
+    """Owner, attribute and value of each row, sorted; `columns` are column -> attribute, `owner` names the owner."""
+    parts = [pl.DataFrame(schema=dict.fromkeys((*owner, "attribute", "value"), pl.String))]
+    for column, attribute in (columns or {}).items():
         value = _known(attribute, pl.col(column))
-        part = table.cells.select(image_id=_replaced(recipe.image or "", ids), attribute=pl.lit(attribute), value=value)
-        parts.append(part.drop_nulls())
-    return pl.concat(parts).unique().sort(pl.all()).unique(["image_id", "attribute"], keep="first", maintain_order=True)
-
-
-def _rater_attributes(name: str, table: RawTable, recipe: Recipe, ratings: pl.DataFrame) -> pl.DataFrame:
-    """Rows for the table `rater_attributes`, of raters with a rating."""
-    parts = [pl.DataFrame(schema=dict.fromkeys(("rater_id", "attribute", "value"), pl.String))]
-    for column, attribute in (recipe.rater_attributes or {}).items():
-        value = _known(attribute, pl.col(column))
-        part = table.cells.select(rater_id=rater_ids(table, recipe), attribute=pl.lit(attribute), value=value)
-        parts.append(part.drop_nulls())
-    rows = pl.concat(parts).unique().join(ratings, on="rater_id", how="semi").sort(pl.all())
-    return conform("rater_attributes", rows.with_columns(data_set=pl.lit(name)))
+        parts.append(table.cells.select(**owner, attribute=pl.lit(attribute), value=value).drop_nulls())
+    return pl.concat(parts).unique().sort(pl.all())
 
 
 def _known(attribute: str, value: pl.Expr) -> pl.Expr:

@@ -19,12 +19,12 @@ class Skin:
 
     def blob(self, x: float, y: float, rx: float, ry: float, amount: float, turn: float = 0.0) -> None:
         """Lighten (or darken) a soft spot of radii rx, ry about a point of the head."""
-        at = self.head.project(np.array([[x, y]]))[0]
+        centre = self.head.project(np.array([[x, y]]))[0]
         rx, ry = self.head.pixels(rx), self.head.pixels(ry)
-        x0, y0 = np.maximum(np.floor(at - 2.2 * max(rx, ry)), 0).astype(int)
-        x1, y1 = np.minimum(np.ceil(at + 2.2 * max(rx, ry)), self.canvas.size).astype(int)
-        dx = np.arange(x0, x1)[None, :] - at[0]
-        dy = np.arange(y0, y1)[:, None] - at[1]
+        x0, y0 = np.maximum(np.floor(centre - 2.2 * max(rx, ry)), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(centre + 2.2 * max(rx, ry)), self.canvas.size).astype(int)
+        dx = np.arange(x0, x1)[None, :] - centre[0]
+        dy = np.arange(y0, y1)[:, None] - centre[1]
         angle = np.radians(turn + self.head.p.roll)
         cos, sin = np.cos(angle), np.sin(angle)
         squared = dx * dx * ((cos / rx) ** 2 + (sin / ry) ** 2) + dy * dy * ((sin / rx) ** 2 + (cos / ry) ** 2)
@@ -145,8 +145,7 @@ def draw_blush(skin: Skin, within: Field) -> None:
     for side in (-1, 1):
         cheek = points((30, 26), (46, 18), (64, 14), (66, 28), (50, 40), (34, 40)) * (side, 1)
         canvas.lay(head.project(smooth(cheek)), rosy, strength, head.pixels(9), within=within)
-    tip = points((-9, -14), (9, -14), (11, -4), (-11, -4))
-    tip = moved(tip, head.nose_x(), head.subnasale_y)
+    tip = moved(points((-9, -14), (9, -14), (11, -4), (-11, -4)), head.nose_x(), head.subnasale_y)
     canvas.lay(head.project(smooth(tip)), rosy, 0.25, head.pixels(5), within=within)
 
 

@@ -73,7 +73,7 @@ def _rough(edge: Points, rng: np.random.Generator, amount: float) -> Points:
 
 def _along(near: Points, far: Points, rng: np.random.Generator) -> list[Points]:
     """Strands that follow the hairline, from the parting down."""
-    return [near + (far - near) * at for at in rng.uniform(0.03, 0.97, 46)]
+    return [near + (far - near) * share for share in rng.uniform(0.03, 0.97, 46)]
 
 
 def _across(near: Points, far: Points, rng: np.random.Generator) -> list[Points]:
@@ -91,9 +91,9 @@ def _draw_row_of_curls(canvas: Canvas, head: Head, rng: np.random.Generator, rea
     """An arch of round curls from ear to ear, `reach` outside the hairline."""
     angles = np.linspace(-1.6, 1.6, _CURLS) + rng.normal(0, 0.05, _CURLS)
     radii = rng.uniform(6.5, 11.0, _CURLS)
-    at = np.stack([np.sin(angles) * (77 + reach), -38 - np.cos(angles) * (58 + 1.6 * reach)], axis=1)
-    at += rng.normal(0, 2.2, at.shape)
-    rings = (at[:, None] + _CIRCLE * radii[:, None, None]).reshape(-1, 2)
+    middles = np.stack([np.sin(angles) * (77 + reach), -38 - np.cos(angles) * (58 + 1.6 * reach)], axis=1)
+    middles += rng.normal(0, 2.2, middles.shape)
+    rings = (middles[:, None] + _CIRCLE * radii[:, None, None]).reshape(-1, 2)
     curls = head.project(rings, surface=False).reshape(_CURLS, len(_CIRCLE), 2)
     centres = curls.mean(axis=1, keepdims=True)
     low = list(centres + 0.85 * (curls - centres)[:, :5])

@@ -41,8 +41,8 @@ def paint(parameters: PortraitParameters, size: int = 350) -> NDArray[np.uint8]:
 def _draw_backdrop(canvas: Canvas, head: Head) -> None:
     colour = BACKDROPS[head.p.scene]
     # A smooth field needs few points; the canvas interpolates between them.
-    at = np.linspace(-1, 1, 48, dtype=np.float32)
-    squared = (at[None, :] - 0.5 * np.float32(head.p.light_direction)) ** 2 + (at[:, None] + 0.2) ** 2
+    places = np.linspace(-1, 1, 48, dtype=np.float32)
+    squared = (places[None, :] - 0.5 * np.float32(head.p.light_direction)) ** 2 + (places[:, None] + 0.2) ** 2
     glow = np.exp(-squared / 0.9)
     edge, middle = colour * 0.72, mix(colour, rgb(255, 252, 246), 0.35)
     coarse = edge[:, None, None] * (1 - glow) + middle[:, None, None] * glow
@@ -85,16 +85,16 @@ def _draw_clothes(canvas: Canvas, head: Head) -> None:
 def _draw_ears(skin: Skin, colours: Field) -> None:
     """Ears beside the face, before the hair: it is worn behind them."""
     head, canvas = skin.head, skin.canvas
-    beside = 1 - canvas.full_coverage(head.project(smooth(head.outline()), surface=False))
+    around = 1 - canvas.full_coverage(head.project(smooth(head.outline()), surface=False))
     ear = points((70, -14), (84, -22), (93, -17), (94, -4), (89, 14), (84, 28), (78, 35), (70, 30))
     fold = smooth(points((83, -14), (89, -12), (89, -2), (85, 10), (82, 20)), closed=False)
     for side in _SIDES:
         shape = head.project(smooth(ear * (side, 1)), surface=False)
-        canvas.lay(shape, skin.shadow(0.8), 0.5, head.pixels(1.5), within=beside)
-        canvas.lay(shape, colours, 1.0, head.pixels(0.5), within=beside)
-        canvas.lay(shape, skin.shadow(0.45), 0.5, head.pixels(0.5), within=beside)
+        canvas.lay(shape, skin.shadow(0.8), 0.5, head.pixels(1.5), within=around)
+        canvas.lay(shape, colours, 1.0, head.pixels(0.5), within=around)
+        canvas.lay(shape, skin.shadow(0.45), 0.5, head.pixels(0.5), within=around)
         inner = head.project(fold * (side, 1), surface=False)
-        canvas.lay(inner, skin.shadow(0.65), 0.6, head.pixels(1.2), head.pixels(2.5), within=beside)
+        canvas.lay(inner, skin.shadow(0.65), 0.6, head.pixels(1.2), head.pixels(2.5), within=around)
 
 
 def _draw_face(skin: Skin, colours: Field) -> None:

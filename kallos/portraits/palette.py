@@ -37,14 +37,7 @@ BACKDROPS = (
     rgb(158, 174, 196),
     rgb(214, 200, 176),
 )
-CLOTHES = (
-    rgb(52, 74, 92),
-    rgb(92, 104, 84),
-    rgb(128, 62, 60),
-    rgb(62, 62, 84),
-    rgb(214, 206, 194),
-    rgb(58, 92, 94),
-)
+CLOTHES = (rgb(52, 74, 92), rgb(92, 104, 84), rgb(128, 62, 60), rgb(62, 62, 84), rgb(214, 206, 194), rgb(58, 92, 94))
 
 
 def skin_base(tone: float) -> Colour:
@@ -66,6 +59,6 @@ def skin_ramp(tone: float) -> NDArray[np.float32]:
         base + (rgb(255, 246, 236) - base) * 0.38,
         base + (rgb(255, 252, 246) - base) * 0.85,
     )
-    at = np.linspace(0, 1, 256)
-    channels = [np.interp(at, stops, [colour[c] for colour in colours]) for c in range(3)]
+    tones = np.linspace(0, 1, 256)
+    channels = [np.interp(tones, stops, channel) for channel in np.transpose(colours)]
     return np.stack(channels, axis=1).astype(np.float32)

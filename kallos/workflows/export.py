@@ -46,8 +46,8 @@ def export(
     if browser:
         from kallos.workflows.browser import export_page
 
-        with tempfile.TemporaryDirectory() as beside:
-            return export_page(open_bundle(write_bundle(parts, texts, Path(beside) / "bundle")), Path(folder))
+        with tempfile.TemporaryDirectory() as scratch:
+            return export_page(open_bundle(write_bundle(parts, texts, Path(scratch) / "bundle")), Path(folder))
     if space:
         from kallos.workflows.space import export_space
 

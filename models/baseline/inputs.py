@@ -58,12 +58,8 @@ class Inputs:
             raise PrerequisiteError("These are not the features that the baseline was trained on: train it again.")
         return np.hstack([batch.features, self.components.transform(batch.shapes)])
 
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """The components, to be saved."""
-        return self.components.tensors()
-
     @classmethod
     def restore(cls, described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Self:
         """The inputs that a saved model was trained on."""
-        names = ("mean", "axes", "scale")
-        return cls(tuple(described["feature_names"]), Components(*(tensors[name] for name in names)))
+        components = Components(*(tensors[name] for name in ("mean", "axes", "scale")))
+        return cls(tuple(described["feature_names"]), components)

@@ -25,8 +25,7 @@ class RidgeModel:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores; an unknown feature counts as the training mean. Raises PrerequisiteError for other features."""
-        scores: NDArray[np.float64] = _known(self._inputs, batch) @ self.coefficients
-        return scores + self.intercept
+        return _known(self._inputs, batch) @ self.coefficients + self.intercept
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder."""
@@ -36,8 +35,7 @@ class RidgeModel:
             "intercept": self.intercept,
             "alpha": self.alpha,
         }
-        tensors = self._inputs.tensors() | {"coefficients": self.coefficients}
-        write_model(folder, described, tensors)
+        write_model(folder, described, self._inputs.components.tensors() | {"coefficients": self.coefficients})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -69,12 +67,9 @@ def _known(inputs: Inputs, batch: FaceBatch) -> NDArray[np.float64]:
 
 
 class RidgeFitter(PlainFitter):
-    """A Fitter of the ridge."""
-
     def __init__(self, _: Options) -> None:
         self._config = BaselineConfig()
         super().__init__({"components": self._config.components})
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> RidgeModel:
-        """As `train_ridge`."""
         return train_ridge(train, held_out, self._config, listener.on_epoch)

@@ -44,7 +44,7 @@ class BaselineModel:
         described = {"kind": self.kind, "config": asdict(self.config), "feature_names": self._inputs.feature_names}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TREES).write_text(self._trees.model_to_string(), encoding="utf-8")
-        write_model(folder, described, self._inputs.tensors())
+        write_model(folder, described, self._inputs.components.tensors())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -77,14 +77,11 @@ def train_baseline(
 
 
 class TreesFitter(PlainFitter):
-    """A Fitter of the trees."""
-
     def __init__(self, options: Options) -> None:
         self._config = BaselineConfig(seed=options.seed)
         super().__init__(asdict(self._config))
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> BaselineModel:
-        """As `train_baseline`."""
         return train_baseline(train, held_out, self._config, listener.on_epoch)
 
 

@@ -78,11 +78,11 @@ def tensors_of(description: Mapping[str, Any], numbers: bytes) -> Iterator[tuple
         raise WeightsError(
             f"{expected:,} bytes of numbers are described, {len(numbers):,} there: get the archive again."
         )
-    at = 0
+    offset = 0
     for tensor, stored, count in described:
-        values = np.frombuffer(numbers, stored, count, at)
+        values = np.frombuffer(numbers, stored, count, offset)
         yield tensor["name"], values.astype(tensor["dtype"]).reshape(tensor["shape"])
-        at += stored.itemsize * count
+        offset += stored.itemsize * count
 
 
 def mobilenet_v1(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:

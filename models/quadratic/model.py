@@ -51,7 +51,7 @@ class Quadratic:
 
     def __call__(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         centred = inputs - self.centre
-        values: NDArray[np.float64] = centred @ self.linear + (centred @ self.directions) ** 2 @ self.curvatures
+        values = centred @ self.linear + (centred @ self.directions) ** 2 @ self.curvatures
         return self.constant + values
 
 

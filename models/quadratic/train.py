@@ -29,14 +29,11 @@ JITTER = 1e-4
 
 
 class QuadraticFitter(PlainFitter):
-    """A Fitter of the quadratic model."""
-
     def __init__(self, options: Options) -> None:
         self._config = QuadraticConfig(seed=options.seed)
         super().__init__(asdict(self._config))
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> QuadraticModel:
-        """As `train_quadratic`."""
         return train_quadratic(train, held_out, self._config, listener.on_epoch)
 
 

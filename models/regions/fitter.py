@@ -26,7 +26,6 @@ class _Fitter(PlainFitter):
         super().__init__(asdict(self._config))
 
     def fit(self, train: FaceBatch, held_out: FaceBatch, listener: Listener, _: Mapping[str, Any]) -> SubscoreModel:
-        """As `train_subscores`."""
         return train_subscores(train, held_out, self._config, listener.on_epoch)
 
 

@@ -149,8 +149,7 @@ class RegionNetwork:
     def sub_scores(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, P) to (n,)."""
         units = inputs @ self.inner.T + self.inner_bias
-        shares: NDArray[np.float64] = expit((units * ndtr(units)) @ self.outer + self.outer_bias)
-        return MODEL_SCALE.at(shares)
+        return MODEL_SCALE.at(expit((units * ndtr(units)) @ self.outer + self.outer_bias))
 
     @property
     def width(self) -> int:

@@ -64,12 +64,8 @@ class RegionNetworks(SubscoreNetwork):
         parameters = {name: tensor.numpy().copy() for name, tensor in self.state_dict().items()}
         tensors = {"balance": parameters["balance"]}
         for region, (basis, width) in enumerate(zip(bases, self._widths, strict=True)):
-            tensors |= {
-                f"regions.{region}.1.weight": basis.unfolded(parameters["inner"][region, :width].T),
-                f"regions.{region}.1.bias": parameters["inner_bias"][region, 0],
-                f"regions.{region}.4.weight": parameters["outer"][region],
-                f"regions.{region}.4.bias": parameters["outer_bias"][region],
-            }
+            inner = basis.unfolded(parameters["inner"][region, :width].T), parameters["inner_bias"][region, 0]
+            tensors |= _of_region(region, *inner, parameters["outer"][region], parameters["outer_bias"][region])
         return tensors
 
 
@@ -94,13 +90,16 @@ class JointNetwork(SubscoreNetwork):
     def tensors(self, bases: Sequence[Basis]) -> Tensors:
         """Those of a SubscoreModel, each of whose regions has the hidden layer and its own row of the outer one."""
         (basis,) = bases
-        tensors = {"balance": self.balance.detach().numpy().copy()}
-        inner = basis.unfolded(self.inner.weight.detach().numpy())
+        parameters = {name: tensor.numpy().copy() for name, tensor in self.state_dict().items()}
+        tensors = {"balance": parameters["balance"]}
+        inner = basis.unfolded(parameters["inner.weight"]), parameters["inner.bias"]
         for region in range(len(REGIONS)):
-            tensors |= {
-                f"regions.{region}.1.weight": inner,
-                f"regions.{region}.1.bias": self.inner.bias.detach().numpy().copy(),
-                f"regions.{region}.4.weight": self.outer.weight[region : region + 1].detach().numpy().copy(),
-                f"regions.{region}.4.bias": self.outer.bias[region : region + 1].detach().numpy().copy(),
-            }
+            row = slice(region, region + 1)
+            tensors |= _of_region(region, *inner, parameters["outer.weight"][row], parameters["outer.bias"][row])
         return tensors
+
+
+def _of_region(region: int, *layers: NDArray[np.float32]) -> Tensors:
+    """The tensors of a region by name: weights and biases of its hidden layer, then of its last one."""
+    names = ("1.weight", "1.bias", "4.weight", "4.bias")
+    return {f"regions.{region}.{name}": layer for name, layer in zip(names, layers, strict=True)}

@@ -200,8 +200,8 @@ class Traced(_Recording):
         return summed * (summed.value.size / self.value.size)
 
     def std(self, axis: Any = None) -> Any:
-        apart = self - self.mean(axis, keepdims=True)
-        return np.sqrt((apart * apart).mean(axis))
+        deviation = self - self.mean(axis, keepdims=True)
+        return np.sqrt((deviation * deviation).mean(axis))
 
     def clip(self, low: Any = None, high: Any = None) -> Any:
         floored = self if low is None else np.maximum(self, low)
