@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from extractors.errors import InputError
+
 
 @contextmanager
 def staging(target: Path) -> Iterator[Path]:
@@ -15,6 +17,16 @@ def staging(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def new_folder(target: Path, purpose: str) -> Iterator[Path]:
+    """A folder to fill, which comes to `target` once it is whole. Raises InputError where something lies there."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} holds other files: give a new or empty folder for {purpose}.")
+    with staging(target) as folder:
+        yield folder
+        take_place(folder, target)
 
 
 def take_place(folder: Path, target: Path) -> None:

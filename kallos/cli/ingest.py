@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from kallos.cli.options import DEFAULT_STORE, Json, StorePath
+from kallos.cli.options import DEFAULT_STORE, Json, StorePath, with_parameters
 from kallos.cli.outputs import output
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import OUTPUT, Importer
@@ -68,11 +68,8 @@ def _command(importer: Importer) -> Callable[..., None]:
         inspect.Parameter("store", inspect.Parameter.KEYWORD_ONLY, default=DEFAULT_STORE, annotation=StorePath),
         inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
     ]
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in declared]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = importer.read.__doc__
-    return command
+    return with_parameters(command, declared)
 
 
 def _with_help(parameter: inspect.Parameter, declare: Callable[..., Any], *names: str) -> inspect.Parameter:

@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +46,14 @@ Download = Annotated[bool, typer.Option("--download", help="Allow torchvision an
 Csv = Annotated[Path | None, output_option("Write the table into this csv file, or - for stdout.", "--csv")]
 Parquet = Annotated[Path | None, output_option("Write the table into this Parquet file.", "--parquet")]
 Sav = Annotated[Path | None, output_option("Write the table into this SPSS file, with labels.", "--sav")]
+
+
+def with_parameters(command: Callable[..., None], parameters: Iterable[Parameter]) -> Callable[..., None]:
+    """The command with these parameters, given by name, in place of those in its signature: typer reads them."""
+    by_name = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
+    command.__signature__ = Signature(by_name)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in by_name}
+    return command
 
 
 class PictureFormat(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from kallos.cli.options import Download, Weights
+from kallos.cli.options import Download, Weights, with_parameters
 from models.spec import Options
 
 _DEFAULT = Options()
@@ -61,8 +61,5 @@ def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
         )
         for field in fields(TrainingOptions)
     ]
-    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in unchanged]
-    run.__signature__ = signature.replace(parameters=[*keyword_only, *added])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*unchanged, *added]}
     del run.__wrapped__
-    return run
+    return with_parameters(run, [*unchanged, *added])

@@ -138,16 +138,8 @@ def _check_listening(address: str) -> None:
 def _tables(tasks: Iterator[Task]) -> Iterator[pa.Table]:
     """The tasks of each shard, as Ray carries them."""
     while some := list(islice(tasks, SHARD)):
-        rows = [
-            {
-                "sha256": task.sha256,
-                "paths": task.paths,
-                "roots": task.roots,
-                "missing": task.missing,
-                "landmarks": None if task.landmarks is None else task.landmarks.tobytes(),
-            }
-            for task in some
-        ]
+        landmarks = (None if task.landmarks is None else task.landmarks.tobytes() for task in some)
+        rows = [vars(task) | {"landmarks": packed} for task, packed in zip(some, landmarks, strict=True)]
         yield pa.Table.from_pylist(rows, schema=_TASKS)
 
 

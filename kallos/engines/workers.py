@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,24 +64,18 @@ class Answer:
     rows: Mapping[str, Columns] = field(default_factory=dict)
 
 
-class Workers:
-    """A pool of processes that run the extractors. Use it as a context manager."""
+class Workers(Pool):
+    """A pool of processes that run the extractors."""
 
     def __init__(self, encoders: Sequence[EncoderSource], processes: int | None = None) -> None:
-        self._pool = Pool(Tools, encoders, processes=processes)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._pool.__exit__(*problem)
+        super().__init__(Tools, encoders, processes=processes)
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[Answer]:
         """One answer per task, in order.
 
         Raises ExtractionError when workers cannot start, FolderGoneError when a photo's folder disappears.
         """
-        for task, answer in self._pool.map(extract, tasks):
+        for task, answer in self.map(extract, tasks):
             yield _failed_answer(task, answer) if isinstance(answer, FailedTask) else answer
 
 

@@ -20,7 +20,6 @@ from extractors import decode, face_detector, landmarker
 from extractors.alignment import CROP_SIZE
 from extractors.averageness import DEFINITION as AVERAGENESS
 from extractors.definitions import definitions
-from extractors.errors import InputError
 from extractors.mediapipe_tasks import MODEL as LANDMARKER
 from extractors.points import REGION_CONTOURS
 from extractors.regions import REGIONS
@@ -28,7 +27,7 @@ from extractors.topologies import registry
 from featurestore.calibration import FEWEST
 from featurestore.errors import PrerequisiteError
 from featurestore.scale import MODEL_SCALE
-from featurestore.staging import staging, take_place
+from featurestore.staging import new_folder
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from models.encoders.spec import EncoderSpec
@@ -54,13 +53,11 @@ def export_page(bundle: Parts, folder: Path) -> Path:
     Raises InputError when the folder is not empty or the models cannot be written as graphs, and PrerequisiteError
     where the page's own files have not been built.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} holds other files: give a new or empty folder for the page.")
-    if not (BUILT / "page.js").is_file():
-        raise PrerequisiteError(
-            "The files of the page are not built: run `make browser` in the folder of kallos, which needs Node.js."
-        )
-    with staging(folder) as staged:
+    with new_folder(folder, "the page") as staged:
+        if not (BUILT / "page.js").is_file():
+            raise PrerequisiteError(
+                "The files of the page are not built: run `make browser` in the folder of kallos, which needs Node.js."
+            )
         shutil.copytree(BUILT, staged, dirs_exist_ok=True)
         with Predictor(bundle) as predictor:
             _write_models(bundle, predictor, staged / "model")
@@ -69,7 +66,6 @@ def export_page(bundle: Parts, folder: Path) -> Path:
         (staged / "LICENCES.txt").write_text(_licences(), encoding="utf-8")
         Image.fromarray(paint(draw_parameters(EXAMPLE))).save(staged / "portrait.png")
         _name_files(staged)
-        take_place(staged, folder)
     return folder
 
 

@@ -80,20 +80,14 @@ def evaluate(
     members, whose predictions are stored. Raises UsageError when both are given.
     """
     check_source(bundle, protocol, fold)
-    if bundle is None:
-        return _evaluate_runs(Path(store), data_set, protocol, fold, on_progress)
-    parts = open_bundle(Path(bundle))
-    with open_for_reading(Path(store)) as opened:
-        return predict_data_set(opened, data_set, parts, on_progress).report()
-
-
-def _evaluate_runs(
-    path: Path, data_set: str, protocol: str | None, fold: int | None, on_progress: OnProgress
-) -> ExternalReport:
-    with Store.open(path, must_exist=True) as store:
-        store.publish()
-        predictions = predict_data_set(store, data_set, newest_parts(store, protocol, fold), on_progress)
-        predictions.record(store)
+    if bundle is not None:
+        parts = open_bundle(Path(bundle))
+        with open_for_reading(Path(store)) as opened:
+            return predict_data_set(opened, data_set, parts, on_progress).report()
+    with Store.open(Path(store), must_exist=True) as opened:
+        opened.publish()
+        predictions = predict_data_set(opened, data_set, newest_parts(opened, protocol, fold), on_progress)
+        predictions.record(opened)
         return predictions.report()
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.parts import Parts, parts_of_store
+from ensemble.parts import Parts
 from ensemble.predictor import Predictor
 from extractors.background import face_alone
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
 from featurestore.external_evaluation import check_versions
 from featurestore.store import Store
-from featurestore.training_sets import check_fold
+from kallos.workflows.evaluate import newest_parts
 from kallos.workflows.progress import OnProgress, ignore
 from kallos.workflows.stored_faces import aligned_faces
 from models.registry import ENSEMBLE
@@ -35,9 +35,7 @@ def evaluate_face_alone(
     """
     with Store.open(Path(store), must_exist=True) as opened:
         opened.publish()
-        if protocol is not None:
-            check_fold(opened, protocol, fold or 1)
-        parts = parts_of_store(opened, protocol, fold)
+        parts = newest_parts(opened, protocol, fold)
         check_versions(opened, parts.versions, parts.uses)
         image_ids = _test_photos(opened, parts.run_ids[ENSEMBLE])
         scores = _scores(opened, parts, image_ids, on_progress)

@@ -14,10 +14,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
 from ensemble.bundle import open_bundle
-from extractors.errors import InputError
 from featurestore.errors import HubError
 from featurestore.folders import is_litter
-from featurestore.staging import staging, take_place
+from featurestore.staging import new_folder
 from reports.cards.write import MODEL_CARD
 
 README = "README.md"
@@ -48,16 +47,13 @@ def pull(repository: str, folder: Path, revision: str | None) -> Path:
     Raises InputError for a folder that holds something, HubError when the Hub cannot be reached or has no such
     repository, BundleError when the files are not as they were exported.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} holds other files: give a new or empty folder for the bundle.")
-    with staging(folder) as staged:
+    with new_folder(folder, "the bundle") as staged:
         with _translated_errors(repository):
             HfApi().snapshot_download(
                 repository, revision=revision, local_dir=staged, ignore_patterns=list(HUB_FILES), etag_timeout=20
             )
         shutil.rmtree(staged / ".cache", ignore_errors=True)
         open_bundle(staged)
-        take_place(staged, folder)
     return folder
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from ensemble.bundle import export
 from ensemble.parts import Parts
 from extractors.errors import InputError
-from featurestore.staging import staging, take_place
+from featurestore.staging import new_folder
 from kallos.workflows.extras import required
 from models.spec import resolve
 from reports.render.markdown import page
 
 FILES = Path(__file__).parent.parent / "space_files"
-PACKAGES = {each.__module__.partition(".")[0] for each in (staging, InputError, resolve, export, page, required)}
+PACKAGES = {each.__module__.partition(".")[0] for each in (new_folder, InputError, resolve, export, page, required)}
 """Top-level packages of the rooms: each its own in a checkout, all one in a wheel (`hatch_build.py`)."""
 
 ABOUT = """# kallos
@@ -29,9 +29,7 @@ well it does and for whom. The other folders are kallos itself, so that this fol
 
 def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool = True) -> Path:
     """Write a Space into a new or empty folder. Raises InputError when the folder is not empty."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} holds other files: give a new or empty folder for the Space.")
-    with staging(folder) as staged:
+    with new_folder(folder, "the Space") as staged:
         export(parts, cards, staged / "bundle", onnx=onnx)
         for package in PACKAGES:
             source = Path(__file__).parents[2] / package
@@ -41,7 +39,6 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
         requirements = _requirements({"web"} if onnx else {"web", "train"})
         (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")
         (staged / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
-        take_place(staged, folder)
     return folder
 
 
