@@ -1,7 +1,7 @@
 """Statistics of folds: the photos that they are fitted on, read together and part by part, and what is fitted."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,13 +145,13 @@ def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
 def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[NDArray[np.bool_]]) -> list[pl.DataFrame]:
     """Statistics over each of several choices, (n,), of the n photos of a query."""
     with store.bounded_memory(len(members[0]) * ROW_BYTES):
-        parts = list(_parts(store, query)) if len(members[0]) <= FEW else None
+        parts = list(map(measured, store.parts(query))) if len(members[0]) <= FEW else None
 
         def means(measure: Callable[[int, Part], NDArray[Any]]) -> list[NDArray[np.float64]]:
             """For each choice the means of `measure` over its photos."""
             sums = [_Sum() for _ in members]
             start = 0
-            for features, shapes in parts or _parts(store, query):
+            for features, shapes in parts or map(measured, store.parts(query)):
                 for choice, member in enumerate(members):
                     inside = member[start : start + len(shapes)]
                     sums[choice].add(measure(choice, (features[inside], shapes[inside])))
@@ -176,10 +176,6 @@ def _row(
             "mean_shape": pl.Series([mean_shape.tolist()], dtype=pl.List(pl.Float32)),
         }
     )
-
-
-def _parts(store: Store, query: str) -> Iterator[Part]:
-    yield from map(measured, store.parts(query))
 
 
 def _values(part: Part, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore import normalization
-from featurestore.normalization import ROW_BYTES, Normalization, measured, values_of
+from featurestore.normalization import ROW_BYTES, measured, values_of
 from featurestore.outputs import NORMALIZED, active_table, active_versions, feature_versions
 from featurestore.sql_text import quote
 from featurestore.store import Store
@@ -56,7 +56,10 @@ def write(store: Store, missing: pl.DataFrame) -> None:
         for (statistics_id,), photos in missing.group_by("statistics_id", maintain_order=True):
             fitted = normalization.read(store, str(statistics_id))
             with store.registered(photos.select("sha256")):
-                parts = [_rows(part, fitted) for part in store.parts(values_of(store, "incoming"))]
+                parts = [
+                    part.select("sha256", pl.Series("z_scores", fitted.transform(*measured(part))))
+                    for part in store.parts(values_of(store, "incoming"))
+                ]
             store.append("normalized_values", pl.concat(parts).with_columns(statistics_id=pl.lit(statistics_id)))
 
 
@@ -83,7 +86,3 @@ def differing(store: Store, statistics_id: str) -> int:
         found, expected = part["stored"].to_numpy(), fitted.transform(*measured(part))
         equal += int(((found == expected) | (np.isnan(found) & np.isnan(expected))).all(axis=1).sum())
     return int(store.value(f"SELECT count(*) FROM {stored}")) - equal
-
-
-def _rows(part: pl.DataFrame, fitted: Normalization) -> pl.DataFrame:
-    return part.select("sha256", pl.Series("z_scores", fitted.transform(*measured(part))))

@@ -62,8 +62,7 @@ class Seen:
 
 def record(store: Store, run: Run, choices: Iterable[Choice]) -> None:
     """Record the choices behind a finished run, and that several runs of its model have figures on its test photos."""
-    rows = [asdict(choice) | asdict(choice.rows) | {"run_id": run.run_id} for choice in choices]
-    if rows:
+    if rows := [asdict(choice) | asdict(choice.rows) | {"run_id": run.run_id} for choice in choices]:
         frame = pl.DataFrame(rows, schema_overrides={"effect": pl.String, "fold": pl.Int32}).drop("rows")
         store.append("selections", frame.rename({"count": "row_count"}))
     _record_runs(store, run)

@@ -80,8 +80,7 @@ def merge(store: Store, shards: Sequence[Path], *, left_over: bool = False) -> t
             new = _new(store, new)
         for extractor, version, table in tables.iter_rows():
             columns = {name: name.removeprefix(f"{table}.") for name in photos.columns if name.startswith(f"{table}.")}
-            ok = new.filter(extractor=extractor, version=version, status="ok")
-            if len(ok):
+            if len(ok := new.filter(extractor=extractor, version=version, status="ok")):
                 rows = photos.select("sha256", *columns).rename(columns)
                 store.append(table, rows.join(ok.select("sha256"), on="sha256", how="semi"))
         store.append("attempts", new)

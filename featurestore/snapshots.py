@@ -62,8 +62,7 @@ def open_newest(path: Path) -> tuple[duckdb.DuckDBPyConnection, datetime] | None
     """The newest snapshot of a store, opened for reading, and when it was taken; None where there is none."""
     # the writer drops a snapshot when it takes the next one, which may be just now
     for _ in range(3):
-        found = sorted(_folder(path).glob("*.duckdb"))
-        if found:
+        if found := sorted(_folder(path).glob("*.duckdb")):
             with contextlib.suppress(duckdb.IOException):
                 taken = datetime.strptime(found[-1].stem, _NAME).replace(tzinfo=UTC)
                 return duckdb.connect(str(found[-1]), read_only=True), taken

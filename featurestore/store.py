@@ -212,8 +212,7 @@ class Store:
         """The first column of the first row."""
         self._record(query, parameters)
         # fetchall and not fetchone: a result that is not read to its end blocks the connection
-        rows = self.connection.execute(query, parameters or None).fetchall()
-        if not rows:
+        if not (rows := self.connection.execute(query, parameters or None).fetchall()):
             raise LookupError(f"no row: {query}")
         return rows[0][0]
 

@@ -120,8 +120,7 @@ def _statistics(store: Store, protocol: str, fold: int, normalized_by: str | Non
         normalization.check_fitted_within(store, statistics_id, protocol, fold)
         normalized_values.complete(store, [statistics_id])
         return statistics_id
-    fitted = normalization_statistics.fit(store, (protocol, fold))
-    if not fitted:
+    if not (fitted := normalization_statistics.fit(store, (protocol, fold))):
         raise too_few(store, protocol, fold, 0)
     return fitted[protocol, fold]
 

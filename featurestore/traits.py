@@ -65,8 +65,7 @@ def chosen_trait(store: Store, data_sets: Sequence[str], stated: str | None = No
 
     Raises PrerequisiteError where there are no ratings, UsageError, which names the traits, where there are several.
     """
-    traits = traits_of(store, data_sets)
-    if not traits:
+    if not (traits := traits_of(store, data_sets)):
         raise PrerequisiteError(
             f"There are no ratings of {', '.join(data_sets)} yet: add them with `kallos ingest table --help`."
         )

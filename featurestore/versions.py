@@ -95,8 +95,7 @@ def rollback(store: Store, extractor: str) -> dict[str, str]:
         "ORDER BY activated_at DESC, version"
     ).to_dicts()
     earlier = [row["version"] for row in rows if row["extractor"] == extractor and not row["active"]]
-    known = sorted({row["extractor"] for row in rows})
-    if not known:
+    if not (known := sorted({row["extractor"] for row in rows})):
         raise before_extract(store, "The store has nothing that was extracted")
     if extractor not in known:
         raise UsageError(f"There is no extractor {extractor!r} in the store: choose from {', '.join(known)}.")

@@ -98,8 +98,7 @@ def _means(scores: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
 def _union(name: str, stored: pl.DataFrame, new: pl.DataFrame, key: Sequence[str], value: str) -> pl.DataFrame:
     """All rows, each key once. Raises DataError when a value differs from the stored one."""
     both = stored.join(new, on=key, how="inner", nulls_equal=True, suffix="_new")
-    differing = both.filter(pl.col(value).ne_missing(pl.col(f"{value}_new"))).sort(key)
-    if len(differing):
+    if len(differing := both.filter(pl.col(value).ne_missing(pl.col(f"{value}_new"))).sort(key)):
         first = differing.row(0, named=True)
         key_text = ", ".join(str(first[column]) for column in key if first[column] not in (None, name))
         raise DataError(

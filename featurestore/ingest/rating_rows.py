@@ -41,8 +41,7 @@ def collect(table: RawTable, recipe: Recipe, photo_labels: set[str]) -> RatingRo
 
     def skip(reason: str, condition: pl.Expr) -> None:
         nonlocal rows
-        hits = rows.filter(condition.fill_null(False))
-        if len(hits):
+        if len(hits := rows.filter(condition.fill_null(False))):
             skipped[reason] = hits["row"].n_unique(), len(hits)
             rows = rows.filter(~condition.fill_null(False))
 
@@ -134,8 +133,7 @@ def read_numbers(source: Path, answers: RatingRows, recipe: Recipe) -> tuple[Rat
     texts = answers.rows["text"].unique(maintain_order=True).to_list()
     numbers = written(source, texts, recipe.decimal, recipe.levels, recipe.scale[0])
     read = {text: numbers.read(text) for text in texts}
-    words = [text for text, number in read.items() if number is None]
-    if words:
+    if words := [text for text, number in read.items() if number is None]:
         raise _words(source, answers.rows, words)
     rows = answers.rows.with_columns(score=pl.col("text").replace_strict(read, return_dtype=pl.Float64))
     further = {}

@@ -240,8 +240,7 @@ def _is_body(rows: pl.DataFrame, is_photo: Callable[[str], bool]) -> bool:
 def _question_rows(body: pl.DataFrame, is_photo: Callable[[str], bool]) -> int:
     """How many rows beneath the headings, two at most, are a survey tool's texts and no answers."""
     head = body.head(3).rows()
-    marked = [place for place, row in enumerate(head) if any(cell and _import_id(cell) for cell in row)]
-    if marked:
+    if marked := [place for place, row in enumerate(head) if any(cell and _import_id(cell) for cell in row)]:
         return marked[-1] + 1
     for extra in (2, 1):
         if len(body) > extra + 1 and all(_is_question(body, place, extra, is_photo) for place in range(extra)):

@@ -39,14 +39,14 @@ def facts(
 
 def _layout(recipe: Recipe) -> str:
     if recipe.image is None:
-        return f"a row a rater, {_number(recipe, 'column')} of one photo each"
+        return f"a row a rater, {_plural(len(recipe.scores), 'column')} of one photo each"
     if any(score.rater for score in recipe.scores):
-        return f"a row a photo, {_number(recipe, 'column')} of one rater each"
+        return f"a row a photo, {_plural(len(recipe.scores), 'column')} of one rater each"
     return "a row a rating" if recipe.rater else "a row a photo with its score"
 
 
-def _number(recipe: Recipe, noun: str) -> str:
-    return f"{len(recipe.scores)} {noun}{'s' if len(recipe.scores) > 1 else ''}"
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _image(recipe: Recipe, labels: Sequence[str], matches: Mapping[str, Match]) -> str:
@@ -54,7 +54,7 @@ def _image(recipe: Recipe, labels: Sequence[str], matches: Mapping[str, Match]) 
     differing = Counter(match.differs for match in one if match.differs)
     parts = [
         f"column {recipe.image!r}" if recipe.image else "headings",
-        f"{len(labels):,} labels" if len(labels) != 1 else "1 label",
+        _plural(len(labels), "label"),
         f"{len(one):,} with a photo",
         *(f"{number:,} {how}" for how, number in differing.items()),
     ]
@@ -62,7 +62,7 @@ def _image(recipe: Recipe, labels: Sequence[str], matches: Mapping[str, Match]) 
 
 
 def _rater(recipe: Recipe, raters: int) -> str:
-    count = f"{raters:,} rater{'s' if raters != 1 else ''}"
+    count = _plural(raters, "rater")
     if recipe.rater:
         return f"column {recipe.rater!r}, {count}"
     columns = [score.column for score in recipe.scores]
@@ -96,13 +96,13 @@ def _skipped(skipped: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for reason, (rows, cells) in skipped.items():
         if reason != NO_ANSWER:
             of_cells = f" ({cells:,} cells)" if cells != rows else ""
-            yield f"{rows:,} row{'s' if rows != 1 else ''} {reason}{of_cells}"
+            yield f"{_plural(rows, 'row')} {reason}{of_cells}"
 
 
 def _missing(recipe: Recipe, skipped: Mapping[str, tuple[int, int]]) -> str:
     _, number = skipped.get(NO_ANSWER, (0, 0))
     codes = f" (blank, NA ... and {', '.join(recipe.missing)})" if recipe.missing else ""
-    return f"{number:,} cell{'s' if number != 1 else ''} without an answer{codes}" if number or codes else "none"
+    return f"{_plural(number, 'cell')} without an answer{codes}" if number or codes else "none"
 
 
 def _attributes(attributes: Mapping[str, str] | None) -> str:

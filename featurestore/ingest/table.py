@@ -191,8 +191,7 @@ def _once(file: Path, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
     """
     key = ["image_id", "trait", "rater", "session"]
     distinct = rows.select(*key, "score", "sd", "raters").unique().sort(pl.all())
-    again = distinct.filter(pl.struct(key).is_duplicated())
-    if len(again):
+    if len(again := distinct.filter(pl.struct(key).is_duplicated())):
         first = again.row(0, named=True)
         shared = [first[column] for column in ("trait", "rater", "session")]
         row_key = ", ".join(value for value in shared if value not in (None, UNNAMED_TRAIT))
@@ -263,8 +262,7 @@ def _known(attribute: str, value: pl.Expr) -> pl.Expr:
 def _with_columns(images: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
     """Fill subset, sex and ethnicity."""
     wide = attributes.pivot("attribute", index="image_id", values="value") if len(attributes) else attributes
-    known = [column for column in IMAGE_COLUMNS if column in wide.columns]
-    if not known:
+    if not (known := [column for column in IMAGE_COLUMNS if column in wide.columns]):
         return images
     return conform(
         "images",

@@ -47,8 +47,8 @@ def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:
     gone = store.frame("SELECT extractor, version, table_name FROM extractor_versions WHERE NOT active ORDER BY ALL")
     for extractor, version, table in gone.iter_rows():
         store.execute(f'DROP TABLE "{table}"')
-        for ledger, column in (("extractor_versions", "version"), ("attempts", "version")):
-            store.execute(f"DELETE FROM {ledger} WHERE extractor = $e AND {column} = $v", e=extractor, v=version)
+        for ledger in ("extractor_versions", "attempts"):
+            store.execute(f"DELETE FROM {ledger} WHERE extractor = $e AND version = $v", e=extractor, v=version)
         store.execute("DELETE FROM feature_definitions WHERE extractor_version = $v", v=version)
     store.execute(
         "DELETE FROM statistics WHERE NOT current AND statistics_id NOT IN "

@@ -94,8 +94,7 @@ def _rows_and_ledger(store: Store) -> Symptom:
 
 
 def _stopped(store: Store, table: str, condition: str, remedy: str) -> Symptom:
-    count = store.value(f"SELECT count(*) FROM {table} WHERE {condition}")
-    if count:
+    if count := store.value(f"SELECT count(*) FROM {table} WHERE {condition}"):
         return Symptom(table, "warn", f"{count} stopped midway: {remedy}")
     return Symptom(table, "ok", "none unfinished")
 

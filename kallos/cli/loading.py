@@ -2,20 +2,9 @@
 
 import sys
 from threading import Event
-from typing import Any
-
-from typer.core import TyperCommand
 
 LINE = "Loading ..."
 _shown = Event()
-
-
-class LoadingCommand(TyperCommand):
-    """A command that imports heavy libraries: a terminal shows that it has started."""
-
-    def invoke(self, ctx: Any) -> Any:
-        begin()
-        return super().invoke(ctx)
 
 
 def begin() -> None:

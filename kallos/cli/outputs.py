@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
-from kallos.cli.loading import LoadingCommand
+from kallos.cli import loading
 
 STDOUT = Path("-")
 _KEY = "kallos.outputs"
@@ -32,12 +33,13 @@ def output_option(help: str, *names: str) -> Any:
     return typer.Option(*names, help=help, callback=output)
 
 
-class OutputCommand(LoadingCommand):
-    """A command that may write where the user says."""
+class OutputCommand(TyperCommand):
+    """A command that may write where the user says. A terminal shows that it loads libraries."""
 
     def invoke(self, ctx: Any) -> Any:
         """Raises InputError or UsageError where the place is taken."""
         _check(ctx.meta.get(_KEY, {}), ctx.params)
+        loading.begin()
         return super().invoke(ctx)
 
 

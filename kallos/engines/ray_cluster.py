@@ -97,8 +97,7 @@ def extract_on_ray(
 @contextmanager
 def session() -> Iterator[None]:
     """A Ray session: the cluster of RAY_ADDRESS, else this machine alone, whose logs are deleted afterwards."""
-    elsewhere = os.environ.get("RAY_ADDRESS")
-    if elsewhere:
+    if elsewhere := os.environ.get("RAY_ADDRESS"):
         _check_listening(elsewhere)
     os.environ.update(_QUIET if elsewhere else _QUIET | _ALONE)
     import ray

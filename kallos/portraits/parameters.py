@@ -97,7 +97,7 @@ def draw_parameters(seed: int) -> PortraitParameters:
     """The portrait of a seed; the same seed gives the same portrait on every machine."""
     rng = np.random.default_rng(seed)
     subset = str(rng.choice(SUBSETS))
-    measures = {name: _draw(rng, spread) for name, spread in SPREADS.items()}
+    measures = {name: float(np.clip(rng.normal(s.mean, s.sd), s.low, s.high)) for name, s in SPREADS.items()}
     tone = float(rng.uniform(*SKIN_TONES[subset[0]]))
     # Fair hair on deep skin would look unnatural, so deeper tones choose among the darker half.
     colours = HAIR_COLOURS if tone < 0.4 else HAIR_COLOURS[:3]
@@ -112,7 +112,3 @@ def draw_parameters(seed: int) -> PortraitParameters:
         scene=int(rng.integers(SCENE_COLOURS)),
         grain=int(rng.integers(2**31)),
     )
-
-
-def _draw(rng: np.random.Generator, spread: Spread) -> float:
-    return float(np.clip(rng.normal(spread.mean, spread.sd), spread.low, spread.high))

@@ -62,16 +62,13 @@ def _models(store: Path) -> Iterator[Symptom]:
 
 def _installation() -> Iterator[Symptom]:
     yield Symptom("kallos", "ok", f"{version('kallos')}, Python {platform.python_version()}, {sys.executable}")
-    for name in PACKAGES:
+    lacking = {name: Symptom(name, "fail", "is not installed: install kallos again") for name in PACKAGES}
+    to_train = "is not installed; to train: `pip install 'kallos[train]'`"
+    for name, symptom in (lacking | {name: Symptom(name, "ok", to_train) for name in TRAINING}).items():
         try:
             yield Symptom(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Symptom(name, "fail", "is not installed: install kallos again")
-    for name in TRAINING:
-        try:
-            yield Symptom(name, "ok", version(name))
-        except PackageNotFoundError:
-            yield Symptom(name, "ok", "is not installed; to train: `pip install 'kallos[train]'`")
+            yield symptom
     yield _opencv()
     yield _landmarker()
 
@@ -80,8 +77,7 @@ def _opencv() -> Symptom:
     """Every build installs the folder cv2: a second one overwrites half of the first."""
     # not `packages_distributions`, which looks at every file of every package: most of a second
     builds = {package.name for package in distributions() if "\ncv2/__init__.py," in f"\n{package.read_text('RECORD')}"}
-    others = sorted(builds - {OPENCV})
-    if not others:
+    if not (others := sorted(builds - {OPENCV})):
         return Symptom("OpenCV", "ok", "one build")
     return Symptom("OpenCV", "fail", f"{', '.join(others)} lies over {OPENCV}: uninstall both, install kallos again")
 

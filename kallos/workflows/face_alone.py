@@ -48,8 +48,7 @@ def evaluate_face_alone(
 
 
 def _test_photos(store: Store, run_id: str) -> tuple[str, ...]:
-    tested = runs.predictions(store, run_id, "test")["image_id"].to_list()
-    if not tested:
+    if not (tested := runs.predictions(store, run_id, "test")["image_id"].to_list()):
         raise PrerequisiteError("These models have no test predictions: train on a fold with test images.")
     rows = np.unique(np.linspace(0, len(tested) - 1, min(PHOTOS, len(tested))).astype(int))
     return tuple(tested[row] for row in rows)

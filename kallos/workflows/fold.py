@@ -61,9 +61,8 @@ class Fold:
 
     def run_id(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> str:
         """The id of the run of a model with these settings on these rows."""
-        config = {**identity, runs.TRAINING_CODE: CODE_VERSION}
         manifest_id, maps = self.rows.manifest_id, self.rows.maps
-        return runs.id_of(model, self.protocol, self.number, config, manifest_id, encoder, maps)
+        return runs.id_of(model, self.protocol, self.number, _config(identity), manifest_id, encoder, maps)
 
     def begin(
         self,
@@ -84,11 +83,7 @@ class Fold:
             weights=weights,
             encoder=encoder,
             manifest_id=self.rows.manifest_id,
-            config={
-                **identity,
-                runs.TRAINING_CODE: CODE_VERSION,
-                **({"computing": dict(computing)} if computing else {}),
-            },
+            config=_config(identity) | ({"computing": dict(computing)} if computing else {}),
             folder=self.store.runs_folder / run_id,
         )
         runs.begin(self.store, run)
@@ -98,18 +93,12 @@ class Fold:
     def is_trained(self, model: str, identity: Mapping[str, Any], encoder: str | None) -> bool:
         """Whether that run is done; logged if so."""
         run_id = self.run_id(model, identity, encoder)
-        is_done = runs.is_done(self.store, run_id)
-        if is_done:
+        if is_done := runs.is_done(self.store, run_id):
             log.info("%s: already trained as %s", model, run_id)
         return is_done
 
     def record(
-        self,
-        run: Run,
-        role: str,
-        batch: FaceBatch,
-        predicted: NDArray[np.float64],
-        interval: Ends | None = None,
+        self, run: Run, role: str, batch: FaceBatch, predicted: NDArray[np.float64], interval: Ends | None = None
     ) -> None:
         """Store predictions (n,) of a batch, with the ends of their intervals, as scores of each image's data set."""
         own = partial(self.rows.maps.from_shared, batch.image_ids)
@@ -125,9 +114,12 @@ class Fold:
             (run.folder / name).write_text(text, encoding="utf-8")
 
 
+def _config(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {**identity, runs.TRAINING_CODE: CODE_VERSION}
+
+
 def _only_protocol(store: Store) -> str:
-    protocols = store.column("SELECT DISTINCT protocol FROM splits ORDER BY protocol")
-    if not protocols:
+    if not (protocols := store.column("SELECT DISTINCT protocol FROM splits ORDER BY protocol")):
         raise no_protocol(store)
     ingested = [protocol for protocol in protocols if not protocol.startswith(IDENTITY_DISJOINT)]
     if len(ingested) != 1:

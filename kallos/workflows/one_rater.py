@@ -134,12 +134,7 @@ def open_session(
 
 
 def rate(
-    store: str | Path,
-    rater: str,
-    ratings: Mapping[str, float],
-    *,
-    protocol: str | None = None,
-    fold: int | None = None,
+    store: str | Path, rater: str, ratings: Mapping[str, float], *, protocol: str | None = None, fold: int | None = None
 ) -> OneRaterReport:
     """Record what a person says of faces, image_id -> rating on the data set's scale, in place of earlier answers.
 

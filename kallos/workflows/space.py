@@ -36,15 +36,11 @@ def export_space(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: 
             shutil.copytree(source, staged / package, ignore=shutil.ignore_patterns("__pycache__", "browser"))
         for name in ("app.py", "Dockerfile"):
             shutil.copy(FILES / name, staged)
-        requirements = _requirements({"web"} if onnx else {"web", "train"})
+        names = required(requires("kallos") or (), {"web"} if onnx else {"web", "train"})
+        requirements = [f"{name}=={version(name).split('+')[0]}" for name in names]  # as they are installed here
         (staged / "requirements.txt").write_text("\n".join(requirements) + "\n")
         (staged / "README.md").write_text(page(_head(), ABOUT), encoding="utf-8")
     return folder
-
-
-def _requirements(extras: set[str]) -> list[str]:
-    """Requirements of kallos with these extras, pinned to the installed versions."""
-    return [f"{name}=={version(name).split('+')[0]}" for name in required(requires("kallos") or (), extras)]
 
 
 def _head() -> dict[str, object]:

@@ -68,5 +68,5 @@ def load_landmarks(store: Store, image_ids: tuple[str, ...]) -> NDArray[np.float
         ids=list(image_ids),
     )
     row_of = {image_id: row for row, image_id in enumerate(rows["image_id"])}
-    landmarks: NDArray[np.float32] = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
+    landmarks = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=2)
     return landmarks[[row_of[image_id] for image_id in image_ids]]

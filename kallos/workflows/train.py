@@ -72,7 +72,6 @@ class _Training:
         ]
 
     def run(self, fold: Fold) -> None:
-        """Train them on one fold."""
         chosen = [CrossFit(fold, spec, fitter) for spec, fitter in self._fitters]
         for model in chosen:
             model.check()

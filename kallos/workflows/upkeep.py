@@ -31,11 +31,7 @@ def compact(store: str | Path) -> CompactionResult:
 
 
 def erase(
-    store: str | Path,
-    image_ids: Sequence[str] = (),
-    *,
-    raters: Sequence[str] = (),
-    receipt: str | Path | None = None,
+    store: str | Path, image_ids: Sequence[str] = (), *, raters: Sequence[str] = (), receipt: str | Path | None = None
 ) -> tuple[ErasureResult, Path]:
     """Erase photos, or what persons rated by `kallos rate`, from every table, copy and the bytes of the file.
 

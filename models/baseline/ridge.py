@@ -28,7 +28,6 @@ class RidgeModel:
         return _known(self._inputs, batch) @ self.coefficients + self.intercept
 
     def save(self, folder: Path) -> None:
-        """Write the model into a folder."""
         described = {
             "kind": self.kind,
             "feature_names": self._inputs.feature_names,

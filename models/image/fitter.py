@@ -15,8 +15,6 @@ from models.spec import Listener, Options
 
 
 class ImageFitter:
-    """A Fitter of Model A."""
-
     def __init__(self, options: Options) -> None:
         self._config = AppearanceConfig(**asdict(options))
         check_settings(self._config)

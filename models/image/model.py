@@ -145,7 +145,6 @@ class AppearanceModel:
         return torch.as_tensor((score + expected) / 2)
 
     def save(self, folder: Path) -> None:
-        """Write the model into a folder."""
         # the weights by name: a path would reveal the machine that it was trained on
         config = asdict(self.config) | {"weights": self.weights}
         described = {"kind": self.kind, "config": config, "backbone": self.backbone.describe()}

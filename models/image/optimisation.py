@@ -48,8 +48,7 @@ def settle_batch_norms(network: nn.Module, batches: Iterable[torch.Tensor]) -> N
     Running statistics lag behind: after a short training most networks would predict the same for every image. torch's
     `update_bn` would switch on dropout and stochastic depth for it, which predictions do not have.
     """
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-    if not norms:
+    if not (norms := [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]):
         return
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -92,7 +92,6 @@ class Backbone:
                 return
 
     def describe(self) -> dict[str, Any]:
-        """The card as JSON."""
         return asdict(self.card)
 
     @classmethod
@@ -175,8 +174,7 @@ def _from_file(name: str, file: Path) -> Backbone:
                 f"set {INCEPTION_INPUT!r} in its metadata, or leave it out for torchvision's preprocessing."
             )
         mean = std = (0.5, 0.5, 0.5)
-    same_padding = metadata.get("padding", "").startswith(TENSORFLOW_PADDING)
-    if same_padding:
+    if same_padding := metadata.get("padding", "").startswith(TENSORFLOW_PADDING):
         pad_like_tensorflow(network)
     return _backbone(network, name, file.name, sha256_of_file(file), mean, std, same_padding=same_padding)
 

@@ -71,7 +71,6 @@ class QuadraticModel:
         return self.function(inputs)
 
     def save(self, folder: Path) -> None:
-        """Write the model into a folder."""
         function = self.function
         described = {
             "kind": self.kind,

@@ -221,7 +221,6 @@ class SubscoreModel:
         return self.sub_scores(batch) @ self.weights
 
     def save(self, folder: Path) -> None:
-        """Write the model into a folder."""
         described = {
             "kind": self.kind,
             "config": asdict(self.config),

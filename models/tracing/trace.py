@@ -24,8 +24,7 @@ def trace(function: Callable[..., Mapping[str, Any]], examples: Arrays) -> Any:
     writer = Writer()
     inputs = {name: Traced(writer, np.asarray(value, dtype=np.float64), name) for name, value in examples.items()}
     outputs = function(**inputs)
-    constants = [name for name, array in outputs.items() if not isinstance(array, Traced)]
-    if constants:
+    if constants := [name for name, array in outputs.items() if not isinstance(array, Traced)]:
         raise NotImplementedError(f"{constants[0]} does not depend on what the graph is given")
     shapes = {name: array.shape for name, array in inputs.items()}
     return writer.model(shapes, {name: (array.name, array.shape) for name, array in outputs.items()})
