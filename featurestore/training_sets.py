@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -90,18 +91,21 @@ def training_set(
     read = _read(store, protocol, fold, tables, statistics_id, every)
     rows = {role: of_role.with_features(fitted.features, every.features) for role, (of_role, _) in read.items()}
     check_enough(store, rows, protocol, fold, encoder)
-    manifest = Manifest(
-        protocol=protocol,
-        fold=fold,
-        sql=rows_sql(protocol, fold, "train", tables),
-        versions=json.dumps(_versions(store, encoder)),
-        row_count=len(rows["train"]),
-        row_hash=rows["train"].row_hash,
-        value_hash=rows["train"].value_hash,
-        statistics_id=statistics_id,
-        features=list(fitted.features),
+    pinned = {
+        "protocol": protocol,
+        "fold": fold,
+        "sql": rows_sql(protocol, fold, "train", tables),
+        "versions": json.dumps(_versions(store, encoder)),
+        "row_count": len(rows["train"]),
+        "row_hash": rows["train"].row_hash,
+        "value_hash": rows["train"].value_hash,
+        "statistics_id": statistics_id,
+        "features": list(fitted.features),
+    }
+    manifest_id = manifest_id_of(pinned)
+    store.sync(
+        "manifests", pl.DataFrame([{"manifest_id": manifest_id, **pinned}]), "t.manifest_id = $id", id=manifest_id
     )
-    store.sync("manifests", pl.DataFrame([manifest.row()]), "t.manifest_id = $id", id=manifest.manifest_id)
     networks = tuple(encoder_parameters(store, encoder).get("networks", ())) if encoder else ()
     maps = link_scales(store, protocol, rows["train"])
     columns = [every.features.index(name) for name in fitted.features]
@@ -110,7 +114,7 @@ def training_set(
     )
     part = _parts(store, protocol, fold, train.image_ids)
     check_scores_differ(train.scores, part, protocol, fold)
-    return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest.manifest_id, maps)
+    return TrainingSet(protocol, fold, train, val, test, part, fitted, encoder, manifest_id, maps)
 
 
 def _statistics(store: Store, protocol: str, fold: int, normalized_by: str | None) -> str:
@@ -130,28 +134,9 @@ def _shared(batch: FaceBatch, maps: ScaleMaps) -> FaceBatch:
     return replace(batch, scores=scores, histograms=maps.histograms_to_shared(batch.image_ids, batch.histograms))
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """A training set pinned: a row of the table `manifests`, in the order of its columns."""
-
-    protocol: str
-    fold: int
-    sql: str
-    versions: str
-    row_count: int
-    row_hash: str
-    value_hash: str
-    statistics_id: str
-    features: Sequence[str]
-
-    @property
-    def manifest_id(self) -> str:
-        """First 12 hex digits of the sha256 of all that is pinned."""
-        return hashlib.sha256(json.dumps(list(vars(self).values())).encode()).hexdigest()[:12]
-
-    def row(self) -> dict[str, object]:
-        """The row of the table."""
-        return {"manifest_id": self.manifest_id, **vars(self)}
+def manifest_id_of(pinned: Mapping[str, Any]) -> str:
+    """First 12 hex digits of the sha256 of all that a row of `manifests` pins, in the order of its columns."""
+    return hashlib.sha256(json.dumps(list(pinned.values())).encode()).hexdigest()[:12]
 
 
 def check_fold(store: Store, protocol: str, fold: int) -> None:

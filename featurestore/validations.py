@@ -1,6 +1,7 @@
 """Verdicts on models for other raters, with the map that `kallos score --data-set` uses: the table `validations`."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -14,7 +15,8 @@ def record(
     store: Store, run_id: str, data_set: str, figures: Mapping[str, object], recalibration: Recalibration | None
 ) -> None:
     """Store a verdict in place of an earlier one of that run on that data set; `figures` are columns of the table."""
-    row = {"run_id": run_id, "data_set": data_set, **figures}
+    now = datetime.now(UTC).replace(tzinfo=None)
+    row = {"run_id": run_id, "data_set": data_set, "validated_at": now, **figures}
     if recalibration:
         known = recalibration.map
         row |= {"scale_low": known.scale.low, "scale_high": known.scale.high, "widening": recalibration.widening}
@@ -23,12 +25,7 @@ def record(
         store.execute(
             "DELETE FROM validations WHERE run_id = $run_id AND data_set = $data_set", run_id=run_id, data_set=data_set
         )
-        store.append("validations", pl.DataFrame([row]).with_columns(validated_at=pl.lit(None, pl.Datetime)))
-        store.execute(
-            "UPDATE validations SET validated_at = now()::TIMESTAMP WHERE run_id = $run_id AND data_set = $data_set",
-            run_id=run_id,
-            data_set=data_set,
-        )
+        store.append("validations", pl.DataFrame([row]))
 
 
 def recalibration_of(store: Store, run_id: str, data_set: str) -> Recalibration | None:

@@ -15,7 +15,7 @@ from featurestore.errors import LeakageError
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_rows import Rows
-from featurestore.training_sets import check_roles
+from featurestore.training_sets import check_roles, manifest_id_of
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ def _compared(store: Store, run: Run) -> Iterator[PinnedValue]:
     if manifest["value_hash"] is None:
         yield PinnedValue("manifest", "rows and values", "rows only: an earlier kallos pinned no values", False)
         return
-    content = [value for name, value in manifest.items() if name != "manifest_id"]
-    manifest_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
-    yield PinnedValue.compare("manifest", run.manifest_id, manifest_id)
+    pinned = {name: value for name, value in manifest.items() if name != "manifest_id"}
+    yield PinnedValue.compare("manifest", run.manifest_id, manifest_id_of(pinned))
     yield from _settings(store, run)
     yield from _versions(store, manifest["versions"])
     # before schema version 4 a query named no trait: an image had one score

@@ -16,7 +16,7 @@ from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.store import Store
 from featurestore.training_rows import Rows, _shares
-from featurestore.training_sets import PARTS, Manifest, folds_of, training_set
+from featurestore.training_sets import PARTS, folds_of, manifest_id_of, training_set
 from featurestore.versions import activate, register
 from tests.synthetic_store import FEATURES, PROTOCOL, TRAIT, content, make_store
 
@@ -81,7 +81,9 @@ def test_changing_a_training_label_changes_the_manifest(store):
 
 def test_what_is_pinned_has_the_same_ids_and_hashes_in_every_version_of_kallos():
     """Stores know their training sets, statistics and rows by them."""
-    assert Manifest("p", 1, "SELECT", "{}", 2, "r", "v", "s", ["f"]).manifest_id == "f663d8238c1f"
+    pinned = {"protocol": "p", "fold": 1, "sql": "SELECT", "versions": "{}", "row_count": 2}
+    pinned |= {"row_hash": "r", "value_hash": "v", "statistics_id": "s", "features": ["f"]}
+    assert manifest_id_of(pinned) == "f663d8238c1f"
     assert normalization_statistics._statistics_id(("p", 1), "v", pl.Series(["aa", "bb"])) == "006335ff5a27"
     ones = np.ones((2, 3), np.float32)
     histograms = np.array([[0.5, 0.5], [np.nan, np.nan]])
