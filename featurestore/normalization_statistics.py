@@ -9,18 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from extractors.averageness import AVERAGENESS, DEFINITION
-from featurestore import normalized_values
+from featurestore import normalization, normalized_values
 from featurestore.feature_definitions import define_features
-from featurestore.normalization import (
-    ROW_BYTES,
-    averageness,
-    measured,
-    of_fold,
-    photos_with_features,
-    training_photos,
-    training_values,
-    values_of,
-)
 from featurestore.outputs import active_features, active_versions, feature_versions
 from featurestore.store import Store
 
@@ -78,7 +68,7 @@ def fit(store: Store, only: Fold | None = None) -> dict[Fold, str]:
                     "normalization": _name(fold),
                     "current": True,
                     "versions": versions,
-                    "sql": training_values(store, *fold, len(photos[fold])),
+                    "sql": normalization.training_values(store, *fold, len(photos[fold])),
                     "row_count": len(photos[fold]),
                     "row_hash": _hash(photos[fold]),
                 }
@@ -114,9 +104,9 @@ def from_query(store: Store, query: str, names: Sequence[str]) -> pl.DataFrame:
 
 def _training_photos(store: Store, only: Fold | None = None) -> dict[Fold, pl.Series]:
     """Ascending hashes of the photos that each fold's statistics are fitted on: those of `training_values`."""
-    images = store.frame(photos_with_features(store))
+    images = store.frame(normalization.photos_with_features(store))
     with store.registered(images):
-        query = training_photos("incoming", of_fold(*only) if only else "true")
+        query = normalization.training_photos("incoming", normalization.of_fold(*only) if only else "true")
         # without the hashes, which would be read and sorted once a fold
         rows = store.frame(f"SELECT protocol, fold, arrived FROM ({query})")
     photos = images.select("sha256", "arrived").unique().sort("sha256")
@@ -139,19 +129,19 @@ def _fitted(store: Store, photos: Sequence[pl.Series]) -> list[pl.DataFrame]:
     every = pl.concat(photos).unique().sort()
     members = [every.is_in(some.implode()).to_numpy() for some in photos]
     with store.registered(every.to_frame("sha256")):
-        return _frames(store, values_of(store, "incoming"), active_features(store), members)
+        return _frames(store, normalization.values_of(store, "incoming"), active_features(store), members)
 
 
 def _frames(store: Store, query: str, names: Sequence[str], members: Sequence[NDArray[np.bool_]]) -> list[pl.DataFrame]:
     """Statistics over each of several choices, (n,), of the n photos of a query."""
-    with store.bounded_memory(len(members[0]) * ROW_BYTES):
-        parts = list(map(measured, store.parts(query))) if len(members[0]) <= FEW else None
+    with store.bounded_memory(len(members[0]) * normalization.ROW_BYTES):
+        parts = list(map(normalization.measured, store.parts(query))) if len(members[0]) <= FEW else None
 
         def means(measure: Callable[[int, Part], NDArray[Any]]) -> list[NDArray[np.float64]]:
             """For each choice the means of `measure` over its photos."""
             sums = [_Sum() for _ in members]
             start = 0
-            for features, shapes in parts or map(measured, store.parts(query)):
+            for features, shapes in parts or map(normalization.measured, store.parts(query)):
                 for choice, member in enumerate(members):
                     inside = member[start : start + len(shapes)]
                     sums[choice].add(measure(choice, (features[inside], shapes[inside])))
@@ -181,7 +171,7 @@ def _row(
 def _values(part: Part, mean_shape: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n, F) features of some photos, `averageness` last."""
     features, shapes = part
-    return np.column_stack([features, averageness(shapes, mean_shape)])
+    return np.column_stack([features, normalization.averageness(shapes, mean_shape)])
 
 
 class _Sum:

@@ -62,15 +62,6 @@ def active_table(store: Store, extractor: str) -> str:
     return str(rows.item())
 
 
-def active_tables(store: Store, view: str) -> list[tuple[str, str]]:
-    """(extractor, table) of the active versions behind a view."""
-    rows = store.frame(
-        "SELECT extractor, table_name FROM extractor_versions WHERE active AND output = $view ORDER BY extractor",
-        view=view,
-    )
-    return list(rows.iter_rows())
-
-
 def active_columns(store: Store, extractor: str) -> list[str]:
     """The names of what an extractor writes, in order: features of its table's array, columns of an embedding."""
     return names_in(_active_recipe(store, extractor))

@@ -2,14 +2,7 @@
 
 from extractors.averageness import AVERAGENESS
 from extractors.outputs import EMBEDDING, FEATURES
-from featurestore.outputs import (
-    NORMALIZED,
-    active_columns,
-    active_features,
-    active_tables,
-    active_versions,
-    feature_versions,
-)
+from featurestore.outputs import NORMALIZED, active_columns, active_features, active_versions, feature_versions
 from featurestore.sql_text import quote
 from featurestore.store import Store
 from featurestore.table_description import View
@@ -27,14 +20,14 @@ def create_views(store: Store) -> None:
 
 def _values(store: Store, view: str) -> View:
     """One table as it is."""
-    ((_, table),) = active_tables(store, view)
+    ((_, table),) = _tables(store, view)
     query = f'SELECT image_id, "{table}".* EXCLUDE (sha256) FROM images JOIN "{table}" USING (sha256)'
     return View(view, _comment(store, table), query, ("images", table))
 
 
 def _embeddings(store: Store, view: str) -> View:
     """The tables of all encoders beneath each other; vectors of several lengths can only be lists together."""
-    tables = active_tables(store, view)
+    tables = _tables(store, view)
     columns = [active_columns(store, extractor) for extractor, _ in tables]
     names = [name for name in columns[0] if all(name in others for others in columns)]
     vectors = ", ".join(names if len(tables) == 1 else (f"{name}::FLOAT[] AS {name}" for name in names))
@@ -49,7 +42,7 @@ def _embeddings(store: Store, view: str) -> View:
 
 def _features(store: Store, view: str) -> View:
     """The features of all tables beside each other, each under its name."""
-    tables = active_tables(store, view)
+    tables = _tables(store, view)
     columns = [
         f'"{table}".features[{place}] AS "{name}"'
         for extractor, table in tables
@@ -73,6 +66,15 @@ def _normalized_features(store: Store) -> View:
     comments = {name: f"z-score of: {text}" for name, text in _definitions(store).items()}
     comments["averageness"] = "z-score of the Procrustes distance to the mean face of the training rows"
     return View("normalized_features", comment, query, ("images", "statistics"), comments)
+
+
+def _tables(store: Store, view: str) -> list[tuple[str, str]]:
+    """(extractor, table) of the active versions behind a view."""
+    rows = store.frame(
+        "SELECT extractor, table_name FROM extractor_versions WHERE active AND output = $view ORDER BY extractor",
+        view=view,
+    )
+    return list(rows.iter_rows())
 
 
 def _comment(store: Store, table: str) -> str:

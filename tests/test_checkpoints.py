@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from featurestore.records import Epoch
-from models.image.checkpoints import FILE, load_checkpoint, remove_checkpoint, save_checkpoint
+from models.image import checkpoints
+from models.image.checkpoints import FILE
 from models.image.model import AppearanceConfig
 from models.image.train import starting_backbone, train_appearance
 from tests.face_batches import learnable_batch, split
@@ -79,21 +80,21 @@ def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_replaced_whole_and_a_damaged_one_ignored(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path, "f") is None
-    save_checkpoint(tmp_path, "f", {"a": torch.ones(2)}, {"epoch": 1})
-    save_checkpoint(tmp_path, "f", {"a": torch.zeros(2)}, {"epoch": 2})
+    assert checkpoints.load(tmp_path, "f") is None
+    checkpoints.save(tmp_path, "f", {"a": torch.ones(2)}, {"epoch": 1})
+    checkpoints.save(tmp_path, "f", {"a": torch.zeros(2)}, {"epoch": 2})
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
-    checkpoint = load_checkpoint(tmp_path, "f")
+    checkpoint = checkpoints.load(tmp_path, "f")
     assert checkpoint is not None
     assert torch.equal(checkpoint[0]["a"], torch.zeros(2))
     assert checkpoint[1] == {"epoch": 2}
-    assert load_checkpoint(tmp_path, "g") is None
+    assert checkpoints.load(tmp_path, "g") is None
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:20])
-    assert load_checkpoint(tmp_path, "f") is None
+    assert checkpoints.load(tmp_path, "f") is None
 
 
 def test_removing_a_checkpoint_spares_what_else_is_there(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, "f", {"a": torch.ones(1)}, {})
+    checkpoints.save(tmp_path, "f", {"a": torch.ones(1)}, {})
     (tmp_path / "notes.txt").write_text("mine")
-    remove_checkpoint(tmp_path)
+    checkpoints.remove(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

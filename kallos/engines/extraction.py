@@ -17,15 +17,9 @@ from extractors.outputs import Output
 from extractors.registry import EXTRACTORS, FROM_LANDMARKS
 from extractors.values import LANDMARKS, EncoderSource
 from extractors.values import outputs as current_outputs
+from featurestore import planning
 from featurestore.feature_definitions import define_features
 from featurestore.next_step import before_extract
-from featurestore.planning import (
-    forget_failures,
-    forget_resolved,
-    from_landmarks_todo,
-    from_pixels_todo,
-    require_folders,
-)
 from featurestore.shards import merge_left_over
 from featurestore.store import Store
 from featurestore.versions import activate, register, write
@@ -71,9 +65,10 @@ def extract(
         register(store, outputs)
         if redefined:
             create_views(store)
-        forget_failures(store, outputs) if retry_failed else forget_resolved(store, outputs)
-        todo = from_pixels_todo(store, [output for output in outputs if output.extractor not in FROM_LANDMARKS])
-        require_folders(todo)
+        planning.forget_failures(store, outputs) if retry_failed else planning.forget_resolved(store, outputs)
+        from_pixels = [output for output in outputs if output.extractor not in FROM_LANDMARKS]
+        todo = planning.from_pixels_todo(store, from_pixels)
+        planning.require_folders(todo)
     processed, failed = _extract_pixels(store, outputs, todo, encoders, engine, on_progress)
     with store.bounded_memory():
         measured = _measure(store, outputs, on_progress)
@@ -123,7 +118,7 @@ def _measure(store: Store, outputs: Sequence[Output], on_progress: Callable[[int
     for output in outputs:
         if output.extractor not in FROM_LANDMARKS:
             continue
-        todo = from_landmarks_todo(store, output, outputs[0])
+        todo = planning.from_landmarks_todo(store, output, outputs[0])
         for start in range(0, len(todo), CHUNK):
             sha256 = todo["sha256"][start : start + CHUNK]
             faces = _landmarks(store, outputs[0], sha256)

@@ -27,7 +27,7 @@ def fingerprint(settings: Any, *arrays: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def save_checkpoint(folder: Path, known_by: str, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+def save(folder: Path, known_by: str, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
     """Replace the checkpoint in one step: a crash leaves the one before whole.
 
     `known_by` is the training's fingerprint; `state` must be JSON.
@@ -39,7 +39,7 @@ def save_checkpoint(folder: Path, known_by: str, tensors: Mapping[str, torch.Ten
     partial.replace(folder / FILE)
 
 
-def load_checkpoint(folder: Path, known_by: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+def load(folder: Path, known_by: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
     """The last checkpoint of this very training; None when there is none, or only one of another training."""
     try:
         with safe_open(folder / FILE, framework="pt") as opened:
@@ -52,7 +52,7 @@ def load_checkpoint(folder: Path, known_by: str) -> tuple[dict[str, torch.Tensor
         return None
 
 
-def remove_checkpoint(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Delete the checkpoint of a training that has come to its end, and its folder if nothing else is in it."""
     for name in (FILE, f"{FILE}.partial"):
         (folder / name).unlink(missing_ok=True)

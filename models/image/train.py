@@ -14,17 +14,8 @@ from torch import nn
 
 from featurestore.errors import UsageError
 from featurestore.records import Epoch, FaceBatch
+from models.image import checkpoints
 from models.image.augmentation import augment
-from models.image.checkpoints import (
-    fingerprint,
-    load_checkpoint,
-    optimizer_tensors,
-    prefixed,
-    remove_checkpoint,
-    restore_optimizer,
-    save_checkpoint,
-    unprefixed,
-)
 from models.image.computing import PRECISIONS, Computing, choose, usual
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor, faces_of, network_view
 from models.image.optimisation import moving_average, one_cycle, settle_batch_norms
@@ -87,7 +78,7 @@ def train_appearance(
             epoch = training.run_epoch(on_step)
             training.save(checkpoint)
             on_epoch(epoch)
-    remove_checkpoint(checkpoint)
+    checkpoints.remove(checkpoint)
     model = training.model()
     model.network.to(memory_format=torch.channels_last)  # as one that is loaded
     return model
@@ -115,14 +106,14 @@ class _Training:
         self._known, self._histograms = known, np.nan_to_num(train.histograms)
         watched = held_out.take(np.random.default_rng(config.seed).permutation(len(held_out))[:WATCHED])
         self._watched, self._watched_scores = network_view(faces_of(watched), config), watched.scores
-        self._fingerprint = fingerprint(
+        self._fingerprint = checkpoints.fingerprint(
             [asdict(config), backbone.describe(), train.image_ids, watched.image_ids],
             self._faces,
             self._scores,
             self._histograms,
         )
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._checkpoint = load_checkpoint(checkpoint, self._fingerprint)
+        self._checkpoint = checkpoints.load(checkpoint, self._fingerprint)
         if self._checkpoint is not None:
             computing = Computing(**self._checkpoint[1]["computing"])
         self.computing = computing or choose_computing(config, backbone)
@@ -217,15 +208,15 @@ class _Training:
 
     def save(self, folder: Path) -> None:
         """Write all that changes from epoch to epoch."""
-        tensors = prefixed("optimizer", optimizer_tensors(self._optimizer))
+        tensors = checkpoints.prefixed("optimizer", checkpoints.optimizer_tensors(self._optimizer))
         for name, network in self._networks().items():
-            tensors |= prefixed(name, network.state_dict())
+            tensors |= checkpoints.prefixed(name, network.state_dict())
         state = {
             "history": [asdict(e) for e in self._history],
             "computing": asdict(self.computing),
             "schedule": self._schedule.state_dict(),
         }
-        save_checkpoint(folder, self._fingerprint, tensors, state)
+        checkpoints.save(folder, self._fingerprint, tensors, state)
 
     def resume(self, on_epoch: Callable[[Epoch], None]) -> None:
         """Take up what `save` wrote, if it was written by this very training."""
@@ -233,9 +224,9 @@ class _Training:
             return
         tensors, state = self._checkpoint
         for name, network in self._networks().items():
-            network.load_state_dict(unprefixed(name, tensors))
+            network.load_state_dict(checkpoints.unprefixed(name, tensors))
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
-        restore_optimizer(self._optimizer, parameters, unprefixed("optimizer", tensors))
+        checkpoints.restore_optimizer(self._optimizer, parameters, checkpoints.unprefixed("optimizer", tensors))
         self._schedule.load_state_dict(state["schedule"])
         for group, rate in zip(self._optimizer.param_groups, self._schedule.get_last_lr(), strict=True):
             group["lr"] = rate
