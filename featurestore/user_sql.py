@@ -178,11 +178,15 @@ def _check(store: Store, query: str, hidden: Sequence[str]) -> None:
     listed = set(store.describe()["table"].str.to_lowercase()) - HIDDEN_TABLES - set(hidden)
     named = {entry["key"].lower() for node in nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
     # A name in WITH holds only in its part of the statement; elsewhere the hidden table of that name would be read.
-    if taken := named & set(store.column(EXISTING)) - listed:
+    if taken := named & _names(store, EXISTING) - listed:
         _refuse(f"WITH cannot take the name {taken.pop()}")
-    functions = {*store.column(PURE_FUNCTIONS), *IMPURE_FUNCTIONS}
+    functions = _names(store, PURE_FUNCTIONS) | IMPURE_FUNCTIONS
     for node in nodes(tree):
         _check_node(node, listed | named, functions)
+
+
+def _names(store: Store, query: str) -> set[str]:
+    return set(store.column(query))
 
 
 def _check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:
