@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from threading import Event, Timer
 from types import FrameType
@@ -16,38 +16,7 @@ import typer
 from typer._completion_classes import completion_init
 
 from kallos.cli import loading, streams, system_libraries
-from kallos.cli.benchmark import benchmark
-from kallos.cli.check import check
-from kallos.cli.compact import compact
-from kallos.cli.completion import completion
-from kallos.cli.composite import composite
-from kallos.cli.demo import demo
-from kallos.cli.doctor import doctor
-from kallos.cli.duplicates import duplicates
-from kallos.cli.erase import erase
-from kallos.cli.evaluate import evaluate
-from kallos.cli.explain import explain
-from kallos.cli.export import export
-from kallos.cli.extract import extract
-from kallos.cli.features import features
-from kallos.cli.hub import hub
-from kallos.cli.ingest import ingest
 from kallos.cli.outputs import OutputCommand
-from kallos.cli.plan import plan
-from kallos.cli.preregister import preregister
-from kallos.cli.rate import rate
-from kallos.cli.report import report
-from kallos.cli.rollback import rollback
-from kallos.cli.score import score
-from kallos.cli.serve import serve
-from kallos.cli.similar import similar
-from kallos.cli.sql import sql
-from kallos.cli.store import store
-from kallos.cli.tables import tables
-from kallos.cli.train import train
-from kallos.cli.validate import validate
-from kallos.cli.verify import verify
-from kallos.cli.weights import weights
 
 EXIT_CODES = """Exit codes: 0 done, 2 wrong use, 3 file or folder missing or protected, 4 labels unusable,
 5 photo unusable, 6 store missing or in use, 7 an earlier step is missing, 8 weights, 9 bundle or export, 10 SQL,
@@ -76,24 +45,28 @@ app = typer.Typer(
     add_completion=False,  # `kallos completion` prints the script instead of changing startup files
 )
 completion_init()
-PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
-    "Try it": (demo,),
-    "Photos and ratings into the store": (preregister, ingest, extract, plan, check, duplicates),
-    "Models": (train, benchmark, evaluate, validate, weights),
-    "Read what is stored": (report, features, similar, composite, sql, tables),
-    "Score photos": (score, explain, rate, serve, export, hub),
-    "Look after the store": (doctor, verify, rollback, compact, erase, store),
-    "Look after the command": (completion,),
+PANELS = {
+    "Try it": ("demo",),
+    "Photos and ratings into the store": ("preregister", "ingest", "extract", "plan", "check", "duplicates"),
+    "Models": ("train", "benchmark", "evaluate", "validate", "weights"),
+    "Read what is stored": ("report", "features", "similar", "composite", "sql", "tables"),
+    "Score photos": ("score", "explain", "rate", "serve", "export", "hub"),
+    "Look after the store": ("doctor", "verify", "rollback", "compact", "erase", "store"),
+    "Look after the command": ("completion",),
 }
-for _panel, _commands in PANELS.items():
-    for _command in _commands:
+"""Panel of the help -> commands. A command is the function, or the group of commands, of its name in its own file."""
+
+_groups = [app]
+for _panel, _names in PANELS.items():
+    for _name in _names:
+        _command = getattr(import_module(f"kallos.cli.{_name}"), _name)
         if isinstance(_command, typer.Typer):
-            app.add_typer(_command, name=_command.info.name, rich_help_panel=_panel)
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+            _groups.append(_command)
         else:
             app.command(rich_help_panel=_panel)(_command)
-for _group in (app, ingest, store, hub, weights):
-    for _registered in _group.registered_commands:
-        _registered.cls = OutputCommand
+for _registered in (command for group in _groups for command in group.registered_commands):
+    _registered.cls = OutputCommand
 
 
 def _show_version(requested: bool) -> None:
