@@ -189,6 +189,6 @@ def _landmarks(folder: Path) -> tuple[pl.DataFrame, list[Finding]]:
             continue
         points = np.frombuffer(content, dtype="<f4", offset=4).reshape(LANDMARKS, 2)
         rows.append((f"{file.stem}.jpg", points[:, 0].tolist(), points[:, 1].tolist()))
-    schema = {"file": pl.String, "x": pl.List(pl.Float32), "y": pl.List(pl.Float32)}
+    schema = pl.Schema({"file": pl.String(), "x": pl.List(pl.Float32), "y": pl.List(pl.Float32)})
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return conform("published_landmarks", frame.select(_image_id("file"), "x", "y")), findings
