@@ -250,6 +250,7 @@ STATEMENTS = """if True:
     import os, signal, sys
     from pathlib import Path
     from featurestore.opening import open_store
+    from featurestore.store import Store
     done, last = 0, int(sys.argv[2])
     execute = Store.execute
     def counted(self, statement, **parameters):
