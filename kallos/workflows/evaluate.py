@@ -16,6 +16,7 @@ from featurestore import runs
 from featurestore.calibration import Ends
 from featurestore.errors import UsageError
 from featurestore.external_evaluation import ExternalRows, external_rows
+from featurestore.opening import open_store
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
@@ -84,7 +85,7 @@ def evaluate(
         parts = open_bundle(Path(bundle))
         with open_for_reading(Path(store)) as opened:
             return predict_data_set(opened, data_set, parts, on_progress).report()
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         opened.publish()
         predictions = predict_data_set(opened, data_set, newest_parts(opened, protocol, fold), on_progress)
         predictions.record(opened)
