@@ -127,18 +127,15 @@ def _protocols(store: Store, traits: Sequence[str]) -> dict[str, str]:
 
 
 def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.DataFrame:
-    images = store.frame(
-        """
+    query = """
         SELECT image_id, sha256, coalesce(group_id, sha256) AS unit, data_set, coalesce(subset, '') AS subset, score
         FROM images JOIN (FROM scores WHERE trait = $trait) USING (image_id)
         SEMI JOIN geometric_features USING (image_id)
         LEFT JOIN (
             SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates
         ) USING (image_id)
-        WHERE data_set = coalesce($data_set, data_set)""",
-        data_set=data_set,
-        trait=trait,
-    )
+        WHERE data_set = coalesce($data_set, data_set)"""
+    images = store.frame(query, data_set=data_set, trait=trait)
     stratum = ["data_set", "subset"]
     fifth = (pl.col("score").rank("ordinal").over(stratum) - 1) * 5 // pl.len().over(stratum)
     units = (

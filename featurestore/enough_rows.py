@@ -30,13 +30,12 @@ def no_protocol(store: Store) -> PrerequisiteError:
 def check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: int, encoder: str | None) -> None:
     """Raises PrerequisiteError where rows have no embedding of the encoder, or too few are left to train on."""
     if encoder is not None:
-        measured = store.value(
+        query = (
             "SELECT count(*) FROM splits SEMI JOIN scores USING (image_id, trait) "
             "SEMI JOIN geometric_features USING (image_id) "
-            "WHERE protocol = $protocol AND fold = $fold",
-            protocol=protocol,
-            fold=fold,
+            "WHERE protocol = $protocol AND fold = $fold"
         )
+        measured = store.value(query, protocol=protocol, fold=fold)
         if missing := measured - sum(map(len, read.values())):
             raise PrerequisiteError(f"{missing:,} rows have no embedding of {encoder}: run `kallos extract` again.")
     if len(read["train"]) < FEWEST_ROWS:
@@ -45,13 +44,12 @@ def check_enough(store: Store, read: Mapping[str, Rows], protocol: str, fold: in
 
 def too_few(store: Store, protocol: str, fold: int, rows: int) -> PrerequisiteError:
     """The error where a fold has so few usable training `rows`: why, and how many photos would be enough."""
-    scored, train = store.frame(
+    query = (
         "SELECT count(*), coalesce(count_if(role = 'train'), 0)::INT "
         "FROM splits SEMI JOIN scores USING (image_id, trait) "
-        "WHERE protocol = $protocol AND fold = $fold",
-        protocol=protocol,
-        fold=fold,
-    ).row(0)
+        "WHERE protocol = $protocol AND fold = $fold"
+    )
+    scored, train = store.frame(query, protocol=protocol, fold=fold).row(0)
     lacking = f"Fold {fold} of {protocol} has {rows} usable training rows, at least {FEWEST_ROWS} are needed: "
     if rows < train:
         return PrerequisiteError(f"{lacking}run `kallos extract`, and see `kallos report dataset` for what failed.")

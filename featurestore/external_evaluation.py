@@ -65,12 +65,11 @@ def external_rows(
     there are no scores, LeakageError when the models were trained on every scored photo.
     """
     check_versions(store, versions, uses)
-    every = store.frame(
+    query = (
         f"SELECT image_id, sha256, subset, person, score, histogram FROM {GROUPED_IMAGES} LEFT JOIN "
-        "(FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $data_set ORDER BY image_id",
-        data_set=data_set,
-        trait=trait,
+        "(FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $data_set ORDER BY image_id"
     )
+    every = store.frame(query, data_set=data_set, trait=trait)
     scored = every.drop_nulls("score")
     if scored.is_empty():
         raise DataError(f"{data_set} has no scores to compare with: add them with `kallos ingest table --help`.")

@@ -37,13 +37,11 @@ def join(store: Store, protocol: str) -> None:
     of_parts = known["data_sets"].explode()
     if len(parts) != len(set(parts)) or of_parts.n_unique() < len(of_parts):
         raise UsageError(f"{protocol} names a data set twice: join protocols of different data sets.")
-    rows = store.frame(
+    query = (
         "SELECT image_id, $protocol AS protocol, fold, role, trait FROM splits "
-        "WHERE list_contains($parts, protocol) AND fold <= $folds ORDER BY fold, image_id",
-        protocol=protocol,
-        parts=parts,
-        folds=min(known["folds"].to_list()),
+        "WHERE list_contains($parts, protocol) AND fold <= $folds ORDER BY fold, image_id"
     )
+    rows = store.frame(query, protocol=protocol, parts=parts, folds=min(known["folds"].to_list()))
     with store.transaction():
         store.sync("splits", rows, "t.protocol = $protocol", protocol=protocol)
 
@@ -67,10 +65,9 @@ def link_scales(store: Store, protocol: str, train: Rows) -> ScaleMaps:
 def _reference_of(store: Store, protocol: str) -> str:
     """The data set whose scale the shared score of a protocol has: that named first, else the first in the alphabet."""
     first = protocol.partition(JOIN)[0]
-    named = store.value(
+    query = (
         "SELECT coalesce(min(data_set) FILTER (protocol = $first), min(data_set)) FROM splits "
-        "JOIN images USING (image_id) WHERE protocol IN ($first, $protocol)",
-        first=first,
-        protocol=protocol,
+        "JOIN images USING (image_id) WHERE protocol IN ($first, $protocol)"
     )
+    named = store.value(query, first=first, protocol=protocol)
     return str(named)

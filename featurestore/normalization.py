@@ -86,10 +86,8 @@ def read(store: Store, statistics_id: str) -> Normalization:
 
 def chosen(store: Store, name: str) -> str:
     """The id of the statistics of that name (protocol/fold) that the views show. Raises UsageError without any."""
-    known = store.mapping(
-        "SELECT normalization, statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL",
-        versions=feature_versions(active_versions(store)),
-    )
+    query = "SELECT normalization, statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL"
+    known = store.mapping(query, versions=feature_versions(active_versions(store)))
     if name not in known:
         raise UsageError(f"There is no normalization {name!r}: choose from {', '.join(known)}.")
     return str(known[name])

@@ -20,24 +20,20 @@ from featurestore.store import Store
 
 def shown(store: Store) -> list[str]:
     """The ids of the current statistics of the versions that are shown."""
-    return store.column(
-        "SELECT statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL",
-        versions=feature_versions(active_versions(store)),
-    )
+    query = "SELECT statistics_id FROM statistics WHERE current AND versions = $versions ORDER BY ALL"
+    return store.column(query, versions=feature_versions(active_versions(store)))
 
 
 def lacking(store: Store, statistics_ids: Sequence[str]) -> pl.DataFrame:
     """statistics_id and sha256 of photos with features that have no row under the statistics yet."""
     geometry, skin, shape = (active_table(store, extractor) for extractor in NORMALIZED)
-    return store.frame(
-        f"""
+    query = f"""
         SELECT statistics_id, sha256
         FROM (SELECT sha256 FROM "{geometry}" SEMI JOIN "{skin}" USING (sha256) SEMI JOIN "{shape}" USING (sha256)
               SEMI JOIN images USING (sha256))
         CROSS JOIN (SELECT unnest($ids::VARCHAR[]) AS statistics_id)
-        ANTI JOIN normalized_values USING (statistics_id, sha256)""",
-        ids=list(statistics_ids),
-    )
+        ANTI JOIN normalized_values USING (statistics_id, sha256)"""
+    return store.frame(query, ids=list(statistics_ids))
 
 
 def complete(store: Store, statistics_ids: Sequence[str]) -> None:

@@ -18,14 +18,11 @@ def add(store: Store, rater: str, trait: str, image_id: str, rating: float) -> N
     with store.transaction():
         _remove(store, rater, trait, image_id)
         # the last one is found by these times, whose order a clock that was put back must not change
-        store.execute(
+        statement = (
             "INSERT INTO personal_ratings SELECT $image_id, $rater, $trait, $rating, greatest(now()::TIMESTAMP, "
-            "(SELECT max(rated_at) + INTERVAL 1 MICROSECOND FROM personal_ratings))",
-            image_id=image_id,
-            rater=rater,
-            trait=trait,
-            rating=rating,
+            "(SELECT max(rated_at) + INTERVAL 1 MICROSECOND FROM personal_ratings))"
         )
+        store.execute(statement, image_id=image_id, rater=rater, trait=trait, rating=rating)
 
 
 def undo(store: Store, rater: str, trait: str) -> str | None:
@@ -40,11 +37,8 @@ def undo(store: Store, rater: str, trait: str) -> str | None:
 
 def ratings_of(store: Store, rater: str, trait: str) -> pl.DataFrame:
     """image_id and rating of all that the person rated, in the order of rating."""
-    return store.frame(
-        "SELECT image_id, rating FROM personal_ratings WHERE rater = $rater AND trait = $trait ORDER BY rated_at",
-        rater=rater,
-        trait=trait,
-    )
+    query = "SELECT image_id, rating FROM personal_ratings WHERE rater = $rater AND trait = $trait ORDER BY rated_at"
+    return store.frame(query, rater=rater, trait=trait)
 
 
 def count(store: Store, rater: str) -> int:
@@ -53,9 +47,5 @@ def count(store: Store, rater: str) -> int:
 
 
 def _remove(store: Store, rater: str, trait: str, image_id: str) -> None:
-    store.execute(
-        "DELETE FROM personal_ratings WHERE rater = $rater AND trait = $trait AND image_id = $image_id",
-        rater=rater,
-        trait=trait,
-        image_id=image_id,
-    )
+    statement = "DELETE FROM personal_ratings WHERE rater = $rater AND trait = $trait AND image_id = $image_id"
+    store.execute(statement, rater=rater, trait=trait, image_id=image_id)

@@ -29,8 +29,7 @@ def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
 
     A photo whose landmarks failed is done: nothing else can be computed from it.
     """
-    return store.frame(
-        f"""
+    query = f"""
         WITH {_REQUESTED},
         photos AS (SELECT DISTINCT sha256 FROM images WHERE sha256 IS NOT NULL),
         faceless AS (
@@ -45,9 +44,8 @@ def from_pixels_todo(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
         SELECT sha256, list(root || '/' || path ORDER BY image_id) AS paths, list(DISTINCT root ORDER BY root) AS roots,
                any_value(missing) AS missing
         FROM todo JOIN images USING (sha256) JOIN locations USING (data_set)
-        GROUP BY sha256 ORDER BY min(image_id)""",
-        **_named(outputs),
-    )
+        GROUP BY sha256 ORDER BY min(image_id)"""
+    return store.frame(query, **_named(outputs))
 
 
 def require_folders(todo: pl.DataFrame) -> None:
@@ -60,15 +58,13 @@ def require_folders(todo: pl.DataFrame) -> None:
 
 def resolved(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
     """sha256 of photos whose failure was no fault of theirs and is over: missing ones are there, extras installed."""
-    rows = store.frame(
-        f"""
+    query = f"""
         WITH {_REQUESTED}
         SELECT sha256, bool_or(status = 'missing') AS missing, list(DISTINCT root || '/' || path) AS paths
         FROM attempts JOIN requested USING (extractor, version)
         JOIN images USING (sha256) JOIN locations USING (data_set)
-        WHERE {_ENVIRONMENT_FAILURES} GROUP BY sha256 ORDER BY sha256""",
-        **_named(outputs),
-    )
+        WHERE {_ENVIRONMENT_FAILURES} GROUP BY sha256 ORDER BY sha256"""
+    rows = store.frame(query, **_named(outputs))
     over = [
         any(os.access(path, os.R_OK) for path in paths) if missing else reads_heic()
         for _, missing, paths in rows.iter_rows()
@@ -78,14 +74,11 @@ def resolved(store: Store, outputs: Sequence[Output]) -> pl.DataFrame:
 
 def from_landmarks_todo(store: Store, output: Output, landmarks: Output) -> pl.DataFrame:
     """sha256 of the photos that have landmarks of that version but not this output."""
-    return store.frame(
-        f"""
+    query = f"""
         SELECT sha256 FROM "{landmarks.table_name}" SEMI JOIN images USING (sha256)
         ANTI JOIN (FROM attempts WHERE extractor = $extractor AND version = $version) USING (sha256)
-        ORDER BY sha256""",
-        extractor=output.extractor,
-        version=output.version,
-    )
+        ORDER BY sha256"""
+    return store.frame(query, extractor=output.extractor, version=output.version)
 
 
 @dataclass(frozen=True)
@@ -124,13 +117,11 @@ def plan(store: Store, outputs: Sequence[Output]) -> tuple[PlanLine, ...]:
 
 def _line(store: Store, output: Output, landmarks: Output) -> PlanLine:
     counts = _counts(store, output, landmarks)
-    orphaned, milliseconds = store.frame(
-        """
+    query = """
         SELECT count(DISTINCT a.sha256) FILTER (i.sha256 IS NULL)::INT, avg(milliseconds) FILTER (status = 'ok')
         FROM attempts a LEFT JOIN (SELECT DISTINCT sha256 FROM images) i ON i.sha256 = a.sha256
-        WHERE extractor = $extractor""",
-        extractor=output.extractor,
-    ).row(0)
+        WHERE extractor = $extractor"""
+    orphaned, milliseconds = store.frame(query, extractor=output.extractor).row(0)
     shown = active_versions(store).get(output.extractor)
     todo = counts["stale"] + counts["missing"]
     return PlanLine(
@@ -175,15 +166,11 @@ def _counts(store: Store, output: Output, landmarks: Output) -> dict[str, int]:
 
 def _failures(store: Store, output: Output, landmarks: Output) -> tuple[str, ...]:
     """`3 no_face`, of this output or, where it was not tried for that, of its landmarks."""
-    rows = store.frame(
-        """
+    query = """
         SELECT status, count(DISTINCT sha256) AS photos FROM attempts SEMI JOIN images USING (sha256)
         WHERE status <> 'ok' AND (extractor, version) IN (($extractor, $version), ('landmarks', $landmarks))
-        GROUP BY status ORDER BY photos DESC, status""",
-        extractor=output.extractor,
-        version=output.version,
-        landmarks=landmarks.version,
-    )
+        GROUP BY status ORDER BY photos DESC, status"""
+    rows = store.frame(query, extractor=output.extractor, version=output.version, landmarks=landmarks.version)
     return tuple(f"{photos:,} {status}" for status, photos in rows.iter_rows())
 
 

@@ -117,12 +117,8 @@ def record_epoch(store: Store, run: Run, part: int, epoch: Epoch) -> None:
     line = asdict(epoch) | {"run_id": run.run_id, "part": part}
     line.pop("epochs")
     with store.transaction():
-        store.execute(
-            "DELETE FROM training_history WHERE run_id = $run_id AND part = $part AND epoch = $epoch",
-            run_id=run.run_id,
-            part=part,
-            epoch=epoch.epoch,
-        )
+        statement = "DELETE FROM training_history WHERE run_id = $run_id AND part = $part AND epoch = $epoch"
+        store.execute(statement, run_id=run.run_id, part=part, epoch=epoch.epoch)
         store.append("training_history", pl.DataFrame([line]))
 
 
@@ -193,10 +189,8 @@ def record_intervals(store: Store, run: Run, calibrations: Mapping[str | None, C
 
 def calibrations(store: Store, run_id: str) -> dict[str | None, Calibration]:
     """A run's calibrations by subset, first that for everyone, under None; none of a run without intervals."""
-    rows = store.frame(
-        "SELECT subset, n, bias, scores, half_widths FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST",
-        id=run_id,
-    ).rows()
+    query = "SELECT subset, n, bias, scores, half_widths FROM intervals WHERE run_id = $id ORDER BY subset NULLS FIRST"
+    rows = store.frame(query, id=run_id).rows()
     return {name: Calibration(n, bias, tuple(scores), tuple(widths)) for name, n, bias, scores, widths in rows}
 
 
@@ -228,12 +222,11 @@ def is_done(store: Store, run_id: str) -> bool:
 
 def latest(store: Store, protocol: str, fold: int) -> dict[str, str]:
     """model -> run_id of its newest finished run on that fold."""
-    return store.mapping(
+    query = (
         "SELECT model, max_by(run_id, started_at) FROM runs "
-        "WHERE protocol = $protocol AND fold = $fold AND status = 'done' GROUP BY model",
-        protocol=protocol,
-        fold=fold,
+        "WHERE protocol = $protocol AND fold = $fold AND status = 'done' GROUP BY model"
     )
+    return store.mapping(query, protocol=protocol, fold=fold)
 
 
 def bundled(store: Store, ensemble: Run, models: Collection[str]) -> dict[str, Run]:
@@ -271,8 +264,5 @@ def training_photos(store: Store, run_id: str) -> list[str]:
 
 def predictions(store: Store, run_id: str, role: str) -> pl.DataFrame:
     """image_id and score of one run and role, by image_id."""
-    return store.frame(
-        "SELECT image_id, score FROM predictions WHERE run_id = $run_id AND role = $role ORDER BY image_id",
-        run_id=run_id,
-        role=role,
-    )
+    query = "SELECT image_id, score FROM predictions WHERE run_id = $run_id AND role = $role ORDER BY image_id"
+    return store.frame(query, run_id=run_id, role=role)

@@ -76,8 +76,7 @@ def _record_runs(store: Store, run: Run) -> None:
         "SELECT run_id FROM runs WHERE model = $model AND protocol = $protocol AND fold = $fold)",
         **same,
     )
-    store.execute(
-        """
+    statement = """
         WITH finished AS (
             SELECT run_id, n, pearson, started_at FROM runs JOIN evaluations USING (run_id)
             WHERE model = $model AND protocol = $protocol AND fold = $fold AND status = 'done' AND role = 'test')
@@ -88,15 +87,13 @@ def _record_runs(store: Store, run: Run) -> None:
         FROM finished f, (
             SELECT count(*) AS runs, min(pearson) AS lowest, max(pearson) AS highest, max(started_at) AS newest
             FROM finished)
-        WHERE runs > 1""",
-        **same,
-    )
+        WHERE runs > 1"""
+    store.execute(statement, **same)
 
 
 def seen_by_choices(store: Store, run_ids: Collection[str]) -> tuple[Seen, ...]:
     """The choices behind runs, those that looked at most of their test photos first. Equal photos count as one."""
-    rows = store.frame(
-        """
+    query = """
         WITH photos AS (SELECT image_id, coalesce(sha256, image_id) AS photo FROM images),
         chosen AS (SELECT s.*, model FROM selections s JOIN runs USING (run_id) WHERE list_contains($runs, run_id)),
         looked_at AS (SELECT protocol, fold, role, photo FROM splits JOIN photos USING (image_id)),
@@ -111,7 +108,6 @@ def seen_by_choices(store: Store, run_ids: Collection[str]) -> tuple[Seen, ...]:
             LEFT JOIN looked_at l ON l.protocol = c.protocol AND l.role = c.role AND l.fold = coalesce(c.fold, l.fold)
             LEFT JOIN tested t ON t.run_id = c.run_id AND t.photo = l.photo
             GROUP BY ALL)
-        GROUP BY ALL ORDER BY seen DESC NULLS LAST, made_on DESC, choice, protocol, fold""",
-        runs=list(run_ids),
-    )
+        GROUP BY ALL ORDER BY seen DESC NULLS LAST, made_on DESC, choice, protocol, fold"""
+    rows = store.frame(query, runs=list(run_ids))
     return tuple(Seen(**row | {"models": tuple(row["models"])}) for row in rows.to_dicts())

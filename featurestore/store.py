@@ -184,13 +184,10 @@ class Store:
     def create_view(self, view: View) -> None:
         """Create or replace a view that people query; its columns take the comments of the tables behind it."""
         self.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
-        columns = self.frame(
-            """
+        query = """
             SELECT column_name, any_value(comment) FILTER (list_contains($tables, table_name)) FROM duckdb_columns()
-            GROUP BY column_name HAVING bool_or(table_name = $view)""",
-            view=view.name,
-            tables=list(view.tables),
-        )
+            GROUP BY column_name HAVING bool_or(table_name = $view)"""
+        columns = self.frame(query, view=view.name, tables=list(view.tables))
         texts = {column: view.columns.get(column, comment) for column, comment in columns.iter_rows()}
         comments = (f'COLUMN "{view.name}"."{column}" IS {quote(text)}' for column, text in texts.items() if text)
         about = [f'VIEW "{view.name}" IS {quote(view.comment)}', *comments]

@@ -162,15 +162,12 @@ def folds_of(store: Store, protocol: str) -> list[int]:
 
 def check_roles(store: Store, protocol: str, fold: int) -> None:
     """Raises LeakageError when a photo, under one name or several, has two roles in a fold."""
-    both = store.frame(
-        """
+    query = """
         SELECT coalesce(sha256, image_id) AS photo, min_by(image_id, (role, image_id)) AS image_id,
                max_by(image_id, (role, image_id)) AS other_id, min(role) AS role, max(role) AS other
         FROM splits JOIN images USING (image_id) WHERE protocol = $protocol AND fold = $fold
-        GROUP BY photo HAVING count(DISTINCT role) > 1 ORDER BY photo""",
-        protocol=protocol,
-        fold=fold,
-    )
+        GROUP BY photo HAVING count(DISTINCT role) > 1 ORDER BY photo"""
+    both = store.frame(query, protocol=protocol, fold=fold)
     if len(both):
         _, one, other, role, other_role = both.row(0)
         named = one if one == other else f"{one} and {other}, which are the same photo,"
@@ -186,12 +183,11 @@ def _parts(store: Store, protocol: str, fold: int, image_ids: tuple[str, ...]) -
     The protocol's own folds keep near-duplicates together where it does, and let two folds share what they fit: the
     model that sees neither fold 1 nor fold 2 serves both.
     """
-    tested = store.mapping(
+    query = (
         "SELECT image_id, min(fold) FROM splits WHERE protocol = $protocol AND fold <> $fold AND role = 'test' "
-        "GROUP BY image_id HAVING count(*) = 1",
-        protocol=protocol,
-        fold=fold,
+        "GROUP BY image_id HAVING count(*) = 1"
     )
+    tested = store.mapping(query, protocol=protocol, fold=fold)
     if all(image_id in tested for image_id in image_ids):
         folds, dealt = np.unique([tested[image_id] for image_id in image_ids], return_inverse=True)
         if len(folds) >= PARTS - 1:

@@ -33,12 +33,11 @@ def recalibration_of(store: Store, run_id: str, data_set: str) -> Recalibration 
 
     Raises UsageError where the verdict was that it may not be used, or that the photos were too few to tell.
     """
-    rows = store.frame(
+    query = (
         "SELECT verdict, [scale_low, scale_high] AS scale, shared, scores, widening FROM validations "
-        "WHERE run_id = $run_id AND data_set = $data_set",
-        run_id=run_id,
-        data_set=data_set,
-    ).to_dicts()
+        "WHERE run_id = $run_id AND data_set = $data_set"
+    )
+    rows = store.frame(query, run_id=run_id, data_set=data_set).to_dicts()
     if not rows:
         return None
     row = rows[0]

@@ -130,10 +130,8 @@ def _roles(store: Store, run: Run, rows: Rows) -> PinnedValue:
         check_roles(store, run.protocol, run.fold)
     except LeakageError as error:
         return PinnedValue("training rows among test rows", "0", str(error), False)
-    tested = store.column(
-        "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) WHERE run_id = $id AND role = 'test'",
-        id=run.run_id,
-    )
+    query = "SELECT DISTINCT sha256 FROM predictions JOIN images USING (image_id) WHERE run_id = $id AND role = 'test'"
+    tested = store.column(query, id=run.run_id)
     return PinnedValue.compare("training rows among test rows", 0, len(set(tested) & set(rows.sha256)))
 
 

@@ -70,15 +70,14 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     shown = active_versions(store)
     turned = [(extractor, version) for extractor, version in versions if shown.get(extractor) != version]
     for extractor, version in turned:
-        store.execute(
+        statement = (
             "UPDATE extractor_versions SET active = (version = $version), "
             # later than all before, also when the clock was put back: `rollback` takes the one before
             "activated_at = CASE WHEN version = $version THEN greatest(now()::TIMESTAMP, "
             "(SELECT max(activated_at) + INTERVAL 1 MICROSECOND FROM extractor_versions)) ELSE activated_at END "
-            "WHERE extractor = $extractor",
-            version=version,
-            extractor=extractor,
+            "WHERE extractor = $extractor"
         )
+        store.execute(statement, version=version, extractor=extractor)
     if turned:
         create_views(store)
 

@@ -70,10 +70,8 @@ def _normalized_features(store: Store) -> View:
 
 def _tables(store: Store, view: str) -> list[tuple[str, str]]:
     """(extractor, table) of the active versions behind a view."""
-    rows = store.frame(
-        "SELECT extractor, table_name FROM extractor_versions WHERE active AND output = $view ORDER BY extractor",
-        view=view,
-    )
+    query = "SELECT extractor, table_name FROM extractor_versions WHERE active AND output = $view ORDER BY extractor"
+    rows = store.frame(query, view=view)
     return list(rows.iter_rows())
 
 

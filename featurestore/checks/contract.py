@@ -59,10 +59,8 @@ def need(store: Store, view: str, data_set: str, images: int = 1) -> int:
     """How many images of the data set the view has. Raises NotRunError when they are fewer than needed."""
     found = 0
     if store.has(view):
-        found = store.value(
-            f"SELECT count(DISTINCT image_id) FROM {view} JOIN images USING (image_id) WHERE data_set = $data_set",
-            data_set=data_set,
-        )
+        query = f"SELECT count(DISTINCT image_id) FROM {view} JOIN images USING (image_id) WHERE data_set = $data_set"
+        found = store.value(query, data_set=data_set)
     if not found:
         raise NotRunError(f"no {view} yet: {EXTRACT}")
     if found < images:

@@ -33,13 +33,11 @@ WEIGHTS = "extract again with `--weights imagenet` or with other weights"
 def broken_embeddings(store: Store, data_set: str) -> list[Finding]:
     """No embedding is zero, NaN or infinite."""
     need(store, "embeddings", data_set)
-    rows = store.frame(
-        f"""
+    query = f"""
         SELECT encoder, count(*), min(image_id) FROM embeddings JOIN images USING (image_id)
         WHERE data_set = $data_set AND NOT coalesce({DIRECTED}, false)
-        GROUP BY encoder ORDER BY ALL""",
-        data_set=data_set,
-    )
+        GROUP BY encoder ORDER BY ALL"""
+    rows = store.frame(query, data_set=data_set)
     return [
         Finding("fail", encoder, "vectors without a direction", broken, 0, broken, WEIGHTS, first)
         for encoder, broken, first in rows.iter_rows()
@@ -49,15 +47,13 @@ def broken_embeddings(store: Store, data_set: str) -> list[Finding]:
 def repeated_embeddings(store: Store, data_set: str) -> list[Finding]:
     """No two photos share an embedding."""
     images = need(store, "embeddings", data_set, ENOUGH)
-    rows = store.frame(
-        """
+    query = """
         SELECT encoder, sum(n)::INT, any_value(pair) FROM (
             SELECT encoder, count(*) AS n, min(image_id) || ' and ' || max(image_id) AS pair
             FROM embeddings JOIN images USING (image_id) WHERE data_set = $data_set
             GROUP BY encoder, vector HAVING count(DISTINCT sha256) > 1)
-        GROUP BY encoder ORDER BY ALL""",
-        data_set=data_set,
-    )
+        GROUP BY encoder ORDER BY ALL"""
+    rows = store.frame(query, data_set=data_set)
     measure, remedy = "share of photos with the vector of another", f"compare the photos; are they different, {WEIGHTS}"
     return [
         Finding(severity, encoder, measure, n / images, limit, n, remedy, pair)
@@ -101,14 +97,11 @@ def encoders(store: Store, data_set: str) -> list[str]:
 
 def sample(store: Store, encoder: str, where: str, data_set: str) -> NDArray[np.float32]:
     """(n, E) sound embeddings of at most SAMPLE photos for which the condition on `images` holds, always the same."""
-    rows = store.frame(
-        f"""
+    query = f"""
         SELECT vector FROM embeddings JOIN images USING (image_id)
         WHERE encoder = $encoder AND {where} AND {DIRECTED}
-        ORDER BY hash(image_id) LIMIT {SAMPLE}""",
-        encoder=encoder,
-        data_set=data_set,
-    )
+        ORDER BY hash(image_id) LIMIT {SAMPLE}"""
+    rows = store.frame(query, encoder=encoder, data_set=data_set)
     flat: NDArray[np.float32] = rows["vector"].explode().to_numpy()
     return flat.reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)
 

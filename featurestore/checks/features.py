@@ -27,12 +27,9 @@ REMEDY = "compare the photos with the formula in feature_catalog: leave out thos
 def missing_values(store: Store, data_set: str) -> list[Finding]:
     """Features could nearly always be measured."""
     need(store, "geometric_features", data_set, ENOUGH)
-    rows = store.frame(
-        f"""{LONG} SELECT feature, count_if(value IS NULL OR isnan(value))::INT AS missing, missing / count(*) AS share
-        FROM long GROUP BY feature HAVING share > $limit ORDER BY share DESC, feature""",
-        data_set=data_set,
-        limit=WARN_MISSING,
-    )
+    query = f"""{LONG} SELECT feature, count_if(value IS NULL OR isnan(value))::INT AS missing,
+        missing / count(*) AS share FROM long GROUP BY feature HAVING share > $limit ORDER BY share DESC, feature"""
+    rows = store.frame(query, data_set=data_set, limit=WARN_MISSING)
     return [
         Finding(severity, feature, "share of photos without a value", share, limit, missing, REMEDY)
         for feature, missing, share in rows.iter_rows()
@@ -43,11 +40,9 @@ def missing_values(store: Store, data_set: str) -> list[Finding]:
 def infinite_values(store: Store, data_set: str) -> list[Finding]:
     """No value is infinite."""
     need(store, "geometric_features", data_set)
-    rows = store.frame(
-        f"""{LONG} SELECT feature, count(*), min(image_id) FROM long WHERE isinf(value)
-        GROUP BY feature ORDER BY ALL""",
-        data_set=data_set,
-    )
+    query = f"""{LONG} SELECT feature, count(*), min(image_id) FROM long WHERE isinf(value)
+        GROUP BY feature ORDER BY ALL"""
+    rows = store.frame(query, data_set=data_set)
     return [
         Finding("fail", feature, "infinite values", images, 0, images, REMEDY, first)
         for feature, images, first in rows.iter_rows()
@@ -58,12 +53,9 @@ def constant_features(store: Store, data_set: str) -> list[Finding]:
     """Every feature differs between photos."""
     images = need(store, "geometric_features", data_set, ENOUGH)
     # not the standard deviation: that of equal values need not come out as zero
-    rows = store.frame(
-        f"""{LONG} SELECT feature, min(value), count(*) FROM long WHERE isfinite(value)
-        GROUP BY feature HAVING min(value) = max(value) AND count(*) >= $enough ORDER BY feature""",
-        data_set=data_set,
-        enough=ENOUGH,
-    )
+    query = f"""{LONG} SELECT feature, min(value), count(*) FROM long WHERE isfinite(value)
+        GROUP BY feature HAVING min(value) = max(value) AND count(*) >= $enough ORDER BY feature"""
+    rows = store.frame(query, data_set=data_set, enough=ENOUGH)
     remedy = "take it out of the catalogue, or correct the extractor"
     return [
         Finding("fail", feature, "distinct values", 1, 2, n, remedy, f"{value:g} in {n:,} of {images:,} photos")
@@ -76,8 +68,7 @@ def exploding_features(store: Store, data_set: str) -> list[Finding]:
     need(store, "geometric_features", data_set, ENOUGH)
     # 1.4826 makes the median absolute deviation of normal values their sd; it is 0, and means nothing,
     # where more than half of the photos share one value
-    rows = store.frame(
-        f"""{LONG},
+    query = f"""{LONG},
         spread AS (
             SELECT feature, median(value) AS middle, nullif(1.4826 * mad(value), 0) AS sd
             FROM long WHERE isfinite(value) GROUP BY feature),
@@ -85,11 +76,8 @@ def exploding_features(store: Store, data_set: str) -> list[Finding]:
             SELECT *, abs(value - middle) / sd AS sds FROM long JOIN spread USING (feature)
             WHERE isfinite(value) AND (coalesce(sds, 0) > $sds OR abs(value) > $largest))
         SELECT feature, count(*), max(sds), max(abs(value)), arg_max(image_id, abs(value - middle)) FROM far
-        GROUP BY feature ORDER BY 3 DESC NULLS LAST, feature""",
-        data_set=data_set,
-        sds=ROBUST_SDS,
-        largest=LARGEST,
-    )
+        GROUP BY feature ORDER BY 3 DESC NULLS LAST, feature"""
+    rows = store.frame(query, data_set=data_set, sds=ROBUST_SDS, largest=LARGEST)
     return [
         Finding("fail", feature, "robust sds from the median", sds, ROBUST_SDS, images, REMEDY, first)
         if sds is not None and sds > ROBUST_SDS
@@ -101,14 +89,11 @@ def exploding_features(store: Store, data_set: str) -> list[Finding]:
 def declared_ranges(store: Store, data_set: str) -> list[Finding]:
     """Values lie in their declared range."""
     need(store, "geometric_features", data_set, ENOUGH)
-    rows = store.frame(
-        f"""{LONG} SELECT feature, count_if(value < low OR value > high)::INT AS beyond, beyond / count(*) AS share,
+    query = f"""{LONG} SELECT feature, count_if(value < low OR value > high)::INT AS beyond, beyond / count(*) AS share,
             format('{{:g}} to {{:g}} {{}}, seen {{:.3g}} to {{:.3g}}', low, high, unit, min(value), max(value))
         FROM long JOIN feature_catalog USING (feature) WHERE isfinite(value)
-        GROUP BY feature, low, high, unit HAVING share > $limit ORDER BY share DESC, feature""",
-        data_set=data_set,
-        limit=WARN_OUTSIDE,
-    )
+        GROUP BY feature, low, high, unit HAVING share > $limit ORDER BY share DESC, feature"""
+    rows = store.frame(query, data_set=data_set, limit=WARN_OUTSIDE)
     return [
         Finding(severity, feature, "share of photos outside the range", share, limit, beyond, REMEDY, detail)
         for feature, beyond, share, detail in rows.iter_rows()

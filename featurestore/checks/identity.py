@@ -17,12 +17,10 @@ REFERRING: dict[str, tuple[Severity, str]] = {
 
 def duplicate_photos(store: Store, data_set: str) -> list[Finding]:
     """No photo stands twice in the data set."""
-    rows = store.frame(
-        """
+    query = """
         SELECT min(image_id), count(*), max(image_id) FROM images
-        WHERE data_set = $data_set AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1 ORDER BY 2 DESC, 1""",
-        data_set=data_set,
-    )
+        WHERE data_set = $data_set AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1 ORDER BY 2 DESC, 1"""
+    rows = store.frame(query, data_set=data_set)
     remedy = "keep one of the files and ingest again (`kallos ingest --help`)"
     return [
         Finding("warn", first, "files with the same bytes", n, 1, n, remedy, f"also {last}")
@@ -32,8 +30,7 @@ def duplicate_photos(store: Store, data_set: str) -> list[Finding]:
 
 def split_overlap(store: Store, data_set: str) -> list[Finding]:
     """No photo has two roles in one fold."""
-    rows = store.frame(
-        """
+    query = """
         SELECT protocol || '/' || fold, count(*), sum(n)::INT, any_value(pair) FROM (
             SELECT protocol, fold, count(*) AS n,
                    format('{} in {}, {} in {}', arg_min(image_id, role), min(role), arg_max(image_id, role), max(role))
@@ -42,9 +39,8 @@ def split_overlap(store: Store, data_set: str) -> list[Finding]:
             WHERE sha256 IS NOT NULL
             GROUP BY protocol, fold, sha256
             HAVING count(DISTINCT role) > 1 AND bool_or(data_set = $data_set))
-        GROUP BY protocol, fold ORDER BY 2 DESC, 1""",
-        data_set=data_set,
-    )
+        GROUP BY protocol, fold ORDER BY 2 DESC, 1"""
+    rows = store.frame(query, data_set=data_set)
     remedy = "figures on this fold are too good: put all copies of a photo into one role and train again"
     return [
         Finding("fail", fold, "photos in several roles", photos, 0, images, remedy, pair)
@@ -57,13 +53,11 @@ def stale_references(store: Store, data_set: str) -> list[Finding]:
     found = []
     for table, (severity, remedy) in REFERRING.items():
         # rows of a data set that is wholly gone are nobody's own, so every data set reports them
-        rows, images, first = store.frame(
-            f"""
+        query = f"""
             SELECT count(*), count(DISTINCT image_id), min(image_id) FROM "{table}" ANTI JOIN images USING (image_id)
             WHERE starts_with(image_id, $data_set || '/')
-               OR split_part(image_id, '/', 1) NOT IN (SELECT data_set FROM data_sets)""",
-            data_set=data_set,
-        ).row(0)
+               OR split_part(image_id, '/', 1) NOT IN (SELECT data_set FROM data_sets)"""
+        rows, images, first = store.frame(query, data_set=data_set).row(0)
         if rows:
             found.append(Finding(severity, table, "rows of photos that are gone", rows, 0, images, remedy, first))
     return found

@@ -17,8 +17,7 @@ def landmarks_outside(store: Store, data_set: str) -> list[Finding]:
     """Landmarks lie inside their photo."""
     images = need(store, "landmarks", data_set, ENOUGH)
     # a photo whose metadata asks for a rotation is measured upright, but its size is stored unturned
-    rows = store.frame(
-        """
+    query = """
         WITH sides AS (
             SELECT image_id, x, y, -$margin * width AS left_end, (1 + $margin) * width AS right_end,
                    -$margin * height AS top, (1 + $margin) * height AS bottom
@@ -32,11 +31,8 @@ def landmarks_outside(store: Store, data_set: str) -> list[Finding]:
                    avg((x NOT BETWEEN top AND bottom OR y NOT BETWEEN left_end AND right_end)::INT) AS turned
             FROM points GROUP BY image_id)
         SELECT count(*), max(least(as_stored, turned)), arg_max(image_id, least(as_stored, turned))
-        FROM outside WHERE least(as_stored, turned) > $most""",
-        data_set=data_set,
-        margin=MARGIN,
-        most=MOST_OUTSIDE,
-    )
+        FROM outside WHERE least(as_stored, turned) > $most"""
+    rows = store.frame(query, data_set=data_set, margin=MARGIN, most=MOST_OUTSIDE)
     cropped, worst, image_id = rows.row(0)
     if not cropped:
         return []

@@ -187,11 +187,8 @@ def _refuse_other_photos(store: Store, data_set: DataSet) -> None:
 
 def _first_converted(store: Store, data_set: DataSet) -> pl.Series:
     """sha256 of photos whose colour profile was not known: what an earlier kallos measured of them is not sRGB's."""
-    known = store.frame(
-        "SELECT subject AS path FROM findings WHERE data_set = $name AND kind = $kind",
-        name=data_set.name,
-        kind=COLOUR_PROFILE,
-    )
+    query = "SELECT subject AS path FROM findings WHERE data_set = $name AND kind = $kind"
+    known = store.frame(query, name=data_set.name, kind=COLOUR_PROFILE)
     found = data_set.findings.filter(pl.col("kind") == COLOUR_PROFILE).select(path="subject")
     return found.join(known, on="path", how="anti").join(data_set.images, on="path")["sha256"]
 

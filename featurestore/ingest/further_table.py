@@ -136,10 +136,8 @@ def _splits(
 
 def _dealt(store: Store, name: str, trait: str) -> dict[str, int]:
     """image_id -> the fold that tests it."""
-    return store.mapping(
-        "SELECT image_id, fold FROM splits WHERE protocol = $protocol AND role = 'test'",
-        protocol=protocol_name(name, trait),
-    )
+    query = "SELECT image_id, fold FROM splits WHERE protocol = $protocol AND role = 'test'"
+    return store.mapping(query, protocol=protocol_name(name, trait))
 
 
 def _findings(stored: pl.DataFrame, new: pl.DataFrame, images: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

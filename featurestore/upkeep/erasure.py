@@ -112,8 +112,7 @@ def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
 
     An image that has left its data set is known by the predictions of runs and by what persons rated.
     """
-    return store.frame(
-        """
+    query = """
         WITH asked AS (SELECT unnest($ids::VARCHAR[]) AS image_id),
         photos AS (FROM images SEMI JOIN asked USING (image_id)),
         gone AS (
@@ -124,20 +123,17 @@ def _known(store: Store, image_ids: Sequence[str]) -> pl.DataFrame:
         WHERE image_id IN (SELECT image_id FROM photos)
            OR sha256 IN (SELECT sha256 FROM photos WHERE sha256 IS NOT NULL)
         UNION ALL SELECT image_id, NULL, NULL, NULL FROM gone
-        ORDER BY image_id""",
-        ids=list(image_ids),
-    )
+        ORDER BY image_id"""
+    return store.frame(query, ids=list(image_ids))
 
 
 def _trained(store: Store, known: pl.DataFrame) -> tuple[str, ...]:
-    runs = store.column(
-        """
+    query = """
         SELECT DISTINCT run_id FROM (
             SELECT run_id, image_id FROM predictions WHERE role = 'out_of_fold'
             UNION ALL SELECT run_id, image_id FROM runs JOIN splits USING (protocol, fold) WHERE role = 'train')
-        WHERE list_contains($ids, image_id) ORDER BY run_id""",
-        ids=known["image_id"].to_list(),
-    )
+        WHERE list_contains($ids, image_id) ORDER BY run_id"""
+    runs = store.column(query, ids=known["image_id"].to_list())
     return tuple(runs)
 
 

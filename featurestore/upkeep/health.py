@@ -78,15 +78,12 @@ def _rows_and_ledger(store: Store) -> Symptom:
     versions = store.frame("SELECT extractor, version, table_name FROM extractor_versions ORDER BY ALL")
     for extractor, version, table in versions.iter_rows():
         ledger = "SELECT sha256 FROM attempts WHERE status = 'ok' AND extractor = $extractor AND version = $version"
-        count, photos, strays = store.frame(
-            f"""
+        query = f"""
             SELECT count(*), count(DISTINCT sha256), (
                 SELECT count(*) FROM (SELECT sha256 FROM "{table}") a FULL JOIN ({ledger}) b USING (sha256)
                 WHERE a.sha256 IS NULL OR b.sha256 IS NULL)
-            FROM "{table}" """,
-            extractor=extractor,
-            version=version,
-        ).row(0)
+            FROM "{table}" """
+        count, photos, strays = store.frame(query, extractor=extractor, version=version).row(0)
         rows += count
         if count != photos or strays:
             remedy = "restore the store from a copy, or extract into a new one"

@@ -94,13 +94,7 @@ class CrossFit:
             computing = {**computing, "threads": torch.get_num_threads() // at_once}
         if computing:
             log.info("%s: computes in %s", name, ", ".join(f"{value} {key}" for key, value in computing.items()))
-        run = fold.begin(
-            name,
-            self._identity,
-            encoder=self._encoder,
-            weights=self._weights,
-            computing=computing,
-        )
+        run = fold.begin(name, self._identity, encoder=self._encoder, weights=self._weights, computing=computing)
         began = time.monotonic()
         if at_once > 1:
             self._fit_at_once(run, missing, (train, val, fold.rows.part), computing, at_once)

@@ -73,11 +73,8 @@ def sample(store: Store, predictions: Predictions) -> pl.DataFrame:
         "person": rows.people,
     }
     frame = pl.DataFrame(columns | ({"low": ends[0], "high": ends[1]} if ends else {}))
-    ratings = store.frame(
-        "SELECT image_id, rater_id, rating FROM ratings WHERE trait = $trait AND list_contains($ids, image_id)",
-        trait=rows.trait,
-        ids=list(rows.rows.image_ids),
-    )
+    query = "SELECT image_id, rater_id, rating FROM ratings WHERE trait = $trait AND list_contains($ids, image_id)"
+    ratings = store.frame(query, trait=rows.trait, ids=list(rows.rows.image_ids))
     several = ratings.group_by("image_id").agg(pl.col("rater_id").n_unique())
     if len(several) < len(frame) or several["rater_id"].max() == 1:
         return frame
