@@ -27,6 +27,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from extractors.outputs import EMBEDDING
+from featurestore.group_differences import DUPLICATE_GROUPS
 from featurestore.ingest.labels import FOLDS, with_roles
 from featurestore.next_step import before_extract
 from featurestore.outputs import active_table, chosen_encoder, encoder_parameters
@@ -127,13 +128,11 @@ def _protocols(store: Store, traits: Sequence[str]) -> dict[str, str]:
 
 
 def _dealt(store: Store, data_set: str | None, trait: str, protocol: str) -> pl.DataFrame:
-    query = """
+    query = f"""
         SELECT image_id, sha256, coalesce(group_id, sha256) AS unit, data_set, coalesce(subset, '') AS subset, score
         FROM images JOIN (FROM scores WHERE trait = $trait) USING (image_id)
         SEMI JOIN geometric_features USING (image_id)
-        LEFT JOIN (
-            SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates
-        ) USING (image_id)
+        LEFT JOIN {DUPLICATE_GROUPS} USING (image_id)
         WHERE data_set = coalesce($data_set, data_set)"""
     images = store.frame(query, data_set=data_set, trait=trait)
     stratum = ["data_set", "subset"]

@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from featurestore.store import Store
 
-GROUPED_IMAGES = """(
+DUPLICATE_GROUPS = """(
+        SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates
+    )"""
+"""Of each image with near-duplicates, in a query: the group that it is in with them."""
+
+GROUPED_IMAGES = f"""(
     SELECT images.* REPLACE (
         if(count(subset) OVER (PARTITION BY data_set) > 0, subset, nullif(concat_ws('_', ethnicity, sex), '')) AS subset
     ), coalesce(group_id, sha256, image_id) AS person
-    FROM images LEFT JOIN (
-        SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates
-    ) USING (image_id))"""
+    FROM images LEFT JOIN {DUPLICATE_GROUPS} USING (image_id))"""
 """`images` in a query, where ethnicity and sex are the subset of a data set that names none, and `person` is the same
 for photos that are known to show one person: copies, and the near-duplicates that `kallos duplicates` found."""
 
@@ -38,7 +41,9 @@ SEED = 0
 AT_ONCE = 1_000_000
 """People in permutations that are held at once: 8 MB."""
 
-Estimate = Callable[[NDArray[np.float64], NDArray[np.int64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+Array = NDArray[np.float64]
+Names = NDArray[np.str_]
+Estimate = Callable[[Array, NDArray[np.int64]], tuple[Array, Array]]
 """Of (..., g, k) means in groups of (g,) people: (..., g) figures, and the squares of their standard errors."""
 
 
@@ -62,14 +67,12 @@ def people_in(store: Store, image_ids: Sequence[str]) -> list[str]:
     return [known[image_id] for image_id in image_ids]
 
 
-def people_of(groups: NDArray[np.str_], people: NDArray[np.str_]) -> dict[str, int]:
+def people_of(groups: Names, people: Names) -> dict[str, int]:
     """Group -> number of people, by name, of n photos."""
     return {str(name): len(np.unique(people[groups == name])) for name in np.unique(groups)}
 
 
-def mean_differences(
-    values: NDArray[np.float64], groups: NDArray[np.str_], people: NDArray[np.str_]
-) -> list[Difference]:
+def mean_differences(values: Array, groups: Names, people: Names) -> list[Difference]:
     """Every two groups by the mean of (n,) values, clearest difference first; groups below FEWEST take no part.
 
     Several photos of one person count as one, with their mean.
@@ -80,9 +83,7 @@ def mean_differences(
     return _differences({name: np.stack([means, means**2]) for name, (means,) in samples.items()}, _mean)
 
 
-def correlation_differences(
-    one: NDArray[np.float64], other: NDArray[np.float64], groups: NDArray[np.str_], people: NDArray[np.str_]
-) -> list[Difference]:
+def correlation_differences(one: Array, other: Array, groups: Names, people: Names) -> list[Difference]:
     """The same by Pearson's correlation of two (n,) arrays.
 
     Both are standardised within each group before people are dealt to groups, as groups of one correlation may differ
@@ -96,9 +97,7 @@ def correlation_differences(
     return _differences(rows, _fisher)
 
 
-def differing_groups(
-    values: NDArray[np.float64], groups: Sequence[str | None], people: Sequence[str]
-) -> frozenset[str]:
+def differing_groups(values: Array, groups: Sequence[str | None], people: Sequence[str]) -> frozenset[str]:
     """The groups whose mean of (n,) values differs from that of another, as far as the test supports it.
 
     `groups` and `people` have n names; a row without a group takes no part.
@@ -109,9 +108,7 @@ def differing_groups(
     return frozenset(name for test in tests if test.supported for name in (test.highest, test.lowest))
 
 
-def _by_group(
-    columns: NDArray[np.float64], groups: NDArray[np.str_], people: NDArray[np.str_]
-) -> dict[str, NDArray[np.float64]]:
+def _by_group(columns: Array, groups: Names, people: Names) -> dict[str, Array]:
     """Group -> (k, its people): the means of k columns over the photos of each person; small groups are left out."""
     large = [name for name, number in people_of(groups, people).items() if number >= FEWEST]
     samples = {}
@@ -122,7 +119,7 @@ def _by_group(
     return samples
 
 
-def _differences(rows: dict[str, NDArray[np.float64]], estimate: Estimate) -> list[Difference]:
+def _differences(rows: dict[str, Array], estimate: Estimate) -> list[Difference]:
     """Of (k, its people) rows of each group."""
     if len(rows) < 2:
         return []
@@ -142,7 +139,7 @@ def _differences(rows: dict[str, NDArray[np.float64]], estimate: Estimate) -> li
     ]
 
 
-def _dealt_means(columns: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _dealt_means(columns: Array, sizes: NDArray[np.int64]) -> Array:
     """(PERMUTATIONS, g, k) means of (n, k) columns in groups that people were dealt to anew."""
     dealt = _dealt(tuple(sizes.tolist()))
     parts = -(-dealt.size // AT_ONCE)
@@ -156,26 +153,26 @@ def _dealt(sizes: tuple[int, ...]) -> NDArray[np.int16]:
     return np.random.default_rng(SEED).permuted(np.tile(places, (PERMUTATIONS, 1)), axis=1)
 
 
-def _means(places: NDArray[np.int16], columns: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _means(places: NDArray[np.int16], columns: Array, sizes: NDArray[np.int64]) -> Array:
     """(p, g, k) means of (n, k) columns; `places` (p, n) are the group of each person."""
     sums = [(places == group).astype(np.float64) @ columns for group in range(len(sizes))]
     return np.stack(sums, axis=1) / sizes[:, np.newaxis]
 
 
-def _in_standard_errors(figures: NDArray[np.float64], squares: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_standard_errors(figures: Array, squares: Array) -> Array:
     """(..., pairs) absolute differences of every two of (..., g) figures, in the order of `combinations`."""
     i, j = np.triu_indices(figures.shape[-1], 1)
     distance, error = np.abs(figures[..., i] - figures[..., j]), np.sqrt(squares[..., i] + squares[..., j])
     return np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
 
 
-def _mean(means: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _mean(means: Array, sizes: NDArray[np.int64]) -> tuple[Array, Array]:
     """Of means of a value and of its square."""
     mean, square = np.moveaxis(means, -1, 0)
     return mean, np.maximum(square - mean**2, 0) / (sizes - 1)
 
 
-def _fisher(means: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _fisher(means: Array, sizes: NDArray[np.int64]) -> tuple[Array, Array]:
     """Fisher's z of the correlation (Fisher 1921), of means of x, y, x², y² and xy."""
     x, y, xx, yy, xy = np.moveaxis(means, -1, 0)
     correlation = (xy - x * y) / np.sqrt((xx - x**2) * (yy - y**2))

@@ -4,6 +4,7 @@ import polars as pl
 
 from featurestore.errors import UsageError
 from featurestore.scale import Scale
+from featurestore.sql_text import next_time
 from featurestore.store import Store
 
 
@@ -17,11 +18,8 @@ def add(store: Store, rater: str, trait: str, image_id: str, rating: float) -> N
     """Record a rating, in place of one that the person gave the image before."""
     with store.transaction():
         _remove(store, rater, trait, image_id)
-        # the last one is found by these times, whose order a clock that was put back must not change
-        statement = (
-            "INSERT INTO personal_ratings SELECT $image_id, $rater, $trait, $rating, greatest(now()::TIMESTAMP, "
-            "(SELECT max(rated_at) + INTERVAL 1 MICROSECOND FROM personal_ratings))"
-        )
+        values = f"$image_id, $rater, $trait, $rating, {next_time('personal_ratings', 'rated_at')}"
+        statement = f"INSERT INTO personal_ratings SELECT {values}"
         store.execute(statement, image_id=image_id, rater=rater, trait=trait, rating=rating)
 
 

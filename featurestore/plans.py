@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from featurestore.errors import DataError
+from featurestore.sql_text import next_time
 from featurestore.store import Store
 
 COEFFICIENTS = (
@@ -76,10 +77,10 @@ def fix(store: Store, text: str) -> Plan:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     fixed = of_data_set(store, data_set)
     if not fixed or fixed[-1].sha256 != sha256:
-        statement = """
+        statement = f"""
             INSERT INTO plans
-            SELECT greatest(now()::TIMESTAMP, (SELECT max(fixed_at) + INTERVAL 1 MICROSECOND FROM plans)), $sha256,
-                   $data_set, $text, (SELECT count(*) FROM ratings WHERE starts_with(image_id, $prefix)),
+            SELECT {next_time("plans", "fixed_at")}, $sha256, $data_set, $text,
+                   (SELECT count(*) FROM ratings WHERE starts_with(image_id, $prefix)),
                    (SELECT count(DISTINCT image_id) FROM scores WHERE starts_with(image_id, $prefix)),
                    (SELECT count(*) FROM runs)"""
         store.execute(statement, sha256=sha256, data_set=data_set, text=text, prefix=f"{data_set}/")

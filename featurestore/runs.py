@@ -18,6 +18,7 @@ from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.next_step import before_training, train_all
 from featurestore.records import Epoch, Evaluation
 from featurestore.scale_maps import ScaleMaps, data_set_of
+from featurestore.sql_text import next_time
 from featurestore.store import Store
 from featurestore.traits import target_of
 from featurestore.used_versions import of_manifest
@@ -92,12 +93,8 @@ def begin(store: Store, run: Run) -> None:
         row |= {"config": json.dumps(dict(run.config), sort_keys=True), "folder": run.folder.name}
         types = {"encoder": pl.String, "uses": pl.String, "scale_low": pl.Float64, "scale_high": pl.Float64}
         store.append("runs", pl.DataFrame([row | {"status": "running"}], schema_overrides=types))
-        # the newest run is found by these times, whose order a clock that was put back must not change
-        store.execute(
-            "UPDATE runs SET started_at = greatest(now()::TIMESTAMP, "
-            "(SELECT max(started_at) + INTERVAL 1 MICROSECOND FROM runs)) WHERE run_id = $run_id",
-            run_id=run.run_id,
-        )
+        started = next_time("runs", "started_at")
+        store.execute(f"UPDATE runs SET started_at = {started} WHERE run_id = $run_id", run_id=run.run_id)
 
 
 def recorded_config(store: Store, run_id: str) -> Mapping[str, Any]:

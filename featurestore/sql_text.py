@@ -11,6 +11,11 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def next_time(table: str, column: str) -> str:
+    """The SQL of now, but later than all times that a table has: these order its rows, and clocks are put back."""
+    return f"greatest(now()::TIMESTAMP, (SELECT max({column}) + INTERVAL 1 MICROSECOND FROM {table}))"
+
+
 def with_values(query: str, parameters: Mapping[str, object]) -> str:
     """The query with its values in place of its parameters."""
     return re.sub(r"\$(\w+)", lambda name: _literal(parameters[name[1]]), dedent(query).strip())

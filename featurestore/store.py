@@ -147,6 +147,10 @@ class Store:
         """Run one statement for its effect."""
         self.connection.execute(statement, parameters or None)
 
+    def change(self, statement: str, **parameters: object) -> int:
+        """Run one INSERT, UPDATE or DELETE; returns how many rows it added, changed or removed."""
+        return int(self.connection.execute(statement, parameters or None).fetchall()[0][0])
+
     def append(self, table: str, rows: pl.DataFrame) -> None:
         """Add rows; columns are matched by name."""
         with self.registered(rows):
@@ -159,15 +163,9 @@ class Store:
         """
         same = " AND ".join(f't."{c}" IS NOT DISTINCT FROM i."{c}"' for c in rows.columns)
         with self.registered(rows):
-            gone = self.connection.execute(
-                f'DELETE FROM "{table}" t WHERE ({scope}) AND NOT EXISTS (SELECT 1 FROM incoming i WHERE {same})',
-                parameters or None,
-            ).fetchall()
-            new = self.connection.execute(
-                f'INSERT INTO "{table}" BY NAME SELECT i.* FROM incoming i '
-                f'WHERE NOT EXISTS (SELECT 1 FROM "{table}" t WHERE {same})'
-            ).fetchall()
-        return int(gone[0][0]) + int(new[0][0])
+            gone = f'DELETE FROM "{table}" t WHERE ({scope}) AND NOT EXISTS (SELECT 1 FROM incoming i WHERE {same})'
+            new = f'SELECT i.* FROM incoming i WHERE NOT EXISTS (SELECT 1 FROM "{table}" t WHERE {same})'
+            return self.change(gone, **parameters) + self.change(f'INSERT INTO "{table}" BY NAME {new}')
 
     @contextmanager
     def registered(self, rows: pl.DataFrame) -> Iterator[None]:

@@ -9,6 +9,7 @@ from extractors.outputs import Output
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.next_step import before_extract
 from featurestore.outputs import active_versions, stored_columns
+from featurestore.sql_text import next_time
 from featurestore.store import Store
 from featurestore.table_description import Column, Table
 from featurestore.views import create_views
@@ -71,11 +72,8 @@ def activate(store: Store, versions: Sequence[tuple[str, str]]) -> None:
     turned = [(extractor, version) for extractor, version in versions if shown.get(extractor) != version]
     for extractor, version in turned:
         statement = (
-            "UPDATE extractor_versions SET active = (version = $version), "
-            # later than all before, also when the clock was put back: `rollback` takes the one before
-            "activated_at = CASE WHEN version = $version THEN greatest(now()::TIMESTAMP, "
-            "(SELECT max(activated_at) + INTERVAL 1 MICROSECOND FROM extractor_versions)) ELSE activated_at END "
-            "WHERE extractor = $extractor"
+            "UPDATE extractor_versions SET active = (version = $version), activated_at = CASE WHEN version = $version "
+            f"THEN {next_time('extractor_versions', 'activated_at')} ELSE activated_at END WHERE extractor = $extractor"
         )
         store.execute(statement, version=version, extractor=extractor)
     if turned:

@@ -27,9 +27,12 @@ REMEDY = "compare the photos with the formula in feature_catalog: leave out thos
 def missing_values(store: Store, data_set: str) -> list[Finding]:
     """Features could nearly always be measured."""
     need(store, "geometric_features", data_set, ENOUGH)
-    query = f"""{LONG} SELECT feature, count_if(value IS NULL OR isnan(value))::INT AS missing,
-        missing / count(*) AS share FROM long GROUP BY feature HAVING share > $limit ORDER BY share DESC, feature"""
-    rows = store.frame(query, data_set=data_set, limit=WARN_MISSING)
+    rows = store.frame(
+        f"""{LONG} SELECT feature, count_if(value IS NULL OR isnan(value))::INT AS missing, missing / count(*) AS share
+        FROM long GROUP BY feature HAVING share > $limit ORDER BY share DESC, feature""",
+        data_set=data_set,
+        limit=WARN_MISSING,
+    )
     return [
         Finding(severity, feature, "share of photos without a value", share, limit, missing, REMEDY)
         for feature, missing, share in rows.iter_rows()

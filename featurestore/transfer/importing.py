@@ -108,6 +108,6 @@ def _load_rows(store: Store, table: Table, rows: int | None, folder: Path) -> No
     expected = [(column.name, re.sub(r"\[\d+\]", "[]", column.type)) for column in table.columns]
     if columns.fetchall() != expected:
         raise ExportError(f"{parquet(table.name)} has other columns than {SCHEMA} lists: get the export again.")
-    loaded = store.connection.execute(f'INSERT INTO "{table.name}" {read}', {"file": file}).fetchall()[0][0]
+    loaded = store.change(f'INSERT INTO "{table.name}" {read}', file=file)
     if loaded != rows:
         raise ExportError(f"{parquet(table.name)} has {loaded:,} rows, {SCHEMA} lists {rows}: get the export again.")

@@ -60,8 +60,7 @@ def _drop_versions(store: Store) -> tuple[tuple[str, str], ...]:
 
 def _drop_orphans(store: Store) -> int:
     gone = "WHERE sha256 NOT IN (SELECT sha256 FROM images WHERE sha256 IS NOT NULL)"
-    deleted = (store.connection.execute(f'DELETE FROM "{table}" {gone}').fetchall() for table in computed_tables(store))
-    return sum(int(rows[0][0]) for rows in deleted)
+    return sum(store.change(f'DELETE FROM "{table}" {gone}') for table in computed_tables(store))
 
 
 def _unverified(store: Store, dropped: set[str]) -> tuple[str, ...]:

@@ -147,8 +147,8 @@ def _delete(store: Store, known: pl.DataFrame, raters: Sequence[str]) -> dict[st
     removed: dict[str, int] = {}
 
     def delete(table: str, condition: str, **parameters: object) -> None:
-        deleted = store.connection.execute(f'DELETE FROM "{table}" WHERE {condition}', parameters).fetchall()
-        removed[table] = removed.get(table, 0) + int(deleted[0][0])
+        deleted = store.change(f'DELETE FROM "{table}" WHERE {condition}', **parameters)
+        removed[table] = removed.get(table, 0) + deleted
 
     with store.transaction():
         for path in known["path"].drop_nulls():
