@@ -364,7 +364,7 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
     ratings = np.clip(np.rint(1 + order[:, None] / 13 + random.normal(0, 0.7, (len(scores), 4))), 1, 7)
     rows = [(name, *answers) for (name, _), answers in zip(scores, ratings.tolist(), strict=True)]
     write_workbook(Path("mine.xlsx"), {"Data": [("image", "R01", "R02", "R03", "R04"), *rows]})
-    steps = commands("docs/laboratory/validation.md")
+    steps = commands("docs/studies/validation.md")
     assert [command[0] for command in steps] == ["ingest", "extract", "validate", "score"]
     run_all(steps, {})
     ((verdict, reliability, spearman, corrected),) = judged.rows(
@@ -373,7 +373,7 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
     assert verdict == "recalibrate"
     assert 0.6 < reliability < 1
     assert spearman < corrected
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/laboratory/validation.md").read_text(), flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/studies/validation.md").read_text(), flags=re.DOTALL)
     exec(code, {})
 
 

@@ -32,7 +32,7 @@ OUTPUTS = [
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A laboratory's folder: photos, the table of their ratings, the store that was filled from both."""
+    """A researcher's folder: photos, the table of their ratings, the store that was filled from both."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "photos").mkdir()
     rows = [(f"{i}.png", f"r{rater}", 1 + (i + rater) % 5) for i in range(30) for rater in range(3)]

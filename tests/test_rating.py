@@ -162,11 +162,11 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
 def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(store.parent)
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n3\n4\nq\n"))
-    page = commands("docs/laboratory/one-rater.md")
+    page = commands("docs/studies/one-rater.md")
     assert [command[0] for command in page] == ["rate", "rate", "rate", "sql", "erase"]
     for command in page:
         kallos_ok(*command)
-    text = (ROOT / "docs/laboratory/one-rater.md").read_text()
+    text = (ROOT / "docs/studies/one-rater.md").read_text()
     (python,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     exec(python, {})
     assert stored(store)["rating"].to_list() == [4]

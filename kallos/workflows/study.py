@@ -27,7 +27,7 @@ def preregister(store: str | Path, file: str | Path) -> Plan:
     """Fix a plan of analysis: its text, hash and date go into the store, with how many ratings and runs were there.
 
     The store is made where there is none. Raises InputError for a file that cannot be read, DataError for one that is
-    no plan; docs/laboratory/study.md shows one.
+    no plan; docs/studies/study.md shows one.
     """
     if not Path(file).is_file():
         raise InputError(f"{file} does not exist: give the TOML file of a plan.")
