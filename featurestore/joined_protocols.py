@@ -34,8 +34,8 @@ def join(store: Store, protocol: str) -> None:
             f"{protocol} joins different traits ({named}): choose protocols of one trait, or ingest the table again "
             "with the name of the other's, as `kallos ingest table --help` says of --trait."
         )
-    of_parts = known["data_sets"].explode()
-    if len(parts) != len(set(parts)) or of_parts.n_unique() < len(of_parts):
+    data_sets = known["data_sets"].explode()
+    if len(parts) != len(set(parts)) or data_sets.n_unique() < len(data_sets):
         raise UsageError(f"{protocol} names a data set twice: join protocols of different data sets.")
     query = (
         "SELECT image_id, $protocol AS protocol, fold, role, trait FROM splits "

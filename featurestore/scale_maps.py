@@ -166,9 +166,9 @@ class ScaleMaps:
     def _mapped(self, image_ids: Sequence[str], values: Array, how: Callable[[ScaleMap, Array], Array]) -> Array:
         if not self.maps:
             return values
-        mapped, of_row = values.copy(), np.array([data_set_of(image_id) for image_id in image_ids])
+        mapped, data_sets = values.copy(), np.array([data_set_of(image_id) for image_id in image_ids])
         for name, each in self.maps.items():
-            mapped[of_row == name] = how(each, values[of_row == name])
+            mapped[data_sets == name] = how(each, values[data_sets == name])
         return mapped
 
     def as_dict(self) -> dict[str, Any]:

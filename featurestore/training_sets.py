@@ -89,7 +89,7 @@ def training_set(
     fitted = every if features is None else every.only(_chosen_features(every, features))
     tables = array_tables(store, encoder)
     read = _read(store, protocol, fold, tables, statistics_id, every)
-    rows = {role: of_role.with_features(fitted.features, every.features) for role, (of_role, _) in read.items()}
+    rows = {role: stored.with_features(fitted.features, every.features) for role, (stored, _) in read.items()}
     check_enough(store, rows, protocol, fold, encoder)
     pinned = {
         "protocol": protocol,

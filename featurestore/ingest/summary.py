@@ -95,8 +95,8 @@ def _score(recipe: Recipe, numbers: Numbers, rows: int) -> str:
 def _skipped(skipped: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for reason, (rows, cells) in skipped.items():
         if reason != NO_ANSWER:
-            of_cells = f" ({cells:,} cells)" if cells != rows else ""
-            yield f"{_plural(rows, 'row')} {reason}{of_cells}"
+            cells_text = f" ({cells:,} cells)" if cells != rows else ""
+            yield f"{_plural(rows, 'row')} {reason}{cells_text}"
 
 
 def _missing(recipe: Recipe, skipped: Mapping[str, tuple[int, int]]) -> str:

@@ -118,8 +118,8 @@ def _show_videos(rows: pl.DataFrame, *, visible: bool) -> Iterator[int]:
     from reports.pages.prediction_over_time import data, render
     from reports.render.layout import plural
 
-    of_videos = rows.drop_nulls("frame") if "frame" in rows.columns else rows.clear()
-    for (video,), frames in of_videos.group_by("photo", maintain_order=True):
+    video_rows = rows.drop_nulls("frame") if "frame" in rows.columns else rows.clear()
+    for (video,), frames in video_rows.group_by("photo", maintain_order=True):
         if frames["score"].null_count() == len(frames):
             note(f"kallos: {video}: no face was found in {plural(len(frames), 'frame')}.")
             yield NoFaceError.exit_code

@@ -112,7 +112,7 @@ def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:
     topology, own, origin = registry.current(), shown_on(parts.scale), parts.origin
     names = parts.normalization.features
     model, groups = predictor.models[predictor.regions_of], (None, *predictor.groups)
-    of_regions = zip(REGIONS, model.weights.tolist(), attribution.averages(model), strict=True)
+    weighted_regions = zip(REGIONS, model.weights.tolist(), attribution.averages(model), strict=True)
     described = {d.name: d for d in (*definitions(), AVERAGENESS)}
     everyone = predictor.intervals.for_group(None)
     return {
@@ -135,7 +135,7 @@ def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:
                 "contours": REGION_CONTOURS[region],
                 "features": attribution.seen_features(model, names, region),
             }
-            for region, weight, average in of_regions
+            for region, weight, average in weighted_regions
         ],
         "features": [
             {"name": name, "summary": described[name].summary, "unit": described[name].unit} for name in names

@@ -77,13 +77,13 @@ class EncoderNetwork(nn.Module):
         the face, or for another number of weights than of networks.
         """
         names = name.split(JOINED)
-        of_each = weights.split(JOINED) if len(names) > 1 else [weights]
-        if len(of_each) != len(names):
+        weight_names = weights.split(JOINED) if len(names) > 1 else [weights]
+        if len(weight_names) != len(names):
             raise UsageError(
                 f"The encoder {name} has {len(names)} networks and {weights!r} is not as many weights: "
                 f"join them by {JOINED} in the same order, as in vggface2{JOINED}imagenet."
             )
-        return cls([_mapped(*pair, download, size) for pair in zip(names, of_each, strict=True)], size)
+        return cls([_mapped(*pair, download, size) for pair in zip(names, weight_names, strict=True)], size)
 
     def forward(self, face: torch.Tensor, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(S, S, 3) uint8 and (K, 4) to (dim,) and (channels, K)."""
