@@ -14,8 +14,6 @@ A group's own calibration first subtracts the group's mean error; it is fitted w
 mean error of another group.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -91,7 +89,6 @@ class Intervals:
         return {group or None: calibration for group, calibration in self.calibrations.items()}
 
     def save(self, folder: Path) -> None:
-        """Write intervals.json."""
         content = {"level": LEVEL, "calibrations": {name: asdict(c) for name, c in self.calibrations.items()}}
         (folder / FILE).write_text(json.dumps(content, indent=1))
 

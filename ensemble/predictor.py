@@ -1,9 +1,6 @@
 """One photo to one Prediction, with the extractors and models of the training."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -62,9 +59,8 @@ class Predictor:
         with as_bundle_error(self._folder):
             _check_versions(parts, encoder)
         self._encoder = encoder.open()
-        self.models: dict[str, Any] = {
-            name: load_model(parts.folders[name]) for name in MODELS if name in parts.folders
-        }
+        folders = parts.folders
+        self.models: dict[str, Any] = {name: load_model(folders[name]) for name in MODELS if name in folders}
         self.combiner = Combiner.load(parts.folders[ENSEMBLE])
         self.intervals = Intervals.load(parts.folders[ENSEMBLE])
         self.novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
@@ -120,7 +116,7 @@ class Predictor:
 
         Raises InputError, PhotoError or NoFaceError, and UsageError for an unknown group.
         """
-        return self._predict_photo(photo, group)[0]
+        return self._predict(photo, group)[0][0]
 
     def explain(self, photo: Photo, group: str | None = None) -> Explanation:
         """Score one photo as `predict` does, and explain what the score consists of.
@@ -132,7 +128,7 @@ class Predictor:
                 f"An explanation adds up on the scale of {self._parts.data_sets[0]} alone: "
                 "explain without naming a data set."
             )
-        prediction, batch = self._predict_photo(photo, group)
+        ((prediction, batch),) = self._predict(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
         features_of = next((name for name in self.models if MODELS[name].features), None)
         with as_bundle_error(self._folder):
@@ -154,25 +150,22 @@ class Predictor:
 
     def predict_faces(self, photo: Photo, group: str | None = None) -> list[Prediction]:
         """Score every face of one photo, the largest first. Raises as `predict`."""
-        calibration = self._calibration(group)
-        name, image = read_photo(photo)
-        with _named(name):
-            faces = [face_of(image, self._finder, landmarks) for landmarks in self._finder.faces(image)]
-        with as_bundle_error(self._folder):
-            return [self._score_face(name, content_hash(photo), face, calibration)[0] for face in faces]
+        return [prediction for prediction, _ in self._predict(photo, group, every_face=True)]
 
-    def _predict_photo(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
-        calibration = self._calibration(group)
-        name, image = read_photo(photo)
-        with _named(name):
-            face = face_of(image, self._finder)
-        with as_bundle_error(self._folder):
-            return self._score_face(name, content_hash(photo), face, calibration)
-
-    def _calibration(self, group: str | None) -> Calibration:
+    def _predict(
+        self, photo: Photo, group: str | None, *, every_face: bool = False
+    ) -> list[tuple[Prediction, FaceBatch]]:
         if self._is_closed:
             raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
-        return self.intervals.for_group(group)
+        calibration = self.intervals.for_group(group)
+        name, image = read_photo(photo)
+        try:
+            found = self._finder.faces(image) if every_face else [None]
+            faces = [face_of(image, self._finder, landmarks) for landmarks in found]
+        except NoFaceError as error:
+            raise NoFaceError(f"{name}: {error}") from error
+        with as_bundle_error(self._folder):
+            return [self._score_face(name, content_hash(photo), face, calibration) for face in faces]
 
     def _score_face(
         self, photo: Path, sha256: str | None, face: Face, calibration: Calibration
@@ -257,14 +250,6 @@ class Predictor:
             histograms=np.full((1, len(RATINGS)), np.nan),
         )
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
-
-
-@contextmanager
-def _named(photo: Path) -> Iterator[None]:
-    try:
-        yield
-    except NoFaceError as error:
-        raise NoFaceError(f"{photo}: {error}") from error
 
 
 def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:
