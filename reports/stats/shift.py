@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, t
 
-from reports.stats.bootstrap import Estimate
+from reports.stats.bootstrap import Estimate, Reals
 
 FALSE_ALARM = 0.01
 """Chance that any feature is named although no mean differs (Bonferroni)."""
@@ -46,7 +46,7 @@ class Shift:
 
 def shift(
     names: Sequence[str],
-    z_scores: NDArray[np.float64],
+    z_scores: Reals,
     people: NDArray[np.str_],
     beyond: Mapping[str, NDArray[np.bool_]],
     expected: float,
