@@ -22,7 +22,6 @@ CORRECTION = f"The correction is the root mean square of the term added to the w
 
 
 def render(report: BenchmarkReport) -> RenderableType:
-    """A table a metric, then published figures, the combiner, groups, and the plausibility checks."""
     rows = sum(split.rows for split in report.splits)
     first = min(report.models, key=lambda model: rank(model.model))
     return page(
@@ -66,9 +65,8 @@ def _metric_table(report: BenchmarkReport, metric: str) -> Table:
         "model", *(str(split.fold) for split in report.splits), "mean", "95 % interval", *["leak-free"] * leak_free
     )
     for model in report.models:
-        mean = model.mean[metric]
         folds = (split_estimate(fold[metric])[0] for fold in model.folds)
-        value, interval = split_estimate(mean)
+        value, interval = split_estimate(model.mean[metric])
         other = report.leak_free.get(model.model)
         extra = [estimate_cell(other) if other else "–"] * leak_free
         table.add_row(model.model, *folds, Text(value, style="bold"), interval, *extra)
@@ -76,7 +74,6 @@ def _metric_table(report: BenchmarkReport, metric: str) -> Table:
 
 
 def _anchors_table(report: BenchmarkReport) -> Table:
-    """Published methods and our models, by rising PC."""
     rows: list[tuple[float, list[RenderableType]]] = []
     for anchor in report.anchors:
         cells = [number(value, anchor.digits) for value in (anchor.pearson, anchor.mae, anchor.rmse)]
@@ -112,7 +109,6 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
 
 
 def figures(report: BenchmarkReport) -> list[Figure]:
-    """PC of every model on every fold, beside the highest figure that is published or was measured by others."""
     folds = [split.fold for split in report.splits]
     curves = {model.model: (folds, [fold["pearson"].value for fold in model.folds]) for model in report.models}
     if report.anchors:

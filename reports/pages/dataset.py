@@ -1,7 +1,5 @@
 """`kallos report dataset`: what was ingested and extracted, and how well the raters agree."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.scale import Scale
 from featurestore.store import Store
 from reports.pages.extraction import ExtractionReport, coverage_part, summary
-from reports.pages.findings import FindingCount, counted, findings_table
+from reports.pages.ingest import FindingCount, counted, findings_table
 from reports.render.bars import Spark
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import Figure, jpeg
@@ -96,21 +94,26 @@ class DataSetsReport:
 
 def data(store: Store, selection: Selection) -> DataSetsReport:
     """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
-    return DataSetsReport(
-        tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection))
-    )
+    names = chosen_data_sets(store, selection)
+    return DataSetsReport(tuple(_data_set(store, name, selection.photos) for name in names))
 
 
 def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
     traits = store.frame(
         "SELECT trait, scale_low, scale_high FROM traits WHERE data_set = $name ORDER BY trait", name=name
     ).rows()
+    folds = store.frame(
+        "SELECT protocol, fold, count_if(role = 'train')::INT, count_if(role = 'val')::INT, "
+        "count_if(role = 'test')::INT FROM splits JOIN images USING (image_id) WHERE data_set = $name "
+        "GROUP BY protocol, fold ORDER BY protocol, fold",
+        name=name,
+    )
     return DataSetReport(
         name=name,
         licence=store.value("SELECT licence FROM data_sets WHERE data_set = $name", name=name),
         images=store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name),
         traits=tuple(_trait(store, name, trait, Scale(low, high)) for trait, low, high in traits),
-        folds=_folds(store, name),
+        folds=tuple(Fold(*row) for row in folds.iter_rows()),
         findings=counted(store.frame("FROM findings WHERE data_set = $name", name=name)),
         extraction=summary(store, name),
         photos=_photos(store, name),
@@ -119,11 +122,8 @@ def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
 
 
 def _trait(store: Store, name: str, trait: str, scale: Scale) -> TraitReport:
-    ratings = store.value(
-        "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait",
-        name=name,
-        trait=trait,
-    )
+    count = "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait"
+    ratings = store.value(count, name=name, trait=trait)
     return TraitReport(trait, scale, ratings, _subsets(store, name, trait, scale), summaries(store, name, trait))
 
 
@@ -143,16 +143,6 @@ def _scores(scores: NDArray[np.float64], images: int, scale: Scale) -> Scores:
     counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
     mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
     return Scores(images, len(scores), mean, sd, tuple(counts.tolist()))
-
-
-def _folds(store: Store, name: str) -> tuple[Fold, ...]:
-    rows = store.frame(
-        "SELECT protocol, fold, count_if(role = 'train')::INT, count_if(role = 'val')::INT, "
-        "count_if(role = 'test')::INT FROM splits JOIN images USING (image_id) WHERE data_set = $name "
-        "GROUP BY protocol, fold ORDER BY protocol, fold",
-        name=name,
-    ).rows()
-    return tuple(Fold(*row) for row in rows)
 
 
 def _photos(store: Store, name: str) -> tuple[Photo, ...]:
@@ -180,7 +170,6 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
 
 
 def render(report: DataSetsReport) -> RenderableType:
-    """One page a data set."""
     return Group(*(_page(data_set) for data_set in report.data_sets))
 
 
@@ -221,14 +210,13 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
         )
     ]
     if report.agreement:
-        heading = f"Agreement of the raters{on_trait}"
-        parts.append(section(heading, summary_table(report.agreement), remark=_remark(report.agreement["all"], scale)))
+        heading, again = f"Agreement of the raters{on_trait}", report.agreement["all"].again
+        retest = f"; retest of {plural(again, 'rating')}" if again else ""
+        remark = (
+            f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){retest}; `kallos report raters` has more"
+        )
+        parts.append(section(heading, summary_table(report.agreement), remark=remark))
     return parts
-
-
-def _remark(whole: Summary, scale: Scale) -> str:
-    again = f"; retest of {plural(whole.again, 'rating')}" if whole.again else ""
-    return f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){again}; `kallos report raters` has more"
 
 
 def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:
@@ -254,7 +242,6 @@ def _histogram(report: TraitReport) -> Histogram:
 
 
 def figures(report: DataSetsReport) -> list[Figure]:
-    """A score histogram and, where landmarks are known, a contact sheet for each data set."""
     pictures = []
     for data_set in report.data_sets:
         for trait in data_set.traits:

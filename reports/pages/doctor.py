@@ -8,10 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.upkeep.health import Symptom
+from reports.pages.checks import MARKS
 from reports.render.layout import page, plain_table, section
-from reports.render.palette import BAD, GOOD, WARM
-
-MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARM), "fail": ("✗", BAD)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,6 @@ class DoctorReport:
 
 
 def render(report: DoctorReport) -> RenderableType:
-    """A section a part."""
     verdict = f"not well: {', '.join(report.failed)}" if report.failed else "all is well"
     return page("Doctor", verdict, *(section(name, _symptoms(symptoms)) for name, symptoms in report.parts.items()))
 
@@ -37,7 +34,6 @@ def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
     table.show_header = False
     for symptom in symptoms:
         mark, colour = MARKS[symptom.state]
-        table.add_row(
-            Text(mark, style=colour), symptom.what, Text(symptom.message, style="" if mark == "✓" else colour)
-        )
+        message = Text(symptom.message, style="" if symptom.state == "ok" else colour)
+        table.add_row(Text(mark, style=colour), symptom.what, message)
     return table

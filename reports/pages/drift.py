@@ -45,7 +45,6 @@ def drift(rows: pl.DataFrame, features: list[str]) -> tuple[Drift, ...]:
 
 
 def drift_table(drifts: tuple[Drift, ...]) -> Table:
-    """One line a feature of each group."""
     table = plain_table("group", "images", "median", "differs most in", "KS", "")
     table.columns[3].justify = "left"
     for drift in drifts:

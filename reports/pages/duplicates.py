@@ -93,7 +93,6 @@ def _photos(store: Store, pairs: tuple[Pair, ...], own: Scale) -> tuple[Photo, .
 
 
 def render(report: DuplicatesReport) -> RenderableType:
-    """Pairs, what they leak, and what to do about it."""
     return page(
         "Near-duplicates",
         f"{plural(len(report.pairs), 'pair')}, {plural(report.groups, 'group')} of {plural(report.images, 'image')}",
@@ -115,13 +114,10 @@ def _pairs_table(report: DuplicatesReport) -> Table:
     table.columns[1].justify = "left"
     own = shown_on(report.scale)
     for pair in report.pairs[:SHOWN]:
-        apart = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
-        scores = (
-            score_on(own, pair.score),
-            score_on(own, pair.other_score),
-            number(own.errors_from_models(apart), 2),
-        )
-        table.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
+        difference = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
+        scores = (score_on(own, pair.score), score_on(own, pair.other_score))
+        distances = (str(pair.hamming), number(pair.cosine_distance))
+        table.add_row(pair.image_id, pair.other_id, *distances, *scores, number(own.errors_from_models(difference), 2))
     if len(report.pairs) > SHOWN:
         table.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
     return table

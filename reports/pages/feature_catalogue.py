@@ -47,7 +47,6 @@ def plausible(definition: FeatureDefinition) -> str:
 
 
 def render(report: Catalogue) -> RenderableType:
-    """The features of each region in a table."""
     regions = groupby(report.features, key=lambda d: d.region)
     return page(
         "Features",

@@ -1,7 +1,5 @@
 """Figures on training photos, out of fold, of a fold whose test photos are too few to say how well a model does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +7,7 @@ from rich.console import RenderableType
 
 from featurestore.store import Store
 from reports.render.layout import dim, number, plain_table, section
-from reports.stats.bootstrap import METRICS, Estimate, figures
+from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.estimates import estimate_cell
 from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
@@ -33,11 +31,7 @@ def out_of_fold(store: Store, evaluated: Sequence[EvaluatedRun]) -> tuple[OutOfF
         return ()
     trained = [evaluated_rows(store, run.name, run.run, "out_of_fold") for run in evaluated]
     measured = [
-        OutOfFold(
-            run.name, len(run.truth), figures(run.truth, run.predicted, run.people), _weights(store, run.run.run_id)
-        )
-        for run in trained
-        if run
+        OutOfFold(run.name, len(run.truth), run.figures(), _weights(store, run.run.run_id)) for run in trained if run
     ]
     return tuple(sorted(measured, key=lambda run: run.figures["mae"].value))
 
@@ -50,10 +44,9 @@ def _weights(store: Store, run_id: str) -> dict[str, float]:
 
 
 def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType:
-    """A table of figures with their intervals, and what is predicted with."""
-    rows: list[list[RenderableType]] = [
-        [run.name, f"{run.n:,}", *(estimate_cell(run.figures[metric]) for metric in METRICS)] for run in runs
-    ]
+    table = plain_table("model", "n", *METRICS.values())
+    for run in runs:
+        table.add_row(run.name, f"{run.n:,}", *(estimate_cell(run.figures[metric]) for metric in METRICS))
     combined = [
         f"New photos get the score of {run.name}, whose weights were found on these: "
         + ", ".join(f"{name} {number(weight, 2)}" for name, weight in run.weights.items())
@@ -65,8 +58,4 @@ def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType
         f"Fewer than {FEWEST_TESTED} test images ({tested:,}) are too few to go by: these are the training images, "
         "each predicted by a fit that had not seen it."
     )
-    return section(
-        "Training images, out of fold",
-        plain_table("model", "n", *METRICS.values(), rows=rows),
-        dim(" ".join([few, *combined])),
-    )
+    return section("Training images, out of fold", table, dim(" ".join([few, *combined])))

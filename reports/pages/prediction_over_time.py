@@ -1,7 +1,5 @@
 """`kallos score clip.mp4`: the faces of a video, and their scores over time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +56,6 @@ def data(rows: pl.DataFrame) -> OverTime:
 
 
 def render(report: OverTime) -> RenderableType:
-    """A table with a line a face, and a curve each."""
     shown, others = report.faces[:SHOWN], len(report.faces) - SHOWN
     table = plain_table("face", "from", "to", "frames", "median", "lowest", "highest")
     for each in shown:

@@ -1,7 +1,5 @@
 """A photo with its landmarks and prediction: contours by region, the scores beside the face."""
 
-from __future__ import annotations
-
 from textwrap import wrap
 
 import cv2
@@ -62,11 +60,11 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     sheet = _Sheet(round(PANEL * SMALLEST * unit), height, unit)
     own = shown_on(prediction.origin.scale)
     sheet.text(30, 34, "score", 20, FAINT)
-    beside = 15 + sheet.text(30, 56, score_on(own, prediction.score), 78, INK)
+    right = 15 + sheet.text(30, 56, score_on(own, prediction.score), 78, INK)
     is_models = own == MODEL_SCALE
-    sheet.text(beside, 106 if is_models else 80, f"on {own.words}", 20, INK)
+    sheet.text(right, 106 if is_models else 80, f"on {own.words}", 20, INK)
     if not is_models:
-        sheet.text(beside, 106, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
+        sheet.text(right, 106, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
     sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), rgb(ACCENT))
     interval = titled_interval(own, prediction.low, prediction.high)
     a, b = (score_on(own, prediction.members.get(member)) for member in "ab")
@@ -100,7 +98,6 @@ class _Sheet:
         return x + font.getlength(text) / self._unit
 
     def bar(self, x: float, y: float, width: float, height: float, part: float, colour: tuple[int, int, int]) -> None:
-        """A rounded bar on its track."""
         for share, ink in ((1.0, TRACK), (min(max(part, 0.0), 1.0), colour)):
             corners = (self._at(x, y), self._at(x + max(width * share, height), y + height))
             self._draw.rounded_rectangle(corners, height * self._unit / 2, fill=ink)

@@ -14,7 +14,6 @@ LONGEST = 60
 
 
 def render(rows: pl.DataFrame) -> RenderableType:
-    """The first hundred rows and how many there are."""
     table = Sheet(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
     for name, kind in rows.schema.items():
         table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
