@@ -30,14 +30,6 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Near-duplicates of a data set: groups of photos that look the same, and the images in them."""
-
-    groups: int
-    images: int
-
-
-@dataclass(frozen=True)
 class Split(Fold):
     """One fold.
 
@@ -51,12 +43,15 @@ class Split(Fold):
 
 @dataclass(frozen=True)
 class CardDataSet:
-    """One data set and the trait of the protocol; `duplicates` is None where they were not searched for."""
+    """One data set and the trait of the protocol.
+
+    duplicates  groups of photos that look the same, and the images in them; None where they were not searched for
+    """
 
     report: DataSetReport
     trait: TraitReport
     labels: Labels
-    duplicates: Duplicates | None
+    duplicates: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -93,14 +88,14 @@ def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
         name=name,
         trait=trait,
     ).row(0)
-    duplicates = store.frame(
+    groups, images = store.frame(
         """
         SELECT count(DISTINCT group_id), count(DISTINCT image_id) FROM (
             SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates)
         JOIN images USING (image_id) WHERE data_set = $name""",
         name=name,
     ).row(0)
-    return CardDataSet(report, trait_report, Labels(*labels), Duplicates(*duplicates) if searched(store) else None)
+    return CardDataSet(report, trait_report, Labels(*labels), (groups, images) if searched(store) else None)
 
 
 def _splits(store: Store, names: list[str]) -> tuple[Split, ...]:

@@ -144,8 +144,9 @@ def _quality(data_set: CardDataSet) -> str:
     )
     alike = "Near-duplicates were not searched for: `kallos duplicates` does it."
     if data_set.duplicates:
-        groups, photos = plural(data_set.duplicates.groups, "group"), plural(data_set.duplicates.images, "image")
-        alike = f"Near-duplicates (photos that look the same): {groups} of {photos} in all."
+        groups, photos = data_set.duplicates
+        counted = f"{plural(groups, 'group')} of {plural(photos, 'image')}"
+        alike = f"Near-duplicates (photos that look the same): {counted} in all."
     parts = [
         "### Missing and wrong",
         grid(("found at ingest", "files"), found) if found else "Ingest found nothing wrong.",

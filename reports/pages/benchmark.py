@@ -1,7 +1,6 @@
 """`kallos report benchmark`: every fold of a protocol, and their mean, beside published figures and a leak-free one."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
@@ -10,7 +9,7 @@ from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.benchmark_data import data as data
 from reports.pages.groups import group_tables, render_groups
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
 from reports.render.plots import Lines
 from reports.render.scales import ERRORS_ON, error_on_both, target_line
@@ -59,7 +58,7 @@ def render(report: BenchmarkReport) -> RenderableType:
     )
 
 
-def _metric_table(report: BenchmarkReport, metric: str) -> Table:
+def _metric_table(report: BenchmarkReport, metric: str) -> PlainTable:
     leak_free = metric == "pearson" and bool(report.leak_free)
     table = plain_table(
         "model", *(str(split.fold) for split in report.splits), "mean", "95 % interval", *["leak-free"] * leak_free
@@ -73,7 +72,7 @@ def _metric_table(report: BenchmarkReport, metric: str) -> Table:
     return table
 
 
-def _anchors_table(report: BenchmarkReport) -> Table:
+def _anchors_table(report: BenchmarkReport) -> PlainTable:
     rows: list[tuple[float, list[RenderableType]]] = []
     for anchor in report.anchors:
         cells = [number(value, anchor.digits) for value in (anchor.pearson, anchor.mae, anchor.rmse)]

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.checks.contract import Finding
 from featurestore.checks.registry import Verdict, run
 from featurestore.store import Store
-from reports.render.layout import dim, page, plain_table, plural
+from reports.render.layout import PlainTable, dim, page, plain_table, plural
 from reports.render.palette import BAD, GOOD, WARM
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -61,7 +60,7 @@ def _page(data_set: CheckedDataSet) -> RenderableType:
     return page(f"Checks of {data_set.name}", f"{images}: {counts}", _verdicts(data_set.verdicts))
 
 
-def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
+def _verdicts(verdicts: tuple[Verdict, ...]) -> PlainTable:
     table = plain_table("check", "found", "images", "gravest finding", text=(0, 3))
     for verdict in verdicts:
         mark, colour = MARKS[verdict.outcome]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import PrerequisiteError
@@ -14,7 +13,7 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.bars import interval_bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, page, plain_table, section
+from reports.render.layout import PlainTable, dim, page, plain_table, section
 from reports.render.scales import ERRORS_ON
 from reports.stats.bootstrap import METRICS as ALL_METRICS
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
@@ -109,7 +108,7 @@ def _reading(report: CompareReport) -> str:
     )
 
 
-def _metrics_table(report: CompareReport) -> Table:
+def _metrics_table(report: CompareReport) -> PlainTable:
     table = plain_table("model", *ALL_METRICS.values())
     for run in report.runs:
         table.add_row(run.name, *(estimate_cell(run.overall[metric]) for metric in ALL_METRICS))
@@ -120,7 +119,7 @@ def _differences(report: CompareReport, metric: str) -> dict[str, Estimate]:
     return {run.name: getattr(run, metric) for run in report.runs[1:]}
 
 
-def _differences_table(report: CompareReport, metric: str) -> Table:
+def _differences_table(report: CompareReport, metric: str) -> PlainTable:
     differences = _differences(report, metric)
     limit = max(max(abs(d.low), abs(d.high), abs(d.value)) for d in differences.values())
     table = plain_table("model", "difference", "95 % interval", "below 0 · above")

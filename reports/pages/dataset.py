@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.ingest.labels import UNNAMED_TRAIT
@@ -19,7 +18,7 @@ from reports.render.bars import Spark
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import Figure, jpeg
 from reports.render.json import for_pictures
-from reports.render.layout import Picture, dim, number, page, plain_table, plural, section
+from reports.render.layout import Picture, PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
 from reports.render.scales import on_both
 from reports.stats.raters.stored import Summary, summaries, summary_table
@@ -219,7 +218,7 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
     return parts
 
 
-def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:
+def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> PlainTable:
     table = plain_table("subset", "images", "scored", "mean", "sd", f"from {scale.words}")
     for name, group in subsets.items():
         mean, sd = scale.from_models(group.mean), scale.errors_from_models(group.sd)
@@ -228,7 +227,7 @@ def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:
     return table
 
 
-def _folds_table(folds: tuple[Fold, ...]) -> Table:
+def _folds_table(folds: tuple[Fold, ...]) -> PlainTable:
     table = plain_table("protocol", "fold", "train", "val", "test")
     for i, fold in enumerate(folds):
         name = "" if i and folds[i - 1].protocol == fold.protocol else fold.protocol

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.upkeep.health import Symptom
 from reports.pages.checks import MARKS
-from reports.render.layout import page, plain_table, section
+from reports.render.layout import PlainTable, page, plain_table, section
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def render(report: DoctorReport) -> RenderableType:
     return page("Doctor", verdict, *(section(name, _symptoms(symptoms)) for name, symptoms in report.parts.items()))
 
 
-def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
+def _symptoms(symptoms: tuple[Symptom, ...]) -> PlainTable:
     table = plain_table("", "", "", text=(0, 1, 2))
     table.show_header = False
     for symptom in symptoms:

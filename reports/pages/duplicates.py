@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.duplicates import PROTOCOL, leaks
@@ -15,7 +14,7 @@ from featurestore.traits import SINGLE_SCORES, scale_of_scores
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section, share
 from reports.render.palette import WARM
 from reports.render.scales import score_on, shown_on
 
@@ -109,7 +108,7 @@ def render(report: DuplicatesReport) -> RenderableType:
     )
 
 
-def _pairs_table(report: DuplicatesReport) -> Table:
+def _pairs_table(report: DuplicatesReport) -> PlainTable:
     table = plain_table("image", "and", "bits", "cosine", "score", "score", "apart")
     table.columns[1].justify = "left"
     own = shown_on(report.scale)
@@ -123,7 +122,7 @@ def _pairs_table(report: DuplicatesReport) -> Table:
     return table
 
 
-def _leaks_table(report: DuplicatesReport) -> Table:
+def _leaks_table(report: DuplicatesReport) -> PlainTable:
     table = plain_table("protocol", "fold", "tested", "leaked", "share")
     for before, leak in zip((None, *report.leaks), report.leaks, strict=False):
         name = "" if before and before.protocol == leak.protocol else leak.protocol

@@ -5,7 +5,6 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.records import Evaluation
@@ -17,7 +16,7 @@ from reports.pages.out_of_fold import OutOfFold, out_of_fold, render_out_of_fold
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
 from reports.render.scales import ERRORS_ON, shown_on, target_line
@@ -188,7 +187,7 @@ def render(report: EvaluationReport) -> RenderableType:
     )
 
 
-def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
+def _runs_table(runs: Sequence[RunEvaluation]) -> PlainTable:
     table = plain_table("model", "n", *METRICS.values(), "")
     for run in runs:
         cells = (estimate_cell(run.figures[metric]) for metric in METRICS)
@@ -196,7 +195,7 @@ def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
     return table
 
 
-def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
+def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> PlainTable:
     table = plain_table("images", "true", "predicted", "predicted - true", "")
     means = [(own.from_models(tenth.truth), own.from_models(tenth.predicted)) for tenth in tenths]
     limit = max(abs(predicted - truth) for truth, predicted in means)
@@ -206,7 +205,7 @@ def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
     return table
 
 
-def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
+def _worst_table(worst: Sequence[Miss], own: Scale) -> PlainTable:
     table = plain_table("image", "subset", "true", "predicted", "predicted - true")
     for miss in worst:
         truth, predicted = own.from_models(miss.truth), own.from_models(miss.predicted)

@@ -1,14 +1,13 @@
 """The page of `kallos explain`: the sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
 from reports.pages.explanation_data import ExplainedFeature, ExplanationReport
 from reports.pages.similar import SAME, SimilarReport
 from reports.render.bars import signed_bar
-from reports.render.layout import Page, dim, number, page, plain_table, section
+from reports.render.layout import Page, PlainTable, dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
@@ -42,7 +41,7 @@ def render(report: ExplanationReport) -> Page:
     )
 
 
-def _sum_table(report: ExplanationReport) -> Table:
+def _sum_table(report: ExplanationReport) -> PlainTable:
     table = plain_table("", "score", "weight", "points")
     for member in report.members:
         points = number(member.weight * member.score)
@@ -64,7 +63,7 @@ def _place_among(report: ExplanationReport) -> RenderableType:
     return Histogram(report.raters, *own, label, height=5, span=span)
 
 
-def _regions_table(report: ExplanationReport) -> Table:
+def _regions_table(report: ExplanationReport) -> PlainTable:
     table = plain_table("region", "sub-score", "weight", "points", "average face", "moved", "")
     limit = max(abs(region.moved) for region in report.regions)
     for region in report.regions:
@@ -80,7 +79,7 @@ def _regions_table(report: ExplanationReport) -> Table:
     return table
 
 
-def _features_table(report: ExplanationReport) -> Table:
+def _features_table(report: ExplanationReport) -> PlainTable:
     table = plain_table("region and feature", "value", "percentile", "moved")
     for region in report.regions:
         name = Text(region.region, style=f"bold {REGION_COLOURS[region.region]}")
@@ -110,7 +109,7 @@ def _trees(report: ExplanationReport) -> RenderableType:
     return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
 
 
-def _nearest_table(report: SimilarReport) -> Table:
+def _nearest_table(report: SimilarReport) -> PlainTable:
     own = shown_on(report.scale)
     table = plain_table("image", f"score on {own}", "subset", "distance")
     for near in report.neighbours:

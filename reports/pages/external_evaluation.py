@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.external_evaluation import ExternalRows
@@ -14,7 +13,7 @@ from featurestore.scale import MODEL_SCALE, Scale
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
 from reports.render.scales import mapped, shown_on
@@ -213,7 +212,7 @@ def left_out(report: ExternalReport) -> str | None:
     return f"Of {plural(report.images, 'image')} these were left out: {', '.join(phrases)}." if phrases else None
 
 
-def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:
+def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> PlainTable:
     table = plain_table(first, "n", "Spearman", "PC", "MAE", "RMSE", "mapped\nMAE", "mapped\nRMSE")
     for name, transfer in rows.items():
         shown = (transfer.spearman, transfer.pearson, transfer.mae, transfer.rmse)
@@ -222,7 +221,7 @@ def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:
     return table
 
 
-def _coverage_table(rows: Mapping[str, Transfer]) -> Table:
+def _coverage_table(rows: Mapping[str, Transfer]) -> PlainTable:
     table = plain_table("subset", "covered", "width", "mapped\ncovered", "mapped\nwidth")
     for name, transfer in rows.items():
         if coverage := transfer.coverage:

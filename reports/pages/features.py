@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -20,7 +19,7 @@ from reports.pages.drift import Drift, drift, drift_table
 from reports.render.bars import signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import digits_for, dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, digits_for, dim, number, page, plain_table, plural, section
 from reports.render.palette import REGION_COLOURS
 from reports.render.plots import Dots, Matrix
 from reports.stats.bootstrap import Estimate, Reals
@@ -200,7 +199,7 @@ def render(report: FeaturesReport) -> RenderableType:
     )
 
 
-def _strongest_table(report: FeaturesReport) -> Table:
+def _strongest_table(report: FeaturesReport) -> PlainTable:
     lines = strongest(report)
     limit = max((abs(line.correlation) for line in lines), default=1.0)
     subsets = list(lines[0].subsets) if lines and len(lines[0].subsets) <= MOST_SUBSETS else []

@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import PrerequisiteError, UsageError
@@ -16,7 +15,7 @@ from featurestore.similarity import stored_image
 from featurestore.store import Store
 from models.registry import rank
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Dots
 from reports.render.scales import interval_on, on_both, shown_on
 from reports.stats.selection import Selection, chosen_runs
@@ -193,7 +192,7 @@ def render(report: LineageReport) -> RenderableType:
     )
 
 
-def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
+def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> PlainTable:
     table = plain_table("run", "role", "score", "90 % interval")
     for prediction in predictions:
         interval = interval_on(own, prediction.low, prediction.high)
@@ -205,7 +204,7 @@ def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
     return table
 
 
-def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> Table:
+def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> PlainTable:
     table = plain_table("extractor", "version", "photo", "ms", "made of")
     last = table.columns[-1]
     last.justify, last.no_wrap, last.style = "left", False, "dim"

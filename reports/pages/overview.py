@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.next_step import train_all
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section, share
 from reports.render.palette import SERIES
 from reports.render.plots import Dots
 from reports.render.scales import ERRORS_ON
@@ -120,7 +119,7 @@ def render(report: OverviewReport) -> RenderableType:
     )
 
 
-def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
+def _holdings_table(holdings: tuple[Holding, ...]) -> PlainTable:
     rows = (
         (h.data_set, f"{h.images:,}", share(h.scored, h.images), f"{h.ratings:,}", share(h.extracted, h.images))
         for h in holdings
@@ -128,7 +127,7 @@ def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
     return plain_table("data set", "images", "scored", "single ratings", "extracted", rows=rows)
 
 
-def _results_table(results: tuple[ModelResult, ...]) -> Table:
+def _results_table(results: tuple[ModelResult, ...]) -> PlainTable:
     table = plain_table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
     protocol = None
     for result in results:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.planning import PlanLine
-from reports.render.layout import dim, duration, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, duration, page, plain_table, plural, section
 from reports.render.palette import WARM
 
 
@@ -58,7 +57,7 @@ def render(report: PlanReport) -> RenderableType:
     )
 
 
-def _lines(report: PlanReport) -> Table:
+def _lines(report: PlanReport) -> PlainTable:
     table = plain_table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
     for line in report.lines:
         counts = (line.stale, line.missing, line.failed, line.orphaned)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from featurestore.errors import PrerequisiteError
 from featurestore.scale import Scale
@@ -14,7 +13,7 @@ from featurestore.store import Store
 from featurestore.traits import chosen_trait
 from reports.render.bars import bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram, Lines
 from reports.stats.estimates import estimate_cell, estimate_dots, estimate_text, split_estimate
 from reports.stats.raters.agreement import COEFFICIENTS, RELIABILITIES, SINGLE, Agreement, agreement_of
@@ -116,7 +115,7 @@ def _page(rated: RatedTrait) -> RenderableType:
     )
 
 
-def _coefficients(whole: Agreement) -> Table:
+def _coefficients(whole: Agreement) -> PlainTable:
     table = plain_table("coefficient", "value", "95 % interval", *(f"raters for {level:g}" for level in RELIABILITIES))
     for key, estimate in whole.coefficients.items():
         if not math.isnan(estimate.value):
@@ -140,7 +139,7 @@ def _about(whole: Agreement) -> str:
     )
 
 
-def _by_group(agreement: Mapping[str, Agreement]) -> Table:
+def _by_group(agreement: Mapping[str, Agreement]) -> PlainTable:
     groups = agreement.items()
     known = [key for key in IN_GROUPS if not all(math.isnan(group.coefficients[key].value) for _, group in groups)]
     table = plain_table("group", "images", *(COEFFICIENTS[key] for key in known))
@@ -171,7 +170,7 @@ def _needed(whole: Agreement) -> str:
     return f"Raters needed, by the ends of the intervals: {'; '.join(sentences)}."
 
 
-def _parts(variance: RatingVariance) -> Table:
+def _parts(variance: RatingVariance) -> PlainTable:
     table = plain_table("part", "variance", "95 % interval", "share", "95 % interval", "")
     for name, part in variance.parts.items():
         table.add_row(name, *split_estimate(part.variance), *split_estimate(part.share), bar(part.share.value))
@@ -198,7 +197,7 @@ def _index(index: Beholder) -> str:
     return most if index.least == index.most else f"between {number(index.least.value, 2)} and {most}"
 
 
-def _shares(variance: Mapping[str, RatingVariance]) -> Table:
+def _shares(variance: Mapping[str, RatingVariance]) -> PlainTable:
     names = list(dict.fromkeys(name for group in variance.values() for name in group.parts if name != "error"))
     table = plain_table("group", *names, "b1", "b2")
     for name, group in variance.items():

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 
 from extractors.alignment import Shapes
 from featurestore.group_differences import PERMUTATIONS
@@ -13,7 +12,7 @@ from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.pages.groups import p_value
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Faces, Scatter
 from reports.render.table_files import write_table
 from reports.stats.estimates import BRACKETS, estimate_dots, estimate_text
@@ -62,7 +61,7 @@ def render(report: ShapeAnalysis) -> RenderableType:
     )
 
 
-def _components(report: ShapeAnalysis) -> Table:
+def _components(report: ShapeAnalysis) -> PlainTable:
     table = plain_table("component", "share of variance", "together", "PC with the score")
     together = np.cumsum([component.share.value for component in report.components])
     for i, (component, so_far) in enumerate(zip(report.components, together, strict=True)):
@@ -72,7 +71,7 @@ def _components(report: ShapeAnalysis) -> Table:
     return table
 
 
-def _by_name(report: ShapeAnalysis) -> Table:
+def _by_name(report: ShapeAnalysis) -> PlainTable:
     asymmetry, sexes = report.asymmetry, report.dimorphism
     directional = number(asymmetry.of_sides), p_value(asymmetry.directional_p)
     rows = [

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import Scale
@@ -16,7 +15,7 @@ from reports.render.bars import bar
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural
 from reports.render.palette import ACCENT
 from reports.render.scales import score_on, shown_on
 
@@ -126,7 +125,7 @@ def render(report: SimilarReport) -> RenderableType:
     )
 
 
-def _table(neighbours: tuple[Neighbour, ...], own: Scale) -> Table:
+def _table(neighbours: tuple[Neighbour, ...], own: Scale) -> PlainTable:
     table = plain_table("rank", "image", "distance", "score", "subset", "", text=(0, 1))
     furthest = max(n.distance for n in neighbours) or 1.0
     for n in neighbours:

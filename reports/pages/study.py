@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from rich.console import RenderableType
-from rich.table import Table
 
 from featurestore import plans
 from featurestore.errors import UsageError
@@ -18,7 +17,7 @@ from featurestore.store import Store
 from models.registry import ENSEMBLE
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram, Scatter
 from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.deviations import Deviation, deviations
@@ -179,14 +178,14 @@ def _models(report: StudyReport) -> list[RenderableType]:
     return tables
 
 
-def _verdicts(verdicts: pl.DataFrame) -> Table:
+def _verdicts(verdicts: pl.DataFrame) -> PlainTable:
     table = plain_table("model", "verdict", "photos", "corrected correlation", "on", text=(0, 1, 4))
     for run_id, verdict, n, *corrected, when in verdicts.iter_rows():
         table.add_row(run_id, verdict, f"{n:,}", estimate_text(Estimate(*corrected)), when)
     return table
 
 
-def _choices(choices: tuple[Seen, ...]) -> Table:
+def _choices(choices: tuple[Seen, ...]) -> PlainTable:
     rows = (
         (each.choice, ", ".join(each.models), f"{each.row_count:,} of {each.protocol}, {each.role}", each.basis)
         for each in choices
@@ -194,7 +193,7 @@ def _choices(choices: tuple[Seen, ...]) -> Table:
     return plain_table("choice", "models", "photos looked at", "these", rows=rows, text=(0, 1, 2, 3))
 
 
-def _frame_table(frame: pl.DataFrame, text: int) -> Table:
+def _frame_table(frame: pl.DataFrame, text: int) -> PlainTable:
     rows = ([f"{cell:,}" if isinstance(cell, int) else str(cell or "–") for cell in row] for row in frame.iter_rows())
     places = [*range(text), *(i for i, kind in enumerate(frame.dtypes) if kind == pl.String)]
     return plain_table(*frame.columns, rows=rows, text=places)

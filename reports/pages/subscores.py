@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from extractors.regions import REGIONS
@@ -20,7 +19,7 @@ from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
 from reports.render.scales import shown_on
@@ -204,7 +203,7 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
     return Group(table, dim(remark))
 
 
-def _spread_table(run: SubScoreRun) -> Table:
+def _spread_table(run: SubScoreRun) -> PlainTable:
     own = shown_on(run.scale)
     table = plain_table(f"on {own}", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
     for line in run.regions:
@@ -216,7 +215,7 @@ def _spread_table(run: SubScoreRun) -> Table:
     return table
 
 
-def _between_table(run: SubScoreRun) -> Table:
+def _between_table(run: SubScoreRun) -> PlainTable:
     names = [line.region for line in run.regions]
     table = plain_table("correlation with", *names)
     for i, (name, row) in enumerate(zip(names, run.between, strict=True)):

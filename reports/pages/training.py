@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.machine import elsewhere
@@ -13,7 +12,7 @@ from featurestore.runs import load
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.figures import Figure
-from reports.render.layout import dim, duration, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, duration, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Lines
 from reports.render.plots.terminal import Values
@@ -137,7 +136,7 @@ def _lines(report: TrainingReport, metric: str, name: str) -> Lines | None:
     return Lines(curves, PROGRESS, name) if curves else None
 
 
-def _runs_table(runs: list[TrainedRun]) -> Table:
+def _runs_table(runs: list[TrainedRun]) -> PlainTable:
     table = plain_table("run", "fits", "MAE", "RMSE", "PC", "time")
     for run in runs:
         unfinished = (f"  {run.status}", WARM) if run.status != "done" else ""

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
 from reports.pages.external_evaluation import ExternalReport, left_out, other_trait, scatter
 from reports.pages.groups import p_value
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.palette import BAD, GOOD, WARM
 from reports.render.plots import Lines
 from reports.render.scales import shown_on
@@ -117,7 +116,7 @@ def _more(found: Validity) -> str:
     return f"Were it as estimated, {found.needed:,} rated photos would decide it with 80 % probability."
 
 
-def _figures_table(report: Validation) -> Table:
+def _figures_table(report: Validation) -> PlainTable:
     found, best = report.validity, report.evaluation.models[0].overall
     rows: list[tuple[str, Estimate | None, str]] = [
         ("Spearman's correlation", found.spearman, "as it is"),

@@ -66,7 +66,7 @@ def section(heading: str, *parts: RenderableType, remark: str = "") -> Section:
     return Section(heading, remark, parts)
 
 
-class Sheet(Table):
+class PlainTable(Table):
     """A table that cuts no figure, however narrow the terminal.
 
     Where it does not fit, columns that only draw the numbers of others are left out, and then each row is written as a
@@ -79,7 +79,7 @@ class Sheet(Table):
             if widths := self._widths(console, options, columns):
                 some, pairs = copy(self), zip(columns, widths, strict=True)
                 some.columns = [replace(column, width=width, _index=i) for i, (column, width) in enumerate(pairs)]
-                yield from super(Sheet, some).__rich_console__(console, options)
+                yield from super(PlainTable, some).__rich_console__(console, options)
                 return
         yield from self._lists(informative, options.max_width)
 
@@ -137,9 +137,11 @@ def _only_draws(cell: RenderableType) -> bool:
     return not any(character.isalnum() for character in str(cell))
 
 
-def plain_table(*columns: str, rows: Iterable[Sequence[RenderableType]] = (), text: Collection[int] = (0,)) -> Sheet:
+def plain_table(
+    *columns: str, rows: Iterable[Sequence[RenderableType]] = (), text: Collection[int] = (0,)
+) -> PlainTable:
     """A table without frame; columns at the places `text` hold text, the others figures."""
-    grid = Sheet(box=box.SIMPLE_HEAD, border_style="dim", pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    grid = PlainTable(box=box.SIMPLE_HEAD, border_style="dim", pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     grid.header_style = "dim"
     for i, name in enumerate(columns):
         is_text = i in text

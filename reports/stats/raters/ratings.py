@@ -138,11 +138,9 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
 
     Raises UsageError where a column is missing, or a rating has no finite number, no image or no rater.
     """
-    missing = [name for name in (*PAIR, "rating") if name not in frame.columns]
-    if missing:
-        raise UsageError(f"The frame has no column {', '.join(missing)}: it needs image_id, rater_id and rating.")
-    numbers = [name for name in ("rating", "first_rating") if name in frame.columns]
-    for name in numbers:
+    if missing := ", ".join(name for name in (*PAIR, "rating") if name not in frame.columns):
+        raise UsageError(f"The frame has no column {missing}: it needs image_id, rater_id and rating.")
+    for name in (name for name in ("rating", "first_rating") if name in frame.columns):
         if not (frame[name].dtype.is_numeric() or frame[name].dtype == pl.Null):
             raise UsageError(f"The column {name} holds more than numbers: leave blanks empty.")
         if not frame[name].cast(pl.Float64).drop_nulls().is_finite().all():
@@ -164,13 +162,8 @@ def by_group(frame: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str,
 
     Raises UsageError where a column is missing.
     """
-    missing = [name for name in by if name not in frame.columns]
-    if missing:
-        raise UsageError(
-            f"The frame has no column {', '.join(missing)} to group by: it has {', '.join(frame.columns)}."
-        )
-    if not by:
-        yield {}, frame
-        return
-    for values, part in frame.sort(*by, maintain_order=True).group_by(*by, maintain_order=True):
+    if missing := ", ".join(name for name in by if name not in frame.columns):
+        raise UsageError(f"The frame has no column {missing} to group by: it has {', '.join(frame.columns)}.")
+    groups = frame.sort(*by, maintain_order=True).group_by(*by, maintain_order=True) if by else [((), frame)]
+    for values, part in groups:
         yield dict(zip(by, values, strict=True)), part

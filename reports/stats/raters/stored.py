@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from rich.table import Table
 
 from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.rater_agreement import rater_agreement
 from featurestore.store import Store
-from reports.render.layout import number, plain_table
+from reports.render.layout import PlainTable, number, plain_table
 from reports.stats.bootstrap import UNKNOWN, Estimate
 from reports.stats.estimates import estimate_cell
 from reports.stats.raters.coefficients import harmonic_mean, icc_1, spearman_brown
@@ -140,7 +139,7 @@ def _reliability(spreads: pl.DataFrame) -> Estimate:
     return spearman_brown(icc_1(Ratings.of_images(counts, means, counts * sds**2)), harmonic_mean(counts))
 
 
-def summary_table(summaries: Mapping[str, Summary]) -> Table:
+def summary_table(summaries: Mapping[str, Summary]) -> PlainTable:
     columns = ("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
     table = plain_table(*columns)
     for name, group in summaries.items():

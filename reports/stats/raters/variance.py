@@ -1,7 +1,7 @@
 """Whose taste a rating shows: its variance by image, rater, image x rater and error, and the beholder's index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
@@ -110,9 +110,8 @@ def rating_variance(ratings: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFra
             else:
                 figures |= {f"{name} at least": (index.least, UNKNOWN), f"{name} at most": (index.most, UNKNOWN)}
         for name, (value, share) in figures.items():
-            values = {"value": value.value, "low": value.low, "high": value.high}
             shares = {"share": share.value, "share_low": share.low, "share_high": share.high}
-            rows.append(group | {"figure": name} | values | shares | numbers)
+            rows.append(group | {"figure": name} | asdict(value) | shares | numbers)
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
 
 
