@@ -25,7 +25,7 @@ from extractors.topologies import registry
 from extractors.values import embeddings_of, face_of, outputs
 from featurestore.calibration import FEWEST, Calibration, Ends
 from featurestore.errors import BundleError, UsageError
-from featurestore.normalization import Normalization, averageness
+from featurestore.normalization import averageness
 from featurestore.records import Explanation, FaceBatch, Prediction
 from featurestore.scale import RATINGS
 from models.encoders.spec import EncoderSpec
@@ -50,27 +50,30 @@ class Answer:
 
 
 class Predictor:
-    """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end."""
+    """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end.
+
+    normalization  statistics of the training rows
+    groups         those of the training data with a calibration of their own
+    adds_up        whether the parts of an explanation add up to the score that is given, not to another data set's
+    """
 
     def __init__(self, parts: Parts) -> None:
         """Raises BundleError when the parts cannot be used, or need other versions of the extractors."""
-        self._parts = parts
-        encoder = EncoderSpec.read(parts.folders["encoder"])
+        self._parts, folders = parts, parts.folders
+        self._folder = folders[ENSEMBLE].parent
+        encoder = EncoderSpec.read(folders["encoder"])
         with as_bundle_error(self._folder):
             _check_versions(parts, encoder)
         self._encoder = encoder.open()
-        folders = parts.folders
         self.models: dict[str, Any] = {name: load_model(folders[name]) for name in MODELS if name in folders}
-        self.combiner = Combiner.load(parts.folders[ENSEMBLE])
-        self.intervals = Intervals.load(parts.folders[ENSEMBLE])
-        self.novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
+        self.combiner = Combiner.load(folders[ENSEMBLE])
+        self.intervals = Intervals.load(folders[ENSEMBLE])
+        self.novelty = Novelty.load(folders[ENSEMBLE] / NOVELTY)
+        self.normalization, self.adds_up = parts.normalization, parts.gives_own_scores
+        self.groups = sorted(self.intervals.calibrations.keys() - {EVERYONE})
         self.regions_of = self._model_of_regions()
         self._finder = finder_of(registry.current())()
         self._open, self._is_closed = ExitStack(), False
-
-    @property
-    def _folder(self) -> Path:
-        return self._parts.folders[ENSEMBLE].parent
 
     def _model_of_regions(self) -> str:
         """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
@@ -93,21 +96,6 @@ class Predictor:
     def __exit__(self, *problem: Any) -> None:
         self._is_closed = True
         self._open.close()
-
-    @property
-    def normalization(self) -> Normalization:
-        """Statistics of the training rows."""
-        return self._parts.normalization
-
-    @property
-    def groups(self) -> list[str]:
-        """Groups of the training data with their own calibration."""
-        return sorted(self.intervals.calibrations.keys() - {EVERYONE})
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether the parts of an explanation add up to the score that is given, not to one of another data set."""
-        return self._parts.gives_own_scores
 
     def predict(self, photo: Photo, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data if one is given.
@@ -188,7 +176,7 @@ class Predictor:
             members={name: float(value[0]) for name, value in answer.members.items()},
             sub_scores=dict(zip(REGIONS, answer.sub_scores.tolist(), strict=True)),
             weights=dict(zip(REGIONS, self.models[self.regions_of].weights.tolist(), strict=True)),
-            features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
+            features=dict(zip(self.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
             notes=(*notes, *self.novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
@@ -235,7 +223,7 @@ class Predictor:
     ) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The same of (1, F) features in the order of `definitions`, a (1, 2M) shape and `embeddings_of` a face."""
         names = [definition.name for definition in definitions()]
-        normalization = self._parts.normalization
+        normalization = self.normalization
         raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
         batch = FaceBatch(
             image_ids=(image_id,),

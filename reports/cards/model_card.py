@@ -118,6 +118,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         "WHERE protocol = $protocol ORDER BY data_set",
         protocol=run.protocol,
     )
+    leaked = {(protocol, fold): (tested, count) for protocol, fold, tested, count in leaks(store).iter_rows()}
     return ModelCard(
         target=target_of_run(store, run_id),
         runs=tuple(_card_run(store, member, evaluated[member.model]) for member in ordered),
@@ -126,7 +127,7 @@ def data(store: Store, run_id: str) -> ModelCard:
         rows=rows,
         row_hash=row_hash,
         features=features,
-        leak=_leak(store, run) if searched(store) else None,
+        leak=leaked.get((run.protocol, run.fold), (0, 0)) if searched(store) else None,
         groups=groups_of_run(rows_of_main) if (rows_of_main := judged[run.model]) else None,
         calibrations=calibrations(store, run_id),
         width=main.width if main else None,
@@ -153,11 +154,6 @@ def _card_run(store: Store, run: Run, roles: Mapping[str, EvaluatedRun | None]) 
     external = {name: evaluated_rows(store, run.model, run, EXTERNAL, name) for name in others}
     refitted = run.model in MODELS and MODELS[run.model].refitted
     return CardRun(run, fits, refitted, started, seconds, _performances(roles), _performances(external))
-
-
-def _leak(store: Store, run: Run) -> tuple[int, int]:
-    by_fold = {(protocol, fold): (tested, leaked) for protocol, fold, tested, leaked in leaks(store).iter_rows()}
-    return by_fold.get((run.protocol, run.fold), (0, 0))
 
 
 def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Performance]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
 from featurestore.group_differences import GROUPED_IMAGES
@@ -17,7 +16,7 @@ from reports.pages.ingest import FindingCount, counted, findings_table
 from reports.render.bars import Spark
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import Figure, jpeg
-from reports.render.json import for_pictures
+from reports.render.json import NOT_IN_JSON, for_pictures
 from reports.render.layout import Picture, PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
 from reports.render.scales import on_both
@@ -81,7 +80,7 @@ class DataSetReport:
     findings: tuple[FindingCount, ...]
     extraction: ExtractionReport
     photos: tuple[Photo, ...] = for_pictures()
-    with_photos: bool = field(default=False, metadata={"json": False})
+    with_photos: bool = field(default=False, metadata=NOT_IN_JSON)
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,13 @@ def _subsets(store: Store, name: str, trait: str, scale: Scale) -> dict[str, Sco
     )
     groups = {str(subset): group for (subset,), group in rows.group_by("subset", maintain_order=True)}
     named = {"all": rows} | (groups if len(groups) > 1 else {})
-    return {key: _scores(group["score"].drop_nulls().to_numpy(), len(group), scale) for key, group in named.items()}
-
-
-def _scores(scores: NDArray[np.float64], images: int, scale: Scale) -> Scores:
-    counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
-    mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
-    return Scores(images, len(scores), mean, sd, tuple(counts.tolist()))
+    subsets = {}
+    for key, group in named.items():
+        scores = group["score"].drop_nulls().to_numpy()
+        counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
+        mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
+        subsets[key] = Scores(len(group), len(scores), mean, sd, tuple(counts.tolist()))
+    return subsets
 
 
 def _photos(store: Store, name: str) -> tuple[Photo, ...]:

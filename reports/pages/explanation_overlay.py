@@ -73,7 +73,10 @@ class _ExplainedPhoto(Panel):
         axes.set_anchor("W")
         axes.imshow(photo)
         axes.plot(*prediction.landmarks[:, :2].T, ".", color="white", markersize=1.2, alpha=0.7)
-        _shade(axes, self.explanation)
+        for _, line, moved, opacity in shades(self.explanation):
+            if opacity:
+                axes.fill(*line.T, color=colour_of(moved), alpha=opacity, linewidth=0)
+            axes.plot(*line.T, color=colour_of(moved), linewidth=0.8)
         _measures(axes, self.explanation, photo.shape[1], photo.shape[0])
         axes.set_title(LEGEND, fontsize=8)
 
@@ -126,13 +129,6 @@ def labels(anchors: Line, x: float, heights: Line) -> Line:
 
     lengths = np.hypot(anchors[:, None, 0] - x, anchors[:, None, 1] - heights[None])
     return np.asarray(heights[linear_sum_assignment(lengths)[1]])
-
-
-def _shade(axes: Axes, explanation: Explanation) -> None:
-    for _, line, moved, opacity in shades(explanation):
-        if opacity:
-            axes.fill(*line.T, color=colour_of(moved), alpha=opacity, linewidth=0)
-        axes.plot(*line.T, color=colour_of(moved), linewidth=0.8)
 
 
 def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> None:

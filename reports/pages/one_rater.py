@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE, Scale
 from models.one_rater import Faces, OneRater, Prior
+from reports.render.json import NOT_IN_JSON
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.plots import Lines
 
@@ -51,8 +52,8 @@ class OneRaterReport:
     noise: float
     grew: tuple[tuple[int, float | None, float | None], ...]
     next_photo: str | None
-    faces: pl.DataFrame = field(repr=False, metadata={"json": False})
-    model: OneRater = field(repr=False, metadata={"json": False})
+    faces: pl.DataFrame = field(repr=False, metadata=NOT_IN_JSON)
+    model: OneRater = field(repr=False, metadata=NOT_IN_JSON)
 
 
 @dataclass(frozen=True, eq=False)

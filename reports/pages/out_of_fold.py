@@ -30,17 +30,13 @@ def out_of_fold(store: Store, evaluated: Sequence[EvaluatedRun]) -> tuple[OutOfF
     if min(len(run.truth) for run in evaluated) >= FEWEST_TESTED:
         return ()
     trained = [evaluated_rows(store, run.name, run.run, "out_of_fold") for run in evaluated]
-    measured = [
-        OutOfFold(run.name, len(run.truth), run.figures(), _weights(store, run.run.run_id)) for run in trained if run
-    ]
+    measured = []
+    for run in filter(None, trained):
+        weights = store.frame(
+            "SELECT model, weight FROM combined_members WHERE run_id = $id ORDER BY weight DESC", id=run.run.run_id
+        )
+        measured.append(OutOfFold(run.name, len(run.truth), run.figures(), dict(weights.iter_rows())))
     return tuple(sorted(measured, key=lambda run: run.figures["mae"].value))
-
-
-def _weights(store: Store, run_id: str) -> dict[str, float]:
-    rows = store.frame(
-        "SELECT model, weight FROM combined_members WHERE run_id = $run_id ORDER BY weight DESC", run_id=run_id
-    )
-    return dict(rows.iter_rows())
 
 
 def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType:

@@ -85,6 +85,14 @@ def _drawn(persons: int, fold: int) -> NDArray[np.uint8]:
     return random.multinomial(persons, np.full(persons, 1 / persons), RESAMPLES).astype(np.uint8)
 
 
+def by_person(values: Reals, people: Names) -> Reals:
+    """The mean of (n, ...) values over the photos of each person, people in order of their names."""
+    place, photos = np.unique(people, return_inverse=True, return_counts=True)[1:]
+    sums = np.zeros((len(photos), *values.shape[1:]))
+    np.add.at(sums, place, values)
+    return sums / photos.reshape(-1, *[1] * (values.ndim - 1))
+
+
 def means(counts: Reals, values: Reals) -> Reals:
     """(1000,), or (runs, 1000), means of (n,) or (runs, n) values; NaN where a resample has drawn none of them."""
     with np.errstate(invalid="ignore"):

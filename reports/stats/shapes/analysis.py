@@ -11,14 +11,13 @@ from extractors.averageness import AVERAGENESS
 from featurestore.errors import PrerequisiteError
 from featurestore.group_differences import FEWEST, PERMUTATIONS, SEED
 from reports.render.json import NOT_IN_JSON
-from reports.stats.bootstrap import Estimate, Names, Reals, correlations, means, resamples
+from reports.stats.bootstrap import Estimate, Names, Reals, by_person, correlations, means, resamples
 from reports.stats.shapes.faces import landmarks_of
 from reports.stats.shapes.procrustes import asymmetries
 from reports.stats.shapes.regression import (
     Change,
     Prediction,
     around,
-    by_person,
     explained_shape,
     length,
     predicted_score,

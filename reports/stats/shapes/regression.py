@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featurestore.group_differences import PERMUTATIONS, SEED
 from reports.stats.bootstrap import Estimate, Reals, correlations, means, resamples
@@ -46,14 +45,6 @@ class Change:
     share: float
     adjusted: Estimate
     p: float
-
-
-def by_person(values: Reals, people: NDArray[np.str_]) -> Reals:
-    """The mean of (n, ...) values over the photos of each person, people in order of their names."""
-    place, photos = np.unique(people, return_inverse=True, return_counts=True)[1:]
-    sums = np.zeros((len(photos), *values.shape[1:]))
-    np.add.at(sums, place, values)
-    return sums / photos.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def predicted_score(predictors: Reals, score: Reals) -> Prediction:
