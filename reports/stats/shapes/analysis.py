@@ -24,6 +24,9 @@ from reports.stats.shapes.regression import (
 )
 from reports.stats.shapes.space import SEXES, SHOWN, ShapeSpace, upright
 
+OPTIONAL = {"person": pl.col("image_id"), "score": pl.lit(None), "sex": pl.lit(None)}
+"""Column of faces -> what stands for it where it is missing."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -106,13 +109,14 @@ def shape_analysis(faces: pl.DataFrame) -> ShapeAnalysis:
     intervals are of 1,000 resamples of the people, around the mean face and the components of this sample.
     Raises UsageError for other landmarks, PrerequisiteError for fewer than 20 people.
     """
-    people = _column(faces, "person", faces["image_id"]).to_numpy().astype(np.str_)
+    given = faces.with_columns(**{name: column for name, column in OPTIONAL.items() if name not in faces.columns})
+    people = given["person"].to_numpy().astype(np.str_)
     if len(np.unique(people)) < FEWEST:
         raise PrerequisiteError(
             f"Shapes of fewer than {FEWEST} people say little of others: add photos, `kallos ingest --help` shows how."
         )
-    score = _column(faces, "score", None).cast(pl.Float64).fill_null(np.nan).to_numpy()
-    sex = _column(faces, "sex", None).cast(pl.String).to_list()
+    score = given["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    sex = given["sex"].cast(pl.String).to_list()
     space, counts = ShapeSpace.of(landmarks_of(faces)), resamples(people)
     has_score = np.isfinite(score)
     if len(np.unique(people[has_score])) < FEWEST or np.ptp(score[has_score]) == 0:
@@ -127,8 +131,8 @@ def shape_analysis(faces: pl.DataFrame) -> ShapeAnalysis:
         columns["masculinity"] = (space.scores - women) @ (men - women) / ((men - women) ** 2).sum()
     change = None
     if has_score.any():
-        shapes, given = (by_person(values[has_score], people[has_score]) for values in (space.scores, score))
-        change = explained_shape(shapes, given, space.variance)
+        shapes, scores = (by_person(values[has_score], people[has_score]) for values in (space.scores, score))
+        change = explained_shape(shapes, scores, space.variance)
     table = {"image_id": faces["image_id"], "score": pl.Series(score).fill_nan(None), "sex": pl.Series(sex)}
     components = {f"pc{i + 1}": column for i, column in enumerate(space.scores.T[:SHOWN])}
     return ShapeAnalysis(
@@ -146,12 +150,6 @@ def shape_analysis(faces: pl.DataFrame) -> ShapeAnalysis:
         faces,
         space,
     )
-
-
-def _column(faces: pl.DataFrame, name: str, otherwise: pl.Series | None) -> pl.Series:
-    if name in faces.columns:
-        return faces[name]
-    return pl.Series(name, [None] * len(faces)) if otherwise is None else otherwise
 
 
 def _components(space: ShapeSpace, score: Reals, has_score: NDArray[np.bool_], counts: Reals) -> tuple[Component, ...]:
