@@ -11,6 +11,7 @@ import pytest
 
 from extractors.errors import InputError
 from featurestore import machine
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.verification import verify
 from kallos.workflows import cross_fit
@@ -36,7 +37,7 @@ def copy(workspace, tmp_path) -> Path:
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     shutil.copytree(workspace.portraits, tmp_path / "portraits")
-    with Store.open(path) as store:
+    with open_store(path) as store:
         root = store.value("SELECT root FROM locations")
         store.execute(
             "UPDATE locations SET root = $root",
@@ -47,7 +48,7 @@ def copy(workspace, tmp_path) -> Path:
 
 @pytest.fixture
 def store(copy) -> Iterator[Store]:
-    with Store.open(copy) as opened:
+    with open_store(copy) as opened:
         yield opened
 
 
@@ -60,7 +61,7 @@ def broken(store: Store, run_id: str) -> set[str]:
 
 
 def test_a_photo_that_has_changed_stops_a_training_and_nothing_is_lost(copy):
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         before = store.frame("FROM runs ORDER BY run_id")
         photo = store.value(
             "SELECT root || '/' || path FROM images JOIN locations USING (data_set) JOIN splits USING (image_id) "
@@ -71,11 +72,11 @@ def test_a_photo_that_has_changed_stops_a_training_and_nothing_is_lost(copy):
     Path(photo).write_bytes(content + b"another byte")
     with pytest.raises(InputError, match=r"has changed since it was ingested: put the former file back, or .*`kallos"):
         train(copy, ["a"], protocol=PROTOCOL, options=QUICK)
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         assert store.frame("FROM runs ORDER BY run_id").equals(before)
     Path(photo).write_bytes(content)
     train(copy, ["a"], protocol=PROTOCOL, options=QUICK)
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         assert len(store.frame("FROM runs")) == len(before) + 1
 
 
@@ -122,7 +123,7 @@ def test_crops_of_another_kallos_show(store, monkeypatch):
 
 
 def test_fits_from_another_machine_are_named_in_every_report_of_the_run(copy, monkeypatch):
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         ridge = run_of(store, "ridge")
         fits = json.loads(store.value("SELECT config FROM runs WHERE run_id = $id", id=ridge))["fits"]
         store.execute("DELETE FROM runs WHERE run_id = $id", id=ridge)
