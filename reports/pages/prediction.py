@@ -44,8 +44,9 @@ def as_dict(prediction: Prediction) -> dict[str, Any]:
 
 def _on_own_scale(prediction: Prediction) -> dict[str, float | None] | None:
     """The score and its interval on the scale that the raters used; None where they used several."""
-    if (own := prediction.origin.scale) is None:
+    if prediction.origin.scale is None:
         return None
+    own = shown_on(prediction.origin.scale)
     values = {"score": prediction.score, "low": prediction.low, "high": prediction.high}
     shown = {name: None if value is None else own.from_models(value) for name, value in values.items()}
     return {"lowest": own.low, "highest": own.high, **shown}
