@@ -53,7 +53,6 @@ class Predictor:
     """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end.
 
     normalization  statistics of the training rows
-    groups         those of the training data with a calibration of their own
     adds_up        whether the parts of an explanation add up to the score that is given, not to another data set's
     """
 
@@ -70,10 +69,14 @@ class Predictor:
         self.intervals = Intervals.load(folders[ENSEMBLE])
         self.novelty = Novelty.load(folders[ENSEMBLE] / NOVELTY)
         self.normalization, self.adds_up = parts.normalization, parts.gives_own_scores
-        self.groups = sorted(self.intervals.calibrations.keys() - {EVERYONE})
         self.regions_of = self._model_of_regions()
         self._finder = finder_of(registry.current())()
         self._open, self._is_closed = ExitStack(), False
+
+    @property
+    def groups(self) -> list[str]:
+        """Groups of the training data with their own calibration."""
+        return sorted(self.intervals.calibrations.keys() - {EVERYONE})
 
     def _model_of_regions(self) -> str:
         """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
