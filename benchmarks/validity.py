@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from featurestore.opening import open_store
-from reports.stats.rater_noise import rater_noise
+from reports.stats.raters.variance import rater_noise
 from reports.stats.validity import Validity, photos_needed, validity
 
 VERDICTS = ("use", "recalibrate", "undecided", "do not use")

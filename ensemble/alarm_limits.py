@@ -35,8 +35,7 @@ def joint_limits(values: NDArray[np.float64], rate: float) -> NDArray[np.float64
         most[fold == number] = np.fmax.reduce((values[fold == number] - start) / excess, axis=1, initial=-np.inf)
     place = math.ceil((len(values) + 1) * (1 - rate))
     start, excess = _tails(values)
-    limits: NDArray[np.float64] = start + np.sort(most)[place - 1] * excess
-    return limits
+    return np.asarray(start + np.sort(most)[place - 1] * excess)
 
 
 def _tails(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

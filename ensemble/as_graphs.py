@@ -5,8 +5,6 @@ landmarks, from what was measured in the pixels, and from what the networks gave
 on arrays that write down what is done with them, so that nothing is written twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass

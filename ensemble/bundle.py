@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -52,8 +52,12 @@ def export(parts: Parts, cards: Mapping[str, str], folder: Path, *, onnx: bool =
 
 def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> None:
     """Write every file of a bundle, the manifest last."""
+
+    def without_cards(_: str, names: list[str]) -> list[str]:
+        return [name for name in names if name in cards or is_litter(Path(name))]
+
     for name, source in parts.folders.items():
-        shutil.copytree(source, folder / name, ignore=_without(cards))
+        shutil.copytree(source, folder / name, ignore=without_cards)
     if onnx:
         for name in parts.folders.keys() & MODELS.keys():
             if graphs := MODELS[name].graphs:
@@ -78,11 +82,6 @@ def _fill(folder: Path, parts: Parts, cards: Mapping[str, str], onnx: bool) -> N
         "files": {name: sha256_of_file(folder / name) for name in _files(folder)},
     }
     (folder / MANIFEST).write_text(json.dumps(content, indent=1))
-
-
-def _without(cards: Collection[str]) -> Callable[[str, list[str]], list[str]]:
-    """An `ignore` for `copytree`: leaves out the cards of a single run, and litter."""
-    return lambda _, names: [name for name in names if name in cards or is_litter(Path(name))]
 
 
 def open_bundle(folder: Path) -> Parts:

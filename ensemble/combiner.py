@@ -5,14 +5,12 @@
 The correction is one hidden layer of tanh units. `ensemble/combiner_fit.py` fits it; this module loads and applies it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +72,6 @@ class Combiner:
         return correction + self.parameters["correction.2.bias"]
 
     def save(self, folder: Path) -> None:
-        """Write combiner.json."""
         content = {
             "members": self.members,
             "centre": self.centre,
@@ -85,12 +82,11 @@ class Combiner:
         (folder / FILE).write_text(json.dumps(content, indent=1))
 
     @classmethod
-    def load(cls, folder: Path) -> Combiner:
+    def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. Raises BundleError when the folder holds none."""
         content = read_json(folder / FILE)
         with as_bundle_error(folder / FILE):
-            members = tuple(map(str, content["members"]))
-            state = content["state"]
+            members, state = tuple(map(str, content["members"])), content["state"]
             sizes = {"members": len(members), "others": len(members) - 1, "hidden": len(state["correction.0.bias"])}
             parameters = {name: _array(state, name, sizes) for name in SHAPES}
             centre, spread = float(content["centre"]), float(content["spread"])

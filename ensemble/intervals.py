@@ -14,8 +14,6 @@ A group's own calibration first subtracts the group's mean error; it is fitted w
 mean error of another group.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +28,8 @@ from featurestore.errors import UsageError
 from featurestore.group_differences import differing_groups
 from featurestore.scale import MODEL_SCALE
 from models.untrusted import as_bundle_error, read_json
+
+Reals = NDArray[np.float64]
 
 FILE = "intervals.json"
 EVERYONE = ""
@@ -50,8 +50,8 @@ class Intervals:
     @classmethod
     def fit(
         cls,
-        predicted: NDArray[np.float64],
-        truth: NDArray[np.float64],
+        predicted: Reals,
+        truth: Reals,
         part: NDArray[np.int64],
         groups: Sequence[str | None],
         people: Sequence[str],
@@ -91,7 +91,6 @@ class Intervals:
         return {group or None: calibration for group, calibration in self.calibrations.items()}
 
     def save(self, folder: Path) -> None:
-        """Write intervals.json."""
         content = {"level": LEVEL, "calibrations": {name: asdict(c) for name, c in self.calibrations.items()}}
         (folder / FILE).write_text(json.dumps(content, indent=1))
 
@@ -104,9 +103,7 @@ class Intervals:
             return cls({EVERYONE: read[EVERYONE], **read})
 
 
-def _usual_errors(
-    predicted: NDArray[np.float64], distances: NDArray[np.float64], part: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _usual_errors(predicted: Reals, distances: Reals, part: NDArray[np.int64]) -> tuple[Reals, Reals, Reals]:
     """The usual size of the error at each row's score, by the other parts' rows; then places and sizes by all rows."""
     stretches = min(max(len(predicted) // PHOTOS_A_STRETCH, 1), STRETCHES)
     usual = np.empty(len(predicted))
@@ -116,9 +113,7 @@ def _usual_errors(
     return usual, *_mean_by_stretch(predicted, distances, stretches)
 
 
-def _mean_by_stretch(
-    predicted: NDArray[np.float64], distances: NDArray[np.float64], stretches: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _mean_by_stretch(predicted: Reals, distances: Reals, stretches: int) -> tuple[Reals, Reals]:
     """Mean score and mean distance, relative to that of all rows, of stretches with equally many rows."""
     rows = np.array_split(np.argsort(predicted, kind="stable"), stretches)
     places, first = np.unique([predicted[each].mean() for each in rows], return_index=True)
@@ -126,9 +121,7 @@ def _mean_by_stretch(
     return places, sizes / max(float(distances.mean()), SMALLEST_ERROR)
 
 
-def _calibration(
-    quotients: NDArray[np.float64], bias: float, places: NDArray[np.float64], sizes: NDArray[np.float64]
-) -> Calibration:
+def _calibration(quotients: Reals, bias: float, places: Reals, sizes: Reals) -> Calibration:
     """From (n,) errors without the bias, each divided by the usual one, and the usual ones at some scores."""
     if len(quotients) < FEWEST:
         return Calibration(len(quotients), bias, (), ())

@@ -97,7 +97,7 @@ class Novelty:
         held_out = cls._held_out(batch, landmarks, first, person)
         usual = {name: float(np.median(held_out[name])) for name in typical.spaces}
         held_out |= {name: held_out[name] / max(usual[name], 1e-12) for name in usual}
-        values = np.stack([_unusual(name, of) for name, of in held_out.items()], axis=1)
+        values = np.stack([_unusual(name, column) for name, column in held_out.items()], axis=1)
         joint = joint_limits(values, ALARM_RATE)
         shares = (values <= joint).sum(axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1)
         known = [(name, i) for i, name in enumerate(held_out) if np.isfinite(joint[i])]
@@ -173,14 +173,10 @@ class Novelty:
         return message.format(value=value, limit=self.limits[name], share=share, region=region, verb=verb)
 
     def save(self, folder: Path) -> None:
-        """Write into a folder."""
         described = {
             "kind": "novelty",
             "middle": self.middle.tolist(),
-            "usual": dict(self.usual),
-            "photos": self.photos,
-            "limits": dict(self.limits),
-            "shares": dict(self.shares),
+            **{name: getattr(self, name) for name in ("usual", "photos", "limits", "shares")},
         }
         tensors = {
             f"{name}/{part}": array for name, space in self.spaces.items() for part, array in space.tensors().items()
@@ -192,13 +188,12 @@ class Novelty:
         """What `save` wrote. Raises BundleError when the folder holds none."""
         described, tensors = read_description(folder, "novelty"), read_tensors(folder)
         with as_bundle_error(folder):
+            middle, usual, limits = np.array(described["middle"]), described["usual"], described["limits"]
             spaces = {
-                name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale")))
-                for name in described["usual"]
+                name: Components(*(tensors[f"{name}/{part}"] for part in ("mean", "axes", "scale"))) for name in usual
             }
             # a bundle of before knows no shares
             photos, shares = int(described.get("photos", FEWEST_PHOTOS)), described.get("shares", {})
-            middle, usual, limits = np.array(described["middle"]), described["usual"], described["limits"]
             return cls(middle, spaces, usual, photos, limits, shares)
 
 
@@ -250,7 +245,6 @@ def _distances(space: Components, rows: NDArray[np.float32]) -> NDArray[np.float
     within = space.transform(rows)
     centred = rows.astype(np.float64) - space.mean
     left = (centred**2).sum(axis=1) - ((within * space.scale) ** 2).sum(axis=1)
-    distances: NDArray[np.float64] = np.sqrt((within**2).mean(axis=1)) * np.sqrt(
-        np.maximum(left, 0) + (space.scale**2).sum()
-    )
+    beyond = np.sqrt(np.maximum(left, 0) + (space.scale**2).sum())
+    distances: NDArray[np.float64] = np.sqrt((within**2).mean(axis=1)) * beyond
     return distances

@@ -113,15 +113,14 @@ class Parts:
     @property
     def origin(self) -> Origin:
         """The training data and models behind a score."""
-        on: Mapping[str, Any] = self.trained_on
-        data_sets = tuple(map(str, on["data_sets"]))
+        trained_on: Mapping[str, Any] = self.trained_on
         return Origin(
             model=self.run_ids[ENSEMBLE],
-            data_sets=data_sets,
+            data_sets=tuple(map(str, trained_on["data_sets"])),
             trait=self.target.trait,
             scale=self.scale,
-            protocol=str(on["protocol"]),
-            fold=int(on["fold"]),
+            protocol=str(trained_on["protocol"]),
+            fold=int(trained_on["fold"]),
             comparisons=self.comparisons,
             scored_for=self.data_set or self.maps.reference,
         )
@@ -143,30 +142,26 @@ def parts_of_store(store: Store, protocol: str | None = None, fold: int | None =
         protocol, fold = last_combined(store, protocol, fold)
     latest = runs.latest(store, protocol, fold)
     if ENSEMBLE not in latest:
-        raise before_training(
-            store, f"Fold {fold} of {protocol} has no trained {ENSEMBLE}", train_all(store, protocol, fold)
-        )
+        problem = f"Fold {fold} of {protocol} has no trained {ENSEMBLE}"
+        raise before_training(store, problem, train_all(store, protocol, fold))
     chosen = runs.bundled(store, runs.load(store, latest[ENSEMBLE]), BUNDLED)
     combined = chosen[ENSEMBLE]
     versions_json, statistics_id = store.frame(
         "SELECT versions, statistics_id FROM manifests WHERE manifest_id = $id", id=combined.manifest_id
     ).row(0)
-    versions = json.loads(versions_json)
-    encoder_version = versions[f"{EMBEDDING}{combined.encoder}"]
+    versions, embedding = json.loads(versions_json), f"{EMBEDDING}{combined.encoder}"
     folders = {model: run.folder for model, run in chosen.items()}
-    if missing_folders := [run.folder for run in chosen.values() if not run.folder.is_dir()]:
+    if missing := [folder for folder in folders.values() if not folder.is_dir()]:
         raise PrerequisiteError(
-            f"A trained model is not in {missing_folders[0]}: put the folder {store.runs_folder.name} back beside the "
+            f"A trained model is not in {missing[0]}: put the folder {store.runs_folder.name} back beside the "
             f"store, or run `{train_all(store, protocol, fold)}`."
         )
-    folders["encoder"] = found_encoder(store, str(combined.encoder), encoder_version)
+    folders["encoder"] = found_encoder(store, str(combined.encoder), versions[embedding])
     return Parts(
         target=target_of_run(store, combined.run_id),
         folders=folders,
         normalization=normalization.read(store, statistics_id),
-        versions={
-            k: v for k, v in versions.items() if not k.startswith(EMBEDDING) or k == f"{EMBEDDING}{combined.encoder}"
-        },
+        versions={k: v for k, v in versions.items() if not k.startswith(EMBEDDING) or k == embedding},
         uses=used_versions.of_run(store, combined.run_id),
         trained_on=_trained_on(store, protocol, fold, chosen),
         evaluations=_evaluations(store, chosen),
@@ -208,16 +203,12 @@ def _trained_on(store: Store, protocol: str, fold: int, chosen: Mapping[str, run
 
 
 def _evaluations(store: Store, chosen: Mapping[str, runs.Run]) -> dict[str, dict[str, float]]:
-    figures = {}
-    for model, run in chosen.items():
-        rows = store.frame(
-            "SELECT n, mae, rmse, coalesce(pearson, 'nan') AS pearson, coalesce(spearman, 'nan') AS spearman "
-            "FROM evaluations WHERE run_id = $id AND role = 'test'",
-            id=run.run_id,
-        ).to_dicts()
-        if rows:
-            figures[model] = rows[0]
-    return figures
+    rows = store.frame(
+        "SELECT run_id, n, mae, rmse, coalesce(pearson, 'nan') AS pearson, coalesce(spearman, 'nan') AS spearman "
+        "FROM evaluations WHERE role = 'test'"
+    )
+    figures = rows.rows_by_key("run_id", named=True, unique=True)
+    return {model: figures[run.run_id] for model, run in chosen.items() if run.run_id in figures}
 
 
 def save_normalization(fitted: Normalization, path: Path) -> None:

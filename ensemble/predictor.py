@@ -1,9 +1,6 @@
 """One photo to one Prediction, with the extractors and models of the training."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,7 +25,7 @@ from extractors.topologies import registry
 from extractors.values import embeddings_of, face_of, outputs
 from featurestore.calibration import FEWEST, Calibration, Ends
 from featurestore.errors import BundleError, UsageError
-from featurestore.normalization import Normalization, averageness
+from featurestore.normalization import averageness
 from featurestore.records import Explanation, FaceBatch, Prediction
 from featurestore.scale import RATINGS
 from models.encoders.spec import EncoderSpec
@@ -53,28 +50,33 @@ class Answer:
 
 
 class Predictor:
-    """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end."""
+    """Loaded models that predict photos. It works without `with`; as a context manager, it is closed at the end.
+
+    normalization  statistics of the training rows
+    adds_up        whether the parts of an explanation add up to the score that is given, not to another data set's
+    """
 
     def __init__(self, parts: Parts) -> None:
         """Raises BundleError when the parts cannot be used, or need other versions of the extractors."""
-        self._parts = parts
-        encoder = EncoderSpec.read(parts.folders["encoder"])
+        self._parts, folders = parts, parts.folders
+        self._folder = folders[ENSEMBLE].parent
+        encoder = EncoderSpec.read(folders["encoder"])
         with as_bundle_error(self._folder):
             _check_versions(parts, encoder)
         self._encoder = encoder.open()
-        self.models: dict[str, Any] = {
-            name: load_model(parts.folders[name]) for name in MODELS if name in parts.folders
-        }
-        self.combiner = Combiner.load(parts.folders[ENSEMBLE])
-        self.intervals = Intervals.load(parts.folders[ENSEMBLE])
-        self.novelty = Novelty.load(parts.folders[ENSEMBLE] / NOVELTY)
+        self.models: dict[str, Any] = {name: load_model(folders[name]) for name in MODELS if name in folders}
+        self.combiner = Combiner.load(folders[ENSEMBLE])
+        self.intervals = Intervals.load(folders[ENSEMBLE])
+        self.novelty = Novelty.load(folders[ENSEMBLE] / NOVELTY)
+        self.normalization, self.adds_up = parts.normalization, parts.gives_own_scores
         self.regions_of = self._model_of_regions()
         self._finder = finder_of(registry.current())()
         self._open, self._is_closed = ExitStack(), False
 
     @property
-    def _folder(self) -> Path:
-        return self._parts.folders[ENSEMBLE].parent
+    def groups(self) -> list[str]:
+        """Groups of the training data with their own calibration."""
+        return sorted(self.intervals.calibrations.keys() - {EVERYONE})
 
     def _model_of_regions(self) -> str:
         """The combined model that gives sub-scores. Raises BundleError where there is none or a member is missing."""
@@ -98,21 +100,6 @@ class Predictor:
         self._is_closed = True
         self._open.close()
 
-    @property
-    def normalization(self) -> Normalization:
-        """Statistics of the training rows."""
-        return self._parts.normalization
-
-    @property
-    def groups(self) -> list[str]:
-        """Groups of the training data with their own calibration."""
-        return sorted(self.intervals.calibrations.keys() - {EVERYONE})
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether the parts of an explanation add up to the score that is given, not to one of another data set."""
-        return self._parts.gives_own_scores
-
     def predict(self, photo: Photo, group: str | None = None) -> Prediction:
         """Score one photo, with the calibration of a group of the training data if one is given.
 
@@ -120,7 +107,7 @@ class Predictor:
 
         Raises InputError, PhotoError or NoFaceError, and UsageError for an unknown group.
         """
-        return self._predict_photo(photo, group)[0]
+        return self._predict(photo, group)[0][0]
 
     def explain(self, photo: Photo, group: str | None = None) -> Explanation:
         """Score one photo as `predict` does, and explain what the score consists of.
@@ -132,7 +119,7 @@ class Predictor:
                 f"An explanation adds up on the scale of {self._parts.data_sets[0]} alone: "
                 "explain without naming a data set."
             )
-        prediction, batch = self._predict_photo(photo, group)
+        ((prediction, batch),) = self._predict(photo, group)
         scores = {name: np.array([score]) for name, score in prediction.members.items()}
         features_of = next((name for name in self.models if MODELS[name].features), None)
         with as_bundle_error(self._folder):
@@ -154,25 +141,22 @@ class Predictor:
 
     def predict_faces(self, photo: Photo, group: str | None = None) -> list[Prediction]:
         """Score every face of one photo, the largest first. Raises as `predict`."""
-        calibration = self._calibration(group)
-        name, image = read_photo(photo)
-        with _named(name):
-            faces = [face_of(image, self._finder, landmarks) for landmarks in self._finder.faces(image)]
-        with as_bundle_error(self._folder):
-            return [self._score_face(name, content_hash(photo), face, calibration)[0] for face in faces]
+        return [prediction for prediction, _ in self._predict(photo, group, every_face=True)]
 
-    def _predict_photo(self, photo: Photo, group: str | None) -> tuple[Prediction, FaceBatch]:
-        calibration = self._calibration(group)
-        name, image = read_photo(photo)
-        with _named(name):
-            face = face_of(image, self._finder)
-        with as_bundle_error(self._folder):
-            return self._score_face(name, content_hash(photo), face, calibration)
-
-    def _calibration(self, group: str | None) -> Calibration:
+    def _predict(
+        self, photo: Photo, group: str | None, *, every_face: bool = False
+    ) -> list[tuple[Prediction, FaceBatch]]:
         if self._is_closed:
             raise UsageError("This predictor is closed: predict inside its `with`, or load the bundle again.")
-        return self.intervals.for_group(group)
+        calibration = self.intervals.for_group(group)
+        name, image = read_photo(photo)
+        try:
+            found = self._finder.faces(image) if every_face else [None]
+            faces = [face_of(image, self._finder, landmarks) for landmarks in found]
+        except NoFaceError as error:
+            raise NoFaceError(f"{name}: {error}") from error
+        with as_bundle_error(self._folder):
+            return [self._score_face(name, content_hash(photo), face, calibration) for face in faces]
 
     def _score_face(
         self, photo: Path, sha256: str | None, face: Face, calibration: Calibration
@@ -195,7 +179,7 @@ class Predictor:
             members={name: float(value[0]) for name, value in answer.members.items()},
             sub_scores=dict(zip(REGIONS, answer.sub_scores.tolist(), strict=True)),
             weights=dict(zip(REGIONS, self.models[self.regions_of].weights.tolist(), strict=True)),
-            features=dict(zip(self._parts.normalization.features, raw[0].tolist(), strict=True)),
+            features=dict(zip(self.normalization.features, raw[0].tolist(), strict=True)),
             landmarks=face.landmarks,
             notes=(*notes, *self.novelty.warnings(batch, face.landmarks)),
             versions=dict(self._parts.versions),
@@ -242,7 +226,7 @@ class Predictor:
     ) -> tuple[FaceBatch, NDArray[np.float64]]:
         """The same of (1, F) features in the order of `definitions`, a (1, 2M) shape and `embeddings_of` a face."""
         names = [definition.name for definition in definitions()]
-        normalization = self._parts.normalization
+        normalization = self.normalization
         raw = measured[:, [names.index(name) for name in normalization.features[:-1]]]
         batch = FaceBatch(
             image_ids=(image_id,),
@@ -257,14 +241,6 @@ class Predictor:
             histograms=np.full((1, len(RATINGS)), np.nan),
         )
         return batch, np.column_stack([raw, averageness(shapes, normalization.mean_shape)])
-
-
-@contextmanager
-def _named(photo: Path) -> Iterator[None]:
-    try:
-        yield
-    except NoFaceError as error:
-        raise NoFaceError(f"{photo}: {error}") from error
 
 
 def _check_versions(parts: Parts, encoder: EncoderSpec) -> None:

@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from kallos.workflows.weights import add_weights as add_weights
     from kallos.workflows.weights import weights as weights
     from models.spec import Options as Options
-    from reports.stats.rater_noise import rater_noise as rater_noise
     from reports.stats.raters.agreement import agreement as agreement
+    from reports.stats.raters.variance import rater_noise as rater_noise
     from reports.stats.raters.variance import rating_variance as rating_variance
     from reports.stats.shapes.analysis import shape_analysis as shape_analysis
     from reports.stats.validity import validity as validity
@@ -95,9 +95,8 @@ _HOME = {
     "kallos.workflows.validate": ("validate",),
     "kallos.workflows.weights": ("add_weights", "weights"),
     "models.spec": ("Options",),
-    "reports.stats.rater_noise": ("rater_noise",),
     "reports.stats.raters.agreement": ("agreement",),
-    "reports.stats.raters.variance": ("rating_variance",),
+    "reports.stats.raters.variance": ("rater_noise", "rating_variance"),
     "reports.stats.validity": ("validity",),
     "reports.stats.shapes.analysis": ("shape_analysis",),
 }

@@ -12,7 +12,7 @@ from featurestore.errors import DataError
 from featurestore.recalibration import Recalibration, cross_mapped, monotone
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.scale_maps import ScaleMap
-from reports.stats.rater_noise import rater_noise
+from reports.stats.raters.variance import rater_noise
 from reports.stats.shift import shift
 from reports.stats.validity import USEFUL, photos_needed, validity
 

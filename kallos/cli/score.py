@@ -115,7 +115,7 @@ def _show_videos(rows: pl.DataFrame, *, visible: bool) -> Iterator[int]:
     """Exit codes of those without a face."""
     from extractors.errors import NoFaceError
     from kallos.cli.console import note, out
-    from reports.pages.prediction_over_time import data, render
+    from reports.pages.prediction_over_time import render
     from reports.render.layout import plural
 
     video_rows = rows.drop_nulls("frame") if "frame" in rows.columns else rows.clear()
@@ -124,4 +124,4 @@ def _show_videos(rows: pl.DataFrame, *, visible: bool) -> Iterator[int]:
             note(f"kallos: {video}: no face was found in {plural(len(frames), 'frame')}.")
             yield NoFaceError.exit_code
         elif visible:
-            out.print(render(data(frames)))
+            out.print(render(frames))

@@ -19,7 +19,7 @@ from kallos.workflows.progress import OnProgress, ignore
 from kallos.workflows.stored_faces import load_landmarks
 from models.registry import ENSEMBLE
 from reports.pages.validation import Validation
-from reports.stats.rater_noise import rater_noise
+from reports.stats.raters.variance import rater_noise
 from reports.stats.shift import Shift, shift
 from reports.stats.validity import Validity, validity
 

@@ -1,14 +1,12 @@
 """The data of a protocol's data card: its data sets, how their labels came about, and every split they are part of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from featurestore.duplicates import leaks, searched
 from featurestore.store import Store
 from featurestore.traits import target_of
 from reports.pages import dataset
-from reports.pages.dataset import DataSetReport, TraitReport
+from reports.pages.dataset import DataSetReport, Fold, TraitReport
 from reports.stats.selection import Selection
 
 
@@ -32,38 +30,28 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Near-duplicates of a data set: groups of photos that look the same, and the images in them."""
-
-    groups: int
-    images: int
-
-
-@dataclass(frozen=True)
-class Split:
-    """One fold: images by role.
+class Split(Fold):
+    """One fold.
 
     sha256  of the sorted ids of the test images, one a line
     leaked  test images with a near-duplicate in the training role; None where nobody has searched
     """
 
-    protocol: str
-    fold: int
-    train: int
-    val: int
-    test: int
     sha256: str | None
     leaked: int | None
 
 
 @dataclass(frozen=True)
 class CardDataSet:
-    """One data set and the trait of the protocol; `duplicates` is None where they were not searched for."""
+    """One data set and the trait of the protocol.
+
+    duplicates  groups of photos that look the same, and the images in them; None where they were not searched for
+    """
 
     report: DataSetReport
     trait: TraitReport
     labels: Labels
-    duplicates: Duplicates | None
+    duplicates: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,6 @@ class DataCard:
 
 
 def data(store: Store, protocol: str) -> DataCard:
-    """The data card of a protocol in the store."""
     names = store.frame(
         "SELECT DISTINCT data_set FROM splits JOIN images USING (image_id) WHERE protocol = $protocol ORDER BY ALL",
         protocol=protocol,
@@ -101,18 +88,14 @@ def _data_set(store: Store, name: str, trait: str) -> CardDataSet:
         name=name,
         trait=trait,
     ).row(0)
-    return CardDataSet(report, trait_report, Labels(*labels), _duplicates(store, name) if searched(store) else None)
-
-
-def _duplicates(store: Store, name: str) -> Duplicates:
-    row = store.frame(
+    groups, images = store.frame(
         """
         SELECT count(DISTINCT group_id), count(DISTINCT image_id) FROM (
             SELECT image_id, group_id FROM near_duplicates UNION SELECT other_id, group_id FROM near_duplicates)
         JOIN images USING (image_id) WHERE data_set = $name""",
         name=name,
     ).row(0)
-    return Duplicates(*row)
+    return CardDataSet(report, trait_report, Labels(*labels), (groups, images) if searched(store) else None)
 
 
 def _splits(store: Store, names: list[str]) -> tuple[Split, ...]:

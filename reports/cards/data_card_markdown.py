@@ -1,7 +1,5 @@
 """The data card of a protocol in Markdown (Gebru et al. 2021, Datasheets for Datasets)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,7 +37,6 @@ MUST_NOT = """\
 
 
 def render(card: DataCard) -> str:
-    """The card in Markdown, with the metadata that the Hub reads."""
     return page(
         _head(card),
         f"# Data behind {escape(card.protocol)}",
@@ -64,29 +61,25 @@ def _head(card: DataCard) -> dict[str, Any]:
 
 def _section(data_set: CardDataSet) -> str:
     report, trait = data_set.report, data_set.trait
-    return "\n\n".join(
-        [
-            f"## Data set {escape(report.name)}",
-            f"- Terms: {escape(report.licence or 'not stated')}\n"
-            f"- {plural(report.images, 'image')}, {trait.subsets['all'].scored:,} with a score\n"
-            f"- Rated on: {escape(trait.trait)}, from {trait.scale.words}",
-            _scores(trait.subsets, trait.scale),
-            _labels(data_set),
-            _agreement(trait.agreement, trait.scale),
-            _quality(data_set),
-        ]
-    )
+    parts = [
+        f"## Data set {escape(report.name)}",
+        f"- Terms: {escape(report.licence or 'not stated')}\n"
+        f"- {plural(report.images, 'image')}, {trait.subsets['all'].scored:,} with a score\n"
+        f"- Rated on: {escape(trait.trait)}, from {trait.scale.words}",
+        _scores(trait.subsets, trait.scale),
+        _labels(data_set),
+        _agreement(trait.agreement, trait.scale),
+        _quality(data_set),
+    ]
+    return "\n\n".join(parts)
 
 
 def _scores(subsets: Mapping[str, Scores], scale: Scale) -> str:
     width = BINS // QUARTERS
     rows = (
         (
-            escape(name),
-            f"{group.images:,}",
-            f"{group.scored:,}",
-            number(scale.from_models(group.mean)),
-            number(scale.errors_from_models(group.sd)),
+            *(escape(name), f"{group.images:,}", f"{group.scored:,}"),
+            *(number(scale.from_models(group.mean)), number(scale.errors_from_models(group.sd))),
             *(f"{sum(group.histogram[i : i + width]):,}" for i in range(0, BINS, width)),
         )
         for name, group in subsets.items()
@@ -99,8 +92,8 @@ def _scores(subsets: Mapping[str, Scores], scale: Scale) -> str:
 def _labels(data_set: CardDataSet) -> str:
     labels, scale = data_set.labels, data_set.trait.scale
     mapping = mapped(scale, f"mapped linearly from {scale}")
-    of = "the mean of an image's ratings" if labels.single else "an image's mean rating as it was given"
-    sentences = [f"A score is {of}{mapping}; models are trained on it."]
+    source = "the mean of an image's ratings" if labels.single else "an image's mean rating as it was given"
+    sentences = [f"A score is {source}{mapping}; models are trained on it."]
     if labels.most is None:
         sentences.append("The number of raters per image is not known.")
     else:
@@ -144,33 +137,29 @@ def _quality(data_set: CardDataSet) -> str:
     images = report.extraction.images
     extracted = (
         (
-            escape(line.extractor),
-            share(line.ok, images),
-            f"{line.untried:,}",
+            *(escape(line.extractor), share(line.ok, images), f"{line.untried:,}"),
             ", ".join(f"{count:,} {escape(status)}" for status, count in line.failed.items()) or "–",
         )
         for line in report.extraction.coverage
     )
-    if data_set.duplicates is None:
-        alike = "Near-duplicates were not searched for: `kallos duplicates` does it."
-    else:
-        groups, photos = plural(data_set.duplicates.groups, "group"), plural(data_set.duplicates.images, "image")
-        alike = f"Near-duplicates (photos that look the same): {groups} of {photos} in all."
-    return "\n\n".join(
-        [
-            "### Missing and wrong",
-            grid(("found at ingest", "files"), found) if found else "Ingest found nothing wrong.",
-            grid(("extractor", "done", "not tried", "failed"), extracted),
-            alike,
-        ]
-    )
+    alike = "Near-duplicates were not searched for: `kallos duplicates` does it."
+    if data_set.duplicates:
+        groups, photos = data_set.duplicates
+        counted = f"{plural(groups, 'group')} of {plural(photos, 'image')}"
+        alike = f"Near-duplicates (photos that look the same): {counted} in all."
+    parts = [
+        "### Missing and wrong",
+        grid(("found at ingest", "files"), found) if found else "Ingest found nothing wrong.",
+        grid(("extractor", "done", "not tried", "failed"), extracted),
+        alike,
+    ]
+    return "\n\n".join(parts)
 
 
 def _splits_section(card: DataCard) -> str:
     rows = (
         (
-            escape(split.protocol),
-            str(split.fold),
+            *(escape(split.protocol), str(split.fold)),
             *(f"{count:,}" for count in (split.train, split.val, split.test)),
             "–" if split.leaked is None else f"{split.leaked:,}",
             split.sha256[:16] if split.sha256 else "–",

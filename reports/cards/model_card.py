@@ -16,7 +16,7 @@ from reports.pages import face_alone, subscores
 from reports.pages.face_alone import FaceAloneModel
 from reports.pages.groups import Groups, groups_of_run
 from reports.pages.subscores import SubScoreRun
-from reports.stats.bootstrap import Estimate, figures
+from reports.stats.bootstrap import Estimate
 from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows, gain_in_pearson
 from reports.stats.selection import Selection
 
@@ -53,18 +53,10 @@ class CardRun:
 
 
 @dataclass(frozen=True)
-class CombinedMember:
-    """A row of `combined_members`."""
-
-    model: str
-    weight: float
-
-
-@dataclass(frozen=True)
 class Combined:
-    """A row of `combiners` with its members, and on the judged rows its gain in PC on the best of them out of fold."""
+    """The weights of members and the correction; on the judged rows the gain in PC on the best of them out of fold."""
 
-    members: tuple[CombinedMember, ...]
+    weights: Mapping[str, float]
     correction: float
     best: str
     gain: Estimate
@@ -104,7 +96,6 @@ class ModelCard:
 
     @property
     def main(self) -> CardRun:
-        """The run that the card is about."""
         return self.runs[0]
 
 
@@ -113,12 +104,12 @@ def data(store: Store, run_id: str) -> ModelCard:
     run = load(store, run_id)
     chosen = bundled(store, run, BUNDLED) if run.model == ENSEMBLE else {run.model: run}
     ordered = sorted(chosen.values(), key=lambda member: (member.run_id != run_id, rank(member.model)))
-    by_role = {
-        role: {member.model: evaluated_rows(store, member.model, member, role) for member in ordered} for role in ROLES
+    evaluated = {
+        member.model: {role: evaluated_rows(store, member.model, member, role) for role in ROLES} for member in ordered
     }
-    main = by_role["test"][run.model]
+    main = evaluated[run.model]["test"]
     judged_on = "test" if main is None or len(main.truth) >= FEWEST_TESTED else "out_of_fold"
-    judged = by_role[judged_on]
+    judged = {model: by_role[judged_on] for model, by_role in evaluated.items()}
     rows, row_hash, features = store.frame(
         "SELECT row_count, row_hash, len(features) FROM manifests WHERE manifest_id = $id", id=run.manifest_id
     ).row(0)
@@ -127,20 +118,19 @@ def data(store: Store, run_id: str) -> ModelCard:
         "WHERE protocol = $protocol ORDER BY data_set",
         protocol=run.protocol,
     )
+    leaked = {(protocol, fold): (tested, count) for protocol, fold, tested, count in leaks(store).iter_rows()}
     return ModelCard(
         target=target_of_run(store, run_id),
-        runs=tuple(
-            _card_run(store, member, {role: by_role[role][member.model] for role in ROLES}) for member in ordered
-        ),
+        runs=tuple(_card_run(store, member, evaluated[member.model]) for member in ordered),
         judged_on=judged_on,
         licences=dict(licences.iter_rows()),
         rows=rows,
         row_hash=row_hash,
         features=features,
-        leak=_leak(store, run) if searched(store) else None,
+        leak=leaked.get((run.protocol, run.fold), (0, 0)) if searched(store) else None,
         groups=groups_of_run(rows_of_main) if (rows_of_main := judged[run.model]) else None,
         calibrations=calibrations(store, run_id),
-        width=_width(main) if main else None,
+        width=main.width if main else None,
         combined=_combined(store, run_id, judged) if run.model == ENSEMBLE else None,
         sub_scores=_sub_scores(store, chosen),
         choices=seen_by_choices(store, [member.run_id for member in ordered]),
@@ -166,38 +156,19 @@ def _card_run(store: Store, run: Run, roles: Mapping[str, EvaluatedRun | None]) 
     return CardRun(run, fits, refitted, started, seconds, _performances(roles), _performances(external))
 
 
-def _leak(store: Store, run: Run) -> tuple[int, int]:
-    by_fold = {(protocol, fold): (tested, leaked) for protocol, fold, tested, leaked in leaks(store).iter_rows()}
-    return by_fold.get((run.protocol, run.fold), (0, 0))
-
-
 def _performances(by_name: Mapping[str, EvaluatedRun | None]) -> dict[str, Performance]:
-    return {
-        name: Performance(len(rows.truth), figures(rows.truth, rows.predicted, rows.people), _coverage(rows))
-        for name, rows in by_name.items()
-        if rows
-    }
-
-
-def _coverage(rows: EvaluatedRun) -> Estimate | None:
-    if rows.low is None or rows.high is None:
-        return None
-    return Estimate.of_share((rows.low <= rows.truth) & (rows.truth <= rows.high), rows.people)
-
-
-def _width(rows: EvaluatedRun) -> float | None:
-    return None if rows.low is None or rows.high is None else float((rows.high - rows.low).mean())
+    return {name: Performance(len(rows.truth), rows.figures(), rows.coverage) for name, rows in by_name.items() if rows}
 
 
 def _combined(store: Store, run_id: str, judged: Mapping[str, EvaluatedRun | None]) -> Combined | None:
     correction = store.value("SELECT max(correction) FROM combiners WHERE run_id = $id", id=run_id)
     rows = store.frame("SELECT model, weight FROM combined_members WHERE run_id = $id ORDER BY pearson DESC", id=run_id)
-    members = tuple(CombinedMember(*row) for row in rows.iter_rows())
-    best, combined = judged.get(members[0].model) if members else None, judged[ENSEMBLE]
+    weights = dict(rows.iter_rows())
+    name = next(iter(weights), "")
+    best, combined = judged.get(name), judged[ENSEMBLE]
     if correction is None or best is None or combined is None:
         return None
-    gain = gain_in_pearson(combined, best)
-    return Combined(members, correction, members[0].model, gain)
+    return Combined(weights, correction, name, gain_in_pearson(combined, best))
 
 
 def _sub_scores(store: Store, chosen: Mapping[str, Run]) -> SubScoreRun | None:

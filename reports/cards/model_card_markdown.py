@@ -1,7 +1,5 @@
 """The model card of a run in Markdown (Mitchell et al. 2019, Model Cards for Model Reporting)."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence
@@ -12,10 +10,8 @@ from featurestore.machine import elsewhere
 from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import ENSEMBLE, SUMMARIES
-from reports.cards.choices import choices_section, verdict
-from reports.cards.intervals import intervals_section
-from reports.cards.linked_scales import linked_scales
 from reports.cards.model_card import CardRun, Combined, ModelCard, Performance
+from reports.cards.model_card_sections import choices_section, intervals_section, linked_scales, verdict
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import face_alone
 from reports.pages.face_alone import FaceAloneModel
@@ -64,9 +60,9 @@ LIMITS = """\
 
 
 def render(card: ModelCard) -> str:
-    """The card in Markdown, with the metadata that the Hub reads."""
     run = card.main.run
     name = f"{run.model} on {run.protocol}, fold {run.fold}"
+    evaluated_elsewhere = any(member.external for member in card.runs)
     return page(
         _head(card, f"kallos {name}"),
         f"# kallos: {escape(name)}",
@@ -84,7 +80,7 @@ def render(card: ModelCard) -> str:
         choices_section(card),
         _combiner(card.combined, JUDGED[card.judged_on]) if card.combined else None,
         _regions(card.sub_scores, card.main.roles.get("test")) if card.sub_scores else None,
-        LIMITS.format(others="stands under Other data sets" if _tested_elsewhere(card) else "is not known"),
+        LIMITS.format(others="stands under Other data sets" if evaluated_elsewhere else "is not known"),
         licences(card),
     )
 
@@ -119,26 +115,21 @@ def _head(card: ModelCard, name: str) -> dict[str, Any]:
 def _details(card: ModelCard) -> str:
     rows = (
         (
-            member.run.model,
-            SUMMARIES[member.run.model],
-            escape(member.run.run_id),
-            f"{member.started}, {duration(member.seconds)}",
-            _predicted_by(member),
+            *(member.run.model, SUMMARIES[member.run.model], escape(member.run.run_id)),
+            *(f"{member.started}, {duration(member.seconds)}", _predicted_by(member)),
         )
         for member in card.runs
     )
     settings = (f"- {member.run.model}: {_settings(member.run)}" for member in card.runs)
-    networks = table_of_weights(card)
-    return "\n\n".join(
-        [
-            f"## Model\n\nMade by kallos {package_version('kallos')}.",
-            grid(("model", "is", "run", "trained", "a new photo gets"), rows, text=5),
-            "Models are cross-fitted: the training rows are split into parts, and each part has a fit that is made "
-            "without it. Out of fold means: a training row is predicted by the one fit that has not seen it.",
-            *([networks] if networks else []),
-            "Settings:\n\n" + "\n".join(settings),
-        ]
-    )
+    parts = [
+        f"## Model\n\nMade by kallos {package_version('kallos')}.",
+        grid(("model", "is", "run", "trained", "a new photo gets"), rows, text=5),
+        "Models are cross-fitted: the training rows are split into parts, and each part has a fit that is made "
+        "without it. Out of fold means: a training row is predicted by the one fit that has not seen it.",
+        table_of_weights(card),
+        "Settings:\n\n" + "\n".join(settings),
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _predicted_by(member: CardRun) -> str:
@@ -158,13 +149,11 @@ def _settings(run: Run) -> str:
 def _training_data(card: ModelCard) -> str:
     run = card.main.run
     names = ", ".join(escape(name) for name in card.licences)
-    if card.leak is None:
-        leaked = "Near-duplicates were not searched for: `kallos duplicates` does it."
-    else:
-        tested, leaking = card.leak
+    leaked = "Near-duplicates were not searched for: `kallos duplicates` does it."
+    if card.leak:
+        tested, count = card.leak
         leaked = (
-            f"Test images with a near-duplicate in the training rows: {leaking:,} of {tested:,} "
-            f"({share(leaking, tested)})."
+            f"Test images with a near-duplicate in the training rows: {count:,} of {tested:,} ({share(count, tested)})."
         )
     return (
         f"## Training data\n\n{names}: see DATA_CARD.md beside this card. Protocol {escape(run.protocol)}, fold "
@@ -176,13 +165,13 @@ def _training_data(card: ModelCard) -> str:
 def _figures(card: ModelCard) -> str:
     tables = []
     for role, title in sorted(JUDGED.items(), key=lambda pair: pair[0] != card.judged_on):
-        rows = [(member.run.model, member.roles[role]) for member in card.runs if role in member.roles]
-        cells = (
-            (model, f"{performance.n:,}", *(estimate_text(performance.figures[m]) for m in METRICS))
-            for model, performance in rows
-        )
+        rows = [
+            (member.run.model, f"{tested.n:,}", *(estimate_text(tested.figures[m]) for m in METRICS))
+            for member in card.runs
+            if (tested := member.roles.get(role))
+        ]
         if rows:
-            tables.append(f"### {title.capitalize()}\n\n{grid(('model', 'n', *METRICS.values()), cells)}")
+            tables.append(f"### {title.capitalize()}\n\n{grid(('model', 'n', *METRICS.values()), rows)}")
     reading = f"PC is Pearson's correlation with the raters' mean score; {ERRORS_ON}. {BRACKETS}"
     if card.judged_on != "test":
         reading += f" Fewer than {FEWEST_TESTED} test rows are too few: go by the training rows, out of fold."
@@ -193,25 +182,23 @@ def _subgroups(card: ModelCard) -> str:
     title = f"## Subgroups\n\nOf {card.main.run.model}, on the {JUDGED[card.judged_on]}."
     if card.groups is None or not card.groups.several:
         return f"{title} They are of one subset: no groups were compared."
-    metrics = [m for m in GROUP_METRICS if card.groups.groups and m in card.groups.groups[0].figures]
-    lines = (
-        (escape(group.name), f"{group.n:,}", *(estimate_text(group.figures[m], sign=m == "bias") for m in metrics))
-        for group in card.groups.groups
-    )
-    gaps = [tuple(map(escape, row)) for row in card.groups.gap_rows()]
-    return "\n\n".join(
-        [
-            title,
-            *([grid(("subset", "n", *(GROUP_METRICS[m] for m in metrics)), lines)] if card.groups.groups else []),
-            *([grid(GAP_COLUMNS, gaps, text=2)] if gaps else []),
-            *([escape(too_small(card.groups))] if card.groups.too_small else []),
-            *([READING] if card.groups.groups else []),
-        ]
-    )
+    groups, parts = card.groups.groups, [title]
+    if groups:
+        metrics = [metric for metric in GROUP_METRICS if metric in groups[0].figures]
+        rows = (
+            (escape(group.name), f"{group.n:,}", *(estimate_text(group.figures[m], sign=m == "bias") for m in metrics))
+            for group in groups
+        )
+        parts.append(grid(("subset", "n", *(GROUP_METRICS[metric] for metric in metrics)), rows))
+    if gaps := [tuple(map(escape, row)) for row in card.groups.gap_rows()]:
+        parts.append(grid(GAP_COLUMNS, gaps, text=2))
+    if card.groups.too_small:
+        parts.append(escape(too_small(card.groups)))
+    return "\n\n".join([*parts, *([READING] if groups else [])])
 
 
 def _combiner(combined: Combined, rows: str) -> str:
-    weights = ", ".join(f"of {escape(member.model)} {number(member.weight)}" for member in combined.members)
+    weights = ", ".join(f"of {escape(model)} {number(weight)}" for model, weight in combined.weights.items())
     return (
         f"## Combiner\n\nWeight {weights}; the shallow correction has a root mean square of "
         f"{number(combined.correction)} on {MODEL_SCALE}. On the {rows}, the PC of the combined score differs "
@@ -229,45 +216,35 @@ def _regions(sub_scores: SubScoreRun, test: Performance | None) -> str:
         )
         for r in sub_scores.regions
     )
-    return "\n\n".join(
-        [
-            f"## Sub-scores\n\n**{ATTRIBUTION}** Weights are means over the fits and sum to one; sd is over the "
-            f"{plural(sub_scores.regions[0].fits, 'fit')} of this protocol. The whole Model {sub_scores.name} has PC "
-            f"{estimate_text(sub_scores.pearson)} on the {tested}, as the table is.",
-            grid(("region", "weight", "sd", "PC alone", "PC without it"), rows),
-        ]
+    return (
+        f"## Sub-scores\n\n**{ATTRIBUTION}** Weights are means over the fits and sum to one; sd is over the "
+        f"{plural(sub_scores.regions[0].fits, 'fit')} of this protocol. The whole Model {sub_scores.name} has PC "
+        f"{estimate_text(sub_scores.pearson)} on the {tested}, as the table is.\n\n"
+        f"{grid(('region', 'weight', 'sd', 'PC alone', 'PC without it'), rows)}"
     )
-
-
-def _tested_elsewhere(card: ModelCard) -> bool:
-    return any(member.external for member in card.runs)
 
 
 def _external(card: ModelCard) -> str:
     title = "## Other data sets"
+    metrics = ("spearman", "pearson", "mae")
     rows = [
-        (member.run.model, name, performance) for member in card.runs for name, performance in member.external.items()
-    ]
-    if not rows:
-        return (
-            f"{title}\n\nThe model was not evaluated on any other data set: `kallos evaluate --data-set NAME` does it."
-        )
-    cells = (
         (
-            escape(name),
-            model,
-            f"{performance.n:,}",
-            *(estimate_text(performance.figures[m]) for m in ("spearman", "pearson", "mae")),
+            *(escape(name), member.run.model, f"{performance.n:,}"),
+            *(estimate_text(performance.figures[metric]) for metric in metrics),
             estimate_text(performance.coverage) if performance.coverage else "–",
         )
-        for model, name, performance in rows
-    )
-    columns = ("data set", "model", "n", METRICS["spearman"], METRICS["pearson"], METRICS["mae"], "coverage")
+        for member in card.runs
+        for name, performance in member.external.items()
+    ]
+    if not rows:
+        remedy = "`kallos evaluate --data-set NAME` does it."
+        return f"{title}\n\nThe model was not evaluated on any other data set: {remedy}"
+    columns = ("data set", "model", "n", *(METRICS[metric] for metric in metrics), "coverage")
     reading = (
         f"Other photos and other raters, whose scores are stretched to {MODEL_SCALE}; the predictions are as they are. "
         f"{BRACKETS} {BRACKETS_OF_COVERAGE}"
     )
-    return f"{title}\n\n{reading}\n\n{grid(columns, cells, text=2)}"
+    return f"{title}\n\n{reading}\n\n{grid(columns, rows, text=2)}"
 
 
 def _face_alone(models: Sequence[FaceAloneModel]) -> str:

@@ -1,7 +1,5 @@
 """Under which terms a model of a card may be used: those of its data, and of the weights that it started from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from models.networks.known_weights import JOINED, KnownWeights, known
@@ -12,13 +10,16 @@ TERMS = {
     "none": "none: random initialisation",
     "imagenet": "those of torchvision or timm, which have it; trained on ImageNet (photos for non-commercial research)",
 }
-UNKNOWN = "unknown: those of the file's author"
 
 
 def table_of_weights(card: ModelCard) -> str:
     """What each model's network started from, and its terms; empty where no model has a network."""
     titles = ("model", "network", "weights that it started from", "their terms")
-    rows = [(model, escape(net), escape(label), _terms(label, net)) for model, net, label in _networks(card)]
+    rows = []
+    for model, network, label in _networks(card):
+        listed = _known(label, network)
+        terms = listed.terms if listed else TERMS.get(label, "unknown: those of the file's author")
+        rows.append((model, escape(network), escape(label), terms))
     return grid(titles, rows, text=4) if rows else ""
 
 
@@ -30,15 +31,11 @@ def licences(card: ModelCard) -> str:
     limited = dict.fromkeys(each.trained_on for each in weights if each and each.research_only)
     if limited:
         lines.append(f"- **Research only**: weights within it were trained on {' and '.join(limited)}.")
-    return "\n".join(
-        [
-            "## Licences\n",
-            *lines,
-            *(["- Weights that networks started from: see the table under Model."] if networks else []),
-            "- Landmarks: MediaPipe's face landmarker, Apache-2.0.",
-            "\nA model trained on data under such terms is to be used under them.",
-        ]
-    )
+    if networks:
+        lines.append("- Weights that networks started from: see the table under Model.")
+    lines.append("- Landmarks: MediaPipe's face landmarker, Apache-2.0.")
+    closing = "A model trained on data under such terms is to be used under them."
+    return "\n".join(["## Licences\n", *lines, f"\n{closing}"])
 
 
 def _networks(card: ModelCard) -> Iterator[tuple[str, str, str]]:
@@ -49,11 +46,6 @@ def _networks(card: ModelCard) -> Iterator[tuple[str, str, str]]:
             names = str(network).split(JOINED)
             labels = run.weights.split(JOINED) if len(names) > 1 else [run.weights]
             yield from ((run.model, name, label) for name, label in zip(names, labels, strict=True))
-
-
-def _terms(label: str, network: str) -> str:
-    listed = _known(label, network)
-    return listed.terms if listed else TERMS.get(label, UNKNOWN)
 
 
 def _known(label: str, network: str) -> KnownWeights | None:

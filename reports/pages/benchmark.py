@@ -1,7 +1,6 @@
 """`kallos report benchmark`: every fold of a protocol, and their mean, beside published figures and a leak-free one."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
@@ -10,7 +9,7 @@ from reports.pages.benchmark_data import BenchmarkReport
 from reports.pages.benchmark_data import data as data
 from reports.pages.groups import group_tables, render_groups
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, section
 from reports.render.palette import ACCENT, BAD, GOOD
 from reports.render.plots import Lines
 from reports.render.scales import ERRORS_ON, error_on_both, target_line
@@ -22,7 +21,6 @@ CORRECTION = f"The correction is the root mean square of the term added to the w
 
 
 def render(report: BenchmarkReport) -> RenderableType:
-    """A table a metric, then published figures, the combiner, groups, and the plausibility checks."""
     rows = sum(split.rows for split in report.splits)
     first = min(report.models, key=lambda model: rank(model.model))
     return page(
@@ -60,23 +58,21 @@ def render(report: BenchmarkReport) -> RenderableType:
     )
 
 
-def _metric_table(report: BenchmarkReport, metric: str) -> Table:
+def _metric_table(report: BenchmarkReport, metric: str) -> PlainTable:
     leak_free = metric == "pearson" and bool(report.leak_free)
     table = plain_table(
         "model", *(str(split.fold) for split in report.splits), "mean", "95 % interval", *["leak-free"] * leak_free
     )
     for model in report.models:
-        mean = model.mean[metric]
         folds = (split_estimate(fold[metric])[0] for fold in model.folds)
-        value, interval = split_estimate(mean)
+        value, interval = split_estimate(model.mean[metric])
         other = report.leak_free.get(model.model)
         extra = [estimate_cell(other) if other else "–"] * leak_free
         table.add_row(model.model, *folds, Text(value, style="bold"), interval, *extra)
     return table
 
 
-def _anchors_table(report: BenchmarkReport) -> Table:
-    """Published methods and our models, by rising PC."""
+def _anchors_table(report: BenchmarkReport) -> PlainTable:
     rows: list[tuple[float, list[RenderableType]]] = []
     for anchor in report.anchors:
         cells = [number(value, anchor.digits) for value in (anchor.pearson, anchor.mae, anchor.rmse)]
@@ -112,7 +108,6 @@ def _verdict(report: BenchmarkReport) -> RenderableType:
 
 
 def figures(report: BenchmarkReport) -> list[Figure]:
-    """PC of every model on every fold, beside the highest figure that is published or was measured by others."""
     folds = [split.fold for split in report.splits]
     curves = {model.model: (folds, [fold["pearson"].value for fold in model.folds]) for model in report.models}
     if report.anchors:

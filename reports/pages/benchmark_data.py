@@ -14,10 +14,10 @@ from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
 from models.registry import ENSEMBLE, rank
 from reports.pages.evaluation import run_problems
-from reports.pages.groups import Groups, compare_groups
+from reports.pages.groups import Groups, groups_of_run
 from reports.stats.bootstrap import METRICS, Estimate, resampled_figures
 from reports.stats.choices import photos_seen
-from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs, gain_in_pearson
+from reports.stats.evaluated_runs import EvaluatedRun, calibrated_by_group, evaluated_runs, gain_in_pearson, pooled
 from reports.stats.published import ANCHORS, Anchor
 from reports.stats.selection import Selection, chosen_runs
 
@@ -99,12 +99,10 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
     """
     protocol = selection.protocol or chosen_runs(store, selection)[0].protocol
     evaluated = _evaluated(store, protocol)
-    models = sorted(evaluated, key=rank)
-    figures = {model: _figures(model, evaluated[model]) for model in models}
-    ranked = sorted(
-        figures.values(), key=lambda model_figures: -np.nan_to_num(model_figures.mean["pearson"].value, nan=-1)
-    )
-    first = evaluated[models[0]]
+    models = [_figures(model, evaluated[model]) for model in sorted(evaluated, key=rank)]
+    first = evaluated[models[0].model]
+    models.sort(key=lambda model: -np.nan_to_num(model.mean["pearson"].value, nan=-1))
+    calibrated = [run for run in (calibrated_by_group(store, run) for run in first) if run]
     splits = tuple(_split(store, run) for run in first)
     problems = [
         f"{run.run.run_id}: {problem}"
@@ -112,17 +110,16 @@ def data(store: Store, selection: Selection) -> BenchmarkReport:
         for run in runs
         for problem in run_problems(store, run)
     ]
-    problems += [
-        f"fold {split.fold}: the predicted rows are not the split's test rows" for split in splits if not split.same
-    ]
+    differing = "the predicted rows are not the split's test rows"
+    problems += [f"fold {split.fold}: {differing}" for split in splits if not split.same]
     return BenchmarkReport(
         protocol=protocol,
         target=target_of_run(store, first[0].run.run_id),
         splits=splits,
-        models=tuple(ranked),
+        models=tuple(models),
         combined=_combined(store, evaluated),
-        groups=_groups(first),
-        calibrated=_calibrated(store, first),
+        groups=groups_of_run(pooled(first)),
+        calibrated=groups_of_run(pooled(calibrated)) if len(calibrated) == len(first) else None,
         leak_free=_leak_free(store, protocol),
         anchors=ANCHORS.get(protocol, ()),
         problems=tuple(problems),
@@ -152,23 +149,19 @@ def _figures(model: str, runs: Sequence[EvaluatedRun]) -> ModelFigures:
         {metric: Estimate.from_resamples(getattr(fold, metric), figures[metric]) for metric in METRICS}
         for fold, figures in zip(folds, resampled, strict=True)
     ]
-    mean = {
-        metric: Estimate.from_resamples(
-            float(np.mean([fold[metric].value for fold in by_fold])),
-            np.mean([figures[metric] for figures in resampled], axis=0),
-        )
-        for metric in METRICS
-    }
-    intervals = [(run, run.low, run.high) for run in runs if run.low is not None and run.high is not None]
-    inside = [(low <= run.truth) & (run.truth <= high) for run, low, high in intervals]
-    people = [run.people for run, _, _ in intervals]
+    mean = {}
+    for metric in METRICS:
+        value = float(np.mean([fold[metric].value for fold in by_fold]))
+        mean[metric] = Estimate.from_resamples(value, np.mean([figures[metric] for figures in resampled], axis=0))
+    with_intervals = [run for run in runs if run.width is not None]
+    whole = pooled(with_intervals) if with_intervals else None
     return ModelFigures(
         model=model,
         run_ids=tuple(run.run.run_id for run in runs),
         folds=tuple(by_fold),
         mean=mean,
-        coverage=Estimate.of_share(np.concatenate(inside), np.concatenate(people)) if intervals else None,
-        width=float(np.concatenate([high - low for _, low, high in intervals]).mean()) if intervals else None,
+        coverage=whole.coverage if whole else None,
+        width=whole.width if whole else None,
     )
 
 
@@ -185,36 +178,17 @@ def _split(store: Store, run: EvaluatedRun) -> FoldSplit:
 
 
 def _combined(store: Store, evaluated: Mapping[str, Sequence[EvaluatedRun]]) -> tuple[Combined, ...]:
-    lines = []
+    combined = []
     for place, run in enumerate(evaluated.get(ENSEMBLE, ())):
         rows = store.frame(
             "SELECT model, weight, m.pearson AS alone, c.pearson, correction "
             "FROM combined_members m JOIN combiners c USING (run_id) WHERE run_id = $id ORDER BY alone DESC",
             id=run.run.run_id,
         ).to_dicts()
-        best = rows[0]
-        gain = gain_in_pearson(run, evaluated[best["model"]][place])
-        weights = {row["model"]: row["weight"] for row in rows}
-        gains = (best["pearson"] - best["alone"], gain)
-        lines.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
-    return tuple(lines)
-
-
-def _groups(runs: Sequence[EvaluatedRun]) -> Groups:
-    truth, predicted, people = (
-        np.concatenate([getattr(run, name) for run in runs]) for name in ("truth", "predicted", "people")
-    )
-    subsets = [subset for run in runs for subset in run.subsets]
-    ends = [(run.low, run.high) for run in runs if run.low is not None and run.high is not None]
-    if len(ends) < len(runs):
-        return compare_groups(truth, predicted, subsets, people)
-    low, high = (np.concatenate(end) for end in zip(*ends, strict=True))
-    return compare_groups(truth, predicted, subsets, people, low, high)
-
-
-def _calibrated(store: Store, runs: Sequence[EvaluatedRun]) -> Groups | None:
-    calibrated = [run for run in (calibrated_by_group(store, run) for run in runs) if run is not None]
-    return _groups(calibrated) if len(calibrated) == len(runs) else None
+        best, weights = rows[0], {row["model"]: row["weight"] for row in rows}
+        gains = best["pearson"] - best["alone"], gain_in_pearson(run, evaluated[best["model"]][place])
+        combined.append(Combined(run.run.fold, weights, best["model"], best["correction"], *gains))
+    return tuple(combined)
 
 
 def _leak_free(store: Store, protocol: str) -> dict[str, Estimate]:

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.checks.contract import Finding
 from featurestore.checks.registry import Verdict, run
 from featurestore.store import Store
-from reports.render.layout import dim, page, plain_table, plural
+from reports.render.layout import PlainTable, dim, page, plain_table, plural
 from reports.render.palette import BAD, GOOD, WARM
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -37,7 +36,11 @@ class CheckReport:
 
 def data(store: Store, selection: Selection) -> CheckReport:
     """Run every check. Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
-    checked = tuple(_checked(store, name) for name in chosen_data_sets(store, selection))
+    images = "SELECT count(*) FROM images WHERE data_set = $name"
+    checked = tuple(
+        CheckedDataSet(name, store.value(images, name=name), run(store, name))
+        for name in chosen_data_sets(store, selection)
+    )
     failed, warned = (
         tuple(dict.fromkeys(v.check for data_set in checked for v in data_set.verdicts if v.outcome == outcome))
         for outcome in ("fail", "warn")
@@ -45,13 +48,7 @@ def data(store: Store, selection: Selection) -> CheckReport:
     return CheckReport(failed, warned, checked)
 
 
-def _checked(store: Store, name: str) -> CheckedDataSet:
-    images = store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name)
-    return CheckedDataSet(name, images, run(store, name))
-
-
 def render(report: CheckReport) -> RenderableType:
-    """One page a data set: a line a check, beneath it the gravest finding and what to do."""
     return Group(*(_page(data_set) for data_set in report.data_sets))
 
 
@@ -59,12 +56,11 @@ def _page(data_set: CheckedDataSet) -> RenderableType:
     outcomes = [verdict.outcome for verdict in data_set.verdicts]
     words = {"fail": "failed", "warn": "warned", "ok": "passed", "not run": "not run"}
     counts = ", ".join(f"{outcomes.count(key)} {word}" for key, word in words.items() if key in outcomes)
-    return page(
-        f"Checks of {data_set.name}", f"{plural(data_set.images, 'image')}: {counts}", _verdicts(data_set.verdicts)
-    )
+    images = plural(data_set.images, "image")
+    return page(f"Checks of {data_set.name}", f"{images}: {counts}", _verdicts(data_set.verdicts))
 
 
-def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
+def _verdicts(verdicts: tuple[Verdict, ...]) -> PlainTable:
     table = plain_table("check", "found", "images", "gravest finding", text=(0, 3))
     for verdict in verdicts:
         mark, colour = MARKS[verdict.outcome]

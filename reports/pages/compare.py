@@ -1,12 +1,10 @@
 """`kallos report compare`: runs side by side on the same test images, and how sure their differences are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import PrerequisiteError
@@ -15,15 +13,14 @@ from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.bars import interval_bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, page, plain_table, section
-from reports.render.plots import Dots
+from reports.render.layout import PlainTable, dim, page, plain_table, section
 from reports.render.scales import ERRORS_ON
 from reports.stats.bootstrap import METRICS as ALL_METRICS
 from reports.stats.bootstrap import RESAMPLES, Estimate, correlations, means, resamples
 from reports.stats.bootstrap import figures as measured
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
-from reports.stats.estimates import estimate_cell, split_estimate
-from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
+from reports.stats.estimates import estimate_cell, estimate_dots, split_estimate
+from reports.stats.evaluated_runs import evaluated_runs
 from reports.stats.selection import Selection
 
 METRICS = {"pearson": "PC", "mae": "MAE"}
@@ -65,39 +62,32 @@ def data(store: Store, selection: Selection) -> CompareReport:
     common = sorted(set(evaluated[0].image_ids).intersection(*(run.image_ids for run in evaluated[1:])))
     if len(common) < 2:
         raise PrerequisiteError("The runs have no test images in common: choose runs of one fold with --run.")
-    truth, predicted = _on(evaluated, common)
+    rows = [np.isin(run.image_ids, common) for run in evaluated]
+    truth, people = evaluated[0].truth[rows[0]], evaluated[0].people[rows[0]]
+    predicted = np.stack([run.predicted[r] for run, r in zip(evaluated, rows, strict=True)])
     overall = [Evaluation.from_scores(truth, row) for row in predicted]
     order = sorted(range(len(evaluated)), key=lambda i: -np.nan_to_num(overall[i].pearson, nan=-1.0))
-    first = evaluated[0]
-    people = first.people[np.isin(first.image_ids, common)]
-    counts = resamples(people)
-    pearson = correlations(counts, truth, predicted[order])
-    mae = means(counts, np.abs(predicted[order] - truth))
-    runs = []
-    for place, i in enumerate(order):
-        run, best = evaluated[i], overall[order[0]]
-        to_best = (
-            (
-                Estimate.from_resamples(overall[i].pearson - best.pearson, pearson[place] - pearson[0]),
-                Estimate.from_resamples(overall[i].mae - best.mae, mae[place] - mae[0]),
-            )
-            if place
-            else (None, None)
+    counts, best = resamples(people), order[0]
+    resampled = {"pearson": correlations(counts, truth, predicted), "mae": means(counts, np.abs(predicted - truth))}
+
+    def minus_best(i: int, metric: str) -> Estimate | None:
+        if i == best:
+            return None
+        difference = getattr(overall[i], metric) - getattr(overall[best], metric)
+        return Estimate.from_resamples(difference, resampled[metric][i] - resampled[metric][best])
+
+    runs = tuple(
+        ComparedRun(
+            *(run.name, run.run.run_id, run.run.protocol, run.run.fold, measured(truth, predicted[i], people)),
+            *(minus_best(i, metric) for metric in METRICS),
         )
-        figures = measured(truth, predicted[i], people)
-        runs.append(ComparedRun(run.name, run.run.run_id, run.run.protocol, run.run.fold, figures, *to_best))
+        for i, run in ((i, evaluated[i]) for i in order)
+    )
     seen = photos_seen(store, [[run.run.run_id for run in evaluated]])
-    return CompareReport(len(common), tuple(runs), min(seen, len(common)))
-
-
-def _on(evaluated: Sequence[EvaluatedRun], common: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(n,) true and (runs, n) predicted scores of the common images."""
-    rows = [np.isin(run.image_ids, common) for run in evaluated]
-    return evaluated[0].truth[rows[0]], np.stack([run.predicted[r] for run, r in zip(evaluated, rows, strict=True)])
+    return CompareReport(len(common), runs, min(seen, len(common)))
 
 
 def render(report: CompareReport) -> RenderableType:
-    """Metrics, then the differences to the best run."""
     best = report.runs[0]
     return page(
         "Comparison",
@@ -118,15 +108,19 @@ def _reading(report: CompareReport) -> str:
     )
 
 
-def _metrics_table(report: CompareReport) -> Table:
+def _metrics_table(report: CompareReport) -> PlainTable:
     table = plain_table("model", *ALL_METRICS.values())
     for run in report.runs:
         table.add_row(run.name, *(estimate_cell(run.overall[metric]) for metric in ALL_METRICS))
     return table
 
 
-def _differences_table(report: CompareReport, metric: str) -> Table:
-    differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
+def _differences(report: CompareReport, metric: str) -> dict[str, Estimate]:
+    return {run.name: getattr(run, metric) for run in report.runs[1:]}
+
+
+def _differences_table(report: CompareReport, metric: str) -> PlainTable:
+    differences = _differences(report, metric)
     limit = max(max(abs(d.low), abs(d.high), abs(d.value)) for d in differences.values())
     table = plain_table("model", "difference", "95 % interval", "below 0 · above")
     table.columns[-1].justify = "center"
@@ -138,12 +132,9 @@ def _differences_table(report: CompareReport, metric: str) -> Table:
 
 
 def figures(report: CompareReport) -> list[Figure]:
-    """The differences to the best run with their intervals."""
-    panels = []
-    for metric, title in METRICS.items():
-        differences: dict[str, Estimate] = {run.name: getattr(run, metric) for run in report.runs[1:]}
-        values = {name: difference.value for name, difference in differences.items()}
-        ends = {name: (difference.low, difference.high) for name, difference in differences.items()}
-        panels.append(("", Dots(values, f"{title} minus that of the best", ends)))
+    panels = [
+        ("", estimate_dots(_differences(report, metric), f"{title} minus that of the best"))
+        for metric, title in METRICS.items()
+    ]
     title = f"Differences to {report.runs[0].name}, 95 % intervals, MAE on {MODEL_SCALE}"
     return [Figure("differences", title, panels)]

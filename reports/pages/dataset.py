@@ -1,27 +1,23 @@
 """`kallos report dataset`: what was ingested and extracted, and how well the raters agree."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.scale import Scale
 from featurestore.store import Store
 from reports.pages.extraction import ExtractionReport, coverage_part, summary
-from reports.pages.findings import FindingCount, counted, findings_table
+from reports.pages.ingest import FindingCount, counted, findings_table
 from reports.render.bars import Spark
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import Figure, jpeg
-from reports.render.json import for_pictures
-from reports.render.layout import Picture, dim, number, page, plain_table, plural, section
+from reports.render.json import NOT_IN_JSON, for_pictures
+from reports.render.layout import Picture, PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
 from reports.render.scales import on_both
 from reports.stats.raters.stored import Summary, summaries, summary_table
@@ -84,7 +80,7 @@ class DataSetReport:
     findings: tuple[FindingCount, ...]
     extraction: ExtractionReport
     photos: tuple[Photo, ...] = for_pictures()
-    with_photos: bool = field(default=False, metadata={"json": False})
+    with_photos: bool = field(default=False, metadata=NOT_IN_JSON)
 
 
 @dataclass(frozen=True)
@@ -96,21 +92,26 @@ class DataSetsReport:
 
 def data(store: Store, selection: Selection) -> DataSetsReport:
     """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
-    return DataSetsReport(
-        tuple(_data_set(store, name, selection.photos) for name in chosen_data_sets(store, selection))
-    )
+    names = chosen_data_sets(store, selection)
+    return DataSetsReport(tuple(_data_set(store, name, selection.photos) for name in names))
 
 
 def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
     traits = store.frame(
         "SELECT trait, scale_low, scale_high FROM traits WHERE data_set = $name ORDER BY trait", name=name
     ).rows()
+    folds = store.frame(
+        "SELECT protocol, fold, count_if(role = 'train')::INT, count_if(role = 'val')::INT, "
+        "count_if(role = 'test')::INT FROM splits JOIN images USING (image_id) WHERE data_set = $name "
+        "GROUP BY protocol, fold ORDER BY protocol, fold",
+        name=name,
+    )
     return DataSetReport(
         name=name,
         licence=store.value("SELECT licence FROM data_sets WHERE data_set = $name", name=name),
         images=store.value("SELECT count(*) FROM images WHERE data_set = $name", name=name),
         traits=tuple(_trait(store, name, trait, Scale(low, high)) for trait, low, high in traits),
-        folds=_folds(store, name),
+        folds=tuple(Fold(*row) for row in folds.iter_rows()),
         findings=counted(store.frame("FROM findings WHERE data_set = $name", name=name)),
         extraction=summary(store, name),
         photos=_photos(store, name),
@@ -119,11 +120,8 @@ def _data_set(store: Store, name: str, with_photos: bool) -> DataSetReport:
 
 
 def _trait(store: Store, name: str, trait: str, scale: Scale) -> TraitReport:
-    ratings = store.value(
-        "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait",
-        name=name,
-        trait=trait,
-    )
+    count = "SELECT count(*) FROM ratings JOIN images USING (image_id) WHERE data_set = $name AND trait = $trait"
+    ratings = store.value(count, name=name, trait=trait)
     return TraitReport(trait, scale, ratings, _subsets(store, name, trait, scale), summaries(store, name, trait))
 
 
@@ -136,23 +134,13 @@ def _subsets(store: Store, name: str, trait: str, scale: Scale) -> dict[str, Sco
     )
     groups = {str(subset): group for (subset,), group in rows.group_by("subset", maintain_order=True)}
     named = {"all": rows} | (groups if len(groups) > 1 else {})
-    return {key: _scores(group["score"].drop_nulls().to_numpy(), len(group), scale) for key, group in named.items()}
-
-
-def _scores(scores: NDArray[np.float64], images: int, scale: Scale) -> Scores:
-    counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
-    mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
-    return Scores(images, len(scores), mean, sd, tuple(counts.tolist()))
-
-
-def _folds(store: Store, name: str) -> tuple[Fold, ...]:
-    rows = store.frame(
-        "SELECT protocol, fold, count_if(role = 'train')::INT, count_if(role = 'val')::INT, "
-        "count_if(role = 'test')::INT FROM splits JOIN images USING (image_id) WHERE data_set = $name "
-        "GROUP BY protocol, fold ORDER BY protocol, fold",
-        name=name,
-    ).rows()
-    return tuple(Fold(*row) for row in rows)
+    subsets = {}
+    for key, group in named.items():
+        scores = group["score"].drop_nulls().to_numpy()
+        counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
+        mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
+        subsets[key] = Scores(len(group), len(scores), mean, sd, tuple(counts.tolist()))
+    return subsets
 
 
 def _photos(store: Store, name: str) -> tuple[Photo, ...]:
@@ -180,7 +168,6 @@ def _photos(store: Store, name: str) -> tuple[Photo, ...]:
 
 
 def render(report: DataSetsReport) -> RenderableType:
-    """One page a data set."""
     return Group(*(_page(data_set) for data_set in report.data_sets))
 
 
@@ -221,17 +208,16 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
         )
     ]
     if report.agreement:
-        heading = f"Agreement of the raters{on_trait}"
-        parts.append(section(heading, summary_table(report.agreement), remark=_remark(report.agreement["all"], scale)))
+        heading, again = f"Agreement of the raters{on_trait}", report.agreement["all"].again
+        retest = f"; retest of {plural(again, 'rating')}" if again else ""
+        remark = (
+            f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){retest}; `kallos report raters` has more"
+        )
+        parts.append(section(heading, summary_table(report.agreement), remark=remark))
     return parts
 
 
-def _remark(whole: Summary, scale: Scale) -> str:
-    again = f"; retest of {plural(whole.again, 'rating')}" if whole.again else ""
-    return f"sd in an image, on {scale}; reliability of the mean, ICC(1,k){again}; `kallos report raters` has more"
-
-
-def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:
+def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> PlainTable:
     table = plain_table("subset", "images", "scored", "mean", "sd", f"from {scale.words}")
     for name, group in subsets.items():
         mean, sd = scale.from_models(group.mean), scale.errors_from_models(group.sd)
@@ -240,7 +226,7 @@ def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> Table:
     return table
 
 
-def _folds_table(folds: tuple[Fold, ...]) -> Table:
+def _folds_table(folds: tuple[Fold, ...]) -> PlainTable:
     table = plain_table("protocol", "fold", "train", "val", "test")
     for i, fold in enumerate(folds):
         name = "" if i and folds[i - 1].protocol == fold.protocol else fold.protocol
@@ -254,7 +240,6 @@ def _histogram(report: TraitReport) -> Histogram:
 
 
 def figures(report: DataSetsReport) -> list[Figure]:
-    """A score histogram and, where landmarks are known, a contact sheet for each data set."""
     pictures = []
     for data_set in report.data_sets:
         for trait in data_set.traits:

@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.upkeep.health import Symptom
-from reports.render.layout import page, plain_table, section
-from reports.render.palette import BAD, GOOD, WARM
-
-MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARM), "fail": ("✗", BAD)}
+from reports.pages.checks import MARKS
+from reports.render.layout import PlainTable, page, plain_table, section
 
 
 @dataclass(frozen=True)
@@ -27,17 +24,15 @@ class DoctorReport:
 
 
 def render(report: DoctorReport) -> RenderableType:
-    """A section a part."""
     verdict = f"not well: {', '.join(report.failed)}" if report.failed else "all is well"
     return page("Doctor", verdict, *(section(name, _symptoms(symptoms)) for name, symptoms in report.parts.items()))
 
 
-def _symptoms(symptoms: tuple[Symptom, ...]) -> Table:
+def _symptoms(symptoms: tuple[Symptom, ...]) -> PlainTable:
     table = plain_table("", "", "", text=(0, 1, 2))
     table.show_header = False
     for symptom in symptoms:
         mark, colour = MARKS[symptom.state]
-        table.add_row(
-            Text(mark, style=colour), symptom.what, Text(symptom.message, style="" if mark == "✓" else colour)
-        )
+        message = Text(symptom.message, style="" if symptom.state == "ok" else colour)
+        table.add_row(Text(mark, style=colour), symptom.what, message)
     return table

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from rich.table import Table
 
 from featurestore.checks.drift import ks_statistics
 from reports.render.bars import bar
-from reports.render.layout import number, plain_table
+from reports.render.layout import PlainTable, number, plain_table
 
 FEWEST = 10
 """Groups of fewer images have no distribution to compare."""
@@ -44,8 +43,7 @@ def drift(rows: pl.DataFrame, features: list[str]) -> tuple[Drift, ...]:
     return tuple(found)
 
 
-def drift_table(drifts: tuple[Drift, ...]) -> Table:
-    """One line a feature of each group."""
+def drift_table(drifts: tuple[Drift, ...]) -> PlainTable:
     table = plain_table("group", "images", "median", "differs most in", "KS", "")
     table.columns[3].justify = "left"
     for drift in drifts:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.duplicates import PROTOCOL, leaks
@@ -15,7 +14,7 @@ from featurestore.traits import SINGLE_SCORES, scale_of_scores
 from reports.render.contact_sheet import Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section, share
 from reports.render.palette import WARM
 from reports.render.scales import score_on, shown_on
 
@@ -93,7 +92,6 @@ def _photos(store: Store, pairs: tuple[Pair, ...], own: Scale) -> tuple[Photo, .
 
 
 def render(report: DuplicatesReport) -> RenderableType:
-    """Pairs, what they leak, and what to do about it."""
     return page(
         "Near-duplicates",
         f"{plural(len(report.pairs), 'pair')}, {plural(report.groups, 'group')} of {plural(report.images, 'image')}",
@@ -110,24 +108,21 @@ def render(report: DuplicatesReport) -> RenderableType:
     )
 
 
-def _pairs_table(report: DuplicatesReport) -> Table:
+def _pairs_table(report: DuplicatesReport) -> PlainTable:
     table = plain_table("image", "and", "bits", "cosine", "score", "score", "apart")
     table.columns[1].justify = "left"
     own = shown_on(report.scale)
     for pair in report.pairs[:SHOWN]:
-        apart = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
-        scores = (
-            score_on(own, pair.score),
-            score_on(own, pair.other_score),
-            number(own.errors_from_models(apart), 2),
-        )
-        table.add_row(pair.image_id, pair.other_id, str(pair.hamming), number(pair.cosine_distance), *scores)
+        difference = np.nan if pair.score is None or pair.other_score is None else abs(pair.score - pair.other_score)
+        scores = (score_on(own, pair.score), score_on(own, pair.other_score))
+        distances = (str(pair.hamming), number(pair.cosine_distance))
+        table.add_row(pair.image_id, pair.other_id, *distances, *scores, number(own.errors_from_models(difference), 2))
     if len(report.pairs) > SHOWN:
         table.add_row(dim(f"… {len(report.pairs) - SHOWN:,} more"), *[""] * 6)
     return table
 
 
-def _leaks_table(report: DuplicatesReport) -> Table:
+def _leaks_table(report: DuplicatesReport) -> PlainTable:
     table = plain_table("protocol", "fold", "tested", "leaked", "share")
     for before, leak in zip((None, *report.leaks), report.leaks, strict=False):
         name = "" if before and before.protocol == leak.protocol else leak.protocol

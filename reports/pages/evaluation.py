@@ -1,13 +1,10 @@
 """`kallos report evaluation`: how well each model does on the test images of a fold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.records import Evaluation
@@ -19,12 +16,11 @@ from reports.pages.out_of_fold import OutOfFold, out_of_fold, render_out_of_fold
 from reports.render.bars import bar, signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
 from reports.render.scales import ERRORS_ON, shown_on, target_line
 from reports.stats.bootstrap import METRICS, Estimate
-from reports.stats.bootstrap import figures as measured
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
 from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
@@ -107,12 +103,10 @@ class EvaluationReport:
 def data(store: Store, selection: Selection) -> EvaluationReport:
     """Raises PrerequisiteError when there is no such finished run."""
     evaluated = evaluated_runs(store, selection)
-    runs = sorted(
-        (_evaluated(store, run) for run in evaluated), key=lambda run: -np.nan_to_num(run.overall.pearson, nan=-1)
-    )
+    runs = [_evaluated(store, run) for run in evaluated]
     trained = out_of_fold(store, evaluated)
     places = {run.name: place for place, run in enumerate(trained)}
-    runs.sort(key=lambda run: places.get(run.name, len(places)))
+    runs.sort(key=lambda run: (places.get(run.name, len(places)), -np.nan_to_num(run.overall.pearson, nan=-1)))
     truth = evaluated[0].truth
     return EvaluationReport(
         target=target_of_run(store, runs[0].run_id),
@@ -124,9 +118,11 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
 
 
 def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
-    overall = Evaluation.from_scores(evaluated.truth, evaluated.predicted)
-    sd = float(evaluated.truth.std())
-    residuals = np.clip(evaluated.predicted - evaluated.truth, *np.nextafter(RESIDUALS, 0))
+    truth, predicted = evaluated.truth, evaluated.predicted
+    overall, sd = Evaluation.from_scores(truth, predicted), float(truth.std())
+    residuals = np.clip(predicted - truth, *np.nextafter(RESIDUALS, 0))
+    tenths = np.array_split(np.argsort(predicted, kind="stable"), min(TENTHS, len(predicted)))
+    worst = np.argsort(-np.abs(predicted - truth), kind="stable")[:WORST].tolist()
     return RunEvaluation(
         name=evaluated.name,
         run_id=evaluated.run.run_id,
@@ -134,27 +130,19 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
         protocol=evaluated.run.protocol,
         fold=evaluated.run.fold,
         overall=overall,
-        figures=measured(evaluated.truth, evaluated.predicted, evaluated.people),
+        figures=evaluated.figures(),
         groups=groups_of_run(evaluated),
         truth_sd=sd,
         rmse_floor=rmse_floor(sd, overall.pearson),
         problems=run_problems(store, evaluated),
         residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
-        tenths=_tenths(evaluated),
-        worst=_worst(evaluated),
-        truth=tuple(evaluated.truth.tolist()),
-        predicted=tuple(evaluated.predicted.tolist()),
+        tenths=tuple(Tenth(len(i), float(predicted[i].mean()), float(truth[i].mean())) for i in tenths),
+        worst=tuple(
+            Miss(evaluated.image_ids[i], evaluated.subsets[i], float(truth[i]), float(predicted[i])) for i in worst
+        ),
+        truth=tuple(truth.tolist()),
+        predicted=tuple(predicted.tolist()),
     )
-
-
-def _tenths(run: EvaluatedRun) -> tuple[Tenth, ...]:
-    parts = np.array_split(np.argsort(run.predicted, kind="stable"), min(TENTHS, len(run.predicted)))
-    return tuple(Tenth(len(rows), float(run.predicted[rows].mean()), float(run.truth[rows].mean())) for rows in parts)
-
-
-def _worst(run: EvaluatedRun) -> tuple[Miss, ...]:
-    rows = np.argsort(-np.abs(run.predicted - run.truth), kind="stable")[:WORST].tolist()
-    return tuple(Miss(run.image_ids[i], run.subsets[i], float(run.truth[i]), float(run.predicted[i])) for i in rows)
 
 
 def rmse_floor(sd: float, pearson: float) -> float:
@@ -162,20 +150,16 @@ def rmse_floor(sd: float, pearson: float) -> float:
     return sd * float(np.sqrt(max(1 - pearson**2, 0.0))) if np.isfinite(pearson) else sd
 
 
-def _recorded(store: Store, run_id: str) -> Evaluation | None:
+def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
+    """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
     rows = store.frame(
         "SELECT n, mae, rmse, coalesce(pearson, 'nan'), coalesce(spearman, 'nan') "
         "FROM evaluations WHERE run_id = $run_id AND role = 'test'",
-        run_id=run_id,
+        run_id=run.run.run_id,
     ).rows()
-    return Evaluation(*rows[0]) if rows else None
-
-
-def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
-    """Check a run's recorded figures against each other and against the stored predictions: a sentence a problem."""
-    recorded, again = _recorded(store, run.run.run_id), Evaluation.from_scores(run.truth, run.predicted)
-    if recorded is None:
+    if not rows:
         return ("The training recorded no figures on test rows.",)
+    recorded, again = Evaluation(*rows[0]), Evaluation.from_scores(run.truth, run.predicted)
     problems = []
     if recorded.rmse < rmse_floor(float(run.truth.std()), recorded.pearson) - 1e-6:
         problems.append("The recorded RMSE is lower than the recorded PC allows.")
@@ -185,7 +169,6 @@ def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
 
 
 def render(report: EvaluationReport) -> RenderableType:
-    """Figures of all runs, then the best one's errors."""
     best, own = report.runs[0], shown_on(report.target.scale)
     scores_of = f"{best.name}, on {own}"
     return page(
@@ -204,7 +187,7 @@ def render(report: EvaluationReport) -> RenderableType:
     )
 
 
-def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
+def _runs_table(runs: Sequence[RunEvaluation]) -> PlainTable:
     table = plain_table("model", "n", *METRICS.values(), "")
     for run in runs:
         cells = (estimate_cell(run.figures[metric]) for metric in METRICS)
@@ -212,7 +195,7 @@ def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
     return table
 
 
-def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
+def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> PlainTable:
     table = plain_table("images", "true", "predicted", "predicted - true", "")
     means = [(own.from_models(tenth.truth), own.from_models(tenth.predicted)) for tenth in tenths]
     limit = max(abs(predicted - truth) for truth, predicted in means)
@@ -222,7 +205,7 @@ def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
     return table
 
 
-def _worst_table(worst: Sequence[Miss], own: Scale) -> Table:
+def _worst_table(worst: Sequence[Miss], own: Scale) -> PlainTable:
     table = plain_table("image", "subset", "true", "predicted", "predicted - true")
     for miss in worst:
         truth, predicted = own.from_models(miss.truth), own.from_models(miss.predicted)
@@ -236,10 +219,8 @@ def _verdict(report: EvaluationReport) -> Text:
     constant = f"Always predicting the mean would give MAE {estimate_text(report.constant_mae)}. {ERRORS_ON}."
     if remark := caveat(report.seen, report.runs[0].overall.n):
         constant += f"\n{remark}"
-    if problems:
-        return Text.assemble(("\n".join(problems), BAD), (f"\n{constant}", "dim"))
-    plausible = "Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required."
-    return Text.assemble((plausible, GOOD), (f"\n{constant}", "dim"))
+    verdict = ("Plausible: every RMSE is at least sd * sqrt(1 - PC^2), as required.", GOOD)
+    return Text.assemble(("\n".join(problems), BAD) if problems else verdict, (f"\n{constant}", "dim"))
 
 
 def _agreement(run: RunEvaluation, own: Scale) -> Scatter:
@@ -253,15 +234,12 @@ def _errors(run: RunEvaluation, own: Scale) -> Histogram:
 
 
 def figures(report: EvaluationReport) -> list[Figure]:
-    """Predicted against true of every run, and their errors."""
     own = shown_on(report.target.scale)
-    agreement = [
-        (f"{run.name}   PC {estimate_text(run.figures['pearson'])}", _agreement(run, own)) for run in report.runs
-    ]
-    errors = [
-        (f"{run.name}   MAE {estimate_text(own_errors(run.figures['mae'], own))}", _errors(run, own))
-        for run in report.runs
-    ]
+    agreement, errors = [], []
+    for run in report.runs:
+        pearson, mae = run.figures["pearson"], own_errors(run.figures["mae"], own)
+        agreement.append((f"{run.name}   PC {estimate_text(pearson)}", _agreement(run, own)))
+        errors.append((f"{run.name}   MAE {estimate_text(mae)}", _errors(run, own)))
     return [
         Figure("predicted_against_true", "Predicted against true", agreement),
         Figure("errors", "Errors on the test images", errors),

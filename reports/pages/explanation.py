@@ -1,16 +1,13 @@
 """The page of `kallos explain`: the sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
 
-from __future__ import annotations
-
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
 from reports.pages.explanation_data import ExplainedFeature, ExplanationReport
 from reports.pages.similar import SAME, SimilarReport
 from reports.render.bars import signed_bar
-from reports.render.layout import Page, dim, number, page, plain_table, section
+from reports.render.layout import Page, PlainTable, dim, number, page, plain_table, section
 from reports.render.meaning import MEANING
 from reports.render.palette import ACCENT, REGION_COLOURS, WARM
 from reports.render.plots import Histogram
@@ -21,24 +18,16 @@ UNSEEN = "what the encoder sees"
 
 
 def render(report: ExplanationReport) -> Page:
-    """The sum, the regions, the baseline's opinion, the nearest faces, what to beware of."""
-    own = shown_on(report.origin.scale)
+    own, warnings = shown_on(report.origin.scale), [*report.notes, *report.doubts]
+    whole, reference = f"the score of {report.regions_of}", "against a face that is the training mean"
     return page(
         f"Explanation of {report.photo.name}",
         f"score {on_both(report.score, own)}, {titled_interval(own, report.low, report.high)}",
-        _warnings(report),
+        Text("\n".join(f"! {warning}" for warning in warnings), style=WARM) if warnings else None,
         section("How the score is made", _sum_table(report), remark=f"on {MODEL_SCALE}"),
         section("Among the photos of the store", _place_among(report), remark=f"on {own}") if report.raters else None,
-        section(
-            "Region by region",
-            _regions_table(report),
-            remark=f"on {MODEL_SCALE}; points add up to the score of {report.regions_of}",
-        ),
-        section(
-            "What moved the regions",
-            _features_table(report),
-            remark=f"points on {MODEL_SCALE}, against a face that is the training mean",
-        ),
+        section("Region by region", _regions_table(report), remark=f"on {MODEL_SCALE}; points add up to {whole}"),
+        section("What moved the regions", _features_table(report), remark=f"points on {MODEL_SCALE}, {reference}"),
         section("A second opinion: LightGBM on measured features", _trees(report), remark=f"points on {MODEL_SCALE}")
         if report.trees
         else None,
@@ -52,17 +41,11 @@ def render(report: ExplanationReport) -> Page:
     )
 
 
-def _warnings(report: ExplanationReport) -> Text | None:
-    warnings = [*report.notes, *report.doubts]
-    return Text("\n".join(f"! {warning}" for warning in warnings), style=WARM) if warnings else None
-
-
-def _sum_table(report: ExplanationReport) -> Table:
+def _sum_table(report: ExplanationReport) -> PlainTable:
     table = plain_table("", "score", "weight", "points")
     for member in report.members:
-        table.add_row(
-            f"model {member.name}", number(member.score), number(member.weight), number(member.weight * member.score)
-        )
+        points = number(member.weight * member.score)
+        table.add_row(f"model {member.name}", number(member.score), number(member.weight), points)
     table.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
     if report.bias:
         table.add_row(f"bias of {report.group}, subtracted", "", "", number(-report.bias, sign=True))
@@ -80,32 +63,27 @@ def _place_among(report: ExplanationReport) -> RenderableType:
     return Histogram(report.raters, *own, label, height=5, span=span)
 
 
-def _regions_table(report: ExplanationReport) -> Table:
+def _regions_table(report: ExplanationReport) -> PlainTable:
     table = plain_table("region", "sub-score", "weight", "points", "average face", "moved", "")
     limit = max(abs(region.moved) for region in report.regions)
     for region in report.regions:
         name = Text(region.region, style=REGION_COLOURS[region.region])
-        figures = (
-            number(region.sub_score, 2),
-            number(region.weight),
-            number(region.contribution),
-            number(region.average),
-        )
-        table.add_row(name, *figures, number(region.moved, sign=True), signed_bar(region.moved, limit))
-    sums = (sum(getattr(region, name) for region in report.regions) for name in ("contribution", "average"))
-    moved = number(sum(region.moved for region in report.regions), sign=True)
-    table.add_row(
-        Text(report.regions_of, style="bold"), "", "", *(Text(number(s), style="bold") for s in sums), moved, ""
+        figures = map(number, (region.weight, region.contribution, region.average))
+        moved = number(region.moved, sign=True), signed_bar(region.moved, limit)
+        table.add_row(name, number(region.sub_score, 2), *figures, *moved)
+    contribution, average, total = (
+        sum(getattr(region, name) for region in report.regions) for name in ("contribution", "average", "moved")
     )
+    sums = (Text(text, style="bold") for text in (report.regions_of, "", "", number(contribution), number(average)))
+    table.add_row(*sums, number(total, sign=True), "")
     return table
 
 
-def _features_table(report: ExplanationReport) -> Table:
+def _features_table(report: ExplanationReport) -> PlainTable:
     table = plain_table("region and feature", "value", "percentile", "moved")
     for region in report.regions:
-        table.add_row(
-            Text(region.region, style=f"bold {REGION_COLOURS[region.region]}"), "", "", number(region.moved, sign=True)
-        )
+        name = Text(region.region, style=f"bold {REGION_COLOURS[region.region]}")
+        table.add_row(name, "", "", number(region.moved, sign=True))
         for feature in region.features:
             label = Text.assemble(feature.name, (f"\n{feature.what}", "dim"))
             value = Text.assemble(f"{feature.value:.3g}", (f"\n{feature.unit}", "dim"))
@@ -131,7 +109,7 @@ def _trees(report: ExplanationReport) -> RenderableType:
     return Group(table, dim(f"Its score is {score} here and {average} on average. It sees no pixels."))
 
 
-def _nearest_table(report: SimilarReport) -> Table:
+def _nearest_table(report: SimilarReport) -> PlainTable:
     own = shown_on(report.scale)
     table = plain_table("image", f"score on {own}", "subset", "distance")
     for near in report.neighbours:

@@ -1,7 +1,5 @@
 """The data of `kallos explain`: why a photo got its score, in parts that add up, beside the photos of a store."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,7 +128,10 @@ def data(
         for region, parts in explanation.regions.items()
     }
     regions = [_region(explanation, region, region_features) for region, region_features in features.items()]
-    prediction = explanation.prediction
+    prediction, trees = explanation.prediction, dict[str, float]()
+    if explanation.features_of is not None:
+        trees["score"] = prediction.members[explanation.features_of]
+        trees |= {name: explanation.features[name] for name in ("average", "shape")}
     known = _scores(store, prediction.origin, group) if store else np.empty(0)
     own = shown_on(prediction.origin.scale)
     return ExplanationReport(
@@ -145,7 +146,7 @@ def data(
         group=group,
         stored=_stored(store, prediction.origin.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),
-        trees=_second_opinion(explanation),
+        trees=trees,
         raters=tuple(np.histogram(own.from_models(known), BINS, own)[0].tolist()) if len(known) else (),
         below=100 * float(np.mean(known < prediction.score)) if len(known) else None,
         neighbours=neighbours,
@@ -155,13 +156,6 @@ def data(
         doubts=tuple(doubts(prediction.origin)),
         versions=prediction.versions,
     )
-
-
-def _second_opinion(explanation: Explanation) -> Mapping[str, float]:
-    if explanation.features_of is None:
-        return {}
-    score = explanation.prediction.members[explanation.features_of]
-    return {"score": score, "average": explanation.features["average"], "shape": explanation.features["shape"]}
 
 
 def _furthest(parts: RegionParts) -> list[str]:
@@ -189,11 +183,9 @@ def _region(explanation: Explanation, region: str, features: list[ExplainedFeatu
 def _feature(
     explanation: Explanation, definition: FeatureDefinition, moved: float, percentiles: Mapping[str, float]
 ) -> ExplainedFeature:
-    value = explanation.prediction.features[definition.name]
-    percentile = percentiles.get(definition.name)
-    return ExplainedFeature(
-        definition.name, definition.summary, value, definition.unit, explanation.z[definition.name], percentile, moved
-    )
+    name, value = definition.name, explanation.prediction.features[definition.name]
+    z, percentile = explanation.z[name], percentiles.get(name)
+    return ExplainedFeature(name, definition.summary, value, definition.unit, z, percentile, moved)
 
 
 def _percentiles(store: Store, values: Mapping[str, float], group: str | None) -> dict[str, float]:

@@ -1,11 +1,8 @@
 """A photo with its explanation drawn on it: regions by what they move, the measures that moved them, the mesh."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +10,14 @@ from numpy.typing import NDArray
 from extractors.catalogue import FeatureDefinition
 from extractors.decode import decode
 from extractors.definitions import catalogue
-from extractors.points import OPEN_CONTOURS, Landmarks
+from extractors.points import Landmarks
 from featurestore.records import Explanation, RegionParts
 from featurestore.scale import MODEL_SCALE
-from reports.render.contact_sheet import contour_lines
+from reports.render.contact_sheet import contour_lines, drawn_contour
 from reports.render.figures import Figure, jpeg, write
 from reports.render.layout import Picture
 from reports.render.palette import ACCENT, WARM
-from reports.render.plots.plot import INK, Panel
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from reports.render.plots.plot import INK, Axes, Panel
 
 STRONGEST = 0.65
 """Opacity of the region that moves the score most."""
@@ -50,8 +44,7 @@ class Measure:
     def anchor(self) -> Line:
         """(2,) pixels: the end furthest right, where the line to its label begins."""
         points = np.concatenate(self.lines)
-        end: Line = points[np.argmax(points[:, 0])]
-        return end
+        return np.asarray(points[np.argmax(points[:, 0])])
 
 
 def write_picture(explanation: Explanation, file: Path) -> Path:
@@ -80,7 +73,10 @@ class _ExplainedPhoto(Panel):
         axes.set_anchor("W")
         axes.imshow(photo)
         axes.plot(*prediction.landmarks[:, :2].T, ".", color="white", markersize=1.2, alpha=0.7)
-        _shade(axes, self.explanation)
+        for _, line, moved, opacity in shades(self.explanation):
+            if opacity:
+                axes.fill(*line.T, color=colour_of(moved), alpha=opacity, linewidth=0)
+            axes.plot(*line.T, color=colour_of(moved), linewidth=0.8)
         _measures(axes, self.explanation, photo.shape[1], photo.shape[0])
         axes.set_title(LEGEND, fontsize=8)
 
@@ -122,11 +118,9 @@ def measures(explanation: Explanation, x: float, top: float, bottom: float) -> l
         if drawable:
             name = max(drawable, key=lambda candidate: abs(parts.features[candidate]))
             found.append(Measure(definitions[name], parts.features[name], drawable[name]))
-    heights = np.linspace(top, bottom, 2 * len(found) + 1)[1::2]
-    labelled = zip(
-        found, labels(np.array([measure.anchor for measure in found]).reshape(-1, 2), x, heights), strict=True
-    )
-    return sorted(labelled, key=lambda pair: pair[1])
+    anchors = np.array([measure.anchor for measure in found]).reshape(-1, 2)
+    heights = labels(anchors, x, np.linspace(top, bottom, 2 * len(found) + 1)[1::2])
+    return sorted(zip(found, heights, strict=True), key=lambda pair: pair[1])
 
 
 def labels(anchors: Line, x: float, heights: Line) -> Line:
@@ -134,36 +128,24 @@ def labels(anchors: Line, x: float, heights: Line) -> Line:
     from scipy.optimize import linear_sum_assignment
 
     lengths = np.hypot(anchors[:, None, 0] - x, anchors[:, None, 1] - heights[None])
-    chosen: Line = heights[linear_sum_assignment(lengths)[1]]
-    return chosen
-
-
-def _shade(axes: Axes, explanation: Explanation) -> None:
-    for _, line, moved, opacity in shades(explanation):
-        if opacity:
-            axes.fill(*line.T, color=colour_of(moved), alpha=opacity, linewidth=0)
-        axes.plot(*line.T, color=colour_of(moved), linewidth=0.8)
+    return np.asarray(heights[linear_sum_assignment(lengths)[1]])
 
 
 def _measures(axes: Axes, explanation: Explanation, width: int, height: int) -> None:
-    """The measures, with their names beside the photo."""
-    beside = width * 1.03
-    for measure, level in measures(explanation, beside, 0, height):
+    right = width * 1.03
+    for measure, level in measures(explanation, right, 0, height):
         for line in measure.lines:
             axes.plot(*line.T, color=measure.colour, linewidth=2.2)
         x, y = measure.anchor
-        axes.plot([x, beside], [y, level], color=measure.colour, linewidth=0.8, clip_on=False)
+        axes.plot([x, right], [y, level], color=measure.colour, linewidth=0.8, clip_on=False)
         label = f" {measure.feature.plain_name}  {measure.moved:+.3f}"
-        axes.text(beside, level, label, fontsize=8, color=INK, va="center")
+        axes.text(right, level, label, fontsize=8, color=INK, va="center")
 
 
 def _lines(face: Landmarks, feature: FeatureDefinition) -> list[Line]:
     """What a feature is measured on: its outlines and the distances in its formula, else its points joined in order."""
-    named, outlines = face.topology.points, []
-    for name in feature.points:
-        if name in face.topology.contours:
-            line = face.contour(name)[0]
-            outlines.append(line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]]))
+    named = face.topology.points
+    outlines = [drawn_contour(face, name) for name in feature.points if name in face.topology.contours]
     ends = [pair for pair in DISTANCE.findall(feature.formula) if named.keys() >= set(pair)]
     points = [name for name in feature.points if name in named]
     joined = ends or ([points] if len(points) > 1 else [])

@@ -1,14 +1,10 @@
 """`kallos evaluate`: trained models on a data set of other photos, other raters and perhaps another scale."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.external_evaluation import ExternalRows
@@ -17,15 +13,15 @@ from featurestore.scale import MODEL_SCALE, Scale
 from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, compare_groups, render_groups
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Scatter
 from reports.render.scales import mapped, shown_on
-from reports.stats.bootstrap import Estimate, figures
+from reports.stats.bootstrap import Estimate, Names, Reals, figures
 from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, estimate_cell, estimate_text
 
 NAME = "outside"
-Columns = Mapping[str, NDArray[np.float64]]
+Columns = Mapping[str, Reals]
 
 
 @dataclass(frozen=True)
@@ -103,16 +99,15 @@ def data(
     trained_trait: str,
     trained_on: str,
     run_ids: Mapping[str, str],
-    predicted: Mapping[str, NDArray[np.float64]],
-    low: NDArray[np.float64] | None = None,
-    high: NDArray[np.float64] | None = None,
+    predicted: Mapping[str, Reals],
+    low: Reals | None = None,
+    high: Reals | None = None,
 ) -> ExternalReport:
     """Evaluate (n,) predictions of the rows by model; `low` and `high` are ends of the ensemble's intervals."""
-    ends = {} if low is None or high is None else {"low": low, "high": high}
-    evaluated = {
-        name: _with_truth(external, {"predicted": scores} | (ends if name == ENSEMBLE else {}))
-        for name, scores in predicted.items()
-    }
+    evaluated = {name: {"predicted": scores} for name, scores in predicted.items()}
+    if low is not None and high is not None:
+        evaluated[ENSEMBLE] |= {"low": low, "high": high}
+    evaluated = {name: _with_truth(external, columns) for name, columns in evaluated.items()}
     best = evaluated[ENSEMBLE]
     return ExternalReport(
         data_set=external.data_set,
@@ -139,7 +134,7 @@ def data(
     )
 
 
-def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, NDArray[np.float64]]:
+def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, Reals]:
     """The predictions, the same mapped, and the truth, by name."""
     mapped = cross_mapped(external.rows.image_ids, external.rows.scores, columns)
     return {"truth": external.rows.scores, **columns, **{f"mapped {name}": values for name, values in mapped.items()}}
@@ -147,42 +142,33 @@ def _with_truth(external: ExternalRows, columns: Columns) -> dict[str, NDArray[n
 
 def _by_subset(external: ExternalRows, columns: Columns) -> dict[str, Transfer]:
     labels = np.array([subset or "none" for subset in external.subsets])
-    names = np.unique(labels).tolist()
-    if len(names) < 2:
+    rows = {name: labels == name for name in np.unique(labels).tolist()}
+    if len(rows) < 2:
         return {}
     return {
-        name: _transfer({of: values[labels == name] for of, values in columns.items()}, external.people[labels == name])
-        for name in names
+        name: _transfer({kind: values[chosen] for kind, values in columns.items()}, external.people[chosen])
+        for name, chosen in rows.items()
     }
 
 
-def _transfer(columns: Columns, people: NDArray[np.str_]) -> Transfer:
+def _transfer(columns: Columns, people: Names) -> Transfer:
     truth, predicted = columns["truth"], columns["predicted"]
     as_is, mapped = (figures(truth, scores, people) for scores in (predicted, columns["mapped predicted"]))
-    return Transfer(
-        n=len(truth),
-        **as_is,
-        mapped_mae=mapped["mae"],
-        mapped_rmse=mapped["rmse"],
-        coverage=_coverage(columns, people) if "low" in columns else None,
-    )
 
+    def coverage(low: Reals, high: Reals) -> tuple[Estimate, float]:
+        return Estimate.of_share((low <= truth) & (truth <= high), people), float((high - low).mean())
 
-def _coverage(columns: Columns, people: NDArray[np.str_]) -> Coverage:
-    def of(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Estimate, float]:
-        inside = (low <= columns["truth"]) & (columns["truth"] <= high)
-        return Estimate.of_share(inside, people), float((high - low).mean())
-
-    return Coverage(*of(columns["low"], columns["high"]), *of(columns["mapped low"], columns["mapped high"]))
+    covered = None
+    if "low" in columns:
+        mapped_ends = columns["mapped low"], columns["mapped high"]
+        covered = Coverage(*coverage(columns["low"], columns["high"]), *coverage(*mapped_ends))
+    return Transfer(len(truth), **as_is, mapped_mae=mapped["mae"], mapped_rmse=mapped["rmse"], coverage=covered)
 
 
 def render(report: ExternalReport) -> RenderableType:
-    """All models, then the ensemble by subset; the members' subsets are in the JSON."""
+    """The ensemble alone by subset; the members' subsets are in the JSON."""
     ensemble, groups = report.models[0], report.groups
     rows = {"all": ensemble.overall, **ensemble.subsets}
-    own = shown_on(report.scale)
-    truth, predicted = (own.from_models(np.array(scores)) for scores in (report.truth, report.predicted))
-    scatter = Scatter(truth, predicted, f"raters' score, on {own}", f"predicted score, on {own}", own)
     return page(
         "External evaluation",
         f"{plural(report.evaluated, 'image')} of {report.data_set}, models trained on {report.trained_on}",
@@ -193,8 +179,15 @@ def render(report: ExternalReport) -> RenderableType:
         section("90 % intervals", _coverage_table(rows), remark=ensemble.name) if ensemble.overall.coverage else None,
         dim(_reading(report)),
         section("Fairness, after the map", render_groups(groups), remark=ensemble.name) if groups.several else None,
-        section("Predicted against the raters' score", scatter, remark=ensemble.name),
+        section("Predicted against the raters' score", scatter(report), remark=ensemble.name),
     )
+
+
+def scatter(report: ExternalReport) -> Scatter:
+    """The ensemble's predictions over the raters' scores."""
+    own = shown_on(report.scale)
+    truth, predicted = (own.from_models(np.array(scores)) for scores in (report.truth, report.predicted))
+    return Scatter(truth, predicted, f"raters' score, on {own}", f"predicted score, on {own}", own)
 
 
 def other_trait(report: ExternalReport) -> Text | None:
@@ -219,7 +212,7 @@ def left_out(report: ExternalReport) -> str | None:
     return f"Of {plural(report.images, 'image')} these were left out: {', '.join(phrases)}." if phrases else None
 
 
-def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:
+def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> PlainTable:
     table = plain_table(first, "n", "Spearman", "PC", "MAE", "RMSE", "mapped\nMAE", "mapped\nRMSE")
     for name, transfer in rows.items():
         shown = (transfer.spearman, transfer.pearson, transfer.mae, transfer.rmse)
@@ -228,7 +221,7 @@ def _transfer_table(first: str, rows: Mapping[str, Transfer]) -> Table:
     return table
 
 
-def _coverage_table(rows: Mapping[str, Transfer]) -> Table:
+def _coverage_table(rows: Mapping[str, Transfer]) -> PlainTable:
     table = plain_table("subset", "covered", "width", "mapped\ncovered", "mapped\nwidth")
     for name, transfer in rows.items():
         if coverage := transfer.coverage:

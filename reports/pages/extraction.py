@@ -78,7 +78,6 @@ def _coverage(extractor: str, version: str, images: int, counts: list[tuple[str,
 
 
 def render(report: ExtractionReport) -> RenderableType:
-    """After `kallos extract`."""
     return page("Extraction", f"{report.images:,} images", coverage_part(report))
 
 

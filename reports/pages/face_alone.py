@@ -63,8 +63,7 @@ def of_run(store: Store, run: Run) -> FaceAloneModel | None:
     grey, tested = (evaluated_rows(store, run.model, run, role) for role in (FACE_ALONE, "test"))
     if grey is None or tested is None:
         return None
-    place = {image_id: row for row, image_id in enumerate(tested.image_ids)}
-    before = tested.predicted[[place[image_id] for image_id in grey.image_ids]]
+    before = tested.predicted[np.isin(tested.image_ids, grey.image_ids)]
     change = grey.predicted - before
     pairs = ((before, grey.predicted), (grey.truth, before), (grey.truth, grey.predicted))
     return FaceAloneModel(
@@ -78,14 +77,12 @@ def of_run(store: Store, run: Run) -> FaceAloneModel | None:
 
 
 def render(report: FaceAloneReport) -> RenderableType:
-    """A line a model."""
-    rows: list[list[RenderableType]] = [
-        [model.name, estimate_cell(model.change, sign=True), *map(estimate_cell, model.figures[1:])]
-        for model in report.models
-    ]
+    table = plain_table("model", *COLUMNS)
+    for model in report.models:
+        table.add_row(model.name, estimate_cell(model.change, sign=True), *map(estimate_cell, model.figures[1:]))
     return page(
         "Face alone",
         f"{plural(report.models[0].n, 'test photo')} of {report.protocol}, fold {report.fold}",
-        plain_table("model", *COLUMNS, rows=rows),
+        table,
         dim(READING),
     )

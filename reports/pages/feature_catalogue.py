@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from extractors.catalogue import FeatureDefinition
 from extractors.definitions import catalogue
 from extractors.regions import FEATURE_REGIONS
 from featurestore.errors import UsageError
-from reports.render.layout import dim, page, plain_table, plural
+from reports.render.layout import PlainTable, dim, page, plain_table, plural
 from reports.render.palette import REGION_COLOURS
 
 
@@ -47,7 +46,6 @@ def plausible(definition: FeatureDefinition) -> str:
 
 
 def render(report: Catalogue) -> RenderableType:
-    """The features of each region in a table."""
     regions = groupby(report.features, key=lambda d: d.region)
     return page(
         "Features",
@@ -57,7 +55,7 @@ def render(report: Catalogue) -> RenderableType:
     )
 
 
-def _region_table(region: str, features: list[FeatureDefinition]) -> Table:
+def _region_table(region: str, features: list[FeatureDefinition]) -> PlainTable:
     """Name over plausible range and unit, formula over source: 80 columns hold no more beside each other."""
     table = plain_table(region, "formula, source")
     name, formula = table.columns

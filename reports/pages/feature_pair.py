@@ -12,7 +12,6 @@ BINS = 30
 
 
 def features_of(store: Store) -> list[str]:
-    """Names of the measured features."""
     return sorted(set(store.frame("FROM geometric_features LIMIT 0").columns) - {"image_id"})
 
 
@@ -28,7 +27,6 @@ def data(store: Store, first: str, second: str) -> pl.DataFrame:
 
 
 def render(values: pl.DataFrame, first: str, second: str) -> Group:
-    """`values` has subset, first and second: histograms of both, and one against the other."""
     r = np.corrcoef(values["first"], values["second"])[0, 1] if len(values) > 1 else np.nan
     x, y = (values[column].to_numpy() for column in ("first", "second"))
     first, second = (name.replace("_", " ") for name in (first, second))

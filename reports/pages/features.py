@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -21,10 +19,10 @@ from reports.pages.drift import Drift, drift, drift_table
 from reports.render.bars import signed_bar
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import digits_for, dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, digits_for, dim, number, page, plain_table, plural, section
 from reports.render.palette import REGION_COLOURS
 from reports.render.plots import Dots, Matrix
-from reports.stats.bootstrap import Estimate
+from reports.stats.bootstrap import Estimate, Reals
 from reports.stats.estimates import split_estimate
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -34,7 +32,6 @@ MOST_SUBSETS = 4
 """As many as 80 columns hold."""
 FEWEST = 10
 """Groups of fewer images have no correlation worth a number."""
-
 
 Z_95 = 1.959964
 """97.5 % quantile of the normal distribution."""
@@ -115,7 +112,7 @@ def data(store: Store, selection: Selection) -> FeaturesReport:
     return FeaturesReport(trait, len(rows), lines, clusters, drift(rows, columns), tuple(map(tuple, between.tolist())))
 
 
-def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def correlations(values: Reals) -> Reals:
     """Pearson correlations (F, F) of the columns of (n, F), each over the rows where both are known.
 
     NaN where a column is constant on those rows.
@@ -129,7 +126,7 @@ def correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
         together = centred.T @ centred - sums * sums.T / n
         # what is left of a constant by rounding is not a spread
         spread[spread < 1e-12 * np.maximum((values**2).sum(axis=0, where=known > 0), 1e-300)[:, None]] = np.nan
-        correlation: NDArray[np.float64] = together / np.sqrt(spread * spread.T)
+        correlation: Reals = together / np.sqrt(spread * spread.T)
     return np.clip(correlation, -1, 1)
 
 
@@ -143,28 +140,25 @@ def fisher_interval(correlation: float, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _by_subset(rows: pl.DataFrame, columns: list[str]) -> dict[str, NDArray[np.float64]]:
+def _by_subset(rows: pl.DataFrame, columns: list[str]) -> dict[str, Reals]:
     """subset -> (F,) correlations with the score; none where there is but one subset."""
     groups = rows.filter(pl.col("subset").is_not_null()).sort("subset").group_by("subset", maintain_order=True)
     large = {str(subset): group for (subset,), group in groups if len(group) >= FEWEST}
     if len(large) < 2:
         return {}
-    return {
-        s: correlations(g.select(*columns, "score").to_numpy().astype(np.float64))[:-1, -1] for s, g in large.items()
-    }
+    values = {name: group.select(*columns, "score").to_numpy().astype(np.float64) for name, group in large.items()}
+    return {name: correlations(each)[:-1, -1] for name, each in values.items()}
 
 
-def _line(
-    row: tuple[str, str, str, str], values: NDArray[np.float64], correlation: float, subsets: dict[str, float]
-) -> FeatureLine:
+def _line(row: tuple[str, str, str, str], values: Reals, correlation: float, subsets: dict[str, float]) -> FeatureLine:
     known = values[np.isfinite(values)]
-    spread = [float(f(known)) for f in (np.mean, np.std, np.min, np.max)] if len(known) else [float("nan")] * 4
+    spread = [float(f(known)) for f in (np.mean, np.std, np.min, np.max)] if len(known) else [math.nan] * 4
     mean, sd, lowest, highest = spread
     interval = fisher_interval(correlation, len(known))
     return FeatureLine(*row, len(known), mean, sd, lowest, highest, correlation, *interval, subsets)
 
 
-def _clusters(names: list[str], between: NDArray[np.float64], with_score: NDArray[np.float64]) -> tuple[Cluster, ...]:
+def _clusters(names: list[str], between: Reals, with_score: Reals) -> tuple[Cluster, ...]:
     """The largest first."""
     count, labels = connected_components(coo_array(np.abs(between) > REDUNDANT), directed=False)
     clusters = []
@@ -183,15 +177,19 @@ def strongest(report: FeaturesReport) -> list[FeatureLine]:
 
 
 def render(report: FeaturesReport) -> RenderableType:
-    """The strongest features first, then the catalogue by region."""
+    clusters = ((c.features[0], ", ".join(c.features[1:]), number(c.weakest)) for c in report.clusters)
     return page(
         "Features",
         f"{plural(len(report.features), 'feature')} of {plural(report.images, 'image')} with a score on {report.trait}",
         section(
             "Correlation with the score", _strongest_table(report), remark="Pearson correlation (PC), strongest first"
         ),
-        section("All by region", _catalogue_table(report), *_unmeasured(report)),
-        section("Redundant features", _clusters_table(report.clusters), remark=f"linked by |r| > {REDUNDANT}")
+        section("All by region", *_catalogue(report)),
+        section(
+            "Redundant features",
+            plain_table("correlates most", "and", "weakest |r|", rows=clusters, text=(0, 1)),
+            remark=f"linked by |r| > {REDUNDANT}",
+        )
         if report.clusters
         else None,
         section("Drift", drift_table(report.drift), remark="each group beside all others, Kolmogorov-Smirnov")
@@ -201,7 +199,7 @@ def render(report: FeaturesReport) -> RenderableType:
     )
 
 
-def _strongest_table(report: FeaturesReport) -> Table:
+def _strongest_table(report: FeaturesReport) -> PlainTable:
     lines = strongest(report)
     limit = max((abs(line.correlation) for line in lines), default=1.0)
     subsets = list(lines[0].subsets) if lines and len(lines[0].subsets) <= MOST_SUBSETS else []
@@ -215,7 +213,8 @@ def _strongest_table(report: FeaturesReport) -> Table:
     return table
 
 
-def _catalogue_table(report: FeaturesReport) -> Table:
+def _catalogue(report: FeaturesReport) -> list[RenderableType]:
+    """All features in a table, and those that could not be measured in every image."""
     table = plain_table("feature", "mean", "sd", "min", "max", "PC", "unit")
     table.padding = (0, 0, 0, 0)
     unit = table.columns[-1]
@@ -227,21 +226,11 @@ def _catalogue_table(report: FeaturesReport) -> Table:
             table.add_row(Text(region, style=f"bold {REGION_COLOURS[region]}"))
         spread = (number(v, digits_for(line.sd)) for v in (line.mean, line.sd, line.lowest, line.highest))
         table.add_row(line.name, *spread, number(line.correlation, 2, sign=True), line.unit)
-    return table
-
-
-def _unmeasured(report: FeaturesReport) -> list[RenderableType]:
     missing = [f"{f.name} ({report.images - f.measured:,})" for f in report.features if f.measured < report.images]
-    return ["", dim(f"Not measurable in some images: {', '.join(missing)}")] if missing else []
-
-
-def _clusters_table(clusters: tuple[Cluster, ...]) -> Table:
-    rows = ((c.features[0], ", ".join(c.features[1:]), number(c.weakest)) for c in clusters)
-    return plain_table("correlates most", "and", "weakest |r|", rows=rows, text=(0, 1))
+    return [table, "", dim(f"Not measurable in some images: {', '.join(missing)}")] if missing else [table]
 
 
 def figures(report: FeaturesReport) -> list[Figure]:
-    """The strongest features as bars, and all correlations between features."""
     lines = strongest(report)
     strengths = Dots(
         {line.name: line.correlation for line in lines},

@@ -20,7 +20,7 @@ from featurestore.group_differences import (
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE
 from reports.render.layout import dim, number, plain_table
-from reports.stats.bootstrap import Estimate, correlations, means, resamples
+from reports.stats.bootstrap import Estimate, Reals, correlations, means, resamples
 from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, digits_of, estimate_cell
 from reports.stats.evaluated_runs import EvaluatedRun
 
@@ -90,17 +90,16 @@ class Groups:
 
 
 def groups_of_run(run: EvaluatedRun) -> Groups:
-    """The groups of a run's images."""
     return compare_groups(run.truth, run.predicted, run.subsets, run.people, run.low, run.high)
 
 
 def compare_groups(
-    truth: NDArray[np.float64],
-    predicted: NDArray[np.float64],
+    truth: Reals,
+    predicted: Reals,
     groups: Sequence[str | None],
     people: NDArray[np.str_],
-    low: NDArray[np.float64] | None = None,
-    high: NDArray[np.float64] | None = None,
+    low: Reals | None = None,
+    high: Reals | None = None,
 ) -> Groups:
     """Figures of (n,) predictions by group, None being a group too; `low` and `high` are ends of their intervals.
 
@@ -111,7 +110,10 @@ def compare_groups(
     # resamples are drawn person by person, so people need an order of their own
     order = np.lexsort((*ends, predicted, truth, people, labels))
     labels, people, truth, predicted, *ends = (column[order] for column in (labels, people, truth, predicted, *ends))
-    per_image = _per_image(truth, predicted, *ends)
+    # figure -> (n,) values that it is the mean of
+    per_image = {"bias": predicted - truth, "mae": np.abs(predicted - truth)}
+    if ends:
+        per_image["coverage"] = ((ends[0] <= truth) & (truth <= ends[1])).astype(np.float64)
     counts = resamples(people)
     sizes = people_of(labels, people)
     compared = []
@@ -123,10 +125,9 @@ def compare_groups(
         }
         if "coverage" in per_image:
             figures["coverage"] = Estimate.of_share(per_image["coverage"][rows] == 1, people[rows])
-        figures["pearson"] = Estimate.from_resamples(
-            Evaluation.from_scores(truth[rows], predicted[rows]).pearson,
-            correlations(counts[:, rows], truth[rows], predicted[rows]),
-        )
+        pearson = Evaluation.from_scores(truth[rows], predicted[rows]).pearson
+        resampled = correlations(counts[:, rows], truth[rows], predicted[rows])
+        figures["pearson"] = Estimate.from_resamples(pearson, resampled)
         compared.append(Group(name, int(rows.sum()), sizes[name], figures))
     tests = {metric: mean_differences(values, labels, people) for metric, values in per_image.items()}
     tests["pearson"] = correlation_differences(truth, predicted, labels, people)
@@ -138,23 +139,10 @@ def _gaps(compared: Sequence[Group], tests: Mapping[str, Sequence[Difference]]) 
     """Metric -> the clearest difference, where two groups or more are compared."""
     figures = {group.name: group.figures for group in compared}
     gaps = {}
-    for metric, differences in tests.items():
-        if differences:
-            first = differences[0]
-            size = figures[first.highest][metric].value - figures[first.lowest][metric].value
-            gaps[metric] = Gap(first.highest, first.lowest, size, first.p)
+    for metric, first in ((metric, differences[0]) for metric, differences in tests.items() if differences):
+        size = figures[first.highest][metric].value - figures[first.lowest][metric].value
+        gaps[metric] = Gap(first.highest, first.lowest, size, first.p)
     return gaps
-
-
-def _per_image(
-    truth: NDArray[np.float64], predicted: NDArray[np.float64], *ends: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Figure -> (n,) values that it is the mean of."""
-    error = predicted - truth
-    per_image = {"bias": error, "mae": np.abs(error)}
-    if ends:
-        per_image["coverage"] = ((ends[0] <= truth) & (truth <= ends[1])).astype(np.float64)
-    return per_image
 
 
 def render_groups(report: Groups) -> RenderableType:

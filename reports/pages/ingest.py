@@ -1,7 +1,9 @@
-"""`kallos ingest`: how it reads a table, and what it stored."""
+"""`kallos ingest`: how it reads a table, what it stored, and the problems that it found."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+import polars as pl
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -10,9 +12,19 @@ from featurestore.enough_rows import FEWEST_PHOTOS
 from featurestore.folders import beside_line
 from featurestore.ingest.dataset import IngestSummary
 from featurestore.ingest.table import TableReading
-from reports.pages.findings import counted, findings_table
 from reports.render.layout import dim, page, plain_table, plural, section
-from reports.render.palette import GOOD
+from reports.render.palette import GOOD, WARM
+
+OFFENDERS = 3
+
+
+@dataclass(frozen=True)
+class FindingCount:
+    """One kind of problem; `first` holds subject and detail of the first offenders."""
+
+    kind: str
+    count: int
+    first: tuple[tuple[str, str], ...]
 
 
 def render_reading(reading: TableReading) -> RenderableType:
@@ -35,7 +47,6 @@ def render_reading(reading: TableReading) -> RenderableType:
 
 
 def render(summary: IngestSummary, following: str) -> RenderableType:
-    """Counts, what changed in the store, what is wrong with the data, and the command that comes next."""
     facts = [
         f"{plural(summary.images, 'image')}, {plural(summary.scored, 'mean score')}",
         f"{plural(summary.ratings, 'single rating')} by {plural(summary.raters, 'rater')}" if summary.ratings else "",
@@ -63,3 +74,24 @@ def render(summary: IngestSummary, following: str) -> RenderableType:
 
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def counted(findings: pl.DataFrame) -> tuple[FindingCount, ...]:
+    """Rows of the table `findings` by kind, the most frequent first."""
+    counts = []
+    for (kind,), group in findings.sort("subject").group_by("kind", maintain_order=True):
+        first = group.select("subject", "detail").head(OFFENDERS).rows()
+        counts.append(FindingCount(str(kind), len(group), tuple(first)))
+    return tuple(sorted(counts, key=lambda finding: (-finding.count, finding.kind)))
+
+
+def findings_table(findings: tuple[FindingCount, ...]) -> Table:
+    table = plain_table("found", "count", "subject", "what is wrong", text=(0, 2, 3))
+    for finding in findings:
+        head = (Text(finding.kind, style=WARM), f"{finding.count:,}")
+        for subject, detail in finding.first:
+            table.add_row(*head, subject, detail)
+            head = (Text(""), "")
+        if finding.count > len(finding.first):
+            table.add_row("", "", f"… {finding.count - len(finding.first):,} more", "", style="dim")
+    return table

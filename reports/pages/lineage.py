@@ -1,13 +1,10 @@
 """`kallos report lineage`: from a score back to the photo's bytes, a step a table."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.errors import PrerequisiteError, UsageError
@@ -18,9 +15,9 @@ from featurestore.similarity import stored_image
 from featurestore.store import Store
 from models.registry import rank
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Dots
-from reports.render.scales import on_both, shown_on
+from reports.render.scales import interval_on, on_both, shown_on
 from reports.stats.selection import Selection, chosen_runs
 
 
@@ -99,7 +96,13 @@ def data(store: Store, selection: Selection) -> LineageReport:
     runs = chosen_runs(store, selection)
     image_id = str(stored_image(store, selection.image).image_id) if selection.image else _first_tested(store, runs)
     predictions = _scores(store, image_id, runs)
-    training_set = _training_set(store, predictions[-1].manifest_id)
+    training_set = PinnedTrainingSet(
+        *store.frame(
+            "SELECT manifest_id, protocol, fold, row_count, row_hash, value_hash, sql FROM manifests "
+            "WHERE manifest_id = $manifest_id",
+            manifest_id=predictions[-1].manifest_id,
+        ).row(0)
+    )
     about = store.frame(
         """
         SELECT image_id, sha256, width, height, data_set, subset, trait, score, coalesce(raters, 0)::INT AS raters,
@@ -143,18 +146,8 @@ def _scores(store: Store, image_id: str, runs: list[Run]) -> tuple[ModelScore, .
         raise UsageError(
             f"These runs have no prediction for {image_id!r}: name an image of their fold, such as {known}."
         )
-    fits = (json.loads(config).get("fits", {}).values() for *_, config in rows)
-    predictions = (ModelScore(*(*row[:-1], elsewhere(of_run))) for row, of_run in zip(rows, fits, strict=True))
-    return tuple(sorted(predictions, key=lambda s: rank(s.model)))
-
-
-def _training_set(store: Store, manifest_id: str) -> PinnedTrainingSet:
-    row = store.frame(
-        "SELECT manifest_id, protocol, fold, row_count, row_hash, value_hash, sql FROM manifests "
-        "WHERE manifest_id = $manifest_id",
-        manifest_id=manifest_id,
-    ).row(0)
-    return PinnedTrainingSet(*row)
+    scores = (ModelScore(*(*row, elsewhere(json.loads(config).get("fits", {}).values()))) for *row, config in rows)
+    return tuple(sorted(scores, key=lambda score: rank(score.model)))
 
 
 def _outputs(store: Store, image_id: str, manifest_id: str) -> tuple[ExtractorOutput, ...]:
@@ -179,12 +172,9 @@ def _recipe(recipe: str) -> str:
 
 
 def render(report: LineageReport) -> RenderableType:
-    """Score, model, training set, versions, image."""
-    truth = (
-        f"{plural(report.raters, 'rater')} gave {on_both(report.score, report.scale, 3)} on average"
-        if report.score is not None
-        else "no score"
-    )
+    truth = "no score"
+    if report.score is not None:
+        truth = f"{plural(report.raters, 'rater')} gave {on_both(report.score, report.scale, 3)} on average"
     own, training_set = shown_on(report.scale), report.training_set
     rows = f"{training_set.rows:,} rows of {training_set.protocol}, fold {training_set.fold}"
     command = f"kallos sql \"SELECT sql FROM manifests WHERE manifest_id = '{training_set.manifest_id}'\""
@@ -202,30 +192,19 @@ def render(report: LineageReport) -> RenderableType:
     )
 
 
-def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> Table:
+def _scores_table(predictions: tuple[ModelScore, ...], own: Scale) -> PlainTable:
     table = plain_table("run", "role", "score", "90 % interval")
     for prediction in predictions:
-        ends = _ends(prediction, own)
-        interval = f"{number(ends[0], 2)} to {number(ends[1], 2)}" if ends else "–"
+        interval = interval_on(own, prediction.low, prediction.high)
         encoder = f", {prediction.encoder}" if prediction.encoder else ""
         machines = "".join(f"\nfits from {machine}" for machine in prediction.elsewhere)
         about = (f"\n{prediction.started_at}, weights: {prediction.weights}{encoder}{machines}", "dim")
-        table.add_row(
-            Text.assemble(prediction.run_id, about),
-            prediction.role,
-            number(own.from_models(prediction.score)),
-            interval,
-        )
+        score = number(own.from_models(prediction.score))
+        table.add_row(Text.assemble(prediction.run_id, about), prediction.role, score, interval)
     return table
 
 
-def _ends(prediction: ModelScore, own: Scale) -> tuple[float, float] | None:
-    if prediction.low is None or prediction.high is None:
-        return None
-    return own.from_models(prediction.low), own.from_models(prediction.high)
-
-
-def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> Table:
+def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> PlainTable:
     table = plain_table("extractor", "version", "photo", "ms", "made of")
     last = table.columns[-1]
     last.justify, last.no_wrap, last.style = "left", False, "dim"
@@ -235,10 +214,13 @@ def _outputs_table(outputs: tuple[ExtractorOutput, ...]) -> Table:
 
 
 def figures(report: LineageReport) -> list[Figure]:
-    """The score of every run, with its interval, beside the raters' mean."""
     own = shown_on(report.scale)
     values = {prediction.run_id: own.from_models(prediction.score) for prediction in report.scores}
-    ends = {prediction.run_id: ends for prediction in report.scores if (ends := _ends(prediction, own))}
+    ends = {
+        prediction.run_id: (own.from_models(prediction.low), own.from_models(prediction.high))
+        for prediction in report.scores
+        if prediction.low is not None and prediction.high is not None
+    }
     about = f"score on {own}" + ("" if report.score is None else "; the line is the raters' mean")
     reference = math.nan if report.score is None else own.from_models(report.score)
     plot = Dots(values, about, ends, reference, own)

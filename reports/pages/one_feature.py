@@ -142,7 +142,6 @@ def _group(definition: FeatureDefinition, name: str, rows: pl.DataFrame, low: fl
 
 
 def render(report: FeatureReport) -> RenderableType:
-    """The definition, then the values where there are any."""
     definition = report.definition
     heading = (Text(definition.summary), _definition(definition, report.stored_version))
     score = "the score" if report.trait in (None, UNNAMED_TRAIT) else f"the score on {report.trait}"
@@ -182,16 +181,11 @@ def _spread_table(report: FeatureReport) -> Table:
     for column in table.columns:
         column.vertical = "bottom"
     table.columns[1].justify = "left"
-    colour = REGION_COLOURS[report.definition.region]
+    colour, digits = REGION_COLOURS[report.definition.region], digits_for(report.groups[0].sd)
     for group in report.groups:
-        table.add_row(
-            Text(group.name),
-            Spark(group.counts, colour, height=2),
-            f"{group.images:,}",
-            *(number(v, digits_for(report.groups[0].sd)) for v in (group.mean, group.sd)),
-            share(group.images - group.measured, group.images),
-            share(group.implausible, group.measured),
-        )
+        moments = (f"{group.images:,}", number(group.mean, digits), number(group.sd, digits))
+        shares = (share(group.images - group.measured, group.images), share(group.implausible, group.measured))
+        table.add_row(Text(group.name), Spark(group.counts, colour, height=2), *moments, *shares)
         table.add_row()
     table.add_row("", _axis(report))
     return table

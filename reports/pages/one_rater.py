@@ -1,7 +1,5 @@
 """`kallos rate`: what is known of one person's eye, and how it grew."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +11,7 @@ from rich.console import RenderableType
 from featurestore.records import Evaluation
 from featurestore.scale import MODEL_SCALE, Scale
 from models.one_rater import Faces, OneRater, Prior
+from reports.render.json import NOT_IN_JSON
 from reports.render.layout import dim, number, page, plain_table, plural, section
 from reports.render.plots import Lines
 
@@ -53,8 +52,8 @@ class OneRaterReport:
     noise: float
     grew: tuple[tuple[int, float | None, float | None], ...]
     next_photo: str | None
-    faces: pl.DataFrame = field(repr=False, metadata={"json": False})
-    model: OneRater = field(repr=False, metadata={"json": False})
+    faces: pl.DataFrame = field(repr=False, metadata=NOT_IN_JSON)
+    model: OneRater = field(repr=False, metadata=NOT_IN_JSON)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +67,6 @@ class RatedFaces:
 
 
 def data(rater: str, trait: str, scale: Scale, run_id: str, prior: Prior, given: RatedFaces) -> OneRaterReport:
-    """The person's model, and its figures."""
     learnt, ratings = given.faces.take(given.rows), scale.to_models(given.ratings)
     model = OneRater.fit(prior, learnt, ratings)
     steps = [n for n in STEPS if n < len(ratings)]
@@ -114,29 +112,22 @@ def _agreement(model: OneRater, learnt: Faces, ratings: NDArray[np.float64]) -> 
     count = len(model.left_out)
     if count < FEWEST:
         return None, None
-    found = [
-        Evaluation.from_scores(ratings[:count], scores).pearson for scores in (model.left_out, learnt.pool[:count])
-    ]
-    own, pool = (None if np.isnan(r) else r for r in found)
-    return own, pool
+    scores = (model.left_out, learnt.pool[:count])
+    own, pool = (Evaluation.from_scores(ratings[:count], each).pearson for each in scores)
+    return (None if np.isnan(own) else own), (None if np.isnan(pool) else pool)
 
 
 def render(report: OneRaterReport) -> RenderableType:
-    """Figures, how they grew, and where the person and the pool differ most."""
-    figures = plain_table("", "correlation with your ratings", rows=[
-        ("your model, each rating left out in turn", number(report.pearson, 2)),
-        ("the pool's model", number(report.pool_pearson, 2)),
-    ])  # fmt: skip
+    figures = plain_table("", "correlation with your ratings")
+    figures.add_row("your model, each rating left out in turn", number(report.pearson, 2))
+    figures.add_row("the pool's model", number(report.pool_pearson, 2))
     about = (
         f"It starts from {report.run_id} and from how {plural(report.raters, 'rater')} of the store differ from it. "
         f"Two of three ratings of yours lie within {number(report.noise, 2)} points of what it would give for good."
     )
     known = [(n, own, pool) for n, own, pool in report.grew if own is not None and pool is not None]
-    counts = [n for n, _, _ in known]
-    curves = {
-        "your model": (counts, [own for _, own, _ in known]),
-        "the pool's": (counts, [pool for *_, pool in known]),
-    }
+    counts, own, pool = np.array(known).reshape(-1, 3).T
+    curves = {"your model": (counts, own), "the pool's": (counts, pool)}
     return page(
         report.rater,
         f"{plural(report.rated, 'rating')} of {report.trait} on {report.scale.words}",
@@ -149,16 +140,6 @@ def render(report: OneRaterReport) -> RenderableType:
 
 def _differing(report: OneRaterReport) -> RenderableType:
     ordered = report.faces.with_columns(difference=pl.col("score") - pl.col("pool")).sort("difference", descending=True)
-    return plain_table(
-        "face",
-        "you",
-        "the pool",
-        "your rating",
-        rows=[
-            (
-                row["image_id"],
-                *("–" if row[name] is None else number(row[name], 1) for name in ("score", "pool", "rating")),
-            )
-            for row in (*ordered.head(SHOWN).to_dicts(), *ordered.tail(SHOWN).to_dicts())
-        ],
-    )
+    shown = pl.concat([ordered.head(SHOWN), ordered.tail(SHOWN)]).select("image_id", "score", "pool", "rating")
+    rows = ((image_id, *(number(value, 1) for value in values)) for image_id, *values in shown.iter_rows())
+    return plain_table("face", "you", "the pool", "your rating", rows=rows)

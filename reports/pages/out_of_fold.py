@@ -1,7 +1,5 @@
 """Figures on training photos, out of fold, of a fold whose test photos are too few to say how well a model does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +7,7 @@ from rich.console import RenderableType
 
 from featurestore.store import Store
 from reports.render.layout import dim, number, plain_table, section
-from reports.stats.bootstrap import METRICS, Estimate, figures
+from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.estimates import estimate_cell
 from reports.stats.evaluated_runs import FEWEST_TESTED, EvaluatedRun, evaluated_rows
 
@@ -32,28 +30,19 @@ def out_of_fold(store: Store, evaluated: Sequence[EvaluatedRun]) -> tuple[OutOfF
     if min(len(run.truth) for run in evaluated) >= FEWEST_TESTED:
         return ()
     trained = [evaluated_rows(store, run.name, run.run, "out_of_fold") for run in evaluated]
-    measured = [
-        OutOfFold(
-            run.name, len(run.truth), figures(run.truth, run.predicted, run.people), _weights(store, run.run.run_id)
+    measured = []
+    for run in filter(None, trained):
+        weights = store.frame(
+            "SELECT model, weight FROM combined_members WHERE run_id = $id ORDER BY weight DESC", id=run.run.run_id
         )
-        for run in trained
-        if run
-    ]
+        measured.append(OutOfFold(run.name, len(run.truth), run.figures(), dict(weights.iter_rows())))
     return tuple(sorted(measured, key=lambda run: run.figures["mae"].value))
 
 
-def _weights(store: Store, run_id: str) -> dict[str, float]:
-    rows = store.frame(
-        "SELECT model, weight FROM combined_members WHERE run_id = $run_id ORDER BY weight DESC", run_id=run_id
-    )
-    return dict(rows.iter_rows())
-
-
 def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType:
-    """A table of figures with their intervals, and what is predicted with."""
-    rows: list[list[RenderableType]] = [
-        [run.name, f"{run.n:,}", *(estimate_cell(run.figures[metric]) for metric in METRICS)] for run in runs
-    ]
+    table = plain_table("model", "n", *METRICS.values())
+    for run in runs:
+        table.add_row(run.name, f"{run.n:,}", *(estimate_cell(run.figures[metric]) for metric in METRICS))
     combined = [
         f"New photos get the score of {run.name}, whose weights were found on these: "
         + ", ".join(f"{name} {number(weight, 2)}" for name, weight in run.weights.items())
@@ -65,8 +54,4 @@ def render_out_of_fold(runs: Sequence[OutOfFold], tested: int) -> RenderableType
         f"Fewer than {FEWEST_TESTED} test images ({tested:,}) are too few to go by: these are the training images, "
         "each predicted by a fit that had not seen it."
     )
-    return section(
-        "Training images, out of fold",
-        plain_table("model", "n", *METRICS.values(), rows=rows),
-        dim(" ".join([few, *combined])),
-    )
+    return section("Training images, out of fold", table, dim(" ".join([few, *combined])))

@@ -3,20 +3,39 @@
 from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.next_step import train_all
 from featurestore.store import Store
 from reports.render.bars import bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section, share
 from reports.render.palette import SERIES
 from reports.render.plots import Dots
 from reports.render.scales import ERRORS_ON
 from reports.stats.selection import Selection, chosen_data_sets
 
 MEANS = "means over the folds, on test rows; `kallos report evaluation` has intervals"
+HOLDINGS = """
+WITH done AS (
+    SELECT image_id FROM extractions JOIN extractor_versions USING (extractor, version)
+    WHERE active GROUP BY image_id
+    HAVING count_if(status = 'ok') = (SELECT count(*) FROM extractor_versions WHERE active)),
+single AS (SELECT image_id, count(*) AS ratings FROM ratings GROUP BY image_id)
+SELECT data_set, count(*)::INT, count_if(image_id IN (SELECT image_id FROM scores))::INT,
+       coalesce(sum(ratings), 0)::INT,
+       count_if(image_id IN (FROM done))::INT
+FROM images LEFT JOIN single USING (image_id)
+WHERE list_contains($names, data_set) GROUP BY data_set ORDER BY data_set"""
+RESULTS = """
+WITH newest AS (
+    SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE status = 'done' GROUP BY protocol, model, fold),
+folds AS (SELECT protocol, count(DISTINCT fold) AS folds FROM splits WHERE role = 'test' GROUP BY protocol)
+SELECT protocol, model, count(*)::INT, any_value(folds)::INT,
+       coalesce(avg(pearson), 'nan'), coalesce(avg(mae), 'nan'), coalesce(avg(rmse), 'nan')
+FROM newest JOIN runs USING (run_id) JOIN evaluations USING (run_id) JOIN folds USING (protocol)
+WHERE role = 'test' AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
+GROUP BY protocol, model ORDER BY protocol, avg(pearson) DESC"""
 
 
 @dataclass(frozen=True)
@@ -56,43 +75,11 @@ class OverviewReport:
 def data(store: Store, selection: Selection) -> OverviewReport:
     """Raises PrerequisiteError when the store is empty, UsageError for an unknown data set."""
     names = chosen_data_sets(store, selection)
-    holdings = tuple(Holding(*row) for row in _holdings(store, names))
-    results = tuple(ModelResult(*row) for row in _results(store, selection))
+    holdings = tuple(Holding(*row) for row in store.frame(HOLDINGS, names=names).iter_rows())
+    newest = store.frame(RESULTS, protocol=selection.protocol, fold=selection.fold)
+    results = tuple(ModelResult(*row) for row in newest.iter_rows())
     features = store.value("SELECT count(*) FROM feature_catalog") if store.has("feature_catalog") else 0
     return OverviewReport(features, holdings, results, _next_commands(store, holdings, results))
-
-
-def _holdings(store: Store, names: list[str]) -> list[tuple[str, int, int, int, int]]:
-    return store.frame(
-        """
-        WITH done AS (
-            SELECT image_id FROM extractions JOIN extractor_versions USING (extractor, version)
-            WHERE active GROUP BY image_id
-            HAVING count_if(status = 'ok') = (SELECT count(*) FROM extractor_versions WHERE active)),
-        single AS (SELECT image_id, count(*) AS ratings FROM ratings GROUP BY image_id)
-        SELECT data_set, count(*)::INT, count_if(image_id IN (SELECT image_id FROM scores))::INT,
-               coalesce(sum(ratings), 0)::INT,
-               count_if(image_id IN (FROM done))::INT
-        FROM images LEFT JOIN single USING (image_id)
-        WHERE list_contains($names, data_set) GROUP BY data_set ORDER BY data_set""",
-        names=names,
-    ).rows()
-
-
-def _results(store: Store, selection: Selection) -> list[tuple[str, str, int, int, float, float, float]]:
-    return store.frame(
-        """
-        WITH newest AS (
-            SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE status = 'done' GROUP BY protocol, model, fold),
-        folds AS (SELECT protocol, count(DISTINCT fold) AS folds FROM splits WHERE role = 'test' GROUP BY protocol)
-        SELECT protocol, model, count(*)::INT, any_value(folds)::INT,
-               coalesce(avg(pearson), 'nan'), coalesce(avg(mae), 'nan'), coalesce(avg(rmse), 'nan')
-        FROM newest JOIN runs USING (run_id) JOIN evaluations USING (run_id) JOIN folds USING (protocol)
-        WHERE role = 'test' AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
-        GROUP BY protocol, model ORDER BY protocol, avg(pearson) DESC""",
-        protocol=selection.protocol,
-        fold=selection.fold,
-    ).rows()
 
 
 def _next_commands(
@@ -119,8 +106,8 @@ def _next_commands(
 
 
 def render(report: OverviewReport) -> RenderableType:
-    """Data sets, models, what next."""
     images = sum(holding.images for holding in report.holdings)
+    commands = ((Text(command, style="bold"), does) for command, does in report.next_commands)
     return page(
         "Overview",
         f"{plural(images, 'image')}, {plural(report.features, 'feature')}",
@@ -128,11 +115,11 @@ def render(report: OverviewReport) -> RenderableType:
         section("Models", _results_table(report.results), remark=f"{MEANS}; {ERRORS_ON}")
         if report.results
         else dim("Nothing is trained yet."),
-        section("Next", _commands_table(report.next_commands)),
+        section("Next", plain_table("command", "what it does", rows=commands, text=(0, 1))),
     )
 
 
-def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
+def _holdings_table(holdings: tuple[Holding, ...]) -> PlainTable:
     rows = (
         (h.data_set, f"{h.images:,}", share(h.scored, h.images), f"{h.ratings:,}", share(h.extracted, h.images))
         for h in holdings
@@ -140,7 +127,7 @@ def _holdings_table(holdings: tuple[Holding, ...]) -> Table:
     return plain_table("data set", "images", "scored", "single ratings", "extracted", rows=rows)
 
 
-def _results_table(results: tuple[ModelResult, ...]) -> Table:
+def _results_table(results: tuple[ModelResult, ...]) -> PlainTable:
     table = plain_table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
     protocol = None
     for result in results:
@@ -152,13 +139,7 @@ def _results_table(results: tuple[ModelResult, ...]) -> Table:
     return table
 
 
-def _commands_table(next_commands: tuple[tuple[str, str], ...]) -> Table:
-    rows = ((Text(command, style="bold"), does) for command, does in next_commands)
-    return plain_table("command", "what it does", rows=rows, text=(0, 1))
-
-
 def figures(report: OverviewReport) -> list[Figure]:
-    """PC of every model, protocol by protocol."""
     if not report.results:
         return []
     named = {f"{result.model}, {result.protocol}": result.pearson for result in report.results}

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.planning import PlanLine
-from reports.render.layout import dim, duration, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, duration, page, plain_table, plural, section
 from reports.render.palette import WARM
 
 
@@ -40,18 +39,25 @@ class PlanReport:
 
 
 def render(report: PlanReport) -> RenderableType:
-    """A line an extractor, then the reasons, then what to do."""
+    why = [f"{line.extractor}: {'; '.join(line.why)}" for line in report.lines if line.why]
+    why += [f"{line.extractor}: the views show version {line.shown[:6]}" for line in report.lines if line.shown]
+    normalized = (
+        (protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
+        for protocol, (fresh, folds) in report.normalized.items()
+    )
     return page(
         "Plan",
         f"{plural(report.images, 'image')}, {plural(report.photos, 'different photo')}",
         _lines(report),
-        section("Why", _reasons(report)) if any(line.why or line.shown for line in report.lines) else None,
-        section("Normalised features", _normalized(report)) if report.normalized else None,
+        section("Why", *map(Text, why)) if why else None,
+        section("Normalised features", plain_table("protocol", "fresh", "folds", rows=normalized))
+        if report.normalized
+        else None,
         _advice(report),
     )
 
 
-def _lines(report: PlanReport) -> Table:
+def _lines(report: PlanReport) -> PlainTable:
     table = plain_table("extractor", "fresh", "stale", "missing", "failed", "orphaned", "work")
     for line in report.lines:
         counts = (line.stale, line.missing, line.failed, line.orphaned)
@@ -66,36 +72,17 @@ def _work(line: PlanLine) -> Text | str:
     return "?" if line.seconds is None else duration(line.seconds)
 
 
-def _reasons(report: PlanReport) -> RenderableType:
-    lines = [Text(f"{line.extractor}: {'; '.join(line.why)}") for line in report.lines if line.why]
-    shown = [Text(f"{line.extractor}: the views show version {line.shown[:6]}") for line in report.lines if line.shown]
-    return Group(*lines, *shown)
-
-
-def _normalized(report: PlanReport) -> RenderableType:
-    rows = (
-        (protocol, Text(str(fresh), style="" if fresh == folds else WARM), str(folds))
-        for protocol, (fresh, folds) in report.normalized.items()
-    )
-    return plain_table("protocol", "fresh", "folds", rows=rows)
-
-
 def _advice(report: PlanReport) -> RenderableType:
     lines: list[RenderableType] = [
         Text(f"The folder {root} is not there: connect its disk, or ingest its data set again.", style=WARM)
         for root in report.absent
     ]
     if again := max((line.again for line in report.lines), default=0):
-        it = "it" if again == 1 else "them"
-        lines.append(
-            Text(
-                f"{plural(again, 'photo')} could not be read before and can be now: `kallos extract` tries {it} again."
-            )
-        )
+        remedy = f"`kallos extract` tries {'it' if again == 1 else 'them'} again."
+        lines.append(Text(f"{plural(again, 'photo')} could not be read before and can be now: {remedy}"))
     if report.unreadable:
-        lines.append(
-            dim(f"{plural(report.unreadable, 'file')} could not be read at ingest: repair the files and ingest again.")
-        )
+        files = plural(report.unreadable, "file")
+        lines.append(dim(f"{files} could not be read at ingest: repair the files and ingest again."))
     if any(line.failed for line in report.lines):
         lines.append(dim("`kallos extract --retry-failed` tries failed photos once more."))
     if any(line.orphaned for line in report.lines):

@@ -13,7 +13,6 @@ PROOF = (
 
 
 def render(plan: Plan) -> RenderableType:
-    """The hash, the date, and the points that `kallos report study` compares."""
     held = f"{plural(plan.ratings, 'rating')}, {plural(plan.scored, 'scored photo')} and {plural(plan.runs, 'run')}"
     rows = ((key, ", ".join(value) if isinstance(value, list) else str(value)) for key, value in plan.checked.items())
     return page(

@@ -1,15 +1,12 @@
 """The prediction for one photo: a panel for people, plain values for programs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from featurestore.records import Prediction
@@ -24,9 +21,9 @@ from reports.stats.simpler_models import doubts, training_source
 INTERVAL = "90 % interval"
 
 
-def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any]:
-    """Plain values; landmarks as lists of x, y, z in pixels when asked for."""
-    plain: dict[str, Any] = {
+def as_dict(prediction: Prediction) -> dict[str, Any]:
+    """Plain values, without landmarks."""
+    return {
         "photo": str(prediction.photo),
         "score": prediction.score,
         "low": prediction.low,
@@ -43,7 +40,6 @@ def as_dict(prediction: Prediction, *, landmarks: bool = False) -> dict[str, Any
         "versions": dict(prediction.versions),
         "meaning": MEANING,
     }
-    return plain | ({"landmarks": prediction.landmarks.tolist()} if landmarks else {})
 
 
 def _on_own_scale(prediction: Prediction) -> dict[str, float | None] | None:
@@ -57,17 +53,14 @@ def _on_own_scale(prediction: Prediction) -> dict[str, float | None] | None:
 
 
 def render(prediction: Prediction) -> RenderableType:
-    """A panel of at most 80 columns."""
     parts: list[RenderableType] = [_score(prediction)]
     if prediction.sub_scores:
         parts += ["", _sub_scores(prediction)]
     if warnings := [*prediction.notes, *doubts(prediction.origin)]:
         parts += ["", *(Text(f"! {warning}", style=WARM) for warning in warnings)]
     parts += ["", dim(f"{training_source(prediction.origin)}."), dim(MEANING)]
-    title = Text(str(prediction.photo.name), style="bold")
-    return Panel(
-        Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2), width=80
-    )
+    title = Text(prediction.photo.name, style="bold")
+    return Panel(Group(*parts), title=title, title_align="left", border_style="dim", padding=(1, 2), width=80)
 
 
 def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator[Text]:
@@ -76,17 +69,17 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
     origin = None
     for p in predictions:
         own = shown_on(p.origin.scale)
-        heading, beside = f"score on {own}", "" if own == MODEL_SCALE else f"on {MODEL_SCALE}"
+        heading, second = f"score on {own}", "" if own == MODEL_SCALE else f"on {MODEL_SCALE}"
         room = max(len(INTERVAL), 2 * max(len(number(end, 2)) for end in own) + len(" to "))
         if origin is None:
-            yield dim(f"{'photo':{width}}  {heading}  {INTERVAL:>{room}}  {beside}")
+            yield dim(f"{'photo':{width}}  {heading}  {INTERVAL:>{room}}  {second}")
         origin = p.origin
         ends = interval_on(own, p.low, p.high)
         yield Text.assemble(
             f"{p.photo.name:{width}}  ",
             (f"{score_on(own, p.score):>{len(heading)}}", f"bold {ACCENT}"),
             f"  {ends:>{room}}",
-            f"  {number(p.score, 2):>{len(beside)}}" if beside else "",
+            f"  {number(p.score, 2):>{len(second)}}" if second else "",
             (f"  ! {p.notes[0]}" if p.notes else "", WARM),
             dim(f" and {plural(len(p.notes) - 1, 'more remark')}" if len(p.notes) > 1 else ""),
         )
@@ -97,9 +90,7 @@ def lines(predictions: Iterable[Prediction], photos: Sequence[Path]) -> Iterator
 
 
 def _score(prediction: Prediction) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for is_figure in (False, True, False):
-        table.add_column(no_wrap=is_figure)
+    table = Table.grid("", Column(no_wrap=True), "", padding=(0, 2, 0, 0))
     own = shown_on(prediction.origin.scale)
     table.add_row(
         Text(f"score on {own}", style="bold"),
@@ -125,13 +116,8 @@ def _sub_scores(prediction: Prediction) -> Table:
     table.columns[2].justify = "left"
     heaviest = max(prediction.weights.values())
     for region in sorted(prediction.sub_scores, key=lambda region: -prediction.weights[region]):
-        colour = REGION_COLOURS[region]
-        weight = prediction.weights[region]
-        table.add_row(
-            Text(region, style=colour),
-            score_on(own, prediction.sub_scores[region]),
-            score_bar(prediction.sub_scores[region], *MODEL_SCALE, 26, colour),
-            f"{100 * weight:.0f} %",
-            score_bar(weight, 0, heaviest, 12, "dim"),
-        )
+        colour, weight = REGION_COLOURS[region], prediction.weights[region]
+        score, share = prediction.sub_scores[region], f"{100 * weight:.0f} %"
+        bars = score_bar(score, *MODEL_SCALE, 26, colour), score_bar(weight, 0, heaviest, 12, "dim")
+        table.add_row(Text(region, style=colour), score_on(own, score), bars[0], share, bars[1])
     return table

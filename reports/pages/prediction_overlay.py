@@ -1,20 +1,19 @@
 """A photo with its landmarks and prediction: contours by region, the scores beside the face."""
 
-from __future__ import annotations
-
 from textwrap import wrap
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageColor import getrgb
 
 from featurestore.records import Prediction
 from featurestore.scale import MODEL_SCALE
 from reports.render.contact_sheet import contour_lines
 from reports.render.layout import number
 from reports.render.meaning import MEANING
-from reports.render.palette import ACCENT, REGION_COLOURS, rgb
+from reports.render.palette import ACCENT, REGION_COLOURS
 from reports.render.scales import score_on, shown_on, titled_interval
 
 SMALLEST, LARGEST = 700, 1400
@@ -45,7 +44,7 @@ def _marked(photo: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray
     for region, line in lines:
         # symmetry stands for the whole face, which should keep its colour
         if region != "symmetry":
-            cv2.fillPoly(filled, [line], rgb(REGION_COLOURS[region]), cv2.LINE_AA, shift=4)
+            cv2.fillPoly(filled, [line], getrgb(REGION_COLOURS[region]), cv2.LINE_AA, shift=4)
     tinted = cv2.addWeighted(filled, 0.12, photo, 0.88, 0)
     dotted = tinted.copy()
     thickness = max(round(float(np.ptp(landmarks[:, 0])) / 160), 1)
@@ -53,7 +52,7 @@ def _marked(photo: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray
         cv2.circle(dotted, (int(x), int(y)), 10 + 6 * thickness, (255, 255, 255), -1, cv2.LINE_AA, shift=4)
     drawn = cv2.addWeighted(dotted, 0.55, tinted, 0.45, 0)
     for region, line in lines:
-        cv2.polylines(drawn, [line], False, rgb(REGION_COLOURS[region]), thickness, cv2.LINE_AA, shift=4)
+        cv2.polylines(drawn, [line], False, getrgb(REGION_COLOURS[region]), thickness, cv2.LINE_AA, shift=4)
     return np.asarray(drawn, dtype=np.uint8)
 
 
@@ -62,17 +61,17 @@ def _panel(unit: float, height: int, prediction: Prediction) -> NDArray[np.uint8
     sheet = _Sheet(round(PANEL * SMALLEST * unit), height, unit)
     own = shown_on(prediction.origin.scale)
     sheet.text(30, 34, "score", 20, FAINT)
-    beside = 15 + sheet.text(30, 56, score_on(own, prediction.score), 78, INK)
+    right = 15 + sheet.text(30, 56, score_on(own, prediction.score), 78, INK)
     is_models = own == MODEL_SCALE
-    sheet.text(beside, 106 if is_models else 80, f"on {own.words}", 20, INK)
+    sheet.text(right, 106 if is_models else 80, f"on {own.words}", 20, INK)
     if not is_models:
-        sheet.text(beside, 106, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
-    sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), rgb(ACCENT))
+        sheet.text(right, 106, f"{number(prediction.score, 2)} on {MODEL_SCALE}", 20, FAINT)
+    sheet.bar(30, 158, 360, 8, MODEL_SCALE.share(prediction.score), getrgb(ACCENT))
     interval = titled_interval(own, prediction.low, prediction.high)
     a, b = (score_on(own, prediction.members.get(member)) for member in "ab")
     sheet.text(30, 178, f"{interval}     a {a}   b {b}", 16, FAINT)
     for row, region in enumerate(sorted(prediction.sub_scores, key=lambda r: -prediction.weights[r])):
-        y, colour = 228 + 47 * row, rgb(REGION_COLOURS[region])
+        y, colour = 228 + 47 * row, getrgb(REGION_COLOURS[region])
         sheet.text(30, y, region, 20, colour)
         sheet.text(240, y + 3, f"weight {100 * prediction.weights[region]:.0f} %", 15, FAINT)
         sheet.text(390, y, score_on(own, prediction.sub_scores[region]), 20, INK, right=True)
@@ -92,15 +91,14 @@ class _Sheet:
         self._top = (height - SMALLEST * unit) / 2
 
     def text(
-        self, x: float, y: float, text: str, size: float, colour: tuple[int, int, int], *, right: bool = False
+        self, x: float, y: float, text: str, size: float, colour: tuple[int, ...], *, right: bool = False
     ) -> float:
         """One line whose left (or right) upper corner lies at (x, y); returns x of its other end, where left."""
         font = ImageFont.load_default(size * self._unit)
         self._draw.text(self._at(x, y), text, fill=colour, font=font, anchor="ra" if right else "la")
         return x + font.getlength(text) / self._unit
 
-    def bar(self, x: float, y: float, width: float, height: float, part: float, colour: tuple[int, int, int]) -> None:
-        """A rounded bar on its track."""
+    def bar(self, x: float, y: float, width: float, height: float, part: float, colour: tuple[int, ...]) -> None:
         for share, ink in ((1.0, TRACK), (min(max(part, 0.0), 1.0), colour)):
             corners = (self._at(x, y), self._at(x + max(width * share, height), y + height))
             self._draw.rounded_rectangle(corners, height * self._unit / 2, fill=ink)

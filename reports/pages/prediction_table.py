@@ -1,7 +1,5 @@
 """Predictions as a table, one row a photo or a face in a frame of a video, for statistics programs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +17,7 @@ from reports.render.scales import shown_on
 from reports.render.table_files import Labels
 from reports.stats.simpler_models import doubts
 
-COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
+COLUMNS: Mapping[str, tuple[type[pl.DataType], str]] = {
     "photo": (pl.String, "path of the photo or video, as it was given"),
     "score": (pl.Float64, f"estimated mean rating of the photo by a pool of raters, {MODEL_SCALE}"),
     "low": (pl.Float64, f"lower end of the score's 90 % interval, {MODEL_SCALE}"),
@@ -41,7 +39,7 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
     "doubts": (pl.String, "what the model was not shown to be better than, on its own photos"),
 }
 """What every table has, in this order: the column's type and label."""
-OF_VIDEOS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
+OF_VIDEOS: Mapping[str, tuple[type[pl.DataType], str]] = {
     "frame": (pl.Int64, "frame of the video, from 0"),
     "seconds": (pl.Float64, "time of the frame in the video"),
     "face": (pl.Int32, "number of the face, from 1, which it keeps from frame to frame"),
@@ -84,7 +82,6 @@ def row(
 
 
 def _parts(explanation: Explanation) -> dict[str, float]:
-    """What the score consists of, with the sums of `Explanation`."""
     regions = explanation.regions
     return {
         **{f"ensemble_weight_{_word(name)}": weight for name, weight in explanation.weights.items()},
@@ -105,7 +102,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, Labels]:
     """The rows together, and a label a column."""
     standing = {**COLUMNS, **(OF_VIDEOS if any("frame" in values for values in rows) else {})}
     schema: dict[str, Any] = {name: kind for name, (kind, _) in standing.items()}
-    schema |= {name: pl.Float64 for row_values in rows for name in row_values if name not in schema}
+    schema |= {name: pl.Float64 for values in rows for name in values if name not in schema}
     labels = {name: label for name, (_, label) in standing.items()}
     for name, what in SUMMARIES.items():
         labels[f"model_{_word(name)}"] = f"score of {name}, {MODEL_SCALE}: {what}"

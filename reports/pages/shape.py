@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 
 from extractors.alignment import Shapes
 from featurestore.group_differences import PERMUTATIONS
@@ -13,10 +12,10 @@ from featurestore.store import Store
 from featurestore.traits import chosen_trait, traits_of
 from reports.pages.groups import p_value
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, plural, section
-from reports.render.plots import Dots, Faces, Scatter
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
+from reports.render.plots import Faces, Scatter
 from reports.render.table_files import write_table
-from reports.stats.estimates import BRACKETS, estimate_text
+from reports.stats.estimates import BRACKETS, estimate_dots, estimate_text
 from reports.stats.selection import Selection, chosen_data_sets
 from reports.stats.shapes.analysis import ShapeAnalysis, shape_analysis
 from reports.stats.shapes.faces import edges, outlines, stored_faces, templates, tps
@@ -44,7 +43,6 @@ def data(store: Store, selection: Selection) -> ShapeAnalysis:
 
 
 def render(report: ShapeAnalysis) -> RenderableType:
-    """Components, then what is known by name, then the regressions on the score."""
     names = list(_directions(report))
     drawn = [f"pc{i + 1}" for i in range(min(PICTURED, len(report.components)))] + names[len(report.components) :]
     return page(
@@ -55,7 +53,7 @@ def render(report: ShapeAnalysis) -> RenderableType:
         section(
             "By name", _by_name(report), remark="sizes are Procrustes distances; shares are of the variance of shape"
         ),
-        section("What shape tells of the score", _predictions(report), *_plot(report), remark=_on_trait(report))
+        section("What shape tells of the score", *_predictions(report), remark=_on_trait(report))
         if report.predictions
         else None,
         *(section(_title(report, name), _wireframes(report, name)) for name in drawn),
@@ -63,7 +61,7 @@ def render(report: ShapeAnalysis) -> RenderableType:
     )
 
 
-def _components(report: ShapeAnalysis) -> Table:
+def _components(report: ShapeAnalysis) -> PlainTable:
     table = plain_table("component", "share of variance", "together", "PC with the score")
     together = np.cumsum([component.share.value for component in report.components])
     for i, (component, so_far) in enumerate(zip(report.components, together, strict=True)):
@@ -73,42 +71,31 @@ def _components(report: ShapeAnalysis) -> Table:
     return table
 
 
-def _by_name(report: ShapeAnalysis) -> Table:
+def _by_name(report: ShapeAnalysis) -> PlainTable:
     asymmetry, sexes = report.asymmetry, report.dimorphism
+    directional = number(asymmetry.of_sides), p_value(asymmetry.directional_p)
     rows = [
         ("averageness: distance from the mean face", estimate_text(report.averageness), "", ""),
         ("asymmetry: distance from the mirror image", estimate_text(asymmetry.size), "", ""),
         ("fluctuating asymmetry", estimate_text(asymmetry.fluctuating), number(asymmetry.own), ""),
-        (
-            "directional asymmetry",
-            estimate_text(asymmetry.directional),
-            number(asymmetry.of_sides),
-            p_value(asymmetry.directional_p),
-        ),
+        ("directional asymmetry", estimate_text(asymmetry.directional), *directional),
     ]
     if sexes:
-        people = f"{sexes.women:,} women, {sexes.men:,} men"
+        name = f"from women to men ({sexes.women:,} women, {sexes.men:,} men)"
         change = sexes.change
-        name = f"from women to men ({people})"
         rows.append((name, estimate_text(sexes.distance), estimate_text(change.adjusted), p_value(change.p)))
     if report.change:
         rows.append(("with the score", "", estimate_text(report.change.adjusted), p_value(report.change.p)))
     return plain_table("", "size", "share", "p", rows=rows)
 
 
-def _predictions(report: ShapeAnalysis) -> Table:
+def _predictions(report: ShapeAnalysis) -> list[RenderableType]:
     table = plain_table("predictor", "people", "PC", "cross-validated R²", "p")
     for name, found in report.predictions.items():
         figures = (estimate_text(found.correlation, sign=True), estimate_text(found.r2, sign=True))
         table.add_row(name, f"{found.people:,}", *figures, p_value(found.p))
-    return table
-
-
-def _plot(report: ShapeAnalysis) -> list[RenderableType]:
     r2 = {name: found.r2 for name, found in report.predictions.items()}
-    ends = {name: (each.low, each.high) for name, each in r2.items()}
-    label = "cross-validated R² of the score"
-    return ["", Dots({name: each.value for name, each in r2.items()}, label, ends)]
+    return [table, "", estimate_dots(r2, "cross-validated R² of the score")]
 
 
 def _directions(report: ShapeAnalysis) -> dict[str, Shapes]:
@@ -143,12 +130,11 @@ def _wireframes(report: ShapeAnalysis, name: str) -> Faces:
 
 
 def figures(report: ShapeAnalysis) -> list[Figure]:
-    """Faces along every direction, and all faces on the first two components."""
     moved = [Figure(f"shape_{n}", _title(report, n), [("", _wireframes(report, n))]) for n in _directions(report)]
-    scores = report.faces
-    groups = [each or "unknown" for each in scores["sex"]]
-    labels = [f"pc{i + 1}, {number(report.components[i].share.value)} of the variance" for i in range(2)]
-    plane = Scatter(scores["pc1"].to_numpy(), scores["pc2"].to_numpy(), labels[0], labels[1], groups=groups)
+    x, y = report.faces.select("pc1", "pc2").to_numpy().T
+    groups = [sex or "unknown" for sex in report.faces["sex"]]
+    first, second = (f"pc{i + 1}, {number(report.components[i].share.value)} of the variance" for i in range(2))
+    plane = Scatter(x, y, first, second, groups=groups)
     return [*moved, Figure("shape_components", "Faces on the first two components of shape", [("", plane)])]
 
 

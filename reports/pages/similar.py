@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import Scale
@@ -16,7 +15,7 @@ from reports.render.bars import bar
 from reports.render.contact_sheet import CAPTION, Photo, contact_sheet
 from reports.render.figures import write
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural
 from reports.render.palette import ACCENT
 from reports.render.scales import score_on, shown_on
 
@@ -73,10 +72,8 @@ def data(store: Store, search: Search, nearest: Neighbours, query: str | Photo) 
     else:
         name, photo, others = str(query.path), query, _photos(store, stored, search.by)
     first = replace(photo, caption=f"query\n{_short(photo.path.name)}", framed=True)
-    rest = (
-        replace(photo, caption=_caption(n, photo.path, shown_on(scale)))
-        for n, photo in zip(neighbours, others, strict=True)
-    )
+    own, pairs = shown_on(scale), zip(neighbours, others, strict=True)
+    rest = (replace(photo, caption=_caption(neighbour, photo.path, own)) for neighbour, photo in pairs)
     return SimilarReport(
         query=name,
         by=search.by,
@@ -97,21 +94,17 @@ def _photos(store: Store, image_ids: list[str], by: str) -> list[Photo]:
         "JOIN landmarks USING (image_id) WHERE list_contains($ids, image_id)",
         ids=image_ids,
     )
-    with_contours = by != "embedding"
     photos = {
-        image_id: Photo(Path(path), "", np.array(xyz, dtype=np.float32).T if with_contours else None)
+        image_id: Photo(Path(path), "", None if by == "embedding" else np.array(xyz, dtype=np.float32).T)
         for image_id, path, *xyz in rows.iter_rows()
     }
     return [photos[image_id] for image_id in image_ids]
 
 
 def _caption(neighbour: Neighbour, path: Path, own: Scale) -> str:
-    remarks = [f"{neighbour.distance:.4f}"]
-    if neighbour.score is not None:
-        remarks.append(f"score {score_on(own, neighbour.score)}")
-    if neighbour.same_photo:
-        remarks.append(SAME)
-    return f"{_short(f'{neighbour.rank}  {path.name}')}\n{' · '.join(remarks)}"
+    score = "" if neighbour.score is None else f"score {score_on(own, neighbour.score)}"
+    remarks = (f"{neighbour.distance:.4f}", score, SAME if neighbour.same_photo else "")
+    return f"{_short(f'{neighbour.rank}  {path.name}')}\n{' · '.join(filter(None, remarks))}"
 
 
 def _short(text: str) -> str:
@@ -121,7 +114,6 @@ def _short(text: str) -> str:
 
 
 def render(report: SimilarReport) -> RenderableType:
-    """A table, the nearest first."""
     scope = f" in {report.data_set}" if report.data_set else ""
     encoder = f" of {report.encoder}" if report.encoder else ""
     own = shown_on(report.scale)
@@ -133,7 +125,7 @@ def render(report: SimilarReport) -> RenderableType:
     )
 
 
-def _table(neighbours: tuple[Neighbour, ...], own: Scale) -> Table:
+def _table(neighbours: tuple[Neighbour, ...], own: Scale) -> PlainTable:
     table = plain_table("rank", "image", "distance", "score", "subset", "", text=(0, 1))
     furthest = max(n.distance for n in neighbours) or 1.0
     for n in neighbours:

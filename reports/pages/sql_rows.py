@@ -5,7 +5,7 @@ from rich import box
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reports.render.layout import Sheet, dim, plural
+from reports.render.layout import PlainTable, dim, plural
 
 SHOWN = 100
 """Rows; programs take all of them with --json or --csv FILE."""
@@ -14,8 +14,7 @@ LONGEST = 60
 
 
 def render(rows: pl.DataFrame) -> RenderableType:
-    """The first hundred rows and how many there are."""
-    table = Sheet(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
+    table = PlainTable(box=box.SIMPLE_HEAD, header_style="bold", border_style="dim", pad_edge=False, show_edge=False)
     for name, kind in rows.schema.items():
         table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in rows.head(SHOWN).iter_rows():

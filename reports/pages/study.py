@@ -1,7 +1,5 @@
 """`kallos report study`: one data set as a paper tells of it: plan, exclusions, raters, models, choices, versions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from rich.console import RenderableType
-from rich.table import Table
 
 from featurestore import plans
 from featurestore.errors import UsageError
@@ -20,7 +17,7 @@ from featurestore.store import Store
 from models.registry import ENSEMBLE
 from reports.render.figures import Figure
 from reports.render.json import for_pictures
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram, Scatter
 from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.deviations import Deviation, deviations
@@ -111,16 +108,16 @@ def _found(tables: Mapping[str, pl.DataFrame], plan: Plan) -> dict[str, Any]:
 
 
 def render(report: StudyReport) -> RenderableType:
-    """The sections of a paper's methods and results, in their order."""
     subsets = ", ".join(f"{count:,} {name}" for name, count in report.subsets.items())
     about = f"{plural(report.images, 'photo')} of {report.data_set}{f' ({subsets})' if subsets else ''}"
+    exclusions = _frame_table(report.exclusions, 2) if len(report.exclusions) else None
     return page(
         "Study",
         about,
         f"Terms of use: {report.licence}." if report.licence else None,
         section("Plan", *_plan(report)),
         _of_traits(report, "scores", "Scores", "on the raters' own scales"),
-        section("Exclusions and findings", _exclusions(report.exclusions)),
+        section("Exclusions and findings", exclusions or "Nothing was found, and no photo was left out."),
         _of_traits(report, "agreement", "Agreement of the raters", "ICCs as Shrout & Fleiss (1979) name them"),
         _of_traits(report, "variance", "Variance of the ratings", "crossed random effects, REML"),
         *_models(report),
@@ -144,20 +141,20 @@ def _plan(report: StudyReport) -> list[RenderableType]:
 
 
 def _of_traits(report: StudyReport, table: str, heading: str, remark: str) -> RenderableType | None:
-    """A line a figure, a column a trait."""
     rows = report.figures.filter(table=table)
     if rows.is_empty():
         return None
     traits = rows["trait"].unique(maintain_order=True).to_list()
     shown = plain_table("", *traits)
     for figure in rows["figure"].unique(maintain_order=True):
-        of = {row["trait"]: _estimate(row) for row in rows.filter(figure=figure).iter_rows(named=True)}
-        shown.add_row(figure, *(_value(of[trait]) if trait in of else "–" for trait in traits))
+        by_trait = _estimates(rows.filter(figure=figure), "trait")
+        shown.add_row(figure, *(_value(by_trait[trait]) if trait in by_trait else "–" for trait in traits))
     return section(heading, shown, remark=remark)
 
 
-def _estimate(row: Mapping[str, Any]) -> Estimate:
-    return Estimate(*(np.nan if row[name] is None else row[name] for name in ("value", "low", "high")))
+def _estimates(rows: pl.DataFrame, key: str) -> dict[str, Estimate]:
+    figures = rows.with_columns(pl.col("value", "low", "high").fill_null(np.nan))
+    return {name: Estimate(*ends) for name, *ends in figures.select(key, "value", "low", "high").iter_rows()}
 
 
 def _value(estimate: Estimate) -> str:
@@ -172,8 +169,8 @@ def _models(report: StudyReport) -> list[RenderableType]:
     for (role,), of_role in rows.group_by("role", maintain_order=True):
         table = plain_table("model", "n", *METRICS.values())
         for (model, _), run in of_role.group_by("model", "run_id", maintain_order=True):
-            of = {row["figure"]: _estimate(row) for row in run.iter_rows(named=True)}
-            table.add_row(model, number(of["n"].value, 0), *(estimate_cell(of[name]) for name in METRICS.values()))
+            found = _estimates(run, "figure")
+            table.add_row(model, number(found["n"].value, 0), *(estimate_cell(found[m]) for m in METRICS.values()))
         few = of_role.filter(figure="n")["value"].to_numpy().min() < FEWEST_TESTED
         remark = f"Fewer than {FEWEST_TESTED} photos are too few to go by. " if few else ""
         reading = dim(f"{remark}Errors are on {MODEL_SCALE}. {BRACKETS}")
@@ -181,18 +178,14 @@ def _models(report: StudyReport) -> list[RenderableType]:
     return tables
 
 
-def _exclusions(exclusions: pl.DataFrame) -> RenderableType:
-    return _frame_table(exclusions, 2) if len(exclusions) else "Nothing was found, and no photo was left out."
-
-
-def _verdicts(verdicts: pl.DataFrame) -> Table:
+def _verdicts(verdicts: pl.DataFrame) -> PlainTable:
     table = plain_table("model", "verdict", "photos", "corrected correlation", "on", text=(0, 1, 4))
     for run_id, verdict, n, *corrected, when in verdicts.iter_rows():
         table.add_row(run_id, verdict, f"{n:,}", estimate_text(Estimate(*corrected)), when)
     return table
 
 
-def _choices(choices: tuple[Seen, ...]) -> Table:
+def _choices(choices: tuple[Seen, ...]) -> PlainTable:
     rows = (
         (each.choice, ", ".join(each.models), f"{each.row_count:,} of {each.protocol}, {each.role}", each.basis)
         for each in choices
@@ -200,7 +193,7 @@ def _choices(choices: tuple[Seen, ...]) -> Table:
     return plain_table("choice", "models", "photos looked at", "these", rows=rows, text=(0, 1, 2, 3))
 
 
-def _frame_table(frame: pl.DataFrame, text: int) -> Table:
+def _frame_table(frame: pl.DataFrame, text: int) -> PlainTable:
     rows = ([f"{cell:,}" if isinstance(cell, int) else str(cell or "–") for cell in row] for row in frame.iter_rows())
     places = [*range(text), *(i for i, kind in enumerate(frame.dtypes) if kind == pl.String)]
     return plain_table(*frame.columns, rows=rows, text=places)
@@ -237,5 +230,4 @@ def _drawn(report: StudyReport) -> tuple[str, str, str] | None:
 
 
 def figures(report: StudyReport) -> list[Figure]:
-    """The same plots."""
     return [Figure(f"study_{i}", title, [("", plot)]) for i, (title, plot) in enumerate(_plots(report), start=1)]

@@ -1,14 +1,10 @@
 """`kallos report subscores`: the weights of Model B, and the distribution of its sub-scores."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from extractors.regions import REGIONS
@@ -23,11 +19,11 @@ from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
 from reports.render.figures import Figure
-from reports.render.layout import dim, number, page, plain_table, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
 from reports.render.scales import shown_on
-from reports.stats.bootstrap import Estimate, resamples
+from reports.stats.bootstrap import Estimate, Reals, resamples
 from reports.stats.bootstrap import correlations as resampled_correlations
 from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text
 from reports.stats.selection import Selection, chosen_runs, run_names
@@ -35,7 +31,7 @@ from reports.stats.selection import Selection, chosen_runs, run_names
 ENDS = 0.05
 """A sub-score of a model this near to an end of its scale counts as saturated: its network can no longer move it."""
 BINS = 20
-Resampled = tuple[float, NDArray[np.float64]]
+Resampled = tuple[float, Reals]
 """A figure, and what it is in each resample."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -136,21 +132,20 @@ def _run(store: Store, name: str, run: Run) -> SubScoreRun:
     ordered = rows.select(line.region for line in lines).to_numpy().astype(np.float64)
     between = tuple(map(tuple, correlations(ordered).tolist()))
     scale = target_of_run(store, run.run_id).scale
-    return SubScoreRun(
-        name, run.run_id, run.protocol, run.fold, scale, Estimate.from_resamples(*whole), tuple(lines), between
-    )
+    pearson = Estimate.from_resamples(*whole)
+    return SubScoreRun(name, run.run_id, run.protocol, run.fold, scale, pearson, tuple(lines), between)
 
 
-def _pearson(counts: NDArray[np.float64], scores: NDArray[np.float64], values: NDArray[np.float64]) -> Resampled:
+def _pearson(counts: Reals, scores: Reals, values: Reals) -> Resampled:
     return Evaluation.from_scores(scores, values).pearson, resampled_correlations(counts, scores, values)
 
 
 def _region(
     region: str,
     weights: pl.DataFrame,
-    values: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    counts: NDArray[np.float64],
+    values: Reals,
+    scores: Reals,
+    counts: Reals,
     whole: Resampled,
 ) -> RegionLine:
     """`values` is (n, 8) sub-scores of the regions of `weights`, in that order; `whole` is the PC of the score."""
@@ -178,7 +173,6 @@ def _region(
 
 
 def render(report: SubScoreReport) -> RenderableType:
-    """A table of weights and one of spreads for each run."""
     first = report.runs[0]
     return page(
         "Sub-scores",
@@ -189,7 +183,7 @@ def render(report: SubScoreReport) -> RenderableType:
 
 
 def _tables(run: SubScoreRun) -> list[RenderableType]:
-    return [_weights_table(run), "", _spread_table(run, shown_on(run.scale)), "", _between_table(run)]
+    return [_weights_table(run), "", _spread_table(run), "", _between_table(run)]
 
 
 def _weights_table(run: SubScoreRun) -> RenderableType:
@@ -198,24 +192,19 @@ def _weights_table(run: SubScoreRun) -> RenderableType:
     table = plain_table("region", "weight", "± sd", "", "PC alone", "PC without", "change")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
-        table.add_row(
-            Text(line.region, style=colour),
-            number(line.weight),
-            dim(number(line.weight_sd)),
-            bar(line.weight / heaviest, 16, colour),
-            estimate_cell(line.correlation, sign=True),
-            estimate_cell(line.without),
-            estimate_cell(line.change, sign=True),
-        )
+        weight = (number(line.weight), dim(number(line.weight_sd)), bar(line.weight / heaviest, 16, colour))
+        without = (estimate_cell(line.without), estimate_cell(line.change, sign=True))
+        table.add_row(Text(line.region, style=colour), *weight, estimate_cell(line.correlation, sign=True), *without)
     remark = (
-        f"The whole score has PC {estimate_text(run.pearson)}. {BRACKETS} "
-        f"The spread is over {run.regions[0].fits} cross-fitted "
-        "models of this protocol. Without a region the other weights are scaled up in proportion; nothing is retrained."
+        f"The whole score has PC {estimate_text(run.pearson)}. {BRACKETS} The spread is over {run.regions[0].fits} "
+        "cross-fitted models of this protocol. Without a region the other weights are scaled up in proportion; "
+        "nothing is retrained."
     )
     return Group(table, dim(remark))
 
 
-def _spread_table(run: SubScoreRun, own: Scale) -> Table:
+def _spread_table(run: SubScoreRun) -> PlainTable:
+    own = shown_on(run.scale)
     table = plain_table(f"on {own}", "mean", "sd", "5 %", "median", "95 %", f"from {own.words}", "saturated")
     for line in run.regions:
         colour = REGION_COLOURS[line.region]
@@ -226,7 +215,7 @@ def _spread_table(run: SubScoreRun, own: Scale) -> Table:
     return table
 
 
-def _between_table(run: SubScoreRun) -> Table:
+def _between_table(run: SubScoreRun) -> PlainTable:
     names = [line.region for line in run.regions]
     table = plain_table("correlation with", *names)
     for i, (name, row) in enumerate(zip(names, run.between, strict=True)):
@@ -236,7 +225,6 @@ def _between_table(run: SubScoreRun) -> Table:
 
 
 def figures(report: SubScoreReport) -> list[Figure]:
-    """Weights and spread of each run."""
     return [
         Figure(f"sub_scores_{run.name}", f"Sub-scores of Model {run.name}: attributions, not labels", _panels(run))
         for run in report.runs
@@ -245,11 +233,8 @@ def figures(report: SubScoreReport) -> list[Figure]:
 
 def _panels(run: SubScoreRun) -> list[tuple[str, Panel]]:
     weights = {line.region: line.weight for line in run.regions}
-    spread = {
-        line.region: (line.weight - line.weight_sd, line.weight + line.weight_sd)
-        for line in run.regions
-        if line.fits > 1
-    }
+    several = (line for line in run.regions if line.fits > 1)
+    spread = {line.region: (line.weight - line.weight_sd, line.weight + line.weight_sd) for line in several}
     colours = [REGION_COLOURS[region] for region in weights]
     panels: list[tuple[str, Panel]] = [("", Dots(weights, "softmax weight, ± sd", spread, colours=colours))]
     own = shown_on(run.scale)

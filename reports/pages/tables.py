@@ -26,11 +26,15 @@ def data(store: Store, name: str | None) -> pl.DataFrame:
 
 
 def render(described: pl.DataFrame) -> RenderableType:
-    """One table with its columns, or all tables with what one row is."""
     groups = {str(name): group for (name,), group in described.group_by("table", maintain_order=True)}
     if len(groups) == 1:
         ((name, group),) = groups.items()
-        return page(name, group["table_comment"][0] or "", _columns(group))
+        rows = (
+            (Text(column, style=ACCENT), dim(kind), comment or "")
+            for column, kind, comment in group.select("column", "type", "comment").iter_rows()
+        )
+        table = plain_table("column", "type", "meaning", rows=rows, text=(0, 1, 2))
+        return page(name, group["table_comment"][0] or "", table)
     return page(
         "Tables and views",
         "`kallos tables NAME` lists the columns of one",
@@ -39,21 +43,11 @@ def render(described: pl.DataFrame) -> RenderableType:
     )
 
 
-def _columns(group: pl.DataFrame) -> RenderableType:
-    rows = (
-        (Text(column, style=ACCENT), dim(kind), comment or "")
-        for column, kind, comment in group.select("column", "type", "comment").iter_rows()
-    )
-    return plain_table("column", "type", "meaning", rows=rows, text=(0, 1, 2))
-
-
 def _tables(groups: dict[str, pl.DataFrame]) -> RenderableType:
     parts: list[RenderableType] = []
     for name, group in groups.items():
         columns = group["column"].to_list()
         shown = ", ".join(columns[:8]) + (f" … {len(columns)} columns" if len(columns) > 8 else "")
-        parts += [
-            Text.assemble((name, f"bold {ACCENT}"), f"  {group['table_comment'][0] or ''}"),
-            Padding(dim(shown), (0, 0, 0, 2)),
-        ]
+        heading = Text.assemble((name, f"bold {ACCENT}"), f"  {group['table_comment'][0] or ''}")
+        parts += [heading, Padding(dim(shown), (0, 0, 0, 2))]
     return Group(*parts)

@@ -1,11 +1,10 @@
 """`kallos report training`: every run, and the training curves of the newest."""
 
 import json
-import math
 from dataclasses import dataclass
 
+import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.machine import elsewhere
@@ -13,9 +12,10 @@ from featurestore.runs import load
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
 from reports.render.figures import Figure
-from reports.render.layout import dim, duration, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, duration, number, page, plain_table, plural, section
 from reports.render.palette import WARM
 from reports.render.plots import Lines
+from reports.render.plots.terminal import Values
 from reports.render.scales import ERRORS_ON
 from reports.stats.selection import Selection, no_run, run_names
 
@@ -90,13 +90,9 @@ def data(store: Store, selection: Selection) -> TrainingReport:
     ).rows()
     if not rows:
         raise no_run(store, selection)
-    runs = tuple(TrainedRun(*(*row, _elsewhere(config))) for *row, config in rows)
+    runs = tuple(TrainedRun(*(*row, elsewhere(json.loads(config).get("fits", {}).values()))) for *row, config in rows)
     chosen = runs if selection.runs else _newest(runs)
     return TrainingReport(runs, tuple(_curve(store, run) for run in chosen if (run.epochs or 0) > 1))
-
-
-def _elsewhere(config: str) -> tuple[str, ...]:
-    return elsewhere(json.loads(config).get("fits", {}).values())
 
 
 def _newest(runs: tuple[TrainedRun, ...]) -> tuple[TrainedRun, ...]:
@@ -117,18 +113,13 @@ def _curve(store: Store, run: TrainedRun) -> Curve:
 
 
 def render(report: TrainingReport) -> RenderableType:
-    """The curves, then a table for each fold."""
-    folds = dict.fromkeys((run.protocol, run.fold) for run in report.runs)
+    folds: dict[tuple[str, int], list[TrainedRun]] = {}
+    for run in report.runs:
+        folds.setdefault((run.protocol, run.fold), []).append(run)
     return page(
         "Training",
         plural(len(report.runs), "run"),
-        *(
-            section(
-                f"{protocol}, fold {fold}",
-                _runs_table([r for r in report.runs if (r.protocol, r.fold) == (protocol, fold)]),
-            )
-            for protocol, fold in folds
-        ),
+        *(section(f"{protocol}, fold {fold}", _runs_table(runs)) for (protocol, fold), runs in folds.items()),
         dim(
             "MAE, RMSE and PC are out of fold: each training row as predicted by the one of the cross-fitted models "
             f"that had not seen it, never test rows. {ERRORS_ON}. Two digits, as no interval stands "
@@ -145,7 +136,7 @@ def _lines(report: TrainingReport, metric: str, name: str) -> Lines | None:
     return Lines(curves, PROGRESS, name) if curves else None
 
 
-def _runs_table(runs: list[TrainedRun]) -> Table:
+def _runs_table(runs: list[TrainedRun]) -> PlainTable:
     table = plain_table("run", "fits", "MAE", "RMSE", "PC", "time")
     for run in runs:
         unfinished = (f"  {run.status}", WARM) if run.status != "done" else ""
@@ -158,20 +149,18 @@ def _runs_table(runs: list[TrainedRun]) -> Table:
     return table
 
 
-def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[list[float], list[float]]]:
+def _progress_curves(report: TrainingReport, metric: str) -> dict[str, tuple[Values, Values]]:
     """name -> (progress in percent, metric): runs of 10 epochs and of 500 trees on one axis."""
     names = run_names([curve.model for curve in report.curves], [curve.run_id for curve in report.curves])
     curves = {}
     for name, curve in zip(names, report.curves, strict=True):
-        points = [(100 * e / curve.epoch[-1], v) for e, v in zip(curve.epoch, getattr(curve, metric), strict=True)]
-        known = [(x, y) for x, y in points if math.isfinite(y)]
-        if known:
-            curves[name] = ([x for x, _ in known], [y for _, y in known])
+        progress, values = 100 * np.array(curve.epoch) / curve.epoch[-1], np.array(getattr(curve, metric))
+        if (known := np.isfinite(values)).any():
+            curves[name] = progress[known], values[known]
     return curves
 
 
 def figures(report: TrainingReport) -> list[Figure]:
-    """PC and MAE on held-out rows over the training."""
     plots = (_lines(report, "pearson", "PC"), _lines(report, "mae", f"MAE on {MODEL_SCALE}"))
     panels = [("", plot) for plot in plots if plot]
     return [Figure("training_curves", "Training, on held-out rows", panels)] if panels else []

@@ -12,7 +12,6 @@ SHOWN = 10
 
 
 def render_compacted(done: CompactionResult) -> RenderableType:
-    """Sizes, and what was dropped."""
     lines = [Text(f"dropped {extractor} {version[:6]}") for extractor, version in done.versions]
     if done.orphans:
         lines.append(Text(f"dropped {plural(done.orphans, 'row')} of photos that are gone"))
@@ -24,7 +23,6 @@ def render_compacted(done: CompactionResult) -> RenderableType:
 
 
 def render_erased(erased: ErasureResult) -> RenderableType:
-    """What was erased and where, what was searched, and what is left for people to do."""
     receipt = erased.receipt
     files, size = receipt.searched
     searched = f"{plural(files, 'file')}, {size / 2**20:,.1f} MiB, searched for ids, hashes, vectors and names"

@@ -1,20 +1,17 @@
 """`kallos validate`: the verdict on a model for other raters, and why."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from featurestore.scale import MODEL_SCALE
-from reports.pages.external_evaluation import ExternalReport, left_out, other_trait
+from reports.pages.external_evaluation import ExternalReport, left_out, other_trait, scatter
 from reports.pages.groups import p_value
-from reports.render.layout import dim, number, page, plain_table, plural, section
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.palette import BAD, GOOD, WARM
-from reports.render.plots import Lines, Scatter
+from reports.render.plots import Lines
 from reports.render.scales import shown_on
 from reports.stats.bootstrap import Estimate
 from reports.stats.estimates import BRACKETS, BRACKETS_OF_COVERAGE, estimate_text
@@ -53,11 +50,7 @@ class Validation:
 
 
 def render(report: Validation) -> RenderableType:
-    """The verdict with its reasons, the figures, the shift, and the predictions beside the raters' scores."""
     evaluation, found = report.evaluation, report.validity
-    own = shown_on(evaluation.scale)
-    truth, predicted = (own.from_models(np.array(scores)) for scores in (evaluation.truth, evaluation.predicted))
-    scatter = Scatter(truth, predicted, f"raters' score, on {own}", f"predicted score, on {own}", own)
     return page(
         "Validation",
         f"{plural(found.n, 'photo')} of {evaluation.data_set}, models trained on {evaluation.trained_on}",
@@ -68,10 +61,10 @@ def render(report: Validation) -> RenderableType:
         _figures_table(report),
         dim(READING),
         section("Shift", *_shift_parts(report.shift), remark="beside the training photos, without any label"),
-        section("The map", _map(report), remark=f"predicted to raters' score, on {own}")
+        section("The map", _map(report), remark=f"predicted to raters' score, on {shown_on(evaluation.scale)}")
         if found.verdict == "recalibrate"
         else None,
-        section("Predicted against the raters' score", scatter),
+        section("Predicted against the raters' score", scatter(evaluation)),
     )
 
 
@@ -84,8 +77,8 @@ def reasons(report: Validation) -> list[str]:
             "These raters' noise is not known, for lack of single ratings, and is not corrected for: the correlation "
             f"is {estimate_text(found.corrected)}"
         )
-    of = f"{evaluation.data_set} --bundle {report.bundle}" if report.bundle else evaluation.data_set
-    to_predict = f"`kallos score photo.jpg --data-set {of}` scores as these raters would."
+    bundle = f" --bundle {report.bundle}" if report.bundle else ""
+    to_predict = f"`kallos score photo.jpg --data-set {evaluation.data_set}{bundle}` scores as these raters would."
     match found.verdict:
         case "use":
             return [
@@ -123,7 +116,7 @@ def _more(found: Validity) -> str:
     return f"Were it as estimated, {found.needed:,} rated photos would decide it with 80 % probability."
 
 
-def _figures_table(report: Validation) -> Table:
+def _figures_table(report: Validation) -> PlainTable:
     found, best = report.validity, report.evaluation.models[0].overall
     rows: list[tuple[str, Estimate | None, str]] = [
         ("Spearman's correlation", found.spearman, "as it is"),
@@ -155,10 +148,9 @@ def _shift_parts(found: Shift) -> list[RenderableType]:
         shown = ((each.feature, number(each.mean, 2, sign=True)) for each in found.features)
         parts.append(plain_table("feature", "mean, in training sds", rows=shown))
     if found.unusual:
-        most = sorted(found.unusual.items(), key=lambda of: -of[1])
-        parts.append(
-            plain_table("unlike in", "share of photos", rows=((name, number(share, 2)) for name, share in most))
-        )
+        most = sorted(found.unusual.items(), key=lambda measure: -measure[1])
+        rows = ((name, number(share, 2)) for name, share in most)
+        parts.append(plain_table("unlike in", "share of photos", rows=rows))
     return parts
 
 

@@ -13,6 +13,11 @@ ELSEWHERE = (
     "imagenet is known of every other network of torchvision and timm, too: --download fetches it. A .safetensors "
     "file is taken by its path; kallos does not know its terms."
 )
+OF_KNOWN = (
+    *("network", "mean", "std", "sha256", "licence", "trained_on", "data_terms", "research_only", "pearson"),
+    "how_to_get",
+)
+"""Fields of a line that are those of `KnownWeights`."""
 
 
 @dataclass(frozen=True)
@@ -51,36 +56,21 @@ class WeightsReport:
 
 
 def data() -> WeightsReport:
-    """The known weights, the default first."""
     return WeightsReport(
         tuple(
-            WeightsLine(
-                weights=known.name,
-                network=known.network,
-                mean=known.mean,
-                std=known.std,
-                sha256=known.sha256,
-                licence=known.licence,
-                trained_on=known.trained_on,
-                data_terms=known.data_terms,
-                research_only=known.research_only,
-                pearson=known.pearson,
-                file=known.file(),
-                how_to_get=known.how_to_get,
-            )
+            WeightsLine(known.name, **{name: getattr(known, name) for name in OF_KNOWN}, file=known.file())
             for known in KNOWN
         )
     )
 
 
 def render(report: WeightsReport) -> RenderableType:
-    """A line for the weights of one network, then how to get those that are not here."""
     table = plain_table("weights", "network", "here", "licence", "trained on", "research only", "PC", text=range(6))
     for line in report.lines:
-        use = "yes" if line.research_only else "no"
-        here = "yes" if line.file else "no"
+        use, here = ("yes" if answer else "no" for answer in (line.research_only, line.file))
         table.add_row(line.weights, line.network, here, line.licence, line.trained_on, use, number(line.pearson, 2))
     data = dict.fromkeys(f"{line.trained_on}: {line.data_terms}" for line in report.lines)
+    missing = _missing(report.lines)
     return page(
         "Weights",
         f"{sum(line.file is not None for line in report.lines)} of {len(report.lines)} known ones are here",
@@ -89,7 +79,7 @@ def render(report: WeightsReport) -> RenderableType:
             f"{'; '.join(data)}. PC: ridge on the pooled features, on the test photos of "
             "fold 1 of SCUT-FBP5500: whoever chooses by it has looked at them."
         ),
-        section("How to get the others", *map(dim, missing)) if (missing := _missing(report.lines)) else None,
+        section("How to get the others", *map(dim, missing)) if missing else None,
         dim(ELSEWHERE),
     )
 

@@ -1,11 +1,8 @@
 """Photos side by side, with their landmarks where it matters what the features are measured on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +13,7 @@ from extractors.regions import REGIONS
 from reports.render.figures import Figure
 from reports.render.palette import ACCENT, REGION_COLOURS
 from reports.render.plots import Panel
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from reports.render.plots.plot import Axes
 
 COLUMNS = 4
 CAPTION = 28
@@ -46,7 +41,9 @@ class Photo(Panel):
         axes.set(xticks=[], yticks=[])
         axes.set_axis_off()
         if self.landmarks is not None:
-            _draw_landmarks(axes, self.landmarks)
+            for region, line in contour_lines(self.landmarks):
+                axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.9)
+            axes.plot(*self.landmarks[:, :2].T, ".", color="white", markersize=0.8, alpha=0.6)
         if self.framed:
             axes.set_axis_on()
             axes.spines[:].set(visible=True, color=ACCENT, linewidth=4)
@@ -65,12 +62,11 @@ def contour_lines(landmarks: NDArray[np.float32]) -> list[tuple[str, NDArray[np.
     # symmetry comes first: its oval runs along the jawline and should lie beneath it
     for region in reversed(REGIONS):
         for name in REGION_CONTOURS[region]:
-            line = face.contour(name)[0]
-            lines.append((region, line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]])))
+            lines.append((region, drawn_contour(face, name)))
     return lines
 
 
-def _draw_landmarks(axes: Axes, landmarks: NDArray[np.float32]) -> None:
-    for region, line in contour_lines(landmarks):
-        axes.plot(*line.T, color=REGION_COLOURS[region], linewidth=0.9)
-    axes.plot(*landmarks[:, :2].T, ".", color="white", markersize=0.8, alpha=0.6)
+def drawn_contour(face: Landmarks, name: str) -> NDArray[np.float64]:
+    """(k, 2) pixels of a contour of one face, where a closed one ends where it begins."""
+    line = face.contour(name)[0]
+    return line if name in OPEN_CONTOURS else np.concatenate([line, line[:1]])

@@ -29,8 +29,8 @@ class Page:
 
     def __rich__(self) -> RenderableType:
         heading = Text.assemble((self.title, "bold"), "  ", (self.remark, "dim"))
-        apart = [piece for part in self.parts for piece in ("", part)]
-        return Padding(Group(heading, *apart), (1, 1, 1, 1))
+        spaced = [piece for part in self.parts for piece in ("", part)]
+        return Padding(Group(heading, *spaced), 1)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def section(heading: str, *parts: RenderableType, remark: str = "") -> Section:
     return Section(heading, remark, parts)
 
 
-class Sheet(Table):
+class PlainTable(Table):
     """A table that cuts no figure, however narrow the terminal.
 
     Where it does not fit, columns that only draw the numbers of others are left out, and then each row is written as a
@@ -77,12 +77,9 @@ class Sheet(Table):
         informative = [column for column in self.columns if not self.rows or not all(map(_only_draws, column.cells))]
         for columns in (self.columns, informative):
             if widths := self._widths(console, options, columns):
-                some = copy(self)
-                some.columns = [
-                    replace(column, width=width, _index=i)
-                    for i, (column, width) in enumerate(zip(columns, widths, strict=True))
-                ]
-                yield from super(Sheet, some).__rich_console__(console, options)
+                some, pairs = copy(self), zip(columns, widths, strict=True)
+                some.columns = [replace(column, width=width, _index=i) for i, (column, width) in enumerate(pairs)]
+                yield from super(PlainTable, some).__rich_console__(console, options)
                 return
         yield from self._lists(informative, options.max_width)
 
@@ -99,7 +96,7 @@ class Sheet(Table):
             return []
         widths = []
         for needs, wants in zip(least, most, strict=True):
-            widths.append(needs + min(wants - needs, room))
+            widths.append(min(wants, needs + room))
             room -= widths[-1] - needs
         return widths
 
@@ -140,16 +137,12 @@ def _only_draws(cell: RenderableType) -> bool:
     return not any(character.isalnum() for character in str(cell))
 
 
-def plain_table(*columns: str, rows: Iterable[Sequence[RenderableType]] = (), text: Collection[int] = (0,)) -> Sheet:
+def plain_table(
+    *columns: str, rows: Iterable[Sequence[RenderableType]] = (), text: Collection[int] = (0,)
+) -> PlainTable:
     """A table without frame; columns at the places `text` hold text, the others figures."""
-    grid = Sheet(
-        box=box.SIMPLE_HEAD,
-        header_style="dim",
-        border_style="dim",
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-    )
+    grid = PlainTable(box=box.SIMPLE_HEAD, border_style="dim", pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    grid.header_style = "dim"
     for i, name in enumerate(columns):
         is_text = i in text
         grid.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")

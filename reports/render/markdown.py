@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -56,7 +56,7 @@ def document(content: Any, picture: Callable[[Plot], str], level: int = 1) -> It
             yield from _documents(content.renderables, picture, level)
         case Table():
             text = [i for i, column in enumerate(content.columns) if column.justify == "left"]
-            rows = zip(*(map(_cell, column.cells) for column in content.columns), strict=True)
+            rows = zip(*(map(escape, column.cells) for column in content.columns), strict=True)
             yield grid([escape(column.header) for column in content.columns], list(rows), text=text)
         case Plot():
             yield f"![{escape(content.x_label)}]({picture(content)})"
@@ -69,10 +69,6 @@ def document(content: Any, picture: Callable[[Plot], str], level: int = 1) -> It
 def _documents(parts: Iterable[Any], picture: Callable[[Plot], str], level: int) -> Iterator[str]:
     for part in parts:
         yield from document(part, picture, level)
-
-
-def _cell(content: RenderableType) -> str:
-    return escape(str(content))
 
 
 def _plain(text: str) -> str:

@@ -17,8 +17,3 @@ REGION_COLOURS = {
     "symmetry": "#8fd14f",
     "proportion": "#a9b53c",
 }
-
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    """`#rrggbb` as three whole numbers from 0 to 255."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

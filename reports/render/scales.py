@@ -1,7 +1,5 @@
 """Scores on the data set's own scale beside the one that models are trained on."""
 
-from __future__ import annotations
-
 from featurestore.ingest.labels import UNNAMED_TRAIT
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.traits import Target
@@ -15,9 +13,9 @@ def shown_on(scale: Scale | None) -> Scale:
     return MODEL_SCALE if scale is None else Scale(*scale)
 
 
-def score_on(scale: Scale, score: float | None, digits: int = 2) -> str:
+def score_on(scale: Scale, score: float | None) -> str:
     """A score of models as a figure on this scale; a dash where there is none."""
-    return number(None if score is None else scale.from_models(score), digits)
+    return number(None if score is None else scale.from_models(score), 2)
 
 
 def interval_on(scale: Scale, low: float | None, high: float | None) -> str:
@@ -33,18 +31,18 @@ def titled_interval(scale: Scale, low: float | None, high: float | None) -> str:
 def on_both(score: float, scale: Scale | None, digits: int = 2) -> str:
     """`4.90 on 1-7 (3.60 on 1-5)`; `3.60 on 1-5` where both scales are the same, or there is no other."""
     own = shown_on(scale)
-    return _beside(own.from_models(score), score, own, digits)
+    return _both(own.from_models(score), score, own, digits)
 
 
 def error_on_both(error: float, scale: Scale | None, digits: int = 2) -> str:
     """`0.90 on 1-7 (0.60 on 1-5)`, of a difference of two scores; like `on_both`."""
     own = shown_on(scale)
-    return _beside(own.errors_from_models(error), error, own, digits)
+    return _both(own.errors_from_models(error), error, own, digits)
 
 
-def _beside(value: float, of_models: float, own: Scale, digits: int) -> str:
-    beside = "" if own == MODEL_SCALE else f" ({number(of_models, digits)} on {MODEL_SCALE})"
-    return f"{number(value, digits)} on {own}{beside}"
+def _both(value: float, of_models: float, own: Scale, digits: int) -> str:
+    second = "" if own == MODEL_SCALE else f" ({number(of_models, digits)} on {MODEL_SCALE})"
+    return f"{number(value, digits)} on {own}{second}"
 
 
 def mapped(scale: Scale, how: str) -> str:

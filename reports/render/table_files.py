@@ -116,6 +116,7 @@ def _sav(table: pl.DataFrame, labels: Labels) -> bytes:
     texts = [labels.get(old, "" if old == new else old) for old, new in zip(flat.columns, names, strict=True)]
     flat.columns = names
     truths = [name for name in names if flat.schema[name] == pl.Boolean]
+    nominal = [name for name in names if flat.schema[name] in (pl.Boolean, pl.String)]
     with TemporaryDirectory(prefix="kallos-") as folder:
         file = Path(folder) / "table.sav"
         pyreadstat.write_sav(
@@ -123,17 +124,13 @@ def _sav(table: pl.DataFrame, labels: Labels) -> bytes:
             file,
             column_labels={name: _cut(label, SAV_LABEL) for name, label in zip(names, texts, strict=True) if label},
             variable_value_labels={name: {1: "yes", 0: "no"} for name in truths},
-            variable_measure={name: _measure(kind) for name, kind in flat.schema.items()},
+            variable_measure={name: "nominal" if name in nominal else "scale" for name in names},
             row_compress=True,
         )
         return file.read_bytes()
 
 
 KINDS: Mapping[str, Callable[[pl.DataFrame, Labels], bytes]] = {"csv": _csv, "parquet": _parquet, "sav": _sav}
-
-
-def _measure(kind: pl.DataType) -> str:
-    return "nominal" if kind in (pl.Boolean, pl.String) else "scale"
 
 
 def _spss_values(flat: pl.DataFrame) -> pl.DataFrame:

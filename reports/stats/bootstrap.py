@@ -6,6 +6,7 @@ intervals too narrow. Calls on the same rows use the same resamples, so that dif
 fold has a stream of random numbers of its own, so that the resamples of folds are independent.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -14,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.records import Evaluation
+
+Reals = NDArray[np.float64]
+Names = NDArray[np.str_]
 
 METRICS = {"pearson": "PC", "mae": "MAE", "rmse": "RMSE", "spearman": "Spearman"}
 RESAMPLES = 1000
@@ -34,13 +38,13 @@ class Estimate:
     high: float
 
     @classmethod
-    def from_resamples(cls, value: float, resampled: NDArray[np.float64]) -> Self:
+    def from_resamples(cls, value: float, resampled: Reals) -> Self:
         """From the figure itself and the (1000,) figures of the resamples, NaN where one has none."""
         low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
         return cls(float(value), float(low), float(high))
 
     @classmethod
-    def of_share(cls, inside: NDArray[np.bool_], people: NDArray[np.str_]) -> Self:
+    def of_share(cls, inside: NDArray[np.bool_], people: Names) -> Self:
         """The share of (n,) that is true, with Wilson's interval (1927), as resamples of all or none have no width.
 
         As wide as for one photo of each person.
@@ -52,7 +56,7 @@ class Estimate:
         return cls(share, float(low), float(high))
 
     @classmethod
-    def of_mean(cls, values: NDArray[np.float64], people: NDArray[np.str_]) -> Self:
+    def of_mean(cls, values: Reals, people: Names) -> Self:
         """The mean of (n,) values."""
         return cls.from_resamples(float(values.mean()), means(resamples(people), values))
 
@@ -62,7 +66,10 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-def resamples(people: NDArray[np.str_], fold: int = 0) -> NDArray[np.float64]:
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+def resamples(people: Names, fold: int = 0) -> Reals:
     """(1000, n): how often each of n images, of these people, is drawn in each resample. The seed is fixed.
 
     As many people are drawn as there are, each with all images. `fold` chooses the stream of random numbers.
@@ -78,38 +85,38 @@ def _drawn(persons: int, fold: int) -> NDArray[np.uint8]:
     return random.multinomial(persons, np.full(persons, 1 / persons), RESAMPLES).astype(np.uint8)
 
 
-def means(counts: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def by_person(values: Reals, people: Names) -> Reals:
+    """The mean of (n, ...) values over the photos of each person, people in order of their names."""
+    place, photos = np.unique(people, return_inverse=True, return_counts=True)[1:]
+    sums = np.zeros((len(photos), *values.shape[1:]))
+    np.add.at(sums, place, values)
+    return sums / photos.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def means(counts: Reals, values: Reals) -> Reals:
     """(1000,), or (runs, 1000), means of (n,) or (runs, n) values; NaN where a resample has drawn none of them."""
     with np.errstate(invalid="ignore"):
-        resampled: NDArray[np.float64] = values @ counts.T / counts.sum(axis=1)
-    return resampled
+        return np.asarray(values @ counts.T / counts.sum(axis=1))
 
 
-def correlations(
-    counts: NDArray[np.float64], truth: NDArray[np.float64], predicted: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def correlations(counts: Reals, truth: Reals, predicted: Reals) -> Reals:
     """Pearson's correlation in each resample: (1000,), or (runs, 1000), of (n,) or (runs, n) predictions."""
     # moments of a resample are weighted means; centring keeps their differences exact
     t, p = truth - truth.mean(), predicted - predicted.mean(axis=-1, keepdims=True)
     mean_t, mean_p = means(counts, t), means(counts, p)
     spread = (means(counts, t**2) - mean_t**2) * (means(counts, p**2) - mean_p**2)
     root = np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan))
-    resampled: NDArray[np.float64] = (means(counts, p * t) - mean_p * mean_t) / root
-    return resampled
+    return np.asarray((means(counts, p * t) - mean_p * mean_t) / root)
 
 
-def rank_correlations(
-    counts: NDArray[np.float64], truth: NDArray[np.float64], predicted: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def rank_correlations(counts: Reals, truth: Reals, predicted: Reals) -> Reals:
     """Spearman's correlation of two (n,) arrays in each resample, (1000,): every resample is ranked anew."""
-    orders = [_Order.of(values) for values in (truth, predicted)]
+    orders = [_Order(values) for values in (truth, predicted)]
     parts = np.array_split(counts, -(-counts.size // RANKED_AT_ONCE))
     return np.concatenate([_rank_correlations(part, *orders) for part in parts])
 
 
-def resampled_figures(
-    truth: NDArray[np.float64], predicted: NDArray[np.float64], people: NDArray[np.str_], fold: int = 0
-) -> dict[str, NDArray[np.float64]]:
+def resampled_figures(truth: Reals, predicted: Reals, people: Names, fold: int = 0) -> dict[str, Reals]:
     """metric -> (1000,) figures of (n,) predictions in each resample."""
     counts, error = resamples(people, fold), predicted - truth
     return {
@@ -120,9 +127,7 @@ def resampled_figures(
     }
 
 
-def figures(
-    truth: NDArray[np.float64], predicted: NDArray[np.float64], people: NDArray[np.str_]
-) -> dict[str, Estimate]:
+def figures(truth: Reals, predicted: Reals, people: Names) -> dict[str, Estimate]:
     """metric -> figure of (n,) predictions with its interval."""
     evaluation = Evaluation.from_scores(truth, predicted)
     return {
@@ -131,38 +136,27 @@ def figures(
     }
 
 
-@dataclass(frozen=True, eq=False)
 class _Order:
-    """Where values stand among each other.
+    """Where (n,) values stand among each other."""
 
-    ascending    (n,) the places of the values, the lowest first
-    first        where in that order each different value begins
-    different    (n,) which of the different values each is
-    """
+    def __init__(self, values: Reals) -> None:
+        self._place = np.unique(values, return_inverse=True)[1]  # among the different values
+        self._ascending = np.argsort(self._place, kind="stable")
+        self._first = np.unique(self._place[self._ascending], return_index=True)[1]
 
-    ascending: NDArray[np.int64]
-    first: NDArray[np.int64]
-    different: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Self:
-        different = np.unique(values, return_inverse=True)[1]
-        ascending = np.argsort(different, kind="stable")
-        return cls(ascending, np.unique(different[ascending], return_index=True)[1], different)
-
-    def mean_ranks(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean_ranks(self, counts: Reals) -> Reals:
         """(r, n): the rank of each value among those drawn, from the middle; equal ones share their mean rank."""
-        equal = np.take(counts, self.ascending, axis=1)
-        if len(self.first) < len(self.ascending):
-            equal = np.add.reduceat(equal, self.first, axis=1)
+        equal = np.take(counts, self._ascending, axis=1)
+        if len(self._first) < len(self._ascending):
+            equal = np.add.reduceat(equal, self._first, axis=1)
         ranks = np.cumsum(equal, axis=1) - (equal + counts.sum(axis=1, keepdims=True)) / 2
-        return np.take(ranks, self.different, axis=1)
+        return np.take(ranks, self._place, axis=1)
 
 
-def _rank_correlations(counts: NDArray[np.float64], truth: _Order, predicted: _Order) -> NDArray[np.float64]:
+def _rank_correlations(counts: Reals, truth: _Order, predicted: _Order) -> Reals:
     """(r,) correlations of the ranks in r resamples."""
     t, p = truth.mean_ranks(counts), predicted.mean_ranks(counts)
     drawn = counts * t
     spread = np.einsum("ij,ij->i", drawn, t) * np.einsum("ij,ij,ij->i", counts, p, p)
-    correlated: NDArray[np.float64] = np.einsum("ij,ij->i", drawn, p)
-    return correlated / np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan))
+    root = np.sqrt(np.where(spread > LEAST_SPREAD, spread, np.nan))
+    return np.asarray(np.einsum("ij,ij->i", drawn, p) / root)

@@ -1,11 +1,13 @@
 """A figure with its interval as text, in terminals, HTML and cards: no digit finer than the interval supports."""
 
 import math
+from collections.abc import Mapping
 
 from rich.text import Text
 
 from featurestore.scale import Scale
 from reports.render.layout import number
+from reports.render.plots import Dots
 from reports.stats.bootstrap import RESAMPLES, Estimate
 
 BRACKETS = f"Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
@@ -55,3 +57,8 @@ def estimate_cell(estimate: Estimate, *, sign: bool = False) -> Text:
         return Text("–")
     value, ends = split_estimate(estimate, sign=sign)
     return Text.assemble(value, (f"\n{ends}", "dim"))
+
+
+def estimate_dots(estimates: Mapping[str, Estimate], label: str) -> Dots:
+    values = {name: estimate.value for name, estimate in estimates.items()}
+    return Dots(values, label, {name: (estimate.low, estimate.high) for name, estimate in estimates.items()})

@@ -1,8 +1,9 @@
 """Runs with their predictions of the test images, which the reports on models are based on."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.records import Evaluation
 from featurestore.runs import EXTERNAL, GROUP, Run, calibrations
 from featurestore.store import Store
-from reports.stats.bootstrap import Estimate, correlations, resamples
+from reports.stats.bootstrap import Estimate, Reals, correlations, figures, resamples
 from reports.stats.selection import Selection, chosen_runs, run_names
 
 FEWEST_TESTED = 20
@@ -38,17 +39,53 @@ class EvaluatedRun:
     image_ids: tuple[str, ...]
     subsets: tuple[str | None, ...]
     people: NDArray[np.str_]
-    truth: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    low: NDArray[np.float64] | None = None
-    high: NDArray[np.float64] | None = None
+    truth: Reals
+    predicted: Reals
+    low: Reals | None = None
+    high: Reals | None = None
+
+    def figures(self) -> dict[str, Estimate]:
+        """metric -> figure with its interval."""
+        return figures(self.truth, self.predicted, self.people)
+
+    @property
+    def coverage(self) -> Estimate | None:
+        """Share of the scores within their intervals; None where the run gives none."""
+        if self.low is None or self.high is None:
+            return None
+        return Estimate.of_share((self.low <= self.truth) & (self.truth <= self.high), self.people)
+
+    @property
+    def width(self) -> float | None:
+        """Mean width of the intervals; None where the run gives none."""
+        return None if self.low is None or self.high is None else float((self.high - self.low).mean())
 
 
 def evaluated_runs(store: Store, selection: Selection) -> list[EvaluatedRun]:
     """The chosen runs, each with its test rows. Raises PrerequisiteError when there is none."""
     runs = chosen_runs(store, selection)
     names = run_names([run.model for run in runs], [run.run_id for run in runs])
-    return [_tested(store, name, run) for name, run in zip(names, runs, strict=True)]
+    found = []
+    for name, run in zip(names, runs, strict=True):
+        tested = evaluated_rows(store, name, run, "test")
+        if tested is None:
+            raise PrerequisiteError(
+                f"The run {run.run_id!r} has no test predictions: train on a fold with test images."
+            )
+        found.append(tested)
+    return found
+
+
+def pooled(runs: Sequence[EvaluatedRun]) -> EvaluatedRun:
+    """The rows of several folds as of one run; with intervals where all have some."""
+
+    columns: dict[str, Any] = {}
+    for name in ("people", "truth", "predicted", "low", "high"):
+        parts = [getattr(run, name) for run in runs]
+        columns[name] = None if any(part is None for part in parts) else np.concatenate(parts)
+    for name in ("image_ids", "subsets"):
+        columns[name] = tuple(chain(*(getattr(run, name) for run in runs)))
+    return replace(runs[0], **columns)
 
 
 def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun | None:
@@ -56,7 +93,7 @@ def calibrated_by_group(store: Store, evaluated: EvaluatedRun) -> EvaluatedRun |
 
     The group's mean out-of-fold error is subtracted, and its interval is centred there; both are of shared scores.
     """
-    known = {subset: of for subset, of in calibrations(store, evaluated.run.run_id).items() if subset}
+    known = {subset: own for subset, own in calibrations(store, evaluated.run.run_id).items() if subset}
     if evaluated.low is None or evaluated.high is None or not known:
         return None
     maps = scale_maps.of_run(store, evaluated.run.run_id)
@@ -79,13 +116,6 @@ def gain_in_pearson(run: EvaluatedRun, other: EvaluatedRun) -> Estimate:
     before, after = correlations(resamples(run.people[own]), truth, predicted)
     without, with_run = (Evaluation.from_scores(truth, scores).pearson for scores in predicted)
     return Estimate.from_resamples(with_run - without, after - before)
-
-
-def _tested(store: Store, name: str, run: Run) -> EvaluatedRun:
-    tested = evaluated_rows(store, name, run, "test")
-    if tested is None:
-        raise PrerequisiteError(f"The run {run.run_id!r} has no test predictions: train on a fold with test images.")
-    return tested
 
 
 def evaluated_rows(store: Store, name: str, run: Run, role: str, data_set: str | None = None) -> EvaluatedRun | None:

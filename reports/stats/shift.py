@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, t
 
-from reports.stats.bootstrap import Estimate
+from reports.stats.bootstrap import Estimate, Reals, by_person
 
 FALSE_ALARM = 0.01
 """Chance that any feature is named although no mean differs (Bonferroni)."""
@@ -46,24 +46,22 @@ class Shift:
 
 def shift(
     names: Sequence[str],
-    z_scores: NDArray[np.float64],
+    z_scores: Reals,
     people: NDArray[np.str_],
     beyond: Mapping[str, NDArray[np.bool_]],
     expected: float,
 ) -> Shift:
     """From (n, F) features in standard deviations of the training photos, and measure -> (n,) whether it warns."""
-    person, counts = np.unique(people, return_inverse=True, return_counts=True)[1:]
-    z = np.nan_to_num(z_scores)
-    by_person = np.stack([np.bincount(person, column) / counts for column in z.T], axis=1)
-    mean = by_person.mean(axis=0)
-    error = np.maximum(by_person.std(axis=0, ddof=1), 1e-9) / np.sqrt(len(counts))
-    limit = t.isf(FALSE_ALARM / 2 / len(names), len(counts) - 1)
+    z = by_person(np.nan_to_num(z_scores), people)
+    mean = z.mean(axis=0)
+    error = np.maximum(z.std(axis=0, ddof=1), 1e-9) / np.sqrt(len(z))
+    limit = t.isf(FALSE_ALARM / 2 / len(names), len(z) - 1)
     differing = [i for i in np.argsort(-np.abs(mean)) if abs(mean[i]) > limit * error[i]]
     warned, p = None, None
     if beyond:
         any_warning = np.any(list(beyond.values()), axis=0)
         warned = Estimate.of_share(any_warning, people)
-        p = float(binom.sf(round(warned.value * len(counts)) - 1, len(counts), expected))
+        p = float(binom.sf(round(warned.value * len(z)) - 1, len(z), expected))
     return Shift(
         features=tuple(FeatureShift(names[i], float(mean[i])) for i in differing[:SHOWN]),
         shifted=len(differing),

@@ -42,8 +42,8 @@ def comparisons(store: Store, run_ids: Mapping[str, str]) -> tuple[Comparison, .
 
 def _means(shown: EvaluatedRun, training: EvaluatedRun) -> dict[str, float]:
     """image_id -> mean score of the training photos of its data set."""
-    of_row = np.array([data_set_of(image_id) for image_id in training.image_ids])
-    means = {name: float(training.truth[of_row == name].mean()) for name in dict.fromkeys(of_row.tolist())}
+    data_sets = np.array([data_set_of(image_id) for image_id in training.image_ids])
+    means = {name: float(training.truth[data_sets == name].mean()) for name in dict.fromkeys(data_sets.tolist())}
     return {image_id: means[data_set_of(image_id)] for image_id in shown.image_ids if data_set_of(image_id) in means}
 
 
@@ -51,17 +51,17 @@ def _evaluated_rows(store: Store, run_id: str, role: str) -> EvaluatedRun | None
     return evaluated_rows(store, run_id, runs.load(store, run_id), role)
 
 
-def _compared(beside: str, role: str, run: EvaluatedRun, simpler_scores: Mapping[str, float]) -> Comparison | None:
-    """None where both predict fewer than FEWEST_TESTED photos. `simpler_scores` are by image_id."""
-    common = np.array([image_id in simpler_scores for image_id in run.image_ids])
+def _compared(simpler_model: str, role: str, run: EvaluatedRun, scores: Mapping[str, float]) -> Comparison | None:
+    """None where both predict fewer than FEWEST_TESTED photos. `scores` are by image_id."""
+    common = np.array([image_id in scores for image_id in run.image_ids])
     if common.sum() < FEWEST_TESTED:
         return None
     truth = run.truth[common]
     error = np.abs(run.predicted[common] - truth)
-    simpler = np.abs(np.array([simpler_scores[i] for i in run.image_ids if i in simpler_scores]) - truth)
+    simpler = np.abs(np.array([scores[i] for i in run.image_ids if i in scores]) - truth)
     interval = Estimate.of_mean(error - simpler, run.people[common])
     figures = (float(error.mean()), float(simpler.mean()), interval.low, interval.high)
-    return Comparison(beside, len(truth), *figures, role == "out_of_fold")
+    return Comparison(simpler_model, len(truth), *figures, role == "out_of_fold")
 
 
 def training_source(origin: Origin) -> str:
@@ -82,11 +82,10 @@ def _doubt(comparison: Comparison, own: Scale) -> str:
     simpler = SIMPLER.get(comparison.beside, comparison.beside)
     difference = own_errors(Estimate(comparison.mae - comparison.mae_beside, comparison.low, comparison.high), own)
     digits = digits_of(difference)
-    mae, mae_beside = (
-        number(own.errors_from_models(error), digits) for error in (comparison.mae, comparison.mae_beside)
-    )
+    errors = (comparison.mae, comparison.mae_beside)
+    mae, simpler_mae = (number(own.errors_from_models(error), digits) for error in errors)
     photos = "training photos, out of fold," if comparison.out_of_fold else "test photos"
     return (
         f"On its {comparison.n:,} {photos} the model was {better} than {simpler}: mean error {mae} against "
-        f"{mae_beside} on {own}, difference {estimate_text(difference, sign=True)} (95 % interval)."
+        f"{simpler_mae} on {own}, difference {estimate_text(difference, sign=True)} (95 % interval)."
     )

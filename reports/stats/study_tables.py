@@ -1,6 +1,6 @@
 """The tidy tables of a study of one data set: photos, ratings, predictions, exclusions, and its figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 
@@ -8,9 +8,10 @@ import polars as pl
 
 from featurestore.runs import EXTERNAL, Run, load
 from featurestore.store import Store
-from reports.stats.bootstrap import METRICS, figures
+from reports.stats.bootstrap import METRICS
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_rows
 from reports.stats.raters.agreement import agreement
+from reports.stats.raters.ratings import is_enough
 from reports.stats.raters.variance import rating_variance
 from reports.stats.selection import Selection, chosen_runs
 
@@ -23,12 +24,14 @@ PACKAGES = ("kallos", "duckdb", "lightgbm", "mediapipe", "numpy", "polars", "sci
 FEWEST = 5
 """Photos: figures of fewer mean nothing."""
 
-PREDICTIONS = dict.fromkeys(("run_id", "model", "role", "image_id"), pl.String) | dict.fromkeys(
-    ("predicted", "low", "high", "score"), pl.Float64
-)
-FIGURES = dict.fromkeys(("table", "trait", "run_id", "model", "role", "figure"), pl.String) | dict.fromkeys(
-    ("value", "low", "high"), pl.Float64
-)
+PREDICTIONS = {
+    **dict.fromkeys(("run_id", "model", "role", "image_id"), pl.String),
+    **dict.fromkeys(("predicted", "low", "high", "score"), pl.Float64),
+}
+FIGURES = {
+    **dict.fromkeys(("table", "trait", "run_id", "model", "role", "figure"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+}
 QUERIES = {
     "photos": """
         SELECT image_id, subset, sex, ethnicity, trait, mean, sd, raters, score
@@ -86,7 +89,11 @@ def tidy_tables(store: Store, data_set: str, runs: Sequence[Run]) -> dict[str, p
     found = {name: store.frame(query, data_set=data_set) for name, query in QUERIES.items()}
     evaluated = [*_evaluated(store, data_set, runs)]
     found["predictions"] = pl.concat([pl.DataFrame(schema=PREDICTIONS), *(_predictions(*each) for each in evaluated)])
-    rows = [*_of_scores(found), *_of_agreement(found["ratings"]), *_of_variance(found["ratings"])]
+    rows = [
+        *_of_scores(found),
+        *_of_ratings("agreement", agreement, found["ratings"]),
+        *_of_ratings("variance", rating_variance, found["ratings"]),
+    ]
     rows += [row for role, run in evaluated for row in _of_model(role, run)]
     found["figures"] = pl.DataFrame(rows, schema=FIGURES).with_columns(pl.col("value", "low", "high").fill_nan(None))
     return found
@@ -109,10 +116,9 @@ def _evaluated(store: Store, data_set: str, runs: Sequence[Run]) -> Iterator[tup
 
 
 def _predictions(role: str, found: EvaluatedRun) -> pl.DataFrame:
-    run = found.run
     rows = {
-        "run_id": run.run_id,
-        "model": run.model,
+        "run_id": found.run.run_id,
+        "model": found.run.model,
         "role": role,
         "image_id": found.image_ids,
         "predicted": found.predicted,
@@ -129,47 +135,34 @@ def _of_scores(found: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, object]]
         mean = photos["mean"].to_numpy()
         numbers = {"photos": len(photos), "ratings": len(ratings), "raters": ratings["rater_id"].n_unique()}
         numbers |= {"mean": mean.mean(), "sd": mean.std(ddof=1)}
-        yield from ({"table": "scores", "trait": trait, "figure": name, "value": of} for name, of in numbers.items())
+        yield from ({"table": "scores", "trait": trait, "figure": name, "value": n} for name, n in numbers.items())
 
 
-def _of_agreement(ratings: pl.DataFrame) -> Iterator[dict[str, object]]:
-    for trait, part in _rated(ratings):
-        for row in agreement(part).iter_rows(named=True):
-            figure = {name: row[name] for name in ("value", "low", "high")}
-            yield {"table": "agreement", "trait": trait, "figure": row["coefficient"]} | figure
-
-
-def _of_variance(ratings: pl.DataFrame) -> Iterator[dict[str, object]]:
-    for trait, part in _rated(ratings):
-        for row in rating_variance(part).iter_rows(named=True):
-            figure = {name: row[name] for name in ("value", "low", "high")}
-            yield {"table": "variance", "trait": trait, "figure": row["figure"]} | figure
-
-
-def _rated(ratings: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The ratings of each trait that has two raters and two photos at least."""
+def _of_ratings(
+    table: str, measured: Callable[[pl.DataFrame], pl.DataFrame], ratings: pl.DataFrame
+) -> Iterator[dict[str, object]]:
+    """The figures of each trait that has ratings enough for them."""
     for (trait,), part in ratings.group_by("trait", maintain_order=True):
-        if min(part["rater_id"].n_unique(), part["image_id"].n_unique()) > 1 and len(part) > 2:
-            yield str(trait), part
+        if is_enough(part):
+            found = measured(part).rename({"coefficient": "figure"}, strict=False)
+            for row in found.select("figure", "value", "low", "high").iter_rows(named=True):
+                yield {"table": table, "trait": trait} | row
 
 
 def _of_model(role: str, found: EvaluatedRun) -> Iterator[dict[str, object]]:
-    of = {"table": "models", "run_id": found.run.run_id, "model": found.run.model, "role": role}
-    yield of | {"figure": "n", "value": len(found.truth)}
-    for metric, estimate in figures(found.truth, found.predicted, found.people).items():
-        yield of | {"figure": METRICS[metric]} | asdict(estimate)
+    run = {"table": "models", "run_id": found.run.run_id, "model": found.run.model, "role": role}
+    yield run | {"figure": "n", "value": len(found.truth)}
+    for metric, estimate in found.figures().items():
+        yield run | {"figure": METRICS[metric]} | asdict(estimate)
 
 
 def versions(store: Store, runs: Sequence[Run]) -> pl.DataFrame:
     """kind, name, version of what the figures depend on: packages, the store, extractors, runs."""
     rows = [("package", name, version(name)) for name in PACKAGES if _is_installed(name)]
     rows.append(("store", "schema", str(store.value("SELECT schema_version FROM store_info"))))
-    rows += [
-        ("extractor", *row)
-        for row in store.frame(
-            "SELECT extractor, version FROM extractor_versions WHERE active ORDER BY extractor"
-        ).iter_rows()
-    ]
+    rows += store.frame(
+        "SELECT 'extractor', extractor, version FROM extractor_versions WHERE active ORDER BY extractor"
+    ).rows()
     rows += [("run", run.model, f"{run.run_id}, manifest {run.manifest_id}, weights {run.weights}") for run in runs]
     return pl.DataFrame(rows, schema=["kind", "name", "version"], orient="row")
 

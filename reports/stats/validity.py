@@ -11,12 +11,11 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.stats import binom, f, spearmanr
 
 from featurestore.calibration import LEVEL
 from featurestore.errors import DataError
-from reports.stats.bootstrap import Estimate, means, rank_correlations, resamples
+from reports.stats.bootstrap import Estimate, Reals, means, rank_correlations, resamples
 
 Verdict = Literal["use", "recalibrate", "do not use", "undecided"]
 
@@ -26,12 +25,11 @@ USEFUL = 0.5
 FALSE_ALARM = 0.025
 """Chance of each of two tests, of level and of coverage, that a calibrated model is recalibrated for nothing."""
 
-POWER = 0.8
 Z_ALPHA, Z_POWER = 1.96, 0.8416
+"""Quantiles of the normal distribution for 5 % of false alarms, both sides together, and for a power of 80 %."""
+
 MOST_PHOTOS = 2_000
 """More photos than anybody would have rated to decide it."""
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,9 @@ def validity(photos: pl.DataFrame) -> Validity:
         coverage = Estimate.of_share(inside, people)
         uncovered = float(binom.cdf(round(coverage.value * persons), persons, LEVEL))
     is_off = miscalibrated < FALSE_ALARM or (uncovered is not None and uncovered < FALSE_ALARM)
+    verdict: Verdict = "recalibrate" if is_off else "use"
+    if corrected.low <= USEFUL:
+        verdict = "do not use" if corrected.high < USEFUL else "undecided"
     return Validity(
         n=len(photos),
         people=persons,
@@ -105,7 +106,7 @@ def validity(photos: pl.DataFrame) -> Validity:
         coverage=coverage,
         uncovered=uncovered,
         needed=photos_needed(corrected.value, reliability.value if reliability else 1.0),
-        verdict=_verdict(corrected, is_off),
+        verdict=verdict,
     )
 
 
@@ -116,21 +117,15 @@ def photos_needed(corrected: float, reliability: float) -> int | None:
     """
     root = math.sqrt(max(reliability, 0.0))
     observed, limit = min(corrected * root, 0.999), USEFUL * root
-    apart = abs(math.atanh(observed) - math.atanh(limit))
-    if apart < 1e-3:
+    distance = abs(math.atanh(observed) - math.atanh(limit))
+    if distance < 1e-3:
         return None
-    needed = math.ceil(3 + (1 + observed**2 / 2) * ((Z_ALPHA + Z_POWER) / apart) ** 2)
+    needed = math.ceil(3 + (1 + observed**2 / 2) * ((Z_ALPHA + Z_POWER) / distance) ** 2)
     return needed if needed <= MOST_PHOTOS else None
 
 
-def _verdict(corrected: Estimate, is_off: bool) -> Verdict:
-    if corrected.low > USEFUL:
-        return "recalibrate" if is_off else "use"
-    return "do not use" if corrected.high < USEFUL else "undecided"
-
-
 def _corrected(
-    counts: Array, truth: Array, noise: Array, spearman: float, resampled: Array
+    counts: Reals, truth: Reals, noise: Reals, spearman: float, resampled: Reals
 ) -> tuple[Estimate, Estimate]:
     """The reliability of (n,) scores with these variances of noise, and the correlation without it; at most 1."""
     n = len(truth)
@@ -144,13 +139,13 @@ def _corrected(
     )
 
 
-def _without_noise(correlation: float | Array, reliability: float | Array) -> Array:
+def _without_noise(correlation: float | Reals, reliability: float | Reals) -> Reals:
     """Where all variance is noise, the correlation without it may be anything up to 1."""
     divided = correlation / np.sqrt(np.maximum(reliability, 1e-12))
     return np.clip(divided, -1, 1)
 
 
-def _level(counts: Array, truth: Array, predicted: Array, persons: int) -> tuple[Estimate, Estimate, float]:
+def _level(counts: Reals, truth: Reals, predicted: Reals, persons: int) -> tuple[Estimate, Estimate, float]:
     """Offset and slope of n predictions, and the p value of both being right."""
     error, centred = truth - predicted, predicted - predicted.mean()
     mean = means(counts, centred)

@@ -1,21 +1,15 @@
 """A value a name, with its interval where one is known."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from reports.render.bars import interval_bar
 from reports.render.palette import ACCENT, WARM
-from reports.render.plots.plot import GRID, Plot
+from reports.render.plots.plot import GRID, Axes, Plot
 from reports.render.plots.terminal import MAX_WIDTH
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -43,13 +37,13 @@ class Dots(Plot):
         everything = (*self.values.values(), *(end for ends in self.ends.values() for end in ends), self.reference)
         known = [value for value in everything if math.isfinite(value)] or [0.0]
         start, end = self.scale or (min(known), max(known))
-        longest, beside = max(map(len, self.values)), max(len(f"{value:.3g}") for value in self.values.values())
-        width = max(min(width, MAX_WIDTH) - longest - beside - 2, 1)
+        longest, figure = max(map(len, self.values)), max(len(f"{value:.3g}") for value in self.values.values())
+        width = max(min(width, MAX_WIDTH) - longest - figure - 2, 1)
         lines = []
         for name, value in self.values.items():
             low, high = self.ends.get(name, (value, value))
             drawn = interval_bar(low, value, high, start, end, self.reference, width)
-            lines.append(Text.assemble(f"{name:>{longest}} ", drawn.text(), f" {value:>{beside}.3g}"))
+            lines.append(Text.assemble(f"{name:>{longest}} ", drawn.text(), f" {value:>{figure}.3g}"))
         return Text("\n", no_wrap=True).join([*lines, Text(self.x_label, style="dim")])
 
     def draw(self, axes: Axes) -> None:

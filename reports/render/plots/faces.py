@@ -1,21 +1,15 @@
 """Shapes of faces beside each other, as wireframes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
 from reports.render.palette import ACCENT
-from reports.render.plots.plot import RULE, Plot
+from reports.render.plots.plot import RULE, Axes, Plot
 from reports.render.plots.terminal import MAX_WIDTH, Canvas, layered
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NARROWEST = 24
 """Columns that a face needs to be seen; of more faces than fit, a terminal shows the outer ones and the middle."""

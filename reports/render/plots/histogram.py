@@ -1,21 +1,15 @@
 """Columns of counts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.text import Text
 
 from reports.render.bars import column
 from reports.render.palette import ACCENT, SERIES, WARM
-from reports.render.plots.plot import GRID, Plot, ticks
+from reports.render.plots.plot import GRID, Axes, Plot, ticks
 from reports.render.plots.terminal import MAX_WIDTH, framed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,14 @@
 """Curves over one axis."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.text import Text
 
 from reports.render.palette import SERIES
-from reports.render.plots.plot import GRID, Plot
-from reports.render.plots.terminal import MAX_WIDTH, Canvas, Values, apart, framed, layered, value_range
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from reports.render.plots.plot import GRID, Axes, Plot
+from reports.render.plots.terminal import MAX_WIDTH, Canvas, Values, framed, layered, rows_apart, value_range
 
 LONGEST_NAME = 24
 
@@ -38,8 +32,7 @@ class Lines(Plot):
         middle = (height - 1) // 2
         y_ticks = {0: f"{y_high:.3g}", middle: f"{(y_high + y_low) / 2:.3g}", height - 1: f"{y_low:.3g}"}
         names = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in self.curves]
-        beside = max(map(len, names)) + max(map(len, y_ticks.values())) + 3
-        width = min(width, MAX_WIDTH) - beside
+        width = min(width, MAX_WIDTH) - max(map(len, names)) - max(map(len, y_ticks.values())) - 3
         layers, ends = [], []
         for i, (x, y) in enumerate(self.curves.values()):
             across, up = (np.asarray(x) - x_low) / (x_high - x_low), (np.asarray(y) - y_low) / (y_high - y_low)
@@ -48,7 +41,7 @@ class Lines(Plot):
             layers[-1][0].dot(along, np.interp(along, across, up))
             ends.append((1 - up[-1]) * (height - 1))
         rows = layered(*layers)
-        for i, place in enumerate(apart(ends, height)):
+        for i, place in enumerate(rows_apart(ends, height)):
             rows[place].append(f" {names[i]}", style=layers[i][1])
         x_ticks = {0: f"{x_low:g}", width - 1: f"{x_high:g}"}
         return framed(rows, width, y_ticks, x_ticks, self.x_label, self.y_label)

@@ -1,20 +1,14 @@
 """A square of correlations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.text import Text
 
 from reports.render.palette import ACCENT, WARM
-from reports.render.plots.plot import INK, Plot
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from reports.render.plots.plot import INK, Axes, Plot
 
 _SHADES = " ░▒▓█"
 

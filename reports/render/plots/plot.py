@@ -1,7 +1,5 @@
 """What every kind of plot is: numbers and labels, drawn by one terminal renderer and by matplotlib, as SVG or PNG."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -10,7 +8,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes
+else:
+    Axes = object  # a terminal report does not wait for matplotlib to load
 
 INK = "#333a41"
 RULE = "#aab2ba"

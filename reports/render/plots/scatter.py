@@ -1,20 +1,14 @@
 """Points, and how near they are to the diagonal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.text import Text
 
 from reports.render.palette import ACCENT, SERIES
-from reports.render.plots.plot import GRID, RULE, Plot, ticks
+from reports.render.plots.plot import GRID, RULE, Axes, Plot, ticks
 from reports.render.plots.terminal import Canvas, Values, framed, layered, value_range
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_VECTORS = 2000
 """Points: of more, HTML gets pixels instead of a mark each."""

@@ -60,13 +60,13 @@ def framed(rows: Sequence[Text], width: int, y_ticks: Ticks, x_ticks: Ticks, x_l
 
 
 def value_range(values: Values) -> tuple[float, float]:
-    """Lowest and highest value, apart from each other."""
+    """Lowest and highest value; half a unit below and above where they are one."""
     known = np.asarray(values) if len(values) else np.zeros(1)
     low, high = float(known.min()), float(known.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def apart(places: Sequence[float], height: int) -> list[int]:
+def rows_apart(places: Sequence[float], height: int) -> list[int]:
     """A row of its own for each of at most `height` places, as near to it as that allows."""
     taken: dict[int, int] = {}
     for i in np.argsort(places, kind="stable"):

@@ -21,7 +21,6 @@ from reports.stats.raters.repeats import given_twice, retest
 RELIABILITIES = (0.8, 0.9)
 """Of a mean, for which the raters needed are told."""
 
-
 COEFFICIENTS = {
     "icc_1": "ICC(1)",
     "icc_2": "ICC(2)",
@@ -101,12 +100,12 @@ def agreement(ratings: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     rows = []
     for group, part in by_group(ratings, by):
         found = agreement_of(part)
-        of = {"k": found.k, "images": found.images, "raters": found.raters, "ratings": found.ratings}
+        numbers = {name: getattr(found, name) for name in ("k", "images", "raters", "ratings")}
         for key, estimate in found.coefficients.items():
             row = {"coefficient": COEFFICIENTS[key], **asdict(estimate)}
             needed = {
                 f"raters_for_{100 * level:.0f}": raters_needed(estimate.value, level) if key in SINGLE else None
                 for level in RELIABILITIES
             }
-            rows.append(group | row | needed | of)
+            rows.append(group | row | needed | numbers)
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)

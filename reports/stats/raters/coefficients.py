@@ -12,19 +12,17 @@ that there are.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import f, rankdata
 
-from reports.stats.bootstrap import Estimate, resamples
+from reports.stats.bootstrap import UNKNOWN, Estimate, Reals, resamples
 from reports.stats.raters.ratings import Ratings
 from reports.stats.raters.variance_components import Components, anova, anova_of_images, reml, reml_of_images
 
 TAIL = 0.975
 ROUNDING = 1e-9
-UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
-def harmonic_mean(counts: NDArray[np.float64]) -> float:
+def harmonic_mean(counts: Reals) -> float:
     """Of those above zero."""
     return float(1 / (1 / counts[counts > 0]).mean())
 
@@ -65,14 +63,14 @@ def icc_2_and_3(ratings: Ratings) -> tuple[Estimate, Estimate]:
     if freedom < 1:
         return UNKNOWN, UNKNOWN
     found = reml(ratings)
-    of = Components(*anova(ratings)) if ratings.complete else found
+    parts = Components(*anova(ratings)) if ratings.complete else found
     k, n = harmonic_mean(counts.sum(axis=1)), harmonic_mean(counts.sum(axis=0))
-    error, between, rest = of.residual, k * of.image + of.residual, of.rater + of.residual
+    error, between, rest = parts.residual, k * parts.image + parts.residual, parts.rater + parts.residual
     # Satterthwaite's degrees of freedom (1946) for the mixture of mean squares under ICC(2)
-    times = k * of.image / rest if rest > 0 else 0.0
-    from_raters, from_error = times / n * (n * of.rater + error), (1 + times * (n - 1) / n) * error
-    apart = from_raters**2 / raters + from_error**2 / freedom
-    mixed = (from_raters + from_error) ** 2 / apart if apart else freedom
+    times = k * parts.image / rest if rest > 0 else 0.0
+    from_raters, from_error = times / n * (n * parts.rater + error), (1 + times * (n - 1) / n) * error
+    per_freedom = from_raters**2 / raters + from_error**2 / freedom
+    mixed = (from_raters + from_error) ** 2 / per_freedom if per_freedom else freedom
     return (
         _part(found.image, found.rater + found.residual, _limits(between, error, rest, k, images, mixed)),
         _part(found.image, found.residual, _limits(between, error, error, k, images, freedom)),
@@ -130,7 +128,7 @@ def krippendorff(ratings: Ratings, *, ordinal: bool) -> Estimate:
     sums, squares = np.bincount(image, values), np.bincount(image, values**2)
     within = 2 * (n * squares - sums**2) / (n - 1)
 
-    def alpha(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    def alpha(drawn: Reals) -> Reals:
         """Of (b, images) how often each is drawn."""
         total = drawn @ n
         expected = 2 * (total * (drawn @ squares) - (drawn @ sums) ** 2) / (total - 1)

@@ -1,16 +1,21 @@
 """Ratings as a table of images by raters, whose cells may be blank or hold several answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from featurestore.errors import UsageError
+from reports.stats.bootstrap import Names, Reals
 
 PAIR = ["image_id", "rater_id"]
+COLUMNS: Mapping[str, type[pl.DataType]] = {
+    **dict.fromkeys(PAIR, pl.String),
+    **dict.fromkeys(("rating", "first_rating"), pl.Float64),
+    "session": pl.String,
+}
 MOST_CELLS = 20_000_000
 """Images times raters: 160 MB an array, of which a fit holds some ten."""
 
@@ -29,11 +34,11 @@ class Ratings:
     squares  (m, r) sum of the squared deviations of a cell's answers from their mean
     """
 
-    images: NDArray[np.str_]
-    raters: NDArray[np.str_]
-    counts: NDArray[np.float64]
-    means: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    images: Names
+    raters: Names
+    counts: Reals
+    means: Reals
+    squares: Reals
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> Self:
@@ -47,11 +52,7 @@ class Ratings:
         cells = (
             long.sort(*PAIR, "rating")
             .group_by(PAIR, maintain_order=True)
-            .agg(
-                pl.len().alias("count"),
-                pl.col("rating").mean().alias("mean"),
-                pl.col("rating").var(0).alias("variance"),
-            )
+            .agg(count=pl.len(), mean=pl.col("rating").mean(), variance=pl.col("rating").var(0))
         )
         images, raters = (np.unique(cells[name].to_numpy().astype(np.str_)) for name in PAIR)
         if len(images) < 2 or len(raters) < 2 or len(long) < 3:
@@ -80,13 +81,13 @@ class Ratings:
         return cls.of(frame.drop("first_rating", strict=False)).once()
 
     @classmethod
-    def of_images(cls, counts: NDArray[np.float64], means: NDArray[np.float64], squares: NDArray[np.float64]) -> Self:
+    def of_images(cls, counts: Reals, means: Reals, squares: Reals) -> Self:
         """(m, 1): of each image the number of answers, their mean and their sum of squares; raters are not known."""
         columns = (values[:, np.newaxis] for values in (counts, means, squares))
         return cls(np.array([f"{i}" for i in range(len(counts))]), np.array(["all"]), *columns)
 
     @property
-    def known(self) -> NDArray[np.float64]:
+    def known(self) -> Reals:
         """(m, r) 1 where there is an answer, else 0."""
         return (self.counts > 0).astype(np.float64)
 
@@ -121,16 +122,15 @@ class Ratings:
 
     def turned(self) -> Self:
         """Images as raters and raters as images."""
-        swapped = (self.counts.T, self.means.T, self.squares.T)
-        counts, means, squares = map(np.ascontiguousarray, swapped)
-        return type(self)(self.raters, self.images, counts, means, squares)
+        columns = map(np.ascontiguousarray, (self.counts.T, self.means.T, self.squares.T))
+        return type(self)(self.raters, self.images, *columns)
 
     def without_raters(self) -> Self:
         """(m, 1): each image's answers as repeats of one another, whoever gave them."""
         counts = self.counts.sum(axis=1)
         means = (self.counts * self.means).sum(axis=1) / counts
-        apart = self.counts * (self.means - means[:, np.newaxis]) ** 2
-        return self.of_images(counts, means, (self.squares + apart).sum(axis=1))
+        between = self.counts * (self.means - means[:, np.newaxis]) ** 2
+        return self.of_images(counts, means, (self.squares + between).sum(axis=1))
 
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
@@ -138,11 +138,9 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
 
     Raises UsageError where a column is missing, or a rating has no finite number, no image or no rater.
     """
-    missing = [name for name in (*PAIR, "rating") if name not in frame.columns]
-    if missing:
-        raise UsageError(f"The frame has no column {', '.join(missing)}: it needs image_id, rater_id and rating.")
-    numbers = [name for name in ("rating", "first_rating") if name in frame.columns]
-    for name in numbers:
+    if missing := ", ".join(name for name in (*PAIR, "rating") if name not in frame.columns):
+        raise UsageError(f"The frame has no column {missing}: it needs image_id, rater_id and rating.")
+    for name in (name for name in ("rating", "first_rating") if name in frame.columns):
         if not (frame[name].dtype.is_numeric() or frame[name].dtype == pl.Null):
             raise UsageError(f"The column {name} holds more than numbers: leave blanks empty.")
         if not frame[name].cast(pl.Float64).drop_nulls().is_finite().all():
@@ -150,12 +148,8 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     long = frame.drop_nulls("rating")
     if long["image_id"].null_count() or long["rater_id"].null_count():
         raise UsageError("A rating has no image_id or no rater_id: name both, or drop its row.")
-    types = dict.fromkeys((*PAIR, "rating", "first_rating", "session"), pl.String) | dict.fromkeys(
-        ("rating", "first_rating"), pl.Float64
-    )
-    return long.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name) for name, kind in types.items()
-    )
+    absent = [name for name in COLUMNS if name not in frame.columns]
+    return long.with_columns(pl.lit(None).alias(name) for name in absent).select(list(COLUMNS)).cast(pl.Schema(COLUMNS))
 
 
 def is_enough(frame: pl.DataFrame) -> bool:
@@ -168,13 +162,8 @@ def by_group(frame: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str,
 
     Raises UsageError where a column is missing.
     """
-    missing = [name for name in by if name not in frame.columns]
-    if missing:
-        raise UsageError(
-            f"The frame has no column {', '.join(missing)} to group by: it has {', '.join(frame.columns)}."
-        )
-    if not by:
-        yield {}, frame
-        return
-    for values, part in frame.sort(*by, maintain_order=True).group_by(*by, maintain_order=True):
+    if missing := ", ".join(name for name in by if name not in frame.columns):
+        raise UsageError(f"The frame has no column {missing} to group by: it has {', '.join(frame.columns)}.")
+    groups = frame.sort(*by, maintain_order=True).group_by(*by, maintain_order=True) if by else [((), frame)]
+    for values, part in groups:
         yield dict(zip(by, values, strict=True)), part

@@ -1,13 +1,10 @@
 """Raters beside themselves: answers that were given twice."""
 
-import math
-
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
-from reports.stats.bootstrap import LEAST_SPREAD, Estimate, resamples
+from reports.stats.bootstrap import LEAST_SPREAD, UNKNOWN, Estimate, Reals, resamples
 from reports.stats.raters.ratings import PAIR, checked
 
 FEWEST_PAIRS = 3
@@ -34,16 +31,15 @@ def given_twice(frame: pl.DataFrame) -> pl.DataFrame:
 def retest(twice: pl.DataFrame) -> Estimate:
     """Correlation of first with second answers over all raters; its interval is of resampled images and raters."""
     if len(twice) < FEWEST_PAIRS:
-        return Estimate(math.nan, math.nan, math.nan)
+        return UNKNOWN
     (images, image), (raters, rater) = (
         np.unique(twice[name].to_numpy().astype(np.str_), return_inverse=True) for name in PAIR
     )
     first, second = (twice[name].to_numpy() - twice["first"].mean() for name in ("first", "second"))
-    of_each = (np.ones_like(first), first, second, first**2, second**2, first * second)
+    products = (np.ones_like(first), first, second, first**2, second**2, first * second)
+    tables = [coo_array((values, (image, rater)), (len(images), len(raters))).tocsr() for values in products]
 
-    tables = [coo_array((values, (image, rater)), (len(images), len(raters))).tocsr() for values in of_each]
-
-    def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    def correlation(a: Reals, b: Reals) -> Reals:
         n, x, y, xx, yy, xy = (((a @ table) * b).sum(axis=1) for table in tables)
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = (xx / n - (x / n) ** 2) * (yy / n - (y / n) ** 2)
@@ -55,5 +51,5 @@ def retest(twice: pl.DataFrame) -> Estimate:
 
 def retest_by_rater(twice: pl.DataFrame) -> dict[str, float | None]:
     """The same correlation of each rater with three pairs or more; None where either answer does not vary."""
-    known = twice.group_by("rater_id").agg(pl.corr("first", "second").fill_nan(None).alias("r"), pl.len().alias("n"))
+    known = twice.group_by("rater_id").agg(r=pl.corr("first", "second").fill_nan(None), n=pl.len())
     return dict(known.filter(pl.col("n") >= FEWEST_PAIRS).select("rater_id", "r").iter_rows())

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from rich.table import Table
 
 from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.rater_agreement import rater_agreement
 from featurestore.store import Store
-from reports.render.layout import number, plain_table
-from reports.stats.bootstrap import Estimate
+from reports.render.layout import PlainTable, number, plain_table
+from reports.stats.bootstrap import UNKNOWN, Estimate
 from reports.stats.estimates import estimate_cell
-from reports.stats.raters.coefficients import UNKNOWN, harmonic_mean, icc_1, spearman_brown
+from reports.stats.raters.coefficients import harmonic_mean, icc_1, spearman_brown
 from reports.stats.raters.ratings import Ratings
 from reports.stats.raters.repeats import given_twice, retest, retest_by_rater
 
@@ -136,15 +135,14 @@ def _reliability(spreads: pl.DataFrame) -> Estimate:
     """ICC(1,k) from each image's mean, sd and number of raters, which is all that it needs."""
     if len(spreads) < 2:
         return UNKNOWN
-    counts, means, sds = (spreads[name].to_numpy().astype(np.float64) for name in ("raters", "mean", "sd"))
+    counts, means, sds = spreads.select("raters", "mean", "sd").cast(pl.Float64).to_numpy().T
     return spearman_brown(icc_1(Ratings.of_images(counts, means, counts * sds**2)), harmonic_mean(counts))
 
 
-def summary_table(of: Mapping[str, Summary]) -> Table:
-    """One line a group."""
+def summary_table(summaries: Mapping[str, Summary]) -> PlainTable:
     columns = ("subset", "raters", "sd", "reliability", "retest", "one to the rest", "lowest", "highest")
     table = plain_table(*columns)
-    for name, group in of.items():
+    for name, group in summaries.items():
         by_raters = (estimate_cell(group.reliability), estimate_cell(group.retest))
         to_the_rest = map(number, (group.leave_one_out, group.lowest, group.highest))
         raters = f"{group.raters:,}" if group.raters else "–"

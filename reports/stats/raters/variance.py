@@ -1,18 +1,14 @@
 """Whose taste a rating shows: its variance by image, rater, image x rater and error, and the beholder's index."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from reports.stats.bootstrap import Estimate, resamples
+from reports.stats.bootstrap import UNKNOWN, Estimate, Reals, resamples
 from reports.stats.raters.ratings import Ratings, by_group
 from reports.stats.raters.variance_components import moments, reml
-
-NO_SHARE = Estimate(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -82,11 +78,11 @@ def variance_of(frame: pl.DataFrame) -> RatingVariance:
     )
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> Estimate:
+def _share(part: Reals, whole: Reals) -> Estimate:
     return _estimate(np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0))
 
 
-def _estimate(values: NDArray[np.float64]) -> Estimate:
+def _estimate(values: Reals) -> Estimate:
     """The first of (1 + resamples,) values is the figure."""
     return Estimate.from_resamples(float(values[0]), values[1:])
 
@@ -106,16 +102,29 @@ def rating_variance(ratings: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFra
     rows: list[dict[str, object]] = []
     for group, part in by_group(ratings, by):
         found = variance_of(part)
-        of = {"images": found.images, "raters": found.raters, "answers": found.answers, "repeats": found.repeats}
-        of["repeated_by"] = found.repeated_by
+        numbers = {name: getattr(found, name) for name in ("images", "raters", "answers", "repeats", "repeated_by")}
         figures = {name: (component.variance, component.share) for name, component in found.parts.items()}
         for name, index in (("b1", found.b1), ("b2", found.b2)):
             if found.repeats:
-                figures[name] = (index.most, NO_SHARE)
+                figures[name] = (index.most, UNKNOWN)
             else:
-                figures |= {f"{name} at least": (index.least, NO_SHARE), f"{name} at most": (index.most, NO_SHARE)}
+                figures |= {f"{name} at least": (index.least, UNKNOWN), f"{name} at most": (index.most, UNKNOWN)}
         for name, (value, share) in figures.items():
-            values = {"value": value.value, "low": value.low, "high": value.high}
             shares = {"share": share.value, "share_low": share.low, "share_high": share.high}
-            rows.append(group | {"figure": name} | values | shares | of)
+            rows.append(group | {"figure": name} | asdict(value) | shares | numbers)
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
+
+
+def rater_noise(frame: pl.DataFrame) -> pl.DataFrame:
+    """image_id and noise, the variance of its mean score, from image_id, rater_id and rating.
+
+    The residual variance over the number of raters, and the raters' variance as far as photos had other raters than
+    the rest: where all rated all, a lenient rater raises every photo alike and changes no order. Raises as
+    `Ratings.of`.
+    """
+    ratings = Ratings.of(frame).once()
+    parts = reml(ratings)
+    shares = ratings.known / ratings.known.sum(axis=1, keepdims=True)
+    unlike_the_rest = ((shares - shares.mean(axis=0)) ** 2).sum(axis=1)
+    noise = parts.residual / ratings.known.sum(axis=1) + parts.rater * unlike_the_rest
+    return pl.DataFrame({"image_id": ratings.images, "noise": noise})

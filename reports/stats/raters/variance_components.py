@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
+from reports.stats.bootstrap import Reals
 from reports.stats.raters.ratings import Ratings
 
 FIRST_RATIOS = (1e-2, 1e2)
@@ -107,10 +107,10 @@ def _maximised(ratings: Ratings, effects: Sequence[float], residual: float) -> l
     first = np.sqrt(np.clip(np.array(effects) / max(residual, EXACT * max(map(abs, effects))), *FIRST_RATIOS))
     steps = STEP * np.eye(len(first))
 
-    def deviance(roots: NDArray[np.float64]) -> float:
+    def deviance(roots: Reals) -> float:
         return _profiled(ratings, roots**2)[0] / ratings.total
 
-    def gradient(roots: NDArray[np.float64]) -> NDArray[np.float64]:
+    def gradient(roots: Reals) -> Reals:
         return np.array([deviance(roots + step) - deviance(roots - step) for step in steps]) / (2 * STEP)
 
     # a root may cross zero, so that a component of zero is a smooth minimum and needs no bound
@@ -119,7 +119,7 @@ def _maximised(ratings: Ratings, effects: Sequence[float], residual: float) -> l
     return [float(unit * ratio) for ratio in ratios] + [unit]
 
 
-def _profiled(ratings: Ratings, ratios: NDArray[np.float64]) -> tuple[float, float]:
+def _profiled(ratings: Ratings, ratios: Reals) -> tuple[float, float]:
     """-2 log restricted likelihood, up to a constant, and the residual variance that maximises it.
 
     `ratios` are the variances of image, rater and image x rater over the residual one, zero where left out.
@@ -152,7 +152,7 @@ def _profiled(ratings: Ratings, ratios: NDArray[np.float64]) -> tuple[float, flo
     return float(freedom * np.log(square) + logarithms), float(square / freedom)
 
 
-def moments(ratings: Ratings, images: NDArray[np.float64], raters: NDArray[np.float64]) -> NDArray[np.float64]:
+def moments(ratings: Ratings, images: Reals, raters: Reals) -> Reals:
     """(n, 4) image, rater, image x rater and error, unbiased for each of n weights, not held above zero.
 
     images  (n, m) how often each image counts, such as in a resample
@@ -165,7 +165,7 @@ def moments(ratings: Ratings, images: NDArray[np.float64], raters: NDArray[np.fl
     return np.concatenate([_moments(ratings, images[part], raters[part]) for part in parts])
 
 
-def _moments(ratings: Ratings, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _moments(ratings: Ratings, a: Reals, b: Reals) -> Reals:
     known = ratings.known
     answer = known * (ratings.means - ratings.centre)
     aa, bb = a**2, b**2
@@ -174,7 +174,7 @@ def _moments(ratings: Ratings, a: NDArray[np.float64], b: NDArray[np.float64]) -
     share = np.divide(a, in_image, out=np.zeros_like(a), where=in_image > 0)
     share_of_rater = np.divide(b, in_rater, out=np.zeros_like(b), where=in_rater > 0)
 
-    def cells(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    def cells(table: Reals) -> Reals:
         """(n, 4) what each form has of variances that cells have for themselves, in units of the table."""
         weights = ((a, b), (share, bb), (aa, share_of_rater), (aa / total[:, np.newaxis], bb))
         return np.stack([sums_over(table, *pair) for pair in weights], axis=1)
@@ -204,7 +204,6 @@ def _moments(ratings: Ratings, a: NDArray[np.float64], b: NDArray[np.float64]) -
     return found
 
 
-def sums_over(table: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def sums_over(table: Reals, a: Reals, b: Reals) -> Reals:
     """(n,) sums of an (m, r) table, weighted by (n, m) and (n, r)."""
-    found: NDArray[np.float64] = ((a @ table) * b).sum(axis=1)
-    return found
+    return np.asarray(((a @ table) * b).sum(axis=1))

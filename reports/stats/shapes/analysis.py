@@ -11,19 +11,21 @@ from extractors.averageness import AVERAGENESS
 from featurestore.errors import PrerequisiteError
 from featurestore.group_differences import FEWEST, PERMUTATIONS, SEED
 from reports.render.json import NOT_IN_JSON
-from reports.stats.bootstrap import Estimate, correlations, means, resamples
+from reports.stats.bootstrap import Estimate, Names, Reals, by_person, correlations, means, resamples
 from reports.stats.shapes.faces import landmarks_of
-from reports.stats.shapes.procrustes import Reals, asymmetries
+from reports.stats.shapes.procrustes import asymmetries
 from reports.stats.shapes.regression import (
     Change,
     Prediction,
     around,
-    by_person,
     explained_shape,
     length,
     predicted_score,
 )
 from reports.stats.shapes.space import SEXES, SHOWN, ShapeSpace, upright
+
+OPTIONAL = {"person": pl.col("image_id"), "score": pl.lit(None), "sex": pl.lit(None)}
+"""Column of faces -> what stands for it where it is missing."""
 
 
 @dataclass(frozen=True)
@@ -107,23 +109,30 @@ def shape_analysis(faces: pl.DataFrame) -> ShapeAnalysis:
     intervals are of 1,000 resamples of the people, around the mean face and the components of this sample.
     Raises UsageError for other landmarks, PrerequisiteError for fewer than 20 people.
     """
-    people = _column(faces, "person", faces["image_id"]).to_numpy().astype(np.str_)
+    given = faces.with_columns(**{name: column for name, column in OPTIONAL.items() if name not in faces.columns})
+    people = given["person"].to_numpy().astype(np.str_)
     if len(np.unique(people)) < FEWEST:
         raise PrerequisiteError(
             f"Shapes of fewer than {FEWEST} people say little of others: add photos, `kallos ingest --help` shows how."
         )
-    score = _column(faces, "score", None).cast(pl.Float64).fill_null(np.nan).to_numpy()
-    sex = _column(faces, "sex", None).cast(pl.String).to_list()
+    score = given["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    sex = given["sex"].cast(pl.String).to_list()
     space, counts = ShapeSpace.of(landmarks_of(faces)), resamples(people)
     has_score = np.isfinite(score)
     if len(np.unique(people[has_score])) < FEWEST or np.ptp(score[has_score]) == 0:
         has_score[:] = False
-    asymmetry, of_each = _asymmetry(space, people, counts)
-    columns = {AVERAGENESS: space.aligned.distances, **of_each}
+    asymmetry, own_asymmetry = _asymmetry(space, people, counts)
+    columns = {AVERAGENESS: space.aligned.distances, **own_asymmetry}
     sexes = np.array([each or "" for each in sex])
     dimorphism = _dimorphism(space, sexes, people)
     if dimorphism:
-        columns["masculinity"] = _masculinity(space, sexes)
+        # places on the line from the mean woman, 0, to the mean man, 1
+        women, men = (space.scores[sexes == each].mean(axis=0) for each in SEXES)
+        columns["masculinity"] = (space.scores - women) @ (men - women) / ((men - women) ** 2).sum()
+    change = None
+    if has_score.any():
+        shapes, scores = (by_person(values[has_score], people[has_score]) for values in (space.scores, score))
+        change = explained_shape(shapes, scores, space.variance)
     table = {"image_id": faces["image_id"], "score": pl.Series(score).fill_nan(None), "sex": pl.Series(sex)}
     components = {f"pc{i + 1}": column for i, column in enumerate(space.scores.T[:SHOWN])}
     return ShapeAnalysis(
@@ -135,18 +144,12 @@ def shape_analysis(faces: pl.DataFrame) -> ShapeAnalysis:
         Estimate.from_resamples(columns[AVERAGENESS].mean(), means(counts, columns[AVERAGENESS])),
         asymmetry,
         dimorphism,
-        _change(space, score, has_score, people),
+        change,
         _predictions(space, columns, sexes, score, has_score, people),
         pl.DataFrame({**table, **columns, **components}),
         faces,
         space,
     )
-
-
-def _column(faces: pl.DataFrame, name: str, otherwise: pl.Series | None) -> pl.Series:
-    if name in faces.columns:
-        return faces[name]
-    return pl.Series(name, [None] * len(faces)) if otherwise is None else otherwise
 
 
 def _components(space: ShapeSpace, score: Reals, has_score: NDArray[np.bool_], counts: Reals) -> tuple[Component, ...]:
@@ -170,7 +173,7 @@ def _components(space: ShapeSpace, score: Reals, has_score: NDArray[np.bool_], c
     return tuple(found)
 
 
-def _asymmetry(space: ShapeSpace, people: NDArray[np.str_], counts: Reals) -> tuple[Asymmetry, dict[str, Reals]]:
+def _asymmetry(space: ShapeSpace, people: Names, counts: Reals) -> tuple[Asymmetry, dict[str, Reals]]:
     """For all, and of each face."""
     differences, symmetric = asymmetries(space.aligned.shapes, upright(space.topology), space.mirror)
     mean = differences.mean(axis=0)
@@ -195,7 +198,7 @@ def _asymmetry(space: ShapeSpace, people: NDArray[np.str_], counts: Reals) -> tu
     return found, {"asymmetry": size, "fluctuating_asymmetry": own}
 
 
-def _dimorphism(space: ShapeSpace, sexes: NDArray[np.str_], people: NDArray[np.str_]) -> Dimorphism | None:
+def _dimorphism(space: ShapeSpace, sexes: Names, people: Names) -> Dimorphism | None:
     """None where either sex has too few people."""
     known = np.isin(sexes, SEXES)
     shapes = by_person(space.scores[known], people[known])
@@ -203,13 +206,13 @@ def _dimorphism(space: ShapeSpace, sexes: NDArray[np.str_], people: NDArray[np.s
     if min(is_man.sum(), (~is_man).sum()) < FEWEST:
         return None
     # women and men are drawn apart: a resample has as many of each
-    means_of = [
-        (resamples(np.arange(len(some)).astype(np.str_), stream) @ some / len(some))
+    women, men = (
+        resamples(np.arange(len(some)).astype(np.str_), stream) @ some / len(some)
         for stream, some in enumerate((shapes[~is_man], shapes[is_man]))
-    ]
+    )
     vector = shapes[is_man].mean(axis=0) - shapes[~is_man].mean(axis=0)
     square = (vector**2).sum() - _noise(shapes[is_man]) - _noise(shapes[~is_man])
-    distance = length(square, ((means_of[1] - means_of[0]) ** 2).sum(axis=1))
+    distance = length(square, ((men - women) ** 2).sum(axis=1))
     change = explained_shape(shapes, is_man.astype(np.float64), space.variance)
     return Dimorphism(int((~is_man).sum()), int(is_man.sum()), distance, change)
 
@@ -219,34 +222,21 @@ def _noise(vectors: Reals) -> float:
     return float(vectors.var(axis=0, ddof=1).sum() / len(vectors))
 
 
-def _masculinity(space: ShapeSpace, sexes: NDArray[np.str_]) -> Reals:
-    """(n,) places on the line from the mean woman, 0, to the mean man, 1."""
-    women, men = (space.scores[sexes == each].mean(axis=0) for each in SEXES)
-    return np.asarray((space.scores - women) @ (men - women) / ((men - women) ** 2).sum())
-
-
-def _change(space: ShapeSpace, score: Reals, has_score: NDArray[np.bool_], people: NDArray[np.str_]) -> Change | None:
-    if not has_score.any():
-        return None
-    shapes, given = (by_person(each[has_score], people[has_score]) for each in (space.scores, score))
-    return explained_shape(shapes, given, space.variance)
-
-
 def _predictions(
     space: ShapeSpace,
     columns: Mapping[str, Reals],
-    sexes: NDArray[np.str_],
+    sexes: Names,
     score: Reals,
     has_score: NDArray[np.bool_],
-    people: NDArray[np.str_],
+    people: Names,
 ) -> dict[str, Prediction]:
     """What -> how well it tells the score. Masculinity is asked within each sex: between them it is sex itself."""
     tried = {"whole shape": (space.scores, has_score)}
     for name in (AVERAGENESS, "asymmetry", "fluctuating_asymmetry"):
         tried[name.replace("_", " ")] = columns[name][:, None], has_score
     if "masculinity" in columns:
-        for sex, of in zip(SEXES, ("women", "men"), strict=True):
-            tried[f"masculinity of {of}"] = columns["masculinity"][:, None], has_score & (sexes == sex)
+        for sex, people_of_sex in zip(SEXES, ("women", "men"), strict=True):
+            tried[f"masculinity of {people_of_sex}"] = columns["masculinity"][:, None], has_score & (sexes == sex)
     found = {}
     for name, (predictors, rows) in tried.items():
         given = by_person(score[rows], people[rows])

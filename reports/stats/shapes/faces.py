@@ -13,6 +13,7 @@ from featurestore.errors import UsageError
 from featurestore.group_differences import GROUPED_IMAGES
 from featurestore.next_step import before_extract
 from featurestore.store import Store
+from reports.stats.bootstrap import Reals
 
 OUTLINES = (
     *("face_oval", "right_eye", "left_eye", "right_brow", "left_brow"),
@@ -42,7 +43,7 @@ def stored_faces(store: Store, data_sets: Sequence[str], trait: str | None) -> p
     )
 
 
-def landmarks_of(faces: pl.DataFrame) -> NDArray[np.float64]:
+def landmarks_of(faces: pl.DataFrame) -> Reals:
     """(n, P, 2) of the columns x and y. Raises UsageError where faces do not all have the landmarks of one set."""
     axes = [faces[axis].cast(pl.List(pl.Float64)) for axis in "xy"]
     numbers = {number for axis in axes for number in axis.list.len()}
@@ -57,7 +58,7 @@ def outlines(topology: Topology) -> list[tuple[int, ...]]:
     return [(*topology.contours[name], topology.contours[name][0]) for name in OUTLINES]
 
 
-def edges(shape: NDArray[np.float64]) -> NDArray[np.int64]:
+def edges(shape: Reals) -> NDArray[np.int64]:
     """(E, 2) edges of the Delaunay triangles of (M, 2) landmarks."""
     from scipy.spatial import Delaunay
 
@@ -85,5 +86,5 @@ def templates(faces: pl.DataFrame, topology: Topology) -> Iterator[tuple[PurePos
         yield path.with_suffix(".tem"), f"{len(points)}\n{_table(points, chr(9))}\n{len(lines)}\n{ends}\n"
 
 
-def _table(points: NDArray[np.float64], between: str) -> str:
+def _table(points: Reals, between: str) -> str:
     return "\n".join(f"{x:.3f}{between}{y:.3f}" for x, y in points)

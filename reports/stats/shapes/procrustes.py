@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.alignment import Shapes, mirrored, turned_onto
-
-Reals = NDArray[np.float64]
+from reports.stats.bootstrap import Reals
 
 MOVED = 1e-12
 MOST_ROUNDS = 100

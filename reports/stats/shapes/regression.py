@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featurestore.group_differences import PERMUTATIONS, SEED
-from reports.stats.bootstrap import Estimate, correlations, means, resamples
-
-Reals = NDArray[np.float64]
+from reports.stats.bootstrap import Estimate, Reals, correlations, means, resamples
 
 FOLDS = 5
 PENALTIES = np.logspace(-7, 2, 19)
@@ -48,14 +45,6 @@ class Change:
     share: float
     adjusted: Estimate
     p: float
-
-
-def by_person(values: Reals, people: NDArray[np.str_]) -> Reals:
-    """The mean of (n, ...) values over the photos of each person, people in order of their names."""
-    place, photos = np.unique(people, return_inverse=True, return_counts=True)[1:]
-    sums = np.zeros((len(photos), *values.shape[1:]))
-    np.add.at(sums, place, values)
-    return sums / photos.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def predicted_score(predictors: Reals, score: Reals) -> Prediction:
@@ -125,16 +114,16 @@ def _resampled(scores: Reals, variable: Reals, left_out: float) -> Reals:
 
 def _ridge(inputs: Reals, targets: Reals, new: Reals) -> Reals:
     """(m, c) predictions for (m, k) new rows, of c targets (n, c), each with the penalty that is best for it."""
-    mean, means_of = inputs.mean(axis=0), targets.mean(axis=0)
+    mean, target_means = inputs.mean(axis=0), targets.mean(axis=0)
     basis, values, right = np.linalg.svd(inputs - mean, full_matrices=False)
     values, basis, right = (part[..., : int((values > 1e-9 * values[0]).sum())] for part in (values, basis, right.T))
-    rotated = basis.T @ (targets - means_of)
-    beside = np.maximum(((targets - means_of) ** 2).sum(axis=0) - (rotated**2).sum(axis=0), 0)
+    rotated = basis.T @ (targets - target_means)
+    rest = np.maximum(((targets - target_means) ** 2).sum(axis=0) - (rotated**2).sum(axis=0), 0)
     shrunk = values**2 / (values**2 + values[0] ** 2 * PENALTIES[:, None])
     left = len(inputs) - WEIGHT * (1 + shrunk.sum(axis=1, keepdims=True))
-    criterion = np.where(left > 0, (beside + (1 - shrunk) ** 2 @ rotated**2) / left**2, np.inf)
+    criterion = np.where(left > 0, (rest + (1 - shrunk) ** 2 @ rotated**2) / left**2, np.inf)
     best = shrunk[criterion.argmin(axis=0)].T
-    return np.asarray(means_of + (new - mean) @ (right @ (best * rotated / values[:, None])))
+    return np.asarray(target_means + (new - mean) @ (right @ (best * rotated / values[:, None])))
 
 
 def _squares(values: Reals) -> Reals:

@@ -12,7 +12,8 @@ from extractors.alignment import Shapes, unit_shapes
 from extractors.topologies.registry import topology_of
 from extractors.topology import Topology
 from featurestore.errors import UsageError
-from reports.stats.shapes.procrustes import Aligned, Reals, shaped
+from reports.stats.bootstrap import Reals
+from reports.stats.shapes.procrustes import Aligned, shaped
 
 VARIANCE_HELD = 0.99999
 """Part of the variance of shapes that the components hold; small ones tell of scores, too. The rest is rounding."""
@@ -40,7 +41,7 @@ class ShapeSpace:
     variance: float
 
     @classmethod
-    def of(cls, landmarks: NDArray[np.float64]) -> Self:
+    def of(cls, landmarks: Reals) -> Self:
         """From (n, P, 2) landmarks in any unit, y down. Raises ValueError for a number of landmarks that no set has."""
         topology = topology_of(landmarks)
         aligned = Aligned.of(unit_shapes(topology.of_mesh(landmarks)), upright(topology))
@@ -69,7 +70,7 @@ class ShapeSpace:
             raise UsageError(f"There is no component {number}: these shapes have {len(self.components)}.")
         return shaped(self.components[number - 1] * self.sds[number - 1])
 
-    def along_score(self, score: NDArray[np.float64]) -> Shapes:
+    def along_score(self, score: Reals) -> Shapes:
         """(M,) the regression of shape on (n,) scores: what one standard deviation of them changes; NaN is left out."""
         known = np.isfinite(score)
         if known.sum() < 3 or np.ptp(score[known]) == 0:
