@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -495,6 +496,20 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     errors = [abs(row.predicted - row.truth) for row in best.worst]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())
+
+
+def test_plots_are_of_the_model_that_scores_new_photos(store: Store):
+    report = evaluation.data(store, EVERYTHING)
+    ensemble = next(run for run in report.runs if run.model == "ensemble")
+    others = tuple(run for run in report.runs if run.model != "ensemble")
+    sections = ("Predicted against true", "Errors", "Calibration", "Largest errors")
+    text = text_of(evaluation.render(replace(report, runs=(*others, ensemble))))
+    for section in sections:
+        assert f"{section}  {ensemble.name}, which scores new photos, on 1-5" in text
+    assert text[text.index("Largest errors") :].index(ensemble.worst[0].image_id) > 0
+    text = text_of(evaluation.render(replace(report, runs=others)))
+    for section in sections:
+        assert f"{section}  {others[0].name}, on 1-5" in text
 
 
 def test_errors_are_predicted_minus_true_in_every_table(store: Store):

@@ -14,6 +14,7 @@ from featurestore.records import Evaluation
 from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
+from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, groups_of_run, render_groups
 from reports.pages.out_of_fold import OutOfFold, out_of_fold, render_out_of_fold
 from reports.render.bars import bar, signed_bar
@@ -185,23 +186,29 @@ def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
 
 
 def render(report: EvaluationReport) -> RenderableType:
-    """Figures of all runs, then the best one's errors."""
-    best, own = report.runs[0], shown_on(report.target.scale)
-    scores_of = f"{best.name}, on {own}"
+    """Figures of all runs, then the errors of the one that new photos are scored by, or else of the best."""
+    shown, own = _shown(report), shown_on(report.target.scale)
+    given = ", which scores new photos" if shown.model == ENSEMBLE else ""
+    name = f"{shown.name}{given}"
+    scores_of = f"{name}, on {own}"
     return page(
         "Evaluation",
-        f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
+        f"{shown.overall.n:,} test images of {shown.protocol}, fold {shown.fold}",
         target_line(report.target),
-        render_out_of_fold(report.out_of_fold, best.overall.n) if report.out_of_fold else None,
+        render_out_of_fold(report.out_of_fold, shown.overall.n) if report.out_of_fold else None,
         section("Test images", _runs_table(report.runs)) if report.out_of_fold else _runs_table(report.runs),
         dim(f"{BRACKETS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),
-        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.several else None,
-        section("Predicted against true", _agreement(best, own), remark=scores_of),
-        section("Errors", _errors(best, own), remark=scores_of),
-        section("Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths by prediction"),
-        section("Largest errors", _worst_table(best.worst, own), remark=scores_of),
+        section("By subset", render_groups(shown.groups), remark=name) if shown.groups.several else None,
+        section("Predicted against true", _agreement(shown, own), remark=scores_of),
+        section("Errors", _errors(shown, own), remark=scores_of),
+        section("Calibration", _tenths_table(shown.tenths, own), remark=f"{scores_of}, tenths by prediction"),
+        section("Largest errors", _worst_table(shown.worst, own), remark=scores_of),
     )
+
+
+def _shown(report: EvaluationReport) -> RunEvaluation:
+    return next((run for run in report.runs if run.model == ENSEMBLE), report.runs[0])
 
 
 def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
