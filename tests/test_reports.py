@@ -25,6 +25,7 @@ from reports.registry import PAGES, report_page
 from reports.render.figures import write
 from reports.render.json import to_json
 from reports.stats import bootstrap
+from reports.stats.estimates import split_estimate
 from reports.stats.selection import Selection
 from tests.crossed import crossed
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store, train_fold
@@ -451,7 +452,9 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     assert [result.pearson for result in whole.results] == sorted(
         (result.pearson for result in whole.results), reverse=True
     )
-    assert {result.total_folds for result in whole.results} == {2}
+    assert {(result.total_folds, result.tested) for result in whole.results} == {(2, 40)}
+    assert re.search(r"ensemble +1 of 2 +40 +0\.", text_of(overview.render(whole))), "how few were tested"
+    assert "Sub-scores  40 test images" in text_of(subscores.render(subscores.data(store, EVERYTHING)))
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.results) == (0, ())
     assert [command for command, _ in before.next_commands] == ["kallos extract"]
@@ -490,6 +493,9 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     best = evaluation.data(store, EVERYTHING).runs[0]
     assert sum(row.n for row in best.tenths) == best.overall.n
     assert [row.predicted for row in best.tenths] == sorted(row.predicted for row in best.tenths)
+    for row in best.tenths:
+        assert row.gap.value == pytest.approx(row.predicted - row.truth)
+        assert row.gap.low < row.gap.value < row.gap.high
     assert np.average([row.truth for row in best.tenths], weights=[row.n for row in best.tenths]) == pytest.approx(
         np.mean(best.truth)
     )
@@ -517,6 +523,5 @@ def test_errors_are_predicted_minus_true_in_every_table(store: Store):
     text, best = text_of(evaluation.render(report)), report.runs[0]
     assert "true - predicted" not in text
     for each in (*best.tenths, *best.worst):
-        digits = 3 if each in best.tenths else 2
-        row = f"{each.truth:.{digits}f} *{each.predicted:.{digits}f} +"
-        assert re.search(row + re.escape(f"{each.predicted - each.truth:+.{digits}f}"), text)
+        gap = f"{each.predicted - each.truth:+.2f}" if each in best.worst else split_estimate(each.gap, sign=True)[0]
+        assert re.search(f"{each.truth:.2f} *{each.predicted:.2f} +" + re.escape(gap), text)

@@ -230,7 +230,7 @@ class CrossFit:
         return {"fit": key, **(json.loads(file.read_text()) if file.is_file() else {})}
 
 
-def _chosen(model: Model) -> Mapping[str, Any]:
+def _chosen(model: Model) -> dict[str, Any]:
     """What a fit of a regression with a penalty chose by its own rows."""
     penalty = getattr(model, "penalty", None)
     return {} if penalty is None else {"penalty": penalty}

@@ -23,11 +23,11 @@ from reports.render.json import for_pictures
 from reports.render.layout import dim, number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
-from reports.render.scales import ERRORS_ON, shown_on, target_line
+from reports.render.scales import ERRORS_ON, score_on, shown_on, target_line
 from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.bootstrap import figures as measured
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
-from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text, own_errors
+from reports.stats.estimates import BRACKETS, T95, estimate_cell, estimate_text, mean_of, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -39,11 +39,12 @@ WORST = 10
 
 @dataclass(frozen=True)
 class Tenth:
-    """A tenth of the test images by predicted score: mean prediction and mean true score."""
+    """A tenth of the test images by predicted score: mean prediction, mean true score, mean of predicted - true."""
 
     n: int
     predicted: float
     truth: float
+    gap: Estimate
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,16 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
 
 def _tenths(run: EvaluatedRun) -> tuple[Tenth, ...]:
     parts = np.array_split(np.argsort(run.predicted, kind="stable"), min(TENTHS, len(run.predicted)))
-    return tuple(Tenth(len(rows), float(run.predicted[rows].mean()), float(run.truth[rows].mean())) for rows in parts)
+    error = run.predicted - run.truth
+    return tuple(
+        Tenth(
+            len(rows),
+            float(run.predicted[rows].mean()),
+            float(run.truth[rows].mean()),
+            mean_of(error[rows], run.people[rows]),
+        )
+        for rows in parts
+    )
 
 
 def _worst(run: EvaluatedRun) -> tuple[Miss, ...]:
@@ -202,7 +212,7 @@ def render(report: EvaluationReport) -> RenderableType:
         section("By subset", render_groups(shown.groups), remark=name) if shown.groups.several else None,
         section("Predicted against true", _agreement(shown, own), remark=scores_of),
         section("Errors", _errors(shown, own), remark=scores_of),
-        section("Calibration", _tenths_table(shown.tenths, own), remark=f"{scores_of}, tenths by prediction"),
+        section("Calibration", _tenths_table(shown.tenths, own), remark=f"{scores_of}, tenths by prediction, {T95}"),
         section("Largest errors", _worst_table(shown.worst, own), remark=scores_of),
     )
 
@@ -221,11 +231,11 @@ def _runs_table(runs: Sequence[RunEvaluation]) -> Table:
 
 def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> Table:
     table = plain_table("images", "true", "predicted", "predicted - true", "")
-    means = [(own.from_models(tenth.truth), own.from_models(tenth.predicted)) for tenth in tenths]
-    limit = max(abs(predicted - truth) for truth, predicted in means)
-    for tenth, (truth, predicted) in zip(tenths, means, strict=True):
-        gap = predicted - truth
-        table.add_row(f"{tenth.n:,}", number(truth), number(predicted), number(gap, sign=True), signed_bar(gap, limit))
+    limit = max(abs(tenth.gap.value) for tenth in tenths)
+    for tenth in tenths:
+        means = (score_on(own, mean) for mean in (tenth.truth, tenth.predicted))
+        gap = estimate_cell(own_errors(tenth.gap, own), sign=True)
+        table.add_row(f"{tenth.n:,}", *means, gap, signed_bar(tenth.gap.value, limit))
     return table
 
 

@@ -14,6 +14,9 @@ BRACKETS = f"Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
 BRACKETS_OF_COVERAGE = "Brackets of coverage are Wilson's 95 % interval."
 """What the interval of a figure is, for pages that show some."""
 
+T95 = "95 % intervals of the means"
+"""What `mean_of` gives, where other brackets on the page are of resamples."""
+
 Z95 = 1.96
 """Standard errors from a normal figure to either end of its 95 % interval."""
 
