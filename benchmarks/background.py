@@ -28,9 +28,9 @@ from extractors.topologies.registry import topology_of
 from extractors.values import Encoder, embeddings_of
 from featurestore import runs
 from featurestore.group_differences import people_in
+from featurestore.opening import open_store
 from featurestore.outputs import EMBEDDING, active_versions, found_encoder
 from featurestore.records import FaceBatch
-from featurestore.store import Store
 from featurestore.training_sets import training_set
 from kallos.workflows.stored_faces import aligned_faces
 from models.encoders.spec import EncoderSpec
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=2400, help="training rows, of which a third are held out")
     parser.add_argument("--learn", default="AF,AM", help="subsets to learn from where transfer is measured")
     arguments = parser.parse_args()
-    with Store.open(arguments.store, must_exist=True) as store:
+    with open_store(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
         held_out, learnt = (np.flatnonzero((rows.part == 1) == is_held) for is_held in (True, False))
         spread = _spread(held_out, arguments.photos // 3), _spread(learnt, arguments.photos * 2 // 3)

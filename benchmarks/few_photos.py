@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from benchmarks.transfer import fitted, fold_parser
 from ensemble.combiner_fit import CombinerConfig, fit_combiner
+from featurestore.opening import open_store
 from featurestore.records import Evaluation, FaceBatch
-from featurestore.store import Store
 from featurestore.training_sets import PARTS, training_set
 from models.cross_fitted import CrossFitted
 from models.registry import COMBINED, FLOORS, MODELS
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--rows", default="20,40,80", help="how many rows to learn from, comma-separated")
     parser.add_argument("--draws", type=int, default=3)
     arguments = parser.parse_args()
-    with Store.open(arguments.store, must_exist=True) as store:
+    with open_store(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder).train
     for count in map(int, arguments.rows.split(",")):
         found = defaultdict(list)

@@ -21,8 +21,8 @@ from rich.table import Table
 from extractors import region_windows
 from extractors.alignment import CROP_SIZE
 from extractors.topologies import registry
+from featurestore.opening import open_store
 from featurestore.records import FaceBatch
-from featurestore.store import Store
 from kallos.workflows.stored_faces import load_faces
 from models.encoders.network import EncoderNetwork
 from models.encoders.spec import EncoderSpec
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--fit", type=Path, help="folder of one trained Model A; a random network without it")
     parser.add_argument("--backbone", default="mobilenet_v2", help="Model A's, where no fit is given")
     arguments = parser.parse_args()
-    with Store.open(arguments.store, read_only=True) as store:
+    with open_store(arguments.store, read_only=True) as store:
         ids = tuple(store.frame("SELECT image_id FROM landmarks ORDER BY hash(image_id)")["image_id"])
         faces = load_faces(store, ids[: arguments.count])
     table = Table("network", "torch, ms a photo", "graph, ms a photo", "furthest apart", title=f"{len(faces):,} photos")

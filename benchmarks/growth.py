@@ -36,6 +36,7 @@ from extractors.region_windows import WINDOWS
 from extractors.values import outputs
 from featurestore import normalization_statistics, training_sets
 from featurestore.feature_definitions import define_features
+from featurestore.opening import open_store
 from featurestore.outputs import stored_columns
 from featurestore.planning import from_landmarks_todo, from_pixels_todo, plan
 from featurestore.similarity import VIEWS, Search, nearest, stored_image
@@ -109,7 +110,7 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
         before = found.get(operation, [0.0, 0.0, 0.0])
         found[operation] = [before[0] + result[0], before[1] + result[1], max(before[2], result[2])]
 
-    with Store.open(path) as store:
+    with open_store(path) as store:
         wanted = outputs(chosen_encoders(store, None, "none", download=False))
         with store.transaction():
             define_features(store, definitions(), {output.extractor: output.version for output in wanted})
@@ -130,9 +131,9 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
         found["file, MiB"] = [path.stat().st_size / 2**20] * 3
         measure("statistics of five folds", lambda: normalization_statistics.fit(store))
     encoder = wanted[-1].extractor.partition(":")[2]
-    with Store.open(path) as store:
+    with open_store(path) as store:
         measure("training set of a fold", lambda: _training_set(store, encoder))
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         measure("feature query", lambda: store.frame(QUERY))
         for by in VIEWS:
             search = Search(by, 10, encoder if by == "embedding" else None)
@@ -140,10 +141,10 @@ def _measure(size: int, folder: Path) -> dict[str, list[float]]:
         measure("plan", lambda: plan(store, wanted))
         measure("what is left to do", lambda: _left_to_do(store, wanted))
     measure("kallos extract, nothing to do", lambda: _extract(path))
-    with Store.open(path) as store:
+    with open_store(path) as store:
         _add(store, folder, "unrated.jpg", random, ("images",))
     measure("kallos extract, one new image without a score", lambda: _extract(path))
-    with Store.open(path) as store:
+    with open_store(path) as store:
         measure("add one image", lambda: _add(store, folder, "rated.jpg", random, ("images", "scores", "splits")))
     measure("kallos extract, one new image that folds learn from", lambda: _extract(path))
     return found

@@ -22,6 +22,7 @@ import ensemble.intervals
 from ensemble.combiner_fit import CombinerConfig, Scores, combine_out_of_fold, fit_combiner
 from ensemble.intervals import Intervals
 from featurestore import runs
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.training_sets import folds_of
 from models.registry import ENSEMBLE
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, nargs="*", default=[40, 100, 300], help="training rows of the second table")
     parser.add_argument("--draws", type=int, default=5, help="draws of so many rows from each fold")
     arguments = parser.parse_args()
-    with Store.open(arguments.store, read_only=True) as store:
+    with open_store(arguments.store, read_only=True) as store:
         folds = [_read(store, arguments.protocol, fold) for fold in folds_of(store, arguments.protocol)]
     names = ["all", *(f"fifth {fifth}" for fifth in range(1, FIFTHS + 1)), *np.unique(folds[0][1].subsets)]
     table = Table("intervals of", "width", *names, title="share of test photos covered, and mean width")

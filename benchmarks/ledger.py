@@ -23,6 +23,7 @@ from extractors.outputs import Output
 from extractors.registry import FROM_LANDMARKS
 from extractors.values import outputs
 from featurestore.feature_definitions import define_features
+from featurestore.opening import open_store
 from featurestore.planning import from_pixels_todo
 from featurestore.shards import AT_ONCE, folder_of, left_over, merge, write_shard
 from featurestore.store import Store
@@ -48,7 +49,7 @@ def main() -> None:
 
 def _measure(path: Path, lines: int) -> list[tuple[str, float, float, float]]:
     found = []
-    with Store.open(path) as store:
+    with open_store(path) as store:
         wanted = outputs(chosen_encoders(store, None, "none", download=False))
         photos, left = lines // len(wanted), SHARD * SHARDS
         with measured() as result:

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.transfer import SILENT, fold_parser
+from featurestore.opening import open_store
 from featurestore.records import Evaluation
-from featurestore.store import Store
 from featurestore.training_sets import training_set
 from kallos.workflows.stored_faces import load_faces
 from models.image.computing import Computing
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     arguments = parser.parse_args()
-    with Store.open(arguments.store, must_exist=True) as store:
+    with open_store(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
         learn, held_out = rows.train.take(rows.part != 1), rows.train.take(rows.part == 1)
         learn = learn.take(np.sort(np.random.default_rng(0).permutation(len(learn))[: arguments.rows]))

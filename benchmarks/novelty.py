@@ -29,6 +29,7 @@ from extractors.landmark_finder import finder_of
 from extractors.topologies import registry
 from extractors.values import face_of
 from featurestore.group_differences import people_in
+from featurestore.opening import open_store
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet, training_set
@@ -62,7 +63,7 @@ def main() -> None:
     )
     parser.add_argument("--draws", type=int, default=3, help="how often each number is drawn")
     arguments = parser.parse_args()
-    with Store.open(arguments.store) as store:
+    with open_store(arguments.store) as store:
         photos = _photos(store, arguments.changed)
     table = Table("training photos", "s", *(f"{name} ({_number(of)})" for name, of in photos.tried.items()))
     every = len(photos.rows.train)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.transfer import fold_parser
+from featurestore.opening import open_store
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from kallos.workflows.pool_faces import PoolFaces
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5, help="random orders of the faces")
     parser.add_argument("--choose", action="store_true", help="hold out training rows instead of the test rows")
     arguments = parser.parse_args()
-    with Store.open(arguments.store, read_only=True) as store:
+    with open_store(arguments.store, read_only=True) as store:
         pool = PoolFaces.read(store, arguments.protocol, arguments.fold)
         retest = _retests(store, pool)
     began = time.monotonic()

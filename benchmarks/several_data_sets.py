@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from benchmarks.transfer import HEADINGS, figures_line, fitted, fold_parser
 from featurestore import runs
 from featurestore.group_differences import people_in
+from featurestore.opening import open_store
 from featurestore.records import FaceBatch
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.scale_maps import ScaleMaps
-from featurestore.store import Store
 from featurestore.training_sets import training_set
 
 BENT = {
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--learn", default="AF,AM", help="subsets to learn from, comma-separated, the reference first")
     parser.add_argument("--test", default="CF,CM", help="subsets to judge on")
     arguments = parser.parse_args()
-    with Store.open(arguments.store, must_exist=True) as store:
+    with open_store(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
         subset = np.array(runs.subsets(store, rows.train.image_ids))
         people = np.array(people_in(store, rows.train.image_ids))

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from featurestore import runs
 from featurestore.group_differences import people_in
+from featurestore.opening import open_store
 from featurestore.records import Evaluation, FaceBatch
-from featurestore.store import Store
 from featurestore.training_sets import training_set
 from models.registry import MODELS
 from models.spec import Listener, Model, Options, resolve
@@ -50,7 +50,7 @@ def main() -> None:
     blind = [name for name, spec in MODELS.items() if not spec.needs_faces]
     parser.add_argument("--models", nargs="+", choices=blind, default=blind)
     arguments = parser.parse_args()
-    with Store.open(arguments.store, must_exist=True) as store:
+    with open_store(arguments.store, must_exist=True) as store:
         rows = training_set(store, arguments.protocol, arguments.fold, arguments.encoder)
         subset = np.array(runs.subsets(store, rows.train.image_ids))
         people = np.array(people_in(store, rows.train.image_ids))

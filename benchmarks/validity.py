@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from featurestore.store import Store
+from featurestore.opening import open_store
 from reports.stats.rater_noise import rater_noise
 from reports.stats.validity import Validity, photos_needed, validity
 
@@ -72,7 +72,7 @@ def validities(predictions: pl.DataFrame, ratings: pl.DataFrame, studies: int, n
 
 def on_real_raters(store: Path, studies: int) -> None:
     """A line a design, on the test photos of fold 1 of SCUT-FBP5500 that have single ratings."""
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         run = opened.frame(
             "SELECT max_by(run_id, started_at) AS run_id FROM runs "
             "WHERE model = 'ensemble' AND protocol = 'scut-5fold' AND fold = 1 AND status = 'done'"

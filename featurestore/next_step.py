@@ -1,13 +1,7 @@
 """Ingest, extract, train: the first of these steps that a store still needs, for whoever came too early."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from featurestore.errors import PrerequisiteError
-
-if TYPE_CHECKING:
-    from featurestore.store import Store
+from featurestore.store import Store
 
 
 def after_ingest(store: Store, data_set: str) -> str:

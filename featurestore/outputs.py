@@ -1,21 +1,15 @@
 """Outputs of extractors in the store: a table a version, keyed by the bytes of photos; and the versions people see."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from extractors.outputs import EMBEDDING, FEATURES, Output
 from extractors.recipes import names_in
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.next_step import before_extract
+from featurestore.store import Store
 from featurestore.table_description import Column
-
-if TYPE_CHECKING:
-    # worker processes know outputs, but no store
-    from featurestore.store import Store
 
 SQL_TYPES = {
     "float32": "FLOAT",

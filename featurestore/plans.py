@@ -55,7 +55,7 @@ def read(text: str) -> dict[str, Any]:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"The plan is not TOML ({error}): docs/laboratory/study.md shows one.") from error
+        raise DataError(f"The plan is not TOML ({error}): docs/studies/study.md shows one.") from error
     if "data_set" not in content:
         raise DataError('The plan does not say which data set it is about: add a line such as data_set = "study".')
     for key, value in content.items():

@@ -20,6 +20,7 @@ import polars as pl
 
 from extractors.errors import KallosError
 from featurestore.errors import QueryError, StoreError
+from featurestore.opening import open_store
 from featurestore.sql_text import nodes
 from featurestore.store import Store
 
@@ -118,7 +119,7 @@ def select(path: Path, query: str, hidden: Sequence[str] = ()) -> pl.DataFrame:
 def _main(path: Path, hidden: Sequence[str]) -> int:
     """The process of one query: SQL on stdin, on stdout Arrow IPC or, with an error's exit code, its sentence."""
     try:
-        with Store.open(path, read_only=True) as store:
+        with open_store(path, read_only=True) as store:
             _limit_process()
             for setting in SETTINGS:
                 store.execute(setting)

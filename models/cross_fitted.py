@@ -6,11 +6,9 @@ Every training row is predicted by the one model that was not trained on it. Suc
 combiner may be fitted on (Wolpert 1992).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +17,7 @@ from featurestore.errors import BundleError
 from featurestore.records import FaceBatch
 from featurestore.scale import MODEL_SCALE
 from models.serialization import read_description, write_model
-
-if TYPE_CHECKING:
-    from models.spec import Model
+from models.spec import Model
 
 PART = "part-{}"
 
@@ -46,16 +42,6 @@ class CrossFitted:
             model.save(folder / PART.format(number))
         write_model(folder, {"kind": self.kind, "parts": len(self.models)}, {})
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Models that `save` wrote. Raises BundleError when the folder holds none."""
-        from models.loading import load_model
-
-        parts = read_description(folder, cls.kind).get("parts")
-        if not isinstance(parts, int) or not 1 <= parts <= 100:
-            raise BundleError(f"{folder} does not state how many models it holds: train or export it again.")
-        return cls([load_model(folder / PART.format(number)) for number in range(1, parts + 1)])
-
     def sub_scores(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n, 8) sub-scores whose mean with `weights` is the score.
 
@@ -76,3 +62,11 @@ class CrossFitted:
     def all_weights(self) -> NDArray[np.float64]:
         """(K, 8) weights of the regions in each model."""
         return np.stack([model.weights for model in self.models])
+
+
+def part_folders(folder: Path) -> list[Path]:
+    """Where `save` wrote each model. Raises BundleError when the folder does not say how many there are."""
+    parts = read_description(folder, CrossFitted.kind).get("parts")
+    if not isinstance(parts, int) or not 1 <= parts <= 100:
+        raise BundleError(f"{folder} does not state how many models it holds: train or export it again.")
+    return [folder / PART.format(number) for number in range(1, parts + 1)]

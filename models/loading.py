@@ -3,18 +3,19 @@
 from pathlib import Path
 
 from featurestore.errors import BundleError
+from models.cross_fitted import CrossFitted, part_folders
 from models.registry import MODELS
 from models.serialization import DESCRIPTION, read_description
 from models.spec import Model, resolve
 from models.untrusted import as_bundle_error
 
-CROSS_FITTED = {"cross-fitted": "models.cross_fitted:CrossFitted"}
-
 
 def load_model(folder: Path) -> Model:
     """The model that was saved in a folder. Raises BundleError when there is none of a known kind."""
-    classes = CROSS_FITTED | {kind: named for spec in MODELS.values() for kind, named in spec.classes.items()}
     kind = read_description(folder).get("kind")
+    if kind == CrossFitted.kind:
+        return CrossFitted([load_model(part) for part in part_folders(folder)])
+    classes = {kind: named for spec in MODELS.values() for kind, named in spec.classes.items()}
     if not isinstance(kind, str) or kind not in classes:
         raise BundleError(f"{folder / DESCRIPTION} names no known kind of model, but {kind!r}: train it again.")
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +33,10 @@ class Model(Protocol):
         """(n,) scores on `featurestore.scale.MODEL_SCALE`; `CrossFitted` clips what lies beyond it."""
 
     def save(self, folder: Path) -> None:
-        """Write the model into a folder that `load` reads."""
+        """Write the model into a folder.
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """A model that `save` wrote. Raises BundleError when the folder holds none."""
+        The `load(folder)` of its class reads it, and raises BundleError when the folder holds none.
+        """
 
 
 @dataclass(frozen=True)

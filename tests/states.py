@@ -11,6 +11,7 @@ import duckdb
 
 from extractors.outputs import Output
 from extractors.values import EncoderSource
+from featurestore.opening import open_store
 from featurestore.store import Store
 from kallos.engines.extraction import extract
 from kallos.engines.local import extract_locally
@@ -72,7 +73,7 @@ class States:
 
     def _empty(self, path: Path) -> None:
         path.parent.mkdir()
-        Store.open(path).close()
+        open_store(path).close()
 
     def _ingested(self, path: Path) -> None:
         path.parent.mkdir()
@@ -92,7 +93,7 @@ class States:
 
     def _photos_without_scores(self, path: Path) -> None:
         self._from("extracted", path)
-        with Store.open(path) as store:
+        with open_store(path) as store:
             for table in ("ratings", "scores", "splits"):
                 store.execute(f"DELETE FROM {table}")
 
@@ -105,7 +106,7 @@ class States:
 
     def _partly_trained(self, path: Path) -> None:
         self._from("trained", path)
-        with Store.open(path) as store:
+        with open_store(path) as store:
             for table in ("predictions", "evaluations", "training_history", "sub_scores", "sub_score_weights", "runs"):
                 store.execute(
                     f"DELETE FROM {table} WHERE run_id NOT LIKE '%-ridge-%' AND run_id NOT LIKE '%-baseline-%'"
@@ -126,7 +127,7 @@ class States:
 
     def _older_version_brought_up_to_date(self, path: Path) -> None:
         self._from("older version", path)
-        Store.open(path).close()
+        open_store(path).close()
 
     def _add_another(self, path: Path, images: Path) -> None:
         """The same portraits as other people rated them, on another scale."""
@@ -155,7 +156,7 @@ def _extract_and_stop(path: Path, photos: int) -> None:
             yield from extract_locally(store, outputs, encoders, islice(tasks, photos))
         raise KeyboardInterrupt
 
-    with Store.open(path) as store:
+    with open_store(path) as store:
         encoders = chosen_encoders(store, "mobilenet_v3_small", "none", download=False)
         try:
             extract(store, encoders, lambda *_: None, engine=engine)

@@ -26,6 +26,7 @@ from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore import runs, selections
 from featurestore.calibration import Calibration
 from featurestore.ingest.labels import build_scores
+from featurestore.opening import open_store
 from featurestore.records import Epoch
 from featurestore.runs import Run
 from featurestore.scale import Scale
@@ -68,7 +69,7 @@ def make_store(path: Path, images: int = 80, *, extracted: bool = True, trained:
     template = _built_once(images, extracted, trained)
     shutil.copy(template, path)
     shutil.copytree(template.with_suffix(".photos"), path.with_suffix(".photos"))
-    store = Store.open(path)
+    store = open_store(path)
     root = str(path.with_suffix(".photos"))
     store.append("locations", pl.DataFrame({"data_set": [DATA_SET], "root": [root]}))
     return store
@@ -82,7 +83,7 @@ def _built_once(images: int, extracted: bool, trained: bool) -> Path:
     random = np.random.default_rng(0)
     ids = [f"{DATA_SET}/{i:04d}.png" for i in range(images)]
     quality = random.normal(size=images)
-    with Store.open(Path(folder.name) / "s.duckdb") as store:
+    with open_store(Path(folder.name) / "s.duckdb") as store:
         _ingest(store, ids, quality, random)
         if extracted:
             _extract(store, ids, quality, random)

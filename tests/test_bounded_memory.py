@@ -9,7 +9,7 @@ import pytest
 
 from featurestore import normalization_statistics
 from featurestore.normalization import averageness
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.engines.local import APPENDED_AT_ONCE
 from tests.synthetic_store import PROTOCOL, make_store
 
@@ -22,7 +22,7 @@ VALUES = f"""
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         yield store
 
 

@@ -15,6 +15,7 @@ from extractors.regions import REGIONS
 from featurestore import runs
 from featurestore.duplicates import make_protocol
 from featurestore.errors import PrerequisiteError
+from featurestore.opening import open_store
 from featurestore.store import Store
 from models.registry import BUNDLED, SUMMARIES
 from reports.cards.settings import CHOSEN, MEANINGS
@@ -216,7 +217,7 @@ def test_region_weights_are_queries_and_called_attributions(store):
 
 
 def test_every_setting_of_a_model_is_told_in_words(workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as opened:
+    with open_store(workspace.store, read_only=True) as opened:
         rows = opened.frame("SELECT run_id, model, config FROM runs").rows()
         (ensemble,) = (run_id for run_id, model, _ in rows if model == "ensemble")
         card = cards(opened, ensemble)["MODEL_CARD.md"]
@@ -388,7 +389,7 @@ def test_nothing_of_a_person_a_rater_or_the_machine_is_in_a_card(store, workspac
         path.read_text()
         for path in [*workspace.store.with_suffix(".runs").rglob("*CARD.md"), *workspace.bundle.glob("*CARD.md")]
     ]
-    with Store.open(workspace.store, read_only=True) as drawn:
+    with open_store(workspace.store, read_only=True) as drawn:
         for opened, texts in (
             (drawn, written),
             (store, [text for m in MODEL_NOISE for text in cards(store, run_of(m)).values()]),
@@ -431,7 +432,7 @@ def test_cells_of_a_table_stay_in_their_columns():
 
 
 def test_cards_lie_in_every_finished_run_and_at_the_top_of_the_bundle_alone(workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         finished = store.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done'").rows()
         assert len(finished) == len(SUMMARIES)
         for run_id, model, folder in finished:
@@ -469,9 +470,9 @@ def test_no_run_is_done_without_its_cards(workspace, tmp_path, monkeypatch):
         patched.setattr("kallos.workflows.fold.cards", fails)
         assert kallos(*command).code == PrerequisiteError.exit_code
     new = "SELECT folder FROM runs WHERE json_extract(config, '$.seed') = 1 AND status = 'done'"
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.frame(new).is_empty()
     assert "is fitted already" in kallos_ok(*command).err
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         (folder,) = store.frame(new)["folder"]
         assert all((store.runs_folder / folder / name).is_file() for name in CARDS)

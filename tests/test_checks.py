@@ -16,6 +16,7 @@ from rich.console import Console
 from featurestore.checks.drift import chance_limit, ks_statistics
 from featurestore.checks.embeddings import dead_share, effective_rank, mean_cosine
 from featurestore.checks.registry import CHECKS, Verdict, run
+from featurestore.opening import open_store
 from featurestore.store import Store
 from reports.pages import checks
 from reports.stats.selection import Selection
@@ -41,7 +42,7 @@ def sound_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(sound_file: Path, tmp_path: Path) -> Iterator[Store]:
     shutil.copy(sound_file, tmp_path / "s.duckdb")
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         yield opened
 
 
@@ -401,7 +402,7 @@ def test_warnings_are_exit_code_0(store: Store):
 def test_an_unknown_data_set_and_an_empty_store(store: Store, tmp_path: Path):
     store.connection.close()
     assert kallos("check", "--data-set", "nobody", "--store", store.path).code == 2
-    Store.open(tmp_path / "empty.duckdb").connection.close()
+    open_store(tmp_path / "empty.duckdb").connection.close()
     assert kallos("check", "--store", tmp_path / "empty.duckdb").code == 7
 
 

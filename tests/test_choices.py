@@ -12,6 +12,7 @@ import pytest
 
 from ensemble.combiner_fit import CombinerConfig
 from featurestore import runs, selections
+from featurestore.opening import open_store
 from featurestore.runs import Run
 from featurestore.selections import Choice, Rows, seen_by_choices
 from featurestore.store import Store
@@ -173,7 +174,7 @@ def test_reports_count_test_photos_that_choices_looked_at(store):
 
 
 def test_every_trained_run_records_the_choices_behind_it(workspace):
-    with Store.open(workspace.store, read_only=True) as opened:
+    with open_store(workspace.store, read_only=True) as opened:
         finished = opened.frame("SELECT run_id, model FROM runs WHERE status = 'done'").rows()
         for run_id, model in finished:
             run = runs.load(opened, run_id)

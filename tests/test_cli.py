@@ -14,7 +14,7 @@ from PIL import Image
 
 from extractors import errors as errors_of_photos
 from featurestore import errors
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.cli.app import EXIT_CODES
 from kallos.workflows import extras
 from tests.command import Answer, kallos, kallos_ok
@@ -127,7 +127,7 @@ def test_photo_that_cannot_be_used(workspace, tmp_path, name, make, phrase):
 
 def test_store_that_another_process_holds(tmp_path):
     path = tmp_path / "s.duckdb"
-    Store.open(path).connection.close()
+    open_store(path).connection.close()
     code = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -155,14 +155,14 @@ def test_sql_for_programs(workspace):
 
 def test_extract_before_ingest_and_train_before_extract(labels, tmp_path):
     options = ("--store", tmp_path / "s.duckdb")
-    Store.open(tmp_path / "s.duckdb").connection.close()
+    open_store(tmp_path / "s.duckdb").connection.close()
     refused(kallos("extract", "--weights", "none", *options), 7, "kallos ingest")
     kallos_ok("ingest", "table", labels, "--images", labels.parent / "photos", "--scale", 1, 5, *options)
     refused(kallos("train", "baseline", *options), 7, "kallos extract")
 
 
 def test_predict_before_train(workspace, tmp_path):
-    Store.open(tmp_path / "s.duckdb").connection.close()
+    open_store(tmp_path / "s.duckdb").connection.close()
     refused(kallos("score", workspace.portrait, "--store", tmp_path / "s.duckdb"), 7, "kallos ingest")
 
 

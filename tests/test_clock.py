@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from featurestore import runs, snapshots
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.versions import activate, rollback
 from tests.command import kallos_ok
@@ -73,29 +74,29 @@ def test_readers_get_the_snapshot_taken_last_though_the_clock_was_put_back(store
         store.execute("DELETE FROM scores")
         store._publisher.publish()
     (newest,) = snapshots.files(store.path)
-    with Store.open(newest, read_only=True) as read:
+    with open_store(newest, read_only=True) as read:
         assert read.value("SELECT count(*) FROM scores") == 0
 
 
 def test_a_snapshot_from_a_time_to_come_has_no_negative_age(store, monkeypatch):
     (copy,) = [store.path.with_name("copy.duckdb")]
     snapshots.copy_held_file(store.path, copy)
-    held = Store.open
+    held = open_store
 
     def of_tomorrow(path, **how):
         opened = held(copy, **how)
         opened.snapshot_of, opened.writer = datetime.now(UTC) + timedelta(days=1), "process 1"
         return opened
 
-    monkeypatch.setattr(Store, "open", of_tomorrow)
+    monkeypatch.setattr("kallos.workflows.stores.open_store", of_tomorrow)
     assert "snapshot of 0.0 s ago" in " ".join(kallos_ok("tables", "--store", store.path).err.split())
 
 
 def test_times_are_utc_wherever_the_machine_stands(tmp_path):
     """Where clocks are put back by an hour each autumn, local times would run twice through it."""
     path = tmp_path / "s.duckdb"
-    script = "import sys; from pathlib import Path; from featurestore.store import Store; Store.open(Path(sys.argv[1]))"
+    script = "import sys; from pathlib import Path; from featurestore.opening import open_store; open_store(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", script, path], env=os.environ | {"TZ": "America/New_York"}, check=True)
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         created_at = store.value("SELECT created_at FROM store_info").replace(tzinfo=UTC)
     assert abs(datetime.now(UTC) - created_at) < timedelta(hours=1)

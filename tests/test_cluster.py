@@ -18,6 +18,7 @@ from extractors.decode import decode
 from extractors.landmarker import Landmarker
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
+from featurestore.opening import open_store
 from featurestore.outputs import active_table
 from featurestore.shards import folder_of, left_over
 from featurestore.store import Store
@@ -72,7 +73,7 @@ def deadly(photos) -> MeanColour:
 
 
 def ingested(photos: Path, folder: Path) -> Path:
-    with Store.open(folder / "s.duckdb") as store:
+    with open_store(folder / "s.duckdb") as store:
         write(store, read_scores(photos / "labels.csv", photos / "images", "mine"))
     return folder / "s.duckdb"
 
@@ -81,14 +82,14 @@ def ingested(photos: Path, folder: Path) -> Path:
 def local(photos, deadly, tmp_path_factory) -> Path:
     """A store that the pool of this machine filled."""
     path = ingested(photos, tmp_path_factory.mktemp("local"))
-    with Store.open(path) as store:
+    with open_store(path) as store:
         extract(store, [deadly], ignore)
     return path
 
 
 @pytest.fixture
 def store(photos, tmp_path):
-    with Store.open(ingested(photos, tmp_path)) as opened:
+    with open_store(ingested(photos, tmp_path)) as opened:
         yield opened
 
 
@@ -112,7 +113,7 @@ def small_shards(monkeypatch):
 
 
 def same(one: Path, store: Store) -> None:
-    with Store.open(one, read_only=True) as other:
+    with open_store(one, read_only=True) as other:
         for view in VIEWS:
             query = (
                 f"SELECT * FROM {view} ORDER BY ALL"
@@ -129,13 +130,13 @@ import sys, time
 from pathlib import Path
 from kallos.engines import ray_cluster as cluster
 from kallos.engines.extraction import extract
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":
     cluster.SHARD = 6
     cluster.merge = lambda store, shards: time.sleep(600)
-    with Store.open(Path(sys.argv[1])) as store:
+    with open_store(Path(sys.argv[1])) as store:
         extract(store, [MeanColour(dies_of=float(sys.argv[2]))], lambda *told: None, engine=cluster.extract_on_ray)
 """
 
@@ -155,7 +156,7 @@ def test_what_a_killed_driver_left_is_taken_in_and_the_rest_is_done(store, local
     whole = list(folder_of(store.path).glob("*.parquet"))
     driver.kill()
     driver.wait()
-    with Store.open(store.path) as opened:
+    with open_store(store.path) as opened:
         assert opened.value("SELECT count(*) FROM attempts") == 0
         assert 0 < extract(opened, [deadly], ignore).processed <= IMAGES - 4 * len(whole)
         # an actor that outlives the driver may leave a shard more, for the next command
@@ -176,11 +177,11 @@ def test_a_new_encoder_gets_the_landmarks_that_are_known(ray, local, tmp_path):
     for engine in (extract_locally, cluster.extract_on_ray):
         path = tmp_path / f"{engine.__name__}.duckdb"
         shutil.copy(local, path)
-        with Store.open(path) as store:
+        with open_store(path) as store:
             # other than what the landmarker would find once more
             store.execute(f'UPDATE "{active_table(store, "landmarks")}" SET x = [v + 3 for v in x]')
             assert extract(store, [newer], ignore, engine=engine).processed == PORTRAITS - 1
-    with Store.open(tmp_path / "extract_on_ray.duckdb", read_only=True) as store:
+    with open_store(tmp_path / "extract_on_ray.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM embeddings WHERE encoder = 'newer'") == PORTRAITS - 1
         same(tmp_path / "extract_locally.duckdb", store)
 

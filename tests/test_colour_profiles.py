@@ -20,7 +20,7 @@ from extractors.skin import compute_skin
 from extractors.values import face_of
 from featurestore.ingest.dataset import write
 from featurestore.ingest.photos import scan_images
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
@@ -189,7 +189,7 @@ def test_what_an_earlier_kallos_stored_of_such_photos_is_computed_again_and_noth
     Image.fromarray(in_space("Adobe RGB", portrait)).save(photos / "a.png", icc_profile=rgb_profile("Adobe RGB"))
     Image.fromarray(portrait).save(photos / "b.png", icc_profile=rgb_profile("sRGB"))
     (tmp_path / "labels.csv").write_text("image,score\na.png,3\nb.png,4\n")
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
 
         def ingest_and_look() -> int:
             write(store, read_scores(tmp_path / "labels.csv", photos, "mine"))

@@ -24,10 +24,10 @@ SHOWN = (
     "score.md",
     "scut.md",
     "sql.md",
-    "laboratory.md",
-    "laboratory/validation.md",
-    "laboratory/shape.md",
-    "laboratory/one-rater.md",
+    "studies.md",
+    "studies/validation.md",
+    "studies/shape.md",
+    "studies/one-rater.md",
 )
 """Pages on which every command is shown, with the README."""
 

@@ -3,12 +3,12 @@
 import pytest
 
 from extractors.definitions import catalogue, definitions
-from featurestore.store import Store
+from featurestore.opening import open_store
 
 
 @pytest.fixture(scope="module")
 def store(workspace):
-    with Store.open(workspace.store, read_only=True) as opened:
+    with open_store(workspace.store, read_only=True) as opened:
         yield opened
 
 

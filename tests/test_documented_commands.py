@@ -18,7 +18,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos_ok
 from tests.conftest import Workspace
 from tests.ingest_files import a_release, write_photo, write_workbook
@@ -89,7 +89,7 @@ def test_the_tour_on_scut_fbp5500(workspace: Workspace, tmp_path: Path, monkeypa
     steps = commands("docs/scut.md") + commands("docs/lab/accuracy.md")
     assert [command[0] for command in steps][:4] == ["ingest", "extract", "train", "benchmark"]
     run_all(steps[:1], {})
-    with Store.open(Path("kallos.duckdb")) as store:
+    with open_store(Path("kallos.duckdb")) as store:
         store.execute("DELETE FROM splits WHERE protocol = 'scut-5fold' AND fold > $folds", folds=folds)
     run_all(steps[1:], {})
 

@@ -15,6 +15,7 @@ import pytest
 from extractors.outputs import EMBEDDING, table_name
 from extractors.values import outputs
 from featurestore.errors import UsageError
+from featurestore.opening import open_store
 from featurestore.outputs import active_versions, chosen_encoder, encoder_folder
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -114,10 +115,10 @@ def test_a_store_with_such_names_can_be_exported_and_imported(store, tmp_path):
     before = active_versions(store)
     path = store.path
     store.close()
-    with Store.open(path, read_only=True) as opened:
+    with open_store(path, read_only=True) as opened:
         export_store(opened, tmp_path / "export")
     import_store(tmp_path / "export", tmp_path / "again.duckdb")
-    with Store.open(tmp_path / "again.duckdb") as again:
+    with open_store(tmp_path / "again.duckdb") as again:
         assert active_versions(again) == before
         assert again.value("SELECT count(DISTINCT encoder) FROM embeddings") == 1 + len(TWO) + len(NAMES)
 
@@ -137,7 +138,7 @@ def test_a_graph_that_is_written_is_seen_and_its_time_is_part_of_the_extraction(
     monkeypatch.setattr(workflow, "bring_up_to_date", lambda *_, **__: Extracted(processed=40))
     monkeypatch.setattr(workflow.normalization_statistics, "fit", lambda store: None)
     monkeypatch.setattr(logging.getLogger("kallos"), "propagate", True)
-    Store.open(tmp_path / "s.duckdb").close()
+    open_store(tmp_path / "s.duckdb").close()
     with caplog.at_level("INFO", "kallos.workflows"):
         extraction = workflow.extract(
             tmp_path / "s.duckdb", weights="none", on_progress=lambda *step: steps.append(step)
@@ -151,7 +152,7 @@ def test_the_same_weights_are_not_kept_twice(workspace, tmp_path):
     path = tmp_path / "kallos.duckdb"
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
-    with Store.open(path) as opened:
+    with open_store(path) as opened:
         (encoder,) = known_encoders(opened)
         assert re.fullmatch("mobilenet_v3_small-[0-9a-f]{8}", encoder.id)
         folders = sorted(encoder_folder(opened, "x").parent.iterdir())

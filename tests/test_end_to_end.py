@@ -13,7 +13,7 @@ from ensemble.predictor import Predictor
 from extractors.decode import decode
 from extractors.landmarker import Landmarker
 from extractors.values import face_of
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.training_sets import training_set
 from kallos.engines import pool
 from kallos.workflows.stored_faces import load_faces
@@ -23,7 +23,7 @@ from tests.conftest import TRAINING
 
 
 def test_every_portrait_has_landmarks_features_and_embeddings(workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         for view in ("landmarks", "geometric_features", "shapes", "embeddings"):
             assert store.value(f"SELECT count(*) FROM {view}") >= 119
         features = store.frame("SELECT * EXCLUDE image_id FROM geometric_features")
@@ -33,7 +33,7 @@ def test_every_portrait_has_landmarks_features_and_embeddings(workspace):
 
 
 def test_every_run_left_its_trace_in_the_store(workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         runs = store.frame("SELECT * FROM runs")
         assert sorted(runs["model"]) == sorted(SUMMARIES)
         assert set(runs["status"]) == {"done"}
@@ -63,7 +63,7 @@ def test_every_run_left_its_trace_in_the_store(workspace):
 
 
 def test_sub_scores_are_in_range_and_add_up_to_b(workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         low, high = store.frame("SELECT min(sub_score), max(sub_score) FROM sub_scores").row(0)
         assert 1 <= low <= high <= 5
         weights = store.frame(
@@ -82,7 +82,7 @@ def test_sub_scores_are_in_range_and_add_up_to_b(workspace):
 
 def test_the_batch_from_the_store_is_the_batch_from_the_photo(workspace):
     """Training meets inference at this seam: not one bit may differ."""
-    with Store.open(workspace.store, read_only=True) as store, Predictor(parts_of_store(store)) as predictor:
+    with open_store(workspace.store, read_only=True) as store, Predictor(parts_of_store(store)) as predictor:
         test = training_set_of(workspace)
         row = test.take(np.array([2]))
         photo = workspace.portraits / "images" / Path(row.image_ids[0]).name
@@ -104,14 +104,14 @@ def training_set_of(workspace):
     """The test batch of fold 1, from a copy of the store: deriving a training set writes its manifest."""
     copy = workspace.store.with_name("copy.duckdb")
     shutil.copy(workspace.store, copy)
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         return training_set(store, "demo-5fold", 1).test
 
 
 def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
     moved = tmp_path / "elsewhere"
     shutil.copytree(workspace.bundle, moved)
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         stored = store.frame(
             "SELECT image_id, path, model, score FROM predictions JOIN runs USING (run_id) JOIN images USING (image_id) "
             "WHERE role = 'test' AND image_id = (SELECT min(image_id) FROM predictions WHERE role = 'test')"
@@ -219,14 +219,14 @@ def test_a_combiner_of_another_version_is_fitted_again_on_the_same_members(works
     monkeypatch.setattr("kallos.workflows.combine.CODE_VERSION", 1_000)
     before = kallos_ok("score", workspace.portrait, "--json", "--store", store).json()
     assert kallos_ok("train", "ensemble", *TRAINING, "--store", store).err.count(": training ") == 1
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         assert opened.value("SELECT count(*) FROM runs WHERE model = 'ensemble'") == 2
     after = kallos_ok("score", workspace.portrait, "--json", "--store", store).json()
     assert after["predictions"][0]["score"] == pytest.approx(before["predictions"][0]["score"])
 
 
 def counts(path: Path) -> dict[str, int]:
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         tables = store.frame("SELECT table_name FROM duckdb_tables()")["table_name"]
         return {table: store.value(f'SELECT count(*) FROM "{table}"') for table in tables}
 
@@ -275,7 +275,7 @@ def test_fast_leaves_out_what_sees_pixels_and_still_predicts(workspace, tmp_path
         "ensemble: combines b, quadratic, ridge; not trained on these rows and features: a"
         in kallos_ok("train", "all", "--fast", *options).err
     )
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         trained = opened.frame("SELECT model FROM runs WHERE fold = 2 AND status = 'done'")["model"].to_list()
     assert sorted(trained) == sorted(SUMMARIES.keys() - {"a"})
     photo = next((workspace.portraits / "images").iterdir())

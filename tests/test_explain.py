@@ -18,7 +18,7 @@ from ensemble.predictor import Predictor
 from extractors.regions import REGIONS
 from extractors.values import face_of
 from featurestore.calibration import Calibration
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
 from models.baseline.attribution import parts_by_feature
@@ -115,7 +115,7 @@ def test_a_sum_beyond_the_scale_says_so(explained):
 
 
 def test_percentiles_are_those_of_the_store(explained, workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         report = explanation_data.data(explained, "FF", store)
         feature = next(f for region in report.regions for f in region.features if f.percentile is not None)
         values = store.frame(
@@ -135,7 +135,7 @@ def test_every_value_is_in_its_own_unit_and_gives_its_z_score(predictor: Predict
 
 
 def test_the_score_is_placed_among_the_raters_scores(explained, workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         report = explanation_data.data(explained, "FF", store)
         scores = store.frame("SELECT score FROM scores JOIN images USING (image_id) WHERE subset = 'FF'")["score"]
     assert sum(report.raters) == len(scores)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.conftest import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -72,7 +72,7 @@ def test_every_walk_through_is_tested():
 @pytest.mark.parametrize("title", EXPECTED)
 def test_the_walk_through_works(title: str, copy: Path):
     if title in LAST:
-        with Store.open(copy / "kallos.duckdb") as store:
+        with open_store(copy / "kallos.duckdb") as store:
             for table in ("images", "scores", "ratings", "splits"):
                 store.execute(f"DELETE FROM {table} WHERE image_id > $last", last=LAST[title])
     answer = ""

@@ -19,10 +19,10 @@ from scipy.stats import spearmanr
 from featurestore import validations
 from featurestore.external_evaluation import ExternalRows
 from featurestore.ingest.dataset import empty, write
+from featurestore.opening import open_store
 from featurestore.recalibration import Recalibration, cross_mapped
 from featurestore.scale import Scale
 from featurestore.scale_maps import ScaleMap
-from featurestore.store import Store
 from featurestore.training_rows import Rows
 from featurestore.upkeep.erasure import erase
 from kallos.portraits.dataset import write_demo
@@ -53,7 +53,7 @@ class Judged:
         return " ".join(kallos_ok("evaluate", "--data-set", data_set, "--store", self.store).out.split())
 
     def rows(self, query: str) -> list:
-        with Store.open(self.store, read_only=True) as store:
+        with open_store(self.store, read_only=True) as store:
             return store.frame(query).rows()
 
 
@@ -132,7 +132,7 @@ def table(path: Path, names: list[str], scores, subset: list[str] | None = None)
 
 
 def training_photos(store: Path, portraits: Path) -> list[Path]:
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         rows = opened.frame(
             "SELECT path FROM splits JOIN images USING (image_id) SEMI JOIN geometric_features USING (image_id) "
             "WHERE protocol = 'demo-5fold' AND fold = 1 AND role = 'train' ORDER BY path"
@@ -167,7 +167,7 @@ def test_the_only_trait_of_another_name_is_compared_with_and_said(unchanged):
 def test_none_of_several_other_traits_is_guessed_and_the_same_one_is_found(judged):
     options = ("--data-set", "pair", "--store", judged.store)
     refused(kallos("evaluate", *options), 2, "trained on score, and pair was rated on calm, kind", "--trait score")
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         for table in ("traits", "scores", "splits"):
             store.execute(f"UPDATE {table} SET trait = 'score' WHERE trait = 'kind'")
     same = judged.evaluate("pair")
@@ -236,7 +236,7 @@ def test_judging_again_replaces_its_own_rows_and_nothing_else(judged):
     judged.evaluate("curved")
     first = judged.rows(outside_rows)
     assert len(first) == 2 * len(SUMMARIES) * NEW
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         store.execute(
             "DELETE FROM scores WHERE image_id = (SELECT min(image_id) FROM scores WHERE image_id LIKE 'plain/%')"
         )
@@ -267,7 +267,7 @@ def test_a_bundle_says_the_same_and_writes_nothing(unchanged, tmp_path):
 
 
 def test_a_bundle_knows_its_training_photos_in_a_store_that_never_trained(judged):
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         for table in ("manifests", "predictions", "runs"):
             store.execute(f"DELETE FROM {table}")
     report = judged.evaluate("mixed", "--bundle", judged.bundle)
@@ -280,7 +280,7 @@ def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path
     table(few, ["P0001.jpg", "P0002.jpg"], [2.0, 3.0])
     photos = judged.rows("SELECT root FROM locations WHERE data_set = 'plain'")[0][0]
     kallos_ok("ingest", "table", few, "--images", photos, "--scale", 1, 5, *options)
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         known = read_scores(few, Path(photos), "unscored")
         write(store, replace(known, scores=empty("scores"), splits=empty("splits")))
     refused(kallos("evaluate", "--data-set", "unscored", *options), 4, "unscored has no scores", "kallos ingest")
@@ -297,7 +297,7 @@ def test_what_cannot_be_judged_is_one_sentence_and_an_exit_code(judged, tmp_path
 
 
 def test_models_of_other_versions_than_the_store_shows_are_refused(judged):
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         store.execute("UPDATE extractor_versions SET active = false WHERE extractor LIKE 'embedding:%'")
     answer = kallos("evaluate", "--data-set", "plain", "--bundle", judged.bundle, "--store", judged.store)
     refused(answer, 7, "embedding:", "kallos extract")
@@ -335,7 +335,7 @@ def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, works
     fitted = Recalibration(ScaleMap(Scale(1, 10), np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, 5.0])), 1.5)
     as_curved = ("--data-set", "curved", "--json", "--store", judged.store)
     refused(kallos("score", photo, *as_curved), 2, "not trained on 'curved'", "kallos validate")
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         validations.record(store, run_id, "curved", {"verdict": "recalibrate", "n": 40}, fitted)
     for more in ((), ("--bundle", judged.bundle)):
         mapped = kallos_ok("score", photo, *as_curved, *more).json()["predictions"][0]
@@ -344,7 +344,7 @@ def test_predictions_are_those_of_the_raters_whom_a_verdict_allows(judged, works
         reach = 1.5 * (to_curved(plain["score"]) - to_curved(plain["low"]))
         assert mapped["low"] == pytest.approx(max(to_curved(plain["score"]) - reach, 1))
         assert (mapped["own_scale"]["lowest"], mapped["own_scale"]["highest"]) == (1, 10)
-    with Store.open(judged.store) as store:
+    with open_store(judged.store) as store:
         validations.record(store, run_id, "curved", {"verdict": "do not use", "n": 40}, None)
     refused(kallos("score", photo, *as_curved), 2, "was: do not use", "kallos validate")
 
@@ -364,7 +364,7 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
     ratings = np.clip(np.rint(1 + order[:, None] / 13 + random.normal(0, 0.7, (len(scores), 4))), 1, 7)
     rows = [(name, *answers) for (name, _), answers in zip(scores, ratings.tolist(), strict=True)]
     write_workbook(Path("mine.xlsx"), {"Data": [("image", "R01", "R02", "R03", "R04"), *rows]})
-    steps = commands("docs/laboratory/validation.md")
+    steps = commands("docs/studies/validation.md")
     assert [command[0] for command in steps] == ["ingest", "extract", "validate", "score"]
     run_all(steps, {})
     ((verdict, reliability, spearman, corrected),) = judged.rows(
@@ -373,7 +373,7 @@ def test_the_page_on_validation(judged, tmp_path, monkeypatch):
     assert verdict == "recalibrate"
     assert 0.6 < reliability < 1
     assert spearman < corrected
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/laboratory/validation.md").read_text(), flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/studies/validation.md").read_text(), flags=re.DOTALL)
     exec(code, {})
 
 

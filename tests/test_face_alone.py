@@ -10,7 +10,7 @@ from extractors.alignment import align_face
 from extractors.background import GREY, background_alone, face_alone
 from extractors.decode import decode
 from extractors.topologies.registry import topology_of
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.upkeep.erasure import erase
 from kallos.workflows.open import load_bundle
 from kallos.workflows.stored_faces import aligned_faces
@@ -67,7 +67,7 @@ def test_a_face_alone_does_not_depend_on_what_was_around_it(crop):
 
 def test_scores_are_those_of_the_models_on_photos_in_grey(evaluated, workspace):
     path, _ = evaluated
-    with Store.open(path, read_only=True) as store, load_bundle(workspace.bundle) as predictor:
+    with open_store(path, read_only=True) as store, load_bundle(workspace.bundle) as predictor:
         stored = store.frame(
             "SELECT image_id, model, score FROM predictions JOIN runs USING (run_id) "
             "WHERE role = 'face_alone' ORDER BY image_id"
@@ -84,7 +84,7 @@ def test_figures_are_those_of_the_stored_predictions(evaluated):
     path, report = evaluated
     first = report["models"][0]
     assert first["name"] == ENSEMBLE
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         tested = store.value("SELECT count(*) FROM splits WHERE protocol = 'demo-5fold' AND fold = 1 AND role = 'test'")
         for model in report["models"]:
             n, change, size, correlation, before, after = store.frame(
@@ -104,11 +104,11 @@ def test_figures_are_those_of_the_stored_predictions(evaluated):
 def test_cards_tell_of_it_when_it_was_measured(evaluated, workspace):
     path, report = evaluated
     first = report["models"][0]
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         card = cards(store, first["run_id"])["MODEL_CARD.md"].partition(TITLE)[2]
     change, size = (Estimate(**first[name]) for name in ("change", "size"))
     assert f"| {ENSEMBLE} | {first['n']} | {estimate_text(change, sign=True)} | {estimate_text(size)} |" in card
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         before = cards(store, first["run_id"])["MODEL_CARD.md"].partition(TITLE)[2]
     assert before.strip().startswith("It was not measured: `kallos evaluate --face-alone` does it.")
 
@@ -117,12 +117,12 @@ def test_a_photo_is_erased_from_it_and_was_not_trained_on(evaluated, tmp_path):
     path, _ = evaluated
     copy = tmp_path / "kallos.duckdb"
     shutil.copy(path, copy)
-    with Store.open(copy, read_only=True) as store:
+    with open_store(copy, read_only=True) as store:
         image_id = store.value("SELECT min(image_id) FROM predictions WHERE role = 'face_alone'")
         learnt = store.frame("SELECT DISTINCT run_id FROM predictions WHERE role = 'out_of_fold'")["run_id"]
     erased = erase(copy, [image_id], lambda _: None).receipt
     assert not set(learnt) & set(erased.trained)
-    with Store.open(copy, read_only=True) as store:
+    with open_store(copy, read_only=True) as store:
         assert not store.value("SELECT count(*) FROM predictions WHERE image_id = $id", id=image_id)
         assert store.value("SELECT count(*) FROM predictions WHERE role = 'face_alone'")
 

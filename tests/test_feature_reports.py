@@ -16,6 +16,7 @@ from extractors.definitions import catalogue, definitions
 from extractors.regions import FEATURE_REGIONS
 from featurestore.errors import StoreError, UsageError
 from featurestore.normalization import averageness
+from featurestore.opening import open_store
 from featurestore.store import Store
 from kallos.docs_pages import features as features_page
 from reports.pages import feature_catalogue, one_feature
@@ -116,7 +117,7 @@ def test_before_extraction_there_are_no_values(tmp_path):
 
 @pytest.fixture(scope="module")
 def opened(workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         yield store
 
 

@@ -6,7 +6,7 @@ Pitch is not here: it is drawn too small to be read from 2-D landmarks.
 import numpy as np
 import pytest
 
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos_ok
 
 # drawn parameter, SQL over the measured features, least rank correlation
@@ -36,7 +36,7 @@ FOLLOWS = [
 @pytest.mark.parametrize(("drawn", "measured", "least"), FOLLOWS, ids=[drawn for drawn, _, _ in FOLLOWS])
 def test_measured_features_follow_the_drawn_parameters(workspace, drawn, measured, least):
     on = drawn.replace("abs(", "abs(d.") if "(" in drawn else f"d.{drawn}"
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         rows = store.frame(f"""
             WITH drawn AS (PIVOT drawn_parameters ON parameter USING any_value(value) GROUP BY image_id)
             SELECT {on} AS drawn, {measured} AS measured

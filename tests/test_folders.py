@@ -14,7 +14,7 @@ from extractors.errors import InputError, PhotoError
 from extractors.photo_files import PHOTO_SUFFIXES
 from featurestore.folders import beside_line, contents, is_litter, is_there
 from featurestore.ingest.photos import find_photos, scan_images
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.workflows.progress import ignore
 from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
@@ -222,7 +222,7 @@ def test_a_photo_that_needed_an_extra_is_tried_again_when_it_is_there(
 
     write_heic(tmp_path / "photos.heic", workspace.portrait)
     (tmp_path / "labels.csv").write_text("image,score\nphotos.heic,3\n")
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, read_scores(tmp_path / "labels.csv", tmp_path, "mine"))
         assert extract(store, [MeanColour()], ignore).failed == 0
         store.execute("UPDATE attempts SET status = 'needs_extra' WHERE extractor = 'landmarks'")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.full_disk import leave, small_disk
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.upkeep.health import examine
 from featurestore.upkeep.invariants import examine_deeply
 from tests.command import Answer, kallos, kallos_ok
@@ -30,11 +30,11 @@ def test_an_erasure_without_its_receipt_is_not_finished(tmp_path):
     make_store(path).close()
     erase = ("erase", f"{DATA_SET}/0001.png", "--store", path, "--receipt")
     assert names_full_disk(kallos(*erase, FULL))
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM erasures WHERE NOT finished") == 1
     kallos_ok(*erase, receipt)
     assert receipt.exists()
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM erasures WHERE NOT finished") == 0
 
 
@@ -66,6 +66,6 @@ def test_a_store_on_a_full_disk_stays_whole_and_goes_on(tmp_path, room):
             assert room > 4096 or answer.code, "without room nothing can be written"
             assert {symptom.state for symptom in [*examine(path), *examine_deeply(path)]} <= {"ok", "warn"}
             kallos_ok(*arguments, "--store", path)
-        with Store.open(path, read_only=True) as store:
+        with open_store(path, read_only=True) as store:
             assert store.value("SELECT count(*) FROM images") == 160
         assert not list(disk.glob(".s.duckdb.*"))

@@ -15,7 +15,7 @@ from extractors.decode import decode
 from extractors.errors import InputError, PhotoError
 from featurestore.folders import contents
 from featurestore.ingest.photos import scan_images
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos
 from tests.conftest import Workspace
 from tests.hostile import photos
@@ -80,7 +80,7 @@ def test_a_hostile_folder_is_ingested_without_what_is_no_photo(album, tmp_path: 
     answer = kallos("ingest", "table", csv, "--images", folder, "--scale", 1, 5, "--store", store)
     assert answer.code == 0, answer.err
     assert sorted(tmp_path.rglob("*")) == sorted([*before, store])
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         images = dict(opened.frame("SELECT path, width FROM images").iter_rows())
         scored = opened.value("SELECT count(*) FROM scores")
         unreadable = opened.frame("SELECT subject, detail FROM findings WHERE kind = 'unreadable'").rows()

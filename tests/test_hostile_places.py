@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from featurestore.errors import DiskError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from models.serialization import write_model
 from tests.command import kallos
 from tests.conftest import Workspace
@@ -45,7 +45,7 @@ def fill(disk: Path, but: int) -> None:
 
 
 def content(store: Path) -> list[tuple[object, ...]]:
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         return opened.frame("SELECT * FROM scores ORDER BY image_id").rows()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from extractors.errors import InputError
 from featurestore.errors import StoreError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos
 from tests.hostile.stores import DAMAGED, REFUSED, changed
 from tests.synthetic_store import make_store
@@ -31,7 +31,7 @@ def test_what_is_no_store_of_this_kallos_is_refused_and_kept(story: str, sound: 
     before, files = content(path), sorted(tmp_path.iterdir())
     for is_read in (True, False):
         with pytest.raises(StoreError) as refused:
-            Store.open(path, read_only=is_read)
+            open_store(path, read_only=is_read)
         assert str(path) in str(refused.value)
         assert content(path) == before
     assert sorted(tmp_path.iterdir()) == files

@@ -12,7 +12,7 @@ from extractors.errors import InputError, KallosError
 from featurestore.errors import DataError
 from featurestore.ingest.mebeauty import read_mebeauty
 from featurestore.ingest.scut import read_scut
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos
 from tests.hostile.tables import PHOTOS, PLAIN, stories, workbooks
 from tests.ingest_files import a_release, read_scores, write_photo, write_workbook
@@ -63,7 +63,7 @@ def test_a_refused_csv_leaves_the_store_as_it_was(photos: Path, tmp_path: Path):
         assert (answer.code, answer.out) == (DataError.exit_code, "")
         assert answer.err.startswith("kallos: ")
         assert answer.err.removesuffix("\n").isprintable()
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         assert opened.value("SELECT count(*) FROM scores") == 3
 
 

@@ -21,8 +21,8 @@ from featurestore.ingest.label_files import read_csv, read_score_list, read_shee
 from featurestore.ingest.labels import build_scores, folds
 from featurestore.ingest.photo_names import PhotoNames
 from featurestore.ingest.photos import find_photos, scan_images
+from featurestore.opening import open_store
 from featurestore.planning import from_pixels_todo
-from featurestore.store import Store
 from tests.ingest_files import write_photo
 
 
@@ -43,7 +43,7 @@ SHADES = {f"p{i}.png": i for i in range(12)}
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     data_set = a_data_set(tmp_path / "photos", SHADES)
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         summary = write(store, data_set)
         for table in PER_IMAGE:
             stored = store.frame(f"SELECT * FROM {table}")
@@ -54,13 +54,13 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 
 def test_writing_twice_changes_nothing(tmp_path: Path) -> None:
     data_set = a_data_set(tmp_path / "photos", SHADES)
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         assert sum(write(store, data_set).changed.values()) > 12
         assert set(write(store, data_set).changed.values()) == {0}
 
 
 def test_two_data_sets_do_not_touch_each_other(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(tmp_path / "a", SHADES, "mine"))
         write(store, a_data_set(tmp_path / "b", {"q.png": 99}, "mine-too"))
         assert store.value("SELECT count(*) FROM images") == 13
@@ -70,7 +70,7 @@ def test_what_was_computed_belongs_to_the_bytes(tmp_path: Path) -> None:
     """A photo that changed or left is seen no more; one that comes back has its values at once."""
     root = tmp_path / "photos"
     output = Output("toy", "toys", "a toy", (Field("v", "float64", ""),), 1)
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(root, SHADES))
         versions.register(store, [output])
         rows = store.frame("SELECT sha256, 1.0::DOUBLE AS v FROM images")
@@ -92,14 +92,14 @@ def test_what_was_computed_belongs_to_the_bytes(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     data_set = a_data_set(tmp_path / "photos", SHADES)
     broken = replace(data_set, splits=pl.DataFrame({"no_such_column": [1]}))
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         with pytest.raises(Exception, match="no_such_column"):
             write(store, broken)
         assert store.value("SELECT count(*) FROM images") == 0
 
 
 def test_a_moved_folder_is_the_same_data_set(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(tmp_path / "here", SHADES))
         (tmp_path / "here").rename(tmp_path / "there")
         changed = write(store, a_data_set(tmp_path / "there", SHADES)).changed
@@ -107,7 +107,7 @@ def test_a_moved_folder_is_the_same_data_set(tmp_path: Path) -> None:
 
 
 def test_a_name_is_not_taken_over_by_other_photos(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, a_data_set(tmp_path / "a", SHADES))
         with pytest.raises(UsageError, match="choose another --name"):
             write(store, a_data_set(tmp_path / "b", {"q.png": 99}))
@@ -116,7 +116,7 @@ def test_a_name_is_not_taken_over_by_other_photos(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "Mine", "-x", "a/b", "ä", "a b"])
 def test_names_that_cannot_start_an_image_id_are_refused(tmp_path: Path, name: str) -> None:
     data_set = replace(a_data_set(tmp_path / "photos", SHADES), name=name)
-    with Store.open(tmp_path / "s.duckdb") as store, pytest.raises(UsageError, match="cannot name a data set"):
+    with open_store(tmp_path / "s.duckdb") as store, pytest.raises(UsageError, match="cannot name a data set"):
         write(store, data_set)
 
 

@@ -11,7 +11,7 @@ from extractors.errors import InputError
 from featurestore.errors import DataError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.mebeauty import read_mebeauty
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.ingest_files import write_photo, write_workbook
 
 CROPS = "cropped_images/images_crop_align_mtcnn"
@@ -76,7 +76,7 @@ def test_scores_ratings_groups_and_the_official_split(release: Path) -> None:
 
 
 def test_ingesting_twice_changes_nothing(release: Path) -> None:
-    with Store.open(release / "s.duckdb") as store:
+    with open_store(release / "s.duckdb") as store:
         first = write(store, read_mebeauty(release))
         assert set(write(store, read_mebeauty(release)).changed.values()) == {0}
         paths = store.frame("SELECT root || '/' || path AS path FROM images JOIN locations USING (data_set)")["path"]

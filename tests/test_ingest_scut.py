@@ -13,7 +13,7 @@ from extractors.errors import InputError
 from featurestore.errors import DataError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.scut import read_scut
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.ingest_files import a_release, score, write_photo, write_workbook
 
 NAMES = [f"{subset}{n}" for subset in ("AF", "AM", "CF", "CM") for n in (1, 2, 3)]
@@ -26,7 +26,7 @@ def release(tmp_path: Path) -> Path:
 
 
 def test_everything_that_the_release_holds(release: Path, tmp_path: Path) -> None:
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         summary = write(store, read_scut(release))
         again = write(store, read_scut(release))
         roles = store.frame("SELECT protocol, fold, role, count(*) AS n FROM splits GROUP BY ALL ORDER BY ALL").rows()
@@ -138,7 +138,7 @@ def test_the_real_release(tmp_path: Path) -> None:
     if shared is None:
         pytest.skip("set KALLOS_SHARED to the folder that holds data/ and weights/")
     release = Path(shared) / "data" / "SCUT-FBP5500_v2"
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         summary = write(store, read_scut(release))
         started = time.monotonic()
         again = write(store, read_scut(release))

@@ -13,7 +13,7 @@ from extractors.errors import InputError, KallosError
 from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.workflows.ingest import ingest
 from tests.ingest_files import read_scores, write_photo
 
@@ -160,7 +160,7 @@ def test_the_order_of_rows_does_not_matter(photos: Path, ratings: dict[tuple[int
 
 def test_ingesting_a_csv_twice_changes_nothing_and_a_corrected_one_only_its_row(photos: Path, tmp_path: Path) -> None:
     rows = [f"p{i}.png,{1 + i / 2}" for i in range(8)]
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, read_scores(a_csv(photos, "image,score\n" + "\n".join(rows)), photos))
         again = write(store, read_scores(a_csv(photos, "image,score\n" + "\n".join(reversed(rows))), photos))
         rows[3] = "p3.png,1"
@@ -178,7 +178,7 @@ def test_the_demo_keeps_what_was_drawn(photos: Path) -> None:
     drawn = [f"p{i}.png,{'WF' if i % 2 else 'FM'},{2 + i / 10},{i},bun" for i in range(8)]
     (folder / "parameters.csv").write_text("image,subset,true_score,eye_width,hair\n" + "\n".join(drawn))
     data_set = read_demo(folder)
-    with Store.open(folder / "s.duckdb") as store:
+    with open_store(folder / "s.duckdb") as store:
         summary = write(store, data_set)
         value = store.value(
             "SELECT value FROM drawn_parameters WHERE image_id = 'demo/p3.png' AND parameter = 'true_score'"

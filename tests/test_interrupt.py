@@ -22,7 +22,7 @@ from pebble import ProcessPool
 
 from benchmarks.faults.interrupts import MARK, STOPPED, left
 from featurestore import snapshots
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.engines.pool import Pool, interrupted_later
 from tests.conftest import Workspace
 from tests.waiting import wait_until
@@ -85,7 +85,7 @@ def test_extract_keeps_what_was_looked_at_and_ends_its_workers(workspace: Worksp
         ("-m", "kallos", "extract", "--encoder", "mobilenet_v3_small", "--weights", "none", "--store", path),
         has_written,
     )
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM landmarks") > 0
 
 
@@ -129,7 +129,7 @@ def test_while_processes_start_it_waits_and_is_not_lost():
 
 def test_a_worker_that_is_still_starting_ends_without_a_traceback(tmp_path: Path):
     script, starting, store = (tmp_path / name for name in ("stopped.py", "starting", "s.duckdb"))
-    Store.open(store).close()
+    open_store(store).close()
     script.write_text(
         "import pathlib, sys, time\n"
         "if __name__ == '__mp_main__':\n"  # in a worker
@@ -189,7 +189,7 @@ def twice(process: int, number: int) -> None:
 def test_a_server_stopped_twice_within_a_request_says_one_sentence(tmp_path: Path):
     """The second Ctrl-C cuts off what the first one waits for."""
     script, asked, store = (tmp_path / name for name in ("stopped.py", "asked", "s.duckdb"))
-    Store.open(store).close()
+    open_store(store).close()
     script.write_text(
         "import asyncio, pathlib, socket, sys, threading, urllib.request\n"
         "from fastapi import FastAPI\n"

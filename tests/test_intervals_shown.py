@@ -14,7 +14,7 @@ from ensemble.combiner_fit import CombinerConfig, combine_out_of_fold
 from ensemble.intervals import Intervals
 from featurestore import runs
 from featurestore.calibration import FEWEST, LEVEL
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.training_sets import _parts
 from kallos.web.api import application
 from kallos.web.service import Service
@@ -26,7 +26,7 @@ from tests.synthetic_store import make_store
 
 
 def test_the_store_has_the_ensembles_out_of_fold_scores_by_combiners_without_the_row(workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         protocol, fold = store.frame("SELECT protocol, fold FROM runs WHERE model = 'ensemble'").row(0)
         run = runs.load(store, runs.latest(store, protocol, fold)["ensemble"])
         members = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.upkeep import invariants
 from featurestore.upkeep.invariants import INVARIANTS, examine_deeply
 from tests.command import kallos, kallos_ok
@@ -83,7 +83,7 @@ def test_every_invariant_is_broken_below():
 
 @pytest.mark.parametrize("what", BREAKING)
 def test_what_is_broken_is_noticed(what: str, copy: Path, monkeypatch: pytest.MonkeyPatch):
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         store.execute(BREAKING[what])
     # what else is broken by it does not matter
     monkeypatch.setattr(invariants, "INVARIANTS", [invariant for invariant in INVARIANTS if invariant.what == what])
@@ -95,7 +95,7 @@ def test_what_is_broken_is_noticed(what: str, copy: Path, monkeypatch: pytest.Mo
     [("UPDATE {} SET z_scores = z_scores[2:] || [0.0] WHERE {}", "fail"), ("DELETE FROM {} WHERE {}", "warn")],
 )
 def test_normalised_features_that_raw_ones_do_not_give_or_that_are_missing_are_noticed(copy: Path, change, state):
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         store.execute(change.format("normalized_values", "rowid = (SELECT min(rowid) FROM normalized_values)"))
     (found,) = [symptom for symptom in examine_deeply(copy) if symptom.what == "normalised features"]
     assert (found.state, found.message.partition(" ")[0]) == (state, "1")
@@ -107,7 +107,7 @@ def test_photos_that_moved_or_changed_and_models_that_are_damaged_are_noticed(co
     first, second = sorted(photos.iterdir())[:2]
     first.unlink()
     second.write_bytes(b"another")
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         store.execute("UPDATE locations SET root = $root", root=str(photos))
         run = store.value("SELECT folder FROM runs WHERE model = 'ensemble'")
     for damaged in (copy.with_suffix(".runs") / run).glob("*.json"):

@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from featurestore import normalization
+from featurestore import migrations, normalization
 from featurestore.errors import PrerequisiteError, StoreError
+from featurestore.opening import open_store
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.store import Store
 from featurestore.transfer.exporting import export_store
 from featurestore.transfer.importing import import_store
-from featurestore.upkeep import migrations
 from reports.stats.selection import Selection, chosen_runs
 from tests.catalogue import catalogue, content
 
@@ -49,7 +49,7 @@ def of_schema_3(tmp_path_factory: pytest.TempPathFactory):
 def brought_up_to_date(schema: str, folder: Path) -> Iterator[Store]:
     with duckdb.connect(str(folder / "s.duckdb")) as connection:
         connection.execute(schema)
-    with Store.open(folder / "s.duckdb") as store:
+    with open_store(folder / "s.duckdb") as store:
         yield store
 
 
@@ -72,7 +72,7 @@ def version_of(path: Path) -> int:
 
 def test_the_schema_is_that_of_a_new_store(migrated, of_schema_3, tmp_path):
     names = [each.name for each in (*TABLES, *VIEWS)]
-    with Store.open(tmp_path / "new.duckdb") as new:
+    with open_store(tmp_path / "new.duckdb") as new:
         for store in (migrated, of_schema_3):
             for found, expected in zip(catalogue(store), catalogue(new), strict=True):
                 known = found.filter(pl.col(found.columns[0]).is_in(names))
@@ -207,7 +207,7 @@ def test_runs_know_what_they_learnt_and_those_of_several_traits_count_no_more(of
 
 def test_the_change_is_recorded_once(old):
     for _ in range(2):
-        with Store.open(old) as store:
+        with open_store(old) as store:
             applied = store.frame("SELECT schema_version, change, applied_at FROM migrations")
             assert applied["schema_version"].to_list() == list(range(2, SCHEMA_VERSION + 1))
             assert applied["change"].to_list() == [change for change, _ in migrations.STEPS]
@@ -216,7 +216,7 @@ def test_the_change_is_recorded_once(old):
 
 
 def test_a_backup_of_the_old_store_lies_beside_it(before, old):
-    Store.open(old).close()
+    open_store(old).close()
     assert migrations.backups(old) == [old.with_name("s.schema-1.duckdb")]
     (backup,) = migrations.backups(old)
     assert version_of(backup) == 1
@@ -236,19 +236,20 @@ def test_an_error_inside_a_step_leaves_the_old_store_and_the_next_opening_comple
     with monkeypatch.context() as patched:
         patched.setattr(migrations, "STEPS", [(change, broken)])
         with pytest.raises(RuntimeError, match="full"):
-            Store.open(old)
+            open_store(old)
     assert version_of(old) == 1
     with duckdb.connect(str(old), read_only=True) as connection:
         for table in ("extractions", "geometry__2222222222aa", "normalized_features"):
             rows = [c.sql(f"FROM {table} ORDER BY ALL").pl() for c in (connection, before)]
             assert_frame_equal(*rows)
-    with Store.open(old) as store:
+    with open_store(old) as store:
         same_rows(before, store, "SELECT * FROM normalized_features")
 
 
 STATEMENTS = """if True:
     import os, signal, sys
     from pathlib import Path
+    from featurestore.opening import open_store
     from featurestore.store import Store
     done, last = 0, int(sys.argv[2])
     execute = Store.execute
@@ -259,7 +260,7 @@ STATEMENTS = """if True:
             os.kill(os.getpid(), signal.SIGKILL)
         execute(self, statement, **parameters)
     Store.execute = counted
-    Store.open(Path(sys.argv[1])).close()
+    open_store(Path(sys.argv[1])).close()
     print(done)"""
 
 
@@ -271,7 +272,7 @@ def statements_until_killed(path: Path, last: int) -> subprocess.CompletedProces
 
 def everything(path: Path) -> list[object]:
     """Catalogue and content, without the moment of the migration."""
-    with Store.open(path) as store:
+    with open_store(path) as store:
         held = content(store)
         del held["migrations"]["applied_at"], held["extractor_versions"]["activated_at"]
         return [*(frame.rows() for frame in catalogue(store)), held]
@@ -294,7 +295,7 @@ def test_killed_at_any_statement_the_next_opening_completes(old, tmp_path, betwe
 def test_a_reader_is_told_how_to_bring_it_up_to_date(old):
     content = old.read_bytes()
     with pytest.raises(StoreError, match=r"schema version 1.*kallos compact"):
-        Store.open(old, read_only=True)
+        open_store(old, read_only=True)
     assert old.read_bytes() == content
     assert not migrations.backups(old)
 
@@ -305,12 +306,12 @@ def test_a_store_of_a_newer_kallos_is_refused_and_kept(old, read_only):
         connection.execute("UPDATE store_info SET schema_version = $version", {"version": SCHEMA_VERSION + 1})
     content = old.read_bytes()
     with pytest.raises(StoreError, match="newer kallos"):
-        Store.open(old, read_only=read_only)
+        open_store(old, read_only=read_only)
     assert old.read_bytes() == content
 
 
 def test_a_migrated_store_is_exported_and_imported_like_any_other(migrated, tmp_path):
     export_store(migrated, tmp_path / "export")
     assert import_store(tmp_path / "export", tmp_path / "new.duckdb").views == ()
-    with Store.open(tmp_path / "new.duckdb", read_only=True) as new:
+    with open_store(tmp_path / "new.duckdb", read_only=True) as new:
         assert content(new) == content(migrated)

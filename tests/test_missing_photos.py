@@ -17,6 +17,7 @@ from extractors.decode import decode
 from extractors.errors import InputError
 from featurestore.errors import FolderGoneError
 from featurestore.ingest.dataset import write
+from featurestore.opening import open_store
 from featurestore.store import Store
 from kallos.engines import pool
 from kallos.engines.extraction import extract
@@ -53,7 +54,7 @@ def ingest(store: Store, photos: Path, name: str = "mine") -> None:
 
 @pytest.fixture
 def store(photos: Path, tmp_path: Path):
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         ingest(opened, photos)
         yield opened
 
@@ -85,20 +86,20 @@ def test_a_folder_that_is_not_there_records_nothing(leave_empty: bool, store: St
 def test_the_command_ends_with_code_3_and_forgets_nothing_even_when_it_should_retry(photos: Path, tmp_path: Path):
     path = tmp_path / "s.duckdb"
     (photos / "broken.jpg").write_bytes(b"no photo")
-    with Store.open(path) as store:
+    with open_store(path) as store:
         ingest(store, photos)
     options = ("--store", path)
     kallos_ok("extract", "--encoder", "mobilenet_v3_small", "--weights", "none", *options)
-    with Store.open(path) as store:
+    with open_store(path) as store:
         before = ledger(store)
     (photos.parent / "photos").rename(photos.parent / "away")
     answer = kallos("extract", "--retry-failed", *options)
     assert answer.code == InputError.exit_code
     assert answer.err.splitlines()[-1].startswith(f"kallos: The folder {photos} of a data set is not there")
-    with Store.open(path) as store:
+    with open_store(path) as store:
         assert ledger(store).equals(before)
     assert kallos("extract", *options).code == 0, "all that can be done is done"
-    with Store.open(path) as store:
+    with open_store(path) as store:
         report, _ = plan(store)
     assert (report.absent, report.lines[0].failed) == ((), 1)
 

@@ -11,6 +11,7 @@ import pytest
 from extractors.outputs import Field, Output
 from featurestore import normalization, normalization_statistics, normalized_values
 from featurestore.ingest.dataset import DataSet
+from featurestore.opening import open_store
 from featurestore.outputs import active_versions, feature_versions
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -121,7 +122,7 @@ def test_ingesting_other_roles_leaves_no_value_by_what_is_a_test_row_now(store):
     )
     store.close()
     ingest._stored(IMPORTERS["table"], read, store.path)
-    with Store.open(store.path, read_only=True) as again:
+    with open_store(store.path, read_only=True) as again:
         expected, seen = by_hand(again, 1)
         np.testing.assert_allclose(seen, expected, rtol=1e-9, atol=1e-9)
         assert again.frame("SELECT DISTINCT normalization FROM normalized_features").rows() == [(f"{PROTOCOL}/1",)]
@@ -159,7 +160,7 @@ def test_values_go_with_those_that_they_were_made_of(store):
     store.execute("DELETE FROM images WHERE image_id = 'made-up/0002.png'")
     store.close()
     compact(store.path)
-    with Store.open(store.path, read_only=True) as again:
+    with open_store(store.path, read_only=True) as again:
         assert len(rows(again)) == 2 * (IMAGES - 2)
         assert content("made-up/0002.png") not in rows(again)["sha256"].to_list()
 

@@ -17,7 +17,7 @@ from ensemble.predictor import Predictor
 from extractors.errors import NoFaceError
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from extractors.values import face_of
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.training_sets import TrainingSet, training_set
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
@@ -63,7 +63,7 @@ def test_angles_have_the_signs_that_are_documented(degrees: int) -> None:
 
 @pytest.fixture(scope="module")
 def fold(workspace) -> tuple[TrainingSet, NDArray[np.float32], NDArray[np.float32]]:
-    with Store.open(workspace.store) as store:
+    with open_store(workspace.store) as store:
         rows = training_set(store, "demo-5fold", 1)
         return rows, load_landmarks(store, rows.train.image_ids), load_landmarks(store, rows.test.image_ids)
 
@@ -92,7 +92,7 @@ def test_labels_are_not_looked_at(novelty, fold):
 
 @pytest.fixture(scope="module")
 def predictor(workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         parts = parts_of_store(store)
     with Predictor(parts) as opened:
         yield opened

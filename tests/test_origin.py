@@ -11,8 +11,8 @@ from PIL import Image
 
 from ensemble.bundle import FORMAT, MANIFEST, open_bundle
 from ensemble.training_photos import SIZE, TrainingPhotos
+from featurestore.opening import open_store
 from featurestore.records import Comparison, Origin
-from featurestore.store import Store
 from kallos.web.service import Service
 from kallos.workflows.trained_models import trained_parts
 from reports.stats.bootstrap import Estimate, means, resamples
@@ -28,7 +28,7 @@ LEARNT = "The model was trained on this photo."
 
 def photo_of(workspace: Workspace, role: str) -> Path:
     """A portrait of that role in the fold that was trained."""
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         path = store.value(
             "SELECT min(path) FROM predictions JOIN images USING (image_id) WHERE role = $role", role=role
         )
@@ -125,7 +125,7 @@ def test_a_doubt_is_on_the_raters_own_scale(scale, named):
 
 
 def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)
     beside = {comparison.beside: comparison for comparison in parts.comparisons}["ridge"]
     ids = [word for model in ("ensemble", "ridge") for word in ("--run", parts.run_ids[model])]
@@ -138,7 +138,7 @@ def test_the_comparison_with_ridge_is_that_of_the_report(workspace: Workspace):
 
 
 def test_a_bundle_carries_the_origin_of_its_store(workspace: Workspace):
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         parts = trained_parts(store, None, None)
     assert [comparison.beside for comparison in parts.comparisons] == ["mean", "ridge"]
     assert open_bundle(workspace.bundle).origin == parts.origin
@@ -228,13 +228,13 @@ def test_what_is_exported_after_an_erasure_no_longer_knows_the_photo(workspace: 
     store = tmp_path / "kallos.duckdb"
     shutil.copy(workspace.store, store)
     shutil.copytree(workspace.store.with_suffix(".runs"), store.with_suffix(".runs"))
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         image_id, sha256 = opened.frame(
             "SELECT image_id, sha256 FROM predictions JOIN images USING (image_id) WHERE role = 'out_of_fold' LIMIT 1"
         ).row(0)
     output = kallos_ok("erase", image_id, "--store", store).out
     assert "still recognise the photo" in " ".join(output.split())
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         assert sha256 not in trained_parts(opened, None, None).photos
     assert sha256 in open_bundle(workspace.bundle).photos
 

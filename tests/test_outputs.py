@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.cli.outputs import output
 from tests.command import kallos, kallos_ok
 from tests.named_commands import leaves
@@ -32,7 +32,7 @@ OUTPUTS = [
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A laboratory's folder: photos, the table of their ratings, the store that was filled from both."""
+    """A researcher's folder: photos, the table of their ratings, the store that was filled from both."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "photos").mkdir()
     rows = [(f"{i}.png", f"r{rater}", 1 + (i + rater) % 5) for i in range(30) for rater in range(3)]
@@ -115,7 +115,7 @@ def test_a_further_table_and_its_recipe_are_known_as_well(lab: Path, tmp_path: P
     kallos_ok("ingest", "table", wave2, "--images", lab / "photos", *recipe, "--store", store)
     for place in (lab / "ratings.csv", wave2, lab / "recipe.json"):
         refused(kallos("features", "--csv", place, "--store", store), 3, "is a file that ratings was read from")
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         opened.execute("UPDATE locations SET files = NULL")  # as in a store of an earlier kallos
     refused(kallos("sql", "SELECT 1", "--csv", store, "--store", store), 3, "is the store")
     kallos_ok("sql", "SELECT 1 AS one", "--csv", wave2, "--store", store)

@@ -11,6 +11,7 @@ import pytest
 
 from extractors.errors import InputError
 from featurestore import machine
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.verification import verify
 from kallos.workflows import cross_fit
@@ -37,7 +38,7 @@ def copy(workspace, tmp_path) -> Path:
     shutil.copy(workspace.store, path)
     shutil.copytree(workspace.store.with_suffix(".runs"), path.with_suffix(".runs"))
     shutil.copytree(workspace.portraits, tmp_path / "portraits")
-    with Store.open(path) as store:
+    with open_store(path) as store:
         root = store.value("SELECT root FROM locations")
         store.execute(
             "UPDATE locations SET root = $root",
@@ -48,7 +49,7 @@ def copy(workspace, tmp_path) -> Path:
 
 @pytest.fixture
 def store(copy) -> Iterator[Store]:
-    with Store.open(copy) as opened:
+    with open_store(copy) as opened:
         yield opened
 
 
@@ -61,7 +62,7 @@ def broken(store: Store, run_id: str) -> set[str]:
 
 
 def test_a_photo_that_has_changed_stops_a_training_and_nothing_is_lost(copy):
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         before = store.frame("FROM runs ORDER BY run_id")
         photo = store.value(
             "SELECT root || '/' || path FROM images JOIN locations USING (data_set) JOIN splits USING (image_id) "
@@ -72,11 +73,11 @@ def test_a_photo_that_has_changed_stops_a_training_and_nothing_is_lost(copy):
     Path(photo).write_bytes(content + b"another byte")
     with pytest.raises(InputError, match=r"has changed since it was ingested: put the former file back, or .*`kallos"):
         train(copy, ["a"], protocol=PROTOCOL, options=QUICK)
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         assert store.frame("FROM runs ORDER BY run_id").equals(before)
     Path(photo).write_bytes(content)
     train(copy, ["a"], protocol=PROTOCOL, options=QUICK)
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         assert len(store.frame("FROM runs")) == len(before) + 1
 
 
@@ -123,7 +124,7 @@ def test_crops_of_another_kallos_show(store, monkeypatch):
 
 
 def test_fits_from_another_machine_are_named_in_every_report_of_the_run(copy, monkeypatch):
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         ridge = run_of(store, "ridge")
         fits = json.loads(store.value("SELECT config FROM runs WHERE run_id = $id", id=ridge))["fits"]
         store.execute("DELETE FROM runs WHERE run_id = $id", id=ridge)
@@ -139,7 +140,7 @@ def test_fits_from_another_machine_are_named_in_every_report_of_the_run(copy, mo
         assert f"fits from {machine.NOT_RECORDED}" in output
     card = (copy.with_suffix(".runs") / ridge / "MODEL_CARD.md").read_text()
     assert "with fits from Plan9 vax, machine 0123abcd" in card
-    with Store.open(copy, read_only=True) as store:
+    with open_store(copy, read_only=True) as store:
         found = json.loads(store.value("SELECT config FROM runs WHERE run_id = $id", id=ridge))["fits"]
     chosen = [load_model(copy.with_suffix(".runs") / FITS / fit["fit"]).penalty for fit in found.values()]
     assert [fit["penalty"] for fit in found.values()] == chosen

@@ -21,6 +21,7 @@ from extractors.catalogue import GEOMETRIC, Feature
 from extractors.values import outputs
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
+from featurestore.opening import open_store
 from featurestore.outputs import active_versions
 from featurestore.store import Store
 from featurestore.versions import rollback
@@ -82,7 +83,7 @@ def portraits(workspace, tmp_path_factory) -> Path:
 def whole(portraits, tmp_path_factory) -> Path:
     """A store that was extracted in one go."""
     path = tmp_path_factory.mktemp("whole") / "s.duckdb"
-    with Store.open(path) as store:
+    with open_store(path) as store:
         write(store, read_demo(portraits))
         assert extract(store, [MeanColour()], ignore) == Extracted(IMAGES, 0, IMAGES)
     return path
@@ -91,7 +92,7 @@ def whole(portraits, tmp_path_factory) -> Path:
 @pytest.fixture
 def store(portraits, tmp_path):
     """A store of the portraits that nothing is extracted of yet."""
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         write(opened, read_demo(portraits))
         yield opened
 
@@ -100,7 +101,7 @@ def store(portraits, tmp_path):
 def extracted(whole, tmp_path):
     """A copy of the store that was extracted in one go."""
     shutil.copy(whole, tmp_path / "s.duckdb")
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         yield opened
 
 
@@ -121,7 +122,7 @@ def no_half_row(store: Store) -> None:
 
 def same_rows(one: Path, store: Store) -> None:
     no_half_row(store)
-    with Store.open(one, read_only=True) as other:
+    with open_store(one, read_only=True) as other:
         for view in VIEWS:
             query = f"SELECT * FROM {view} ORDER BY image_id"
             assert_frame_equal(other.frame(query), store.frame(query), check_exact=True)
@@ -143,12 +144,12 @@ import sys
 from pathlib import Path
 from kallos.engines import local, pool
 from kallos.engines import extraction as pipeline
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.test_pipeline import MeanColour
 if __name__ == "__main__":
     local.COMMIT_SECONDS = 0.0
     pipeline.CHUNK = 8
-    with Store.open(Path(sys.argv[1])) as store:
+    with open_store(Path(sys.argv[1])) as store:
         pipeline.extract(store, [MeanColour()], lambda done, total, what: print(done, flush=True))
 """
 
@@ -178,19 +179,19 @@ def test_sigkills_at_random_moments(kills, store, whole, tmp_path):
         os.killpg(child.pid, signal.SIGKILL) if moments.random() < 0.3 else child.kill()
         child.wait()
         child.stdout.close()
-        with Store.open(store.path) as opened:
+        with open_store(store.path) as opened:
             no_half_row(opened)
             killed_at.append(opened.value("SELECT count(*) FROM attempts"))
         if killed_at[-1] == EXTRACTORS * IMAGES:
             shutil.copy(fresh, store.path)
     assert len(set(killed_at)) > kills // 3, "the kills must strike at different moments"
-    with Store.open(store.path) as opened:
+    with open_store(store.path) as opened:
         extract(opened, [MeanColour()], ignore)
         same_rows(whole, opened)
 
 
 def test_a_worker_that_dies_costs_one_photo(store, whole):
-    with Store.open(whole, read_only=True) as known:
+    with open_store(whole, read_only=True) as known:
         image_id, vector = known.frame("SELECT image_id, vector FROM embeddings ORDER BY image_id").row(10)
     deadly = MeanColour(dies_of=vector[0])
     assert extract(store, [deadly], ignore) == Extracted(IMAGES, 1, IMAGES - 1)
@@ -234,7 +235,7 @@ def test_leaving_an_extraction_leaves_no_process_behind(store):
 def test_a_photo_that_changed_on_disk_is_not_taken_for_the_old_one(portraits, tmp_path):
     shutil.copytree(portraits, tmp_path / "portraits")
     images = tmp_path / "portraits" / "images"
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, read_demo(tmp_path / "portraits"))
         shutil.copy(images / "P0002.jpg", images / "P0001.jpg")
         (images / "P0003.jpg").unlink()
@@ -253,7 +254,7 @@ def test_two_identical_photos_are_computed_once_and_stand_under_both_names(portr
         shutil.copy(portraits / "images" / ("P0001.jpg" if name != "sub.jpg" else "P0002.jpg"), photos / name)
     labels = tmp_path / "labels.csv"
     labels.write_text("image,score\na.jpg,3\nb.jpg,3\nsub.jpg,4\n")
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, read_scores(labels, photos, "mine"))
         assert extract(store, [MeanColour()], ignore).processed == 2
         rows = store.frame("SELECT image_id, jaw_width FROM geometric_features ORDER BY image_id")

@@ -354,7 +354,7 @@ def test_sessions_are_groups_of_the_page(tmp_path: Path):
 
 
 def test_the_page_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    text = (Path(__file__).parent.parent / "docs" / "laboratory" / "raters.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parent.parent / "docs" / "studies" / "raters.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.DOTALL)
     assert {kind for kind, _ in blocks} == {"sh", "python"}
     monkeypatch.chdir(tmp_path)

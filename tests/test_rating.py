@@ -16,7 +16,7 @@ from safetensors import safe_open
 
 import kallos
 from featurestore.errors import PrerequisiteError, UsageError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.workflows.one_rater import CONSENT
 from reports.render.terminal_photo import WIDTH, terminal_photo
 from tests.command import Answer, kallos_ok
@@ -113,10 +113,10 @@ def test_a_person_without_ratings_is_the_pool_and_another_answer_replaces_the_fi
 
 
 def test_no_score_and_no_report_knows_of_them(store: Path):
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         before = [opened.frame(f"FROM {table} ORDER BY ALL") for table in ("scores", "ratings")]
     kallos.rate(store, "anna", some_ratings(store, 5))
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         after = [opened.frame(f"FROM {table} ORDER BY ALL") for table in ("scores", "ratings")]
     assert all(one.equals(other) for one, other in zip(before, after, strict=True))
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_rated_is_refused(store: Path, ratings: dict[str, float],
 
 
 def test_without_an_ensemble_the_command_to_run_is_named(store: Path):
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         opened.execute("DELETE FROM runs WHERE model = 'ensemble'")
     with pytest.raises(PrerequisiteError, match="kallos train"):
         kallos.one_rater(store, "anna")
@@ -162,11 +162,11 @@ def test_the_exported_model_says_the_same_of_a_stored_face(store: Path, tmp_path
 def test_the_commands_and_the_python_of_the_page(store: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(store.parent)
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n3\n4\nq\n"))
-    page = commands("docs/laboratory/one-rater.md")
+    page = commands("docs/studies/one-rater.md")
     assert [command[0] for command in page] == ["rate", "rate", "rate", "sql", "erase"]
     for command in page:
         kallos_ok(*command)
-    text = (ROOT / "docs/laboratory/one-rater.md").read_text()
+    text = (ROOT / "docs/studies/one-rater.md").read_text()
     (python,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     exec(python, {})
     assert stored(store)["rating"].to_list() == [4]

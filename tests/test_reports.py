@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 
 from extractors.regions import REGIONS
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.opening import open_store
 from featurestore.records import Evaluation
 from featurestore.store import Store
 from reports.pages import compare, dataset, evaluation, features, lineage, overview, subscores, training
@@ -130,7 +131,7 @@ def test_with_features_it_is_the_command_that_trains(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize("name", ["overview", "dataset", "features"])
 def test_an_empty_store_and_an_unknown_data_set_are_named(tmp_path: Path, store: Store, name: str):
-    with Store.open(tmp_path / "s.duckdb") as empty, pytest.raises(PrerequisiteError, match="kallos ingest"):
+    with open_store(tmp_path / "s.duckdb") as empty, pytest.raises(PrerequisiteError, match="kallos ingest"):
         report_page(name).data(empty, EVERYTHING)
     with pytest.raises(UsageError, match=DATA_SET):
         report_page(name).data(store, Selection(data_set="other"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.user_sql import HIDDEN_TABLES, rows
 from reports.registry import PAGES, report_page
@@ -192,7 +193,7 @@ def test_the_command_writes_html_and_prints_sql(tmp_path: Path):
     assert "wrote" in kallos_ok("report", "--html", file, "--store", path).err
     assert "<h1>Overview" in file.read_text(encoding="utf-8")
     printed = kallos_ok("report", "evaluation", "--sql", "--store", path).out
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         for query in printed.strip().removesuffix(";").split(";\n\n"):
             assert rows(store, query).columns
     missing = kallos("report", "--html", tmp_path / "no" / "report.html", "--store", path)

@@ -17,8 +17,8 @@ from extractors.regions import REGIONS
 from extractors.topologies.facemesh_468 import TOPOLOGY
 from featurestore.errors import UsageError
 from featurestore.ingest.dataset import IngestSummary
+from featurestore.opening import open_store
 from featurestore.records import Comparison, Origin, Prediction
-from featurestore.store import Store
 from reports.pages import ingest, prediction, prediction_overlay, sql_rows, tables
 from reports.pages.extraction import render as render_extraction
 from reports.pages.extraction import summary
@@ -359,7 +359,7 @@ def test_square_brackets_in_values_are_no_markup():
 
 
 def test_tables_list_every_table_and_the_columns_of_one(tmp_path: Path):
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         everything, one = tables.data(store, None), tables.data(store, "scores")
         with pytest.raises(UsageError, match="scores"):
             tables.data(store, "other")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from featurestore.duplicates import find_near_duplicates
+from featurestore.opening import open_store
 from featurestore.scale import MODEL_SCALE, Scale
 from featurestore.store import Store
 from featurestore.traits import scale_of_scores
@@ -115,7 +116,7 @@ def answer_of(own: Scale, workspace: Workspace, tmp_path_factory: pytest.TempPat
         stretch(store, own)
     shutil.copy(workspace.store, portraits)
     shutil.copytree(workspace.store.with_suffix(".runs"), portraits.with_suffix(".runs"))
-    with Store.open(portraits) as store:
+    with open_store(portraits) as store:
         stretch(store, own)
 
     @cache

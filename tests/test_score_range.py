@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from featurestore.opening import open_store
 from featurestore.scale import MODEL_SCALE, Scale
-from featurestore.store import Store
 from tests.command import Answer, kallos_ok
 from tests.conftest import TRAINING, Workspace
 
@@ -71,7 +71,7 @@ class Rated:
         return " ".join(self(*arguments).out.replace("│", " ").split())
 
     def frame(self, query: str) -> pl.DataFrame:
-        with Store.open(self.store, read_only=True) as store:
+        with open_store(self.store, read_only=True) as store:
             return store.frame(query)
 
 

@@ -13,6 +13,7 @@ from featurestore.errors import DataError, UsageError
 from featurestore.ingest.dataset import IngestSummary, write
 from featurestore.ingest.further_table import added
 from featurestore.ingest.unrated import read_photos
+from featurestore.opening import open_store
 from featurestore.store import Store
 from kallos.workflows.ingest import ingest
 from tests.command import kallos
@@ -37,7 +38,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         yield opened
 
 

@@ -18,6 +18,7 @@ import kallos as package
 from extractors.background import face_alone
 from featurestore import scale_maps
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
+from featurestore.opening import open_store
 from featurestore.scale import MODEL_SCALE, RATINGS, Scale
 from featurestore.scale_maps import FEWEST, FEWEST_SHARED, ScaleMap, ScaleMaps, _ranks
 from featurestore.store import Store
@@ -137,7 +138,7 @@ def test_fifty_shared_photos_link_a_data_set_and_twenty_are_enough_without() -> 
 def test_maps_are_kept_in_the_store_in_their_order(tmp_path: Path) -> None:
     bent = ScaleMap(WIDE, np.array([1, 2.5, 5]), np.array([1, 3.5, 5]))
     maps = ScaleMaps({"second": ScaleMap.reference(Scale(1, 7)), "first": bent})
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         for run, of_run in (("a", maps), ("none", ScaleMaps())):
             scale_maps.record(store, run, of_run)
             assert scale_maps.of_run(store, run).as_dict() == of_run.as_dict()
@@ -345,7 +346,7 @@ def pair(workspace, tmp_path_factory) -> Pair:
 
 
 def test_predictions_are_kept_as_scores_of_each_images_data_set(pair: Pair) -> None:
-    with Store.open(pair.store, read_only=True) as store:
+    with open_store(pair.store, read_only=True) as store:
         assert not [each.what for each in INVARIANTS if store.value(each.violations)]
         maps = store.frame("SELECT DISTINCT data_set, place, scale_low, scale_high FROM scale_maps ORDER BY place")
         assert maps.rows() == [("study-a", 1, 1, 7), ("study-b", 2, 0, 100)]
@@ -372,7 +373,7 @@ def test_a_bundle_scores_on_the_scale_of_either(pair: Pair, workspace) -> None:
     assert plain == of_a
     for prediction, name, scale in ((of_a, "study-a", [1, 7]), (of_b, "study-b", [0, 100])):
         assert (prediction["origin"]["scored_for"], prediction["origin"]["scale"]) == (name, scale)
-    with Store.open(pair.store, read_only=True) as store:
+    with open_store(pair.store, read_only=True) as store:
         shared, scores = store.frame("SELECT shared, scores FROM scale_maps WHERE place = 2 LIMIT 1").row(0)
     for figure in ("score", "low", "high"):
         assert of_b[figure] == pytest.approx(np.interp(of_a[figure], shared, scores))
@@ -416,20 +417,20 @@ def test_explanations_and_evaluations_go_on(pair: Pair, workspace, monkeypatch) 
     monkeypatch.setattr("featurestore.external_evaluation.FEWEST", 5)
     report = pair("evaluate", "--data-set", "study-b", "--protocol", BOTH, "--fold", 1, "--json").json()
     assert report["in_training"] > report["evaluated"] == report["images"] - report["in_training"]
-    with Store.open(pair.store, read_only=True) as store:
+    with open_store(pair.store, read_only=True) as store:
         difference = store.value(
             "SELECT max(abs(t.score - o.score)) FROM predictions t JOIN predictions o USING (run_id, image_id) "
             "WHERE t.role = 'test' AND o.role = 'outside' AND starts_with(image_id, 'study-b/')"
         )
     assert difference < 1e-3
-    with Store.open(pair.store, read_only=True) as store:
+    with open_store(pair.store, read_only=True) as store:
         run = store.value("SELECT run_id FROM runs WHERE model = 'ridge' AND protocol = $p", p=BOTH)
     assert "holds" in pair("verify", run).out
 
 
 def test_faces_alone_are_scored_for_the_data_set_of_each_photo(pair: Pair) -> None:
     pair("evaluate", "--face-alone", "--protocol", BOTH)
-    with Store.open(pair.store, read_only=True) as store, package.load_bundle(pair.bundle) as predictor:
+    with open_store(pair.store, read_only=True) as store, package.load_bundle(pair.bundle) as predictor:
         run_id, image_id, score = store.frame(
             "SELECT run_id, image_id, score FROM predictions JOIN runs USING (run_id) "
             "WHERE role = 'face_alone' AND model = 'ensemble' AND starts_with(image_id, 'study-b/') ORDER BY image_id"

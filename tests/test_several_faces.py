@@ -11,7 +11,7 @@ from PIL import Image
 
 from ensemble.bundle import open_bundle
 from featurestore.ingest.dataset import write
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.engines.extraction import extract
 from kallos.portraits.painter import paint
 from kallos.portraits.parameters import draw_parameters
@@ -64,7 +64,7 @@ def test_the_web_answer_says_so(three: Path, workspace: Workspace):
 
 def test_the_ledger_says_so(three: Path, tmp_path: Path):
     (tmp_path / "labels.csv").write_text("image,score\nthree.png,3\n")
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, read_scores(tmp_path / "labels.csv", three.parent, "mine"))
         extract(store, [], ignore)
         assert store.frame("SELECT status, detail FROM extractions WHERE detail IS NOT NULL").rows() == [("ok", REMARK)]

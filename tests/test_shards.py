@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from extractors.outputs import Field, Output
+from featurestore.opening import open_store
 from featurestore.shards import folder_of, left_over, merge, merge_left_over, write_shard
-from featurestore.store import Store
 from featurestore.upkeep.erasure import erase
 from featurestore.versions import ATTEMPT_COLUMNS, register
 
@@ -16,7 +16,7 @@ ONE, TWO, THREE = "a1" * 32, "b2" * 32, "c3" * 32
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         with opened.transaction():
             register(opened, [SIZES, COLOURS])
             names = ["one", "two", "three"]

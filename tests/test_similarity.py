@@ -16,6 +16,7 @@ from rich.console import Console
 from extractors.errors import PhotoError
 from extractors.outputs import Field, Output
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.opening import open_store
 from featurestore.outputs import active_table
 from featurestore.similarity import VIEWS, Query, Search, checked, nearest, stored_image
 from featurestore.store import Store
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def drawn(workspace) -> Iterator[Store]:
-    with Store.open(workspace.store, read_only=True) as opened:
+    with open_store(workspace.store, read_only=True) as opened:
         yield opened
 
 
@@ -281,7 +282,7 @@ def test_a_file_needs_the_encoder_and_the_versions_of_the_store(workspace, tmp_p
     copy.write_bytes(workspace.store.read_bytes())
     answer = kallos("similar", workspace.portrait, "--store", copy)
     assert (answer.code, "put the folder s.runs back" in answer.err) == (7, True)
-    with Store.open(copy) as opened:
+    with open_store(copy) as opened:
         opened.execute("UPDATE extractor_versions SET version = 'older' WHERE extractor = 'geometry'")
     answer = kallos("similar", workspace.portrait, "--by", "geometry", "--store", copy)
     assert (answer.code, "another version" in answer.err) == (7, True)

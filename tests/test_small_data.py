@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from featurestore import normalization_statistics
 from featurestore.enough_rows import FEWEST_PHOTOS, FEWEST_ROWS, check_enough, check_scores_differ, no_protocol, too_few
 from featurestore.errors import DataError, PrerequisiteError
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from models.baseline.inputs import BaselineConfig
@@ -40,7 +41,7 @@ class Rated:
         shutil.copy(workspace.store, self.path)
         encoders = Path("kallos.runs") / "encoders"
         shutil.copytree(workspace.store.with_suffix(".runs") / "encoders", folder / encoders)
-        with Store.open(self.path) as store:
+        with open_store(self.path) as store:
             self.means = store.frame(
                 "SELECT path AS image, mean AS score FROM images JOIN scores USING (image_id) ORDER BY image_id"
             )
@@ -94,7 +95,7 @@ def test_too_few_photos_are_refused_with_a_number_that_is_enough(rated: Rated, p
     enough = int(re.search(r" (\d+) photos with a score would be enough", " ".join(refused.err.split()))[1])
     assert FEWEST_PHOTOS <= enough <= FEWEST_PHOTOS + 2
     rated.ingest(f"few{photos}-enough", rated.means[:enough])
-    with Store.open(rated.path) as store:
+    with open_store(rated.path) as store:
         for fold in range(1, 6):
             assert len(training_set(store, f"few{photos}-enough-5fold", fold).train) >= FEWEST_ROWS
 
@@ -157,7 +158,7 @@ def test_with_few_photos_the_best_member_carries_the_score(rated: Rated, photos:
     report = rated.evaluation(name)
     tested = report["runs"][0]["overall"]["n"]
     assert bool(report["out_of_fold"]) == (tested < FEWEST_TESTED)
-    with Store.open(rated.path, read_only=True) as store:
+    with open_store(rated.path, read_only=True) as store:
         trained = dict(
             store.frame(
                 "SELECT model, struct_pack(mae, n, distinct_scores) FROM runs JOIN evaluations USING (run_id) JOIN ("
@@ -242,13 +243,13 @@ def test_scores_that_hardly_differ_are_refused_with_a_number_that_is_enough(rate
         return rated.means[:40].with_columns(score=pl.Series(spread))
 
     rated.ingest("end", at_the_end(1))
-    with Store.open(rated.path) as store:
+    with open_store(rated.path) as store:
         refused = [refusal(store, "end-5fold", fold) for fold in range(1, 6)]
     assert all("which leaves nothing to learn" in text for text in refused)
     enough = max(int(re.search(r"(\d+) would be enough", text)[1]) for text in refused)
     # so many training photos: the eight test photos of a fold may be among those that differ
     rated.ingest("end-enough", at_the_end(enough + 8))
-    with Store.open(rated.path) as store:
+    with open_store(rated.path) as store:
         for fold in range(1, 6):
             rows = training_set(store, "end-enough-5fold", fold)
             assert all(np.ptp(rows.train.scores[rows.part != part]) > 0 for part in rows.part)
@@ -267,7 +268,7 @@ def refusal(store: Store, protocol: str, fold: int) -> str:
 def odd(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rated, list[str]]:
     """Features of which the first is constant up to rounding, the second never measured, the third half of the time."""
     rated = Rated(workspace, tmp_path_factory.mktemp("odd"))
-    with Store.open(rated.path) as store:
+    with open_store(rated.path) as store:
         table = store.value("SELECT table_name FROM extractor_versions WHERE extractor = 'geometry' AND active")
         store.execute(
             f"UPDATE \"{table}\" SET features = list_concat([0.1 + 1e-17 * (hash(sha256) % 9)::DOUBLE, 'nan', "
@@ -281,7 +282,7 @@ def odd(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple
 def test_features_that_say_nothing_do_no_harm(odd: tuple[Rated, list[str]]) -> None:
     rated, names = odd
     done_training(rated, "odd")
-    with Store.open(rated.path) as store:
+    with open_store(rated.path) as store:
         rows = training_set(store, "odd-5fold", 1)
     assert rows.normalization.sd[[rows.normalization.features.index(name) for name in names[:2]]].tolist() == [1, 1]
     assert np.nanmax(np.abs(rows.train.features)) < 12

@@ -13,6 +13,7 @@ import pytest
 import kallos
 from featurestore import connection, snapshots
 from featurestore.errors import StoreError
+from featurestore.opening import open_store
 from featurestore.store import Store
 from tests.command import kallos as kallos_command
 from tests.command import kallos_ok
@@ -22,8 +23,8 @@ from tests.waiting import wait_until
 WRITER = """
 import sys
 from pathlib import Path
-from featurestore.store import Store
-with Store.open(Path(sys.argv[1])) as store:
+from featurestore.opening import open_store
+with open_store(Path(sys.argv[1])) as store:
     if sys.argv[2] == "publish":
         store.publish()
     print("open", flush=True)
@@ -94,12 +95,12 @@ def test_a_snapshot_is_what_was_committed_and_stays_that(path):
     """A reader that is open keeps its state while the writer goes on and publishes the next one."""
     with Writer(path) as writer:
         writer.tell("begin")
-        with Store.open(path, read_only=True) as during:
+        with open_store(path, read_only=True) as during:
             assert scores(during) == 80, "what is not committed is not seen"
-    with Writer(path) as writer, Store.open(path, read_only=True) as before:
+    with Writer(path) as writer, open_store(path, read_only=True) as before:
         writer.tell("publish")
         assert scores(before) == 80
-        with Store.open(path, read_only=True) as after:
+        with open_store(path, read_only=True) as after:
             assert scores(after) == 79
             assert after.snapshot_of > before.snapshot_of
         assert len(snapshots.files(path)) == 1, "earlier snapshots are dropped"
@@ -111,7 +112,7 @@ def test_a_snapshot_is_what_was_committed_and_stays_that(path):
 
 def test_a_second_writer_is_told_who_holds_the_store(path):
     with Writer(path) as writer, pytest.raises(StoreError, match=f"in use by process {writer.process.pid}"):
-        Store.open(path)
+        open_store(path)
 
 
 def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
@@ -132,7 +133,7 @@ def test_the_holder_is_named_as_people_typed_it(workspace, tmp_path):
     try:
         wait_until(lambda: snapshots.files(out), extract)
         with pytest.raises(StoreError, match=rf"process {extract.pid} \(kallos extract\)"):
-            Store.open(out)
+            open_store(out)
         answer = kallos_ok("sql", "SELECT count(*) AS n FROM images", "--json", "--store", out)
         assert answer.json() == [{"n": 120}]
         assert "kallos extract" in answer.err
@@ -145,11 +146,11 @@ def test_a_reader_has_patience_with_a_writer_that_publishes_nothing(path, monkey
     with Writer(path, "silent") as writer:
         monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.2)
         with pytest.raises(StoreError, match=str(writer.process.pid)):
-            Store.open(path, read_only=True)
+            open_store(path, read_only=True)
         monkeypatch.setattr(connection, "PATIENCE_SECONDS", 30.0)
         subprocess.Popen(["sleep", "0"]).wait()
         writer.process.stdin.close()
-        with Store.open(path, read_only=True) as store:
+        with open_store(path, read_only=True) as store:
             assert store.snapshot_of is None
 
 
@@ -160,16 +161,16 @@ def test_snapshots_of_a_killed_writer_are_not_read_and_go_with_the_next(path):
     writer.process.stdin.close()
     writer.process.stdout.close()
     assert snapshots.files(path)
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.snapshot_of is None
-    Store.open(path).close()
+    open_store(path).close()
     assert snapshots.files(path) == []
 
 
 def test_a_disk_without_room_for_a_snapshot_does_not_stop_the_writer(path, monkeypatch):
     with pytest.raises(StoreError, match="make room"):
         snapshots.copy_held_file(path, path.parent / "no" / "such" / "folder")
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.publish()
         (before,) = snapshots.files(path)
 

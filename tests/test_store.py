@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from featurestore.errors import StoreError
+from featurestore.opening import open_store
 from featurestore.schema import TABLES, VIEWS
-from featurestore.store import Store
 
 
 def scores(rows: list[tuple[str, float | None, list[int] | None]]) -> pl.DataFrame:
@@ -23,7 +23,7 @@ def scores(rows: list[tuple[str, float | None, list[int] | None]]) -> pl.DataFra
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         yield opened
 
 
@@ -70,33 +70,33 @@ def test_every_table_and_column_has_a_comment(store):
 
 def test_missing_store_names_the_remedy(tmp_path):
     with pytest.raises(StoreError, match="kallos ingest"):
-        Store.open(tmp_path / "none.duckdb", read_only=True)
+        open_store(tmp_path / "none.duckdb", read_only=True)
 
 
 def test_missing_folder(tmp_path):
     with pytest.raises(StoreError, match="does not exist"):
-        Store.open(tmp_path / "no" / "s.duckdb")
+        open_store(tmp_path / "no" / "s.duckdb")
 
 
 def test_a_file_that_is_no_store_is_refused_and_kept(tmp_path):
     path = tmp_path / "letter.duckdb"
     path.write_text("dear reader")
     with pytest.raises(StoreError, match="cannot be opened"):
-        Store.open(path)
+        open_store(path)
     assert path.read_text() == "dear reader"
 
 
 def test_a_store_of_another_version_is_refused(tmp_path):
     path = tmp_path / "s.duckdb"
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute("UPDATE store_info SET schema_version = 99")
     with pytest.raises(StoreError, match="99"):
-        Store.open(path)
+        open_store(path)
 
 
 def test_a_store_that_another_process_holds_names_the_process(tmp_path):
     path = tmp_path / "s.duckdb"
-    Store.open(path).connection.close()
+    open_store(path).connection.close()
     holder = subprocess.Popen(
         [sys.executable, "-c", f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"],
         stdin=subprocess.PIPE,
@@ -106,7 +106,7 @@ def test_a_store_that_another_process_holds_names_the_process(tmp_path):
     try:
         assert holder.stdout.readline() == "open\n"
         with pytest.raises(StoreError, match=str(holder.pid)):
-            Store.open(path)
+            open_store(path)
     finally:
         holder.communicate("\n")
 
@@ -117,6 +117,6 @@ def test_a_store_that_was_killed_before_its_first_table_is_made_by_the_next_comm
         path.unlink(missing_ok=True)
         kill()
         with pytest.raises(StoreError, match="`kallos ingest --help`"):
-            Store.open(path, read_only=True)
-        with Store.open(path) as store:
+            open_store(path, read_only=True)
+        with open_store(path) as store:
             assert store.value("SELECT count(*) FROM images") == 0

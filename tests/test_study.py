@@ -13,8 +13,8 @@ import pytest
 
 from featurestore import plans
 from featurestore.errors import DataError
+from featurestore.opening import open_store
 from featurestore.schema import SCHEMA_VERSION
-from featurestore.store import Store
 from reports.stats.deviations import Deviation, deviations
 from reports.stats.raters.agreement import COEFFICIENTS
 from tests.command import kallos, kallos_ok
@@ -47,7 +47,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store, plan = folder / "s.duckdb", folder / "plan.toml"
     make_store(store).close()
     plan.write_text(PLAN)
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         plans.fix(opened, PLAN)
         opened.execute("UPDATE plans SET ratings = 0, scored = 0, runs = 0")
     plan.write_text(PLAN.replace("photos = 80", "photos = 90"))
@@ -127,13 +127,13 @@ DONE = {
 def test_what_was_done_as_planned_is_no_deviation_and_everything_else_is(
     planned: str, instead: str, deviation: tuple[str, str, str] | None, tmp_path: Path
 ):
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         plan = plans.fix(store, PLAN.replace(planned, instead) if planned else PLAN)
     assert deviations([plan], DONE) == ([Deviation(*deviation)] if deviation else [])
 
 
 def test_a_plan_that_came_late_or_was_changed_is_a_deviation(path: Path):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         plans.fix(store, PLAN)
         plans.fix(store, PLAN.replace("raters = 6", "raters = 5"))
     report = kallos_ok("report", "study", "--json", "--store", path).json()
@@ -147,7 +147,7 @@ def test_a_plan_that_came_late_or_was_changed_is_a_deviation(path: Path):
 
 
 def test_without_a_plan_the_report_says_so_and_a_trait_has_a_column_of_its_own(path: Path):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         add_trait(store, "kind")
     page = " ".join(kallos_ok("report", "study", "--store", path).out.split())
     assert "No plan of analysis was fixed" in page
@@ -158,7 +158,7 @@ def test_without_a_plan_the_report_says_so_and_a_trait_has_a_column_of_its_own(p
 
 
 def test_several_data_sets_are_not_mixed(path: Path):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute("INSERT INTO data_sets VALUES ('other', NULL)")
     refused(kallos("report", "study", "--store", path), 2, "choose one with --data-set", "other")
     assert kallos_ok("report", "study", "--data-set", DATA_SET, "--json", "--store", path).json()["images"] == 80

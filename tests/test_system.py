@@ -52,7 +52,7 @@ def test_an_import_that_fails_for_want_of_a_library_is_a_sentence(error: Excepti
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("featurestore.store.Store.open", fail)
+    monkeypatch.setattr("kallos.workflows.stores.open_store", fail)
     (tmp_path / "s.duckdb").touch()
     answer = kallos("tables", "--store", tmp_path / "s.duckdb")
     assert answer.code == 3

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from featurestore.errors import UsageError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from reports.render.table_files import BOM, KINDS, SHORT, csv_text, flattened, write_table
 from tests.command import kallos, kallos_ok
 from tests.test_cli import refused
@@ -175,7 +175,7 @@ def failing(workspace, tmp_path_factory) -> Path:
     """A copy of the store in which one photo had no face, and one has no score."""
     path = tmp_path_factory.mktemp("failing") / "s.duckdb"
     shutil.copy(workspace.store, path)
-    with Store.open(path) as store:
+    with open_store(path) as store:
         sha256 = store.value("SELECT sha256 FROM images WHERE image_id = 'demo/P0002.jpg'")
         for (table,) in store.frame("SELECT table_name FROM extractor_versions").unique().iter_rows():
             store.execute(f"DELETE FROM \"{table}\" WHERE sha256 = '{sha256}'")
@@ -195,7 +195,7 @@ def test_features_writes_a_row_an_image_with_scores_and_raw_values(failing, tmp_
     options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
     assert kallos_ok("features", *options, "--store", failing).out == ""
     read = pl.read_parquet(files["parquet"])
-    with Store.open(failing, read_only=True) as store:
+    with open_store(failing, read_only=True) as store:
         stored = store.frame("FROM geometric_features ORDER BY image_id")
         scores = dict(store.frame("SELECT image_id, score FROM scores").iter_rows())
     assert len(read) == 120
@@ -249,7 +249,7 @@ def test_features_that_cannot_be_written_are_one_sentence(workspace, tmp_path):
     refused(kallos("features", "--region", "ear", "--csv", file, *options), 2, "ear")
     refused(kallos("features", "jaw_width", "--region", "lips", "--csv", file, *options), 2, "--region")
     refused(kallos("features", "--csv", file, "--store", tmp_path / "none.duckdb"), 6, "kallos ingest")
-    Store.open(tmp_path / "empty.duckdb").close()
+    open_store(tmp_path / "empty.duckdb").close()
     refused(kallos("features", "--csv", file, "--store", tmp_path / "empty.duckdb"), 7, "kallos ingest")
     assert not file.exists()
 

@@ -32,6 +32,7 @@ from extractors.values import outputs
 from featurestore import normalization_statistics
 from featurestore.ingest.dataset import write
 from featurestore.ingest.demo import read_demo
+from featurestore.opening import open_store
 from featurestore.planning import plan
 from featurestore.store import Store
 from featurestore.versions import activate, register
@@ -202,7 +203,7 @@ def look_in_this_process(store, wanted, encoders, tasks, *, stopped_after=None):
 def test_a_store_is_brought_over_to_another_set_and_shows_the_one_before_until_that_is_whole(
     before, after, workspace, tmp_path, measure_with
 ):
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         write(store, read_demo(workspace.portraits))
         store.execute("DELETE FROM images WHERE image_id NOT IN (FROM (SELECT image_id FROM images LIMIT 8))")
         measure_with(before)

@@ -12,6 +12,7 @@ from extractors.outputs import Field, Output
 from featurestore import normalization_statistics
 from featurestore.errors import LeakageError, PrerequisiteError, UsageError
 from featurestore.normalization import averageness
+from featurestore.opening import open_store
 from featurestore.outputs import active_versions
 from featurestore.planning import from_pixels_todo
 from featurestore.store import Store
@@ -192,7 +193,7 @@ def test_what_does_not_exist_is_named(store, protocol, fold, encoder, phrase):
 
 
 def test_before_ingest_and_before_extract(tmp_path):
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         with pytest.raises(PrerequisiteError, match="kallos ingest"):
             training_set(store, PROTOCOL, 1)
         rows = {"image_id": ["m/1"], "protocol": [PROTOCOL], "fold": [1], "role": ["train"]}

@@ -14,6 +14,7 @@ import kallos as package
 from featurestore import runs
 from featurestore.checks.registry import run as run_checks
 from featurestore.errors import PrerequisiteError, UsageError
+from featurestore.opening import open_store
 from featurestore.runs import Run
 from featurestore.store import Store
 from featurestore.training_sets import training_set
@@ -166,7 +167,7 @@ def pair(workspace, tmp_path_factory) -> Pair:
 
 
 def test_the_second_trait_is_trained_and_judged_by_itself(pair: Pair) -> None:
-    with Store.open(pair.store, read_only=True) as store:
+    with open_store(pair.store, read_only=True) as store:
         rows = store.frame(
             "SELECT protocol, r.trait, scale_low, scale_high, corr(p.score, own.score) AS own, "
             "corr(p.score, other.score) AS other "
@@ -179,7 +180,7 @@ def test_the_second_trait_is_trained_and_judged_by_itself(pair: Pair) -> None:
 
 
 def test_a_store_of_two_traits_is_sound(pair: Pair) -> None:
-    with Store.open(pair.store, read_only=True) as store:
+    with open_store(pair.store, read_only=True) as store:
         assert not [each.what for each in INVARIANTS if store.value(each.violations)]
         runs_of_both = store.frame("SELECT run_id FROM runs WHERE model = 'ridge'")["run_id"].to_list()
     for run_id in runs_of_both:
@@ -304,5 +305,5 @@ def test_ratings_can_come_later(unrated: Path, tmp_path: Path) -> None:
     kallos_ok("ingest", "table", tmp_path / "later.csv", *options)
     planned = " ".join(kallos_ok("plan", "--store", copy).out.split())
     assert "24" in planned
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         assert store.value("SELECT count(*) FROM scores JOIN geometric_features USING (image_id)") == 24

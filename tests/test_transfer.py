@@ -20,6 +20,7 @@ from extractors.errors import InputError
 from extractors.outputs import Field, Output
 from featurestore import outputs, versions
 from featurestore.errors import ExportError, StoreError
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.training_sets import training_set
 from featurestore.transfer import importing
@@ -60,12 +61,12 @@ def copy(exported, tmp_path) -> Path:
 
 
 def export(path: Path, folder: Path) -> None:
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         export_store(store, folder)
 
 
 def assert_equal_stores(one: Path, other: Path) -> None:
-    with Store.open(one, read_only=True) as a, Store.open(other, read_only=True) as b:
+    with open_store(one, read_only=True) as a, open_store(other, read_only=True) as b:
         for expected, found in zip(catalogue(a), catalogue(b), strict=True):
             assert expected.rows() == found.rows()
         assert content(a) == content(b)
@@ -83,7 +84,7 @@ def test_the_trained_store_comes_back_and_predicts_the_same(workspace, tmp_path)
     kallos_ok("store", "export", tmp_path / "export", "--store", workspace.store)
     new = tmp_path / "new.duckdb"
     answer = kallos_ok("store", "import", tmp_path / "export", "--store", new, "--json").json()
-    with Store.open(workspace.store, read_only=True) as store:
+    with open_store(workspace.store, read_only=True) as store:
         tables, rows = len(content(store)), sum(len(store.frame(f'FROM "{table}"')) for table in content(store))
         folders = [*store.frame("SELECT folder FROM runs WHERE status = 'done'")["folder"], "encoders"]
     assert (answer["tables"], answer["rows"], answer["views"]) == (tables, rows, [])
@@ -107,7 +108,7 @@ def test_the_imported_store_gives_the_same_training_set_and_can_be_written(sourc
     shutil.copy(source, tmp_path / "old.duckdb")
     manifests = []
     for name in ("old.duckdb", "new.duckdb"):
-        with Store.open(tmp_path / name) as store:
+        with open_store(tmp_path / name) as store:
             manifests.append(training_set(store, PROTOCOL, 2).manifest_id)
     assert manifests[0] == manifests[1]
 
@@ -187,7 +188,7 @@ def odd_frame(rows: list[dict]) -> pl.DataFrame:
 @settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_odd_values_come_back_bit_for_bit(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("odd")
-    with Store.open(folder / "s.duckdb") as store, store.transaction():
+    with open_store(folder / "s.duckdb") as store, store.transaction():
         versions.register(store, [ODD])
         if rows:
             store.append(ODD.table_name, odd_frame(rows))
@@ -199,11 +200,11 @@ def test_odd_values_come_back_bit_for_bit(tmp_path_factory, rows):
 def test_nans_of_different_payload_stay_different(tmp_path):
     # as many as it takes for Parquet to find a dictionary worth its while
     bits = [*DOUBLES, 0x3FF << 52] * 300
-    with Store.open(tmp_path / "s.duckdb") as store:
+    with open_store(tmp_path / "s.duckdb") as store:
         store.append("ratings", pl.DataFrame({"rating": floats(bits, np.uint64)}))
     export(tmp_path / "s.duckdb", tmp_path / "export")
     import_store(tmp_path / "export", tmp_path / "new.duckdb")
-    with Store.open(tmp_path / "new.duckdb", read_only=True) as store:
+    with open_store(tmp_path / "new.duckdb", read_only=True) as store:
         assert store.frame("SELECT rating FROM ratings")["rating"].to_numpy().view(np.uint64).tolist() == bits
 
 
@@ -212,14 +213,14 @@ def test_checksums_are_those_of_sha256sum(exported):
 
 
 def test_an_export_is_parquet_that_others_read(source, exported):
-    with Store.open(source, read_only=True) as store:
+    with open_store(source, read_only=True) as store:
         expected = store.frame("SELECT image_id, histogram FROM scores")
     assert pl.read_parquet(exported / parquet("scores"), columns=expected.columns).equals(expected)
 
 
 def test_a_folder_with_other_files_is_spared_and_an_earlier_export_is_replaced(source, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with Store.open(source, read_only=True) as store:
+    with open_store(source, read_only=True) as store:
         with pytest.raises(InputError, match="other files"):
             export_store(store, tmp_path)
         (tmp_path / "export").mkdir()
@@ -246,8 +247,8 @@ def test_beside_a_writer_the_snapshot_is_exported(source, tmp_path):
     shutil.copy(source, path)
     code = f"""if True:
         from pathlib import Path
-        from featurestore.store import Store
-        store = Store.open(Path({str(path)!r}))
+        from featurestore.opening import open_store
+        store = open_store(Path({str(path)!r}))
         store.publish()
         with store.transaction():
             store.execute("DELETE FROM ratings")
@@ -445,7 +446,7 @@ def test_sql_of_views_and_comments_is_text_and_nothing_else(copy, tmp_path):
     imported = import_store(copy, tmp_path / "new.duckdb")
     assert set(views[:2]) <= set(imported.views)
     assert not (tmp_path / "stolen.csv").exists()
-    with Store.open(tmp_path / "new.duckdb", read_only=True) as store:
+    with open_store(tmp_path / "new.duckdb", read_only=True) as store:
         assert store.value("SELECT comment FROM duckdb_tables() WHERE table_name = 'images'") == evil
         assert store.value("SELECT count(*) FROM duckdb_columns() WHERE comment = $evil", evil=evil) == 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from featurestore.errors import StoreError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.upkeep import compacting, erasure
 from featurestore.upkeep.compacting import compact, rewrite
 from featurestore.upkeep.erasure import erase
@@ -20,8 +20,8 @@ from tests.synthetic_store import DATA_SET, make_store
 HOLDER = """
 import sys
 from pathlib import Path
-from featurestore.store import Store
-with Store.open(Path(sys.argv[1]), read_only=sys.argv[2] == "reads"):
+from featurestore.opening import open_store
+with open_store(Path(sys.argv[1]), read_only=sys.argv[2] == "reads"):
     print("open", flush=True)
     sys.stdin.read()
 """
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def rows(path: Path) -> int:
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         return int(store.value("SELECT count(*) FROM images"))
 
 
@@ -95,10 +95,10 @@ def test_a_store_that_another_process_is_making_is_not_taken_for_an_empty_file(t
         process.stdout.readline()
         inode = path.stat().st_ino
         with pytest.raises(StoreError, match="being made by another process"):
-            Store.open(path)
+            open_store(path)
         assert path.stat().st_ino == inode
         process.stdin.close()
-    Store.open(path).close()
+    open_store(path).close()
     assert rows(path) == 0
 
 

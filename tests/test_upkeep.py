@@ -15,12 +15,12 @@ from polars.testing import assert_frame_equal
 
 from extractors.outputs import Field, Output
 from featurestore.errors import StoreError, UsageError
-from featurestore.store import Store
+from featurestore.migrations import backups
+from featurestore.opening import open_store
 from featurestore.upkeep import compacting
 from featurestore.upkeep.compacting import compact, rewrite
 from featurestore.upkeep.erasure import Receipt, erase
 from featurestore.upkeep.health import examine
-from featurestore.upkeep.migrations import backups
 from featurestore.versions import activate, register
 from tests.command import kallos, kallos_ok
 from tests.synthetic_store import content, make_store
@@ -47,7 +47,7 @@ def path(sound, tmp_path) -> Path:
 
 def contents(path: Path) -> dict[str, object]:
     """Every table and view with its rows; of tables in order, of views sorted, as some compute."""
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         tables = store.frame("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL")["table_name"]
         views = store.frame("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL")["view_name"]
         in_order = {name: store.frame(f'SELECT * FROM "{name}"') for name in tables}
@@ -55,7 +55,7 @@ def contents(path: Path) -> dict[str, object]:
 
 
 def catalogue(path: Path) -> object:
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         return store.frame(
             "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
         ).rows()
@@ -83,7 +83,7 @@ def test_a_rewrite_that_fails_leaves_the_store_as_it_was(path, monkeypatch):
 
 def test_compact_drops_earlier_versions_and_orphans_only(path):
     newer = Output("geometry", "geometric_features", "made up", (Field("jaw_width", "float64", "made up"),), 2)
-    with Store.open(path) as store:
+    with open_store(path) as store:
         older = store.value("SELECT table_name FROM extractor_versions WHERE extractor = 'geometry'")
         with store.transaction():
             register(store, [newer])
@@ -95,7 +95,7 @@ def test_compact_drops_earlier_versions_and_orphans_only(path):
     assert [extractor for extractor, _ in report.versions] == ["geometry"]
     assert report.orphans > 5
     assert len(report.unverified) == 5
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert not store.has(older)
         assert store.value("SELECT count(*) FROM geometric_features") == shapes
         assert store.value("SELECT count(*) FROM shapes") == shapes
@@ -119,7 +119,7 @@ def test_erasing_leaves_no_row_no_byte_and_no_copy(path):
     (path.parent / "s.snapshots").mkdir()
     shutil.copy(path, path.parent / "s.snapshots" / "20260101T000000.000000.duckdb")
     shutil.copy(path, path.parent / ".s.duckdb.rewritten")
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         tables = store.frame(
             "SELECT DISTINCT table_name FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_name) "
             "WHERE column_name IN ('image_id', 'sha256') ORDER BY ALL"
@@ -144,32 +144,32 @@ def test_erasing_leaves_no_row_no_byte_and_no_copy(path):
         if file.is_file() and file.suffix != ".png":
             assert ERASED.encode() not in file.read_bytes()
             assert content(ERASED).encode() not in file.read_bytes()
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM images") == 79
         assert store.frame("SELECT photos, finished FROM erasures").rows() == [(1, True)]
 
 
 def test_what_is_known_of_a_rater_goes_with_the_last_rating(path):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute(f"UPDATE ratings SET rater_id = 'once' WHERE image_id = '{ERASED}' AND rater_id = 'r0'")
         store.execute(
             "INSERT INTO rater_attributes VALUES ('made-up', 'once', 'sex', 'f'), ('made-up', 'once', 'age', '9')"
         )
     assert erase(path, [ERASED], unkept).receipt.rows["rater_attributes"] == 2
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.value("SELECT count(*) FROM rater_attributes") == 6
 
 
 def test_deleting_alone_would_leave_bytes(path):
     """Why a new file is written: this is what DuckDB does without."""
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute(f"DELETE FROM images WHERE image_id = '{ERASED}'")
         store.execute("CHECKPOINT")
     assert ERASED.encode() in path.read_bytes()
 
 
 def test_copies_of_the_photo_under_other_names_go_too(path):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute(
             f"INSERT INTO images SELECT * REPLACE ('made-up/copy.png' AS image_id) FROM images WHERE image_id = '{ERASED}'"
         )
@@ -186,7 +186,7 @@ def test_an_unknown_id_erases_nothing(path):
 @pytest.mark.parametrize("kind", ["id", "hash", "digest", "vector"])
 def test_a_trace_beside_the_store_is_found(path, kind):
     """A positive control: the search does find what it looks for."""
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         shape = store.frame("SELECT shape FROM shapes WHERE image_id = $id", id=ERASED)["shape"].to_numpy()[0]
     traces = {
         "id": ERASED.encode(),
@@ -204,7 +204,7 @@ def test_a_trace_beside_the_store_is_found(path, kind):
 
 
 def test_a_vector_left_in_a_column_is_found(path):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute("UPDATE statistics SET mean_shape = (SELECT shape FROM shapes WHERE image_id = $id)", id=ERASED)
     assert "statistics.mean_shape" in erase(path, [ERASED], unkept).receipt.found
 
@@ -257,7 +257,7 @@ def test_a_sound_store_is_well(path):
     ],
 )
 def test_what_is_not_well_is_named(path, harm, what):
-    with Store.open(path) as store:
+    with open_store(path) as store:
         store.execute(harm)
     assert what in [symptom.what for symptom in examine(path) if symptom.state != "ok"]
 
@@ -276,7 +276,7 @@ def test_doctor_without_a_store_and_with_a_broken_one(tmp_path):
 
 
 def test_nothing_is_compacted_while_another_process_writes(path):
-    code = f"from pathlib import Path; from featurestore.store import Store; s = Store.open(Path({str(path)!r})); print('open', flush=True); input()"
+    code = f"from pathlib import Path; from featurestore.opening import open_store; s = open_store(Path({str(path)!r})); print('open', flush=True); input()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "open\n"
@@ -295,5 +295,5 @@ def test_an_erasure_counts_as_finished_when_its_receipt_is_kept(path: Path):
     receipts = []
     assert not erase(path, [ERASED], receipts.append).receipt.found
     assert len(receipts) == 1
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert store.value("SELECT bool_and(finished) FROM erasures")

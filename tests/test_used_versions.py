@@ -22,6 +22,7 @@ from extractors.recipes import described, differences, had_version
 from featurestore import used_versions
 from featurestore.errors import BundleError, PrerequisiteError
 from featurestore.external_evaluation import external_rows
+from featurestore.opening import open_store
 from featurestore.schema import SCHEMA_VERSION
 from featurestore.store import Store
 from featurestore.upkeep.compacting import compact
@@ -200,7 +201,7 @@ def batch_of_demo(store: Store, parts):
 
 
 def test_runs_of_a_store_are_usable_after_a_new_feature_was_extracted(workspace, store, new_feature):
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         parts = parts_of_store(opened)
         expected, before = score(parts, workspace.portrait), batch_of_demo(opened, parts)
         extract_again(opened)
@@ -214,7 +215,7 @@ def test_runs_of_a_store_are_usable_after_a_new_feature_was_extracted(workspace,
 
 
 def test_runs_of_a_store_are_refused_after_a_formula_that_they_use_changed(store, changed_feature):
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         extract_again(opened)
         parts = parts_of_store(opened)
         with pytest.raises(BundleError, match="another formula of jaw_width"):
@@ -232,11 +233,11 @@ def test_runs_of_a_store_are_refused_after_a_formula_that_they_use_changed(store
 
 
 def test_what_runs_use_outlives_the_versions(workspace, store, new_feature):
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         before = used_versions.of_run(opened, parts_of_store(opened).run_ids["ensemble"])
         extract_again(opened)
     assert compact(store).versions
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         parts = parts_of_store(opened)
         assert parts.uses == before
         assert (
@@ -247,7 +248,7 @@ def test_what_runs_use_outlives_the_versions(workspace, store, new_feature):
 
 
 def test_a_store_of_the_schema_before_records_what_its_runs_use(store):
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         recorded = opened.frame("SELECT run_id, uses FROM runs ORDER BY ALL").rows()
         shapes = opened.frame("SELECT statistics_id, mean_shape FROM statistics ORDER BY ALL").rows()
         z_scores = opened.frame("FROM normalized_values ORDER BY ALL")
@@ -264,7 +265,7 @@ def test_a_store_of_the_schema_before_records_what_its_runs_use(store):
         )
         opened.execute(f"ALTER TABLE statistics ALTER COLUMN mean_shape TYPE FLOAT[{length}]")
         opened.execute("UPDATE store_info SET schema_version = 5")
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         assert opened.value("SELECT schema_version FROM store_info") == SCHEMA_VERSION
         assert opened.frame("SELECT statistics_id, mean_shape FROM statistics ORDER BY ALL").rows() == shapes
         found = opened.frame("SELECT run_id, uses FROM runs ORDER BY ALL").rows()

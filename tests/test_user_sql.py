@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from featurestore import user_sql
 from featurestore.errors import QueryError, StoreError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from tests.command import kallos, kallos_ok
 from tests.hostile_sql import HOSTILE
 from tests.synthetic_store import make_store
@@ -94,7 +94,7 @@ def opened(path):
     copy = path.parent / "copy" / path.name
     copy.parent.mkdir()
     shutil.copy(path, copy)
-    with pytest.MonkeyPatch.context() as patch, Store.open(copy, read_only=True) as store:
+    with pytest.MonkeyPatch.context() as patch, open_store(copy, read_only=True) as store:
         patch.chdir(path.parent)
         patch.setenv("KALLOS_CANARY", ENVIRONMENT)
         for setting in user_sql.SETTINGS:
@@ -148,12 +148,12 @@ def test_what_people_ask_goes_through(opened, query):
 
 def test_the_process_gives_the_rows_of_the_store(path):
     query = "SELECT * FROM shapes JOIN scores USING (image_id) JOIN images USING (image_id) ORDER BY image_id"
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert user_sql.select(path, query).equals(store.frame(query))
 
 
 def test_a_guarded_query_leaves_the_callers_own_connection_alone(path):
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         assert user_sql.select(path, "SELECT count(*) FROM scores").item() == 80
         store.execute("SET memory_limit = '1 GiB'")
         assert store.value("SELECT count(*) FROM read_text($file)", file=str(path)) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from featurestore.errors import PrerequisiteError
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.verification import verify
 from tests.command import kallos, kallos_ok
@@ -28,7 +29,7 @@ def sound(tmp_path_factory) -> Path:
 @pytest.fixture
 def store(sound, tmp_path):
     shutil.copy(sound, tmp_path / "s.duckdb")
-    with Store.open(tmp_path / "s.duckdb") as opened:
+    with open_store(tmp_path / "s.duckdb") as opened:
         yield opened
 
 
@@ -126,7 +127,7 @@ def test_every_run_of_the_workspace_holds_and_the_command_says_so(workspace, tmp
         answer = kallos_ok("verify", row["run_id"], "--store", copy)
         assert "holds" in answer.out
         assert "✗" not in answer.out
-    with Store.open(copy) as store:
+    with open_store(copy) as store:
         store.execute(
             "UPDATE scores SET score = 5 WHERE image_id IN (SELECT image_id FROM splits WHERE role = 'train')"
         )

@@ -16,8 +16,8 @@ import duckdb
 
 from ensemble.bundle import open_bundle
 from featurestore.errors import StoreError
+from featurestore.opening import open_store
 from featurestore.schema import SCHEMA_VERSION
-from featurestore.store import Store
 from featurestore.upkeep.health import examine
 from featurestore.upkeep.invariants import examine_deeply
 
@@ -68,7 +68,7 @@ def prepare(folder: Path, portraits: int) -> None:
     then("extracted", "trained", ("train", "all", *TRAINING), ("export", "bundle"))
     # values whose photos are gone, for compact to drop
     then("trained", "older")
-    with Store.open(folder / "older" / "kallos.duckdb") as store:
+    with open_store(folder / "older" / "kallos.duckdb") as store:
         store.execute("UPDATE images SET sha256 = md5(sha256) WHERE image_id < 'demo/P0040.jpg'")
     (folder / "schema_1").mkdir()
     with duckdb.connect(str(folder / "schema_1" / "kallos.duckdb")) as connection:
@@ -143,7 +143,7 @@ def _is_migrated(store: Path) -> bool:
 
 def _content(work: Path) -> str:
     """Hash of every value of every table."""
-    with Store.open(work / "kallos.duckdb", read_only=True) as store:
+    with open_store(work / "kallos.duckdb", read_only=True) as store:
         tables = store.frame("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL")["table_name"]
         found = []
         for table in tables:

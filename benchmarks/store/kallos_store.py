@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from benchmarks.store.system import System
 from benchmarks.store.workload import EMBEDDING, FOLDS, Faces, TrainingSet
 from extractors.outputs import Field, Output
+from featurestore.opening import open_store
 from featurestore.outputs import active_table, active_versions
 from featurestore.similarity import Query, Search, nearest
-from featurestore.store import Store
 from featurestore.training_rows import Arrays, keys_sql
 from featurestore.versions import ATTEMPT_COLUMNS, register, write
 
@@ -32,7 +32,7 @@ class Kallos(System):
             self._append(faces)
 
     def open(self) -> None:
-        self.store = Store.open(self.folder / "kallos.duckdb")
+        self.store = open_store(self.folder / "kallos.duckdb")
 
     def training_set(self, fold: int, names: tuple[str, ...]) -> TrainingSet:  # noqa: ARG002
         """As `training_set` reads a fold, less the hashes that it pins."""

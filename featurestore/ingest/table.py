@@ -20,8 +20,8 @@ from featurestore.ingest.rating_rows import check_scale, collect, find_scale, ra
 from featurestore.ingest.reading import Origin, RawTable, read_raw
 from featurestore.ingest.recipe import Recipe
 from featurestore.ingest.summary import facts
+from featurestore.opening import open_store
 from featurestore.scale import Scale
-from featurestore.store import Store
 
 IMAGE_COLUMNS = ("subset", "sex", "ethnicity")
 """Attributes that the table `images` has columns for."""
@@ -108,7 +108,7 @@ def stored_scale(store: Path, name: str) -> Scale | None:
     """The scale that a data set has in a store, which may not be there yet, where all its traits share one."""
     if not store.is_file():
         return None
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         scales = opened.frame("SELECT DISTINCT scale_low, scale_high FROM traits WHERE data_set = $name", name=name)
     return Scale(*scales.row(0)) if len(scales) == 1 else None
 

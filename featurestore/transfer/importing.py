@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from featurestore.errors import ExportError, StoreError
+from featurestore.opening import open_store
 from featurestore.schema import VIEWS
 from featurestore.staging import staging
 from featurestore.store import Store
@@ -50,7 +51,7 @@ def import_store(folder: Path, path: Path) -> ImportResult:
     files = verify(folder)
     description = _described(folder, files)
     with staging(path) as partial:
-        with Store.open(partial / path.name) as store:
+        with open_store(partial / path.name) as store:
             _load(store, description, folder)
             loaded = describe(store)
         if (folder / MODELS).is_dir():

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from featurestore.errors import StoreError
+from featurestore.opening import open_store
 from featurestore.sql_text import quote
 from featurestore.store import Store
 from featurestore.versions import computed_tables
@@ -32,10 +33,10 @@ class CompactionResult:
 def compact(path: Path) -> CompactionResult:
     """Drop versions that are not shown and values of photos that are gone, then rewrite the file.
 
-    Raises StoreError as `Store.open`.
+    Raises StoreError as `open_store`.
     """
     before = path.stat().st_size if path.is_file() else 0
-    with Store.open(path, must_exist=True) as store, store.transaction():
+    with open_store(path, must_exist=True) as store, store.transaction():
         orphans = _drop_orphans(store)
         dropped = _drop_versions(store)
         unverified = _unverified(store, {version for _, version in dropped})
@@ -79,7 +80,7 @@ def rewrite(path: Path) -> None:
     fresh = path.with_name(f".{path.name}.rewritten")
     _remove(fresh)
     try:
-        with Store.open(path, must_exist=True) as store:
+        with open_store(path, must_exist=True) as store:
             try:
                 _copy(store, fresh)
             except duckdb.Error as error:

@@ -15,11 +15,12 @@ import polars as pl
 
 from featurestore import personal_ratings, snapshots
 from featurestore.errors import UsageError
+from featurestore.migrations import backups
+from featurestore.opening import open_store
 from featurestore.scale_maps import data_set_of
 from featurestore.shards import folder_of
 from featurestore.store import Store
 from featurestore.upkeep.compacting import rewrite
-from featurestore.upkeep.migrations import backups
 from featurestore.upkeep.remains import Traces, find
 
 
@@ -64,7 +65,7 @@ def erase(
     `keep` is given the receipt before the erasure counts as finished. Raises UsageError, with nothing erased, for an
     unknown id or person.
     """
-    with Store.open(path, must_exist=True) as store:
+    with open_store(path, must_exist=True) as store:
         unfinished = bool(store.value("SELECT count(*) FROM erasures WHERE NOT finished"))
         known = _known(store, image_ids)
         unknown = [image_id for image_id in image_ids if image_id not in set(known["image_id"])]
@@ -100,7 +101,7 @@ def erase(
     )
     keep(receipt)
     if not found:
-        with Store.open(path) as store:
+        with open_store(path) as store:
             store.execute("UPDATE erasures SET finished = true WHERE NOT finished")
     still_there = tuple(photo for photo in known["photo"].drop_nulls() if Path(photo).exists())
     return ErasureResult(receipt, tuple(known["image_id"]), still_there)

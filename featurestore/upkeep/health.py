@@ -9,9 +9,10 @@ import duckdb
 
 from featurestore import snapshots
 from featurestore.errors import StoreError
+from featurestore.migrations import backups
+from featurestore.opening import open_store
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.store import Store
-from featurestore.upkeep.migrations import backups
 
 State = Literal["ok", "warn", "fail"]
 
@@ -28,7 +29,7 @@ class Symptom:
 def examine(path: Path) -> tuple[Symptom, ...]:
     """Every symptom of the store at `path`; one that cannot be opened has a single one. Nothing is written."""
     try:
-        store = Store.open(path, read_only=True)
+        store = open_store(path, read_only=True)
     except StoreError as error:
         return (Symptom("store", "fail" if path.exists() else "warn", str(error)),)
     with store:

@@ -8,6 +8,7 @@ import duckdb
 
 from extractors.file_hash import sha256_of_file
 from featurestore import normalized_values
+from featurestore.opening import open_store
 from featurestore.runs import RESULTS
 from featurestore.scale import MODEL_SCALE
 from featurestore.store import Store
@@ -135,7 +136,7 @@ def examine_deeply(path: Path) -> tuple[Symptom, ...]:
 
     Raises StoreError for a store that cannot be opened.
     """
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         return (_blocks(store), *_invariants(store), _normalized(store), *_photos(store))
 
 

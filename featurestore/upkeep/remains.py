@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from featurestore import personal_ratings
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.versions import computed_tables
 
@@ -54,7 +55,7 @@ class Traces:
 
 def find(path: Path, files: Sequence[Path], traces: Traces) -> list[str]:
     """Where in the store or in a file there is still a trace: columns and file names."""
-    with Store.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         left = [*_texts_left(store, traces.texts), *_vectors_left(store, traces.vectors)]
         # a name may be a common word, so only where names of persons stand
         left += ["personal_ratings.rater" for rater in traces.raters if personal_ratings.count(store, rater)]

@@ -77,9 +77,9 @@ def _step(command: str) -> None:
 
 def _held_out(store: Path, portraits: Path) -> tuple[Path, str]:
     """A test portrait, and the initial weights that the runs record."""
-    from featurestore.store import Store
+    from featurestore.opening import open_store
 
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         path: str = opened.value(
             "SELECT path FROM predictions JOIN images USING (image_id) WHERE role = 'test' ORDER BY image_id LIMIT 1"
         )

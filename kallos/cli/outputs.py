@@ -60,8 +60,8 @@ def _check(outputs: dict[str, Path], parameters: dict[str, Any]) -> None:
 
 def _refuse_origin(path: Path, place: Path, parameters: dict[str, Any]) -> None:
     from extractors.errors import InputError, KallosError
+    from featurestore.opening import open_store
     from featurestore.origins import is_same, origin_of
-    from featurestore.store import Store
 
     store, origin = parameters.pop("store", None), None
     if any(is_same(place, read) for read in _paths(parameters.values())):
@@ -70,7 +70,7 @@ def _refuse_origin(path: Path, place: Path, parameters: dict[str, Any]) -> None:
         origin = "the store"
     elif store and store.is_file():
         # the command itself reports a store that cannot be opened, if it needs it
-        with suppress(KallosError), Store.open(store, read_only=True) as opened:
+        with suppress(KallosError), open_store(store, read_only=True) as opened:
             origin = origin_of(opened, place)
     if origin:
         raise InputError(f"{path} is {origin}, and would be replaced: choose another place.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from featurestore import normalization_statistics, verification
 from featurestore.duplicates import find_near_duplicates, make_protocol
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.verification import Verification
 from kallos.workflows.stores import open_for_reading
 from models.networks.known_weights import SAME_PERSON
@@ -23,7 +23,7 @@ def check(store: str | Path, *, data_set: str | None = None) -> CheckReport:
 
 def duplicates(store: str | Path, *, data_set: str | None = None, encoder: str | None = None) -> DuplicatesReport:
     """Find near-duplicate photos, and write the protocol identity-disjoint, which keeps them in one fold."""
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         chosen_data_sets(opened, Selection(data_set=data_set))
         find_near_duplicates(opened, encoder, SAME_PERSON)
         make_protocol(opened, data_set)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ensemble.combiner import Combiner
 from featurestore.errors import BundleError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.upkeep.health import Symptom, examine
 from featurestore.upkeep.invariants import examine_deeply
 from kallos.workflows.extras import TRAINING
@@ -47,7 +47,7 @@ def _models(store: Path) -> Iterator[Symptom]:
     """Whether the model of every finished run can be loaded."""
     from models.loading import load_model
 
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         finished = opened.frame("SELECT run_id, model, folder FROM runs WHERE status = 'done' ORDER BY started_at")
         folder = opened.runs_folder
     loaded = 0

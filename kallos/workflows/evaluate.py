@@ -16,6 +16,7 @@ from featurestore import runs
 from featurestore.calibration import Ends
 from featurestore.errors import UsageError
 from featurestore.external_evaluation import ExternalRows, external_rows
+from featurestore.opening import open_store
 from featurestore.records import FaceBatch
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
@@ -90,7 +91,7 @@ def evaluate(
 def _evaluate_runs(
     path: Path, data_set: str, protocol: str | None, fold: int | None, on_progress: OnProgress
 ) -> ExternalReport:
-    with Store.open(path, must_exist=True) as store:
+    with open_store(path, must_exist=True) as store:
         store.publish()
         predictions = predict_data_set(store, data_set, newest_parts(store, protocol, fold), on_progress)
         predictions.record(store)

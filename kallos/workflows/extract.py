@@ -6,7 +6,7 @@ from pathlib import Path
 
 from featurestore import normalization_statistics
 from featurestore.errors import UsageError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from kallos.engines.engine import Engine
 from kallos.engines.extraction import Extracted
 from kallos.engines.extraction import extract as bring_up_to_date
@@ -43,7 +43,7 @@ def extract(
     call resumes. Raises as `chosen_encoders` and `kallos.engines.extraction.extract`.
     """
     began, chosen_engine = time.monotonic(), _engine(engine)
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         encoders = chosen_encoders(opened, encoder, weights, download, on_progress)
         counts = bring_up_to_date(opened, encoders, on_progress, retry_failed=retry_failed, engine=chosen_engine)
         normalization_statistics.fit(opened)

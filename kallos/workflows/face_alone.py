@@ -13,6 +13,7 @@ from extractors.background import face_alone
 from featurestore import runs
 from featurestore.errors import PrerequisiteError
 from featurestore.external_evaluation import check_versions
+from featurestore.opening import open_store
 from featurestore.store import Store
 from featurestore.training_sets import check_fold
 from kallos.workflows.progress import OnProgress, ignore
@@ -33,7 +34,7 @@ def evaluate_face_alone(
     stored, and model cards tell of them. At most 200 test photos are taken, evenly spread. Raises PrerequisiteError
     where no ensemble is trained or no test photo was predicted.
     """
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         opened.publish()
         if protocol is not None:
             check_fold(opened, protocol, fold or 1)

@@ -11,8 +11,8 @@ from featurestore.ingest.dataset import DataSet, IngestSummary, write
 from featurestore.ingest.further_table import added
 from featurestore.ingest.table import TableReading
 from featurestore.next_step import after_ingest
+from featurestore.opening import open_store
 from featurestore.outputs import NORMALIZED, active_versions
-from featurestore.store import Store
 from kallos.importers.registry import IMPORTERS
 from kallos.importers.spec import Importer
 from kallos.workflows.progress import OnProgress, ignore
@@ -76,7 +76,7 @@ def _stored(spec: Importer, data_set: DataSet, store: Path, reading: TableReadin
     owner = IMPORTERS.get(data_set.name)
     if owner and owner.owns_its_name and owner is not spec:
         raise UsageError(f"{data_set.name} is the name of a data set with its own importer: choose another --name.")
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         summary = write(opened, added(opened, data_set) if data_set.adds else data_set)
         if active_versions(opened).keys() >= set(NORMALIZED):
             # roles may have changed: no photo stays normalised by what is a test row now

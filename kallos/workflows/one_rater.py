@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from featurestore import personal_ratings
 from featurestore.errors import UsageError
+from featurestore.opening import open_store
 from featurestore.store import Store
 from kallos.workflows.pool_faces import PoolFaces
 from kallos.workflows.stores import open_for_reading
@@ -78,14 +79,14 @@ class RatingSession:
             personal_ratings.check_on_scale(self.pool.scale, rating)
             if image_id not in self._row:
                 raise UsageError(f"There is no face {image_id!r} that {self.pool.run_id} has scored.")
-        with Store.open(self.path, must_exist=True) as store:
+        with open_store(self.path, must_exist=True) as store:
             for image_id, rating in ratings.items():
                 personal_ratings.add(store, self.rater, self.pool.trait, image_id, rating)
             self._read(store)
 
     def undo(self) -> str | None:
         """Take the last rating back; gives its image_id, None where there is none."""
-        with Store.open(self.path, must_exist=True) as store:
+        with open_store(self.path, must_exist=True) as store:
             last = personal_ratings.undo(store, self.rater, self.pool.trait)
             self._read(store)
         return last

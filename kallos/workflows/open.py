@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featurestore import opening
 from featurestore.store import Store
 from featurestore.training_sets import TrainingSet
 from featurestore.training_sets import training_set as read_training_set
@@ -20,7 +21,7 @@ def open_store(path: str | Path) -> Store:
 
     While another process writes, it is the newest snapshot: a warning says so, `store.snapshot_of` has its time.
     """
-    store = Store.open(Path(path), read_only=True)
+    store = opening.open_store(Path(path), read_only=True)
     if store.snapshot_of is not None:
         warnings.warn(
             f"{store.writer} is writing: this is its snapshot of {store.snapshot_of:%H:%M:%S} UTC", stacklevel=2
@@ -42,7 +43,7 @@ def training_set(
     `features` are names of features or regions, all by default. Raises StoreError, UsageError, PrerequisiteError, and
     LeakageError when a photo has two roles or statistics were fitted on other than the training rows.
     """
-    with Store.open(Path(path), must_exist=True) as store:
+    with opening.open_store(Path(path), must_exist=True) as store:
         return read_training_set(store, protocol, fold, encoder, features=features, normalized_by=normalized_by)
 
 

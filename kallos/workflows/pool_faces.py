@@ -26,7 +26,7 @@ from models.one_rater import Faces, Prior
 from models.registry import ENSEMBLE
 
 COMPONENTS = 32
-"""Principal components of the embeddings, chosen on training rows (docs/laboratory/one-rater.md)."""
+"""Principal components of the embeddings, chosen on training rows (docs/studies/one-rater.md)."""
 
 
 @dataclass(frozen=True, eq=False)

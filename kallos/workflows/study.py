@@ -9,8 +9,8 @@ from pathlib import Path
 from extractors.errors import InputError
 from featurestore import plans
 from featurestore.errors import UsageError
+from featurestore.opening import open_store
 from featurestore.plans import Plan
-from featurestore.store import Store
 from kallos.workflows.report import Report
 from reports.pages.study import StudyReport
 from reports.render.figures import Figure, write
@@ -27,7 +27,7 @@ def preregister(store: str | Path, file: str | Path) -> Plan:
     """Fix a plan of analysis: its text, hash and date go into the store, with how many ratings and runs were there.
 
     The store is made where there is none. Raises InputError for a file that cannot be read, DataError for one that is
-    no plan; docs/laboratory/study.md shows one.
+    no plan; docs/studies/study.md shows one.
     """
     if not Path(file).is_file():
         raise InputError(f"{file} does not exist: give the TOML file of a plan.")
@@ -35,7 +35,7 @@ def preregister(store: str | Path, file: str | Path) -> Plan:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read as text: give the TOML file of a plan.") from error
-    with Store.open(Path(store)) as opened:
+    with open_store(Path(store)) as opened:
         return plans.fix(opened, text)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from featurestore.errors import UsageError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.training_sets import folds_of
 from kallos.workflows.combine import combine
 from kallos.workflows.cross_fit import CrossFit
@@ -34,7 +34,7 @@ def train(
     Finished runs are not trained again; interrupted ones resume.
     """
     training = _Training(models, options or Options())
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         opened.publish()
         chosen = Fold(opened, protocol, fold, encoder, on_progress)
         training.run(chosen)
@@ -52,7 +52,7 @@ def benchmark(
 ) -> BenchmarkReport:
     """Train missing models on every fold of a protocol, and report the folds, their mean and published figures."""
     training = _Training(models, options or Options())
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         opened.publish()
         for fold in folds_of(opened, protocol):
             training.run(Fold(opened, protocol, fold, encoder, on_progress))

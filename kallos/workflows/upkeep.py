@@ -6,7 +6,7 @@ from pathlib import Path
 
 from featurestore import normalization_statistics
 from featurestore.errors import UsageError
-from featurestore.store import Store
+from featurestore.opening import open_store
 from featurestore.transfer import exporting, importing
 from featurestore.transfer.exporting import ExportResult
 from featurestore.transfer.importing import ImportResult
@@ -19,7 +19,7 @@ from reports.render.json import to_json
 
 def rollback(store: str | Path, extractor: str) -> dict[str, str]:
     """Return to the previous version of an extractor and of outputs computed from it; gives extractor -> version."""
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         versions = roll_back(opened, extractor)
         normalization_statistics.fit(opened)
         return versions
@@ -55,7 +55,7 @@ def erase(
 
 def export_store(store: str | Path, folder: str | Path) -> ExportResult:
     """Export every table as Parquet, schema, comments, trained models and checksums into a folder."""
-    with Store.open(Path(store), read_only=True) as opened:
+    with open_store(Path(store), read_only=True) as opened:
         return exporting.export_store(opened, Path(folder))
 
 

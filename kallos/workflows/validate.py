@@ -10,6 +10,7 @@ from ensemble.bundle import open_bundle
 from ensemble.novelty import ALARM_RATE, NOVELTY, Novelty
 from featurestore import validations
 from featurestore.errors import UsageError
+from featurestore.opening import open_store
 from featurestore.recalibration import Recalibration
 from featurestore.scale_maps import ScaleMap
 from featurestore.store import Store
@@ -38,7 +39,7 @@ def validate(
     `data_set` gives them. Raises UsageError for a data set that the models were trained on.
     """
     check_source(bundle, protocol, fold)
-    with Store.open(Path(store), must_exist=True) as opened:
+    with open_store(Path(store), must_exist=True) as opened:
         opened.publish()
         parts = open_bundle(Path(bundle)) if bundle else newest_parts(opened, protocol, fold)
         if data_set in parts.data_sets:

@@ -1,7 +1,7 @@
 """Whether a model may be used for other raters, from a sample of photos that they rated: the rule of `kallos validate`.
 
 The correlation of ranks is corrected for the raters' noise (Spearman 1904): it is divided by the root of the
-reliability of their mean scores, which is resampled with it. docs/laboratory/validation.md gives the reasons for the
+reliability of their mean scores, which is resampled with it. docs/studies/validation.md gives the reasons for the
 limits, and tests/test_validity.py simulates the error rates.
 """
 
@@ -48,7 +48,7 @@ class Validity:
     uncovered    p value of the test that it is at least 90 %
     needed       photos that would decide with 80 % power, were the corrected correlation as estimated; None for more
                  than 2,000
-    verdict      see docs/laboratory/validation.md
+    verdict      see docs/studies/validation.md
     """
 
     n: int

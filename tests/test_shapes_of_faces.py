@@ -1,4 +1,4 @@
-"""The laboratory of shape: alignment, asymmetry, regressions, composites, and what is written for other programs."""
+"""Shapes of faces: alignment, asymmetry, regressions, composites, and what is written for other programs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.test_cli import refused
 
 UP = upright(TOPOLOGY)
 MIRROR = TOPOLOGY.mesh_mirror
-PAGE = (Path(__file__).parent.parent / "docs/laboratory/shape.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs/studies/shape.md").read_text(encoding="utf-8")
 
 
 def unit_faces(n: int, seed: int = 0, noise: float = 0.003):

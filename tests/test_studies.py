@@ -1,4 +1,4 @@
-"""docs/laboratory.md as a psychologist types it, from a wide Excel table of drawn portraits to the study's folder."""
+"""docs/studies.md as a psychologist types it, from a wide Excel table of drawn portraits to the study's folder."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_six_commands_lead_from_a_wide_table_to_the_report(
     for name in wide["image"]:
         shutil.copy(workspace.portraits / "images" / name, "photos")
     write_workbook(Path("ratings.xlsx"), {"Sheet1": [tuple(wide.columns), *wide.iter_rows()]})
-    page = (ROOT / "docs" / "laboratory.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
     (plan,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     Path("plan.toml").write_text(plan.replace("photos = 60", f"photos = {PHOTOS}"), encoding="utf-8")
-    steps = commands("docs/laboratory.md")
+    steps = commands("docs/studies.md")
     assert len(steps) <= 6
     # as in the workspace, whose encoder torch has written as a graph already
     shutil.copytree(workspace.store.with_suffix(".runs") / "encoders", Path("kallos.runs/encoders"))
@@ -47,6 +47,6 @@ def test_six_commands_lead_from_a_wide_table_to_the_report(
     assert figures["agreement", "ICC(2,k)"] > 0.8
     assert {row["model"] for row in report["figures"] if row["table"] == "models"} == {"baseline", "ridge"}
     assert json.loads(kallos_ok("report", "raters", "--json").out)
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/laboratory/study.md").read_text(), flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/studies/study.md").read_text(), flags=re.DOTALL)
     exec(code, {})
-    run_all(commands("docs/laboratory/study.md"), {})
+    run_all(commands("docs/studies/study.md"), {})

@@ -4,22 +4,17 @@ A step changes tables in SQL of its own, as they were then, and never uses what 
 and normalised features are those of today and are made last. A new step is SQL, or a function, and one line in `STEPS`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from featurestore import normalized_values
 from featurestore.outputs import NORMALIZED, active_versions
 from featurestore.schema import SCHEMA_VERSION, TABLES, VIEWS
 from featurestore.snapshots import copy_held_file
 from featurestore.sql_text import quote
+from featurestore.store import Store
 from featurestore.views import create_views
-
-if TYPE_CHECKING:
-    from featurestore.store import Store
 
 
 def migrate(store: Store, found: int) -> None:
