@@ -119,7 +119,7 @@ class CrossFit:
 
     def _fit_all(
         self, run: Run, train: FaceBatch, val: FaceBatch, computing: Mapping[str, Any]
-    ) -> tuple[CrossFitted, NDArray[np.float64], dict[str, Mapping[str, Any]]]:
+    ) -> tuple[CrossFitted, NDArray[np.float64], dict[str, dict[str, Any]]]:
         """The trained models, (n_train,) out-of-fold predictions, part -> the fit without it, its origin and choice."""
         out_of_fold, models, fits = np.empty(len(train)), [], {}
         for part_fit in self._part_fits(train, val):
