@@ -120,14 +120,10 @@ class Predictor:
                 "explain without naming a data set."
             )
         ((prediction, batch),) = self._predict(photo, group)
-        scores = {name: np.array([score]) for name, score in prediction.members.items()}
         features_of = next((name for name in self.models if MODELS[name].features), None)
         with as_bundle_error(self._folder):
             return Explanation(
                 prediction=prediction,
-                weights=self.combiner.weights,
-                correction=float(self.combiner.correction_of(scores)[0]),
-                bias=self.intervals.for_group(group).bias,
                 regions_of=self.regions_of,
                 regions=self._attribution(self.regions_of, MODELS[self.regions_of].regions, batch),
                 features_of=features_of,
@@ -177,6 +173,9 @@ class Predictor:
             low=float(ends[0][0]) if ends else None,
             high=float(ends[1][0]) if ends else None,
             members={name: float(value[0]) for name, value in answer.members.items()},
+            combined_by=self.combiner.weights if self.adds_up else {},
+            correction=float(self.combiner.correction_of(answer.members)[0]) if self.adds_up else 0.0,
+            bias=calibration.bias,
             sub_scores=dict(zip(REGIONS, answer.sub_scores.tolist(), strict=True)),
             weights=dict(zip(REGIONS, self.models[self.regions_of].weights.tolist(), strict=True)),
             features=dict(zip(self.normalization.features, raw[0].tolist(), strict=True)),

@@ -85,6 +85,7 @@ def from_landmarks_todo(store: Store, output: Output, landmarks: Output) -> pl.D
 class PlanLine:
     """What `kallos extract` would find of one extractor; figures count photos, each once.
 
+    version   the requested one; None of an encoder that was never used
     fresh     has a row of the requested version
     stale     has a row of another version only
     missing   was never tried, or only with failures of other versions
@@ -97,7 +98,7 @@ class PlanLine:
     """
 
     extractor: str
-    version: str
+    version: str | None
     fresh: int
     stale: int
     missing: int

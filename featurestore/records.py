@@ -187,6 +187,10 @@ class Prediction:
     score       combined score on `MODEL_SCALE`
     low, high   ends of its 90 % prediction interval; None where the training photos were too few for one
     members     each model's own score
+    combined_by member of the combiner -> its weight; empty where the scores are those of another data set than the
+                models combine: the parts do not add up there
+    correction  the combiner's, 0 there too
+    bias        taken off for a group with a calibration of its own
     sub_scores  region -> sub-score on `MODEL_SCALE`
     weights     region -> weight of that sub-score in Model B; they sum to one
     features    name -> raw value of each feature, in the unit of the catalogue
@@ -202,6 +206,9 @@ class Prediction:
     low: float | None
     high: float | None
     members: Mapping[str, float]
+    combined_by: Mapping[str, float]
+    correction: float
+    bias: float
     sub_scores: Mapping[str, float]
     weights: Mapping[str, float]
     features: Mapping[str, float]
@@ -246,12 +253,10 @@ class RegionParts:
 class Explanation:
     """Why a photo got its score.
 
-    The weighted scores of the members + correction - bias, clipped to the scale, is the score; the contributions of the
-    regions add up to the score of `regions_of`, and `features` to that of `features_of` before it is clipped to it.
+    The members of the prediction, weighted by `combined_by`, + correction - bias, clipped to the scale, is the score;
+    the contributions of the regions add up to the score of `regions_of`, and `features` to that of `features_of` before
+    it is clipped to it.
 
-    weights      member of the combiner -> its weight
-    correction   the combiner's
-    bias         taken off for a group with a calibration of its own
     regions_of   the model that gives sub-scores
     regions      region -> its parts of that model's score
     features_of  the model that attributes its score to features; None where there is none
@@ -260,9 +265,6 @@ class Explanation:
     """
 
     prediction: Prediction
-    weights: Mapping[str, float]
-    correction: float
-    bias: float
     regions_of: str
     regions: Mapping[str, RegionParts]
     features_of: str | None

@@ -104,7 +104,7 @@ def recorded_config(store: Store, run_id: str) -> Mapping[str, Any]:
 
 
 def record_fits(store: Store, run: Run, fits: Mapping[str, Mapping[str, Any]]) -> None:
-    """Add to a run's settings where each of its fits was made: part, 0 for that of all rows -> `machine.origin`."""
+    """Add to a run's settings its fits: part, 0 for that of all rows -> `machine.origin` and the penalty it chose."""
     config = json.dumps({**recorded_config(store, run.run_id), "fits": fits}, sort_keys=True)
     store.execute("UPDATE runs SET config = $config WHERE run_id = $run_id", config=config, run_id=run.run_id)
 

@@ -1,8 +1,10 @@
 """The bootstrap: golden values, streams of folds, people who are drawn with all their photos, coverage."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
-from scipy.stats import binom, spearmanr
+from scipy.stats import binom, sem, spearmanr, t
 
 from reports.stats.bootstrap import (
     RESAMPLES,
@@ -14,6 +16,7 @@ from reports.stats.bootstrap import (
     resampled_figures,
     resamples,
 )
+from reports.stats.estimates import mean_of
 
 ALONE = np.array([f"p{i:02}" for i in range(30)])
 PAIRS = np.array([f"p{i // 2:02}" for i in range(30)])
@@ -29,6 +32,16 @@ def example():
     random = np.random.default_rng(3)
     truth = random.normal(3, 0.7, 30)
     return truth, truth + random.normal(0.1, 0.3, 30)
+
+
+def test_the_interval_of_a_mean_is_students_over_the_people():
+    values, _ = example()
+    ends = t.interval(0.95, 29, values.mean(), sem(values))
+    assert astuple(mean_of(values, ALONE)) == pytest.approx((values.mean(), *ends))
+    again = mean_of(np.repeat(values, 2), np.repeat(ALONE, 2))
+    assert astuple(again) == pytest.approx((values.mean(), *ends)), "a copy of each photo adds nobody"
+    assert np.isnan(astuple(mean_of(values[:1], ALONE[:1]))[1:]).all()
+    assert np.isnan(astuple(mean_of(values[:0], ALONE[:0]))).all()
 
 
 def test_figures_and_their_intervals_are_golden():

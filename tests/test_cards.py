@@ -18,10 +18,11 @@ from featurestore.errors import PrerequisiteError
 from featurestore.opening import open_store
 from featurestore.store import Store
 from models.registry import BUNDLED, SUMMARIES
+from reports.cards.settings import CHOSEN, MEANINGS
 from reports.cards.write import cards
 from reports.render.markdown import escape, grid
 from tests.command import kallos, kallos_ok
-from tests.conftest import TRAINING
+from tests.conftest import TRAINING, Workspace
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, TRAIT, make_store
 
 CARDS = ("MODEL_CARD.md", "DATA_CARD.md")
@@ -211,9 +212,21 @@ def test_region_weights_are_queries_and_called_attributions(store):
             ).iter_rows()
         )
         rows = table(part)
-        assert {row["region"]: row["weight"] for row in rows} == {r: f"{w:.3f}" for r, w in weights.items()}
+        assert {row["region"]: row["weight"] for row in rows} == {r: f"{w:.2f}" for r, w in weights.items()}
         assert {row["region"] for row in rows} == set(REGIONS)
     assert "## Sub-scores" not in model_card(store, "a")
+
+
+def test_every_setting_of_a_model_is_told_in_words(workspace: Workspace):
+    with open_store(workspace.store, read_only=True) as opened:
+        rows = opened.frame("SELECT run_id, model, config FROM runs").rows()
+        (ensemble,) = (run_id for run_id, model, _ in rows if model == "ensemble")
+        card = cards(opened, ensemble)["MODEL_CARD.md"]
+    used = {name for *_, config in rows for name in json.loads(config)} - {"fits"}
+    meanings = {row["setting"].replace("\\", ""): row["is"] for row in table(under(card, "## Model"), -1)}
+    assert used <= meanings.keys()
+    assert all(meanings.values())
+    assert MEANINGS.keys() == used | {CHOSEN}, "no word for what is no setting"
 
 
 def test_other_data_sets_are_queries(store):
@@ -245,12 +258,13 @@ def test_scores_labels_and_findings_of_the_data_card_are_queries(store):
     whole, *rows = table(under(part, "### Scores"))
     assert (whole["subset"], whole["images"], whole["scored"]) == ("all", "80", "80")
     for row, (subset, n, mean, sd, *bins) in zip(rows, by_subset.iter_rows(), strict=True):
-        assert list(row.values()) == [subset, str(n), str(n), f"{mean:.3f}", f"{sd:.3f}", *map(str, bins)]
+        assert holds(row.pop("mean"), mean)
+        assert list(row.values()) == [subset, str(n), str(n), f"{sd:.2f}", *map(str, bins)]
     assert "80 images: 480 ratings by 6 raters" in part
     assert "made up, free to use" in part
     agree = {row["subset"]: row for row in table(under(part, "### Agreement of the raters"))}
     assert agree["all"]["raters"] == "6"
-    assert agree["AF"]["sd in an image"] == "{:.3f}".format(
+    assert agree["AF"]["sd in an image"] == "{:.2f}".format(
         store.value("SELECT avg(sd) FROM scores JOIN images USING (image_id) WHERE subset = 'AF'")
     )
     wrong = under(part, "### Missing and wrong")

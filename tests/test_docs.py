@@ -12,6 +12,7 @@ import kallos
 from featurestore import user_sql
 from kallos.cli.app import EXIT_CODES, app
 from kallos.docs_pages.licences import markdown as licences
+from reports.registry import PAGES
 from tests.command import kallos_ok
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +50,11 @@ def test_the_python_example_runs(workspace, monkeypatch, capsys):
     monkeypatch.chdir(workspace.store.parent.parent)
     exec(compile(example, "python.md", "exec"), {})
     assert "jawline" in capsys.readouterr().out
+
+
+def test_every_report_is_listed_for_people_with_their_own_ratings():
+    (listed,) = re.findall("`kallos report NAME` knows.*?Each is", (DOCS / "own-photos.md").read_text(), re.DOTALL)
+    assert {name for name in PAGES if f"`{name}`" not in listed} == set()
 
 
 def test_every_command_is_shown_in_use():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,11 +24,12 @@ from kallos.portraits.parameters import draw_parameters
 from models.baseline.attribution import parts_by_feature
 from models.regions import attribution
 from models.regions.attribution import parts_by_region
-from reports.pages import explanation_data
+from reports.pages import explanation, explanation_data
 from reports.render.palette import ACCENT, WARM
 from reports.render.plots.plot import INK
 from tests.command import kallos, kallos_ok
 from tests.conftest import Workspace
+from tests.test_reports import text_of
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +97,18 @@ def test_members_correction_and_bias_add_up_to_the_score(predictor, workspace, m
     monkeypatch.setattr(predictor, "intervals", intervals)
     for group, bias in ((None, 0.0), ("FF", 0.1)):
         explanation = predictor.explain(workspace.portrait, group)
-        score = sum(weight * explanation.prediction.members[member] for member, weight in explanation.weights.items())
-        score += explanation.correction - explanation.bias
-        assert explanation.bias == bias
-        assert score == pytest.approx(explanation.prediction.score, abs=1e-9)
-        assert explanation.prediction.score == predictor.predict(workspace.portrait, group).score
+        found = explanation.prediction
+        score = sum(weight * found.members[member] for member, weight in found.combined_by.items())
+        assert score + found.correction - found.bias == pytest.approx(found.score, abs=1e-9)
+        assert found.bias == bias
+        assert found.score == predictor.predict(workspace.portrait, group).score
+
+
+def test_a_sum_beyond_the_scale_says_so(explained):
+    report = explanation_data.data(explained, None, None)
+    assert "beyond the scale" not in text_of(explanation.render(report))
+    beyond = replace(report, score=report.score - 0.1)
+    assert re.search(r"what lies beyond the scale +-0\.100", text_of(explanation.render(beyond)))
 
 
 # the report

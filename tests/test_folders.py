@@ -153,11 +153,16 @@ def test_predict_names_what_it_cannot_take_and_goes_on(workspace: Workspace, tmp
     (album / ".hidden.jpg").touch()
     answer = kallos("score", album, "--bundle", workspace.bundle, "--json")
     assert answer.code == PhotoError.exit_code
-    assert [Path(prediction["photo"]).name for prediction in answer.json()["predictions"]] == ["one.jfif"]
+    found = {Path(prediction["photo"]).name: prediction for prediction in answer.json()["predictions"]}
+    links = [f"{album}/{name} is a link that leads out of the folder." for name in ("out1.jpg", "out2.jpg")]
+    assert {name: each["problem"] for name, each in found.items()} == {
+        "one.jfif": None, "out1.jpg": links[0], "out2.jpg": links[1]
+    }  # fmt: skip
+    assert found["one.jfif"].keys() == found["out1.jpg"].keys(), "all have the same fields"
+    assert {name for name, value in found["out1.jpg"].items() if value is not None} == {"photo", "problem", "meaning"}
     assert answer.err.splitlines() == [
         f"{album}: beside photos: 1 .txt, 1 hidden",
-        f"kallos: {album}/out1.jpg is a link that leads out of the folder.",
-        f"kallos: {album}/out2.jpg is a link that leads out of the folder.",
+        *(f"kallos: {link}" for link in links),
     ]
     (album / "one.jfif").unlink()
     answer = kallos("score", album, "--bundle", workspace.bundle)

@@ -180,6 +180,44 @@ def test_within_a_query_it_is_no_bug(workspace: Workspace, tmp_path: Path):
     assert message.startswith("kallos: stopped")
 
 
+def twice(process: int, number: int) -> None:
+    for _ in range(2):
+        os.kill(process, number)
+        time.sleep(0.3)
+
+
+def test_a_server_stopped_twice_within_a_request_says_one_sentence(tmp_path: Path):
+    """The second Ctrl-C cuts off what the first one waits for."""
+    script, asked, store = (tmp_path / name for name in ("stopped.py", "asked", "s.duckdb"))
+    open_store(store).close()
+    script.write_text(
+        "import asyncio, pathlib, socket, sys, threading, urllib.request\n"
+        "from fastapi import FastAPI\n"
+        "from featurestore.store import Store\n"
+        "from kallos.cli.app import main\n"
+        "from kallos.web import running\n"
+        "app = FastAPI()\n"
+        "@app.get('/')\n"
+        "async def slow() -> None:\n"
+        f"    pathlib.Path({str(asked)!r}).touch()\n"
+        "    await asyncio.sleep(60)\n"
+        "def ask(port):\n"
+        "    try:\n"
+        "        urllib.request.urlopen(f'http://127.0.0.1:{port}').read()\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "def serve(store):\n"
+        "    listening = socket.create_server(('127.0.0.1', 0))\n"
+        "    threading.Thread(target=ask, args=(listening.getsockname()[1],), daemon=True).start()\n"
+        "    running.run(None, listening)\n"
+        "running.application = lambda service, name: app\n"
+        "Store.describe = serve\n"
+        f"sys.argv = ['kallos', 'tables', '--store', {str(store)!r}]\n"
+        "main()\n"
+    )
+    assert stopped(twice, (script,), asked.exists) == STOPPED
+
+
 def test_an_import_ends_before_the_command_does(workspace: Workspace, tmp_path: Path):
     """NumPy and others print a traceback of their own when their import is stopped."""
     importing, imported = tmp_path / "importing", tmp_path / "imported"

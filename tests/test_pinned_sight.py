@@ -21,6 +21,7 @@ from kallos.workflows.progress import ignore
 from kallos.workflows.train import train
 from models.image.fitter import ImageFitter
 from models.image.spec import IMAGE
+from models.loading import load_model
 from models.spec import Options
 from tests.command import kallos_ok
 
@@ -139,5 +140,11 @@ def test_fits_from_another_machine_are_named_in_every_report_of_the_run(copy, mo
         assert f"fits from {machine.NOT_RECORDED}" in output
     card = (copy.with_suffix(".runs") / ridge / "MODEL_CARD.md").read_text()
     assert "with fits from Plan9 vax, machine 0123abcd" in card
+    with open_store(copy, read_only=True) as store:
+        found = json.loads(store.value("SELECT config FROM runs WHERE run_id = $id", id=ridge))["fits"]
+    chosen = [load_model(copy.with_suffix(".runs") / FITS / fit["fit"]).penalty for fit in found.values()]
+    assert [fit["penalty"] for fit in found.values()] == chosen
+    ends = " to ".join(dict.fromkeys(f"{end(chosen):.2g}" for end in (min, max)))
+    assert f"chosen penalty {ends}, with fits" in card
     monkeypatch.setattr(machine.platform, "node", lambda: "elsewhere")
     assert len(machine.elsewhere(fits.values())) == 1, "seen from another machine, all of them are from this one"

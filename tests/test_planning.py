@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from extractors.outputs import Field
 from featurestore.planning import PlanLine, forget_failures, plan
 from featurestore.store import Store
 from featurestore.versions import rollback
-from kallos.workflows.plan import _wall_seconds
+from kallos.workflows.encoders import chosen_encoders
+from kallos.workflows.plan import _wall_seconds, plan_report
+from models.encoders.network import EncoderNetwork
+from reports.pages.plan import render
 from tests.command import kallos_ok
 from tests.synthetic_store import _outputs, content, make_store
 
@@ -89,6 +94,21 @@ def test_time_is_unknown_until_something_was_recorded(tmp_path):
     with make_store(tmp_path / "s.duckdb", extracted=False, trained=False) as store:
         assert {line.seconds for line in lines(store).values()} == {None}
         assert _wall_seconds(plan(store, list(_outputs().values()))) is None
+
+
+def test_without_embeddings_the_default_encoder_is_still_to_be_run(tmp_path, monkeypatch):
+    with make_store(tmp_path / "s.duckdb", extracted=False, trained=False) as store:
+        before = plan_report(store)
+        assert [line.extractor for line in before.lines][-1] == "embedding:tf_efficientnet_lite0"
+        assert (before.lines[-1].missing, before.lines[-1].version) == (80, None)
+        built = []
+        monkeypatch.setattr(EncoderNetwork, "build", lambda *names, download: built.append(names) or 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            chosen_encoders(store, None, None, download=False)
+        assert built == [("tf_efficientnet_lite0", "imagenet")], "what the plan says is what an extraction begins with"
+    console = Console(file=io.StringIO(), width=200)
+    console.print(render(before))
+    assert "embedding:tf_efficientnet_lite0: the default encoder, with imagenet weights" in console.file.getvalue()
 
 
 def test_a_rollback_shows_in_the_plan(store):

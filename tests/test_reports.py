@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from reports.registry import PAGES, report_page
 from reports.render.figures import write
 from reports.render.json import to_json
 from reports.stats import bootstrap
+from reports.stats.estimates import split_estimate
 from reports.stats.selection import Selection
 from tests.crossed import crossed
 from tests.synthetic_store import DATA_SET, MODEL_NOISE, PROTOCOL, make_store, train_fold
@@ -451,7 +453,9 @@ def test_the_overview_counts_what_is_there_and_says_what_comes_next(store: Store
     assert [result.pearson for result in whole.results] == sorted(
         (result.pearson for result in whole.results), reverse=True
     )
-    assert {result.total_folds for result in whole.results} == {2}
+    assert {(result.total_folds, result.tested) for result in whole.results} == {(2, 40)}
+    assert re.search(r"ensemble +1 of 2 +40 +0\.", text_of(overview.render(whole))), "how few were tested"
+    assert "Sub-scores  40 test images" in text_of(subscores.render(subscores.data(store, EVERYTHING)))
     before = overview.data(labels_only, EVERYTHING)
     assert (before.holdings[0].extracted, before.results) == (0, ())
     assert [command for command, _ in before.next_commands] == ["kallos extract"]
@@ -490,6 +494,9 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     best = evaluation.data(store, EVERYTHING).runs[0]
     assert sum(row.n for row in best.tenths) == best.overall.n
     assert [row.predicted for row in best.tenths] == sorted(row.predicted for row in best.tenths)
+    for row in best.tenths:
+        assert row.gap.value == pytest.approx(row.predicted - row.truth)
+        assert row.gap.low < row.gap.value < row.gap.high
     assert np.average([row.truth for row in best.tenths], weights=[row.n for row in best.tenths]) == pytest.approx(
         np.mean(best.truth)
     )
@@ -498,11 +505,24 @@ def test_tenths_hold_every_image_once_and_the_worst_come_first(store: Store):
     assert errors[0] == pytest.approx(np.abs(np.array(best.truth) - np.array(best.predicted)).max())
 
 
+def test_plots_are_of_the_model_that_scores_new_photos(store: Store):
+    report = evaluation.data(store, EVERYTHING)
+    ensemble = next(run for run in report.runs if run.model == "ensemble")
+    others = tuple(run for run in report.runs if run.model != "ensemble")
+    sections = ("Predicted against true", "Errors", "Calibration", "Largest errors")
+    text = text_of(evaluation.render(replace(report, runs=(*others, ensemble))))
+    for section in sections:
+        assert f"{section}  {ensemble.name}, which scores new photos, on 1-5" in text
+    assert text[text.index("Largest errors") :].index(ensemble.worst[0].image_id) > 0
+    text = text_of(evaluation.render(replace(report, runs=others)))
+    for section in sections:
+        assert f"{section}  {others[0].name}, on 1-5" in text
+
+
 def test_errors_are_predicted_minus_true_in_every_table(store: Store):
     report = evaluation.data(store, EVERYTHING)
-    text, best = text_of(evaluation.render(report)), report.runs[0]
+    text, shown = text_of(evaluation.render(report)), next(run for run in report.runs if run.model == "ensemble")
     assert "true - predicted" not in text
-    for each in (*best.tenths, *best.worst):
-        digits = 3 if each in best.tenths else 2
-        row = f"{each.truth:.{digits}f} *{each.predicted:.{digits}f} +"
-        assert re.search(row + re.escape(f"{each.predicted - each.truth:+.{digits}f}"), text)
+    for each in (*shown.tenths, *shown.worst):
+        gap = f"{each.predicted - each.truth:+.2f}" if each in shown.worst else split_estimate(each.gap, sign=True)[0]
+        assert re.search(f"{each.truth:.2f} *{each.predicted:.2f} +" + re.escape(gap), text)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def predicted() -> Prediction:
         low=2.9,
         high=3.9,
         members={"a": 3.5, "b": 3.3},
+        combined_by={"a": 0.5, "b": 0.5},
+        correction=0.0772,
+        bias=0.06,
         sub_scores=dict(zip(REGIONS, np.linspace(1, 5, 8).tolist(), strict=True)),
         weights={region: float(weight) for region, weight in weights.items()},
         features={"eye_width": 0.2, "unmeasured": float("nan")},
@@ -263,11 +267,27 @@ def test_without_an_interval_lines_and_overlay_show_none(predicted: Prediction, 
 
 
 def test_a_prediction_becomes_json(predicted: Prediction):
-    plain = json.loads(to_json("predictions", [prediction.as_dict(predicted)]))["predictions"][0]
+    as_list = [prediction.as_dict(predicted.photo, predicted)]
+    (plain,) = json.loads(to_json("predictions", as_list))["predictions"]
     assert plain["score"] == predicted.score
     assert plain["features"] == {"eye_width": 0.2, "unmeasured": None}
     assert (plain["origin"]["trait"], plain["own_scale"]["score"]) == ("attractive", pytest.approx(4.6258))
+    assert (plain["photo"], plain["problem"]) == ("somewhere/photo.jpg", None)
     assert "landmarks" not in plain
+
+
+def test_the_models_of_a_panel_add_up_to_its_score(predicted: Prediction):
+    def shown(which: Prediction) -> str:
+        return " ".join(" ".join(lines_of(prediction.render(which))).replace("│", " ").split())
+
+    text = shown(predicted)
+    score, *members = (float(re.search(rf"{name} ([0-9.]+)", text)[1]) for name in ("1-7", "model a", "model b"))
+    terms = "0.500 × a + 0.500 × b + 0.12 (correction of the combiner) - 0.09 (bias of the group)"
+    assert f"score = {terms}" in text
+    assert sum(members) / 2 + 0.12 - 0.09 == pytest.approx(score, abs=0.011)
+    assert "0.33 (what lies beyond the scale)" in shown(replace(predicted, score=predicted.score - 0.22))
+    unweighted = replace(predicted, combined_by={"a": 1.0, "b": 0.0004}, score=3.5172)
+    assert "score = 1.000 × a + 0.12" in shown(unweighted)
 
 
 @pytest.mark.parametrize(

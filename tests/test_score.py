@@ -157,6 +157,7 @@ def test_the_command_shows_a_video_over_time(scored, clip, workspace, tmp_path):
     )
     each = json.loads(kallos_ok(*arguments, "--seconds", "2.5", "--json").out)["predictions"]
     assert [(one["frame"], one["face"]) for one in each] == [(0, 1), (10, 1), (20, 1), (20, 2)]
+    assert {one["problem"] for one in each} == {None}
     kallos_ok(*arguments, "--csv", tmp_path / "t.csv")
     assert pl.read_csv(tmp_path / "t.csv")["score"].to_list() == pytest.approx(scored["score"].to_list())
 

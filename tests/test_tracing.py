@@ -146,7 +146,7 @@ def test_graphs_give_the_prediction_itself(workspace: Workspace):
                 value for part in explanation.regions.values() for value in (*part.features.values(), part.windows)
             ]
             assert found["moved"] == pytest.approx(moved, abs=1e-4)
-            assert found["correction"] == pytest.approx([explanation.correction], abs=1e-4)
+            assert found["correction"] == pytest.approx([explanation.prediction.correction], abs=1e-4)
             heights = np.array(list(explanation.z.values()))
             assert found["z"] == pytest.approx(heights, abs=1e-3, nan_ok=True)
             unusual = predictor.novelty.measure(batch, face.landmarks[None])

@@ -15,7 +15,9 @@ FIRST = ReportName(PAGES[0])
 
 
 def report(
-    name: Annotated[ReportName, typer.Argument(help="Which report.")] = FIRST,
+    name: Annotated[
+        ReportName, typer.Argument(help="Which report; dataset, raters, features and shape need no trained model.")
+    ] = FIRST,
     data_set: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
     protocol: Protocol = None,
     fold: Fold = None,

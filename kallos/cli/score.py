@@ -15,8 +15,8 @@ from kallos.cli.outputs import output_option
 if TYPE_CHECKING:
     import polars as pl
 
-    from featurestore.records import Prediction, Sight
     from kallos.workflows.photos import Source
+    from kallos.workflows.score import Scored
 
 
 def score(
@@ -47,11 +47,10 @@ def score(
     """Score, sub-scores and weights of photos. Photos that cannot be used are named, and the others go on.
 
     Of 32 photos and more each has one line, without sub-scores, which --json and the tables of --csv, --parquet and
-    --sav have. In a table a photo that cannot be used has a row with the reason. A video has a table of its faces and
-    a plot over time, and in files a row for each face of each frame.
+    --sav have. There a photo that cannot be used has its entry too, with the reason as `problem`. A video has a table
+    of its faces and a plot over time, and in files a row for each face of each frame.
     """
     from extractors.errors import KallosError
-    from featurestore.records import Prediction
     from kallos.cli.console import note, out, progress
     from kallos.cli.table_files import TableOut
     from kallos.workflows.photos import sources_in
@@ -68,16 +67,15 @@ def score(
     # lines on a terminal show the progress, and would break up a bar
     has_bar = not (is_shown and out.is_terminal) or all(source.moves for source in sources)
 
-    def scored() -> Iterator[tuple[Prediction, Sight | None]]:
+    def scored() -> Iterator[Scored]:
         with progress(visible=has_bar) as advance:
             for each in score_photos(parts, sources, options, advance):
                 if files or each.sight:
                     rows.append(row(each.source.name, each.answer, group, each.sight))
-                if isinstance(each.answer, Prediction):
-                    yield each.answer, each.sight
-                elif isinstance(each.answer, KallosError) and not each.sight:
+                if isinstance(each.answer, KallosError) and not each.sight:
                     note(f"kallos: {each.answer}")
                     codes.append(each.answer.exit_code)
+                yield each
 
     if is_shown:
         _show(scored(), sources, json)
@@ -92,21 +90,22 @@ def score(
         raise typer.Exit(min(codes))
 
 
-def _show(scored: Iterator[tuple[Prediction, Sight | None]], sources: list[Source], json: bool) -> None:
+def _show(scored: Iterator[Scored], sources: list[Source], json: bool) -> None:
     from dataclasses import asdict
 
+    from featurestore.records import Prediction
     from kallos.cli.console import out, plain
     from kallos.workflows.score import MIN_PARALLEL
     from reports.pages.prediction import as_dict, lines, render
     from reports.render.json import stream_json
 
     if json:
-        found = (as_dict(prediction) | (asdict(sight) if sight else {}) for prediction, sight in scored)
+        found = (as_dict(e.source.name, e.answer) | (asdict(e.sight) if e.sight else {}) for e in scored)
         for piece in stream_json("predictions", found):
             plain(piece)
         return
     photos = [source.name for source in sources if not source.moves]
-    predictions = (prediction for prediction, sight in scored if not sight)
+    predictions = (each.answer for each in scored if isinstance(each.answer, Prediction) and not each.sight)
     for part in map(render, predictions) if len(photos) < MIN_PARALLEL else lines(predictions, photos):
         out.print(part, soft_wrap=len(photos) >= MIN_PARALLEL)
 

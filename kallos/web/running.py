@@ -1,8 +1,10 @@
 """The server's process, from its start to its end."""
 
+import logging
 import signal
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -12,6 +14,13 @@ from kallos.web.service import Service
 
 GRACE = 30
 """Seconds that requests have to end when the server is told to: as long as a full line takes, and some more."""
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # what is cut off from here on, by a second Ctrl-C or after GRACE seconds, is no bug and needs no traceback
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
 
 
 def run(service: Service, listening: socket.socket, name: str | None = None) -> None:
@@ -25,4 +34,4 @@ def run(service: Service, listening: socket.socket, name: str | None = None) -> 
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE,
     )
-    uvicorn.Server(config).run([listening])
+    _Server(config).run([listening])

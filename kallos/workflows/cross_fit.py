@@ -113,18 +113,18 @@ class CrossFit:
 
     def _fit_all(
         self, run: Run, train: FaceBatch, val: FaceBatch, computing: Mapping[str, Any]
-    ) -> tuple[CrossFitted, NDArray[np.float64], dict[str, Mapping[str, Any]]]:
-        """The trained models, (n_train,) out-of-fold predictions, and part -> the fit without it and its origin."""
+    ) -> tuple[CrossFitted, NDArray[np.float64], dict[str, dict[str, Any]]]:
+        """The trained models, (n_train,) out-of-fold predictions, part -> the fit without it, its origin and choice."""
         out_of_fold, models, fits = np.empty(len(train)), [], {}
         for part_fit in self._part_fits(train, val):
             models.append(self._fit_or_load(run, part_fit, computing))
-            fits[str(part_fit.part)] = self._origin(part_fit.key)
+            fits[str(part_fit.part)] = self._origin(part_fit.key) | _chosen(models[-1])
             is_held_out = self._fold.rows.part == part_fit.part
             out_of_fold[is_held_out] = CrossFitted(models[-1:]).predict(part_fit.held_out)
         if self._spec.refitted:
             whole = self._whole_fit(train, val)
             models = [self._fit_or_load(run, whole, computing)]
-            fits[str(WHOLE)] = self._origin(whole.key)
+            fits[str(WHOLE)] = self._origin(whole.key) | _chosen(models[-1])
         return CrossFitted(models), out_of_fold, fits
 
     @property
@@ -225,10 +225,16 @@ class CrossFit:
         if epoch.epoch % max(epoch.epochs // 8, 1) == 0:
             log.info("  %-10s %s  %s", run.model, self._label(part), _epoch_line(epoch))
 
-    def _origin(self, key: str) -> Mapping[str, Any]:
+    def _origin(self, key: str) -> dict[str, Any]:
         """The key of a fit and where it was made: a fit that is found may have come from another machine."""
         file = fit_folder(self._fold.store, key) / ORIGIN
         return {"fit": key, **(json.loads(file.read_text()) if file.is_file() else {})}
+
+
+def _chosen(model: Model) -> dict[str, Any]:
+    """What a fit of a regression with a penalty chose by its own rows."""
+    penalty = getattr(model, "penalty", None)
+    return {} if penalty is None else {"penalty": penalty}
 
 
 def _history(folder: Path, part_fit: PartFit, model: Model) -> list[Epoch]:

@@ -14,6 +14,8 @@ from kallos.workflows.progress import OnProgress, ignore
 from models.encoders.spec import EncoderSpec
 from models.spec import DEFAULT_NETWORK
 
+DEFAULT_WEIGHTS = "imagenet"
+
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +33,7 @@ def chosen_encoders(
     need("train", *TRAINING)
     from models.encoders.network import EncoderNetwork
 
-    built = EncoderNetwork.build(name or DEFAULT_NETWORK, weights or "imagenet", download=download)
+    built = EncoderNetwork.build(name or DEFAULT_NETWORK, weights or DEFAULT_WEIGHTS, download=download)
     if any((encoder.id, encoder.weights_sha256) == (built.name, built.weights_sha256) for encoder in stored):
         # earlier versions of kallos used the architecture as id
         built.id = built.name

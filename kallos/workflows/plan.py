@@ -1,7 +1,9 @@
-"""`kallos plan`: what is left to do for the current extractors and the encoders of the store."""
+"""`kallos plan`: what is left to do for the current extractors, and the encoders of the store or the default one."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from extractors.outputs import EMBEDDING
 from extractors.registry import FROM_LANDMARKS
 from extractors.values import outputs
 from featurestore import normalization_statistics
@@ -12,8 +14,9 @@ from featurestore.planning import PlanLine
 from featurestore.planning import plan as plan_lines
 from featurestore.store import Store
 from kallos.engines.pool import WORKERS
-from kallos.workflows.encoders import known_encoders
+from kallos.workflows.encoders import DEFAULT_WEIGHTS, known_encoders
 from kallos.workflows.stores import open_for_reading
+from models.spec import DEFAULT_NETWORK
 from reports.pages.plan import PlanReport
 
 START_SECONDS = 4.0
@@ -28,7 +31,8 @@ def plan(store: str | Path) -> PlanReport:
 
 def plan_report(store: Store) -> PlanReport:
     """The plan as a report; nothing is written. Raises PrerequisiteError when the store has no images."""
-    current = outputs(known_encoders(store))
+    encoders = known_encoders(store)
+    current = outputs(encoders)
     images, photos, unreadable = store.frame(
         "SELECT count(*)::INT, count(DISTINCT sha256)::INT, count(*) FILTER (sha256 IS NULL)::INT FROM images"
     ).row(0)
@@ -36,6 +40,8 @@ def plan_report(store: Store) -> PlanReport:
         raise before_extract(store, "The store has no photo yet")
     roots = store.column("SELECT DISTINCT root FROM locations ORDER BY root")
     lines = plan_lines(store, current)
+    if not encoders:
+        lines = (*lines, _default_encoder(lines[0]))
     versions = feature_versions({output.extractor: output.version for output in current})
     folds = store.frame("SELECT DISTINCT protocol, fold FROM splits WHERE role = 'train' ORDER BY ALL")
     fresh = normalization_statistics.fresh(store, versions)
@@ -46,6 +52,22 @@ def plan_report(store: Store) -> PlanReport:
     todo = any(line.stale + line.missing for line in lines)
     absent = tuple(root for root in roots if not is_there(Path(root))) if todo else ()
     return PlanReport(images, photos, unreadable, absent, lines, normalized, _wall_seconds(lines))
+
+
+def _default_encoder(landmarks: PlanLine) -> PlanLine:
+    """The encoder that an extraction takes by default, whose version is known once its network is written."""
+    return replace(
+        landmarks,
+        extractor=f"{EMBEDDING}{DEFAULT_NETWORK}",
+        version=None,
+        fresh=0,
+        stale=0,
+        missing=landmarks.fresh + landmarks.stale + landmarks.missing,
+        orphaned=0,
+        why=(f"the default encoder, with {DEFAULT_WEIGHTS} weights",),
+        shown=None,
+        seconds=None,
+    )
 
 
 def _wall_seconds(lines: tuple[PlanLine, ...]) -> float | None:

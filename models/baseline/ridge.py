@@ -20,8 +20,8 @@ class RidgeModel:
 
     kind = "ridge"
 
-    def __init__(self, inputs: Inputs, coefficients: NDArray[np.float64], intercept: float, alpha: float) -> None:
-        self._inputs, self.coefficients, self.intercept, self.alpha = inputs, coefficients, intercept, alpha
+    def __init__(self, inputs: Inputs, coefficients: NDArray[np.float64], intercept: float, penalty: float) -> None:
+        self._inputs, self.coefficients, self.intercept, self.penalty = inputs, coefficients, intercept, penalty
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores; an unknown feature counts as the training mean. Raises PrerequisiteError for other features."""
@@ -32,7 +32,7 @@ class RidgeModel:
             "kind": self.kind,
             "feature_names": self._inputs.feature_names,
             "intercept": self.intercept,
-            "alpha": self.alpha,
+            "alpha": self.penalty,
         }
         write_model(folder, described, self._inputs.components.tensors() | {"coefficients": self.coefficients})
 

@@ -56,12 +56,17 @@ class Quadratic:
 
 
 class QuadraticModel:
-    """A fitted quadratic function, and the features that it expects."""
+    """A fitted quadratic function, and the features that it expects.
+
+    penalty  that its fit chose; None where an earlier kallos did not record it
+    """
 
     kind = "quadratic"
 
-    def __init__(self, config: QuadraticConfig, feature_names: tuple[str, ...], function: Quadratic) -> None:
-        self.config, self.feature_names, self.function = config, feature_names, function
+    def __init__(
+        self, config: QuadraticConfig, feature_names: tuple[str, ...], function: Quadratic, penalty: float | None
+    ) -> None:
+        self.config, self.feature_names, self.function, self.penalty = config, feature_names, function, penalty
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores. Raises PrerequisiteError for other inputs than it was fitted on."""
@@ -77,6 +82,7 @@ class QuadraticModel:
             "config": asdict(self.config),
             "feature_names": self.feature_names,
             "constant": function.constant,
+            "penalty": self.penalty,
         }
         arrays = {name: getattr(function, name) for name in ("centre", "linear", "directions", "curvatures")}
         write_model(folder, described, {name: array.astype(np.float32) for name, array in arrays.items()})
@@ -91,7 +97,8 @@ class QuadraticModel:
             if tensors[name].shape != shape:
                 raise BundleError(f"{folder} has a tensor {name} of another shape: train or export it again.")
         function = Quadratic(float(described["constant"]), *(tensors[name].astype(np.float64) for name in shapes))
-        return cls(QuadraticConfig(**described["config"]), tuple(described["feature_names"]), function)
+        config, penalty = QuadraticConfig(**described["config"]), described.get("penalty")
+        return cls(config, tuple(described["feature_names"]), function, penalty)
 
 
 def blocks_of(batch: FaceBatch) -> dict[str, NDArray[np.float32]]:

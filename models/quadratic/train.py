@@ -48,7 +48,7 @@ def train_quadratic(
     centre, scale = _standardisation(blocks, config)
     inputs = (np.hstack([*blocks.values()]) - centre) / scale
     products = (inputs @ inputs.T).astype(np.float64)
-    coefficients, loss = _ridge(((1 + products) / 2) ** 2, used.scores)
+    coefficients, loss, penalty = _ridge(((1 + products) / 2) ** 2, used.scores)
     directions, curvatures = _strongest(inputs, products, coefficients, config.directions)
     linear = inputs.T @ coefficients.astype(np.float32) / 2 / scale
     function = Quadratic(
@@ -59,7 +59,7 @@ def train_quadratic(
             for array in (centre, linear, directions / scale[:, None], curvatures)
         ),
     )
-    model = QuadraticModel(config, train.feature_names, function)
+    model = QuadraticModel(config, train.feature_names, function, penalty)
     on_epoch(Epoch.from_scores(1, 1, loss, held_out.scores, model.predict(held_out), began=began))
     return model
 
@@ -82,8 +82,8 @@ def _standardisation(
     return np.concatenate(centres, dtype=np.float32), np.concatenate(scales, dtype=np.float32)
 
 
-def _ridge(kernel: NDArray[np.float64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Coefficients (n,) of the rows about the mean score, and the mean squared error of leaving one out."""
+def _ridge(kernel: NDArray[np.float64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+    """Coefficients (n,) of the rows about the mean score, the mean squared error of leaving one out, the penalty."""
     target = scores - scores.mean()
     values, vectors = eigh(kernel, driver="evd")
     turned = vectors.T @ target
@@ -92,9 +92,9 @@ def _ridge(kernel: NDArray[np.float64], scores: NDArray[np.float64]) -> tuple[ND
         inverse = 1 / (values.clip(0) + penalty)
         coefficients = vectors @ (inverse * turned)
         left_out = coefficients / (vectors**2 @ inverse)
-        found.append((float((left_out**2).mean()), coefficients))
-    loss, coefficients = min(found, key=lambda each: each[0])
-    return coefficients, loss
+        found.append((float((left_out**2).mean()), coefficients, float(penalty)))
+    loss, coefficients, penalty = min(found, key=lambda each: each[0])
+    return coefficients, loss, penalty
 
 
 def _strongest(

@@ -9,6 +9,7 @@ from reports.pages.dataset import BINS, Scores
 from reports.render.layout import number, plural, share
 from reports.render.markdown import escape, grid, page
 from reports.render.scales import mapped
+from reports.stats.estimates import estimate_text, own_scores
 from reports.stats.raters.stored import Summary
 
 HUB_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
@@ -79,14 +80,15 @@ def _scores(subsets: Mapping[str, Scores], scale: Scale) -> str:
     rows = (
         (
             *(escape(name), f"{group.images:,}", f"{group.scored:,}"),
-            *(number(scale.from_models(group.mean)), number(scale.errors_from_models(group.sd))),
+            *(estimate_text(own_scores(group.mean, scale)), number(scale.errors_from_models(group.sd), 2)),
             *(f"{sum(group.histogram[i : i + width]):,}" for i in range(0, BINS, width)),
         )
         for name, group in subsets.items()
     )
     quarters = (Scale(scale.at(i / QUARTERS), scale.at((i + 1) / QUARTERS)).words for i in range(QUARTERS))
     columns = ("subset", "images", "scored", "mean", "sd", *quarters)
-    return f"### Scores\n\n{grid(columns, rows)}"
+    reading = "Brackets hold the 95 % interval of the mean, for photos of people such as these."
+    return f"### Scores\n\n{grid(columns, rows)}\n\n{reading}"
 
 
 def _labels(data_set: CardDataSet) -> str:
@@ -120,7 +122,7 @@ def _agreement(groups: Mapping[str, Summary], scale: Scale) -> str:
         (
             escape(name),
             f"{group.raters:,}" if group.raters else "–",
-            *(number(v) for v in (group.within_sd, group.leave_one_out, group.lowest, group.highest)),
+            *(number(v, 2) for v in (group.within_sd, group.leave_one_out, group.lowest, group.highest)),
         )
         for name, group in groups.items()
     )

@@ -1,17 +1,15 @@
 """The model card of a run in Markdown (Mitchell et al. 2019, Model Cards for Model Reporting)."""
 
-import json
 import math
 from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from typing import Any
 
-from featurestore.machine import elsewhere
-from featurestore.runs import Run
 from featurestore.scale import MODEL_SCALE
 from models.registry import ENSEMBLE, SUMMARIES
 from reports.cards.model_card import CardRun, Combined, ModelCard, Performance
 from reports.cards.model_card_sections import choices_section, intervals_section, linked_scales, verdict
+from reports.cards.settings import settings_section
 from reports.cards.terms import licences, table_of_weights
 from reports.pages import face_alone
 from reports.pages.face_alone import FaceAloneModel
@@ -120,14 +118,13 @@ def _details(card: ModelCard) -> str:
         )
         for member in card.runs
     )
-    settings = (f"- {member.run.model}: {_settings(member.run)}" for member in card.runs)
     parts = [
         f"## Model\n\nMade by kallos {package_version('kallos')}.",
         grid(("model", "is", "run", "trained", "a new photo gets"), rows, text=5),
         "Models are cross-fitted: the training rows are split into parts, and each part has a fit that is made "
         "without it. Out of fold means: a training row is predicted by the one fit that has not seen it.",
         table_of_weights(card),
-        "Settings:\n\n" + "\n".join(settings),
+        settings_section([member.run for member in card.runs]),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -138,12 +135,6 @@ def _predicted_by(member: CardRun) -> str:
     if not member.fits:
         return "–"
     return "one more fit, on all rows" if member.refitted else f"the mean of {plural(member.fits, 'fit')}"
-
-
-def _settings(run: Run) -> str:
-    shown = [f"{name} {json.dumps(value)}" for name, value in sorted(run.config.items()) if name != "fits"]
-    others = elsewhere(run.config.get("fits", {}).values())
-    return escape(", ".join([*shown, *(f"with fits from {machine}" for machine in others)]))
 
 
 def _training_data(card: ModelCard) -> str:
@@ -211,7 +202,7 @@ def _regions(sub_scores: SubScoreRun, test: Performance | None) -> str:
     tested = f"{test.n:,} test rows" if test else "test rows"
     rows = (
         (
-            *(r.region, number(r.weight), number(r.weight_sd)),
+            *(r.region, number(r.weight, 2), number(r.weight_sd, 2)),
             *(estimate_text(r.correlation, sign=True), estimate_text(r.without)),
         )
         for r in sub_scores.regions

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from rich.console import Group, RenderableType
 
 from featurestore.group_differences import GROUPED_IMAGES
@@ -20,6 +21,8 @@ from reports.render.json import NOT_IN_JSON, for_pictures
 from reports.render.layout import Picture, PlainTable, dim, number, page, plain_table, plural, section
 from reports.render.plots import Histogram
 from reports.render.scales import on_both
+from reports.stats.bootstrap import Estimate
+from reports.stats.estimates import estimate_cell, mean_of, own_scores
 from reports.stats.raters.stored import Summary, summaries, summary_table
 from reports.stats.selection import Selection, chosen_data_sets
 
@@ -30,11 +33,14 @@ SAMPLE = "A dozen photos with their landmarks, from the lowest score to the high
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a group of images on the scale of models; `histogram` has 20 equal bins of the whole scale."""
+    """Scores of a group of images on the scale of models; `histogram` has 20 equal bins of the whole scale.
+
+    mean  with its 95 % interval, for photos and people such as these
+    """
 
     images: int
     scored: int
-    mean: float
+    mean: Estimate
     sd: float
     histogram: tuple[int, ...]
 
@@ -127,20 +133,22 @@ def _trait(store: Store, name: str, trait: str, scale: Scale) -> TraitReport:
 
 def _subsets(store: Store, name: str, trait: str, scale: Scale) -> dict[str, Scores]:
     rows = store.frame(
-        f"SELECT coalesce(subset, 'none') AS subset, score FROM {GROUPED_IMAGES} "
+        f"SELECT coalesce(subset, 'none') AS subset, score, person FROM {GROUPED_IMAGES} "
         "LEFT JOIN (FROM scores WHERE trait = $trait) USING (image_id) WHERE data_set = $name ORDER BY subset",
         name=name,
         trait=trait,
     )
     groups = {str(subset): group for (subset,), group in rows.group_by("subset", maintain_order=True)}
     named = {"all": rows} | (groups if len(groups) > 1 else {})
-    subsets = {}
-    for key, group in named.items():
-        scores = group["score"].drop_nulls().to_numpy()
-        counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
-        mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (np.nan, np.nan)
-        subsets[key] = Scores(len(group), len(scores), mean, sd, tuple(counts.tolist()))
-    return subsets
+    return {key: _scores(group, scale) for key, group in named.items()}
+
+
+def _scores(images: pl.DataFrame, scale: Scale) -> Scores:
+    scored = images.drop_nulls("score")
+    scores, people = (scored[name].to_numpy() for name in ("score", "person"))
+    counts, _ = np.histogram(scale.from_models(scores), BINS, scale)
+    sd = float(scores.std()) if len(scores) else np.nan
+    return Scores(len(images), len(scored), mean_of(scores, people.astype(np.str_)), sd, tuple(counts.tolist()))
 
 
 def _photos(store: Store, name: str) -> tuple[Photo, ...]:
@@ -204,7 +212,8 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
             _histogram(report),
             "",
             _scores_table(report.subsets, scale),
-            remark=f"mean {on_both(whole.mean, scale)}, sd {number(scale.errors_from_models(whole.sd))} on {scale}",
+            remark=f"mean {on_both(whole.mean.value, scale)}, "
+            f"sd {number(scale.errors_from_models(whole.sd), 2)} on {scale}",
         )
     ]
     if report.agreement:
@@ -220,8 +229,8 @@ def _trait_parts(report: TraitReport, several: bool) -> list[RenderableType]:
 def _scores_table(subsets: Mapping[str, Scores], scale: Scale) -> PlainTable:
     table = plain_table("subset", "images", "scored", "mean", "sd", f"from {scale.words}")
     for name, group in subsets.items():
-        mean, sd = scale.from_models(group.mean), scale.errors_from_models(group.sd)
-        figures = (f"{group.images:,}", f"{group.scored:,}", number(mean), number(sd))
+        sd = number(scale.errors_from_models(group.sd), 2)
+        figures = (f"{group.images:,}", f"{group.scored:,}", estimate_cell(own_scores(group.mean, scale)), sd)
         table.add_row(name, *figures, Spark(group.histogram))
     return table
 

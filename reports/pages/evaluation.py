@@ -11,6 +11,7 @@ from featurestore.records import Evaluation
 from featurestore.scale import Scale
 from featurestore.store import Store
 from featurestore.traits import Target, target_of_run
+from models.registry import ENSEMBLE
 from reports.pages.groups import Groups, groups_of_run, render_groups
 from reports.pages.out_of_fold import OutOfFold, out_of_fold, render_out_of_fold
 from reports.render.bars import bar, signed_bar
@@ -19,10 +20,10 @@ from reports.render.json import for_pictures
 from reports.render.layout import PlainTable, dim, number, page, plain_table, section
 from reports.render.palette import BAD, GOOD
 from reports.render.plots import Histogram, Scatter
-from reports.render.scales import ERRORS_ON, shown_on, target_line
+from reports.render.scales import ERRORS_ON, score_on, shown_on, target_line
 from reports.stats.bootstrap import METRICS, Estimate
 from reports.stats.choices import BEST_OF_SEVERAL, caveat, photos_seen
-from reports.stats.estimates import BRACKETS, estimate_cell, estimate_text, own_errors
+from reports.stats.estimates import BRACKETS, T95, estimate_cell, estimate_text, mean_of, own_errors
 from reports.stats.evaluated_runs import EvaluatedRun, evaluated_runs
 from reports.stats.selection import Selection
 
@@ -34,11 +35,12 @@ WORST = 10
 
 @dataclass(frozen=True)
 class Tenth:
-    """A tenth of the test images by predicted score: mean prediction and mean true score."""
+    """A tenth of the test images by predicted score: mean prediction, mean true score, mean of predicted - true."""
 
     n: int
     predicted: float
     truth: float
+    gap: Estimate
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,10 @@ def data(store: Store, selection: Selection) -> EvaluationReport:
 def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
     truth, predicted = evaluated.truth, evaluated.predicted
     overall, sd = Evaluation.from_scores(truth, predicted), float(truth.std())
-    residuals = np.clip(predicted - truth, *np.nextafter(RESIDUALS, 0))
+    error = predicted - truth
+    residuals = np.clip(error, *np.nextafter(RESIDUALS, 0))
     tenths = np.array_split(np.argsort(predicted, kind="stable"), min(TENTHS, len(predicted)))
-    worst = np.argsort(-np.abs(predicted - truth), kind="stable")[:WORST].tolist()
+    worst = np.argsort(-np.abs(error), kind="stable")[:WORST].tolist()
     return RunEvaluation(
         name=evaluated.name,
         run_id=evaluated.run.run_id,
@@ -136,7 +139,10 @@ def _evaluated(store: Store, evaluated: EvaluatedRun) -> RunEvaluation:
         rmse_floor=rmse_floor(sd, overall.pearson),
         problems=run_problems(store, evaluated),
         residuals=tuple(np.histogram(residuals, BINS, RESIDUALS)[0].tolist()),
-        tenths=tuple(Tenth(len(i), float(predicted[i].mean()), float(truth[i].mean())) for i in tenths),
+        tenths=tuple(
+            Tenth(len(i), float(predicted[i].mean()), float(truth[i].mean()), mean_of(error[i], evaluated.people[i]))
+            for i in tenths
+        ),
         worst=tuple(
             Miss(evaluated.image_ids[i], evaluated.subsets[i], float(truth[i]), float(predicted[i])) for i in worst
         ),
@@ -169,22 +175,29 @@ def run_problems(store: Store, run: EvaluatedRun) -> tuple[str, ...]:
 
 
 def render(report: EvaluationReport) -> RenderableType:
-    best, own = report.runs[0], shown_on(report.target.scale)
-    scores_of = f"{best.name}, on {own}"
+    """Figures of all runs, then the errors of the one that new photos are scored by, or else of the best."""
+    shown, own = _shown(report), shown_on(report.target.scale)
+    given = ", which scores new photos" if shown.model == ENSEMBLE else ""
+    name = f"{shown.name}{given}"
+    scores_of = f"{name}, on {own}"
     return page(
         "Evaluation",
-        f"{best.overall.n:,} test images of {best.protocol}, fold {best.fold}",
+        f"{shown.overall.n:,} test images of {shown.protocol}, fold {shown.fold}",
         target_line(report.target),
-        render_out_of_fold(report.out_of_fold, best.overall.n) if report.out_of_fold else None,
+        render_out_of_fold(report.out_of_fold, shown.overall.n) if report.out_of_fold else None,
         section("Test images", _runs_table(report.runs)) if report.out_of_fold else _runs_table(report.runs),
         dim(f"{BRACKETS} {BEST_OF_SEVERAL if len(report.runs) > 1 else ''}".strip()),
         _verdict(report),
-        section("By subset", render_groups(best.groups), remark=best.name) if best.groups.several else None,
-        section("Predicted against true", _agreement(best, own), remark=scores_of),
-        section("Errors", _errors(best, own), remark=scores_of),
-        section("Calibration", _tenths_table(best.tenths, own), remark=f"{scores_of}, tenths by prediction"),
-        section("Largest errors", _worst_table(best.worst, own), remark=scores_of),
+        section("By subset", render_groups(shown.groups), remark=name) if shown.groups.several else None,
+        section("Predicted against true", _agreement(shown, own), remark=scores_of),
+        section("Errors", _errors(shown, own), remark=scores_of),
+        section("Calibration", _tenths_table(shown.tenths, own), remark=f"{scores_of}, tenths by prediction, {T95}"),
+        section("Largest errors", _worst_table(shown.worst, own), remark=scores_of),
     )
+
+
+def _shown(report: EvaluationReport) -> RunEvaluation:
+    return next((run for run in report.runs if run.model == ENSEMBLE), report.runs[0])
 
 
 def _runs_table(runs: Sequence[RunEvaluation]) -> PlainTable:
@@ -197,11 +210,11 @@ def _runs_table(runs: Sequence[RunEvaluation]) -> PlainTable:
 
 def _tenths_table(tenths: Sequence[Tenth], own: Scale) -> PlainTable:
     table = plain_table("images", "true", "predicted", "predicted - true", "")
-    means = [(own.from_models(tenth.truth), own.from_models(tenth.predicted)) for tenth in tenths]
-    limit = max(abs(predicted - truth) for truth, predicted in means)
-    for tenth, (truth, predicted) in zip(tenths, means, strict=True):
-        gap = predicted - truth
-        table.add_row(f"{tenth.n:,}", number(truth), number(predicted), number(gap, sign=True), signed_bar(gap, limit))
+    limit = max(abs(tenth.gap.value) for tenth in tenths)
+    for tenth in tenths:
+        means = (score_on(own, mean) for mean in (tenth.truth, tenth.predicted))
+        gap = estimate_cell(own_errors(tenth.gap, own), sign=True)
+        table.add_row(f"{tenth.n:,}", *means, gap, signed_bar(tenth.gap.value, limit))
     return table
 
 

@@ -49,6 +49,9 @@ def _sum_table(report: ExplanationReport) -> PlainTable:
     table.add_row("correction of the combiner", "", "", number(report.correction, sign=True))
     if report.bias:
         table.add_row(f"bias of {report.group}, subtracted", "", "", number(-report.bias, sign=True))
+    summed = sum(member.weight * member.score for member in report.members) + report.correction - report.bias
+    if beyond := round(report.score - summed, 3):
+        table.add_row("what lies beyond the scale", "", "", number(beyond, sign=True))
     table.add_row(Text("score", style="bold"), "", "", Text(number(report.score), style=f"bold {ACCENT}"))
     if report.stored and isinstance(report.stored["score"], float):
         table.add_row(dim("the raters' mean"), "", "", dim(number(report.stored["score"])))

@@ -78,7 +78,9 @@ class Member:
 
 @dataclass(frozen=True)
 class ExplanationReport:
-    """One photo. score = sum of the weighted members + correction - bias; contributions add up to `regions_of`'s score.
+    """One photo. score = sum of the weighted members + correction - bias, clipped to the scale.
+
+    Contributions add up to `regions_of`'s score.
 
     members    those that the combiner weighs
     regions_of the model that gives sub-scores
@@ -139,10 +141,10 @@ def data(
         score=prediction.score,
         low=prediction.low,
         high=prediction.high,
-        members=tuple(Member(name, prediction.members[name], weight) for name, weight in explanation.weights.items()),
+        members=tuple(Member(name, prediction.members[name], share) for name, share in prediction.combined_by.items()),
         regions_of=explanation.regions_of,
-        correction=explanation.correction,
-        bias=explanation.bias,
+        correction=prediction.correction,
+        bias=prediction.bias,
         group=group,
         stored=_stored(store, prediction.origin.trait, neighbours),
         regions=tuple(sorted(regions, key=lambda region: -abs(region.moved))),

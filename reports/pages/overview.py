@@ -31,7 +31,7 @@ RESULTS = """
 WITH newest AS (
     SELECT max_by(run_id, started_at) AS run_id FROM runs WHERE status = 'done' GROUP BY protocol, model, fold),
 folds AS (SELECT protocol, count(DISTINCT fold) AS folds FROM splits WHERE role = 'test' GROUP BY protocol)
-SELECT protocol, model, count(*)::INT, any_value(folds)::INT,
+SELECT protocol, model, count(*)::INT, any_value(folds)::INT, sum(n)::INT,
        coalesce(avg(pearson), 'nan'), coalesce(avg(mae), 'nan'), coalesce(avg(rmse), 'nan')
 FROM newest JOIN runs USING (run_id) JOIN evaluations USING (run_id) JOIN folds USING (protocol)
 WHERE role = 'test' AND protocol = coalesce($protocol, protocol) AND fold = coalesce($fold, fold)
@@ -51,12 +51,16 @@ class Holding:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """A model on a protocol: its newest finished run of each fold; figures are means over those, on test rows."""
+    """A model on a protocol: its newest finished run of each fold; figures are means over those, on test rows.
+
+    tested  test images of these folds together
+    """
 
     protocol: str
     model: str
     folds: int
     total_folds: int
+    tested: int
     pearson: float
     mae: float
     rmse: float
@@ -128,14 +132,15 @@ def _holdings_table(holdings: tuple[Holding, ...]) -> PlainTable:
 
 
 def _results_table(results: tuple[ModelResult, ...]) -> PlainTable:
-    table = plain_table("protocol and model", "folds", "PC", "MAE", "RMSE", "")
+    table = plain_table("protocol and model", "folds", "images", "PC", "MAE", "RMSE", "")
     protocol = None
     for result in results:
         if result.protocol != protocol:
             protocol = result.protocol
             table.add_row(Text(protocol, style="bold"))
         metrics = (number(value, 2) for value in (result.pearson, result.mae, result.rmse))
-        table.add_row(f"  {result.model}", f"{result.folds} of {result.total_folds}", *metrics, bar(result.pearson, 20))
+        folds = f"{result.folds} of {result.total_folds}"
+        table.add_row(f"  {result.model}", folds, f"{result.tested:,}", *metrics, bar(result.pearson, 20))
     return table
 
 

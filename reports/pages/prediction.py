@@ -1,6 +1,7 @@
 """The prediction for one photo: a panel for people, plain values for programs."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Column, Table
 from rich.text import Text
 
-from featurestore.records import Prediction
+from extractors.errors import KallosError
+from featurestore.records import Explanation, Prediction
 from featurestore.scale import MODEL_SCALE
 from reports.render.bars import ScoreLine, score_bar
 from reports.render.layout import dim, number, plain_table, plural
@@ -21,23 +23,17 @@ from reports.stats.simpler_models import doubts, training_source
 INTERVAL = "90 % interval"
 
 
-def as_dict(prediction: Prediction) -> dict[str, Any]:
-    """Plain values, without landmarks."""
+def as_dict(photo: Path, answer: Prediction | Explanation | KallosError) -> dict[str, Any]:
+    """Plain values; of what cannot be used the same fields, all null but its name and the reason, `problem`."""
+    if isinstance(answer, Explanation):
+        return as_dict(photo, answer.prediction)
+    scored = None if isinstance(answer, KallosError) else answer
     return {
-        "photo": str(prediction.photo),
-        "score": prediction.score,
-        "low": prediction.low,
-        "high": prediction.high,
-        "own_scale": _on_own_scale(prediction),
-        "members": dict(prediction.members),
-        "sub_scores": dict(prediction.sub_scores),
-        "weights": dict(prediction.weights),
-        "features": dict(prediction.features),
-        "notes": list(prediction.notes),
-        "in_training": prediction.in_training,
-        "origin": prediction.origin,
-        "doubts": doubts(prediction.origin),
-        "versions": dict(prediction.versions),
+        **{field.name: getattr(scored, field.name, None) for field in fields(Prediction) if field.name != "landmarks"},
+        "photo": photo,
+        "own_scale": scored and _on_own_scale(scored),
+        "doubts": scored and doubts(scored.origin),
+        "problem": None if scored else str(answer),
         "meaning": MEANING,
     }
 
@@ -53,7 +49,7 @@ def _on_own_scale(prediction: Prediction) -> dict[str, float | None] | None:
 
 
 def render(prediction: Prediction) -> RenderableType:
-    parts: list[RenderableType] = [_score(prediction)]
+    parts: list[RenderableType] = [_score(prediction), dim(_sum(prediction))]
     if prediction.sub_scores:
         parts += ["", _sub_scores(prediction)]
     if warnings := [*prediction.notes, *doubts(prediction.origin)]:
@@ -107,6 +103,22 @@ def _score(prediction: Prediction) -> Table:
     for name, member in prediction.members.items():
         table.add_row(dim(f"model {name}"), dim(score_on(own, member)), ScoreLine(own.from_models(member), *own))
     return table
+
+
+def _sum(prediction: Prediction) -> str:
+    """How the score is made of the models' scores, in figures that add up to it, on the scale that leads."""
+    if not prediction.combined_by:
+        return f"combined, and mapped to scores of {prediction.origin.scored_for}: the parts do not add up there"
+    own = shown_on(prediction.origin.scale)
+    shares = {name: share for name, share in prediction.combined_by.items() if round(share, 3)}
+    weighted = " + ".join(f"{number(share)} × {name}" for name, share in shares.items())
+    summed = sum(weight * prediction.members[name] for name, weight in prediction.combined_by.items())
+    added = {"correction of the combiner": prediction.correction, "bias of the group": -prediction.bias}
+    beyond = prediction.score - summed - sum(added.values())
+    added["what lies beyond the scale"] = beyond
+    shown = {what: round(own.errors_from_models(value), 2) for what, value in added.items()}
+    others = (f" {'-' if v < 0 else '+'} {number(abs(v), 2)} ({what})" for what, v in shown.items() if v)
+    return f"score = {weighted}{''.join(others)}"
 
 
 def _sub_scores(prediction: Prediction) -> Table:

@@ -82,11 +82,12 @@ def row(
 
 
 def _parts(explanation: Explanation) -> dict[str, float]:
-    regions = explanation.regions
+    """What the score consists of, with the sums of `Explanation`."""
+    regions, prediction = explanation.regions, explanation.prediction
     return {
-        **{f"ensemble_weight_{_word(name)}": weight for name, weight in explanation.weights.items()},
-        "correction": explanation.correction,
-        "bias": explanation.bias,
+        **{f"ensemble_weight_{_word(name)}": weight for name, weight in prediction.combined_by.items()},
+        "correction": prediction.correction,
+        "bias": prediction.bias,
         **{f"contribution_{region}": parts.contribution for region, parts in regions.items()},
         **{f"average_{region}": parts.average for region, parts in regions.items()},
         **{f"windows_{region}": parts.windows for region, parts in regions.items()},

@@ -19,7 +19,7 @@ from models.registry import MODELS
 from reports.pages.features import correlations
 from reports.render.bars import Spark, bar
 from reports.render.figures import Figure
-from reports.render.layout import PlainTable, dim, number, page, plain_table, section, share
+from reports.render.layout import PlainTable, dim, number, page, plain_table, plural, section, share
 from reports.render.palette import REGION_COLOURS, WARM
 from reports.render.plots import Dots, Histogram, Panel
 from reports.render.scales import shown_on
@@ -176,7 +176,7 @@ def render(report: SubScoreReport) -> RenderableType:
     first = report.runs[0]
     return page(
         "Sub-scores",
-        f"test images of {first.protocol}, fold {first.fold}",
+        f"{plural(first.regions[0].n, 'test image')} of {first.protocol}, fold {first.fold}",
         *(section(f"Model {run.name}", *_tables(run), remark=run.run_id) for run in report.runs),
         dim(ATTRIBUTION),
     )

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.text import Text
 
 from featurestore.scale import Scale
@@ -13,6 +15,9 @@ from reports.stats.bootstrap import RESAMPLES, Estimate
 BRACKETS = f"Brackets hold 95 % of {RESAMPLES:,} resamples of the people."
 BRACKETS_OF_COVERAGE = "Brackets of coverage are Wilson's 95 % interval."
 """What the interval of a figure is, for pages that show some."""
+
+T95 = "95 % intervals of the means"
+"""What `mean_of` gives, where other brackets on the page are of resamples."""
 
 Z95 = 1.96
 """Standard errors from a normal figure to either end of its 95 % interval."""
@@ -30,6 +35,27 @@ def digits_of(estimate: Estimate) -> int:
     if math.isnan(error):
         return NO_INTERVAL
     return min(max(-math.floor(math.log10(error)), 0), 4) if error > LEAST_WIDTH else NO_WIDTH
+
+
+def mean_of(values: NDArray[np.float64], people: NDArray[np.str_]) -> Estimate:
+    """The mean of (n,) values with its 95 % interval by Student's t over the people, for any number of values.
+
+    The standard error is that of a ratio of people's sums (Cochran 1977, 6.4); of fewer than two people unknown.
+    """
+    from scipy.stats import t
+
+    count = len(np.unique(people))
+    mean = float(values.mean()) if len(values) else math.nan
+    if count < 2:
+        return Estimate(mean, math.nan, math.nan)
+    sums = np.bincount(np.unique(people, return_inverse=True)[1], values - mean)
+    reach = float(t.ppf(0.975, count - 1)) * math.sqrt((sums**2).sum() * count / (count - 1)) / len(values)
+    return Estimate(mean, mean - reach, mean + reach)
+
+
+def own_scores(estimate: Estimate, own: Scale) -> Estimate:
+    """A score on the scale of models, on a data set's own."""
+    return Estimate(*(own.from_models(end) for end in (estimate.value, estimate.low, estimate.high)))
 
 
 def own_errors(estimate: Estimate, own: Scale) -> Estimate:
