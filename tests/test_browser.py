@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -197,6 +198,14 @@ def test_nothing_may_be_sent_even_where_no_worker_keeps_files(page, server, open
     alone.context.close()
 
 
+def test_without_webgl_it_says_so(server, opened):
+    without = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"]
+    with opened.browser_type.launch(executable_path=CHROMIUM, args=without) as browser:
+        alone = browser.new_page()
+        alone.goto(server[0])
+        alone.locator("#status.trouble", has_text="This browser has no WebGL").wait_for()
+
+
 def test_it_can_be_installed(page, folder: Path):
     problems = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")["installabilityErrors"]
     assert [problem["errorId"] for problem in problems] in ([], ["in-incognito"])
@@ -227,6 +236,12 @@ def test_axe_finds_nothing_and_a_phone_scrolls_nothing_sideways(page, scheme: st
     violations = page.evaluate("axe.run()")["violations"]
     assert [(found["id"], [node["html"] for node in found["nodes"]]) for found in violations] == []
     page.locator("summary").click()
+
+
+def test_networks_that_nobody_asks_are_left_out(folder: Path):
+    with zipfile.ZipFile(folder / "model" / "face_landmarker.task") as smaller:
+        assert "face_blendshapes.tflite" not in smaller.namelist()
+        assert smaller.read("face_detector.tflite") == (folder / "model" / "face_detector.tflite").read_bytes()
 
 
 def test_licences_of_what_it_consists_of_lie_beside_it(folder: Path):

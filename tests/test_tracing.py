@@ -160,13 +160,13 @@ def _other(patches: Patches, request) -> float:
     return getattr(patches, request.kind)(*request.patches)
 
 
-@pytest.mark.parametrize(("as_levels", "share", "close"), [(False, 0.6, 2e-3), (True, 0.5, 0.03)])
-def test_smaller_weights_change_little(workspace: Workspace, as_levels: bool, share: float, close: float):
+@pytest.mark.parametrize(("bits", "share", "close"), [(11, 0.6, 3e-3), (8, 0.5, 0.03)])
+def test_smaller_weights_change_little(workspace: Workspace, bits: int, share: float, close: float):
     import onnx
 
     path = Path(workspace.bundle / "encoder" / "model.onnx")
     graph = onnx.load(path)
-    small = compacted(graph, as_levels=as_levels)
+    small = compacted(graph, bits=bits)
     assert small.ByteSize() < share * path.stat().st_size
     face = RANDOM.integers(0, 256, (256, 256, 3), dtype=np.uint8)
     cells = np.array([[0.1, 0.1, 0.5, 0.6]], dtype=np.float32)

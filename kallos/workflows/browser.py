@@ -71,40 +71,44 @@ def export_page(bundle: Parts, folder: Path) -> Path:
 
 def _write_models(parts: Parts, predictor: Predictor, folder: Path) -> None:
     from ensemble.as_graphs import levelling_graph, requests, scoring_graph
+    from models.networks.compact import compacted
 
     folder.mkdir()
     encoder = EncoderSpec.read(parts.folders["encoder"])
     # parity with `kallos score` needs more digits of the encoder than of networks whose scores are averaged
-    graphs = {"encoder": _graph(parts.folders["encoder"], as_levels=False)}
+    graphs = {"encoder": _graph(parts.folders["encoder"], bits=11)}
     seeing = []
     for name in (name for name in predictor.combiner.members if MODELS[name].needs_faces):
         places = sorted(path.parent for path in parts.folders[name].rglob(GRAPH))
         names = [f"{name}-{number}" for number in range(1, len(places) + 1)]
-        graphs |= {each: _graph(place, as_levels=True) for each, place in zip(names, places, strict=True)}
+        graphs |= {each: _graph(place, bits=8) for each, place in zip(names, places, strict=True)}
         view = float(read_description(places[0])["config"]["view"])
         seeing.append({"name": name, "graphs": names, "edge": round(CROP_SIZE * (1 - view) / 2)})
     graphs["levelling"] = levelling_graph()
-    graphs["scoring"] = _compacted(scoring_graph(predictor, sum(encoder.networks), encoder.dim), as_levels=False)
+    graphs["scoring"] = compacted(scoring_graph(predictor, sum(encoder.networks), encoder.dim), bits=8)
     for name, graph in graphs.items():
         (folder / f"{name}.onnx.gz").write_bytes(gzip.compress(graph.SerializeToString(), mtime=0))
-    shutil.copy(LANDMARKER, folder)
-    with zipfile.ZipFile(LANDMARKER) as bundled:
-        bundled.extract("face_detector.tflite", folder)
+    _write_landmarker(folder)
     about = _about(parts, predictor) | {"graphs": list(graphs), "seeing": seeing}
     about["requests"] = [vars(request) for request in requests()]
     (folder / "page.json").write_text(json.dumps(about), encoding="utf-8")
 
 
-def _graph(folder: Path, *, as_levels: bool) -> Any:
+def _write_landmarker(folder: Path) -> None:
+    """The landmarker without its network of expressions, which is a quarter of it and never asked, and the detector."""
+    with zipfile.ZipFile(LANDMARKER) as whole, zipfile.ZipFile(folder / LANDMARKER.name, "w") as smaller:
+        whole.extract("face_detector.tflite", folder)
+        for member in whole.infolist():
+            if member.filename != "face_blendshapes.tflite":
+                smaller.writestr(member, whole.read(member))
+
+
+def _graph(folder: Path, *, bits: int) -> Any:
     import onnx
 
-    return _compacted(onnx.load_from_string((folder / GRAPH).read_bytes()), as_levels=as_levels)
-
-
-def _compacted(graph: Any, *, as_levels: bool) -> Any:
     from models.networks.compact import compacted
 
-    return compacted(graph, as_levels=as_levels)
+    return compacted(onnx.load_from_string((folder / GRAPH).read_bytes()), bits=bits)
 
 
 def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Graphs with smaller weights, for machines that have to fetch them: arithmetic stays in float32.
 
-Weights become float16, or those of convolutions whole numbers of 8 bits with a factor for each output (Krishnamoorthi
-2018, weights alone). A runtime turns both back when it opens the graph.
+Weights of convolutions become whole numbers of 8 bits with a factor for each output (Krishnamoorthi 2018, weights
+alone), and where that is too coarse what is left of them, too; other weights become float16. A runtime turns all back
+when it opens the graph.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,22 +23,28 @@ CHANNELS = {"Conv": 0}
 """Operator -> the axis of its outputs in its second input."""
 
 
-def compacted(model: Any, *, as_levels: bool) -> Any:
-    """A graph like `model`, an `onnx.ModelProto`, of half its size, or with `as_levels` of a quarter."""
+def compacted(model: Any, *, bits: int) -> Any:
+    """A graph like `model`, an `onnx.ModelProto`, with `bits` for each weight of a convolution: 8 to 15.
+
+    Those beyond 8 lie apart, in bytes that compress well.
+    """
     small = onnx.ModelProto()
     small.CopyFrom(model)
     graph = small.graph
-    axes = {node.input[1]: CHANNELS[node.op_type] for node in graph.node if as_levels and node.op_type in CHANNELS}
+    axes = {node.input[1]: CHANNELS[node.op_type] for node in graph.node if node.op_type in CHANNELS}
     nodes, tensors = [], []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size <= SMALL:
             tensors.append(tensor)
         elif tensor.name in axes:
-            axis, names = axes[tensor.name], [f"{tensor.name}.{part}" for part in ("levels", "factor")]
-            whole, factors = _levels(values, axis)
-            tensors += [numpy_helper.from_array(whole, names[0]), numpy_helper.from_array(factors, names[1])]
-            nodes.append(helper.make_node("DequantizeLinear", names, [tensor.name], axis=axis))
+            axis, steps = axes[tensor.name], list(_levels(values, axes[tensor.name], bits))
+            names = [f"{tensor.name}.{number}" for number in range(len(steps))]
+            for name, (whole, factors) in zip(names, steps, strict=True):
+                levels, factor = f"{name}.levels", f"{name}.factor"
+                tensors += [numpy_helper.from_array(whole, levels), numpy_helper.from_array(factors, factor)]
+                nodes.append(helper.make_node("DequantizeLinear", [levels, factor], [name], axis=axis))
+            nodes.append(helper.make_node("Sum", names, [tensor.name]))
         else:
             half, wide, factor = (f"{tensor.name}.{part}" for part in ("half", "wide", "factor"))
             # the largest number near the largest of float16: small ones keep their digits, large ones are not infinite
@@ -52,8 +60,14 @@ def compacted(model: Any, *, as_levels: bool) -> Any:
     return small
 
 
-def _levels(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Whole numbers up to LEVELS, and what each output's are to be multiplied with."""
+def _levels(
+    values: NDArray[np.float32], axis: int, bits: int
+) -> Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]:
+    """Whole numbers up to LEVELS, and what each output's are to be multiplied with; then those of the rest."""
     others = tuple(i for i in range(values.ndim) if i != axis)
     factor = np.maximum(np.abs(values).max(axis=others, keepdims=True) / LEVELS, 1e-30).astype(np.float32)
-    return np.rint(values / factor).astype(np.int8), factor.ravel()
+    whole = np.rint(values / factor)
+    yield whole.astype(np.int8), factor.ravel()
+    if bits > 8:
+        finer = 2 ** (bits - 8)
+        yield np.rint((values / factor - whole) * finer).astype(np.int8), factor.ravel() / finer

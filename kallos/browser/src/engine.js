@@ -11,6 +11,7 @@ const THREADS = 4;
 export class Engine {
   // onStep is told what has been loaded
   static async open(onStep) {
+    if (!hasWebGL()) throw new Error(NO_WEBGL);
     const about = await readJson("model/page.json");
     const runtime = read("ort-wasm-simd-threaded.wasm.gz").then((binary) => {
       Object.assign(ort.env.wasm, {
@@ -134,6 +135,16 @@ function tensor(data, shape = [data.length]) {
   const rest = shape.filter((size) => size > 0).reduce((a, b) => a * b, 1);
   return new ort.Tensor("float32", data, shape.map((size) => (size < 0 ? data.length / rest : size)));
 }
+
+// MediaPipe reads pixels through it, whatever its networks compute with
+function hasWebGL() {
+  const canvas = new OffscreenCanvas(1, 1);
+  return Boolean(canvas.getContext("webgl2") ?? canvas.getContext("webgl"));
+}
+
+const NO_WEBGL =
+  "This browser has no WebGL, through which the face is found: turn on its hardware acceleration, " +
+  "or open this page in another browser.";
 
 async function openFaces(about) {
   const binary = await read("vision_wasm_internal.wasm.gz");
