@@ -32,7 +32,7 @@ class CrossFitted:
 
     def predict(self, batch: FaceBatch) -> NDArray[np.float64]:
         """(n,) scores."""
-        return np.mean([MODEL_SCALE.clip(model.predict(batch)) for model in self.models], axis=0)
+        return np.stack([MODEL_SCALE.clip(model.predict(batch)) for model in self.models]).mean(axis=0)
 
     def save(self, folder: Path) -> None:
         """Write every model into a folder of its own within `folder`."""

@@ -123,7 +123,7 @@ def test_stored_predictions_store_and_bundle_agree(workspace, tmp_path):
     # in the bundle Model A is a graph
     for name in ("score", "low", "high"):
         assert exported[name] == pytest.approx(trained.pop(name), abs=1e-4)
-    for name in ("members", "own_scale"):
+    for name in ("members", "own_scale", "correction"):
         assert exported[name] == pytest.approx(trained.pop(name), abs=1e-4)
     assert exported | trained == exported
     by_model = dict(stored.select("model", "score").iter_rows())

@@ -89,7 +89,8 @@ def missing(text: str, labels: tuple[str, ...], own: Scale) -> list[str]:
     """The labels that a text lacks."""
     figure = r"-?\d+\.\d+"
     beside = "" if own == MODEL_SCALE else rf" \({figure} on 1-5\)"
-    places = {"own": re.escape(str(own)), "words": own.words, "beside": beside, "score": figure, "model": r"\S+"}
+    model = r"[^,]+(, which scores new photos)?"
+    places = {"own": re.escape(str(own)), "words": own.words, "beside": beside, "score": figure, "model": model}
     patterns = (re.sub(r"\\\{(\w+)\\\}", lambda place: places[place[1]], re.escape(label)) for label in labels)
     return [pattern for pattern in patterns if not re.search(pattern, text)]
 

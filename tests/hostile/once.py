@@ -75,7 +75,7 @@ def predicting(portrait: Path, *, is_hashed_once: bool = False) -> Iterator[Use]
         patched.enter_context(patch.object(predictor_module, "load_model", once(predictor_module.load_model)))
         patched.enter_context(patch.object(encoder_module, "Encoder", once(encoder_module.Encoder)))
         patched.enter_context(patch.object(predictor_module, "finder_of", lambda topology: NoFinder))
-        patched.enter_context(patch.object(predictor_module, "face_of", lambda image, finder: face))
+        patched.enter_context(patch.object(predictor_module, "face_of", lambda *photo: face))
         if is_hashed_once:
             patched.enter_context(patch.object(bundle_module, "sha256_of_file", once(bundle_module.sha256_of_file)))
         yield use
