@@ -78,7 +78,6 @@ def evaluated_runs(store: Store, selection: Selection) -> list[EvaluatedRun]:
 
 def pooled(runs: Sequence[EvaluatedRun]) -> EvaluatedRun:
     """The rows of several folds as of one run; with intervals where all have some."""
-
     columns: dict[str, Any] = {}
     for name in ("people", "truth", "predicted", "low", "high"):
         parts = [getattr(run, name) for run in runs]
