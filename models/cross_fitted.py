@@ -1,6 +1,7 @@
 """Cross-fitting: several models, each fitted without one part of the training rows, that predict as their mean.
 
 A model that gains more by rows than by being one of several predicts by one more fit instead, on all training rows.
+Networks that started from the same weights predict as one, whose weights are the mean of theirs.
 
 Every training row is predicted by the one model that was not trained on it. Such out-of-fold predictions are what a
 combiner may be fitted on (Wolpert 1992).
@@ -23,7 +24,7 @@ PART = "part-{}"
 
 
 class CrossFitted:
-    """The mean of one model a part of the training rows, each fitted without its part; or one fitted on all rows."""
+    """The mean of one model a part of the training rows, each fitted without its part; or one model for all of them."""
 
     kind = "cross-fitted"
 

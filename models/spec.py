@@ -132,6 +132,8 @@ class ModelSpec:
     bundled           whether a bundle carries it
     refitted          whether new photos are predicted by one more fit, on all training rows, instead of by the mean of
                       the parts' models: better where a fit gains more by rows than by being one of several
+    averaged          `module:name` of a function (parts' models, training rows) to one model by the mean of their
+                      weights; it predicts new photos where they started from weights, instead of the mean of scores
     chosen_by_fit     what each fit chooses by looking at its own rows, leaving one out; put on record with every run
     is_floor          whether it is the simple model that any other should beat; of few rows it is combined as well
     regions           `module:name` of a function (model, batch of one face) to the RegionParts of its score, by region;
@@ -150,6 +152,7 @@ class ModelSpec:
     combined: bool = False
     bundled: bool = True
     refitted: bool = False
+    averaged: str | None = None
     is_floor: bool = False
     chosen_by_fit: str | None = None
     regions: str | None = None

@@ -18,6 +18,7 @@ from torchvision.models import get_model
 from featurestore.errors import PrerequisiteError, UsageError
 from featurestore.scale import MODEL_SCALE, RATINGS
 from models.image.augmentation import augment
+from models.image.averaging import average
 from models.image.crop import centre_of
 from models.image.model import AppearanceConfig, AppearanceModel, Regressor
 from models.image.optimisation import exact_depthwise, moving_average, one_cycle, settle_batch_norms
@@ -78,6 +79,24 @@ def test_early_stages_and_statistics_stay_as_they_were_trained(tmp_path: Path) -
     assert early <= unchanged
     assert {n for n in state if "running_mean" in n} <= unchanged
     assert not any(n.endswith("conv.weight") or n == "features.8.block.0.0.weight" for n in unchanged - early)
+
+
+def test_fits_from_the_same_weights_become_one_network_that_scores_as_their_mean(tmp_path: Path) -> None:
+    batch = learnable_batch(240, side=73)
+    learn, held_out = split(batch)
+    started = train(batch, TINY, tmp_path).network.get_submodule("body")
+    save_file({n: t.contiguous() for n, t in started.state_dict().items()}, tmp_path / "w.safetensors")
+    config = replace(TINY, weights=str(tmp_path / "w.safetensors"))
+    fits = [train(learn.take(np.arange(len(learn)) % 3 != part), config, tmp_path / str(part)) for part in range(3)]
+    scores = [fit.predict(held_out) for fit in fits]
+    one = average(fits, learn)
+    for name, _ in started.named_parameters():
+        of_fits = torch.stack([fit.network.get_parameter(f"body.{name}") for fit in fits])
+        assert torch.allclose(one.network.get_parameter(f"body.{name}"), of_fits.mean(0), atol=1e-6)
+    apart, difference = np.std(scores, axis=0).mean(), one.predict(held_out) - np.mean(scores, axis=0)
+    assert np.abs(difference).mean() < apart / 2
+    assert abs(difference.mean()) < apart / 4
+    assert np.array_equal(fits[0].predict(held_out), scores[0]), "the fits stay as they are"
 
 
 def test_trained_depthwise_convolutions_that_bfloat16_is_slow_for_are_exact() -> None:

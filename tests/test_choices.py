@@ -47,7 +47,8 @@ def default_config(model: str) -> dict[str, object]:
     if model == ENSEMBLE:
         return vars(CombinerConfig())
     spec = MODELS[model]
-    return {**resolve(spec.fitter)(Options()).identity, **({"refitted": True} if spec.refitted else {})}
+    marks = {"refitted": bool(spec.refitted), "averaged": bool(spec.averaged)}
+    return {**resolve(spec.fitter)(Options()).identity, **{name: True for name, holds in marks.items() if holds}}
 
 
 @pytest.mark.parametrize("default", DEFAULTS, ids=lambda default: f"{default.choice[:40]}, {default.rows}")

@@ -125,6 +125,10 @@ DEFAULTS = (
         ".9206 (8 epochs) to .9232", {"epochs": 12},
     ),
     Default(
+        ("a",), "one network of the mean of the fits' weights instead of the mean of their scores", "2026-12-01",
+        FOLD_2, "PC", ".9300 to .9290", {"averaged": True},
+    ),
+    Default(
         ("a",), "a margin of 16 % around the landmarks", "2026-11-26", WHITE_OF_1, "PC", ".803 to .818",
         {"view": 0.875},
     ),

@@ -32,7 +32,7 @@ from models.cross_fitted import CrossFitted
 from models.image.checkpoints import fingerprint
 from models.loading import load_model
 from models.serialization import DESCRIPTION
-from models.spec import Fitter, Listener, Model, ModelSpec
+from models.spec import Fitter, Listener, Model, ModelSpec, resolve
 from reports.render.layout import duration
 
 WHOLE, WATCHED = 0, 100
@@ -125,13 +125,21 @@ class CrossFit:
             whole = self._whole_fit(train, val)
             models = [self._fit_or_load(run, whole, computing)]
             fits[str(WHOLE)] = self._origin(whole.key) | _chosen(models[-1])
+        if self._averaged:
+            models = [resolve(self._averaged)(models, train)]
         return CrossFitted(models), out_of_fold, fits
 
     @property
     def _identity(self) -> Mapping[str, Any]:
         refitted = {"refitted": True} if self._spec.refitted else {}
+        averaged = {"averaged": True} if self._averaged else {}
         crops = {"crops": RECIPE} if self._spec.needs_faces else {}
-        return {**self._fitter.identity, **refitted, **crops}
+        return {**self._fitter.identity, **refitted, **averaged, **crops}
+
+    @property
+    def _averaged(self) -> str | None:
+        """What makes one model of its fits; None where they started at random, and so far from each other."""
+        return None if self._fitter.weights == "none" else self._spec.averaged
 
     @property
     def _run_id(self) -> str:

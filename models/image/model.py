@@ -95,7 +95,8 @@ class Regressor(nn.Module):
         whole: torch.Tensor = self.body(images)
         with torch.autocast(images.device.type, enabled=False):
             features = [whole.float()]
-            for found in self._maps.values():
+            while self._maps:  # none stays: a network that holds one cannot be copied
+                _, found = self._maps.popitem()
                 # a graph has no pooling into cells that do not divide a map: it is a product with what each covers
                 covers = F.adaptive_avg_pool1d(torch.eye(found.shape[-1], device=found.device)[None], self._cells)[0]
                 features.append(torch.einsum("nchw,hi,wj->ncij", found.float(), covers, covers).flatten(1))

@@ -13,6 +13,7 @@ IMAGE = ModelSpec(
     command="a",
     needs_faces=True,
     combined=True,
+    averaged="models.image.averaging:average",
     chosen_by_fit="the penalty, of 16, of the ridge regression that a head with weights starts from",
     graphs="models.image.export:replace_by_graphs",
 )

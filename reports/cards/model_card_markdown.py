@@ -134,7 +134,10 @@ def _predicted_by(member: CardRun) -> str:
         return "what its members give, combined"
     if not member.fits:
         return "–"
-    return "one more fit, on all rows" if member.refitted else f"the mean of {plural(member.fits, 'fit')}"
+    if member.refitted:
+        return "one more fit, on all rows"
+    averaged = "weights of " if member.run.config.get("averaged") else ""
+    return f"the mean of {averaged}{plural(member.fits, 'fit')}"
 
 
 def _training_data(card: ModelCard) -> str:

@@ -11,6 +11,7 @@ from reports.render.markdown import escape, grid
 
 CHOSEN = "chosen penalty"
 MEANINGS = {
+    "averaged": "whether one network predicts new photos, whose weights are the mean of those of the fits",
     "backbone": "network that the model starts from",
     "batch_size": "photos in a step of training",
     "cells": "cells a side, in which the last layer sees the network's map of the face",
