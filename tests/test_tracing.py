@@ -160,18 +160,17 @@ def _other(patches: Patches, request) -> float:
     return getattr(patches, request.kind)(*request.patches)
 
 
-@pytest.mark.parametrize(("bits", "share", "close"), [(11, 0.6, 3e-3), (8, 0.5, 0.03)])
-def test_smaller_weights_change_little(workspace: Workspace, bits: int, share: float, close: float):
+def test_smaller_weights_change_little(workspace: Workspace):
     import onnx
 
     path = Path(workspace.bundle / "encoder" / "model.onnx")
     graph = onnx.load(path)
-    small = compacted(graph, bits=bits)
-    assert small.ByteSize() < share * path.stat().st_size
+    small = compacted(graph)
+    assert small.ByteSize() < 0.6 * path.stat().st_size
     face = RANDOM.integers(0, 256, (256, 256, 3), dtype=np.uint8)
     cells = np.array([[0.1, 0.1, 0.5, 0.6]], dtype=np.float32)
     vectors = []
     for each in (graph, small):
         session = onnxruntime.InferenceSession(each.SerializeToString(), providers=["CPUExecutionProvider"])
         vectors.append(session.run(["vector"], {"face": face, "cells": cells})[0])
-    assert np.abs(vectors[0] - vectors[1]).max() < close * np.abs(vectors[0]).max()
+    assert np.abs(vectors[0] - vectors[1]).max() < 3e-3 * np.abs(vectors[0]).max()

@@ -75,17 +75,16 @@ def _write_models(parts: Parts, predictor: Predictor, folder: Path) -> None:
 
     folder.mkdir()
     encoder = EncoderSpec.read(parts.folders["encoder"])
-    # parity with `kallos score` needs more digits of the encoder than of networks whose scores are averaged
-    graphs = {"encoder": _graph(parts.folders["encoder"], bits=11)}
+    graphs = {"encoder": _graph(parts.folders["encoder"])}
     seeing = []
     for name in (name for name in predictor.combiner.members if MODELS[name].needs_faces):
         places = sorted(path.parent for path in parts.folders[name].rglob(GRAPH))
         names = [f"{name}-{number}" for number in range(1, len(places) + 1)]
-        graphs |= {each: _graph(place, bits=8) for each, place in zip(names, places, strict=True)}
+        graphs |= {each: _graph(place) for each, place in zip(names, places, strict=True)}
         view = float(read_description(places[0])["config"]["view"])
         seeing.append({"name": name, "graphs": names, "edge": round(CROP_SIZE * (1 - view) / 2)})
     graphs["levelling"] = levelling_graph()
-    graphs["scoring"] = compacted(scoring_graph(predictor, sum(encoder.networks), encoder.dim), bits=8)
+    graphs["scoring"] = compacted(scoring_graph(predictor, sum(encoder.networks), encoder.dim))
     for name, graph in graphs.items():
         (folder / f"{name}.onnx.gz").write_bytes(gzip.compress(graph.SerializeToString(), mtime=0))
     _write_landmarker(folder)
@@ -103,12 +102,12 @@ def _write_landmarker(folder: Path) -> None:
                 smaller.writestr(member, whole.read(member))
 
 
-def _graph(folder: Path, *, bits: int) -> Any:
+def _graph(folder: Path) -> Any:
     import onnx
 
     from models.networks.compact import compacted
 
-    return compacted(onnx.load_from_string((folder / GRAPH).read_bytes()), bits=bits)
+    return compacted(onnx.load_from_string((folder / GRAPH).read_bytes()))
 
 
 def _about(parts: Parts, predictor: Predictor) -> dict[str, Any]:

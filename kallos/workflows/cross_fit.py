@@ -38,6 +38,9 @@ from reports.render.layout import duration
 WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
 
+SLICE = 320
+"""Faces that are predicted between two steps of progress."""
+
 FITS = "fits"
 
 log = logging.getLogger(__name__)
@@ -100,7 +103,7 @@ class CrossFit:
             self._fit_at_once(run, missing, (train, val, fold.rows.part), computing, at_once)
         trained, out_of_fold, fits = self._fit_all(run, train, val, computing)
         trained.save(run.folder)
-        predicted = trained.predict(test)
+        predicted = self._predict(trained, test, len(train))
         with fold.store.transaction():
             fold.record(run, "out_of_fold", train, out_of_fold)
             fold.record(run, "test", test, predicted)
@@ -115,12 +118,13 @@ class CrossFit:
         self, run: Run, train: FaceBatch, val: FaceBatch, computing: Mapping[str, Any]
     ) -> tuple[CrossFitted, NDArray[np.float64], dict[str, dict[str, Any]]]:
         """The trained models, (n_train,) out-of-fold predictions, part -> the fit without it, its origin and choice."""
-        out_of_fold, models, fits = np.empty(len(train)), [], {}
+        out_of_fold, models, fits, predicted = np.empty(len(train)), [], {}, 0
         for part_fit in self._part_fits(train, val):
             models.append(self._fit_or_load(run, part_fit, computing))
             fits[str(part_fit.part)] = self._origin(part_fit.key) | _chosen(models[-1])
             is_held_out = self._fold.rows.part == part_fit.part
-            out_of_fold[is_held_out] = CrossFitted(models[-1:]).predict(part_fit.held_out)
+            out_of_fold[is_held_out] = self._predict(CrossFitted(models[-1:]), part_fit.held_out, predicted)
+            predicted += len(part_fit.held_out)
         if self._spec.refitted:
             whole = self._whole_fit(train, val)
             models = [self._fit_or_load(run, whole, computing)]
@@ -128,6 +132,19 @@ class CrossFit:
         if self._averaged:
             models = [resolve(self._averaged)(models, train)]
         return CrossFitted(models), out_of_fold, fits
+
+    def _predict(self, model: CrossFitted, batch: FaceBatch, before: int) -> NDArray[np.float64]:
+        """(n,) scores of a batch, after `before` other rows of the fold; faces take a while, so it shows progress."""
+        if batch.faces is None or not len(batch):
+            return model.predict(batch)
+        train, _, test = self._fold.rows.by_role
+        scores = []
+        for start in range(0, len(batch), SLICE):
+            rows = np.arange(start, min(start + SLICE, len(batch)))
+            scores.append(model.predict(batch.take(rows)))
+            done = before + start + len(rows)
+            self._fold.on_progress(done, len(train) + len(test), f"predicting by {self._spec.name}")
+        return np.concatenate(scores)
 
     @property
     def _identity(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Model A written as graphs, one a part of its cross-fitting, preprocessing included."""
+"""Model A written as graphs, one for each of its networks, preprocessing included."""
 
 from pathlib import Path
 

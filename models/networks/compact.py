@@ -1,8 +1,8 @@
 """Graphs with smaller weights, for machines that have to fetch them: arithmetic stays in float32.
 
-Weights of convolutions become whole numbers of 8 bits with a factor for each output (Krishnamoorthi 2018, weights
-alone), and where that is too coarse what is left of them, too; other weights become float16. A runtime turns all back
-when it opens the graph.
+Weights of convolutions become whole numbers of 11 bits with a factor for each output (Krishnamoorthi 2018, weights
+alone): 8, and 3 for what is left, which lie apart, in bytes that compress well. Other weights become float16. A
+runtime turns all back when it opens the graph.
 """
 
 from __future__ import annotations
@@ -18,16 +18,13 @@ from onnx import helper, numpy_helper
 SMALL = 1024
 """Numbers of a tensor that stays as it is: biases and scales weigh little and matter much."""
 
-LEVELS, HALF = 127, 60_000.0
+LEVELS, FINER, HALF = 127, 8, 60_000.0
 CHANNELS = {"Conv": 0}
 """Operator -> the axis of its outputs in its second input."""
 
 
-def compacted(model: Any, *, bits: int) -> Any:
-    """A graph like `model`, an `onnx.ModelProto`, with `bits` for each weight of a convolution: 8 to 15.
-
-    Those beyond 8 lie apart, in bytes that compress well.
-    """
+def compacted(model: Any) -> Any:
+    """A graph like `model`, an `onnx.ModelProto`."""
     small = onnx.ModelProto()
     small.CopyFrom(model)
     graph = small.graph
@@ -38,7 +35,7 @@ def compacted(model: Any, *, bits: int) -> Any:
         if values.dtype != np.float32 or values.size <= SMALL:
             tensors.append(tensor)
         elif tensor.name in axes:
-            axis, steps = axes[tensor.name], list(_levels(values, axes[tensor.name], bits))
+            axis, steps = axes[tensor.name], list(_levels(values, axes[tensor.name]))
             names = [f"{tensor.name}.{number}" for number in range(len(steps))]
             for name, (whole, factors) in zip(names, steps, strict=True):
                 levels, factor = f"{name}.levels", f"{name}.factor"
@@ -60,14 +57,10 @@ def compacted(model: Any, *, bits: int) -> Any:
     return small
 
 
-def _levels(
-    values: NDArray[np.float32], axis: int, bits: int
-) -> Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]:
+def _levels(values: NDArray[np.float32], axis: int) -> Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]:
     """Whole numbers up to LEVELS, and what each output's are to be multiplied with; then those of the rest."""
     others = tuple(i for i in range(values.ndim) if i != axis)
     factor = np.maximum(np.abs(values).max(axis=others, keepdims=True) / LEVELS, 1e-30).astype(np.float32)
     whole = np.rint(values / factor)
     yield whole.astype(np.int8), factor.ravel()
-    if bits > 8:
-        finer = 2 ** (bits - 8)
-        yield np.rint((values / factor - whole) * finer).astype(np.int8), factor.ravel() / finer
+    yield np.rint((values / factor - whole) * FINER).astype(np.int8), factor.ravel() / FINER

@@ -136,7 +136,7 @@ def _predicted_by(member: CardRun) -> str:
         return "–"
     if member.refitted:
         return "one more fit, on all rows"
-    averaged = "weights of " if member.run.config.get("averaged") else ""
+    averaged = "the weights of " if member.run.config.get("averaged") else ""
     return f"the mean of {averaged}{plural(member.fits, 'fit')}"
 
 
