@@ -149,8 +149,8 @@ class _Order:
         equal = np.take(counts, self._ascending, axis=1)
         if len(self._first) < len(self._ascending):
             equal = np.add.reduceat(equal, self._first, axis=1)
-        ranks = np.cumsum(equal, axis=1) - (equal + counts.sum(axis=1, keepdims=True)) / 2
-        return np.take(ranks, self._place, axis=1)
+        drawn = np.cumsum(equal, axis=1)
+        return np.take(drawn - (equal + drawn[:, -1:]) / 2, self._place, axis=1)
 
 
 def _rank_correlations(counts: Reals, truth: _Order, predicted: _Order) -> Reals:
