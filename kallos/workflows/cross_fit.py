@@ -143,7 +143,7 @@ class CrossFit:
             rows = np.arange(start, min(start + SLICE, len(batch)))
             scores.append(model.predict(batch.take(rows)))
             done = before + start + len(rows)
-            self._fold.on_progress(done, len(train) + len(test), f"predicting by {self._spec.name}")
+            self._fold.on_progress(done, len(train) + len(test), f"predicting with {self._spec.name}")
         return np.concatenate(scores)
 
     @property

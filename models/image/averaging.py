@@ -29,7 +29,7 @@ def average(fits: Sequence[AppearanceModel], train: FaceBatch) -> AppearanceMode
     some = train.take(np.unique(np.linspace(0, len(train) - 1, MATCHED_ON).astype(int)))
     own, wanted = _outputs(model, some), torch.stack([_outputs(fit, some) for fit in fits]).mean(0)
     deviations = own - own.mean(0)
-    slope = (deviations * wanted).sum(0) / deviations.square().sum(0)
+    slope = ((deviations * wanted).sum(0) / deviations.square().sum(0)).nan_to_num(1)  # of faces that are all the same
     weights["head.weight"] *= slope[:, None]
     weights["head.bias"] = wanted.mean(0) + slope * (weights["head.bias"] - own.mean(0))
     model.network.load_state_dict(weights)
