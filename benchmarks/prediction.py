@@ -28,6 +28,7 @@ from featurestore.folders import contents
 from models.encoders.spec import EncoderSpec
 from models.image.graph import AppearanceGraph
 from models.networks.onnx_graphs import Graph
+from reports.render.layout import plural
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def _kernels(bundle: Path, photos: list[Path]) -> dict[str, list[float]]:
     encoder = EncoderSpec.read(bundle / "encoder").open()
     models = [AppearanceGraph.load(part) for part in sorted((bundle / "a").glob("part-*"))]
     graphs: list[Graph] = [model.graph for model in models]
-    appearance = (f"Model A, {len(graphs)} fits",) if models else ()
+    appearance = (f"Model A, {plural(len(graphs), 'network')}",) if models else ()
     spent: dict[str, list[float]] = {name: [] for name in ("decode", "landmarker", "encoder", *appearance)}
     with Landmarker() as finder:
         for path in photos:
