@@ -379,9 +379,9 @@ def test_a_bundle_scores_on_the_scale_of_either(pair: Pair, workspace) -> None:
         assert of_b[figure] == pytest.approx(np.interp(of_a[figure], shared, scores))
     assert of_b["own_scale"]["score"] == pytest.approx(25 * (of_b["score"] - 1))
     panel = pair("score", workspace.portrait, "--bundle", pair.bundle, "--data-set", "study-b").out
-    said = " ".join(panel.replace("│", " ").split())
-    assert "scored as the raters of study-b would" in said
-    assert "combined, and mapped to scores of study-b: the parts do not add up there" in said
+    shown = " ".join(panel.replace("│", " ").split())
+    assert "scored as the raters of study-b would" in shown
+    assert "combined, and mapped to scores of study-b: the parts do not add up there" in shown
     refused = kallos("score", workspace.portrait, "--bundle", pair.bundle, "--data-set", "demo")
     assert (refused.code, "not trained on 'demo': choose a data set from study-a, study-b" in refused.err) == (2, True)
 

@@ -39,7 +39,7 @@ WHOLE, WATCHED = 0, 100
 """The number of the fit that leaves no part out, and how many rows it is watched on."""
 
 SLICE = 320
-"""Faces that are predicted between two steps of progress."""
+"""Faces that are predicted between two steps of progress: whole batches of Model A."""
 
 FITS = "fits"
 
